@@ -1,0 +1,57 @@
+# Awase: `make run` to look around, `make demo` to watch one sync each way, `make test`, `make lint`, `make bench`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EMPLOYEES ?= 64
+
+.PHONY: help run demo test lint bench format pins clean
+
+help:
+	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
+	@echo "make demo    one sync in each direction on the terminal (EMPLOYEES=1000 for a larger company)"
+	@echo "make test    the whole suite"
+	@echo "make lint    format, lint, import rules, types"
+	@echo "make bench   the benchmarks, ratios first"
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing requirements.txt into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@echo "installing requirements-dev.txt into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.installed
+	@exec $(BIN)/python -m app.practice.launch run
+
+demo: $(VENV)/.installed
+	@exec $(BIN)/python -m app.practice.launch demo --employees $(EMPLOYEES)
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.bench.run $(ARGS)
+
+# Renew the pins after a change of pyproject.toml or to take newer versions.
+pins: $(VENV)/.installed-dev
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) var

@@ -1,0 +1,72 @@
+"""The errors that cross module borders, each named by what happens next.
+
+`TemporaryError`: the same call may work later. `ItemError`: this employee cannot go through as it is.
+`RunError`: nothing in this run can work. `Refused`: a person's or a program's request is not acceptable.
+Texts never hold personal values: `code` names an entry of the error catalogue (`app.domain.catalogue`), `detail` only
+what a vendor or a rule said about the *kind* of fault.
+"""
+
+from __future__ import annotations
+
+
+class AwaseError(Exception):
+    """Base of the errors that are part of the product; anything else is our own bug and shows its traceback."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class TemporaryError(AwaseError):
+    """The same call may work later.
+
+    `retry_after`: seconds to wait at least, or None for the usual growing pause.
+    `counts`: False when the wait is not this employee's fault (limit, throttle, pause): the attempt is not spent.
+    `closes_connection`: True when the whole vendor side of the connection has to pause (429, throttle, maintenance).
+    `outcome_unknown`: True when a write may have happened although no answer came (time-out, cut connection).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        counts: bool = True,
+        closes_connection: bool = False,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+        self.counts = counts
+        self.closes_connection = closes_connection
+        self.outcome_unknown = outcome_unknown
+
+
+class ItemError(AwaseError):
+    """This employee cannot go through as it is; the run goes on."""
+
+
+class RunError(AwaseError):
+    """Nothing in this run can work (token, company, rights); the run stops and the administrator is told.
+
+    `needs_consent`: True when only a new authorisation by a person helps.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, needs_consent: bool = False) -> None:
+        super().__init__(code, detail)
+        self.needs_consent = needs_consent
+
+
+class Refused(AwaseError):
+    """A request that is refused before anything is stored: `code` is stable, `message` is Japanese, `status` is HTTP's.
+
+    `fields`: which part of the request is wrong, as {field path: Japanese message}.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 422, fields: dict[str, str] | None = None) -> None:
+        super().__init__(code, message)
+        self.message = message
+        self.status = status
+        self.fields = fields or {}

@@ -1,0 +1,72 @@
+"""What a plan is made of: changes to write, conflicts to decide, notes for people.
+
+Built by `planning`, run by gateways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.domain.snapshot import FieldState
+
+
+class PlanKind(StrEnum):
+    NOTHING = "nothing"
+    CREATE = "create"
+    UPDATE = "update"
+
+
+class Severity(StrEnum):
+    INFO = "info"  # told, needs nobody: lossy, kept, not readable
+    REVIEW = "review"  # a person has to look: the item ends as 要確認
+    STOP = "stop"  # the employee cannot be written at all: the item fails before the first request
+
+
+@dataclass(frozen=True)
+class Change:
+    """One item to write: `before` is what the target holds now, `after` what it shall hold, both in plain form."""
+
+    key: str
+    before: FieldState = field(repr=False)
+    after: FieldState = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Both sides moved away from the baseline and differ; the policy says hold."""
+
+    key: str
+    source: FieldState = field(repr=False)
+    target: FieldState = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know. `code` is a code of the error catalogue or a reason word; never a value."""
+
+    code: str
+    severity: Severity
+    key: str | None = None
+    """Key of FIELDS, or None when it concerns the whole employee."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    kind: PlanKind
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def stops(self) -> tuple[Note, ...]:
+        return tuple(note for note in self.notes if note.severity is Severity.STOP)
+
+    @property
+    def needs_review(self) -> bool:
+        return bool(self.conflicts) or any(n.severity is Severity.REVIEW for n in self.notes)
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything would be sent to the target."""
+        return self.kind is not PlanKind.NOTHING and not self.stops

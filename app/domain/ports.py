@@ -1,0 +1,205 @@
+"""The doors to the outside as the use cases see them. Adapters implement them; `app.wiring` puts them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from app.domain.errors import AwaseError
+from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.plan import Change
+from app.domain.settings import ExportSettings, MappingOptions
+from app.domain.words import Step, System
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The instant now, aware, UTC."""
+        ...
+
+
+# ── employees ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class SurveyPage:
+    """One answer of a listing. `rows` are JSON-able and go to `assemble` unchanged; they are stored encrypted between
+    pages, so that a survey resumes after a crash. `next_cursor` is None after the last page."""
+
+    rows: Sequence[Mapping[str, Any]] = field(repr=False)
+    next_cursor: str | None
+
+
+class StepRecorder(Protocol):
+    """Keeps one row per request that writes, so that history and repetitions know what was sent."""
+
+    def sending(self, step: Step, keys: Sequence[str]) -> None:
+        """Committed before the request leaves."""
+        ...
+
+    def done(self, step: Step) -> None: ...
+
+    def failed(self, step: Step, error: AwaseError) -> None: ...
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """Everything a gateway needs to create one employee. `changes` holds all convertible items of the source."""
+
+    changes: tuple[Change, ...]
+    as_of_date: date
+    options: MappingOptions
+    export_settings: ExportSettings | None = None
+    """Needed when the target is freee."""
+    pay_schedules: Mapping[str, PaySchedule] = field(default_factory=dict)
+
+
+class EmployeeGateway(Protocol):
+    """One system's employees, for one connection. Every method raises the three errors of `app.domain.errors`.
+
+    A gateway is cheap to build, used by one thread, and never retries a write by itself.
+    """
+
+    system: System
+    calls: int
+    """Vendor requests sent through this gateway so far, refused and retried ones included."""
+
+    def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
+        """The next page of everybody, up to 100 a call; `cursor` None starts."""
+        ...
+
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+        """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id. Pure."""
+        ...
+
+    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+        """Survey and assemble at once, without keeping pages (who would be offered)."""
+        ...
+
+    def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
+        """One person now (freee: as of that closing month, which is then required). None on 404."""
+        ...
+
+    def ids_by_number(self, number: str) -> list[str]:
+        """Fresh look for people with this number, leavers included; run before every create."""
+        ...
+
+    def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
+        """Create one person and return the record as the system now shows it (freee: in the month that the as-of date
+        means for this person). Only what the create call takes is sent; the caller plans again for the rest."""
+        ...
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        current: EmployeeRecord,
+        *,
+        options: MappingOptions,
+        steps: StepRecorder,
+    ) -> EmployeeRecord:
+        """Write the changes, one request per step, each the whole object read-merged-written in the same month.
+
+        An ItemError in one step does not stop the following steps; the first one is raised after the last step.
+        TemporaryError and RunError stop at once. Returns the record as the answers of the writes show it.
+        """
+        ...
+
+
+# ── tokens, limits ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class FreeeTokens:
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    """Of the access token (6 hours); the refresh token lives 90 days from issue and works once."""
+    version: int = 0
+    """Moves with every stored refresh; the compare-and-set of `TokenStore`."""
+
+
+class TokenStore(Protocol):
+    """Vendor credentials, encrypted at rest. Each method is one short transaction."""
+
+    def smarthr_token(self, connection_id: int) -> str: ...
+
+    def freee_tokens(self, connection_id: int) -> FreeeTokens: ...
+
+    def claim_refresh(self, connection_id: int, *, version: int, seconds: float) -> bool:
+        """True for the one caller that may refresh now; the claim ends by itself after `seconds`."""
+        ...
+
+    def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int) -> bool:
+        """Keep the new pair and end the claim; False when `version` moved meanwhile."""
+        ...
+
+    def mark_refresh_unknown(self, connection_id: int, *, version: int) -> None:
+        """The answer of a refresh was lost: never sent again blindly, shown to ops."""
+        ...
+
+    def mark_needs_consent(self, connection_id: int, *, version: int) -> None: ...
+
+
+class RateLimiter(Protocol):
+    """Permits shared by all workers. `key` is "<system>:<tenant>"."""
+
+    def reserve(self, key: str) -> float:
+        """Book the next permit and return the seconds to wait before using it (0.0 = now). When the wait would be
+        longer than the limiter's patience nothing is booked and the seconds are returned negative."""
+        ...
+
+    def close(self, key: str, seconds: float) -> None:
+        """Nobody gets a permit for this key for that long (429, throttle, maintenance)."""
+        ...
+
+    def pace(self, key: str) -> float:
+        """Permits per second this key gets in the long run, for the ETA."""
+        ...
+
+
+# ── jobs, mail ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """`function` is a dotted name in `workers.jobs`; `args` are ids only."""
+
+    id: str
+    queue: str
+    function: str
+    args: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    queue: str
+    waiting: int
+    running: int
+    failed: int
+    oldest_age: float | None
+    """Seconds since the oldest waiting job was queued."""
+    workers: int
+
+
+class JobQueue(Protocol):
+    def push(self, jobs: Sequence[QueuedJob]) -> None:
+        """All at once; raises TemporaryError("queue_unavailable") when the broker does not take them."""
+        ...
+
+    def depths(self) -> list[QueueDepth]: ...
+
+
+@dataclass(frozen=True)
+class Mail:
+    message_id: str
+    to: tuple[str, ...] = field(repr=False)
+    subject: str = field(repr=False)
+    body: str = field(repr=False)
+
+
+class Mailer(Protocol):
+    def send(self, mail: Mail) -> None:
+        """Raises TemporaryError (4xx, no connection) or ItemError (5xx: refused for good)."""
+        ...

@@ -1,0 +1,105 @@
+"""States of a run and of its items, which steps between them are allowed, and how a run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    WAITING = "waiting"
+    SURVEYING = "surveying"
+    PREVIEWED = "previewed"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTLY_FAILED = "partly_failed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_RUN_STATES
+
+    @property
+    def label(self) -> str:
+        return _RUN_LABELS[self]
+
+
+class ItemState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    UNCHANGED = "unchanged"
+    NEEDS_REVIEW = "needs_review"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_ITEM_STATES
+
+    @property
+    def label(self) -> str:
+        return _ITEM_LABELS[self]
+
+
+FINAL_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.PARTLY_FAILED, RunState.FAILED, RunState.CANCELLED})
+FINAL_ITEM_STATES = frozenset(set(ItemState) - {ItemState.WAITING, ItemState.RUNNING})
+
+_RUN_LABELS = {
+    RunState.WAITING: "受付済み",
+    RunState.SURVEYING: "差分を確認中",
+    RunState.PREVIEWED: "確認待ち",
+    RunState.RUNNING: "処理中",
+    RunState.SUCCEEDED: "成功",
+    RunState.PARTLY_FAILED: "一部失敗",
+    RunState.FAILED: "失敗",
+    RunState.CANCELLED: "取り消し",
+}
+_ITEM_LABELS = {
+    ItemState.WAITING: "待機中",
+    ItemState.RUNNING: "処理中",
+    ItemState.SUCCEEDED: "成功",
+    ItemState.UNCHANGED: "変更なし",
+    ItemState.NEEDS_REVIEW: "要再確認",
+    ItemState.CONFLICT: "要確認",
+    ItemState.FAILED: "失敗",
+    ItemState.CANCELLED: "取り消し",
+}
+
+RUN_STEPS: Mapping[RunState, frozenset[RunState]] = {
+    RunState.WAITING: frozenset({RunState.SURVEYING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.SURVEYING: frozenset(
+        {RunState.PREVIEWED, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}
+        | {RunState.SUCCEEDED, RunState.PARTLY_FAILED}
+    ),
+    RunState.PREVIEWED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
+    RunState.RUNNING: FINAL_RUN_STATES,
+    RunState.SUCCEEDED: frozenset(),
+    RunState.PARTLY_FAILED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+}
+
+
+def may_become(now: RunState, then: RunState) -> bool:
+    return then in RUN_STEPS[now]
+
+
+def result_of(counts: Mapping[ItemState, int]) -> RunState:
+    """How a run ends whose items are all final.
+
+    A run that attempted nothing is never SUCCEEDED: without a single item it is FAILED. Items waiting for a person
+    (要再確認, 要確認) do not make a run fail by themselves, but they keep it from being a plain success.
+    """
+    total = sum(counts.values())
+    good = counts.get(ItemState.SUCCEEDED, 0) + counts.get(ItemState.UNCHANGED, 0)
+    if total and counts.get(ItemState.CANCELLED, 0) == total:
+        return RunState.CANCELLED
+    if total and good == total:
+        return RunState.SUCCEEDED
+    failed = counts.get(ItemState.FAILED, 0) + counts.get(ItemState.CANCELLED, 0)
+    if not total or failed == total:
+        return RunState.FAILED
+    return RunState.PARTLY_FAILED

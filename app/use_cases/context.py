@@ -1,0 +1,25 @@
+"""Context: ports, unit of work and settings, handed to every use case. `app.wiring` builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.domain.ports import Clock, EmployeeGateway, JobQueue, Mailer, RateLimiter, TokenStore
+from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Context:
+    settings: Settings
+    clock: Clock
+    unit_of_work: Callable[[], UnitOfWork]
+    """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""
+    gateway: Callable[[Connection, System], EmployeeGateway]
+    tokens: TokenStore
+    limiter: RateLimiter
+    job_queue: JobQueue
+    mailer: Mailer
