@@ -63,8 +63,11 @@ class EmployeeGateway(Protocol):
     """
 
     system: System
-    calls: int
-    """Vendor requests sent through this gateway so far, refused and retried ones included."""
+
+    @property
+    def calls(self) -> int:
+        """Vendor requests sent through this gateway so far, refused and retried ones included."""
+        ...
 
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
         """The next page of everybody, up to 100 a call; `cursor` None starts."""
@@ -82,8 +85,13 @@ class EmployeeGateway(Protocol):
         """One person now (freee: as of that closing month, which is then required). None on 404."""
         ...
 
-    def ids_by_number(self, number: str) -> list[str]:
-        """Fresh look for people with this number, leavers included; run before every create."""
+    def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
+        """Who has this number, leavers included; asked before every create. `fresh=False` allows an answer that is up
+        to a minute old, where nothing of ours can have happened since."""
+        ...
+
+    def known_positions(self) -> frozenset[str] | None:
+        """Names of the 役職 master; None where a title is free text."""
         ...
 
     def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
@@ -142,6 +150,38 @@ class TokenStore(Protocol):
     def mark_needs_consent(self, connection_id: int, *, version: int) -> None: ...
 
 
+class FreeeGrant(Protocol):
+    """What an authorisation brought: the one company the person chose, and a pair of tokens good for it."""
+
+    @property
+    def company_id(self) -> int: ...
+
+    @property
+    def company_name(self) -> str: ...
+
+    @property
+    def external_cid(self) -> str: ...
+
+    @property
+    def tokens(self) -> FreeeTokens: ...
+
+
+class FreeeAuthorisation(Protocol):
+    """freee's sign-in (OAuth 2.0 with PKCE)."""
+
+    def new_verifier(self) -> str:
+        """A PKCE verifier, to be kept with the state until the person comes back."""
+        ...
+
+    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        """Where to send the person."""
+        ...
+
+    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> FreeeGrant:
+        """The code that came back → company and tokens; sent once. Raises RunError, TemporaryError."""
+        ...
+
+
 class RateLimiter(Protocol):
     """Permits shared by all workers. `key` is "<system>:<tenant>"."""
 
@@ -152,6 +192,10 @@ class RateLimiter(Protocol):
 
     def close(self, key: str, seconds: float) -> None:
         """Nobody gets a permit for this key for that long (429, throttle, maintenance)."""
+        ...
+
+    def closed_for(self, key: str) -> float:
+        """Seconds this key is still closed, 0.0 when it is open; asked again after a wait."""
         ...
 
     def pace(self, key: str) -> float:

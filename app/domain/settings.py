@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from app.domain.people import PaySchedule
@@ -67,6 +68,8 @@ class MappingOptions:
     """Overrides by key of FIELDS."""
     excluded: frozenset[str] = frozenset()
     """Keys of FIELDS the customer does not exchange."""
+    as_of_date: date | None = None
+    """情報取得基準日: a 退職年月日 before it turns SmartHR's 在籍状況 to 退職済. None: 在籍状況 is left alone."""
 
 
 @dataclass(frozen=True)
@@ -90,5 +93,7 @@ class Connection:
     readable_attributes: frozenset[str] = frozenset()
     pay_schedules: Mapping[str, PaySchedule] = field(default_factory=dict)
     """締め日支払い日 group name → schedule, learned from surveys: freee's API lists no groups."""
+    known_positions: frozenset[str] | None = None
+    """SmartHR's 役職 master by name, learned from surveys; None before the first one."""
     paused: bool = False
     needs_consent: bool = False

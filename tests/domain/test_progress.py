@@ -1,0 +1,34 @@
+"""Rate and time to go."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.progress import measure
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "recent", "expected"),
+    [
+        (60, 300, (60, 60.0), (1.0, 240.0)),  # measured
+        (10, 11, (10, 5.0), (2.0, 0.5)),
+        (0, 300, (0, 0.0), (None, 900.0)),  # nothing measured: 6 calls each at 2 a second
+        (100, 300, (0, 60.0), (0.0, 600.0)),  # standing still: the limits again, not infinity
+        (300, 300, (30, 60.0), (0.5, 0.0)),
+        (301, 300, (0, 60.0), (0.0, 0.0)),  # an item may be counted twice while a page is built
+        (0, 0, (0, 0.0), (None, 0.0)),
+        (5, None, (5, 10.0), (0.5, None)),  # the survey does not know the total yet
+        (0, None, (0, 0.0), (None, None)),
+    ],
+)
+def test_rate_and_seconds_to_go(
+    done: int, total: int | None, recent: tuple[int, float], expected: tuple[float | None, float | None]
+) -> None:
+    recent_done, recent_seconds = recent
+    found = measure(done, total, recent_done=recent_done, recent_seconds=recent_seconds, calls_per_item=6.0, pace=2.0)
+    assert found == expected
+
+
+def test_nothing_is_said_without_any_measure() -> None:
+    assert measure(0, 10, recent_done=0, recent_seconds=0.0, calls_per_item=6.0, pace=0.0) == (None, None)
+    assert measure(0, 10, recent_done=0, recent_seconds=0.0, calls_per_item=0.0, pace=2.0) == (None, None)

@@ -1,0 +1,83 @@
+"""Every step between the states of a run, and how a run ends."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState, may_become, result_of
+
+R, I = RunState, ItemState  # noqa: E741
+
+ALLOWED = {
+    (R.WAITING, R.SURVEYING),
+    (R.WAITING, R.RUNNING),  # a webhook for a few employees skips the survey
+    (R.WAITING, R.FAILED),
+    (R.WAITING, R.CANCELLED),
+    (R.SURVEYING, R.PREVIEWED),
+    (R.SURVEYING, R.RUNNING),
+    (R.SURVEYING, R.SUCCEEDED),  # everybody equal: nothing left to run
+    (R.SURVEYING, R.PARTLY_FAILED),
+    (R.SURVEYING, R.FAILED),
+    (R.SURVEYING, R.CANCELLED),
+    (R.PREVIEWED, R.RUNNING),
+    (R.PREVIEWED, R.FAILED),
+    (R.PREVIEWED, R.CANCELLED),
+    (R.RUNNING, R.SUCCEEDED),
+    (R.RUNNING, R.PARTLY_FAILED),
+    (R.RUNNING, R.FAILED),
+    (R.RUNNING, R.CANCELLED),
+}
+
+
+@pytest.mark.parametrize(("now", "then"), list(product(RunState, RunState)))
+def test_every_pair_of_states(now: RunState, then: RunState) -> None:
+    assert may_become(now, then) == ((now, then) in ALLOWED)
+
+
+def test_final_states() -> None:
+    assert {state for state in RunState if state.is_final} == {R.SUCCEEDED, R.PARTLY_FAILED, R.FAILED, R.CANCELLED}
+    assert {state for state in ItemState if not state.is_final} == {I.WAITING, I.RUNNING}
+    assert all(not may_become(state, other) for state in FINAL_RUN_STATES for other in RunState)
+
+
+def test_every_state_has_its_own_japanese_label() -> None:
+    for states in (RunState, ItemState):
+        labels = [state.label for state in states]
+        assert len(set(labels)) == len(labels)
+        assert not any(label.isascii() for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({}, R.FAILED),  # attempted nothing: never a success
+        (dict.fromkeys(ItemState, 0), R.FAILED),
+        ({I.SUCCEEDED: 3}, R.SUCCEEDED),
+        ({I.UNCHANGED: 3}, R.SUCCEEDED),
+        ({I.SUCCEEDED: 1, I.UNCHANGED: 2}, R.SUCCEEDED),
+        ({I.SUCCEEDED: 2, I.FAILED: 1}, R.PARTLY_FAILED),
+        ({I.UNCHANGED: 2, I.FAILED: 1}, R.PARTLY_FAILED),
+        ({I.FAILED: 2}, R.FAILED),
+        ({I.FAILED: 1, I.CANCELLED: 1}, R.FAILED),
+        ({I.CANCELLED: 2}, R.CANCELLED),
+        ({I.SUCCEEDED: 1, I.CANCELLED: 1}, R.PARTLY_FAILED),
+        ({I.SUCCEEDED: 9, I.NEEDS_REVIEW: 1}, R.PARTLY_FAILED),
+        ({I.SUCCEEDED: 9, I.CONFLICT: 1}, R.PARTLY_FAILED),
+        ({I.NEEDS_REVIEW: 1}, R.PARTLY_FAILED),  # a person is asked, nothing went wrong
+        ({I.FAILED: 1, I.CONFLICT: 1}, R.PARTLY_FAILED),
+    ],
+)
+def test_how_a_run_ends(counts: dict[ItemState, int], expected: RunState) -> None:
+    assert result_of(counts) is expected
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FINAL_ITEM_STATES)), st.integers(0, 5)))
+def test_a_run_succeeds_only_when_everything_did(counts: dict[ItemState, int]) -> None:
+    result = result_of(counts)
+    assert result in FINAL_RUN_STATES
+    good = counts.get(I.SUCCEEDED, 0) + counts.get(I.UNCHANGED, 0)
+    assert (result is R.SUCCEEDED) == (good == sum(counts.values()) > 0)
