@@ -1,0 +1,335 @@
+"""Items: one employee in one run. Every change of state is one conditional UPDATE; the attempt number is the fence.
+
+A claim takes WAITING to RUNNING with a lease and the next attempt number; whoever finishes, postpones or renews names
+that number, so that the late word of an orphaned worker changes no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Direction
+from app.storage.changes import ChangeRepository
+from app.storage.models import ConnectionTable, ItemTable, RunTable
+from app.storage.outbox import OutboxRepository
+from app.storage.repository import Repository, as_row
+from app.storage.rows import ItemRow, NewItem, NewNote
+from app.storage.words import OutboxKind
+
+OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
+
+
+class ItemRepository(Repository):
+    # ── writing a run's items ─────────────────────────────────────────────────────────────────────────────────────
+
+    def add_many(self, items: Sequence[NewItem]) -> list[int]:
+        """Insert items with their changes and, for WAITING ones of a run that is not a preview, nothing else: the
+        caller adds outbox rows (`queue_waiting`). Returns the ids in the order of `items`.
+
+        A slot (one open item per employee and direction) that somebody else holds is not taken: such an item waits
+        for it at its claim.
+        """
+        ids: list[int] = []
+        for start in range(0, len(items), 1000):
+            chunk = items[start : start + 1000]
+            free = self._free_slots(chunk)
+            try:
+                with self._session.begin_nested():
+                    ids += self._insert(chunk, slots=free)
+            except IntegrityError:  # another transaction took one of them at this very moment (PostgreSQL)
+                ids += self._insert(chunk, slots=set())
+        changes = ChangeRepository(self._session, self._vault)
+        changes.insert(
+            [changes.values(item_id, c) for item_id, item in zip(ids, items, strict=True) for c in item.changes]
+        )
+        return ids
+
+    def clear(self, run_id: int) -> None:
+        """Forget the items of a run whose survey did not get to its end (they were never claimable)."""
+        self._session.execute(delete(ItemTable).where(ItemTable.run_id == run_id))
+
+    def _insert(self, items: Sequence[NewItem], *, slots: set[tuple[int, Direction, str]]) -> list[int]:
+        values = [self._columns(item, slots) for item in items]
+        if not values:
+            return []
+        rows = self._session.execute(insert(ItemTable).returning(ItemTable.id, ItemTable.position), values)
+        by_position = {position: item_id for item_id, position in rows}
+        return [by_position[item.position] for item in items]
+
+    def _columns(self, item: NewItem, slots: set[tuple[int, Direction, str]]) -> dict[str, Any]:
+        slot = (item.connection_id, item.direction, item.source_id or "")
+        holds = item.holds_slot and not item.state.is_final and slot in slots
+        slots.discard(slot)
+        return {
+            "run_id": item.run_id,
+            "connection_id": item.connection_id,
+            "direction": item.direction,
+            "position": item.position,
+            "employee_number": item.employee_number,
+            "source_id": item.source_id,
+            "target_id": item.target_id,
+            "kind": item.kind,
+            "queue": item.queue,
+            "state": item.state,
+            "holds_slot": holds,
+            "next_at": item.next_at or item.created_at,
+            "closing_month": item.closing_month,
+            "pay_month": item.pay_month,
+            "approved_digest": item.approved_digest,
+            "error_code": item.error_code,
+            "detail_enc": self._seal(item.detail),
+            "notes": _notes(item.notes),
+            "candidates_enc": self._vault.encrypt_json([dict(c) for c in item.candidates]) if item.candidates else None,
+            "created_at": item.created_at,
+            "finished_at": item.created_at if item.state.is_final else None,
+        }
+
+    def _free_slots(self, items: Sequence[NewItem]) -> set[tuple[int, Direction, str]]:
+        wanted = {(i.connection_id, i.direction, i.source_id) for i in items if i.holds_slot and i.source_id}
+        if not wanted:
+            return set()
+        taken = self._session.execute(
+            select(ItemTable.connection_id, ItemTable.direction, ItemTable.source_id).where(
+                ItemTable.state.in_(OPEN_STATES),
+                ItemTable.holds_slot,
+                ItemTable.connection_id.in_({connection for connection, _, _ in wanted}),
+            )
+        )
+        held = {(connection, direction, source or "") for connection, direction, source in taken}
+        return {(connection, direction, source) for connection, direction, source in wanted if source} - held
+
+    # ── the life of one item ──────────────────────────────────────────────────────────────────────────────────────
+
+    def claim(self, item_id: int, attempt: int, *, now: datetime, lease_until: datetime, worker: str) -> ItemRow | None:
+        """WAITING with this attempt number → RUNNING with the next one. None: not ours (done, claimed, not yet due,
+        the run is ending, the connection is paused), or another run's item for this employee is open (then this one
+        waits a little)."""
+        values = {
+            "state": ItemState.RUNNING,
+            "attempt": ItemTable.attempt + 1,
+            "starts": ItemTable.starts + 1,
+            "lease_until": lease_until,
+            "lease_by": worker,
+            "started_at": func.coalesce(ItemTable.started_at, now),
+            "holds_slot": True,
+        }
+        statement = (
+            update(ItemTable)
+            .where(
+                ItemTable.id == item_id,
+                ItemTable.attempt == attempt,
+                ItemTable.state == ItemState.WAITING,
+                ItemTable.next_at <= now,
+                ItemTable.run_id.in_(running_runs()),
+            )
+            .values(values)
+        )
+        try:
+            with self._session.begin_nested():
+                claimed = self._changed(statement)
+        except IntegrityError:
+            self._wait_for_slot(item_id, attempt, now=now, until=now + (lease_until - now) / 6)
+            return None
+        return self.get(item_id) if claimed else None
+
+    def _wait_for_slot(self, item_id: int, attempt: int, *, now: datetime, until: datetime) -> None:
+        waits = (ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.WAITING)
+        if self._changed(update(ItemTable).where(*waits).values(next_at=until, pushed_at=None)):
+            self._queue_again(item_id, now=now)
+
+    def renew(self, item_id: int, attempt: int, lease_until: datetime) -> bool:
+        """False: the item is no longer ours; stop before the next write."""
+        return self._if_mine(item_id, attempt, {"lease_until": lease_until})
+
+    def finish(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        state: ItemState,
+        now: datetime,
+        error_code: str | None = None,
+        detail: str | None = None,
+        notes: Iterable[NewNote] | None = None,
+        kind: str | None = None,
+        target_id: str | None = None,
+        closing_month: str | None = None,
+        pay_month: str | None = None,
+        candidates: Sequence[Mapping[str, str]] | None = None,
+    ) -> bool:
+        """RUNNING with this attempt → a final state. None leaves a column as it is. False: somebody else has it."""
+        values: dict[str, Any] = {
+            "state": state,
+            "finished_at": now,
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": error_code,
+            "detail_enc": self._seal(detail),
+        }
+        given = {"kind": kind, "target_id": target_id, "closing_month": closing_month, "pay_month": pay_month}
+        values |= {name: value for name, value in given.items() if value is not None}
+        if notes is not None:
+            values["notes"] = _notes(notes)
+        if candidates is not None:
+            values["candidates_enc"] = self._vault.encrypt_json([dict(c) for c in candidates])
+        return self._if_mine(item_id, attempt, values)
+
+    def postpone(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        next_at: datetime,
+        error_code: str | None,
+        counts: bool,
+        now: datetime,
+        detail: str | None = None,
+    ) -> bool:
+        """RUNNING with this attempt → WAITING until `next_at`, with the outbox row for then. `counts`: the attempt is
+        spent. When the run is ending, the item ends with it instead. False: somebody else has it."""
+        ends_as, run_error = self._session.execute(
+            select(RunTable.ends_as, RunTable.error_code).join(ItemTable).where(ItemTable.id == item_id)
+        ).one()
+        if ends_as is not None:
+            state = ItemState.CANCELLED if ends_as is RunState.CANCELLED else ItemState.FAILED
+            return self.finish(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
+        values = {
+            "state": ItemState.WAITING,
+            "next_at": next_at,
+            "pushed_at": None,
+            "starts": 0,
+            "attempts_failed": ItemTable.attempts_failed + (1 if counts else 0),
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": error_code,
+            "detail_enc": self._seal(detail),
+        }
+        if not self._if_mine(item_id, attempt, values):
+            return False
+        self._queue_again(item_id, now=now)
+        return True
+
+    def set_target(self, item_id: int, attempt: int, target_id: str, *, kind: str | None = None) -> bool:
+        """Remember the counterpart as soon as it is known (just created, or found)."""
+        values = {"target_id": target_id} | ({"kind": kind} if kind else {})
+        return self._if_mine(item_id, attempt, values)
+
+    def set_months(self, item_id: int, attempt: int, *, closing_month: str | None, pay_month: str | None) -> bool:
+        return self._if_mine(item_id, attempt, {"closing_month": closing_month, "pay_month": pay_month})
+
+    def _if_mine(self, item_id: int, attempt: int, values: Mapping[str, Any]) -> bool:
+        statement = (
+            update(ItemTable)
+            .where(ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.RUNNING)
+            .values(values)
+        )
+        return self._changed(statement) == 1
+
+    def _queue_again(self, item_id: int, *, now: datetime) -> None:
+        attempt, queue, due_at = self._session.execute(
+            select(ItemTable.attempt, ItemTable.queue, ItemTable.next_at).where(ItemTable.id == item_id)
+        ).one()
+        OutboxRepository(self._session, self._vault).add(
+            OutboxKind.ITEM, item_id, attempt=attempt, queue=queue, due_at=due_at, now=now
+        )
+
+    def queue_waiting(self, run_id: int, *, now: datetime) -> int:
+        """Outbox rows for all WAITING items of a run (its plan was just committed or approved). Says how many."""
+        rows = self._session.execute(
+            select(ItemTable.id, ItemTable.attempt, ItemTable.queue)
+            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+            .order_by(ItemTable.position)
+        ).all()
+        OutboxRepository(self._session, self._vault).add_many(
+            [(item_id, attempt, queue) for item_id, attempt, queue in rows], kind=OutboxKind.ITEM, due_at=now, now=now
+        )
+        return len(rows)
+
+    def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
+        """Every WAITING item of the run → that final state. Says how many."""
+        return self._changed(
+            update(ItemTable)
+            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+            .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
+        )
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, item_id: int) -> ItemRow | None:
+        record = self._session.get(ItemTable, item_id, populate_existing=True)
+        return None if record is None else self._row(record)
+
+    def page(self, run_id: int, *, after: int, limit: int, state: ItemState | None = None) -> list[ItemRow]:
+        """Items of a run in their order, from the position behind `after` (start with -1)."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
+        if state is not None:
+            query = query.where(ItemTable.state == state)
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def counts(self, run_id: int) -> dict[ItemState, int]:
+        return self.counts_of([run_id])[run_id]
+
+    def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
+        """Run id → {state: items}, states without items left out."""
+        query = (
+            select(ItemTable.run_id, ItemTable.state, func.count())
+            .where(ItemTable.run_id.in_(run_ids))
+            .group_by(ItemTable.run_id, ItemTable.state)
+        )
+        found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
+        for run_id, state, count in self._session.execute(query):
+            found[run_id][state] = count
+        return found
+
+    def finished_since(self, run_id: int, moment: datetime) -> int:
+        query = select(func.count()).where(ItemTable.run_id == run_id, ItemTable.finished_at >= moment)
+        return self._session.scalar(query.select_from(ItemTable)) or 0
+
+    def numbers(self, run_id: int, states: Sequence[ItemState]) -> list[str]:
+        query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
+        return list(self._session.scalars(query.order_by(ItemTable.position)))
+
+    def open_item(self, connection_id: int, direction: Direction, source_id: str) -> int | None:
+        """An item of a running run that waits for this employee: a further event joins it."""
+        query = select(ItemTable.id).where(
+            ItemTable.connection_id == connection_id,
+            ItemTable.direction == direction,
+            ItemTable.source_id == source_id,
+            ItemTable.state == ItemState.WAITING,
+            ItemTable.run_id.in_(running_runs()),
+        )
+        return self._session.scalar(query.order_by(ItemTable.id).limit(1))
+
+    def counts_of_open_runs(self) -> dict[ItemState, int]:
+        query = (
+            select(ItemTable.state, func.count().label("items"))
+            .join(RunTable, RunTable.id == ItemTable.run_id)
+            .where(RunTable.finished_at.is_(None))
+            .group_by(ItemTable.state)
+        )
+        return {row.state: row.items for row in self._session.execute(query)}
+
+    def _row(self, record: ItemTable) -> ItemRow:
+        sealed = record.candidates_enc
+        candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
+        return as_row(ItemRow, record, detail=self._open(record.detail_enc), candidates=candidates)
+
+
+def running_runs() -> Select[int]:
+    """Ids of the runs whose items may be worked on: running, not ending, and the connection takes work."""
+    works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+    return (
+        select(RunTable.id)
+        .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
+        .where(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), *works)
+    )
+
+
+def _notes(notes: Iterable[NewNote]) -> list[dict[str, str | None]]:
+    return [{"code": note.code, "severity": note.severity, "key": note.key} for note in notes]

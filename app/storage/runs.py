@@ -1,0 +1,206 @@
+"""Runs: the survey's claim, the commit of the plan, and the one conditional UPDATE that closes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+
+from app.domain.run_state import ItemState, RunState, result_of
+from app.domain.words import System
+from app.storage.items import OPEN_STATES, ItemRepository
+from app.storage.models import ConnectionTable, ItemTable, RunTable
+from app.storage.outbox import OutboxRepository
+from app.storage.repository import Repository, as_row
+from app.storage.rows import NewRun, RunRow
+from app.storage.words import OutboxKind
+
+BEFORE_PLAN = (RunState.WAITING, RunState.SURVEYING)
+
+
+class RunRepository(Repository):
+    def add(self, new: NewRun) -> RunRow:
+        """A WAITING run; its survey is due at once (the caller adds the outbox row)."""
+        record = RunTable(
+            public_id=new.public_id,
+            connection_id=new.connection_id,
+            direction=new.direction,
+            trigger=new.trigger,
+            as_of_date=new.as_of_date,
+            dry_run=new.dry_run,
+            scope=None if new.scope is None else list(new.scope),
+            queue=new.queue,
+            state=RunState.WAITING,
+            started_by=new.started_by,
+            created_at=new.created_at,
+            survey_next_at=new.created_at,
+            deadline_at=new.deadline_at,
+            retried_run_id=new.retried_run_id,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return as_row(RunRow, record)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, run_id: int) -> RunRow | None:
+        record = self._session.get(RunTable, run_id, populate_existing=True)
+        return None if record is None else as_row(RunRow, record)
+
+    def get_by_public_id(self, public_id: str) -> RunRow | None:
+        record = self._session.scalar(select(RunTable).where(RunTable.public_id == public_id))
+        return None if record is None else as_row(RunRow, record)
+
+    def page(self, *, after: int | None, limit: int, connection_id: int | None = None) -> list[RunRow]:
+        """Newest first; `after` is the id of the last run of the page before."""
+        query = select(RunTable).order_by(RunTable.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(RunTable.id < after)
+        if connection_id is not None:
+            query = query.where(RunTable.connection_id == connection_id)
+        return [as_row(RunRow, record) for record in self._session.scalars(query)]
+
+    def public_ids(self, run_ids: Sequence[int]) -> dict[int, str]:
+        query = select(RunTable.id, RunTable.public_id).where(RunTable.id.in_(run_ids))
+        return {row.id: row.public_id for row in self._session.execute(query)}
+
+    def open_count(self) -> int:
+        query = select(func.count()).select_from(RunTable).where(RunTable.finished_at.is_(None))
+        return self._session.scalar(query) or 0
+
+    def open_of(self, connection_id: int) -> list[int]:
+        query = select(RunTable.id).where(RunTable.connection_id == connection_id, RunTable.finished_at.is_(None))
+        return list(self._session.scalars(query))
+
+    # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def claim_survey(self, run_id: int, *, now: datetime, lease_until: datetime) -> RunRow | None:
+        """WAITING and due, or SURVEYING with a dead lease → SURVEYING with a new lease; starts are counted. None:
+        somebody else surveys, there is nothing left to survey, or the connection is paused."""
+        free = or_(
+            and_(RunTable.state == RunState.WAITING, RunTable.survey_next_at <= now),
+            and_(RunTable.state == RunState.SURVEYING, RunTable.survey_lease_until < now),
+        )
+        values: dict[str, Any] = {
+            "state": RunState.SURVEYING,
+            "survey_attempt": RunTable.survey_attempt + 1,
+            "survey_starts": RunTable.survey_starts + 1,
+            "survey_lease_until": lease_until,
+            "started_at": func.coalesce(RunTable.started_at, now),
+        }
+        works = select(ConnectionTable.id).where(~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+        allowed = (RunTable.ends_as.is_(None), RunTable.connection_id.in_(works))
+        return self.get(run_id) if self._update(run_id, free, *allowed, values=values) else None
+
+    def renew_survey(self, run_id: int, lease_until: datetime, *, attempt: int | None = None) -> bool:
+        """False: the survey is no longer ours (cancelled, failed, or with `attempt` given: taken over)."""
+        return self._update(run_id, *self._surveying(attempt), values={"survey_lease_until": lease_until})
+
+    def postpone_survey(
+        self,
+        run_id: int,
+        *,
+        next_at: datetime,
+        counts: bool,
+        error_code: str | None,
+        now: datetime,
+        attempt: int | None = None,
+    ) -> bool:
+        """SURVEYING → WAITING until `next_at`, with the outbox row for then. `counts`: a failure is spent."""
+        values = {
+            "state": RunState.WAITING,
+            "survey_next_at": next_at,
+            "survey_pushed_at": None,
+            "survey_lease_until": None,
+            "survey_starts": 0,
+            "survey_failures": RunTable.survey_failures + (1 if counts else 0),
+            "error_code": error_code,
+        }
+        if not self._update(run_id, *self._surveying(attempt), values=values):
+            return False
+        self.queue_survey(run_id, due_at=next_at, now=now)
+        return True
+
+    def queue_survey(self, run_id: int, *, due_at: datetime, now: datetime) -> None:
+        attempt, queue = self._session.execute(
+            select(RunTable.survey_attempt, RunTable.queue).where(RunTable.id == run_id)
+        ).one()
+        OutboxRepository(self._session, self._vault).add(
+            OutboxKind.SURVEY, run_id, attempt=attempt, queue=queue, due_at=due_at, now=now
+        )
+
+    def plan_committed(
+        self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None
+    ) -> bool:
+        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. False: roll back, it is not ours
+        any more (raise inside the unit of work)."""
+        values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
+        return self._update(run_id, *self._surveying(attempt), values=values)
+
+    @staticmethod
+    def _surveying(attempt: int | None) -> list[ColumnElement[bool]]:
+        mine = [RunTable.state == RunState.SURVEYING, RunTable.ends_as.is_(None)]
+        return mine if attempt is None else [*mine, RunTable.survey_attempt == attempt]
+
+    def add_calls(self, run_id: int, system: System, count: int) -> None:
+        """Vendor requests sent on behalf of this run."""
+        column = RunTable.smarthr_calls if system is System.SMARTHR else RunTable.freee_calls
+        if count:
+            self._update(run_id, values={column.key: column + count})
+
+    # ── approval and end ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def approve(self, run_id: int, *, by: str, now: datetime, deadline_at: datetime) -> bool:
+        """PREVIEWED → RUNNING; the time allowed begins anew."""
+        values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
+        return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
+
+    def fail(self, run_id: int, code: str, now: datetime) -> bool:
+        """The run stops as a whole: WAITING items become FAILED with this code, RUNNING ones end by themselves (finish
+        your own item before). The caller then asks for the close. False: it has ended or is ending already."""
+        return self._end(run_id, RunState.FAILED, ItemState.FAILED, code=code, now=now)
+
+    def cancel(self, run_id: int, now: datetime) -> bool:
+        """As `fail`, with WAITING items CANCELLED."""
+        return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=None, now=now)
+
+    def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
+        live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None))
+        if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": code}):
+            return False
+        ItemRepository(self._session, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
+        return True
+
+    def close(self, run_id: int, *, now: datetime) -> RunState | None:
+        """The end of a run, once: the result, or None when it is not at its end or somebody else closed it.
+
+        Must be the first statement of a transaction of its own, after the last item's commit (engine.md D.3).
+        """
+        has_open = exists().where(ItemTable.run_id == run_id, ItemTable.state.in_(OPEN_STATES))
+        at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
+        if not self._update(run_id, RunTable.finished_at.is_(None), at_end, ~has_open, values={"finished_at": now}):
+            return None
+        counts = ItemRepository(self._session, self._vault).counts(run_id)
+        result = self._result(run_id, counts)
+        self._update(run_id, values={"state": result, "survey_lease_until": None})
+        return result
+
+    def _result(self, run_id: int, counts: dict[ItemState, int]) -> RunState:
+        ends_as = self._session.scalar(select(RunTable.ends_as).where(RunTable.id == run_id))
+        result = result_of(counts)
+        if ends_as is None:
+            return result
+        if not counts.get(ItemState.SUCCEEDED):
+            return ends_as  # stopped before anything was written
+        return RunState.PARTLY_FAILED if ends_as is RunState.FAILED else result
+
+    def closable(self) -> list[int]:
+        """Runs at their end that nobody has closed (a crash between two transactions)."""
+        has_open = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES))
+        at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
+        return list(self._session.scalars(select(RunTable.id).where(RunTable.finished_at.is_(None), at_end, ~has_open)))
+
+    def _update(self, run_id: int, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
+        return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1

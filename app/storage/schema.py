@@ -1,0 +1,48 @@
+"""Schema: brings a database to the newest migration, or back, from Python (no alembic.ini, no shell)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+
+from app.storage.unit_of_work import make_engine
+
+_LOCK = 0x4157_4153_45  # "AWASE": one migration at a time on PostgreSQL; SQLite's write lock does it by itself
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Upgrade to `revision`; does nothing when it is there already."""
+    _run(url, revision, up=True)
+
+
+def downgrade(url: str, revision: str = "base") -> None:
+    """Back to `revision`. Data of dropped tables is gone."""
+    _run(url, revision, up=False)
+
+
+def current_revision(url: str) -> str | None:
+    """The revision the database stands at, None when empty."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _run(url: str, revision: str, *, up: bool) -> None:
+    engine = make_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            config.attributes["connection"] = connection
+            (command.upgrade if up else command.downgrade)(config, revision)
+    finally:
+        engine.dispose()

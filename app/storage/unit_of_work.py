@@ -1,0 +1,151 @@
+"""Database and UnitOfWork: one transaction per with-block, on SQLite or PostgreSQL.
+
+SQLite: WAL, synchronous=FULL and BEGIN IMMEDIATE always: a plain BEGIN fails with "database is locked" as soon as a
+transaction reads before it writes while others write (engine.md, finding 9). Reading units begin plainly: they never
+take the write lock.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.storage.access import KeyRepository, UserRepository
+from app.storage.changes import ChangeRepository
+from app.storage.connections import ConnectionRepository
+from app.storage.consents import ConsentRepository
+from app.storage.directory import DirectoryRepository
+from app.storage.history import HistoryRepository
+from app.storage.idempotency import IdempotencyRepository
+from app.storage.items import ItemRepository
+from app.storage.leader import LeaderRepository
+from app.storage.links import LinkRepository
+from app.storage.mails import MailRepository
+from app.storage.observation import ObservationRepository
+from app.storage.outbox import OutboxRepository
+from app.storage.rotation import RotationRepository
+from app.storage.runs import RunRepository
+from app.storage.steps import StepRepository
+from app.storage.survey_pages import SurveyPageRepository
+from app.storage.upkeep import UpkeepRepository
+from app.storage.vault import Vault
+
+BUSY_SECONDS = 20.0
+"""How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk."""
+
+
+class UnitOfWork:
+    """`with` commits at the end and rolls back on any exception. Repositories live as long as the block."""
+
+    connections: ConnectionRepository
+    runs: RunRepository
+    items: ItemRepository
+    changes: ChangeRepository
+    steps: StepRepository
+    links: LinkRepository
+    outbox: OutboxRepository
+    mails: MailRepository
+    history: HistoryRepository
+    survey_pages: SurveyPageRepository
+    directory: DirectoryRepository
+    consents: ConsentRepository
+    keys: KeyRepository
+    users: UserRepository
+    idempotency: IdempotencyRepository
+    leader: LeaderRepository
+    upkeep: UpkeepRepository
+    observation: ObservationRepository
+    rotation: RotationRepository
+
+    def __init__(self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault) -> None:
+        self._sessions = writing
+        self._reading_sessions = reading
+        self._vault = vault
+
+    def reading(self) -> UnitOfWork:
+        """The same, for reading only: takes no write lock and never commits."""
+        return UnitOfWork(self._reading_sessions, self._reading_sessions, self._vault)
+
+    def __enter__(self) -> UnitOfWork:
+        session = self._session = self._sessions()
+        self.connections = ConnectionRepository(session, self._vault)
+        self.runs = RunRepository(session, self._vault)
+        self.items = ItemRepository(session, self._vault)
+        self.changes = ChangeRepository(session, self._vault)
+        self.steps = StepRepository(session, self._vault)
+        self.links = LinkRepository(session, self._vault)
+        self.outbox = OutboxRepository(session, self._vault)
+        self.mails = MailRepository(session, self._vault)
+        self.history = HistoryRepository(session, self._vault)
+        self.survey_pages = SurveyPageRepository(session, self._vault)
+        self.directory = DirectoryRepository(session, self._vault)
+        self.consents = ConsentRepository(session, self._vault)
+        self.keys = KeyRepository(session, self._vault)
+        self.users = UserRepository(session, self._vault)
+        self.idempotency = IdempotencyRepository(session, self._vault)
+        self.leader = LeaderRepository(session, self._vault)
+        self.upkeep = UpkeepRepository(session, self._vault)
+        self.observation = ObservationRepository(session, self._vault)
+        self.rotation = RotationRepository(session, self._vault)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._sessions is not self._reading_sessions:
+                self._session.commit()
+        finally:
+            self._session.close()  # rolls back what was not committed
+
+
+class Database:
+    """The engine and what opens transactions on it. `url` as SQLAlchemy takes it: sqlite:/// or postgresql+psycopg://."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        self.vault = vault
+        self.engine = make_engine(url)
+        options: dict[str, Any] = {
+            "expire_on_commit": False,
+            # Rows are changed by conditional UPDATEs: what is read afterwards must be what the database holds.
+            "execution_options": {"populate_existing": True, "synchronize_session": False},
+        }
+        self._writing = sessionmaker(self.engine, **options)
+        self._reading = sessionmaker(
+            self.engine.execution_options(reading=True, postgresql_readonly=True), autoflush=False, **options
+        )
+
+    def unit_of_work(self) -> UnitOfWork:
+        return UnitOfWork(self._writing, self._reading, self.vault)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def make_engine(url: str) -> Engine:
+    """An engine with our rules for transactions."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30)
+    engine = create_engine(
+        parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10, max_overflow=30
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; `_begin_sqlite` does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

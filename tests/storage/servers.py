@@ -1,0 +1,82 @@
+"""A PostgreSQL server of the tests' own: a throw-away cluster on a Unix socket, run by somebody who is not root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+SERVER_USER = "postgres"
+
+
+def missing_parts() -> str | None:
+    """Why no PostgreSQL can be started here, or None."""
+    if _binary("initdb") is None or _binary("pg_ctl") is None:
+        return "no PostgreSQL server on this machine (initdb, pg_ctl)"
+    if os.geteuid() == 0 and (shutil.which("runuser") is None or not _has_user(SERVER_USER)):
+        return f"PostgreSQL refuses to run as root, and there is no user {SERVER_USER} to run it as"
+    return None
+
+
+@contextmanager
+def running_cluster() -> Iterator[Path]:
+    """The folder of the server's socket; everything is gone afterwards."""
+    memory = Path("/dev/shm")  # a cluster is 40 MB of small files: on a slow disk they cost more than the tests
+    folder = Path(tempfile.mkdtemp(prefix="awase-pg-", dir=memory if memory.is_dir() else None))
+    data = folder / "data"
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(SERVER_USER)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    try:
+        _run("initdb", "-D", str(data), "-U", "awase", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=120"
+        _run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield folder
+        finally:
+            _run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def create_database(socket: Path, name: str) -> str:
+    """A fresh database; returns its URL."""
+    with psycopg.connect(f"host={socket} user=awase dbname=postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+    return f"postgresql+psycopg://awase@/{name}?host={socket}"
+
+
+def _run(program: str, *arguments: str) -> None:
+    binary = _binary(program)
+    assert binary is not None
+    prefix = ["runuser", "-u", SERVER_USER, "--"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*prefix, binary, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+
+
+def _binary(name: str) -> str | None:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(found[-1]) if found else shutil.which(name)
+
+
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
