@@ -1,0 +1,114 @@
+"""What came back from a vendor: the answer read to its end, its JSON through a schema, the wait it asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from app.domain.errors import TemporaryError
+
+MAX_CLOSED_SECONDS = 3600.0
+DEFAULT_CLOSED_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer read to its end. `headers` compare without case; `is_read` tells whether the request only read."""
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    is_read: bool = True
+
+    @property
+    def text(self) -> str:
+        """The body for people and patterns, replaced where it is not UTF-8."""
+        return self.content.decode("utf-8-sig", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON, None when it is none: error bodies may be HTML or empty."""
+        try:
+            return _parse_json(self.content)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer, parsed by the schema (None when none was asked for)."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    payload: Any = field(repr=False)
+
+
+def load_answer(response: Response, schema: Schema | None) -> Any:
+    """The body through the schema. Raises TemporaryError("unreadable_answer") naming fields, never values."""
+    if schema is None:
+        return None
+    try:
+        return schema.load(_parse_json(response.content))
+    except ValidationError as error:
+        detail = "fields: " + ", ".join(sorted(_field_paths(error.messages_dict))[:10])
+    except ValueError:
+        detail = "not JSON"
+    raise TemporaryError("unreadable_answer", detail, outcome_unknown=not response.is_read)
+
+
+def within_an_hour(seconds: float | None) -> float:
+    """A wait a vendor asked for, made sane: 1 s to 1 h, 60 s when it said nothing (or no number)."""
+    if seconds is None or seconds != seconds:
+        return DEFAULT_CLOSED_SECONDS
+    return min(max(seconds, 1.0), MAX_CLOSED_SECONDS)
+
+
+def retry_after(response: Response) -> float | None:
+    """Seconds of the Retry-After header (a number or an HTTP date), None when it is missing or unreadable."""
+    text = response.headers.get("Retry-After", "").strip()
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return (moment - server_time(response)).total_seconds() if moment.tzinfo else None
+
+
+def server_time(response: Response) -> datetime:
+    """The vendor's own now (Date header), so that a wrong clock of ours shortens no wait; ours when it is missing."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return datetime.now(UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _parse_json(content: bytes) -> Any:
+    """JSON in UTF-8 as the standard says (no NaN). Raises ValueError, also for nesting no honest answer has."""
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _field_paths(messages: Mapping[Any, Any], prefix: str = "") -> set[str]:
+    """`{3: {"address": {"city": […]}}}` → {"address.city"}: positions in lists are left out."""
+    found = set()
+    for name, inner in messages.items():
+        path = prefix if isinstance(name, int) else f"{prefix}.{name}".lstrip(".")
+        found |= _field_paths(inner, path) if isinstance(inner, Mapping) else {path}
+    return found

@@ -1,0 +1,11 @@
+"""SystemClock: the machine's clock as the port wants it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        """The instant now, aware, UTC."""
+        return datetime.now(UTC)

@@ -1,0 +1,231 @@
+"""FreeeClient: one method per call of freee's HR API that this product makes; parsed values come out.
+
+`company_id` is always sent and always the connection's own: a token may see more companies than that one
+(freee-hr-api.md section 2). A month is the closing month (section 3). Each method names its operation in
+https://developer.freee.co.jp/reference/hr/reference
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from marshmallow import Schema
+
+from app.adapters.freee.errors import OPEN_TO_ALL, AccessExpired, NoRightOrThrottled, NotFound, classify
+from app.adapters.freee.oauth import AccessToken, FreeeOAuth, FreeeSession
+from app.adapters.freee.schemas import (
+    BankAccountRuleAnswerSchema,
+    DirectoryRowSchema,
+    EmployeeAnswerSchema,
+    EmployeesAnswerSchema,
+    HealthInsuranceRuleAnswerSchema,
+    ProfileRuleAnswerSchema,
+    UsersMeSchema,
+    WelfarePensionInsuranceRuleAnswerSchema,
+)
+from app.adapters.http import HttpClient
+from app.config import Settings
+from app.domain.errors import RunError
+from app.domain.people import YearMonth
+from app.domain.ports import Clock, RateLimiter, TokenStore
+
+PAGE = 100
+"""The largest page freee gives."""
+
+
+class FreeeClient:
+    """freee人事労務 for one company. Used by one thread."""
+
+    def __init__(self, http: HttpClient, token: AccessToken, company_id: int) -> None:
+        self.company_id = company_id
+        self._http = http
+        self._token = token
+
+    @property
+    def calls(self) -> int:
+        return self._http.calls
+
+    def users_me(self) -> dict[str, Any]:
+        """ログインユーザーの取得 (operation `get_users_me`)
+
+        All companies of the user, whichever the token was given for.
+        """
+        me: dict[str, Any] = self._read(OPEN_TO_ALL, answer=UsersMeSchema())
+        return me
+
+    def list_company_employees(self, offset: int) -> list[dict[str, Any]]:
+        """全期間の従業員一覧 (operation `get_company_employees`)
+
+        Up to PAGE rows, leavers and people outside payroll included; fewer than PAGE: the last page.
+        """
+        rows: list[dict[str, Any]] = self._read(
+            f"/api/v1/companies/{self.company_id}/employees",
+            query={"limit": PAGE, "offset": offset, "with_no_payroll_calculation": "true"},
+            answer=DirectoryRowSchema(many=True),
+        )
+        return rows
+
+    def list_employees(self, month: YearMonth, offset: int) -> dict[str, Any]:
+        """指定した月の従業員一覧 (operation `get_employees`)
+
+        `{"employees": [complete records], "total_count": int | None}`; without those not employed in that month.
+        """
+        page: dict[str, Any] = self._read(
+            "/api/v1/employees",
+            query={
+                **self._company(),
+                **_month(month),
+                "limit": PAGE,
+                "offset": offset,
+                "with_no_payroll_calculation": "true",
+            },
+            answer=EmployeesAnswerSchema(),
+        )
+        return page
+
+    def get_employee(self, employee_id: int, month: YearMonth) -> dict[str, Any] | None:
+        """従業員の取得 (operation `get_employee`)
+
+        None when freee does not know the person, or does not show them in that month.
+        """
+        try:
+            answer = self._read(
+                f"/api/v1/employees/{employee_id}",
+                query={**self._company(), **_month(month)},
+                answer=EmployeeAnswerSchema(),
+            )
+        except NotFound:
+            return None
+        return _inner(answer, "employee")
+
+    def create_employee(self, employee: Mapping[str, Any]) -> dict[str, Any]:
+        """従業員の作成 (operation `create_employee`)"""
+        answer = self._write(
+            "POST", "/api/v1/employees", {**self._company(), "employee": dict(employee)}, answer=EmployeeAnswerSchema()
+        )
+        return _inner(answer, "employee")
+
+    def update_employee(
+        self, employee_id: int, employee: Mapping[str, Any], *, month: YearMonth | None
+    ) -> dict[str, Any]:
+        """従業員の更新 (operation `update_employee`); `month` None only outside payroll."""
+        body = {**self._company(), **(_month(month) if month else {}), "employee": dict(employee)}
+        answer = self._write("PUT", f"/api/v1/employees/{employee_id}", body, answer=EmployeeAnswerSchema())
+        return _inner(answer, "employee")
+
+    def put_profile_rule(self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth) -> dict[str, Any] | None:
+        """姓名・住所など (operation `update_employee_profile_rule`)"""
+        return self._put_rule(employee_id, "profile_rule", rule, month=month, answer=ProfileRuleAnswerSchema())
+
+    def put_health_insurance_rule(
+        self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
+    ) -> dict[str, Any] | None:
+        """健康保険 (operation `update_employee_health_insurance_rule`)"""
+        schema = HealthInsuranceRuleAnswerSchema()
+        return self._put_rule(employee_id, "health_insurance_rule", rule, month=month, answer=schema)
+
+    def put_welfare_pension_insurance_rule(
+        self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
+    ) -> dict[str, Any] | None:
+        """厚生年金保険 (operation `update_employee_welfare_pension_insurance_rule`)"""
+        schema = WelfarePensionInsuranceRuleAnswerSchema()
+        return self._put_rule(employee_id, "welfare_pension_insurance_rule", rule, month=month, answer=schema)
+
+    def put_bank_account_rule(
+        self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
+    ) -> dict[str, Any] | None:
+        """銀行口座 (operation `update_employee_bank_account_rule`)"""
+        return self._put_rule(employee_id, "bank_account_rule", rule, month=month, answer=BankAccountRuleAnswerSchema())
+
+    # ── one request ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _company(self) -> dict[str, int]:
+        return {"company_id": self.company_id}
+
+    def _put_rule(
+        self, employee_id: int, name: str, rule: Mapping[str, Any], *, month: YearMonth, answer: Schema
+    ) -> dict[str, Any] | None:
+        """A rule object replaced as a whole; the answered one, None when freee answers none."""
+        body = {**self._company(), **_month(month), f"employee_{name}": dict(rule)}
+        answered = self._write("PUT", f"/api/v1/employees/{employee_id}/{name}", body, answer=answer)
+        rule_now: dict[str, Any] | None = answered.get(f"employee_{name}")
+        return rule_now
+
+    def _read(self, path: str, *, answer: Schema, query: Mapping[str, str | int] | None = None) -> Any:
+        return self._send("GET", path, query=query, answer=answer, is_read=True)
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any], *, answer: Schema) -> Any:
+        return self._send(method, path, body=body, answer=answer, is_read=False)
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        """One call, with the two refusals resolved that need another call: an expired token and a doubtful 403."""
+        try:
+            return self._signed(method, path, **options)
+        except NoRightOrThrottled as error:
+            # Throttled, this raises TemporaryError; answered, the door is open and the right is what is missing.
+            self._signed("GET", OPEN_TO_ALL, answer=UsersMeSchema(), is_read=True)
+            raise RunError(error.code, error.detail) from None
+        except RunError as error:
+            if error.needs_consent:
+                self._token.needs_consent()
+            raise
+
+    def _signed(self, method: str, path: str, **options: Any) -> Any:
+        """One call; refused for its token, it is sent once more with a newer one.
+
+        That holds for writes as well: a request refused for its token was not carried out.
+        """
+        try:
+            return self._http.send(method, path, **options)
+        except AccessExpired:
+            self._token.renew()
+        try:
+            return self._http.send(method, path, **options)
+        except AccessExpired as error:
+            raise RunError(error.code, "a renewed access token was refused as well") from None
+
+
+def _month(month: YearMonth) -> dict[str, int]:
+    return {"year": month.year, "month": month.month}
+
+
+def _inner(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    inner: dict[str, Any] = answer[name]
+    return inner
+
+
+def build_freee_client(
+    settings: Settings,
+    connection_id: int,
+    company_id: int,
+    tokens: TokenStore,
+    limiter: RateLimiter,
+    clock: Clock,
+    session: requests.Session | None = None,
+) -> FreeeClient:
+    """A client that signs its calls with the newest stored token of the connection. `session` pools connections."""
+    token = FreeeSession(
+        FreeeOAuth(settings, clock, session), tokens, clock, connection_id=connection_id, company_id=company_id
+    )
+    return freee_client(settings, company_id, token, limiter, session)
+
+
+def freee_client(
+    settings: Settings,
+    company_id: int,
+    token: AccessToken,
+    limiter: RateLimiter,
+    session: requests.Session | None = None,
+) -> FreeeClient:
+    """A client over any source of access tokens."""
+    http = HttpClient(
+        settings.freee_api_url,
+        headers=token.headers,
+        classify=classify,
+        limiter=limiter,
+        limiter_key=f"freee:{company_id}",
+        session=session,
+    )
+    return FreeeClient(http, token, company_id)

@@ -1,0 +1,72 @@
+"""FreeeConsent: how a person connects a freee company, from the link to the checked pair of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from app.adapters.freee.client import freee_client
+from app.adapters.freee.oauth import FixedToken, FreeeOAuth, new_code_verifier
+from app.config import Settings
+from app.domain.errors import RunError
+from app.domain.ports import Clock, FreeeTokens, RateLimiter
+
+ADMIN = "company_admin"
+"""Practically every employee call wants an administrator (freee-hr-api.md section 2)."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The outcome: the one company the person chose, and a pair of tokens good for it."""
+
+    company_id: int
+    company_name: str
+    external_cid: str
+    tokens: FreeeTokens = field(repr=False)
+
+
+class FreeeConsent:
+    def __init__(
+        self, settings: Settings, limiter: RateLimiter, clock: Clock, session: requests.Session | None = None
+    ) -> None:
+        self._settings = settings
+        self._limiter = limiter
+        self._session = session
+        self._oauth = FreeeOAuth(settings, clock, session)
+
+    def new_verifier(self) -> str:
+        """A PKCE verifier, to be kept with the state until the person comes back."""
+        return new_code_verifier()
+
+    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        """Where the person signs in, chooses the company and allows."""
+        return self._oauth.authorise_url(redirect_uri=redirect_uri, state=state, code_verifier=verifier)
+
+    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Consent:
+        """The code that came back → tokens of a company in which the person is 管理者.
+
+        Raises RunError("needs_consent") for a dead code, RunError("E19") without administrator rights.
+        """
+        grant = self._oauth.exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
+        if grant.company_id is None:
+            raise RunError("E23", "freee named no company in its token answer")
+        token = FixedToken(grant.tokens.access_token)
+        me = freee_client(self._settings, grant.company_id, token, self._limiter, self._session).users_me()
+        company = administered_company(me, grant.company_id)
+        return Consent(
+            company_id=grant.company_id,
+            company_name=company.get("name") or "",
+            external_cid=company.get("external_cid") or grant.external_cid or "",
+            tokens=grant.tokens,
+        )
+
+
+def administered_company(me: Mapping[str, Any], company_id: int) -> Mapping[str, Any]:
+    """The company of the token among all the user's companies. Raises RunError("E19") when the role does not do."""
+    company: Mapping[str, Any] | None = next((each for each in me["companies"] if each["id"] == company_id), None)
+    if company is None or company.get("role") != ADMIN:
+        raise RunError("E19", "the connecting user is not the company's administrator")
+    return company

@@ -1,0 +1,283 @@
+"""FreeeGateway: reads employees of one freee company and writes plans to it, one complete object per step.
+
+A create sends what the one call takes; the rest follows as an update, so that a repetition after a crash finds a person
+with differences instead of a half-known state. The steps of an update are independent: what freee refuses in one of
+them does not keep the others back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from app.adapters.freee.bodies import (
+    EMPLOYMENT_INSURANCE_KEY,
+    RULES,
+    TOP_LEVEL,
+    create_object,
+    created_at_once,
+    employee_object,
+    rule_object,
+)
+from app.adapters.freee.client import PAGE, FreeeClient
+from app.adapters.freee.directory_cache import DirectoryCache, Numbers
+from app.adapters.freee.survey import (
+    Cursor,
+    assemble,
+    directory_row,
+    months_of,
+    person_of,
+    record_row,
+    schedule_of,
+)
+from app.domain.dates import closing_month
+from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.linking import comparable_number
+from app.domain.people import EmployeeRecord, PaySchedule, Record, YearMonth
+from app.domain.plan import Change
+from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
+from app.domain.settings import ExportSettings, MappingOptions
+from app.domain.words import Step, System
+from app.domain.writing import encode, keys_by_step
+
+MAX_ROWS = 200_000
+"""A list longer than this does not end by itself (a server that ignores the offset)."""
+
+STEPS = (Step.EMPLOYEE, Step.PROFILE, Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE, Step.BANK_ACCOUNT)
+"""The order of the requests of an update."""
+
+
+class FreeeGateway:
+    """The port `EmployeeGateway` for freee. Used by one thread."""
+
+    system = System.FREEE
+
+    def __init__(self, client: FreeeClient, company_id: int, cache: DirectoryCache | None = None) -> None:
+        """Without a cache every look for a number is a fresh one."""
+        self._client = client
+        self._company_id = company_id
+        self._cache = cache
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
+        """Pages of the list of everybody first, then of each closing month that occurs among them."""
+        at = Cursor.parse(cursor)
+        if at.offset >= MAX_ROWS:
+            raise RunError("E23", "a list of freee does not end")
+        if at.phase == "directory":
+            return self._directory_page(at, as_of_date)
+        return self._month_page(at)
+
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+        return assemble(rows, as_of_date)
+
+    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+        rows: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.survey_page(cursor, as_of_date=as_of_date)
+            rows.extend(page.rows)
+            cursor = page.next_cursor
+            if cursor is None:
+                return assemble(rows, as_of_date)
+
+    def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
+        """One person as of that closing month. The pay schedule is not in this answer: `pay_schedule` is None, the
+        group's name is `company_reference_date_rule_name` of the record."""
+        if month is None:
+            raise ValueError("freee is read as of a month")
+        record = self._client.get_employee(int(person_id), month)
+        return EmployeeRecord(person_of(record, None), record, month) if record else None
+
+    def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
+        """Everybody with this number, leavers included. `fresh` False: a list of the last minute will do, which is
+        right only where no create of this person is in doubt."""
+        wanted = comparable_number(number)
+        numbers = None if fresh or self._cache is None else self._cache.get(self._company_id)
+        if numbers is None:
+            numbers = self._list_numbers()
+        return list(numbers.get(wanted, ())) if wanted else []
+
+    def _directory_page(self, at: Cursor, as_of_date: date) -> SurveyPage:
+        rows = self._client.list_company_employees(at.offset)
+        at = at.with_months(months_of(rows, as_of_date))
+        following = at.further(len(rows)) if len(rows) >= PAGE else at.first_month()
+        return SurveyPage([directory_row(row) for row in rows], following.as_text() if following else None)
+
+    def _month_page(self, at: Cursor) -> SurveyPage:
+        month = at.months[0]
+        answer = self._client.list_employees(month, at.offset)
+        records, total = answer["employees"], answer.get("total_count")
+        seen = at.offset + len(records)
+        more = bool(records) and (seen < total if total is not None else len(records) >= PAGE)
+        following = at.further(len(records)) if more else at.next_month()
+        return SurveyPage([record_row(each, month) for each in records], following.as_text() if following else None)
+
+    def known_positions(self) -> frozenset[str] | None:
+        """None: a title is free text here; freee's 役職 master is not written."""
+        return None
+
+    def _list_numbers(self) -> Numbers:
+        since = self._cache.now() if self._cache else None
+        numbers: dict[str, list[str]] = {}
+        for row in self._everybody():
+            if number := comparable_number(row.get("num") or ""):
+                numbers.setdefault(number, []).append(str(row["id"]))
+        found = {number: tuple(dict.fromkeys(ids)) for number, ids in numbers.items()}
+        if self._cache and since:
+            self._cache.keep(self._company_id, found, since=since)
+        return found
+
+    def _everybody(self) -> Iterator[Mapping[str, Any]]:
+        """All rows of the list of everybody, leavers included."""
+        for offset in range(0, MAX_ROWS, PAGE):
+            rows = self._client.list_company_employees(offset)
+            yield from rows
+            if len(rows) < PAGE:
+                return
+        raise RunError("E23", "a list of freee does not end")
+
+    # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
+        """POST what the call takes, then read the person in the closing month that the as-of date means for them."""
+        if request.export_settings is None:
+            raise RunError("export_settings_missing")
+        sent = [change for change in request.changes if created_at_once(change.key)]
+        parts = encode(System.FREEE, sent, None, request.options)
+        body = create_object(parts, request.export_settings)
+        created = self._recorded(Step.CREATE, [change.key for change in sent], steps, lambda: self._create(body))
+        schedule = self._schedule(created, request)
+        month = closing_month(request.as_of_date, schedule)
+        record = self._client.get_employee(created["id"], month)
+        return EmployeeRecord(person_of(record or created, schedule), record, month)
+
+    def _create(self, body: Mapping[str, Any]) -> Record:
+        try:
+            created = self._client.create_employee(body)
+        except TemporaryError:
+            if self._cache:
+                self._cache.forget(self._company_id)  # it may have happened
+            raise
+        if self._cache:
+            self._cache.add(self._company_id, comparable_number(created.get("num") or ""), str(created["id"]))
+        return created
+
+    def _schedule(self, created: Record, request: CreateRequest) -> PaySchedule | None:
+        """The new person's 締め日支払い日: as learned for this group, else from the list of everybody."""
+        name = created.get("company_reference_date_rule_name") or _group(request.export_settings)
+        known = request.pay_schedules.get(name)
+        if known is not None:
+            return replace(known, name=name)
+        row = next((row for row in self._everybody() if row["id"] == created["id"]), None)
+        schedule = schedule_of(row) if row else None
+        return replace(schedule, name=name) if schedule else None
+
+    # ── updating ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        current: EmployeeRecord,
+        *,
+        options: MappingOptions,
+        steps: StepRecorder,
+    ) -> EmployeeRecord:
+        """One PUT per step that has changes. `current` must be a fresh reading of the month that is to change."""
+        if current.record is None or current.month is None:
+            raise ItemError("record_hidden")
+        by_key = {change.key: change for change in changes}
+        keys = keys_by_step(System.FREEE, changes)
+        refused: list[ItemError] = []
+        for step in STEPS:
+            wanted = [by_key[key] for key in keys.get(step, ())]
+            try:
+                current = self._write_step(step, wanted, current, options=options, steps=steps) if wanted else current
+            except ItemError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
+        return current
+
+    def _write_step(
+        self,
+        step: Step,
+        changes: Sequence[Change],
+        current: EmployeeRecord,
+        *,
+        options: MappingOptions,
+        steps: StepRecorder,
+    ) -> EmployeeRecord:
+        """One request. Outside payroll only 基本 may be written, and that without 雇用保険の被保険者番号 (E14)."""
+        writable = changes if current.person.in_payroll else _outside_payroll(step, changes)
+        if writable:
+            current = self._put(step, writable, current, options=options, steps=steps)
+        if len(writable) < len(changes):
+            raise ItemError("E14")
+        return current
+
+    def _put(
+        self,
+        step: Step,
+        changes: Sequence[Change],
+        current: EmployeeRecord,
+        *,
+        options: MappingOptions,
+        steps: StepRecorder,
+    ) -> EmployeeRecord:
+        """Merge, send, and take what freee answers as what it now holds."""
+        record, month, person = current.record, current.month, current.person
+        assert record is not None and month is not None
+        changed = encode(System.FREEE, changes, record, options).get(step, {})
+        keys = [change.key for change in changes]
+        if step is Step.EMPLOYEE:
+            top = employee_object(record, changed, in_payroll=person.in_payroll)
+            answered = self._recorded(step, keys, steps, lambda: self._put_employee(current, top))
+            after = {**record, **{name: answered[name] for name in TOP_LEVEL if name in answered}}
+        else:
+            rule = rule_object(record, step, changed)
+            put = self._rule_call(step)
+            answered_rule = self._recorded(step, keys, steps, lambda: put(int(person.id), rule, month=month))
+            after = {**record, RULES[step]: answered_rule or {**(record.get(RULES[step]) or {}), **rule}}
+        return EmployeeRecord(person_of(after, person.pay_schedule), after, month)
+
+    def _put_employee(self, current: EmployeeRecord, employee: Mapping[str, Any]) -> Record:
+        month = current.month if current.person.in_payroll else None
+        return self._client.update_employee(int(current.person.id), employee, month=month)
+
+    def _rule_call(self, step: Step) -> Callable[..., Record | None]:
+        return {
+            Step.PROFILE: self._client.put_profile_rule,
+            Step.HEALTH_INSURANCE: self._client.put_health_insurance_rule,
+            Step.PENSION_INSURANCE: self._client.put_welfare_pension_insurance_rule,
+            Step.BANK_ACCOUNT: self._client.put_bank_account_rule,
+        }[step]
+
+    def _recorded(self, step: Step, keys: Sequence[str], steps: StepRecorder, send: Callable[[], Any]) -> Any:
+        """The request with its row before and after."""
+        steps.sending(step, keys)
+        try:
+            answered = send()
+        except AwaseError as error:
+            steps.failed(step, error)
+            raise
+        steps.done(step)
+        return answered
+
+
+def _group(settings: ExportSettings | None) -> str:
+    return settings.pay_schedule_name if settings else ""
+
+
+def _outside_payroll(step: Step, changes: Sequence[Change]) -> list[Change]:
+    """The changes that freee takes of somebody outside payroll."""
+    if step is not Step.EMPLOYEE:
+        return []
+    return [change for change in changes if change.key != EMPLOYMENT_INSURANCE_KEY]

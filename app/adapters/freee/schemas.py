@@ -1,0 +1,195 @@
+"""What freee人事労務 answers, checked before anything else sees it (marshmallow, one class per object of the contract).
+
+Dates stay ISO text, so that a record is JSON-able and a survey can be kept between its pages. Null is tolerated
+everywhere: freee promises no more than the type. An enum is not checked on reading: freee has widened them before.
+
+The rule objects keep every field, also those this product does not know: a PUT replaces the whole object
+(freee-hr-api.md trap 12), so whatever was left out here would be lost there. Everything else keeps what we use only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_load, validate
+
+_DATE = validate.Regexp(r"\d{4}-\d{2}-\d{2}\Z")
+_INDIVIDUAL_NUMBER = re.compile(r"individual_?num|my_?number|mynum|マイナンバー|個人番号", re.IGNORECASE)
+"""個人番号 never passes through this product. The contract has no such field; should one appear, it is dropped here."""
+
+
+class _Lenient(Schema):
+    """New properties appear without notice (contract, introduction) and are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(allow_none=True, **options)
+
+
+def _whole(**options: Any) -> fields.Integer:
+    """Integers are JSON integers, never text. Python's own size, so that longer ids do not overflow."""
+    return fields.Integer(allow_none=True, strict=True, **options)
+
+
+def _flag() -> fields.Boolean:
+    return fields.Boolean(allow_none=True)
+
+
+def _date() -> fields.String:
+    return _text(validate=_DATE)
+
+
+class _Rule(Schema):
+    """A rule object of one month, complete."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    @post_load
+    def without_individual_numbers(self, rule: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {key: value for key, value in rule.items() if not _INDIVIDUAL_NUMBER.search(key)}
+
+
+class ProfileRuleSchema(_Rule):
+    """本人情報 (freee-hr-api.md 6.1)."""
+
+    last_name = _text()
+    first_name = _text()
+    last_name_kana = _text()
+    first_name_kana = _text()
+    zipcode1 = _text()
+    zipcode2 = _text()
+    prefecture_code = _whole()
+    address = _text()
+    address_kana = _text()
+    phone1 = _text()
+    phone2 = _text()
+    phone3 = _text()
+    residential_zipcode1 = _text()
+    residential_zipcode2 = _text()
+    residential_prefecture_code = _whole()
+    residential_address = _text()
+    residential_address_kana = _text()
+    title = _text()
+    gender = _text()
+    married = _flag()
+    is_working_student = _flag()
+    widow_type = _text()
+    disability_type = _text()
+    householder = _text()
+    householder_name = _text()
+
+
+class InsuranceRuleSchema(_Rule):
+    """健康保険 and 厚生年金保険: what both have in common of what we use (9.4)."""
+
+    entried = _flag()
+    reference_num = _text()
+    standard_monthly_remuneration = _whole()
+
+
+class BankAccountRuleSchema(_Rule):
+    """給与振込口座 1 (9.2)."""
+
+    bank_code = _text()
+    branch_code = _text()
+    account_type = _text()
+    account_number = _text()
+    account_name = _text()
+
+
+class EmployeeSchema(_Lenient):
+    """One person in one month (6). Dependents and pay are not read: they are not exchanged."""
+
+    id = fields.Integer(required=True, strict=True)
+    num = _text()
+    display_name = _text()
+    base_pension_num = _text()
+    employment_insurance_reference_number = _text()
+    birth_date = _date()
+    entry_date = _date()
+    retire_date = _date()
+    payroll_calculation = _flag()
+    company_reference_date_rule_name = _text()
+    profile_rule = fields.Nested(ProfileRuleSchema, allow_none=True)
+    health_insurance_rule = fields.Nested(InsuranceRuleSchema, allow_none=True)
+    welfare_pension_insurance_rule = fields.Nested(InsuranceRuleSchema, allow_none=True)
+    bank_account_rule = fields.Nested(BankAccountRuleSchema, allow_none=True)
+
+
+class EmployeeAnswerSchema(_Lenient):
+    employee = fields.Nested(EmployeeSchema, required=True)
+
+
+class EmployeesAnswerSchema(_Lenient):
+    """A page of the month's list (5.2)."""
+
+    employees = fields.List(fields.Nested(EmployeeSchema), required=True)
+    total_count = _whole()
+
+
+class DirectoryRowSchema(_Lenient):
+    """One row of the list of everybody (5.1). `email` there is the login address: not ours, not kept."""
+
+    id = fields.Integer(required=True, strict=True)
+    num = _text()
+    entry_date = _date()
+    retire_date = _date()
+    payroll_calculation = _flag()
+    closing_day = _whole()
+    pay_day = _whole()
+    month_of_pay_day = _text()
+
+
+class ProfileRuleAnswerSchema(_Lenient):
+    employee_profile_rule = fields.Nested(ProfileRuleSchema, allow_none=True)
+
+
+class HealthInsuranceRuleAnswerSchema(_Lenient):
+    employee_health_insurance_rule = fields.Nested(InsuranceRuleSchema, allow_none=True)
+
+
+class WelfarePensionInsuranceRuleAnswerSchema(_Lenient):
+    employee_welfare_pension_insurance_rule = fields.Nested(InsuranceRuleSchema, allow_none=True)
+
+
+class BankAccountRuleAnswerSchema(_Lenient):
+    employee_bank_account_rule = fields.Nested(BankAccountRuleSchema, allow_none=True)
+
+
+class CompanySchema(_Lenient):
+    """A company of the signed-in user. Its names are for the person who connects."""
+
+    id = fields.Integer(required=True, strict=True)
+    name = _text()
+    role = _text()
+    external_cid = _text()
+
+
+class UsersMeSchema(_Lenient):
+    id = fields.Integer(required=True, strict=True)
+    companies = fields.List(fields.Nested(CompanySchema), required=True)
+
+
+class TokenAnswerSchema(_Lenient):
+    """What the token endpoint answers (2). `company_id` is text there although it is an integer everywhere else."""
+
+    access_token = fields.String(required=True, validate=validate.Length(min=1))
+    refresh_token = fields.String(required=True, validate=validate.Length(min=1))
+    expires_in = fields.Integer(load_default=21600, validate=validate.Range(min=1))
+    company_id = fields.Integer(allow_none=True, load_default=None)
+    external_cid = _text(load_default=None)
+
+
+def parse_token_answer(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A token answer → {access_token, refresh_token, expires_in, company_id: int | None, external_cid}.
+
+    Raises marshmallow.ValidationError.
+    """
+    parsed: dict[str, Any] = TokenAnswerSchema().load(dict(body))
+    return parsed

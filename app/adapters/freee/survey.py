@@ -1,0 +1,146 @@
+"""How everybody is listed: the cursor of a survey, the trimmed rows, and putting both lists together. Pure.
+
+freee has two lists (freee-hr-api.md section 5): one of everybody at any time, which alone tells a person's pay
+schedule, and one per month with complete records, without those not employed in that month. The closing month is a
+matter of the person's schedule, so the first list is read through, the closing months of everybody are collected in the
+cursor, and each of these months is listed: one in most companies, two where groups close on different days.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from app.domain.dates import closing_month
+from app.domain.people import EmployeeRecord, PaySchedule, Person, Record, YearMonth
+from app.domain.words import System
+
+NEXT_MONTH = "next_month"
+"""The only literal of month_of_pay_day that is documented; anything else means the same month."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a survey stands. `months` are the closing months collected so far; the month phase works them off."""
+
+    phase: str = "directory"
+    offset: int = 0
+    months: tuple[YearMonth, ...] = ()
+
+    def as_text(self) -> str:
+        return json.dumps({"phase": self.phase, "offset": self.offset, "months": [str(m) for m in self.months]})
+
+    @classmethod
+    def parse(cls, text: str | None) -> Cursor:
+        """None is the beginning. Raises ValueError or KeyError for text that is no cursor of ours."""
+        if text is None:
+            return cls()
+        raw = json.loads(text)
+        return cls(raw["phase"], int(raw["offset"]), tuple(YearMonth.parse(month) for month in raw["months"]))
+
+    def with_months(self, months: set[YearMonth]) -> Cursor:
+        return replace(self, months=tuple(sorted(months.union(self.months))))
+
+    def further(self, rows: int) -> Cursor:
+        """The next page of the same list."""
+        return replace(self, offset=self.offset + rows)
+
+    def first_month(self) -> Cursor | None:
+        """The directory is read: on to the months, if anybody needs one."""
+        return Cursor("month", 0, self.months) if self.months else None
+
+    def next_month(self) -> Cursor | None:
+        return Cursor("month", 0, self.months[1:]) if self.months[1:] else None
+
+
+def months_of(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> set[YearMonth]:
+    """The closing months that hold the as-of date for these directory rows; nobody's month who is not there then."""
+    return {month for row in rows if (month := _month_shown(row, as_of_date)) is not None}
+
+
+def directory_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"kind": "directory", **row}
+
+
+def record_row(record: Mapping[str, Any], month: YearMonth) -> dict[str, Any]:
+    return {"kind": "record", "month": str(month), "employee": record}
+
+
+def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[EmployeeRecord]:
+    """All rows of a survey → everybody once, each with the record of the closing month that is theirs, by id."""
+    directory: dict[int, Mapping[str, Any]] = {}
+    records: dict[int, dict[YearMonth, Record]] = {}
+    for row in rows:
+        if row["kind"] == "directory":
+            directory[row["id"]] = row
+        else:
+            records.setdefault(row["employee"]["id"], {})[YearMonth.parse(row["month"])] = row["employee"]
+    return [
+        _joined(directory.get(person_id), records.get(person_id, {}), as_of_date=as_of_date)
+        for person_id in sorted(directory.keys() | records.keys())
+    ]
+
+
+def person_of(record: Record, schedule: PaySchedule | None) -> Person:
+    """The person a record shows. The schedule comes from elsewhere: a record knows only its group's name."""
+    profile = record.get("profile_rule") or {}
+    group = record.get("company_reference_date_rule_name")
+    return Person(
+        system=System.FREEE,
+        id=str(record["id"]),
+        number=record.get("num") or "",
+        last_name_kana=profile.get("last_name_kana") or "",
+        first_name_kana=profile.get("first_name_kana") or "",
+        birth_date=parsed_date(record.get("birth_date")),
+        hired_on=parsed_date(record.get("entry_date")),
+        resigned_on=parsed_date(record.get("retire_date")),
+        pay_schedule=replace(schedule, name=group or schedule.name) if schedule else None,
+        in_payroll=record.get("payroll_calculation") is not False,
+    )
+
+
+def schedule_of(row: Mapping[str, Any]) -> PaySchedule | None:
+    """締め日支払い日 of a directory row, None outside payroll."""
+    if row.get("closing_day") is None or row.get("pay_day") is None:
+        return None
+    return PaySchedule(
+        closing_day=row["closing_day"],
+        pay_day=row["pay_day"],
+        paid_next_month=row.get("month_of_pay_day") == NEXT_MONTH,
+    )
+
+
+def parsed_date(text: str | None) -> date | None:
+    """`YYYY-MM-DD` → date; None for null and for a day that does not exist."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _month_shown(row: Mapping[str, Any], as_of_date: date) -> YearMonth | None:
+    """The person's closing month at the as-of date, None when they had left before it or join after it."""
+    schedule = schedule_of(row)
+    month = closing_month(as_of_date, schedule)
+    joined, left = parsed_date(row.get("entry_date")), parsed_date(row.get("retire_date"))
+    if joined is not None and closing_month(joined, schedule) > month:
+        return None
+    if left is not None and closing_month(left, schedule) < month:
+        return None
+    return month
+
+
+def _joined(row: Mapping[str, Any] | None, records: Mapping[YearMonth, Record], *, as_of_date: date) -> EmployeeRecord:
+    """One person. Without a directory row (the lists shifted between pages) the schedule is not known, so that no
+    record can be called theirs: the person is listed, the items stay absent."""
+    if row is None:
+        return EmployeeRecord(person_of(next(iter(records.values())), None), None)
+    schedule = schedule_of(row)
+    month = closing_month(as_of_date, schedule)
+    record = records.get(month)
+    if record is None:
+        return EmployeeRecord(person_of(row, schedule), None, month)
+    return EmployeeRecord(person_of(record, schedule), record, month)

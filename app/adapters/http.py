@@ -1,0 +1,258 @@
+"""HttpClient: the one door to a vendor; only here are timeouts, statuses, retries and permits known.
+
+Chosen: `requests` with our own few lines for what it lacks (cap on the body, total deadline, permits), reads repeated
+here and writes never. Not chosen: urllib3's Retry (it cannot ask for a permit before each attempt and would sit out a
+server's Retry-After inside the worker) and requests-ratelimiter (knows one process only).
+
+Errors and logs carry no query and no body: those hold personal data. `detail` names only the kind of fault.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+import structlog
+from marshmallow import Schema
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+
+from app.adapters.answers import Answer, Response, load_answer, retry_after, server_time, within_an_hour
+from app.domain.errors import AwaseError, RunError, TemporaryError
+from app.domain.ports import RateLimiter
+
+__all__ = [
+    "Answer",
+    "Classify",
+    "HttpClient",
+    "Query",
+    "Response",
+    "bearer",
+    "retry_after",
+    "server_time",
+    "within_an_hour",
+]
+
+RETRY_PAUSES = (0.3, 1.0)
+"""Upper ends of the jittered pauses before the second and third attempt of a read, in seconds."""
+TOTAL_DEADLINE = 60.0
+"""Seconds one answer may take in all: a dripping body never trips the timeout between two bytes."""
+_CHUNK = 65536
+
+log = structlog.get_logger(__name__)
+
+Query = Mapping[str, str | int]
+Classify = Callable[[Response], AwaseError]
+"""A vendor's reading of an answer that is not a success."""
+
+
+class HttpClient:
+    """One vendor's API for one connection, used by one thread. `calls` counts the requests sent, repeated ones too."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]],
+        classify: Classify,
+        limiter: RateLimiter,
+        limiter_key: str,
+        session: requests.Session | None = None,
+        timeout: tuple[float, float] = (3.0, 20.0),
+        deadline: float = TOTAL_DEADLINE,
+        retry_pauses: tuple[float, ...] = RETRY_PAUSES,
+        max_bytes: int = 20_000_000,
+    ) -> None:
+        """`headers` is asked before every request (a token may have been renewed). `timeout`: connect, read seconds."""
+        self.calls = 0
+        self._base_url = base_url.rstrip("/")
+        self._headers = headers
+        self._classify = classify
+        self._limiter = limiter
+        self._limiter_key = limiter_key
+        self._session = session or requests.Session()
+        self._timeout = timeout
+        self._deadline = deadline
+        self._retry_pauses = retry_pauses
+        self._max_bytes = max_bytes
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_read: bool,
+        query: Query | None = None,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        answer: Schema | None = None,
+    ) -> Any:
+        """One API call, its answer parsed by the schema `answer` (None without one). `path` holds no query.
+
+        Raises what `classify` makes of a refusal; for the rest TemporaryError "unreachable", "unreadable_answer" or
+        "rate_limited" (no permit soon). A write that may have happened raises with `outcome_unknown`.
+        """
+        return self.exchange(method, path, is_read=is_read, query=query, body=body, form=form, answer=answer).payload
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_read: bool,
+        query: Query | None = None,
+        body: Any = None,
+        form: Mapping[str, str] | None = None,
+        answer: Schema | None = None,
+    ) -> Answer:
+        """As `send`, with status and headers."""
+        pauses = iter(self._retry_pauses if is_read else ())
+        while True:
+            self._take_permit()
+            result = self._attempt(method, path, is_read=is_read, query=query, body=body, form=form)
+            if isinstance(result, Response):
+                return Answer(result.status, result.headers, load_answer(result, answer))
+            pause = next(pauses, None)
+            if pause is None or not _worth_repeating(result):
+                raise result
+            time.sleep(pause * random.uniform(0.3, 1.0))  # noqa: S311 - jitter, not a secret
+
+    def _take_permit(self) -> None:
+        """Sleep until the booked permit; a wait longer than the limiter's patience frees the worker instead."""
+        wait = self._limiter.reserve(self._limiter_key)
+        if wait > 0:
+            time.sleep(wait)
+            # Another worker may have been told to stop while this one slept.
+            wait = -self._limiter.closed_for(self._limiter_key)
+        if wait < 0:
+            raise TemporaryError("rate_limited", retry_after=-wait, counts=False)
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        *,
+        is_read: bool,
+        query: Query | None,
+        body: Any,
+        form: Mapping[str, str] | None,
+    ) -> Response | AwaseError:
+        """One request on the wire: a success, or the error it means."""
+        to_send = {"Accept": "application/json", "User-Agent": "awase", **self._headers()}
+        started = time.monotonic()
+        status, headers, fault = 0, requests.structures.CaseInsensitiveDict[str](), ""
+        self.calls += 1
+        try:
+            with self._session.request(
+                method,
+                self._base_url + path,
+                params=query,
+                json=body,
+                data=form,
+                headers=to_send,
+                auth=_no_auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+                verify=True,
+            ) as raw:
+                status, headers = raw.status_code, raw.headers
+                content = self._read_body(raw, until=started + self._deadline)
+        except _Oversized:
+            fault = "answer too large"
+            return TemporaryError("unreadable_answer", fault, outcome_unknown=not is_read)
+        except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError) as error:
+            fault = type(error).__name__
+            return TemporaryError("unreachable", fault, outcome_unknown=not is_read and _may_have_left(error))
+        finally:
+            self._log(method, path, status=status, headers=headers, started=started, fault=fault)
+        return self._judge(Response(method, path, status, headers, content, is_read))
+
+    def _read_body(self, raw: requests.Response, *, until: float) -> bytes:
+        """The decoded body. `read1` hands on what one receive brought, so that the deadline is seen between drips."""
+        content = bytearray()
+        while chunk := raw.raw.read1(_CHUNK, decode_content=True):
+            content += chunk
+            if len(content) > self._max_bytes:
+                raise _Oversized
+            if time.monotonic() > until:
+                raise TimeoutError
+        return bytes(content)
+
+    def _judge(self, response: Response) -> Response | AwaseError:
+        if 200 <= response.status < 300:
+            return response
+        if response.status < 400:
+            # Never followed: it would carry the token to a host we do not know.
+            return TemporaryError(
+                "unreadable_answer", f"status {response.status}", outcome_unknown=not response.is_read
+            )
+        error = self._classify(response)
+        if isinstance(error, TemporaryError):
+            self._complete(error, response)
+        return error
+
+    def _complete(self, error: TemporaryError, response: Response) -> None:
+        """What every vendor's temporary refusal means: a closed connection is closed for all workers, and a fault of
+        the server in the middle of a write leaves open whether it was carried out."""
+        if error.closes_connection:
+            error.retry_after = within_an_hour(error.retry_after)
+            self._limiter.close(self._limiter_key, error.retry_after)
+        elif response.status >= 500 and not response.is_read:
+            error.outcome_unknown = True
+
+    def _log(
+        self, method: str, path: str, *, status: int, headers: Mapping[str, str], started: float, fault: str
+    ) -> None:
+        went_well = not fault and 200 <= status < 300
+        write = log.warning if not went_well else log.debug if method == "GET" else log.info
+        write(
+            "vendor call",
+            system=self._limiter_key.partition(":")[0],
+            method=method,
+            path=path,
+            status=status,
+            seconds=round(time.monotonic() - started, 3),
+            request_id=(headers.get("X-Request-Id") or headers.get("X-Freee-Request-ID") or "")[:100],
+            fault=fault,
+        )
+
+
+class _Oversized(Exception):
+    """The answer is larger than any honest one."""
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The Authorization header. Raises RunError("E18") for text no HTTP header can carry.
+
+    Checked here because `requests` would print the token in its own error.
+    """
+    if not token or not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
+        raise RunError("E18", "the stored token is not a token")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _worth_repeating(error: AwaseError) -> bool:
+    """Whether a read may be tried again at once: an unreachable or faulty server, but nobody who asked us to wait."""
+    return (
+        isinstance(error, TemporaryError)
+        and error.code != "unreadable_answer"
+        and error.counts
+        and not error.closes_connection
+        and error.retry_after is None
+    )
+
+
+def _may_have_left(error: Exception) -> bool:
+    """Whether the request may have reached the vendor: False only where no connection was made at all."""
+    if isinstance(error, requests.ConnectTimeout):
+        return False
+    cause = error.args[0] if error.args else None
+    return not (isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError))
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Given so that `requests` does not put a ~/.netrc entry in the place of our token."""
+    return request

@@ -1,0 +1,193 @@
+"""RedisRateLimiter: permits shared by all workers of all machines, booked in one Lua call on Redis's clock.
+
+One list of grant times per key answers every window at once: a new permit may not come earlier than a window's length
+after the grant that many permits ago. So all windows are taken in one atom, and the answer is how long to wait, not
+yes or no. Windows under ten seconds are spaced evenly besides: a burst at the head of a second, sent a little late,
+would fall into the next second's burst (engine.md B4: "lua_reserve").
+
+Not chosen: pyrate-limiter (polling waiters, races across instances), limits (spends one window although the other
+refuses), throttled-py (its burst comes on top of the rate).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import redis
+import structlog
+
+from app.config import Window
+
+SPACED_BELOW = 10.0
+"""Windows shorter than this are spaced evenly, longer ones allow bursts."""
+FALLBACK_SHARE = 10
+"""Without Redis a process takes one part in this many of every window, for it does not see the other processes."""
+REDIS_REST_SECONDS = 5.0
+"""How long Redis is left alone after it failed, so that not every call waits for its timeout."""
+
+log = structlog.get_logger(__name__)
+
+# KEYS: grants, closed-until. ARGV: patience, then permits, length, gap per window; all times in microseconds.
+# Answers the microseconds to wait, negative when nothing was booked.
+_RESERVE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local at = math.max(now, tonumber(redis.call('GET', KEYS[2]) or 0))
+local longest, most = 0, 0
+local last = tonumber(redis.call('LINDEX', KEYS[1], 0) or 0)
+for i = 2, #ARGV, 3 do
+  local permits, length, gap = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  local earlier = redis.call('LINDEX', KEYS[1], permits - 1)
+  if earlier then at = math.max(at, earlier + length) end
+  if gap > 0 then at = math.max(at, last + gap) end
+  longest, most = math.max(longest, length), math.max(most, permits)
+end
+at = math.max(at, math.min(last, now + longest))
+local wait = at - now
+if wait > tonumber(ARGV[1]) then return string.format('%.0f', -wait) end
+if most > 0 then
+  redis.call('LPUSH', KEYS[1], string.format('%.0f', at))
+  redis.call('LTRIM', KEYS[1], 0, most - 1)
+  redis.call('PEXPIRE', KEYS[1], math.ceil((longest + wait) / 1000) + 1000)
+end
+return string.format('%.0f', wait)
+"""
+
+# KEYS: closed-until. ARGV: microseconds. A longer closing that is already there stays.
+_CLOSE = """
+local time = redis.call('TIME')
+local till = time[1] * 1000000 + time[2] + ARGV[1]
+if till > tonumber(redis.call('GET', KEYS[1]) or 0) then
+  redis.call('SET', KEYS[1], string.format('%.0f', till), 'PX', math.ceil(ARGV[1] / 1000) + 1)
+end
+return 'OK'
+"""
+
+_CLOSED_FOR = """
+local time = redis.call('TIME')
+return string.format('%.0f', tonumber(redis.call('GET', KEYS[1]) or 0) - time[1] * 1000000 - time[2])
+"""
+
+
+class RedisRateLimiter:
+    """The port RateLimiter. `limits`: system → its windows; `patience`: longest wait that is booked, in seconds."""
+
+    def __init__(
+        self,
+        broker: redis.Redis,
+        limits: Mapping[str, Sequence[Window]],
+        patience: float,
+        *,
+        rest_seconds: float = REDIS_REST_SECONDS,
+    ) -> None:
+        self._limits = {str(system): tuple(windows) for system, windows in limits.items()}
+        self._patience = patience
+        self._reserve = broker.register_script(_RESERVE)
+        self._close = broker.register_script(_CLOSE)
+        self._closed_for = broker.register_script(_CLOSED_FOR)
+        self._local = _LocalPermits(patience)
+        self._rest_seconds = rest_seconds
+        self._redis_rests_until = 0.0
+
+    def reserve(self, key: str) -> float:
+        """Book the next permit: seconds to wait before using it, negative (nothing booked) beyond the patience."""
+        windows = self._windows(key)
+        arguments = chain.from_iterable(
+            (w.permits, _micro(w.seconds), _micro(w.seconds / w.permits) if w.seconds < SPACED_BELOW else 0)
+            for w in windows
+        )
+        answer = self._ask(self._reserve, [_grants(key), _closed(key)], [_micro(self._patience), *arguments])
+        return self._local.reserve(key, windows) if answer is None else answer / 1e6
+
+    def close(self, key: str, seconds: float) -> None:
+        """Nobody gets a permit for this key for that long; kept in this process too, for the time without Redis."""
+        self._local.close(key, seconds)
+        self._ask(self._close, [_closed(key)], [_micro(seconds)])
+        log.warning("vendor closed", key=key, seconds=round(seconds, 1))
+
+    def closed_for(self, key: str) -> float:
+        """Seconds this key is still closed, 0.0 when it is open."""
+        answer = self._ask(self._closed_for, [_closed(key)], [])
+        return self._local.closed_for(key) if answer is None else max(answer / 1e6, 0.0)
+
+    def pace(self, key: str) -> float:
+        """Permits per second in the long run; infinite without limits."""
+        return min((w.permits / w.seconds for w in self._windows(key)), default=float("inf"))
+
+    def _windows(self, key: str) -> tuple[Window, ...]:
+        return self._limits[key.partition(":")[0]]
+
+    def _ask(self, script: redis.commands.core.Script, keys: list[str], arguments: list[int]) -> float | None:
+        """The script's number, None when Redis does not answer (then it rests a while)."""
+        if time.monotonic() < self._redis_rests_until:
+            return None
+        try:
+            answer = script(keys=keys, args=arguments)
+        except redis.RedisError as error:
+            self._redis_rests_until = time.monotonic() + self._rest_seconds
+            log.warning("limiter without redis", fault=type(error).__name__, share=f"1/{FALLBACK_SHARE}")
+            return None
+        return 0.0 if answer in (b"OK", "OK") else float(answer)
+
+
+@dataclass
+class _Key:
+    grants: deque[float] = field(default_factory=deque)
+    closed_until: float = 0.0
+
+
+class _LocalPermits:
+    """The same rule inside one process, on a share of the budget: what remains when Redis is gone."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._keys: dict[str, _Key] = {}
+        self._lock = threading.Lock()
+
+    def reserve(self, key: str, windows: Sequence[Window]) -> float:
+        with self._lock:
+            state, now = self._keys.setdefault(key, _Key()), time.monotonic()
+            shares = [_share(window) for window in windows]
+            at = max(now, state.closed_until)
+            for permits, seconds in shares:
+                if len(state.grants) >= permits:
+                    at = max(at, state.grants[-permits] + seconds)
+            if at - now > self._patience:
+                return now - at
+            state.grants.append(at)
+            while len(state.grants) > max((permits for permits, _ in shares), default=0):
+                state.grants.popleft()
+            return at - now
+
+    def close(self, key: str, seconds: float) -> None:
+        with self._lock:
+            state = self._keys.setdefault(key, _Key())
+            state.closed_until = max(state.closed_until, time.monotonic() + seconds)
+
+    def closed_for(self, key: str) -> float:
+        with self._lock:
+            return max(self._keys.setdefault(key, _Key()).closed_until - time.monotonic(), 0.0)
+
+
+def _share(window: Window) -> Window:
+    """One part in FALLBACK_SHARE of a window: fewer permits, or one permit in a longer time."""
+    permits = window.permits // FALLBACK_SHARE
+    return Window(permits, window.seconds) if permits else Window(1, window.seconds * FALLBACK_SHARE / window.permits)
+
+
+def _grants(key: str) -> str:
+    # The braces keep both keys in one slot of a cluster.
+    return f"awase:limit:{{{key}}}:grants"
+
+
+def _closed(key: str) -> str:
+    return f"awase:limit:{{{key}}}:closed"
+
+
+def _micro(seconds: float) -> int:
+    return round(seconds * 1_000_000)

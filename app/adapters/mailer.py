@@ -1,0 +1,116 @@
+"""SmtpMailer: one mail over SMTP, with the fixed Message-ID that lets a receiver drop a repetition.
+
+`smtp://` plain, `smtp+starttls://` upgraded, `smtps://` TLS from the start; `user:password@` signs in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from app.domain.errors import AwaseError, ItemError, TemporaryError
+from app.domain.ports import Mail
+
+TIMEOUT_SECONDS = 30.0
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+log = structlog.get_logger(__name__)
+
+
+class SmtpMailer:
+    """The port Mailer. Raises ValueError at once for a URL it cannot use."""
+
+    def __init__(self, smtp_url: str, mail_from: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+        parts = urlsplit(smtp_url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError(
+                f"SMTP_URL must be smtp://, smtp+starttls:// or smtps:// and a host, not {parts.scheme}://"
+            )
+        self._scheme = parts.scheme
+        self._host = parts.hostname
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._user = unquote(parts.username or "")
+        self._password = unquote(parts.password or "")
+        self._mail_from = mail_from
+        self._timeout = timeout
+
+    def send(self, mail: Mail) -> None:
+        """Hand the mail to the server.
+
+        Raises TemporaryError("mail_unavailable"): no server, 4xx, or a refusal that does not concern this mail;
+        `outcome_unknown` when the server vanished in the middle. ItemError("mail_refused"): 5xx for this mail.
+        """
+        message = self._message(mail)
+        try:
+            server = self._connect()
+        except (smtplib.SMTPException, OSError) as error:
+            raise TemporaryError("mail_unavailable", _kind(error)) from None
+        try:
+            refused = server.send_message(message)
+        except (smtplib.SMTPException, OSError) as error:
+            raise _meaning(error) from None
+        else:
+            # Some recipients took it: repeating would reach them twice.
+            log.info("mail sent", message_id=mail.message_id, recipients=len(mail.to), refused=len(refused))
+        finally:
+            # The mail is out or not by now; a bad farewell changes nothing.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            server.close()
+
+    def _connect(self) -> smtplib.SMTP:
+        if self._scheme == "smtps":
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
+        else:
+            server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        try:
+            if self._scheme == "smtp+starttls":
+                server.starttls(context=ssl.create_default_context())
+            if self._user:
+                server.login(self._user, self._password)
+        except (smtplib.SMTPException, OSError):
+            server.close()
+            raise
+        return server
+
+    def _message(self, mail: Mail) -> EmailMessage:
+        message = EmailMessage()
+        message["Message-ID"] = mail.message_id
+        message["Date"] = format_datetime(localtime())
+        message["From"] = self._mail_from
+        message["To"] = ", ".join(mail.to)
+        message["Subject"] = re.sub(r"[\r\n]+", " ", mail.subject)
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.body, charset="utf-8", cte="base64")
+        return message
+
+
+def _meaning(error: smtplib.SMTPException | OSError) -> AwaseError:
+    """An error in the middle of sending, named by what happens next."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+        # One that is only deferred (greylisting) is worth a repetition.
+        code = min(codes, default=550)
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code = error.smtp_code
+    elif isinstance(error, smtplib.SMTPNotSupportedError):
+        code = 550
+    else:
+        return TemporaryError("mail_unavailable", _kind(error), outcome_unknown=True)
+    if code >= 500:
+        return ItemError("mail_refused", f"SMTP {code}")
+    return TemporaryError("mail_unavailable", f"SMTP {code}")
+
+
+def _kind(error: Exception) -> str:
+    """The kind of fault without the server's text, which may quote addresses."""
+    code = getattr(error, "smtp_code", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__

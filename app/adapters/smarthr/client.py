@@ -1,0 +1,154 @@
+"""SmartHRClient: one method per API call we use. Documentation of all of them: https://developer.smarthr.jp/api
+
+Used as a list of crews with `fields=` names only what FIELDS reads; nothing else about a person is even transferred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import requests
+from marshmallow import Schema
+from requests.utils import parse_header_links
+
+from app.adapters.answers import Answer
+from app.adapters.http import HttpClient, Query, bearer
+from app.adapters.smarthr.errors import NotFound, classify
+from app.adapters.smarthr.schemas import (
+    BankAccountSettingSchema,
+    CrewRecord,
+    CrewSchema,
+    JobTitleSchema,
+    crew_fields,
+)
+from app.config import Settings
+from app.domain.errors import RunError, TemporaryError
+from app.domain.ports import RateLimiter
+
+PER_PAGE = 100
+"""The largest page; the default of 10 would multiply the calls by ten (trap 1)."""
+MAX_PAGES = 2_000
+"""A list longer than this does not end: the server repeats itself."""
+STABLE_SORT = "created_at"
+"""A key that does not move while records change (trap 20); the default order is not documented."""
+
+_SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+class Page(NamedTuple):
+    rows: list[dict[str, Any]]
+    has_next: bool
+
+
+class SmartHRClient:
+    """The calls, each parsed by its schema. Raises the three errors of `app.domain.errors`."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._fields = ",".join(crew_fields())
+
+    @property
+    def calls(self) -> int:
+        return self._http.calls
+
+    # ── 従業員 ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def list_crews(self, page: int) -> Page:
+        """従業員のリストの取得 GET /v1/crews. Everybody, 退職済 included (trap 2)."""
+        return self._page("/v1/crews", page, schema=CrewSchema(many=True), sort=STABLE_SORT, fields=self._fields)
+
+    def get_crew(self, crew_id: str) -> CrewRecord | None:
+        """従業員の取得 GET /v1/crews/{id}. None when SmartHR says that the id does not exist."""
+        try:
+            record: CrewRecord = self._http.send(
+                "GET", _crew(crew_id), is_read=True, query={"fields": self._fields}, answer=CrewSchema()
+            )
+        except NotFound:
+            return None
+        return record
+
+    def find_crews(self, emp_code: str) -> list[CrewRecord]:
+        """従業員のリストの取得 GET /v1/crews?emp_code=: id and 社員番号 of everybody with this number."""
+        path, schema = "/v1/crews", CrewSchema(many=True)
+        return list(self._all(path, schema=schema, sort=STABLE_SORT, emp_code=emp_code, fields="id,emp_code"))
+
+    def create_crew(self, body: Mapping[str, Any]) -> CrewRecord:
+        """従業員の登録 POST /v1/crews. Not idempotent: after `outcome_unknown` look by number first (trap 19)."""
+        record: CrewRecord = self._http.send("POST", "/v1/crews", is_read=False, body=body, answer=CrewSchema())
+        return record
+
+    def update_crew(self, crew_id: str, body: Mapping[str, Any]) -> CrewRecord:
+        """従業員の部分更新 PATCH /v1/crews/{id}. What is not in the body stays, null clears (5.2)."""
+        record: CrewRecord = self._http.send("PATCH", _crew(crew_id), is_read=False, body=body, answer=CrewSchema())
+        return record
+
+    # ── masters ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def list_job_titles(self) -> list[dict[str, Any]]:
+        """役職のリストの取得 GET /v1/job_titles."""
+        return list(self._all("/v1/job_titles", schema=JobTitleSchema(many=True), sort=STABLE_SORT))
+
+    def list_bank_account_settings(self) -> list[dict[str, Any]]:
+        """口座情報の設定のリストの取得 GET /v1/bank_account_settings."""
+        return list(self._all("/v1/bank_account_settings", schema=BankAccountSettingSchema(many=True)))
+
+    # ── paging ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _page(self, path: str, page: int, *, schema: Schema, **query: str) -> Page:
+        if page > MAX_PAGES:
+            raise TemporaryError("unreadable_answer", "the list does not end")
+        asked: Query = {"page": page, "per_page": PER_PAGE, **query}
+        answer = self._http.exchange("GET", path, is_read=True, query=asked, answer=schema)
+        return Page(answer.payload, _has_next(answer, page))
+
+    def _all(self, path: str, *, schema: Schema, **query: str) -> Iterator[dict[str, Any]]:
+        page, has_next = 0, True
+        while has_next:
+            page += 1
+            rows, has_next = self._page(path, page, schema=schema, **query)
+            yield from rows
+
+
+def _crew(crew_id: str) -> str:
+    return f"/v1/crews/{quote(crew_id, safe='')}"
+
+
+def _has_next(answer: Answer, page: int) -> bool:
+    """Whether another page follows. Either header is enough to go on, so that nobody is lost when one is wrong; an
+    empty page always ends. `Link` is only looked at, never followed."""
+    rows: list[Any] = answer.payload
+    if not rows:
+        return False
+    links = parse_header_links(answer.headers.get("Link", ""))
+    total, size = answer.headers.get("x-total-count", ""), answer.headers.get("x-per-page", "")
+    if not links and not total.isdecimal():
+        return len(rows) >= PER_PAGE
+    said_by_total = total.isdecimal() and page * (int(size) if size.isdecimal() else PER_PAGE) < int(total)
+    return said_by_total or any(link.get("rel") == "next" for link in links)
+
+
+def build_smarthr_client(
+    settings: Settings,
+    subdomain: str,
+    token: str,
+    limiter: RateLimiter,
+    session: requests.Session | None = None,
+) -> SmartHRClient:
+    """The client of one tenant. Raises RunError for a subdomain or a token that cannot be one."""
+    if not _SUBDOMAIN.fullmatch(subdomain):
+        # Part of a host name: anything else could send the token elsewhere.
+        raise RunError("smarthr_subdomain_inactive", "not a subdomain")
+    headers = bearer(token)
+    return SmartHRClient(
+        HttpClient(
+            settings.smarthr_url.replace("{subdomain}", subdomain),
+            headers=lambda: headers,
+            classify=classify,
+            limiter=limiter,
+            limiter_key=f"smarthr:{subdomain}",
+            session=session,
+        )
+    )

@@ -1,0 +1,147 @@
+"""SmartHRGateway: reads crews of one tenant and writes plans to them, every update in one PATCH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from app.adapters.smarthr.client import SmartHRClient
+from app.adapters.smarthr.schemas import CrewRecord
+from app.domain.codecs import parsed_date
+from app.domain.errors import AwaseError, ItemError
+from app.domain.linking import comparable_number
+from app.domain.people import EmployeeRecord, Person, Record, YearMonth
+from app.domain.plan import Change
+from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
+from app.domain.settings import MappingOptions
+from app.domain.snapshot import BLANK
+from app.domain.words import Step, System
+from app.domain.writing import encode, unwritable
+
+
+class SmartHRGateway:
+    """The port `EmployeeGateway` for SmartHR. Used by one thread."""
+
+    system = System.SMARTHR
+
+    def __init__(self, client: SmartHRClient) -> None:
+        self._client = client
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
+        """One page of everybody; the cursor is the page number."""
+        page = int(cursor) if cursor else 1
+        rows, has_next = self._client.list_crews(page)
+        return SurveyPage(rows, str(page + 1) if has_next else None)
+
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+        """Each person once: pages shift while records change, so somebody may come twice; the later row is newer."""
+        latest = {row["id"]: row for row in rows}
+        return [_employee(latest[crew_id]) for crew_id in sorted(latest)]
+
+    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+        rows: list[Mapping[str, Any]] = []
+        page = self.survey_page(None, as_of_date=as_of_date)
+        rows.extend(page.rows)
+        while page.next_cursor:
+            page = self.survey_page(page.next_cursor, as_of_date=as_of_date)
+            rows.extend(page.rows)
+        return self.assemble(rows, as_of_date=as_of_date)
+
+    def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
+        """One person now; SmartHR knows no months."""
+        record = self._client.get_crew(person_id)
+        return _employee(record) if record else None
+
+    def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
+        """Everybody with this number, 退職済 included. Always fresh: it is one call."""
+        wanted = comparable_number(number)
+        if not wanted:
+            return []
+        found = self._client.find_crews(number)
+        # What the filter compares is not documented, so it is compared again.
+        return sorted({crew["id"] for crew in found if comparable_number(crew.get("emp_code") or "") == wanted})
+
+    def known_positions(self) -> frozenset[str]:
+        """Names of the 役職 master."""
+        return frozenset(title["name"] for title in self._client.list_job_titles() if title.get("name"))
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
+        """POST everything that can be written, with 在籍状況 as of the date; blanks are left out."""
+        options = replace(request.options, as_of_date=request.as_of_date)
+        filled = [change for change in request.changes if change.after is not BLANK]
+        changes, _ = _writable(filled, None, options)
+        body = encode(System.SMARTHR, changes, None, options)[Step.CREW]
+        body = {name: value for name, value in body.items() if value is not None}
+        return _recorded(steps, Step.CREATE, changes, lambda: self._client.create_crew(body))
+
+    def apply(
+        self,
+        changes: Sequence[Change],
+        current: EmployeeRecord,
+        *,
+        options: MappingOptions,
+        steps: StepRecorder,
+    ) -> EmployeeRecord:
+        """One PATCH with everything that can be written; what cannot is raised afterwards as ItemError."""
+        possible, refused = _writable(changes, current.record, options)
+        after = current
+        if possible:
+            body = encode(System.SMARTHR, possible, current.record, options)[Step.CREW]
+            after = _recorded(steps, Step.CREW, possible, lambda: self._client.update_crew(current.person.id, body))
+        if refused:
+            key, reason = next(iter(refused.items()))
+            raise ItemError(reason, key)
+        return after
+
+
+def _writable(
+    changes: Sequence[Change], current: Record | None, options: MappingOptions
+) -> tuple[list[Change], dict[str, str]]:
+    """The changes SmartHR has a form for, and the reasons of the others by key."""
+    refused = unwritable(System.SMARTHR, changes, current, options)
+    return [change for change in changes if change.key not in refused], refused
+
+
+def _recorded(
+    steps: StepRecorder, step: Step, changes: Sequence[Change], send: Callable[[], CrewRecord]
+) -> EmployeeRecord:
+    """One write with its row in the history of steps, whatever comes of it."""
+    steps.sending(step, [change.key for change in changes])
+    try:
+        record = send()
+    except AwaseError as error:
+        steps.failed(step, error)
+        raise
+    steps.done(step)
+    return _employee(record)
+
+
+def _employee(record: Mapping[str, Any]) -> EmployeeRecord:
+    return EmployeeRecord(
+        Person(
+            system=System.SMARTHR,
+            id=record["id"],
+            number=record.get("emp_code") or "",
+            last_name_kana=record.get("last_name_yomi") or "",
+            first_name_kana=record.get("first_name_yomi") or "",
+            birth_date=_date(record, "birth_at"),
+            hired_on=_date(record, "entered_at"),
+            resigned_on=_date(record, "resigned_at"),
+        ),
+        record,
+    )
+
+
+def _date(record: Mapping[str, Any], name: str) -> date | None:
+    """The date, None also for text that is none: the mapping reports it by its key."""
+    return parsed_date(record.get(name) or "")

@@ -1,0 +1,119 @@
+"""What SmartHR answers, as far as we use it: everything nullable but ids, unknown names dropped, types exact.
+
+Values stay as SmartHR writes them (dates are text): a record is kept as JSON between the pages of a survey. A name that
+is missing in the answer stays missing, because absent and null are different things (design decision 4).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from app.domain.mapping import FIELDS
+from app.domain.reading import attribute_of
+
+
+class _Answer(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+
+def _text() -> fields.String:
+    return fields.String(allow_none=True)
+
+
+def _whole_number() -> fields.Integer:
+    return fields.Integer(strict=True, allow_none=True)
+
+
+def _yes_no() -> fields.Boolean:
+    return fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+
+
+def _id() -> fields.String:
+    return fields.String(required=True, validate=validate.Length(min=1))
+
+
+class AddressSchema(_Answer):
+    country_number = _text()
+    zip_code = _text()
+    pref = _text()
+    city = _text()
+    street = _text()
+    building = _text()
+    literal_yomi = _text()
+
+
+class PositionSchema(_Answer):
+    name = _text()
+    rank = _whole_number()
+
+
+class BankAccountSchema(_Answer):
+    """Without `bankbook_image`: its read form cannot be written, and its URL lives 180 seconds."""
+
+    bank_code = _text()
+    bank_branch_code = _text()
+    account_type = _text()
+    account_number = _text()
+    account_holder_name = _text()
+    transfer_type = _text()
+    specified_transfer_amount = _whole_number()
+    transfer_category = _text()
+    bank_account_setting_id = _text()
+
+
+class CrewSchema(_Answer):
+    """従業員. Not here: マイナンバー (the API has none) and everything the two systems do not exchange."""
+
+    id = _id()
+    emp_code = _text()
+    emp_status = _text()
+    last_name = _text()
+    first_name = _text()
+    last_name_yomi = _text()
+    first_name_yomi = _text()
+    birth_at = _text()
+    gender = _text()
+    tel_number = _text()
+    address = fields.Nested(AddressSchema, allow_none=True)
+    resident_card_address = fields.Nested(AddressSchema, allow_none=True)
+    # Slots may be empty (smarthr-api trap 5).
+    positions = fields.List(fields.Nested(PositionSchema, allow_none=True), allow_none=True)
+    position = _text()
+    entered_at = _text()
+    resigned_at = _text()
+    having_spouse = _yes_no()
+    working_student_flag = _yes_no()
+    widow_type = _text()
+    handicapped_type = _text()
+    bank_accounts = fields.List(fields.Nested(BankAccountSchema, allow_none=True), allow_none=True)
+    emp_ins_insured_person_number = _text()
+    basic_pension_number = _text()
+    hel_ins_insured_person_number = _whole_number()
+    soc_ins_insured_person_number = _whole_number()
+    monthly_standard_income_hel = _whole_number()
+    monthly_standard_income_pns = _whole_number()
+
+
+class JobTitleSchema(_Answer):
+    id = _id()
+    name = _text()
+    rank = _whole_number()
+
+
+class BankAccountSettingSchema(_Answer):
+    id = _id()
+    name = _text()
+    enabled = _yes_no()
+    number = _whole_number()
+
+
+def crew_fields() -> tuple[str, ...]:
+    """The attributes a sparse answer has to hold: what FIELDS reads, who it is, and 在籍状況."""
+    paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))
+    return ("id", *sorted({"emp_status", "emp_code", *map(attribute_of, paths)}))
+
+
+CrewRecord = dict[str, Any]

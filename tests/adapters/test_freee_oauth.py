@@ -1,0 +1,451 @@
+"""Tokens: renewed in time, once, by one of many; kept before use; never sent twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from app.adapters.freee.client import build_freee_client
+from app.adapters.freee.consent import FreeeConsent
+from app.adapters.freee.oauth import CLAIM_SECONDS, FreeeOAuth, FreeeSession, InvalidGrant
+from app.domain.errors import RunError, TemporaryError
+from app.domain.ports import FreeeTokens
+from app.practice import staff
+from app.storage.schema import migrate
+from app.storage.token_store import DatabaseTokenStore
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
+from tests.adapters.canned import CannedServer, OpenLimiter, Reply, answer, raw, reset, silence
+from tests.adapters.freee_world import (
+    COMPANY_ID,
+    CONNECTION_ID,
+    NOVEMBER,
+    NOW,
+    SAME_MONTH_PAYER,
+    HandClock,
+    MemoryTokens,
+    World,
+    freee_world,
+    settings_for,
+)
+
+REDIRECT = "http://127.0.0.1:9/freee/callback"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with freee_world() as world:
+        yield world
+
+
+def refreshes(world: World) -> int:
+    return world.freee.wire.calls("POST", "/public_api/token")
+
+
+def pairs_issued(world: World) -> int:
+    issued: int = world.freee.dump()["tokens"]["pairs_issued"]
+    return issued
+
+
+# ── in time ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_young_token_is_used_as_it_is(world: World) -> None:
+    world.clock.forward(hours=5, minutes=29)
+    world.read(SAME_MONTH_PAYER)
+
+    assert refreshes(world) == 0
+
+
+def test_a_token_in_its_last_half_hour_is_renewed_before_the_call_and_kept(world: World) -> None:
+    world.clock.forward(hours=5, minutes=31)
+    world.read(SAME_MONTH_PAYER)
+
+    assert refreshes(world) == 1
+    assert world.tokens.tokens.version == 2
+    assert world.tokens.tokens.access_token != staff.FREEE_ACCESS_TOKEN
+    assert world.tokens.tokens.refresh_token != staff.FREEE_REFRESH_TOKEN
+    assert world.tokens.tokens.expires_at == world.clock.now() + timedelta(hours=6)
+
+
+def test_an_expired_token_is_renewed(world: World) -> None:
+    world.clock.forward(days=3)
+    world.read(SAME_MONTH_PAYER)
+
+    assert refreshes(world) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_refused_before_its_time_is_renewed_once_and_the_call_repeated(world: World, status: int) -> None:
+    world.freee.wire.set_switch("expired_status", status)
+    world.freee.expire_access_tokens()
+    world.read(SAME_MONTH_PAYER)
+
+    assert refreshes(world) == 1
+    assert [each.status for each in world.wire.exchanges] == [status, 200, 200]
+
+
+def test_a_write_refused_for_its_token_is_repeated_as_well(world: World) -> None:
+    world.freee.expire_access_tokens()
+    body = {"birth_date": "1990-04-01", "entry_date": "2023-04-01", "num": "A-1"}
+    world.client().update_employee(SAME_MONTH_PAYER, body, month=NOVEMBER)
+
+    assert world.shown(SAME_MONTH_PAYER)["num"] == "A-1"
+    assert refreshes(world) == 1
+
+
+def test_a_renewed_token_that_is_refused_too_stops_the_run_after_one_refresh(world: World) -> None:
+    world.freee.wire.fault(path="/employees", status=401, body={"message": "ログインをしてください。"})
+    with pytest.raises(RunError) as caught:
+        world.read(SAME_MONTH_PAYER)
+
+    assert type(caught.value) is RunError
+    assert caught.value.code == "E18"
+    assert refreshes(world) == 1
+
+
+def test_a_token_renewed_by_somebody_else_meanwhile_is_taken_without_a_refresh(world: World) -> None:
+    """Two clients hold version 1; the second one's refusal finds version 2 stored."""
+    first, second = world.client(), world.client()
+    second.users_me()
+    world.freee.expire_access_tokens()
+    first.users_me()
+    before = refreshes(world)
+    second.users_me()
+
+    assert (before, refreshes(world)) == (1, 1)
+
+
+# ── one of many ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
+    barrier = threading.Barrier(number)
+
+    def run(_: int) -> Any:
+        barrier.wait(timeout=10)
+        return work()
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(run, range(number)))
+
+
+@pytest.mark.parametrize("known_to_us", [True, False], ids=["expired by the clock", "expired for freee only"])
+def test_thirty_two_threads_with_an_expired_token_refresh_once(world: World, known_to_us: bool) -> None:
+    """A second refresh would be the reuse of a spent token: the connection would be lost."""
+    if known_to_us:
+        world.clock.forward(hours=7)
+    else:
+        world.freee.expire_access_tokens()
+    records = in_threads(32, lambda: world.gateway().read(str(SAME_MONTH_PAYER), month=NOVEMBER))
+
+    assert all(record is not None for record in records)
+    assert refreshes(world) == 1
+    assert pairs_issued(world) == 2
+    assert world.tokens.consent_wanted == []
+
+
+def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_path: Path) -> None:
+    """Claim and compare-and-set in SQLite, each thread with connections of its own."""
+    url = f"sqlite:///{tmp_path / 'tokens.db'}"
+    migrate(url)
+    database = Database(url, Vault([Fernet.generate_key().decode()]))
+    with database.unit_of_work() as uow:
+        connection = uow.connections.add(
+            key="k",
+            name="練習",
+            smarthr_subdomain="awase-renshu",
+            smarthr_token="unused",
+            freee_company_id=COMPANY_ID,
+            now=NOW,
+        )
+        uow.connections.set_freee_tokens(connection.id, world.tokens.tokens, now=NOW)
+    store = DatabaseTokenStore(database.unit_of_work, world.clock)
+    world.clock.forward(hours=7)
+
+    def read() -> Any:
+        client = build_freee_client(
+            world.settings, connection.id, COMPANY_ID, store, world.limiter, world.clock, requests.Session()
+        )
+        return client.get_employee(SAME_MONTH_PAYER, NOVEMBER)
+
+    assert all(in_threads(16, read))
+    assert refreshes(world) == 1
+    assert pairs_issued(world) == 2
+    assert store.freee_tokens(connection.id).access_token != staff.FREEE_ACCESS_TOKEN
+
+
+def test_the_others_go_on_with_the_old_token_while_one_renews(world: World) -> None:
+    """The access token still lives: nobody waits for a slow token endpoint."""
+    world.clock.forward(hours=5, minutes=45)
+    assert world.tokens.claim_refresh(CONNECTION_ID, version=1, seconds=CLAIM_SECONDS)
+    world.read(SAME_MONTH_PAYER)
+
+    assert refreshes(world) == 0
+    assert world.wire.exchanges[-1].status == 200
+
+
+def session_of(
+    server: CannedServer, tokens: MemoryTokens, clock: HandClock, *, wait_seconds: float = 0.2
+) -> FreeeSession:
+    oauth = FreeeOAuth(settings_for(server.url), clock, timeout=(1.0, 0.5))
+    return FreeeSession(
+        oauth, tokens, clock, connection_id=CONNECTION_ID, company_id=COMPANY_ID, wait_seconds=wait_seconds
+    )
+
+
+def pair(left: timedelta) -> tuple[MemoryTokens, HandClock]:
+    clock = HandClock()
+    return MemoryTokens(FreeeTokens("old-access", "old-refresh", NOW + left, version=4), clock), clock
+
+
+ALIVE, DEAD = timedelta(minutes=10), timedelta(minutes=-1)
+
+
+def test_who_finds_a_dead_token_and_another_ones_claim_waits_a_little_and_then_comes_back(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    tokens.claim_refresh(CONNECTION_ID, version=4, seconds=60)
+    with pytest.raises(TemporaryError) as caught:
+        session_of(vendor, tokens, clock).headers()
+
+    assert (caught.value.code, caught.value.counts) == ("E18", False)
+    assert vendor.seen == []
+
+
+def test_who_waits_takes_the_new_token_as_soon_as_it_is_stored(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    tokens.claim_refresh(CONNECTION_ID, version=4, seconds=60)
+    new = FreeeTokens("new-access", "new-refresh", NOW + timedelta(hours=6))
+    threading.Timer(0.1, lambda: tokens.store_refreshed(CONNECTION_ID, new, version=4)).start()
+
+    headers = session_of(vendor, tokens, clock, wait_seconds=5).headers()
+    assert headers == {"Authorization": "Bearer new-access"}
+
+
+# ── what can go wrong with a refresh ──────────────────────────────────────────────────────────────────────────────
+
+
+def granted(**changes: Any) -> dict[str, Any]:
+    """A token answer as freee documents it: the company id is text."""
+    return {
+        "access_token": "new-access",
+        "token_type": "bearer",
+        "expires_in": 21600,
+        "refresh_token": "new-refresh",
+        "scope": "read write",
+        "company_id": str(COMPANY_ID),
+        "external_cid": "0a1b2c3d4e",
+    } | changes
+
+
+def test_a_refresh_sends_the_documented_form_and_keeps_the_answer(vendor: CannedServer) -> None:
+    tokens, clock = pair(ALIVE)
+    vendor.will(answer(granted()))
+    headers = session_of(vendor, tokens, clock).headers()
+
+    sent = vendor.seen[0]
+    assert (sent.method, sent.target) == ("POST", "/public_api/token")
+    assert sent.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert "authorization" not in sent.headers
+    assert parse_qs(sent.body.decode()) == {
+        "grant_type": ["refresh_token"],
+        "refresh_token": ["old-refresh"],
+        "client_id": [staff.FREEE_CLIENT_ID],
+        "client_secret": [staff.FREEE_CLIENT_SECRET],
+    }
+    assert headers == {"Authorization": "Bearer new-access"}
+    assert tokens.tokens == FreeeTokens("new-access", "new-refresh", NOW + timedelta(hours=6), version=5)
+
+
+LOST: list[Reply] = [reset(), silence(1.5), raw(b"<html>", status=502), raw(b'{"access_tok'), answer({"ok": True})]
+LOST_IDS = ["cut", "time-out", "502", "half an answer", "another shape"]
+
+
+@pytest.mark.parametrize("reply", LOST, ids=LOST_IDS)
+@pytest.mark.parametrize("left", [ALIVE, DEAD], ids=["alive", "dead"])
+def test_a_lost_answer_is_marked_and_never_asked_for_again(vendor: CannedServer, reply: Reply, left: timedelta) -> None:
+    tokens, clock = pair(left)
+    vendor.will(reply)
+    session = session_of(vendor, tokens, clock)
+    if left is ALIVE:
+        assert session.headers() == {"Authorization": "Bearer old-access"}
+    else:
+        with pytest.raises(TemporaryError) as caught:
+            session.headers()
+        assert (caught.value.code, caught.value.counts) == ("refresh_unknown", False)
+
+    assert len(vendor.seen) == 1
+    assert tokens.unknown == [4]
+    clock.forward(seconds=CLAIM_SECONDS * 2)
+    if left is ALIVE:
+        session.headers()
+    else:
+        with pytest.raises(TemporaryError):
+            session.headers()
+    assert len(vendor.seen) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refresh_refused_before_it_happened_is_not_a_lost_answer(vendor: CannedServer, status: int) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(raw(b"", status=status), answer(granted()))
+    session = session_of(vendor, tokens, clock)
+    with pytest.raises(TemporaryError) as caught:
+        session.headers()
+
+    assert (caught.value.code, caught.value.counts, tokens.unknown) == ("E22", False, [])
+    clock.forward(seconds=CLAIM_SECONDS + 1)
+    assert session.headers() == {"Authorization": "Bearer new-access"}
+
+
+def test_an_accounts_host_that_cannot_be_reached_is_not_a_lost_answer() -> None:
+    tokens, clock = pair(DEAD)
+    gone = CannedServer()
+    session = session_of(gone, tokens, clock)
+    gone.close()
+    with pytest.raises(TemporaryError) as caught:
+        session.headers()
+
+    assert (caught.value.code, caught.value.counts, tokens.unknown) == ("unreachable", False, [])
+
+
+def test_a_dead_refresh_token_asks_for_consent() -> None:
+    with freee_world() as world:
+        world.freee.revoke_all_tokens()
+        with pytest.raises(RunError) as caught:
+            world.read(SAME_MONTH_PAYER)
+
+        assert (caught.value.code, caught.value.needs_consent) == ("needs_consent", True)
+        assert set(world.tokens.consent_wanted) == {1}
+        assert refreshes(world) == 1
+
+
+def test_invalid_grant_after_somebody_authorised_anew_takes_the_new_pair(vendor: CannedServer) -> None:
+    tokens, clock = pair(ALIVE)
+    renewed = FreeeTokens("consented-access", "consented-refresh", NOW + timedelta(hours=6))
+    refusal = answer({"error": "invalid_grant", "error_description": "…"}, status=401)
+
+    def reply(connection: Any) -> None:
+        tokens.store_refreshed(CONNECTION_ID, renewed, version=4)
+        refusal(connection)
+
+    vendor.will(reply)
+    assert session_of(vendor, tokens, clock).headers() == {"Authorization": "Bearer consented-access"}
+    assert tokens.consent_wanted == []
+
+
+def test_a_token_of_another_company_is_never_used(vendor: CannedServer) -> None:
+    tokens, clock = pair(ALIVE)
+    vendor.will(answer(granted(company_id="7654321")))
+    with pytest.raises(RunError) as caught:
+        session_of(vendor, tokens, clock).headers()
+
+    assert caught.value.needs_consent
+    assert tokens.tokens.access_token == "old-access"
+
+
+def test_a_wrong_client_secret_stops_the_run_without_asking_for_consent(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(answer({"error": "invalid_client"}, status=401))
+    with pytest.raises(RunError) as caught:
+        session_of(vendor, tokens, clock).headers()
+
+    assert (caught.value.code, caught.value.needs_consent) == ("E23", False)
+    assert tokens.consent_wanted == []
+
+
+def test_no_secret_is_in_an_error_or_a_repr(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(answer({"error": "old-refresh", "error_description": "old-refresh old-access"}, status=400))
+    with pytest.raises(RunError) as caught:
+        session_of(vendor, tokens, clock).headers()
+
+    shown = f"{caught.value!r} {tokens.tokens!r}"
+    assert "old-access" not in shown
+    assert staff.FREEE_CLIENT_SECRET not in shown
+    assert "old-refresh" not in shown
+
+
+# ── the way to a consent ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def consent_of(world: World) -> FreeeConsent:
+    return FreeeConsent(world.settings, OpenLimiter(), world.clock)
+
+
+def code_for(world: World, consent: FreeeConsent, verifier: str) -> str:
+    """What a person does: follow the link, allow, come back."""
+    url = consent.url(redirect_uri=REDIRECT, state="the-state", verifier=verifier)
+    back = requests.get(url, allow_redirects=False, timeout=5).headers["Location"]
+    assert back.startswith(REDIRECT)
+    query = parse_qs(urlsplit(back).query)
+    assert query["state"] == ["the-state"]
+    return query["code"][0]
+
+
+def test_the_link_binds_to_one_company_and_proves_the_caller(world: World) -> None:
+    url = consent_of(world).url(redirect_uri=REDIRECT, state="s", verifier="v" * 64)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+    assert urlsplit(url).path == "/public_api/authorize"
+    assert query.pop("code_challenge")
+    assert query == {
+        "response_type": "code",
+        "client_id": staff.FREEE_CLIENT_ID,
+        "redirect_uri": REDIRECT,
+        "state": "s",
+        "prompt": "select_company",
+        "code_challenge_method": "S256",
+    }
+
+
+def test_a_consent_gives_the_company_of_the_token_and_not_the_users_first_one(world: World) -> None:
+    consent = consent_of(world)
+    verifier = consent.new_verifier()
+    done = consent.finish(code_for(world, consent, verifier), redirect_uri=REDIRECT, verifier=verifier)
+
+    assert (done.company_id, done.external_cid) == (COMPANY_ID, staff.FREEE_EXTERNAL_CID)
+    assert done.company_name == "練習商事株式会社"
+    assert done.tokens.expires_at == NOW + timedelta(hours=6)
+    assert done.tokens.access_token not in repr(done)
+
+
+def test_a_user_who_is_no_administrator_cannot_connect(world: World) -> None:
+    world.freee.wire.set_switch("role", "custom-jinji")
+    consent = consent_of(world)
+    verifier = consent.new_verifier()
+    with pytest.raises(RunError) as caught:
+        consent.finish(code_for(world, consent, verifier), redirect_uri=REDIRECT, verifier=verifier)
+
+    assert caught.value.code == "E19"
+
+
+def test_a_code_works_once_and_only_with_its_verifier(world: World) -> None:
+    consent = consent_of(world)
+    verifier, other = consent.new_verifier(), consent.new_verifier()
+    code = code_for(world, consent, verifier)
+    with pytest.raises(InvalidGrant):
+        consent.finish(code, redirect_uri=REDIRECT, verifier=other)
+    with pytest.raises(InvalidGrant):
+        consent.finish(code, redirect_uri=REDIRECT, verifier=verifier)
+
+    assert verifier != other
+    assert len(verifier) >= 43
+
+
+def test_an_answer_that_names_no_company_connects_nothing(vendor: CannedServer) -> None:
+    vendor.will(answer(granted(company_id=None)))
+    consent = FreeeConsent(settings_for(vendor.url), OpenLimiter(), HandClock())
+    with pytest.raises(RunError) as caught:
+        consent.finish("code", redirect_uri=REDIRECT, verifier="v" * 43)
+
+    assert caught.value.code == "E23"
