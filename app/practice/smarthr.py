@@ -1,0 +1,229 @@
+"""A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5, 8 and 9).
+
+`create_smarthr(company)` gives a Flask app, `smarthr_of(app)` what a test or a person at the screen can do with it.
+What the vendor does not document is a switch, whose default is the position judged more likely.
+Not simulated: webhook delivery, dependents, imports, payslips, the nightly change of 在籍状況 after a 退職年月日.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.practice.limits import REAL, Rates, SmartHRLimits
+from app.practice.smarthr_crews import crew_routes
+from app.practice.smarthr_errors import INACTIVE, Problem
+from app.practice.smarthr_lists import BadQuery
+from app.practice.smarthr_masters import master_routes
+from app.practice.smarthr_state import Record, SmartHRState
+from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.wire import CONTROL, Switch, Wire
+
+SWITCHES = (
+    Switch("maintenance", False, note="503 code 9 on everything"),
+    Switch("inactive_subdomain", False, note="the tenant was renamed: bare 400"),
+    Switch("ip_not_permitted", False, note="403 code 15"),
+    Switch("token_revoked", False, note="401 code 2"),
+    Switch("plan_limit", False, note="403 code 7 on POST /v1/crews"),
+    Switch("forbidden", (), None, note="resources without permission: crews, crews:write, job_titles, …: 403 code 3"),
+    Switch("hidden_attributes", (), None, note="attributes the token may not see or write"),
+    Switch("hidden_attribute", "null", ("null", "absent"), note="how a hidden attribute reads"),
+    Switch("hidden_write", "ignore", ("ignore", "forbid"), note="what writing a hidden attribute does"),
+    Switch("duplicate_emp_code", "allow", ("allow", "reject"), note="two crews with one 社員番号"),
+    Switch("nested_address", "replace", ("replace", "merge"), note="parts of an address that are left out"),
+    Switch("address_kana_digits", "allow", ("allow", "reject"), note="digits and hyphens in the reading"),
+    Switch("positions_create", True, note="whether unknown names in `positions` become 役職"),
+    Switch("per_page_over_100", "cap", ("cap", "reject")),
+    Switch("untouched_patch", "keep", ("keep", "touch"), note="updated_at after a PATCH that changes nothing"),
+)
+
+
+class PracticeSmartHR:
+    """The tenant as a test or a person at the screen sees it: no token, no limit, no check. Every method locks.
+
+    `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown.
+    """
+
+    def __init__(self, state: SmartHRState, wire: Wire) -> None:
+        self.state = state
+        self.wire = wire
+
+    def crew(self, who: str) -> Record:
+        """The crew as an answer of the API shows it."""
+        with self.state.lock:
+            return self.state.shown(self._found(who))
+
+    @property
+    def crews(self) -> list[Record]:
+        with self.state.lock:
+            return [self.state.shown(each) for each in self.state.crews.values()]
+
+    def ids_by_number(self, number: str) -> list[str]:
+        with self.state.lock:
+            return [crew_id for crew_id, crew in self.state.crews.items() if crew.get("emp_code") == number]
+
+    def edit(self, who: str, changes: Mapping[str, Any]) -> None:
+        """Attributes in the names of the write form; those left out stay, parts of an address as well."""
+        with self.state.lock:
+            self.state.update(self._found(who)["id"], changes, merge_addresses=True)
+
+    def add(self, record: Mapping[str, Any]) -> str:
+        """One more crew; returns the id."""
+        return str(self.state.create(record)["id"])
+
+    def remove(self, who: str) -> None:
+        with self.state.lock:
+            del self.state.crews[self._found(who)["id"]]
+
+    def _found(self, who: str) -> Record:
+        crew = self.state.find(who)
+        if crew is None:
+            raise KeyError("nobody with this id or number")
+        return crew
+
+
+def create_smarthr(
+    company: PracticeCompany,
+    switches: Mapping[str, Any] | None = None,
+    *,
+    rates: Rates = REAL,
+    clock: Callable[[], float] = time.time,
+    log_file: Path | None = None,
+) -> Flask:
+    """The tenant `SUBDOMAIN` under /<subdomain>/api. `clock` gives epoch seconds, for limits and timestamps."""
+    app = Flask("practice_smarthr")
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    state = SmartHRState(company, clock=clock)
+    limits = SmartHRLimits(rates, clock=clock)
+    wire = Wire(SWITCHES, log_file=log_file)
+    wire.set_switches(switches or {}, as_default=True)
+    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, wire)
+    base = "/<subdomain>/api/v1"
+    app.register_blueprint(crew_routes(state, wire), url_prefix=base)
+    app.register_blueprint(master_routes(state), url_prefix=base)
+    app.register_blueprint(screen_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(_gate(wire, limits))
+
+    def start_again() -> None:
+        state.load()
+        limits.reset()
+
+    wire.attach(app, state=state.dump, on_reset=start_again)
+    return app
+
+
+def smarthr_of(app: Flask) -> PracticeSmartHR:
+    """The tenant behind an app made by `create_smarthr`."""
+    smarthr: PracticeSmartHR = app.extensions["smarthr"]
+    return smarthr
+
+
+def _gate(wire: Wire, limits: SmartHRLimits) -> Blueprint:
+    """What every vendor call meets before and after its own work."""
+    gate = Blueprint("practice_smarthr_gate", __name__)
+
+    @gate.before_app_request
+    def check() -> None:
+        if request.path.startswith(CONTROL):
+            return
+        subdomain, _, rest = request.path.lstrip("/").partition("/")
+        if subdomain != SUBDOMAIN or wire.switch("inactive_subdomain"):
+            abort(_bare_refusal(subdomain))
+        token = _token()
+        verdict = limits.check(token or "none")
+        g.rate_headers = verdict.headers
+        if wire.switch("maintenance"):
+            raise Problem("service_maintenance")
+        if token != SMARTHR_TOKEN or wire.switch("token_revoked"):
+            raise Problem("unauthorized_token")
+        if wire.switch("ip_not_permitted"):
+            raise Problem("ip_not_permitted")
+        if verdict.refused:
+            raise Problem("too_many_requests")
+        _check_permission(rest, wire.switch("forbidden"))
+
+    @gate.after_app_request
+    def tell_limits(response: Response) -> Response:
+        response.headers.update(g.get("rate_headers", {}))
+        if response.mimetype == "application/json":
+            response.headers["Content-Type"] = "application/json;charset=utf-8"
+        return response
+
+    @gate.app_errorhandler(Problem)
+    def explain(problem: Problem) -> tuple[Response, int]:
+        return jsonify(problem.envelope), problem.status
+
+    @gate.app_errorhandler(BadQuery)
+    def explain_query(error: BadQuery) -> tuple[Response, int]:
+        fault = {"message": f"{error.name}は正しい形式で入力してください。", "resource": None, "field": error.name}
+        problem = Problem("bad_request", errors=[fault])
+        return jsonify(problem.envelope), problem.status
+
+    @gate.app_errorhandler(HTTPException)
+    def explain_http(error: HTTPException) -> Any:
+        if error.response is not None or request.path.startswith(CONTROL):
+            return error
+        known = {404: "not_found", 405: "not_found", 500: "internal_server_error"}
+        problem = Problem(known.get(error.code or 500, "bad_request"))
+        return jsonify(problem.envelope), problem.status
+
+    return gate
+
+
+def _bare_refusal(subdomain: str) -> Response:
+    """Not the usual envelope [F]."""
+    response = jsonify(message=INACTIVE.format(subdomain=subdomain))
+    response.status_code = 400
+    return response
+
+
+def _token() -> str:
+    """Bearer, or basic with the token as user name [O]; "" without one."""
+    if request.authorization is None:
+        return ""
+    if request.authorization.type == "bearer":
+        return request.authorization.token or ""
+    return str(request.authorization.username or "")
+
+
+def _check_permission(path: str, forbidden: tuple[str, ...]) -> None:
+    """`path` is "api/v1/<resource>…". A resource alone forbids reading and writing, "…:write" only writing."""
+    resource = path.removeprefix("api/v1/").partition("/")[0]
+    writes = request.method not in ("GET", "HEAD")
+    if resource in forbidden or (writes and f"{resource}:write" in forbidden):
+        raise Problem("forbidden")
+
+
+def screen_routes(smarthr: PracticeSmartHR) -> Blueprint:
+    """Edits by a person on the screen over HTTP: /_practice/crews, with `<who>` a crew id or a 社員番号."""
+    routes = Blueprint("practice_smarthr_screen", __name__)
+
+    @routes.errorhandler(KeyError)
+    def unknown(_error: KeyError) -> tuple[Response, int]:
+        return jsonify(message="nobody with this id or number"), 404
+
+    @routes.get("/crews/<who>")
+    def show(who: str) -> Response:
+        return jsonify(smarthr.crew(who))
+
+    @routes.post("/crews")
+    def add() -> tuple[Response, int]:
+        return jsonify(smarthr.crew(smarthr.add(request.get_json()))), 201
+
+    @routes.put("/crews/<who>")
+    def edit(who: str) -> Response:
+        smarthr.edit(who, request.get_json())
+        return jsonify(smarthr.crew(who))
+
+    @routes.delete("/crews/<who>")
+    def remove(who: str) -> tuple[str, int]:
+        smarthr.remove(who)
+        return "", 204
+
+    return routes
