@@ -1,0 +1,65 @@
+"""Finalise: the end of a run, exactly once.
+
+Every item asks for it after its own commit; the one caller whose conditional UPDATE changes the row writes the end into
+the history and the one mail row, in the same transaction. Counting inside the item's transaction misses the end on
+PostgreSQL in two of three runs whose items end together (engine.md, finding 5 and table B4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import structlog
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.settings import MailPolicy
+from app.domain.words import Trigger
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.storage.words import HistoryKind, MailKind, OutboxKind
+from app.use_cases.context import Context
+from app.use_cases.queues import INTERACTIVE
+
+log = structlog.get_logger(__name__)
+
+_TOLD_AS_CHANGE = (ItemState.SUCCEEDED, ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
+
+
+def close_run_if_done(ctx: Context, run_id: int) -> bool:
+    """True for the one caller that closed the run. False: it is not at its end, or somebody else closed it."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        result = uow.runs.close(run_id, now=now)
+        if result is None:
+            return False
+        uow.history.add(run_id, HistoryKind.END, at=now, result=result)
+        uow.survey_pages.delete(run_id)
+        run = uow.runs.get(run_id)
+        if run is not None and _mail_is_due(uow, run, result):
+            _add_mail(ctx, uow, run)
+    log.info("run_closed", run_id=run_id, result=result.value)
+    return True
+
+
+def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
+    now = ctx.clock.now()
+    host = urlsplit(ctx.settings.base_url).hostname or "localhost"
+    message_id = f"<{run.public_id}.{MailKind.SUMMARY.value}@{host}>"
+    mail_id = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id=message_id, now=now)
+    uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
+
+
+def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
+    connection = uow.connections.get(run.connection_id)
+    policy = connection.mail_policy if connection else MailPolicy.ALWAYS
+    return mails(run.trigger, policy, result=result, counts=uow.items.counts(run.id))
+
+
+def mails(trigger: Trigger, policy: MailPolicy, *, result: RunState, counts: Mapping[ItemState, int]) -> bool:
+    """Manual and API runs always mail; automatic ones by the connection's policy (design 3)."""
+    if not trigger.is_automatic or policy is MailPolicy.ALWAYS:
+        return True
+    if result is RunState.FAILED or counts.get(ItemState.FAILED):
+        return True
+    return policy is MailPolicy.CHANGES and any(counts.get(state) for state in _TOLD_AS_CHANGE)

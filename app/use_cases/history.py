@@ -1,0 +1,120 @@
+"""History: runs and their items as people and programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from app.domain.catalogue import message_of
+from app.domain.errors import Refused
+from app.domain.progress import measure
+from app.domain.run_state import FINAL_ITEM_STATES, ItemState
+from app.domain.words import System
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.item_views import item_view
+from app.use_cases.views import ItemView, Page, ProgressView, RunView
+
+RECENT = timedelta(minutes=1)
+CALLS_PER_ITEM: Mapping[System, float] = {System.FREEE: 6.0, System.SMARTHR: 2.0}
+"""Requests one employee takes at the target before anything was measured: one write per step, and the reads."""
+
+
+def get_run(ctx: Context, public_id: str) -> RunView:
+    """Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        return run_views(ctx, uow, [find_run(uow, public_id)])[0]
+
+
+def list_runs(
+    ctx: Context, *, after: int | None = None, limit: int = 50, connection: str | None = None
+) -> Page[RunView]:
+    """Newest first. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        connection_id = None
+        if connection is not None:
+            found = uow.connections.get_by_key(connection)
+            if found is None:
+                raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+            connection_id = found.id
+        rows = uow.runs.page(after=after, limit=limit + 1, connection_id=connection_id)
+        shown = rows[:limit]
+        views = run_views(ctx, uow, shown)
+    return Page(tuple(views), shown[-1].id if len(rows) > limit else None)
+
+
+def list_items(
+    ctx: Context, public_id: str, *, after: int | None = None, limit: int = 50, state: ItemState | None = None
+) -> Page[ItemView]:
+    """In the order of employee numbers. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, public_id)
+        rows = uow.items.page(run.id, after=-1 if after is None else after, limit=limit + 1, state=state)
+        shown = rows[:limit]
+        ids = [row.id for row in shown]
+        changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
+    views = tuple(item_view(row, changes[row.id], steps[row.id]) for row in shown)
+    return Page(views, shown[-1].position if len(rows) > limit else None)
+
+
+def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
+    """Raises Refused("run_not_found")."""
+    run = uow.runs.get_by_public_id(public_id)
+    if run is None:
+        raise Refused("run_not_found", "この同期は見つかりません。", status=404)
+    return run
+
+
+def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[RunView]:
+    """Rows → views, with a handful of queries however many rows there are."""
+    ids = [row.id for row in rows]
+    counts, mails = uow.items.counts_of(ids), uow.mails.of_runs(ids)
+    retried = uow.runs.public_ids([row.retried_run_id for row in rows if row.retried_run_id is not None])
+    keys = {connection.id: connection.key for connection in uow.connections.list_all()}
+    return [
+        RunView(
+            id=row.public_id,
+            connection=keys[row.connection_id],
+            direction=row.direction,
+            trigger=row.trigger,
+            as_of_date=row.as_of_date,
+            dry_run=row.dry_run,
+            state=row.state,
+            counts=counts[row.id],
+            progress=_progress(ctx, uow, row, counts[row.id]),
+            vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            error_code=row.error_code,
+            error_message=message_of(row.error_code) if row.error_code else None,
+            retried_run=retried.get(row.retried_run_id) if row.retried_run_id is not None else None,
+            mail_state=mails[row.id].state.value if row.id in mails else "skipped" if row.finished_at else None,
+        )
+        for row in rows
+    ]
+
+
+def _progress(ctx: Context, uow: UnitOfWork, run: RunRow, counts: Mapping[ItemState, int]) -> ProgressView:
+    done = sum(count for state, count in counts.items() if state in FINAL_ITEM_STATES)
+    if run.finished_at is not None:
+        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=0.0)
+    if run.total is None or run.started_at is None:
+        return ProgressView(done=done, total=None, rate=None, eta_seconds=None)
+    now = ctx.clock.now()
+    since = max(now - RECENT, run.approved_at or run.started_at)
+    connection = uow.connections.get(run.connection_id)
+    target = run.direction.target
+    tenant = "" if connection is None else str(connection.freee_company_id)
+    if connection is not None and target is System.SMARTHR:
+        tenant = connection.smarthr_subdomain
+    rate, eta = measure(
+        done,
+        run.total,
+        recent_done=uow.items.finished_since(run.id, since),
+        recent_seconds=max((now - since).total_seconds(), 1.0),
+        calls_per_item=CALLS_PER_ITEM[target],
+        pace=ctx.limiter.pace(f"{target.value}:{tenant}"),
+    )
+    return ProgressView(done=done, total=run.total, rate=rate, eta_seconds=eta)

@@ -1,0 +1,60 @@
+"""Holding a lease while work goes on: one heartbeat thread renews it, and the work can ask whether it is still ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import OperationalError
+
+from app.use_cases.context import Context
+
+
+class LeaseLost(Exception):
+    """Somebody else took this work over (we were frozen, or slow): nothing more may be written from here."""
+
+
+class Lease:
+    """Ours until a renewal changes no row."""
+
+    def __init__(self) -> None:
+        self._lost = threading.Event()
+
+    def lose(self) -> None:
+        self._lost.set()
+
+    def check(self) -> None:
+        """Raises LeaseLost. Called before every request that writes."""
+        if self._lost.is_set():
+            raise LeaseLost
+
+
+@contextmanager
+def held(ctx: Context, renew: Callable[[datetime], bool]) -> Iterator[Lease]:
+    """Call `renew(lease_until)` three times per lease time until the block ends; False means the lease is lost."""
+    lease = Lease()
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(ctx.settings.lease_seconds / 3):
+            try:
+                still_ours = renew(lease_end(ctx))
+            except OperationalError:
+                continue  # the database is busy or away: the next beat, or the lease's own end, decides
+            if not still_ours:
+                lease.lose()
+                return
+
+    thread = threading.Thread(target=beat, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        ended.set()
+        thread.join()
+
+
+def lease_end(ctx: Context) -> datetime:
+    return ctx.clock.now() + timedelta(seconds=ctx.settings.lease_seconds)

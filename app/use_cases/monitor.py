@@ -1,0 +1,81 @@
+"""Monitor: how the queue stands, and the three things ops do about it: queue again, pause, resume."""
+
+from __future__ import annotations
+
+import structlog
+
+from app.domain.errors import Refused, TemporaryError
+from app.domain.ports import QueueDepth
+from app.domain.settings import Connection
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.connections import connection_views
+from app.use_cases.context import Context
+from app.use_cases.reconcile import queue_stuck_mails
+from app.use_cases.views import QueueView
+
+log = structlog.get_logger(__name__)
+
+
+def queue_status(ctx: Context) -> QueueView:
+    """Database and broker side by side; without the broker its part is empty."""
+    depths = _depths(ctx)
+    with ctx.unit_of_work().reading() as uow:
+        waiting, oldest_age = uow.outbox.waiting(ctx.clock.now())
+        return QueueView(
+            queues=tuple(depths or ()),
+            broker_reachable=depths is not None,
+            outbox_waiting=waiting,
+            outbox_oldest_age=oldest_age,
+            items=uow.items.counts_of_open_runs(),
+            runs_open=uow.runs.open_count(),
+            mails_waiting=uow.mails.waiting_count(),
+            connections=tuple(connection_views(ctx, uow.connections.list_all())),
+        )
+
+
+def _depths(ctx: Context) -> list[QueueDepth] | None:
+    try:
+        return ctx.job_queue.depths()
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code)
+        return None
+
+
+def requeue(ctx: Context) -> None:
+    """Everything that is due goes to the broker once more. What it still has runs once all the same: the second job
+    finds nothing to claim."""
+    with ctx.unit_of_work() as uow:
+        _queue_all(ctx, uow, connection_id=None)
+    queue_stuck_mails(ctx, pushed_before=ctx.clock.now())
+
+
+def pause(ctx: Context, connection_key: str) -> None:
+    """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        uow.connections.set_paused(_find(uow, connection_key).id, True)
+    log.info("connection_paused", connection=connection_key)
+
+
+def resume(ctx: Context, connection_key: str) -> None:
+    """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        connection = _find(uow, connection_key)
+        uow.connections.set_paused(connection.id, False)
+        _queue_all(ctx, uow, connection_id=connection.id)
+    log.info("connection_resumed", connection=connection_key)
+
+
+def _queue_all(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
+    now = ctx.clock.now()
+    items = uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
+    surveys = uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection_id)
+    for run_id in surveys:
+        uow.runs.queue_survey(run_id, due_at=now, now=now)
+    log.info("queued_again", items=items, surveys=len(surveys))
+
+
+def _find(uow: UnitOfWork, key: str) -> Connection:
+    connection = uow.connections.get_by_key(key)
+    if connection is None:
+        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    return connection

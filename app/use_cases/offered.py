@@ -1,0 +1,63 @@
+"""Who would be offered for a run on a reference date: the list people tick before they press 同期."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+from app.domain.catalogue import message_of
+from app.domain.errors import Refused, RunError, TemporaryError
+from app.domain.people import EmployeeRecord
+from app.domain.selection import offer
+from app.domain.settings import Connection
+from app.domain.words import Direction, System
+from app.storage.rows import DirectoryEntry
+from app.use_cases.context import Context
+from app.use_cases.views import OfferedEmployee
+
+
+def offered_employees(
+    ctx: Context, connection_key: str, *, direction: Direction, as_of_date: date
+) -> list[OfferedEmployee]:
+    """A live listing of the source, by employee number. Raises Refused: unknown connection, source not reachable."""
+    source = direction.source
+    with ctx.unit_of_work().reading() as uow:
+        connection = uow.connections.get_by_key(connection_key)
+        if connection is None:
+            raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+        linked = {link.id_in(source) for link in uow.links.for_connection(connection.id)}
+    people = _listing(ctx, connection, source, as_of_date)
+    numbers = Counter(record.person.number for record in people)
+    offers = [(record.person, offer(record.person, as_of_date)) for record in people]
+    return sorted(
+        (
+            OfferedEmployee(
+                employee_number=person.number,
+                source_id=person.id,
+                hired_on=person.hired_on,
+                resigned_on=person.resigned_on,
+                linked=person.id in linked,
+                warning=offered.warning or _number_warning(person.number, numbers),
+            )
+            for person, offered in offers
+            if offered.offered
+        ),
+        key=lambda employee: (employee.employee_number, employee.source_id),
+    )
+
+
+def _number_warning(number: str, numbers: Counter[str]) -> str | None:
+    return "E8" if not number or numbers[number] > 1 else None
+
+
+def _listing(ctx: Context, connection: Connection, source: System, as_of_date: date) -> list[EmployeeRecord]:
+    try:
+        people = ctx.gateway(connection, source).directory(as_of_date=as_of_date)
+    except TemporaryError as error:
+        raise Refused(error.code, message_of(error.code), status=503) from error
+    except RunError as error:
+        raise Refused(error.code, message_of(error.code), status=409) from error
+    entries = [DirectoryEntry(record.person.number, record.person.id) for record in people]
+    with ctx.unit_of_work() as uow:
+        uow.directory.replace(connection.id, source, entries, now=ctx.clock.now())
+    return people

@@ -1,0 +1,111 @@
+"""One employee planned: records in, plan out. The survey and the job of an employee decide by the same few lines."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain import planning, writing
+from app.domain.people import EmployeeRecord
+from app.domain.plan import Change, Plan
+from app.domain.reading import take_snapshot
+from app.domain.settings import ConflictPolicy, Connection, MappingOptions
+from app.domain.snapshot import Snapshot
+from app.domain.words import Direction, System, Trigger
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run plans by: the same for each of its employees."""
+
+    direction: Direction
+    policy: ConflictPolicy
+    options: MappingOptions
+    fingerprint: Callable[[str, str], str]
+
+
+def terms_of_run(
+    connection: Connection,
+    *,
+    direction: Direction,
+    trigger: Trigger,
+    as_of_date: date,
+    secret_key: str,
+) -> Terms:
+    """A person or a program that starts a run means it: the source wins. Automatic runs follow the connection."""
+    policy = connection.conflict_policy if trigger.is_automatic else ConflictPolicy.SOURCE_WINS
+    options = MappingOptions(
+        include_building=connection.include_building,
+        create_positions=connection.create_positions,
+        known_positions=connection.known_positions,
+        readable_attributes=connection.readable_attributes,
+        blank_policies=connection.blank_policies,
+        excluded=connection.excluded,
+        as_of_date=as_of_date,
+    )
+    return Terms(direction, policy, options, keyed_fingerprint(secret_key))
+
+
+def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
+    """(key of FIELDS, comparable value) → digest. Keyed, because insurance numbers are few enough to be guessed."""
+    key = hashlib.sha256(b"awase baseline " + secret_key.encode()).digest()
+
+    def fingerprint(field_key: str, comparable: str) -> str:
+        return hmac.new(key, f"{field_key}\0{comparable}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    return fingerprint
+
+
+@dataclass(frozen=True)
+class Decided:
+    plan: Plan
+    source: Snapshot
+    target: Snapshot | None
+    baseline: planning.Baseline
+
+
+def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, digests: Mapping[str, str]) -> Decided:
+    """`target` None means a creation. `digests`: the baseline of the pair's link, {} at the first meeting."""
+    source_items = take_snapshot(source, terms.options)
+    target_items = take_snapshot(target, terms.options) if target else None
+    baseline = planning.Baseline(digests, terms.fingerprint)
+    plan = planning.plan(
+        source_items,
+        target_items,
+        direction=terms.direction,
+        baseline=baseline,
+        policy=terms.policy,
+        options=terms.options,
+        target_in_payroll=_in_payroll(target),
+        encodable=_refusals(terms, target),
+    )
+    return Decided(plan, source_items, target_items, baseline)
+
+
+def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
+    """The baseline once both sides hold the same: what they agreed on before, renewed by what they agree on now."""
+    target = take_snapshot(after, terms.options) if after else decided.target
+    if target is None:
+        return dict(decided.baseline.digests)
+    return {**decided.baseline.digests, **planning.shared_digests(decided.source, target, decided.baseline)}
+
+
+def _in_payroll(target: EmployeeRecord | None) -> bool:
+    return target is None or target.person.system is not System.FREEE or target.person.in_payroll
+
+
+def _refusals(terms: Terms, target: EmployeeRecord | None) -> Callable[[Sequence[Change]], Mapping[str, str]]:
+    record = target.record if target else None
+
+    def refusals(changes: Sequence[Change]) -> Mapping[str, str]:
+        return writing.unwritable(terms.direction.target, changes, record, terms.options)
+
+    return refusals
+
+
+def plan_digest(terms: Terms, plan: Plan) -> str:
+    """What an approval holds on to: the same plan has the same digest, and nothing can be read out of it."""
+    return planning.digest(plan, planning.Baseline({}, terms.fingerprint))

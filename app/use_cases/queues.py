@@ -1,0 +1,12 @@
+"""The two queues and who goes where: nobody waits behind 10,000 people."""
+
+from __future__ import annotations
+
+INTERACTIVE = "interactive"
+BULK = "bulk"
+QUEUES = (INTERACTIVE, BULK)
+
+
+def queue_for(people: int, *, bulk_from: int) -> str:
+    """Where a run over this many people is worked on."""
+    return BULK if people >= bulk_from else INTERACTIVE

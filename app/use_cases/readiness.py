@@ -1,0 +1,48 @@
+"""Whether requests can be accepted (database) and handed on (broker)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.domain.errors import TemporaryError
+from app.domain.run_state import RunState
+from app.use_cases.context import Context
+
+
+@dataclass(frozen=True)
+class Readiness:
+    database: bool
+    migrated: bool
+    broker: bool
+
+
+def check_readiness(ctx: Context) -> Readiness:
+    """Asks both once; never raises because one of them is away."""
+    database, migrated = database_state(ctx)
+    return Readiness(database=database, migrated=migrated, broker=_broker_answers(ctx))
+
+
+def database_state(ctx: Context) -> tuple[bool, bool]:
+    """(reachable, migrated to what this version of the code needs)."""
+    try:
+        with ctx.unit_of_work().reading() as uow:
+            return True, uow.observation.is_migrated()
+    except (OperationalError, PoolTimeout):
+        return False, False
+
+
+def runs_by_state(ctx: Context) -> dict[RunState, int]:
+    """States without a run are left out."""
+    with ctx.unit_of_work().reading() as uow:
+        return uow.observation.runs_by_state()
+
+
+def _broker_answers(ctx: Context) -> bool:
+    try:
+        ctx.job_queue.depths()
+    except TemporaryError:
+        return False
+    return True

@@ -1,0 +1,217 @@
+"""The survey of a run: list both sides 100 at a time, plan everybody, close the equal ones, queue the rest.
+
+Reads lists, not records: a run in which nobody changed costs a few dozen calls however many people there are. Pages are
+kept (encrypted) as they come, so that a survey goes on at the page where a crash or a limit stopped it. Items are kept
+in portions while the run is SURVEYING, where no worker may claim them; one last transaction sets the run going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import structlog
+
+from app.domain.errors import RunError, TemporaryError
+from app.domain.people import EmployeeRecord
+from app.domain.ports import EmployeeGateway
+from app.domain.reading import readable_attributes
+from app.domain.run_state import RunState
+from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.rows import DirectoryEntry, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.storage.words import OutboxKind
+from app.use_cases import finalise
+from app.use_cases.context import Context
+from app.use_cases.findings import Everybody, Finding, find_everybody
+from app.use_cases.lease import Lease, LeaseLost, held, lease_end
+from app.use_cases.pauses import next_try
+from app.use_cases.plan_employee import terms_of_run
+
+log = structlog.get_logger(__name__)
+
+PORTION = 500
+"""Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
+
+
+def survey_run(ctx: Context, run_id: int) -> None:
+    """Survey one run, or go on with it. Does nothing when somebody else holds it or it is over."""
+    with ctx.unit_of_work() as uow:
+        run = uow.runs.claim_survey(run_id, now=ctx.clock.now(), lease_until=lease_end(ctx))
+        connection = uow.connections.get(run.connection_id) if run else None
+    if run is None or connection is None:
+        return
+    try:
+        with held(ctx, lambda until: _renew(ctx, run, until)) as lease:
+            _survey(ctx, run, connection, lease=lease)
+    except LeaseLost:
+        log.warning("survey_taken_over", run_id=run.id)
+    except TemporaryError as error:
+        _postpone(ctx, run, error)
+    except RunError as error:
+        with ctx.unit_of_work() as uow:
+            uow.runs.fail(run.id, error.code, ctx.clock.now())
+        log.warning("run_failed", run_id=run.id, code=error.code)
+    finalise.close_run_if_done(ctx, run_id)
+
+
+def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
+    source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
+    target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
+    connection = _learn(ctx, run, connection, {run.direction.source: source, run.direction.target: target})
+    with ctx.unit_of_work() as uow:
+        links = uow.links.for_connection(connection.id)
+    terms = terms_of_run(
+        connection,
+        direction=run.direction,
+        trigger=run.trigger,
+        as_of_date=run.as_of_date,
+        secret_key=ctx.settings.secret_key,
+    )
+    everybody = Everybody(connection, source, target, links)
+    findings = find_everybody(run, everybody, terms=terms, now=ctx.clock.now(), bulk_from=ctx.settings.bulk_from)
+    _store(ctx, run, findings, lease=lease)
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease) -> list[EmployeeRecord]:
+    """Everybody of one system, from the pages already kept and the ones still missing."""
+    with ctx.unit_of_work() as uow:
+        position = uow.survey_pages.cursor(run.id, gateway.system)
+    seq, cursor, complete = position.pages, position.next_cursor, position.complete
+    while not complete:
+        lease.check()
+        with counted(ctx, run.id, gateway):
+            page = gateway.survey_page(cursor, as_of_date=run.as_of_date)
+        lease.check()
+        with ctx.unit_of_work() as uow:
+            uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.rows, next_cursor=page.next_cursor)
+        seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
+    with ctx.unit_of_work() as uow:
+        return gateway.assemble(uow.survey_pages.rows(run.id, gateway.system), as_of_date=run.as_of_date)
+
+
+class counted:  # noqa: N801 - used as a statement: `with counted(…):`
+    """Adds the vendor requests made inside the block to the run, also when the block fails."""
+
+    def __init__(self, ctx: Context, run_id: int, *gateways: EmployeeGateway) -> None:
+        self._ctx, self._run_id, self._gateways = ctx, run_id, gateways
+        self._before = [gateway.calls for gateway in gateways]
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        with self._ctx.unit_of_work() as uow:
+            for gateway, before in zip(self._gateways, self._before, strict=True):
+                uow.runs.add_calls(self._run_id, gateway.system, gateway.calls - before)
+
+
+def _learn(ctx: Context, run: RunRow, connection: Connection, sides: dict[System, list[EmployeeRecord]]) -> Connection:
+    """Keep what the lists have shown of both systems: visible attributes, pay schedules, positions, numbers in use."""
+    with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
+        positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
+    records = [record.record for record in sides[System.SMARTHR] if record.record is not None]
+    schedules = {
+        person.pay_schedule.name: person.pay_schedule
+        for person in (record.person for record in sides[System.FREEE])
+        if person.pay_schedule is not None and person.pay_schedule.name
+    }
+    with ctx.unit_of_work() as uow:
+        uow.connections.learn(
+            connection.id,
+            readable_attributes=readable_attributes(records),
+            pay_schedules=schedules,
+            known_positions=positions,
+        )
+        for system, people in sides.items():
+            entries = [DirectoryEntry(r.person.number, r.person.id) for r in people]
+            uow.directory.replace(connection.id, system, entries, now=ctx.clock.now())
+        learned = uow.connections.get(connection.id)
+    assert learned is not None
+    return learned
+
+
+# ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _store(ctx: Context, run: RunRow, findings: Sequence[Finding], *, lease: Lease) -> None:
+    with ctx.unit_of_work() as uow:
+        uow.items.clear(run.id)  # portions of a survey that did not get to its end
+    waiting: list[tuple[int, int, str]] = []
+    for portion in _portions(findings):
+        lease.check()
+        with ctx.unit_of_work() as uow:
+            ids = uow.items.add_many([finding.item for finding in portion])
+            if not run.dry_run:
+                _store_links(uow, run, portion, ctx=ctx)
+        waiting += [
+            (item_id, 0, finding.item.queue)
+            for item_id, finding in zip(ids, portion, strict=True)
+            if not finding.item.state.is_final
+        ]
+    _set_going(ctx, run, waiting, total=len(findings))
+
+
+def _set_going(ctx: Context, run: RunRow, waiting: Sequence[tuple[int, int, str]], *, total: int) -> None:
+    now = ctx.clock.now()
+    state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
+    with ctx.unit_of_work() as uow:
+        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=run.survey_attempt):
+            raise LeaseLost
+        uow.survey_pages.delete(run.id)
+        if state is RunState.RUNNING:
+            uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
+    log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
+
+
+def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
+    """Links of people met for the first time who need no write, and baselines that have moved."""
+    for finding in portion:
+        agreement = finding.agreement
+        if agreement is None:
+            continue
+        if agreement.link is None:
+            uow.links.create(
+                run.connection_id,
+                agreement.smarthr_id,
+                agreement.freee_id,
+                now=ctx.clock.now(),
+                baseline=agreement.digests,
+            )
+        elif agreement.link.baseline != agreement.digests:
+            uow.links.set_baseline(agreement.link.id, agreement.digests)
+
+
+def _portions(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
+    for start in range(0, len(findings), PORTION):
+        yield findings[start : start + PORTION]
+
+
+# ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
+    with ctx.unit_of_work() as uow:
+        return uow.runs.renew_survey(run.id, until, attempt=run.survey_attempt)
+
+
+def _postpone(ctx: Context, run: RunRow, error: TemporaryError) -> None:
+    now = ctx.clock.now()
+    failures = run.survey_failures + (1 if error.counts else 0)
+    with ctx.unit_of_work() as uow:
+        if failures >= ctx.settings.max_attempts:
+            uow.runs.fail(run.id, error.code, now)
+            return
+        uow.runs.postpone_survey(
+            run.id,
+            next_at=now + next_try(ctx.settings, failures=failures, retry_after=error.retry_after),
+            counts=error.counts,
+            error_code=error.code,
+            now=now,
+            attempt=run.survey_attempt,
+        )
+    log.info("survey_postponed", run_id=run.id, code=error.code)

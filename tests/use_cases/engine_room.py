@@ -1,0 +1,197 @@
+"""The engine without vendors: a real database, and small outsides (clock, broker, mail, lists) in the test's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from app.config import Settings
+from app.domain.commands import StartRun
+from app.domain.errors import AwaseError, TemporaryError
+from app.domain.people import EmployeeRecord, Person
+from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.settings import Connection, ExportSettings, PayType
+from app.domain.words import Direction, System, Trigger
+from app.storage.rows import MailRow, RunRow
+from app.storage.token_store import DatabaseTokenStore
+from app.storage.unit_of_work import Database
+from app.use_cases.context import Context
+from tests.storage.databases import NOW, add_connection
+
+TODAY = date(2026, 11, 22)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.instant = NOW
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def turn(self, **span: float) -> None:
+        self.instant += timedelta(**span)
+
+
+class Broker:
+    """Holds jobs until the test takes them; `up` False refuses, `after_push` runs once the jobs are in."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.up = True
+        self.jobs: list[tuple[datetime, QueuedJob]] = []
+        self.fails_after_push: BaseException | None = None
+
+    def push(self, jobs: Sequence[QueuedJob]) -> None:
+        if not self.up:
+            raise TemporaryError("queue_unavailable")
+        self.jobs += [(self._clock.now(), job) for job in jobs]
+        if self.fails_after_push is not None:
+            failure, self.fails_after_push = self.fails_after_push, None
+            raise failure
+
+    def depths(self) -> list[QueueDepth]:
+        if not self.up:
+            raise TemporaryError("queue_unavailable")
+        return [self._depth(queue) for queue in ("interactive", "bulk")]
+
+    def _depth(self, queue: str) -> QueueDepth:
+        since = [pushed for pushed, job in self.jobs if job.queue == queue]
+        age = (self._clock.now() - min(since)).total_seconds() if since else None
+        return QueueDepth(queue, waiting=len(since), running=0, failed=0, oldest_age=age, workers=1)
+
+    def take(self) -> list[QueuedJob]:
+        taken = [job for _, job in self.jobs]
+        self.jobs.clear()
+        return taken
+
+    def ids(self) -> list[str]:
+        return [job.id for _, job in self.jobs]
+
+
+class Postbox:
+    """Takes mails, or raises what the test put into `answers` (one per attempt)."""
+
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+        self.answers: list[AwaseError] = []
+
+    def send(self, mail: Mail) -> None:
+        if self.answers:
+            raise self.answers.pop(0)
+        self.mails.append(mail)
+
+
+class Limiter:
+    def __init__(self) -> None:
+        self.closed: dict[str, float] = {}
+
+    def reserve(self, key: str) -> float:
+        return 0.0
+
+    def close(self, key: str, seconds: float) -> None:
+        self.closed[key] = seconds
+
+    def closed_for(self, key: str) -> float:
+        return self.closed.get(key, 0.0)
+
+    def pace(self, key: str) -> float:
+        return 2.0
+
+
+@dataclass
+class Listing:
+    """What one system's listing shows, or the error it raises."""
+
+    people: list[Person] = field(default_factory=list)
+    error: AwaseError | None = None
+    asked: int = 0
+
+
+class ListingGateway:
+    """Lists; whatever else a use case asked of it would be an error of the test."""
+
+    def __init__(self, system: System, listing: Listing) -> None:
+        self.system = system
+        self.calls = 0
+        self._listing = listing
+
+    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+        self._ask()
+        return [EmployeeRecord(person, {}) for person in self._listing.people]
+
+    def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
+        self._ask()
+        return SurveyPage(rows=[], next_cursor=None)
+
+    def _ask(self) -> None:
+        self.calls += 1
+        self._listing.asked += 1
+        if self._listing.error is not None:
+            raise self._listing.error
+
+
+@dataclass
+class Room:
+    ctx: Context
+    database: Database
+    clock: Clock
+    broker: Broker
+    postbox: Postbox
+    limiter: Limiter
+    listings: Mapping[System, Listing]
+    connection: Connection
+
+    def command(self, **changes: Any) -> StartRun:
+        given = StartRun(
+            connection_key=self.connection.key,
+            direction=Direction.SMARTHR_TO_FREEE,
+            as_of_date=TODAY,
+            employees=None,
+            dry_run=False,
+            trigger=Trigger.MANUAL,
+            started_by="cli",
+        )
+        return replace(given, **changes)
+
+    def run_row(self, public_id: str) -> RunRow:
+        with self.database.unit_of_work() as uow:
+            run = uow.runs.get_by_public_id(public_id)
+        assert run is not None
+        return run
+
+    def mail_of(self, run_id: int) -> MailRow | None:
+        with self.database.unit_of_work() as uow:
+            return uow.mails.of_runs([run_id]).get(run_id)
+
+
+def open_room(database: Database, **settings: str) -> Room:
+    env = {
+        "SECRET_KEY": "k" * 32,
+        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "BASE_URL": "https://awase.example:8443",
+    }
+    clock, limiter, postbox = Clock(), Limiter(), Postbox()
+    broker = Broker(clock)
+    listings = {system: Listing() for system in System}
+    connection = add_connection(database)
+    with database.unit_of_work() as uow:
+        uow.connections.set_export_settings(
+            connection.id, ExportSettings("固定時間制", "正社員", PayType.MONTHLY, 230_000)
+        )
+    ctx = Context(
+        settings=Settings.from_env({**env, **settings}),
+        clock=clock,
+        unit_of_work=database.unit_of_work,
+        gateway=lambda _connection, system: ListingGateway(system, listings[system]),  # type: ignore[arg-type, return-value]
+        tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        limiter=limiter,
+        job_queue=broker,
+        mailer=postbox,
+    )
+    return Room(ctx, database, clock, broker, postbox, limiter, listings, connection)
+
+
+def person(number: str, person_id: str | None = None, **more: Any) -> Person:
+    return Person(System.SMARTHR, person_id or f"crew-{number}", number, hired_on=date(2020, 4, 1), **more)

@@ -1,0 +1,243 @@
+"""Connections, freee's consent, who is offered, and the queue as ops sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import pytest
+
+from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
+from app.domain.ports import FreeeTokens
+from app.domain.run_state import ItemState
+from app.domain.words import Direction, System
+from app.use_cases import connections, monitor
+from app.use_cases.intake import start_run
+from app.use_cases.offered import offered_employees
+from app.use_cases.relay import relay_once
+from tests.storage.databases import end_item, running_run
+from tests.use_cases.engine_room import TODAY, Room, person
+
+GOOD = {"name": "見本株式会社", "smarthr_subdomain": "mihon", "smarthr_token": "token-invented", "freee_company_id": 7}
+EXPORT = {"working_hours_system_name": "固定", "pay_schedule_name": "月末", "pay_type": "monthly", "base_pay": 1}
+
+
+@dataclass(frozen=True)
+class Grant:
+    company_id: int
+    tokens: FreeeTokens
+    company_name: str = "練習事業所"
+    external_cid: str = "1234567890"
+
+
+class SignIn:
+    """freee's side of the consent."""
+
+    def __init__(self, room: Room, company_id: int) -> None:
+        tokens = FreeeTokens("access-new", "refresh-new", room.clock.now() + timedelta(hours=6))
+        self.answer: Grant | AwaseError = Grant(company_id, tokens)
+        self.seen: dict[str, str] = {}
+
+    def new_verifier(self) -> str:
+        return "pkce-verifier"
+
+    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        self.seen = {"redirect_uri": redirect_uri, "state": state, "verifier": verifier}
+        return f"https://accounts.example/authorize?state={state}"
+
+    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
+        assert (redirect_uri, verifier) == (self.seen["redirect_uri"], self.seen["verifier"])
+        if isinstance(self.answer, AwaseError):
+            raise self.answer
+        return self.answer
+
+
+def begin(room: Room, sign_in: SignIn) -> str:
+    connections.begin_consent(room.ctx, sign_in, "renshu", redirect_uri="https://awase.example/callback")
+    return sign_in.seen["state"]
+
+
+def test_a_new_connection_waits_for_the_consent(room: Room) -> None:
+    view = connections.add_connection(room.ctx, **GOOD, export_settings=EXPORT)  # type: ignore[arg-type]
+    assert (view.state, view.export_settings_complete, view.freee_company_id) == ("needs_consent", True, 7)
+    assert [each.key for each in connections.list_connections(room.ctx)] == ["renshu", view.key]
+    assert len(view.key) >= 16
+
+
+def test_with_tokens_it_works_at_once(room: Room) -> None:
+    tokens = FreeeTokens("a", "r", room.clock.now() + timedelta(hours=6))
+    view = connections.add_connection(room.ctx, **GOOD, freee_tokens=tokens, key="mihon")  # type: ignore[arg-type]
+    assert (view.key, view.state, view.export_settings_complete) == ("mihon", "active", False)
+    with pytest.raises(Refused) as caught:
+        connections.add_connection(room.ctx, **GOOD, key="mihon")  # type: ignore[arg-type]
+    assert caught.value.code == "connection_exists"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "  "),
+        ("smarthr_subdomain", "Mihon"),
+        ("smarthr_subdomain", "evil.example/x"),
+        ("smarthr_subdomain", ""),
+        ("smarthr_token", " "),
+        ("freee_company_id", 0),
+        ("mail_to", ["nobody"]),
+        ("mail_to", ["a@example.com\nBcc: b@example.com"]),
+    ],
+)
+def test_wrong_connections_are_refused_by_field(room: Room, field: str, value: object) -> None:
+    with pytest.raises(Refused) as caught:
+        connections.add_connection(room.ctx, **{**GOOD, field: value})  # type: ignore[arg-type]
+    assert list(caught.value.fields) == [field]
+    assert len(connections.list_connections(room.ctx)) == 1
+
+
+def test_export_settings_are_checked_before_they_are_kept(room: Room) -> None:
+    with pytest.raises(Refused) as caught:
+        connections.set_export_settings(room.ctx, "renshu", {**EXPORT, "base_pay": -1})
+    assert list(caught.value.fields) == ["base_pay"]
+    assert connections.set_export_settings(room.ctx, "renshu", EXPORT).export_settings_complete
+
+
+def test_a_check_tells_each_side_apart(room: Room) -> None:
+    room.listings[System.SMARTHR].error = RunError("E18")
+    answers = {check.system: (check.ok, check.code) for check in connections.check_connection(room.ctx, "renshu")}
+    assert answers == {System.SMARTHR: (False, "E18"), System.FREEE: (True, None)}
+
+
+# ── consent ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_consent_brings_new_tokens_and_hands_out_what_waited(room: Room) -> None:
+    _, (item,) = running_run(room.database, room.connection)
+    relay_once(room.ctx)
+    room.broker.take()
+    room.ctx.tokens.mark_needs_consent(room.connection.id, version=1)
+    sign_in = SignIn(room, 1234567)
+    state = begin(room, sign_in)
+    room.clock.turn(minutes=5)
+    view = connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
+    assert view.state == "active"
+    tokens = room.ctx.tokens.freee_tokens(room.connection.id)
+    assert (tokens.access_token, tokens.version) == ("access-new", 2)
+    relay_once(room.ctx)
+    assert room.broker.ids() == [f"i{item}-a0"]
+    with pytest.raises(Refused) as caught:
+        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
+    assert caught.value.code == "consent_unknown"
+
+
+@pytest.mark.parametrize("fault", ["another state", "too late"])
+def test_only_our_own_fresh_states_are_taken(room: Room, fault: str) -> None:
+    sign_in = SignIn(room, 1234567)
+    state = begin(room, sign_in)
+    if fault == "too late":
+        room.clock.turn(minutes=31)
+    else:
+        state = state[::-1]
+    with pytest.raises(Refused) as caught:
+        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
+    assert caught.value.code == "consent_unknown"
+
+
+def test_another_company_is_refused_and_its_tokens_are_not_kept(room: Room) -> None:
+    sign_in = SignIn(room, 999)
+    with pytest.raises(Refused) as caught:
+        connections.finish_consent(room.ctx, sign_in, state=begin(room, sign_in), code="abc")
+    assert caught.value.code == "wrong_company"
+    assert room.ctx.tokens.freee_tokens(room.connection.id).access_token == "freee-access-invented"
+
+
+@pytest.mark.parametrize(("error", "status"), [(RunError("needs_consent"), 409), (TemporaryError("E22"), 503)])
+def test_a_refused_code_is_told(room: Room, error: AwaseError, status: int) -> None:
+    sign_in = SignIn(room, 1234567)
+    state = begin(room, sign_in)
+    sign_in.answer = error
+    with pytest.raises(Refused) as caught:
+        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
+    assert (caught.value.code, caught.value.status) == ("consent_failed", status)
+
+
+def test_tokens_about_to_end_are_used_in_time(room: Room) -> None:
+    listing = room.listings[System.FREEE]
+    assert connections.keep_tokens_alive(room.ctx) == 0
+    room.clock.turn(hours=5, minutes=40)
+    listing.error = TemporaryError("E22")
+    assert connections.keep_tokens_alive(room.ctx) == 1
+    assert listing.asked == 1
+    room.ctx.tokens.mark_needs_consent(room.connection.id, version=1)
+    assert connections.keep_tokens_alive(room.ctx) == 0
+
+
+# ── offered ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_is_offered(room: Room) -> None:
+    room.listings[System.SMARTHR].people = [
+        person("0002"),
+        replace(person("0001"), hired_on=TODAY + timedelta(days=1)),
+        person("0003", resigned_on=TODAY - timedelta(days=1)),
+        person("0004", resigned_on=TODAY),
+        replace(person("0005"), hired_on=None),
+        person("0006", "crew-a"),
+        person("0006", "crew-b"),
+        person("", "crew-c"),
+    ]
+    with room.database.unit_of_work() as uow:
+        uow.links.create(room.connection.id, "crew-0002", "1", now=room.clock.now())
+    found = offered_employees(room.ctx, "renshu", direction=Direction.SMARTHR_TO_FREEE, as_of_date=TODAY)
+    assert [(each.employee_number, each.source_id, each.linked, each.warning) for each in found] == [
+        ("", "crew-c", False, "E8"),
+        ("0002", "crew-0002", True, None),
+        ("0004", "crew-0004", False, None),
+        ("0005", "crew-0005", False, "E1"),
+        ("0006", "crew-a", False, "E8"),
+        ("0006", "crew-b", False, "E8"),
+    ]
+    assert found[1].hired_on == date(2020, 4, 1)
+    start_run(room.ctx, room.command(employees=("0004",)))
+    assert room.listings[System.SMARTHR].asked == 1  # the listing also taught us the numbers
+
+
+@pytest.mark.parametrize(("error", "status"), [(TemporaryError("E22"), 503), (RunError("E18"), 409)])
+def test_without_the_source_nobody_is_offered(room: Room, error: AwaseError, status: int) -> None:
+    room.listings[System.FREEE].error = error
+    with pytest.raises(Refused) as caught:
+        offered_employees(room.ctx, "renshu", direction=Direction.FREEE_TO_SMARTHR, as_of_date=TODAY)
+    assert (caught.value.code, caught.value.status) == (error.code, status)
+
+
+# ── monitor ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_queue_as_ops_sees_it(room: Room) -> None:
+    _, (done, _) = running_run(room.database, room.connection, items=2)
+    end_item(room.database, done)
+    start_run(room.ctx, room.command())
+    room.limiter.close("freee:1234567", 42.0)
+    room.clock.turn(seconds=7)
+    before = monitor.queue_status(room.ctx)
+    assert (before.outbox_waiting, before.outbox_oldest_age) == (3, 7.0)
+    assert before.items == {ItemState.SUCCEEDED: 1, ItemState.WAITING: 1}
+    assert (before.runs_open, before.mails_waiting, before.broker_reachable) == (2, 0, True)
+    (view,) = before.connections
+    assert (view.state, view.smarthr_closed_for, view.freee_closed_for) == ("active", 0.0, 42.0)
+    relay_once(room.ctx)
+    after = monitor.queue_status(room.ctx)
+    assert (after.outbox_waiting, after.outbox_oldest_age) == (0, None)
+    assert {depth.queue: depth.waiting for depth in after.queues} == {"interactive": 3, "bulk": 0}
+    room.broker.up = False
+    away = monitor.queue_status(room.ctx)
+    assert (away.broker_reachable, away.queues) == (False, ())
+
+
+def test_pausing_shows_and_unknown_connections_are_refused(room: Room) -> None:
+    monitor.pause(room.ctx, "renshu")
+    assert monitor.queue_status(room.ctx).connections[0].state == "paused"
+    monitor.resume(room.ctx, "renshu")
+    assert monitor.queue_status(room.ctx).connections[0].state == "active"
+    for act in (monitor.pause, monitor.resume):
+        with pytest.raises(Refused) as caught:
+            act(room.ctx, "nobody")
+        assert (caught.value.code, caught.value.status) == ("unknown_connection", 404)

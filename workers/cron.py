@@ -1,0 +1,68 @@
+"""The periodic jobs: `python -m workers.cron`. Any number may run; the reconciler's lease lets one of them lead.
+
+A loop of our own, not RQ's scheduler: it has to work when the broker is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from app.config import Settings
+from app.logs import configure_logging
+from app.use_cases.connections import keep_tokens_alive
+from app.use_cases.context import Context
+from app.use_cases.reconcile import reconcile_once
+from app.wiring import get_context
+from workers.loop import Stop, run_loop
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """One row of the table: what, and every how many seconds."""
+
+    name: str
+    seconds: float
+    work: Callable[[Context], object]
+
+
+def table(settings: Settings) -> tuple[Periodic, ...]:
+    """Every periodic job. A new one is a new row."""
+    return (
+        Periodic("reconcile", settings.reconcile_seconds, reconcile_once),
+        Periodic("keep_tokens_alive", 600.0, keep_tokens_alive),
+    )
+
+
+class Timetable:
+    """Runs what is due. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, rows: Sequence[Periodic], now: Callable[[], float] = time.monotonic) -> None:
+        self._rows = rows
+        self._now = now
+        self._next = dict.fromkeys((row.name for row in rows), now())
+
+    def run_due(self, ctx: Context) -> list[str]:
+        """Names of the rows that ran. A row's next turn is set before it runs: one that fails waits like the others."""
+        due = [row for row in self._rows if self._next[row.name] <= self._now()]
+        for row in due:
+            self._next[row.name] = self._now() + row.seconds
+            row.work(ctx)
+        return [row.name for row in due]
+
+
+def main() -> None:
+    stop = Stop().on_signals()
+    ctx = get_context()
+    configure_logging(ctx.settings.log_level)
+    timetable = Timetable(table(ctx.settings))
+    run_loop(lambda: timetable.run_due(ctx), pause=min(1.0, ctx.settings.reconcile_seconds), stop=stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The jobs: an id in, one use case called. Queued by name (see `app.use_cases.relay`), so the names are fixed."""
+
+from __future__ import annotations
+
+from app.use_cases import finalise, notify, survey, sync
+from app.wiring import get_context
+
+
+def survey_run(run_id: int) -> None:
+    survey.survey_run(get_context(), run_id)
+
+
+def sync_item(item_id: int, attempt: int) -> None:
+    sync.sync_item(get_context(), item_id, attempt)
+
+
+def finalise_run(run_id: int) -> None:
+    finalise.close_run_if_done(get_context(), run_id)
+
+
+def send_mail(mail_id: int) -> None:
+    notify.send_mail(get_context(), mail_id)

@@ -1,0 +1,52 @@
+"""A loop that does one thing again and again until it is told to stop, and survives a database or broker away."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+log = structlog.get_logger(__name__)
+
+_LONGEST_PAUSE = 5.0
+
+
+class Stop:
+    """Set by SIGTERM or SIGINT; waiting for it is the pause between two rounds."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+
+    def on_signals(self) -> Stop:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked.set()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    def wait(self, seconds: float) -> bool:
+        """True once asked to stop."""
+        return self._asked.wait(seconds)
+
+
+def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
+    """Call `work`, pause, again. A database that is away or locked only makes the pauses longer."""
+    failures = 0
+    while True:
+        try:
+            work()
+            failures = 0
+        except (OperationalError, PoolTimeout) as error:
+            failures += 1
+            log.warning("database_unavailable", kind=type(error).__name__, failures=failures)
+        if stop.wait(min(pause * 2**failures, max(pause, _LONGEST_PAUSE))):
+            return

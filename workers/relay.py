@@ -1,0 +1,19 @@
+"""The relay process: `python -m workers.relay`. Any number may run; what two of them push twice runs once."""
+
+from __future__ import annotations
+
+from app.logs import configure_logging
+from app.use_cases.relay import relay_once
+from app.wiring import get_context
+from workers.loop import Stop, run_loop
+
+
+def main() -> None:
+    stop = Stop().on_signals()
+    ctx = get_context()
+    configure_logging(ctx.settings.log_level)
+    run_loop(lambda: relay_once(ctx), pause=ctx.settings.relay_seconds, stop=stop)
+
+
+if __name__ == "__main__":
+    main()
