@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +36,19 @@ def parse_limits(text: str) -> tuple[Window, ...]:
             raise SettingsError(f"not a limit: {part!r} (expected forms: 8/s, 100/10s, 4250/h)")
         windows.append(Window(int(match[1]), int(match[2] or 1) * _UNITS[match[3]]))
     return tuple(windows)
+
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes a Unix socket's path may have, a little below the 104 to 108 of the systems around."""
+
+
+def embedded_socket(data_dir: Path) -> Path:
+    """Where the embedded broker listens: in the data folder, or in the temporary folder when that path is too long."""
+    socket = data_dir / "broker.sock"
+    if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
+        return socket
+    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"awase-{name}.sock"
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,9 @@ class Settings:
     workers_bulk: int
     retention_days: int
     log_level: str
+    bind: str
+    port: int
+    web_threads: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -78,7 +96,7 @@ class Settings:
         settings = cls(
             data_dir=data_dir,
             database_url=read.text("DATABASE_URL", f"sqlite:///{data_dir / 'awase.db'}"),
-            redis_url=read.text("REDIS_URL", f"unix://{data_dir / 'broker.sock'}"),
+            redis_url=read.text("REDIS_URL", f"unix://{embedded_socket(data_dir)}"),
             secret_key=read.required("SECRET_KEY", at_least=32),
             encryption_keys=tuple(filter(None, (k.strip() for k in read.required("ENCRYPTION_KEYS").split(",")))),
             base_url=read.url("BASE_URL", "http://127.0.0.1:8000"),
@@ -105,6 +123,9 @@ class Settings:
             workers_bulk=read.whole("WORKERS_BULK", 2),
             retention_days=read.whole("RETENTION_DAYS", 400),
             log_level=read.text("LOG_LEVEL", "INFO"),
+            bind=read.text("BIND", "127.0.0.1"),
+            port=read.whole("PORT", 8000),
+            web_threads=read.whole("WEB_THREADS", 32),
         )
         if "{subdomain}" not in settings.smarthr_url:
             raise SettingsError("SMARTHR_URL must hold {subdomain}")

@@ -1,0 +1,75 @@
+"""create_app(): the Flask application put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.config import Settings
+from app.domain.errors import TemporaryError
+from app.logs import configure_logging
+from app.use_cases.context import Context
+from app.web.api_docs import make_docs
+from app.web.api_operation import make_api
+from app.web.api_ops import ops
+from app.web.api_runs import employees, runs
+from app.web.auth import attach_limiter
+from app.web.cli import register_commands
+from app.web.current import attach_context
+from app.web.errors import log_bug, on_temporary, register_error_handlers
+from app.web.health import health
+from app.web.metrics import metrics
+from app.web.pages import pages
+from app.web.problems import MAX_BODY_BYTES
+from app.web.request_log import watch_requests
+
+
+class AwaseFlask(Flask):
+    """Flask that logs a bug by type and place: the text of an exception may quote personal values."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        log_bug(exc_info[1])
+
+
+def create_app(ctx: Context | None = None) -> Flask:
+    """The web application and its commands; `ctx` None builds one from the environment."""
+    app = AwaseFlask("app.web", template_folder="templates", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1, PROPAGATE_EXCEPTIONS=False)
+    ctx = ctx or _context_from_environment()
+    configure_logging(ctx.settings.log_level)
+    app.config["SECRET_KEY"] = ctx.settings.secret_key
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    attach_context(app, ctx, migration=_migrate)
+    attach_limiter(app)
+    watch_requests(app)
+    register_error_handlers(app)
+    for error in (OperationalError, PoolTimeout):
+        app.register_error_handler(error, _database_away)
+    api = make_api(app, server=ctx.settings.base_url)
+    for blueprint in (runs, employees, ops):
+        api.register_blueprint(blueprint)
+    for plain in (make_docs(api), health, metrics, pages):
+        app.register_blueprint(plain)
+    register_commands(app)
+    return app
+
+
+def _context_from_environment() -> Context:
+    from app.wiring import get_context  # late: tests bring their own context and load no client
+
+    return get_context()
+
+
+def _migrate(settings: Settings) -> None:
+    from app.wiring import migrate  # late: see above
+
+    migrate(settings)
+
+
+def _database_away(error: Exception) -> Any:
+    """Locked, restarting or gone: nothing was accepted. The web package does not know the database's own errors."""
+    return on_temporary(TemporaryError("database_unavailable"))

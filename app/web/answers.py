@@ -1,0 +1,204 @@
+"""What our own API answers: the schemas behind the OpenAPI document and the JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from app.domain.plan import PlanKind
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Direction, Trigger
+
+
+class AnswerSchema(Schema):
+    """Answers may grow: a client has to skip a field it does not know."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+def _text(note: str = "", **kwargs: Any) -> fields.String:
+    return fields.String(required=True, metadata={"description": note} if note else {}, **kwargs)
+
+
+def _word(words: Any, note: str = "") -> fields.String:
+    return _text(note, validate=validate.OneOf([str(w) for w in words]))
+
+
+def _maybe(note: str = "") -> fields.String:
+    return _text(note, allow_none=True)
+
+
+def _number(note: str = "", *, maybe: bool = False) -> fields.Float:
+    return fields.Float(required=True, allow_none=maybe, metadata={"description": note} if note else {})
+
+
+def _count(note: str = "", *, maybe: bool = False) -> fields.Integer:
+    return fields.Integer(required=True, allow_none=maybe, metadata={"description": note} if note else {})
+
+
+def _instant(*, maybe: bool = False) -> fields.DateTime:
+    return fields.DateTime(required=True, allow_none=maybe)
+
+
+def _counts(note: str) -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.Integer(), required=True, metadata={"description": note})
+
+
+def _list_of(schema: type[Schema]) -> fields.List[Any]:
+    return fields.List(fields.Nested(schema), required=True)
+
+
+class ProblemSchema(AnswerSchema):
+    type = fields.Url(required=True, require_tld=False, metadata={"description": "説明のアドレス"})
+    title = _text()
+    status = _count()
+    detail = _text("何が起き、どうすればよいか")
+    code = _text("変わらない名前。プログラムはこれで判断する")
+    request_id = _text()
+    fields_ = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        data_key="fields",
+        metadata={"description": "誤りのある項目 → 説明"},
+    )
+
+
+class ProgressSchema(AnswerSchema):
+    done = _count()
+    total = _count("確認が終わるまで null", maybe=True)
+    rate = _number("1秒あたりの完了数(直近1分)", maybe=True)
+    eta_seconds = _number("終了までの見込み秒数", maybe=True)
+
+
+class VendorCallsSchema(AnswerSchema):
+    smarthr = _count()
+    freee = _count()
+
+
+class RunSchema(AnswerSchema):
+    id = _text()
+    connection = _text()
+    direction = _word(Direction)
+    trigger = _word(Trigger)
+    as_of_date = fields.Date(required=True)
+    dry_run = fields.Boolean(required=True)
+    state = _word(RunState)
+    state_label = _text()
+    counts = _counts("従業員ごとの結果の状態 → 人数")
+    progress = fields.Nested(ProgressSchema, required=True)
+    vendor_calls = fields.Nested(VendorCallsSchema, required=True)
+    created_at = _instant()
+    started_at = _instant(maybe=True)
+    finished_at = _instant(maybe=True)
+    error_code = _maybe()
+    error_message = _maybe()
+    retried_run = _maybe("もとの実行(再実行のとき)")
+    mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
+
+
+class RunPageSchema(AnswerSchema):
+    items = _list_of(RunSchema)
+    next_after = _count("続きがなければ null", maybe=True)
+
+
+class ChangeSchema(AnswerSchema):
+    key = _text()
+    label = _text()
+    before = _maybe("personal:read がなければ伏せ字。空欄は null")
+    after = _maybe("personal:read がなければ伏せ字。空欄は null")
+    retroactive = fields.Boolean(required=True, metadata={"description": "過去の月にもさかのぼって変わる項目"})
+    state = _word(("planned", "written"))
+
+
+class NoteSchema(AnswerSchema):
+    code = _text()
+    key = _maybe()
+    severity = _text()
+    message = _text()
+    remedy = _maybe()
+
+
+class StepSchema(AnswerSchema):
+    step = _text()
+    label = _text()
+    attempt = _count()
+    state = _word(("sending", "done", "failed", "unknown"))
+    error_code = _maybe()
+    at = _instant()
+
+
+class ItemSchema(AnswerSchema):
+    id = _count()
+    employee_number = _text()
+    state = _word(ItemState)
+    state_label = _text()
+    kind = _word(PlanKind)
+    closing_month = _maybe("freee の締め月 YYYY-MM")
+    pay_month = _maybe("反映される支払月 YYYY-MM")
+    attempts = _count()
+    error_code = _maybe()
+    message = _maybe()
+    remedy = _maybe()
+    changes = _list_of(ChangeSchema)
+    notes = _list_of(NoteSchema)
+    steps = _list_of(StepSchema)
+    candidates = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.String()),
+        required=True,
+        metadata={"description": "紐付けを人が選ぶときの候補"},
+    )
+
+
+class ItemPageSchema(AnswerSchema):
+    items = _list_of(ItemSchema)
+    next_after = _count("続きがなければ null", maybe=True)
+
+
+class OfferedEmployeeSchema(AnswerSchema):
+    employee_number = _text()
+    source_id = _text()
+    hired_on = fields.Date(required=True, allow_none=True)
+    resigned_on = fields.Date(required=True, allow_none=True)
+    linked = fields.Boolean(required=True)
+    warning = _maybe("エラー一覧の番号か語")
+
+
+class OfferedSchema(AnswerSchema):
+    items = _list_of(OfferedEmployeeSchema)
+
+
+class ConnectionSchema(AnswerSchema):
+    key = _text()
+    name = _text()
+    smarthr_subdomain = _text()
+    freee_company_id = _count()
+    state = _word(("active", "paused", "needs_consent"))
+    export_settings_complete = fields.Boolean(required=True)
+    smarthr_closed_for = _number("制限で止まっている残り秒数")
+    freee_closed_for = _number("制限で止まっている残り秒数")
+
+
+class ConnectionsSchema(AnswerSchema):
+    items = _list_of(ConnectionSchema)
+
+
+class QueueDepthSchema(AnswerSchema):
+    queue = _text()
+    waiting = _count()
+    running = _count()
+    failed = _count()
+    oldest_age = _number("最も古い待ちの秒数", maybe=True)
+    workers = _count()
+
+
+class QueueSchema(AnswerSchema):
+    queues = _list_of(QueueDepthSchema)
+    broker_reachable = fields.Boolean(required=True)
+    outbox_waiting = _count()
+    outbox_oldest_age = _number(maybe=True)
+    items = _counts("終わっていない実行の、状態 → 人数")
+    runs_open = _count()
+    mails_waiting = _count()
+    connections = _list_of(ConnectionSchema)

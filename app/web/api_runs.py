@@ -1,0 +1,194 @@
+"""/api/v1/runs: start, follow, approve, repeat, cancel; and who would be offered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+
+from app.domain.commands import StartRun
+from app.domain.words import Trigger
+from app.use_cases import control, history, intake
+from app.use_cases.access import Scope
+from app.use_cases.offered import offered_employees
+from app.use_cases.views import RunView
+from app.web import answers, present, schemas
+from app.web.api_operation import make_blueprint, operation
+from app.web.auth import known_caller, may_see_values
+from app.web.current import current_context
+
+runs = make_blueprint("runs", description="同期の実行")
+employees = make_blueprint("employees", description="同期の対象になる従業員")
+
+_RUN_GONE = "run_not_found"
+_START = (
+    "unknown_connection",
+    "idempotency_conflict",
+    "needs_consent",
+    "connection_paused",
+    "export_settings_incomplete",
+    "as_of_date_out_of_range",
+    "too_many_employees",
+    "blank_employee_number",
+    "duplicate_employee_number",
+    "unknown_employee_number",
+)
+
+
+@operation(
+    runs,
+    "POST",
+    "/runs",
+    scope=Scope.RUNS_WRITE,
+    body=schemas.StartRunSchema,
+    headers=schemas.IdempotencySchema,
+    answer=answers.RunSchema,
+    status=202,
+    location=True,
+    codes=(
+        "invalid_connection",
+        "invalid_direction",
+        "invalid_date",
+        "invalid_employees",
+        "empty_employees",
+        "invalid_employee_number",
+        "invalid_boolean",
+        "invalid_idempotency_key",
+        *_START,
+    ),
+)
+def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
+    """同期を始める
+
+    受け付けた実行を返します。進み具合は Location のアドレスで確かめられます。
+    """
+    view = intake.start_run(
+        current_context(),
+        StartRun(
+            connection_key=body["connection"],
+            direction=body["direction"],
+            as_of_date=body["as_of_date"],
+            employees=body["employees"],
+            dry_run=body["dry_run"],
+            trigger=Trigger.API,
+            started_by=_who(),
+            idempotency_key=headers.get("idempotency_key"),
+        ),
+    )
+    return _accepted(view)
+
+
+@operation(
+    runs,
+    "GET",
+    "/runs",
+    scope=Scope.RUNS_READ,
+    query=schemas.RunListSchema,
+    answer=answers.RunPageSchema,
+    codes=("invalid_limit", "invalid_after", "invalid_connection", "unknown_connection"),
+)
+def list_runs(query: dict[str, Any]) -> Any:
+    """実行の一覧(新しい順)"""
+    page = history.list_runs(
+        current_context(), after=query.get("after"), limit=query["limit"], connection=query.get("connection")
+    )
+    return present.run_page(page)
+
+
+@operation(runs, "GET", "/runs/<public_id:run_id>", scope=Scope.RUNS_READ, answer=answers.RunSchema, codes=(_RUN_GONE,))
+def show_run(run_id: str) -> Any:
+    """実行の状態と進み具合"""
+    return present.run(history.get_run(current_context(), run_id))
+
+
+@operation(
+    runs,
+    "GET",
+    "/runs/<public_id:run_id>/items",
+    scope=Scope.RUNS_READ,
+    query=schemas.ItemListSchema,
+    answer=answers.ItemPageSchema,
+    codes=("invalid_limit", "invalid_after", "invalid_state", _RUN_GONE),
+)
+def list_items(query: dict[str, Any], run_id: str) -> Any:
+    """従業員ごとの結果と差分"""
+    page = history.list_items(
+        current_context(), run_id, after=query.get("after"), limit=query["limit"], state=query.get("state")
+    )
+    return present.item_page(page, values=may_see_values())
+
+
+@operation(
+    runs,
+    "POST",
+    "/runs/<public_id:run_id>/approve",
+    scope=Scope.RUNS_WRITE,
+    body=schemas.NothingSchema,
+    answer=answers.RunSchema,
+    status=202,
+    location=True,
+    codes=(_RUN_GONE, "not_previewed", "needs_consent", "connection_paused", "unknown_connection"),
+)
+def approve(body: dict[str, Any], run_id: str) -> Any:
+    """確認待ちの実行を承認して、書き込みを始める"""
+    control.approve(current_context(), run_id, by=_who())
+    return _accepted(history.get_run(current_context(), run_id))
+
+
+@operation(
+    runs,
+    "POST",
+    "/runs/<public_id:run_id>/retry",
+    scope=Scope.RUNS_WRITE,
+    body=schemas.NothingSchema,
+    answer=answers.RunSchema,
+    status=202,
+    location=True,
+    codes=(_RUN_GONE, "run_not_finished", "nothing_to_retry", *_START),
+)
+def retry(body: dict[str, Any], run_id: str) -> Any:
+    """失敗した従業員だけを新しい実行で繰り返す"""
+    return _accepted(control.retry(current_context(), run_id, by=_who()))
+
+
+@operation(
+    runs,
+    "POST",
+    "/runs/<public_id:run_id>/cancel",
+    scope=Scope.RUNS_WRITE,
+    body=schemas.NothingSchema,
+    answer=answers.RunSchema,
+    status=202,
+    location=True,
+    codes=(_RUN_GONE, "run_finished"),
+)
+def cancel(body: dict[str, Any], run_id: str) -> Any:
+    """まだ始まっていない従業員の処理を取り消す"""
+    control.cancel(current_context(), run_id, by=_who())
+    return _accepted(history.get_run(current_context(), run_id))
+
+
+@operation(
+    employees,
+    "GET",
+    "/employees",
+    scope=Scope.EMPLOYEES_READ,
+    query=schemas.OfferedQuerySchema,
+    answer=answers.OfferedSchema,
+    codes=("invalid_connection", "invalid_direction", "invalid_date", "unknown_connection", "conflict"),
+)
+def list_employees(query: dict[str, Any]) -> Any:
+    """基準日に同期の対象になる従業員"""
+    found = offered_employees(
+        current_context(), query["connection"], direction=query["direction"], as_of_date=query["as_of_date"]
+    )
+    return present.offered(found)
+
+
+def _accepted(view: RunView) -> Any:
+    return present.run(view), 202, {"Location": url_for("runs.show_run", run_id=view.id)}
+
+
+def _who() -> str:
+    key = known_caller()
+    return f"key:{key.prefix}" if key else "api"

@@ -1,0 +1,98 @@
+"""flask user, key, secrets, db: who may use Awase, and the keys and tables underneath."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from app.use_cases import access
+from app.use_cases.access import Role, Scope
+from app.use_cases.rotation import rotate_secrets
+from app.web.current import current_context, current_migration
+
+user = AppGroup("user", help="画面の利用者")
+key = AppGroup("key", help="API キー")
+secrets_group = AppGroup("secrets", help="暗号化した値")
+db = AppGroup("db", help="データベース")
+
+
+def read_secret(label: str, *, variable: str, confirm: bool = False) -> str:
+    """A secret from the environment, else one line of standard input, else asked for without showing it.
+
+    Never from an argument: arguments are seen in the list of processes and kept by the shell.
+    """
+    given = os.environ.get(variable)
+    if given is None and not sys.stdin.isatty():
+        given = sys.stdin.readline().rstrip("\r\n")
+    if given is None:
+        given = str(click.prompt(label, hide_input=True, confirmation_prompt=confirm))
+    if not given:
+        raise click.UsageError(f"{label}がありません。環境変数 {variable} か標準入力で渡してください。")
+    return given
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--role", type=click.Choice([str(r) for r in Role]), default=str(Role.MEMBER), show_default=True)
+def add_user(login: str, role: str) -> None:
+    """利用者を加える。パスワードは環境変数 AWASE_PASSWORD か標準入力、なければ尋ねる"""
+    password = read_secret("パスワード", variable="AWASE_PASSWORD", confirm=True)
+    access.add_user(current_context(), login, password, role=role)
+    click.echo("利用者を加えました。")
+
+
+@key.command("add")
+@click.option("--name", required=True, help="何に使うキーか")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([str(s) for s in Scope]),
+    help="繰り返して指定できる",
+)
+def add_key(name: str, scopes: tuple[str, ...]) -> None:
+    """API キーを作る。キーだけを標準出力に書く"""
+    token = access.add_key(current_context(), name, scopes)
+    click.echo(token)
+    click.echo("このキーは二度と表示されません。安全な場所に保管してください。", err=True)
+
+
+@key.command("revoke")
+@click.argument("prefix")
+def revoke_key(prefix: str) -> None:
+    """API キーを使えなくする(PREFIX は flask key list に出る)"""
+    access.revoke_key(current_context(), prefix)
+    click.echo("キーを無効にしました。")
+
+
+@key.command("list")
+def list_keys() -> None:
+    """API キーの一覧(秘密の部分は保存されていない)"""
+    for view in access.list_keys(current_context()):
+        state = f"無効({view.revoked_at:%Y-%m-%d})" if view.revoked_at else "有効"
+        used = f"{view.last_used_at:%Y-%m-%d %H:%M} UTC" if view.last_used_at else "未使用"
+        click.echo(f"{view.prefix}  {state}  最終利用 {used}  {view.name}  {' '.join(sorted(view.scopes))}")
+
+
+@db.command("upgrade")
+def upgrade() -> None:
+    """データベースを最新の形にする"""
+    current_migration()(current_context().settings)
+    click.echo("データベースは最新です。")
+
+
+@secrets_group.command("rotate")
+def rotate() -> None:
+    """保存した値を最新の暗号鍵で暗号化し直す
+
+    先に新しい鍵を ENCRYPTION_KEYS の先頭に加え、すべての部品を再起動してから実行する。最後の鍵は前回の値との比較にも
+    使うので、残しておく。
+    """
+    done = 0
+    for done in rotate_secrets(current_context()):
+        click.echo(f"\r{done}件", nl=False, err=True)
+    click.echo(f"\n{done}件を最新の鍵で暗号化し直しました。")

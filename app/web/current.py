@@ -1,0 +1,35 @@
+"""The context of the running application, and the identity of the request at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from flask import Flask, current_app, g
+
+from app.config import Settings
+from app.use_cases.context import Context
+
+_EXTENSION = "awase"
+_MIGRATION = "awase-migration"
+
+Migration = Callable[[Settings], None]
+"""Brings the database of these settings to the newest schema."""
+
+
+def attach_context(app: Flask, ctx: Context, *, migration: Migration) -> None:
+    app.extensions[_EXTENSION] = ctx
+    app.extensions[_MIGRATION] = migration
+
+
+def current_migration() -> Migration:
+    return cast(Migration, current_app.extensions[_MIGRATION])
+
+
+def current_context() -> Context:
+    return cast(Context, current_app.extensions[_EXTENSION])
+
+
+def request_id() -> str:
+    """The id in `X-Request-ID`, in the log line and in a problem document; "" outside a request."""
+    return cast(str, g.get("request_id", ""))

@@ -1,0 +1,22 @@
+"""gunicorn's settings: one process with many threads, because SQLite has one writer and waiting is most of the work.
+
+On PostgreSQL start more of them by WEB_CONCURRENCY, which gunicorn reads itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from app.config import Settings
+
+_settings = Settings.from_env()
+
+bind = f"{_settings.bind}:{_settings.port}"
+worker_class = "gthread"
+threads = _settings.web_threads
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+timeout = 60
+graceful_timeout = 15
+keepalive = 15
+limit_request_line = 8190
+control_socket_disable = True

@@ -1,0 +1,75 @@
+"""Views of the use cases → plain dicts, for the JSON answers and for `--json` on the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.domain.run_state import ItemState
+from app.use_cases.views import ChangeView, ConnectionView, ItemView, OfferedEmployee, Page, QueueView, RunView
+
+HIDDEN = "••••"
+
+
+def run(view: RunView) -> dict[str, Any]:
+    """Every item state is listed, so that a reader needs no default."""
+    return {
+        **_shallow(view),
+        "state_label": view.state.label,
+        "counts": all_states(view.counts),
+        "progress": _shallow(view.progress),
+        "vendor_calls": {system: view.vendor_calls.get(system, 0) for system in ("smarthr", "freee")},
+    }
+
+
+def item(view: ItemView, *, values: bool) -> dict[str, Any]:
+    """`values` False hides what a field was and becomes; masked items are hidden in the view already."""
+    return {
+        **_shallow(view),
+        "state_label": view.state.label,
+        "changes": [_change(change, values=values) for change in view.changes],
+        "notes": [_shallow(note) for note in view.notes],
+        "steps": [_shallow(step) for step in view.steps],
+        "candidates": [dict(candidate) for candidate in view.candidates],
+    }
+
+
+def run_page(page: Page[RunView]) -> dict[str, Any]:
+    return {"items": [run(view) for view in page.items], "next_after": page.next_after}
+
+
+def item_page(page: Page[ItemView], *, values: bool) -> dict[str, Any]:
+    return {"items": [item(view, values=values) for view in page.items], "next_after": page.next_after}
+
+
+def offered(people: Iterable[OfferedEmployee]) -> dict[str, Any]:
+    return {"items": [_shallow(person) for person in people]}
+
+
+def connections(views: Iterable[ConnectionView]) -> dict[str, Any]:
+    return {"items": [_shallow(view) for view in views]}
+
+
+def queue(view: QueueView) -> dict[str, Any]:
+    return {
+        **_shallow(view),
+        "queues": [_shallow(depth) for depth in view.queues],
+        "items": all_states(view.items),
+        "connections": [_shallow(connection) for connection in view.connections],
+    }
+
+
+def all_states(counts: Mapping[ItemState, int]) -> dict[str, int]:
+    return {str(state): counts.get(state, 0) for state in ItemState}
+
+
+def _change(view: ChangeView, *, values: bool) -> dict[str, Any]:
+    shown = _shallow(view)
+    if not values:
+        shown |= {side: HIDDEN for side in ("before", "after") if shown[side] is not None}
+    return shown
+
+
+def _shallow(view: Any) -> dict[str, Any]:
+    return {field.name: getattr(view, field.name) for field in dataclasses.fields(view)}

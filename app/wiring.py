@@ -1,0 +1,119 @@
+"""build_context(): real clients, database, broker, mail and clock put together, for the web and for the workers."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+
+import redis
+import requests
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.adapters.clock import SystemClock
+from app.adapters.freee.client import build_freee_client
+from app.adapters.freee.directory_cache import DirectoryCache
+from app.adapters.freee.gateway import FreeeGateway
+from app.adapters.job_queue import RqJobQueue
+from app.adapters.limiter import RedisRateLimiter
+from app.adapters.mailer import SmtpMailer
+from app.adapters.smarthr.client import build_smarthr_client
+from app.adapters.smarthr.gateway import SmartHRGateway
+from app.config import Settings
+from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenStore
+from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.schema import migrate as migrate_database
+from app.storage.token_store import DatabaseTokenStore
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
+from app.use_cases.context import Context
+
+BROKER_TIMEOUT_SECONDS = 5
+
+
+def connect_broker(settings: Settings) -> redis.Redis:
+    """The broker, with a limit on every wait: nothing of ours may hang because Redis does."""
+    return redis.Redis.from_url(
+        settings.redis_url,
+        socket_timeout=BROKER_TIMEOUT_SECONDS,
+        socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),  # who has to wait for the broker decides that for himself
+    )
+
+
+class Gateways:
+    """Builds a gateway per connection and system. HTTP sessions are kept per thread: `requests` does not share well."""
+
+    def __init__(self, settings: Settings, tokens: TokenStore, limiter: RateLimiter, clock: Clock) -> None:
+        self._settings = settings
+        self._tokens = tokens
+        self._limiter = limiter
+        self._clock = clock
+        self._local = threading.local()
+        self._freee_directories = DirectoryCache(clock)
+
+    def __call__(self, connection: Connection, system: System) -> EmployeeGateway:
+        session = self._session(connection.id, system)
+        if system is System.SMARTHR:
+            return SmartHRGateway(
+                build_smarthr_client(
+                    self._settings,
+                    connection.smarthr_subdomain,
+                    self._tokens.smarthr_token(connection.id),
+                    self._limiter,
+                    session,
+                )
+            )
+        client = build_freee_client(
+            self._settings,
+            connection.id,
+            connection.freee_company_id,
+            self._tokens,
+            self._limiter,
+            self._clock,
+            session,
+        )
+        return FreeeGateway(client, connection.freee_company_id, self._freee_directories)
+
+    def _session(self, connection_id: int, system: System) -> requests.Session:
+        sessions: dict[tuple[int, System], requests.Session] = self._local.__dict__.setdefault("sessions", {})
+        return sessions.setdefault((connection_id, system), requests.Session())
+
+
+def build_context(settings: Settings | None = None) -> Context:
+    """Everything a use case needs, from the environment unless settings are given. Opens no connection yet."""
+    settings = settings or Settings.from_env()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    broker = connect_broker(settings)
+    clock = SystemClock()
+    limiter = RedisRateLimiter(
+        broker,
+        {System.SMARTHR: settings.smarthr_limits, System.FREEE: settings.freee_limits},
+        settings.limiter_patience,
+    )
+    tokens = DatabaseTokenStore(database.unit_of_work, clock)
+    return Context(
+        settings=settings,
+        clock=clock,
+        unit_of_work=database.unit_of_work,
+        gateway=Gateways(settings, tokens, limiter, clock),
+        tokens=tokens,
+        limiter=limiter,
+        job_queue=RqJobQueue(broker),
+        mailer=SmtpMailer(settings.smtp_url, settings.mail_from),
+    )
+
+
+@lru_cache(maxsize=1)
+def get_context() -> Context:
+    """The context of this process, built at first use."""
+    return build_context()
+
+
+def migrate(settings: Settings | None = None) -> None:
+    """Bring the database to the newest schema."""
+    settings = settings or Settings.from_env()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate_database(settings.database_url)

@@ -1,0 +1,60 @@
+"""Fixtures of the web tests: a world with one connection, the application, a client, keys for every need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.domain.people import Person
+from app.domain.ports import FreeeTokens
+from app.domain.settings import ExportSettings, PayType
+from app.factory import create_app
+from app.use_cases.access import Scope, add_key
+from tests.web.world import KEY, NOW, World, make_settings, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = make_world(make_settings(tmp_path))
+    with made.ctx.unit_of_work() as uow:
+        connection = uow.connections.add(
+            key=KEY,
+            name="れんしゅう株式会社",
+            smarthr_subdomain="awase-renshu",
+            smarthr_token="an-invented-token",
+            freee_company_id=1234567,
+            mail_to=["hr@example.invalid"],
+            now=NOW,
+        )
+        tokens = FreeeTokens("an-invented-access-token", "an-invented-refresh-token", NOW.replace(year=2027))
+        uow.connections.set_freee_tokens(connection.id, tokens, now=NOW)
+        uow.connections.set_export_settings(connection.id, ExportSettings("標準", "月末締め", PayType.MONTHLY, 200_000))
+    for system, company in made.companies.items():
+        company.people = [Person(system, f"{system}-{n}", f"{n:04d}", hired_on=date(2020, 4, 1)) for n in range(1, 10)]
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def app(world: World) -> Flask:
+    return create_app(world.ctx)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def bearer(world: World) -> Callable[..., dict[str, str]]:
+    """`bearer("runs:read", …)` → headers with a new key of these scopes; without arguments a key that may do all."""
+
+    def make(*scopes: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {add_key(world.ctx, 'テスト', scopes or list(Scope))}"}
+
+    return make

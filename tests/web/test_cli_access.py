@@ -1,0 +1,304 @@
+"""flask user, key, secrets, db, queue and connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from cryptography.fernet import InvalidToken
+from flask import Flask
+
+from app.domain.errors import RunError
+from app.domain.run_state import ItemState
+from app.domain.words import System
+from app.factory import create_app
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault, VaultError
+from app.use_cases import access
+from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
+from tests.web.world import KEY, World, make_settings, make_world
+
+Run = Callable[..., Result]
+ADD = ["connection", "add", "--name", "新会社", "--smarthr-subdomain", "awase-new", "--freee-company-id", "7"]
+SETTINGS = ["--working-hours-system-name", "標準", "--pay-schedule-name", "月末締め"]
+SETTINGS += ["--pay-type", "月給", "--base-pay", "200000"]
+
+
+def runner(app: Flask) -> Run:
+    def call(*arguments: str, **more: object) -> Result:
+        return app.test_cli_runner().invoke(args=list(arguments), **more)
+
+    return call
+
+
+@pytest.fixture
+def run(app: Flask) -> Run:
+    return runner(app)
+
+
+# ── keys and users ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_alone_goes_to_standard_output_and_opens(run: Run, world: World) -> None:
+    result = run("key", "add", "--name", "人事", "--scope", "runs:read", "--scope", "ops:read")
+    assert result.exit_code == 0
+    view = access.verify_key(world.ctx, result.stdout.strip())
+    assert view and view.scopes == {"runs:read", "ops:read"}
+    assert "二度と表示されません" in result.stderr
+
+
+def test_keys_are_listed_without_their_secret_and_revoked(run: Run, world: World) -> None:
+    token = run("key", "add", "--name", "人事", "--scope", "runs:read").stdout.strip()
+    _, prefix, secret = token.split("_")
+    listed = run("key", "list").stdout
+    assert prefix in listed and "人事" in listed and "有効" in listed and "未使用" in listed
+    assert secret not in listed
+    assert run("key", "revoke", prefix).exit_code == 0
+    assert access.verify_key(world.ctx, token) is None
+    assert "無効(2026-11-22)" in run("key", "list").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add", "--name", "人事"],
+        ["add", "--name", "人事", "--scope", "all"],
+        ["revoke", "0" * 12],
+        ["add", "--name", " "],
+    ],
+)
+def test_wrong_calls_of_key(arguments: list[str], run: Run) -> None:
+    assert run("key", *arguments).exit_code == 2
+
+
+def test_a_user_with_the_password_from_standard_input(run: Run, world: World) -> None:
+    result = run("user", "add", "hr", "--role", "admin", input="correct horse battery\n")
+    assert result.exit_code == 0
+    assert "correct horse" not in result.output
+    with world.ctx.unit_of_work() as uow:
+        row = uow.users.by_login("hr")
+    assert row and row.role == "admin"
+    again = run("user", "add", "hr", input="correct horse battery\n")
+    assert again.exit_code == 2 and "すでに" in again.stderr
+
+
+def test_a_user_with_the_password_from_the_environment(run: Run, world: World) -> None:
+    assert run("user", "add", "hr", env={"AWASE_PASSWORD": "correct horse battery"}).exit_code == 0
+    with world.ctx.unit_of_work() as uow:
+        assert uow.users.by_login("hr")
+
+
+@pytest.mark.parametrize("password", ["", "short"])
+def test_a_password_that_is_none(password: str, run: Run) -> None:
+    result = run("user", "add", "hr", input=f"{password}\n")
+    assert result.exit_code == 2
+    assert "パスワード" in result.stderr
+
+
+# ── secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sealed(path: Path) -> list[str | bytes]:
+    """Everything encrypted, straight from the file."""
+    with sqlite3.connect(path) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        values: list[str | bytes] = []
+        for table in tables:
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1].endswith("_enc")]
+            for column in columns:
+                rows = connection.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")
+                values += [row[0] for row in rows]
+    return values
+
+
+def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(world: World) -> None:
+    run_id = add_run(world, *[ItemState.FAILED] * 250, changes=[NAME_CHANGE, ACCOUNT_CHANGE])
+    with world.ctx.unit_of_work() as uow:
+        connection = uow.connections.get_by_key(KEY)
+        stored = uow.runs.get_by_public_id(run_id)
+        assert connection and stored
+        uow.survey_pages.add(stored.id, System.SMARTHR, seq=0, rows=[{"id": "x"}], next_cursor=None)
+    old, new = world.ctx.settings.encryption_keys[0], "a-brand-new-encryption-key"
+    path = world.ctx.settings.data_dir / "awase.db"
+    both = Database(world.ctx.settings.database_url, Vault([new, old]))
+    rotated = runner(create_app(replace(world.ctx, unit_of_work=both.unit_of_work)))("secrets", "rotate")
+    assert rotated.exit_code == 0, rotated.output
+    sealed = _sealed(path)
+    assert len(sealed) > 1000
+    assert f"{len(sealed)}件" in rotated.stdout
+    only_new, only_old = Vault([new]), Vault([old])
+    for value in sealed:
+        token = value if isinstance(value, bytes) else value.encode()
+        only_new.decrypt_bytes(token)
+        with pytest.raises((VaultError, InvalidToken)):
+            only_old.decrypt_bytes(token)
+    with both.unit_of_work() as uow:
+        assert uow.connections.smarthr_token(connection.id) == "an-invented-token"
+    both.dispose()
+
+
+def test_a_rotation_with_the_wrong_keys_changes_nothing(world: World) -> None:
+    path = world.ctx.settings.data_dir / "awase.db"
+    before = _sealed(path)
+    wrong = Database(world.ctx.settings.database_url, Vault(["some-other-encryption-key"]))
+    result = runner(create_app(replace(world.ctx, unit_of_work=wrong.unit_of_work)))("secrets", "rotate")
+    assert result.exit_code == 2
+    assert "ENCRYPTION_KEYS" in result.output
+    assert _sealed(path) == before
+    wrong.dispose()
+
+
+# ── database ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_commands_say_what_to_do_before_the_migration(tmp_path: Path) -> None:
+    run = runner(create_app(make_world(make_settings(tmp_path), migrated=False).ctx))
+    result = run("key", "list")
+    assert result.exit_code == 1
+    assert "flask db upgrade" in result.stderr
+    assert run("db", "upgrade").exit_code == 0
+    assert run("key", "list").exit_code == 0
+
+
+def test_commands_say_when_there_is_no_database(world: World, tmp_path: Path) -> None:
+    nowhere = Database(f"sqlite:///{tmp_path}/no/such/folder/awase.db", Vault(world.ctx.settings.encryption_keys))
+    result = runner(create_app(replace(world.ctx, unit_of_work=nowhere.unit_of_work)))("key", "list")
+    assert result.exit_code == 1
+    assert "データベースに接続できません" in result.stderr
+
+
+# ── queue and connections ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_queue_status(run: Run, world: World) -> None:
+    add_run(world, ItemState.WAITING)
+    result = run("queue", "status")
+    assert result.exit_code == 0
+    assert "interactive: 待ち3 実行中1 失敗0 ワーカー2 最も古い待ち12秒" in result.stdout
+    assert "終わっていない実行1件" in result.stdout and KEY in result.stdout
+    assert json.loads(run("queue", "status", "--json").stdout)["runs_open"] == 1
+
+
+def test_queue_status_without_the_broker(run: Run, world: World) -> None:
+    world.broker.away = True
+    result = run("queue", "status")
+    assert result.exit_code == 0
+    assert "接続できません" in result.stdout
+
+
+def test_pause_resume_requeue(run: Run) -> None:
+    assert run("queue", "pause", "--connection", KEY).exit_code == 0
+    assert "一時停止中" in run("connection", "list").stdout
+    assert run("queue", "resume", "--connection", KEY).exit_code == 0
+    assert "有効" in run("connection", "list").stdout
+    assert run("queue", "requeue").exit_code == 0
+    assert run("queue", "pause", "--connection", "nobody").exit_code == 2
+
+
+def test_a_connection_with_all_tokens_from_standard_input(run: Run, world: World) -> None:
+    secrets = "token-one\naccess-two\nrefresh-three\n"
+    result = run(*ADD, *SETTINGS, "--mail-to", "hr@example.invalid", "--with-freee-tokens", input=secrets)
+    assert result.exit_code == 0, result.output
+    key = result.stdout.strip()
+    assert len(key) >= 16, "a key nobody can guess"
+    with world.ctx.unit_of_work() as uow:
+        connection = uow.connections.get_by_key(key)
+        assert connection and connection.export_settings
+        assert (connection.name, connection.mail_to) == ("新会社", ("hr@example.invalid",))
+        assert uow.connections.smarthr_token(connection.id) == "token-one"
+        tokens = uow.connections.freee_tokens(connection.id)
+    assert tokens and (tokens.access_token, tokens.refresh_token) == ("access-two", "refresh-three")
+    for secret in secrets.split():
+        assert secret not in result.output
+
+
+def test_a_connection_with_the_token_from_the_environment_waits_for_the_consent(run: Run, world: World) -> None:
+    result = run(*ADD, "--key", "chosen", env={"AWASE_SMARTHR_TOKEN": "token-one"})
+    assert (result.exit_code, result.stdout.strip()) == (0, "chosen")
+    assert "再認可が必要" in result.stderr and "エクスポート設定が未完了" in result.stderr
+    again = run(*ADD, "--key", "chosen", env={"AWASE_SMARTHR_TOKEN": "token-one"})
+    assert again.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--mail-to", "nobody"], "mail_to"),
+        (["--base-pay", "-1"], "base_pay"),
+        (["--freee-company-id", "x"], "freee-company-id"),
+        (["--smarthr-subdomain", "a.evil.example/"], "smarthr_subdomain"),
+    ],
+)
+def test_a_connection_that_is_refused(more: list[str], told: str, run: Run) -> None:
+    result = run(*ADD, *SETTINGS, *more, input="token-one\n")
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_a_connection_without_a_token(run: Run) -> None:
+    result = run(*ADD, input="")
+    assert result.exit_code == 2
+    assert "AWASE_SMARTHR_TOKEN" in result.stderr
+
+
+def test_connections_are_listed(run: Run, world: World) -> None:
+    assert json.loads(run("connection", "list", "--json").stdout)["items"][0]["key"] == KEY
+    assert "an-invented" not in run("connection", "list").output
+
+
+def test_check_asks_both_sides(run: Run, world: World) -> None:
+    good = run("connection", "check", KEY)
+    assert (good.exit_code, good.stdout.count("読めます")) == (0, 2)
+    world.companies[System.FREEE].error = RunError("E18", "no")
+    bad = run("connection", "check", KEY)
+    assert bad.exit_code == 1
+    assert "SmartHR: 読めます" in bad.stdout and "freee人事労務: " in bad.stdout
+    assert bad.stdout.count("読めます") == 1
+    assert run("connection", "check", "nobody").exit_code == 2
+
+
+def test_the_commands_of_the_design_are_there(app: Flask) -> None:
+    expected = {
+        "sync": {"start", "show", "approve", "retry", "cancel"},
+        "queue": {"status", "requeue", "pause", "resume"},
+        "connection": {"list", "add", "check"},
+        "user": {"add"},
+        "key": {"add", "revoke", "list"},
+        "secrets": {"rotate"},
+        "db": {"upgrade"},
+    }
+    for group, commands in expected.items():
+        found = app.cli.commands[group]
+        assert set(found.commands) == commands  # type: ignore[attr-defined]
+        assert found.help
+        assert all(command.help for command in found.commands.values())  # type: ignore[attr-defined]
+
+
+@pytest.mark.processes
+def test_flask_finds_the_commands_through_wsgi(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    env = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path),
+        "SECRET_KEY": "k" * 32,
+        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "LANG": "C.UTF-8",
+    }
+    root = Path(__file__).parents[2]
+
+    def flask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "flask", *arguments]
+        return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert flask("db", "upgrade").returncode == 0
+    added = flask("key", "add", "--name", "人事", "--scope", "runs:read")
+    assert added.returncode == 0, added.stderr
+    assert added.stdout.startswith("awase_")

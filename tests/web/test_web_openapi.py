@@ -1,0 +1,128 @@
+"""The OpenAPI document is valid, complete, and shown without a request to anybody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import validate
+
+from app.factory import create_app
+from app.use_cases.access import Scope
+from app.web import schemas
+from app.web.problems import FIELD_PROBLEMS, PROBLEMS
+from tests.web.test_web_scopes import ROUTES
+from tests.web.world import World
+
+
+@pytest.fixture
+def spec(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/openapi.json").json
+    return found
+
+
+def operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in spec["paths"].items():
+        for method, described in methods.items():
+            if method != "parameters":
+                yield method.upper(), path, described
+
+
+def test_the_document_is_valid_openapi(spec: dict[str, Any]) -> None:
+    validate(spec)
+    assert spec["openapi"].startswith("3.1")
+    assert spec["servers"] == [{"url": "http://localhost"}]
+
+
+def test_two_applications_describe_themselves_alike(world: World, spec: dict[str, Any]) -> None:
+    assert create_app(world.ctx).test_client().get("/api/openapi.json").json == spec
+
+
+def test_every_route_names_its_scope(spec: dict[str, Any]) -> None:
+    described = {(method, path): d["security"] for method, path, d in operations(spec)}
+    expected = {
+        (method, re.sub(r"<public_id:(\w+)>", r"{\1}", rule)): scope for (method, rule), scope in ROUTES.items()
+    }
+    assert described == {route: [{"apiKey": [str(scope)]}] for route, scope in expected.items()}
+    for scope in Scope:
+        assert f"`{scope}`" in spec["components"]["securitySchemes"]["apiKey"]["description"]
+
+
+def test_every_error_is_described_as_a_problem(spec: dict[str, Any]) -> None:
+    for method, path, described in operations(spec):
+        assert {"401", "403", "429", "500", "503"} <= set(described["responses"]), (method, path)
+        for status, answer in described["responses"].items():
+            kind = "application/json" if int(status) < 400 else "application/problem+json"
+            assert list(answer["content"]) == [kind], (method, path, status)
+            if kind.endswith("problem+json"):
+                assert answer["content"][kind]["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_operation_is_told_in_words(spec: dict[str, Any]) -> None:
+    for method, path, described in operations(spec):
+        assert described["summary"], (method, path)
+
+
+def test_every_request_field_speaks_in_codes_that_exist() -> None:
+    """A message of the library (English, without a code) must not reach a caller."""
+    found = [s for s in vars(schemas).values() if isinstance(s, type) and issubclass(s, schemas.Schema)]
+    fields = [field for schema in found for field in schema().fields.values()]
+    assert len(fields) > 10
+    for field in fields:
+        assert set(field.error_messages.values()) <= set(FIELD_PROBLEMS), field.name
+
+
+def test_the_page_names_every_operation_and_code(client: FlaskClient, spec: dict[str, Any]) -> None:
+    text = client.get("/api/docs").text
+    for method, path, _ in operations(spec):
+        assert f"{method} {path}" in text
+    for code in PROBLEMS:
+        assert f'id="{code}"' in text
+    for name in ("Run", "Item", "Problem", "StartRun"):
+        assert f'id="{name}"' in text
+
+
+@pytest.mark.parametrize("path", ["/", "/api/docs"])
+def test_pages_load_nothing_from_anywhere(path: str, client: FlaskClient) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    policy = answer.headers["Content-Security-Policy"]
+    nonce = re.search(r"style-src 'nonce-([^']+)'", policy)
+    assert nonce and f'<style nonce="{nonce[1]}">' in answer.text
+    assert policy.startswith("default-src 'none'")
+    assert not re.search(r"<script|<img|<link|@import|url\(|style=|\bon\w+=", answer.text)
+    assert client.get(path).headers["Content-Security-Policy"] != policy, "a nonce is used once"
+
+
+def test_the_start_page_says_where_to_go(client: FlaskClient) -> None:
+    text = client.get("/").text
+    assert 'href="/api/docs"' in text and 'href="/health/ready"' in text and "flask key add" in text
+
+
+def test_no_link_of_a_page_is_dead(app: Flask) -> None:
+    client = app.test_client()
+    for page in ("/", "/api/docs"):
+        text = client.get(page).text
+        for link in set(re.findall(r'href="([^"]+)"', text)):
+            if link.startswith("#"):
+                assert f'id="{link[1:]}"' in text, link
+            else:
+                assert client.get(link).status_code == 200, link
+
+
+def test_every_refusal_of_the_use_cases_is_in_the_list_of_codes() -> None:
+    """Codes are found in the source: a use case that refuses with a new one has to be told to the callers."""
+    found = set()
+    for path in (Path(__file__).parents[2] / "app" / "use_cases").glob("*.py"):
+        found |= set(re.findall(r'(?:Refused|_wrong)\(\s*(?:"\w+",\s*)?"(\w+)",\s*f?"', path.read_text()))
+    assert len(found) > 10
+    # of commands and screens, not of the API
+    told_elsewhere = {"invalid_key_name", "empty_scopes", "unknown_scope", "unknown_key"}
+    told_elsewhere |= {"invalid_login", "invalid_password", "invalid_role", "login_taken", "connection_exists"}
+    told_elsewhere |= {"wrong_encryption_keys", "consent_unknown", "consent_failed", "wrong_company"}
+    assert found - told_elsewhere <= set(PROBLEMS)

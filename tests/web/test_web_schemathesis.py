@@ -1,0 +1,67 @@
+"""schemathesis plays with the API as its document describes it: no server error, every answer as described."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.domain.run_state import ItemState, RunState
+from app.use_cases.access import Scope, add_key
+from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
+from tests.web.test_web_scopes import ROUTES
+from tests.web.world import KEY, World
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+EXAMPLES = 25
+
+
+@pytest.mark.parametrize(("method", "rule"), sorted(ROUTES))
+def test_no_answer_is_unexpected(method: str, rule: str, world: World, app: Flask) -> None:
+    """By hand instead of schemathesis' own pytest fixtures, which do not know this pytest."""
+    changes = [NAME_CHANGE, ACCOUNT_CHANGE]
+    known = [
+        add_run(world, ItemState.SUCCEEDED, ItemState.FAILED, ItemState.CONFLICT, changes=changes),
+        add_run(world, ItemState.WAITING, state=RunState.PREVIEWED, changes=changes),
+    ]
+    headers = {"Authorization": f"Bearer {add_key(world.ctx, 'schemathesis', list(Scope))}"}
+    schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+    operation = schema[re.sub(r"<public_id:(\w+)>", r"{\1}", rule)][method]
+    fitting = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+    unfitting = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+    statuses: set[int] = set()
+
+    @seed(20261122)
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=st.one_of(fitting, unfitting), use_known=st.booleans(), pick=st.sampled_from(known))
+    def play(case: schemathesis.Case, use_known: bool, pick: str) -> None:
+        if use_known:
+            case.path_parameters |= {n: pick if n == "run_id" else KEY for n in case.path_parameters}
+            if isinstance(case.body, dict) and "connection" in case.body:
+                case.body["connection"] = KEY
+            if "connection" in (case.query or {}):
+                case.query["connection"] = KEY
+        answer = case.call_and_validate(headers=headers, checks=CHECKS)
+        statuses.add(answer.status_code)
+
+    play()
+    assert statuses & {200, 202}, f"only refusals were tried: {statuses}"

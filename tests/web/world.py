@@ -1,0 +1,165 @@
+"""A context for the web tests: real SQLite, a clock that stands, the outside world as small port implementations."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from app.config import Settings
+from app.domain.errors import TemporaryError
+from app.domain.people import EmployeeRecord, Person, YearMonth
+from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.schema import migrate
+from app.storage.token_store import DatabaseTokenStore
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
+from app.use_cases.context import Context
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+KEY = "renshu"
+
+
+class StandingClock:
+    def __init__(self) -> None:
+        self.instant = NOW
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def pass_by(self, **span: float) -> None:
+        self.instant += timedelta(**span)
+
+
+@dataclass
+class Broker:
+    """A queue that keeps what it was given; `away` makes it refuse everything."""
+
+    jobs: list[QueuedJob] = field(default_factory=list)
+    away: bool = False
+
+    def push(self, jobs: Sequence[QueuedJob]) -> None:
+        self._answer()
+        self.jobs.extend(jobs)
+
+    def depths(self) -> list[QueueDepth]:
+        self._answer()
+        return [QueueDepth("interactive", 3, 1, 0, 12.5, 2), QueueDepth("bulk", 0, 0, 0, None, 2)]
+
+    def _answer(self) -> None:
+        if self.away:
+            raise TemporaryError("queue_unavailable")
+
+
+class Postbox:
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+
+    def send(self, mail: Mail) -> None:
+        self.mails.append(mail)
+
+
+class OpenLimiter:
+    def reserve(self, key: str) -> float:
+        return 0.0
+
+    def close(self, key: str, seconds: float) -> None:
+        return None
+
+    def closed_for(self, key: str) -> float:
+        return 0.0
+
+    def pace(self, key: str) -> float:
+        return 2.0
+
+
+class Company:
+    """One system's people, as a gateway shows them. Writing is not part of these tests."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.calls = 0
+        self.people: list[Person] = []
+        self.error: Exception | None = None
+
+    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+        self.calls += 1
+        if self.error:
+            raise self.error
+        return [EmployeeRecord(person, {}) for person in self.people]
+
+    def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
+        self.directory(as_of_date=as_of_date)
+        return SurveyPage(rows=(), next_cursor=None)
+
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+        return self.directory(as_of_date=as_of_date)
+
+    def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
+        return next((EmployeeRecord(p, {}, month) for p in self.people if p.id == person_id), None)
+
+    def ids_by_number(self, number: str) -> list[str]:
+        return [p.id for p in self.people if p.number == number]
+
+    def create(self, *args: Any, **kwargs: Any) -> EmployeeRecord:
+        raise AssertionError("the web writes nothing")
+
+    def apply(self, *args: Any, **kwargs: Any) -> EmployeeRecord:
+        raise AssertionError("the web writes nothing")
+
+
+@dataclass
+class World:
+    ctx: Context
+    clock: StandingClock
+    broker: Broker
+    companies: dict[System, Company]
+    database: Database
+
+
+def make_settings(folder: Path, **changes: str) -> Settings:
+    env = {
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": "k" * 32,
+        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "BASE_URL": "http://localhost",
+    }
+    return Settings.from_env({**env, **changes})
+
+
+@lru_cache(maxsize=1)
+def _migrated_file() -> bytes:
+    """An empty database at the newest revision, made once: a migration takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "awase.db"
+        migrate(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+def make_world(settings: Settings, *, migrated: bool = True) -> World:
+    if migrated:
+        (settings.data_dir / "awase.db").write_bytes(_migrated_file())
+    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    clock, broker = StandingClock(), Broker()
+    companies = {system: Company(system) for system in System}
+
+    def gateway(connection: Connection, system: System) -> Any:
+        return companies[system]
+
+    ctx = Context(
+        settings=settings,
+        clock=clock,
+        unit_of_work=database.unit_of_work,
+        gateway=gateway,
+        tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        limiter=OpenLimiter(),
+        job_queue=broker,
+        mailer=Postbox(),
+    )
+    return World(ctx, clock, broker, companies, database)

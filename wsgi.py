@@ -1,0 +1,7 @@
+"""The web process: `gunicorn wsgi:app`, and what `flask` finds."""
+
+from __future__ import annotations
+
+from app.factory import create_app
+
+app = create_app()
