@@ -1,0 +1,284 @@
+"""A whole house for tests: both practice vendors over real HTTP, real SQLite, and jobs that run when the test says so.
+
+Nothing of ours is replaced: queue, mail and clock are small implementations of the ports, where the outside begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app.config import Settings
+from app.domain.commands import StartRun
+from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob
+from app.domain.run_state import ItemState, RunState
+from app.domain.settings import Connection, ExportSettings, PayType
+from app.domain.words import Direction, Trigger
+from app.practice import staff
+from app.practice.freee import PracticeFreee, create_freee, freee_of
+from app.practice.limits import FAST
+from app.practice.server import RunningServer, start_in_thread
+from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.staff import PracticeCompany
+from app.practice.wire import Wire, wire_of
+from app.storage.rows import ItemRow
+from app.storage.schema import migrate
+from app.storage.token_store import DatabaseTokenStore
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
+from app.use_cases import finalise, history, intake, notify, reconcile, relay, survey, sync
+from app.use_cases.context import Context
+from app.use_cases.views import RunView
+from app.wiring import Gateways
+
+KEY = "renshu"
+
+
+class TurnedClock:
+    """A clock that goes when it is turned."""
+
+    def __init__(self, instant: datetime) -> None:
+        self.instant = instant
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def turn(self, **span: float) -> None:
+        self.instant += timedelta(**span)
+
+
+class OpenLimiter:
+    """Grants at once and remembers who was closed for how long."""
+
+    def __init__(self) -> None:
+        self.closed: list[tuple[str, float]] = []
+
+    def reserve(self, key: str) -> float:
+        return 0.0
+
+    def close(self, key: str, seconds: float) -> None:
+        self.closed.append((key, seconds))
+
+    def pace(self, key: str) -> float:
+        return 100.0
+
+
+class Postbox:
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+
+    def send(self, mail: Mail) -> None:
+        self.mails.append(mail)
+
+
+class HeldQueue:
+    """Keeps what was pushed until the test takes it."""
+
+    def __init__(self) -> None:
+        self.jobs: list[QueuedJob] = []
+
+    def push(self, jobs: Sequence[QueuedJob]) -> None:
+        self.jobs.extend(jobs)
+
+    def depths(self) -> list[QueueDepth]:
+        return []
+
+    def take(self) -> list[QueuedJob]:
+        taken, self.jobs = self.jobs, []
+        return taken
+
+
+@dataclass
+class House:
+    ctx: Context
+    clock: TurnedClock
+    queue: HeldQueue
+    postbox: Postbox
+    limiter: OpenLimiter
+    smarthr: PracticeSmartHR
+    smarthr_wire: Wire
+    freee: PracticeFreee
+    freee_wire: Wire
+    company: PracticeCompany
+    servers: tuple[RunningServer, RunningServer]
+    database: Database
+    jobs_done: list[QueuedJob] = field(default_factory=list)
+
+    @property
+    def connection(self) -> Connection:
+        with self.ctx.unit_of_work() as uow:
+            connection = uow.connections.get_by_key(KEY)
+        assert connection is not None
+        return connection
+
+    @property
+    def today(self) -> date:
+        return self.company.today
+
+    def start(self, direction: Direction, **changes: Any) -> RunView:
+        """Start a manual run for everybody as of the company's today, unless told otherwise."""
+        command = StartRun(
+            connection_key=KEY,
+            direction=direction,
+            as_of_date=self.today,
+            employees=None,
+            dry_run=False,
+            trigger=Trigger.MANUAL,
+            started_by="test",
+        )
+        return intake.start_run(self.ctx, replace(command, **changes))
+
+    def work(self, *, reconciling: bool = True, rounds: int = 200) -> None:
+        """Relay, run every job, and let time pass until nothing is left to do."""
+        for _ in range(rounds):
+            relay.relay_once(self.ctx)
+            jobs = self.queue.take()
+            for job in jobs:
+                self.do(job)
+            if jobs:
+                continue
+            if not reconciling or not self._something_open():
+                return
+            self.clock.turn(seconds=self.ctx.settings.reconcile_seconds * 3)
+            reconcile.reconcile_once(self.ctx)
+        raise AssertionError("the work does not end")
+
+    def do(self, job: QueuedJob) -> None:
+        JOBS[job.function.rpartition(".")[2]](self.ctx, *job.args)
+        self.jobs_done.append(job)
+
+    def run(self, direction: Direction, **changes: Any) -> RunView:
+        """Start a run and work it to its end."""
+        started = self.start(direction, **changes)
+        self.work()
+        return self.seen(started)
+
+    def seen(self, run: RunView) -> RunView:
+        return history.get_run(self.ctx, run.id)
+
+    def items(self, run: RunView) -> list[ItemRow]:
+        with self.ctx.unit_of_work() as uow:
+            row = uow.runs.get_by_public_id(run.id)
+            assert row is not None
+            return uow.items.page(row.id, after=-1, limit=100_000)
+
+    def item(self, run: RunView, number: str) -> ItemRow:
+        found = [item for item in self.items(run) if item.employee_number == number]
+        assert len(found) == 1, f"{len(found)} items for {number}"
+        return found[0]
+
+    def states(self, run: RunView) -> dict[str, ItemState]:
+        """Source id → state."""
+        return {item.source_id or item.employee_number: item.state for item in self.items(run)}
+
+    def writes(self) -> int:
+        """Requests other than reads that both vendors have seen, tokens left out."""
+        seen = [*self.smarthr_wire.requests, *self.freee_wire.requests]
+        return sum(r.method != "GET" and "/public_api/" not in r.path for r in seen)
+
+    def calls(self) -> int:
+        seen = [*self.smarthr_wire.requests, *self.freee_wire.requests]
+        return sum("/public_api/" not in r.path for r in seen)
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.stop()
+        self.database.dispose()
+
+    def _something_open(self) -> bool:
+        with self.ctx.unit_of_work() as uow:
+            runs = [run for run in uow.runs.page(after=None, limit=100) if run.finished_at is None]
+            waiting_mail = uow.outbox.waiting(self.clock.now() + timedelta(days=1))[0]
+        return bool(waiting_mail) or any(run.state is not RunState.PREVIEWED for run in runs)
+
+
+JOBS: dict[str, Callable[..., Any]] = {
+    "survey_run": survey.survey_run,
+    "sync_item": sync.sync_item,
+    "finalise_run": finalise.close_run_if_done,
+    "send_mail": notify.send_mail,
+}
+
+
+def settings_for(folder: Path, *, smarthr: str, freee: str, **more: str) -> Settings:
+    env = {
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": "k" * 32,
+        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "BASE_URL": "http://awase.test",
+        "SMARTHR_URL": f"{smarthr}/{{subdomain}}/api",
+        "FREEE_API_URL": f"{freee}/hr",
+        "FREEE_ACCOUNTS_URL": freee,
+        "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
+        "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+        "RETRY_BASE_SECONDS": "1",
+    }
+    return Settings.from_env({**env, **more})
+
+
+def open_house(
+    folder: Path,
+    company: PracticeCompany,
+    *,
+    smarthr_switches: dict[str, Any] | None = None,
+    freee_switches: dict[str, Any] | None = None,
+    **more: str,
+) -> House:
+    """Everything connected, nothing run yet. Call `close()`."""
+    smarthr_app: Flask = create_smarthr(company, smarthr_switches or {}, rates=FAST)
+    freee_app: Flask = create_freee(company, freee_switches or {}, rates=FAST)
+    servers = start_in_thread(smarthr_app), start_in_thread(freee_app)
+    settings = settings_for(folder, smarthr=servers[0].url, freee=servers[1].url, **more)
+    migrate(settings.database_url)
+    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    clock = TurnedClock(datetime.now(UTC))
+    limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
+    tokens = DatabaseTokenStore(database.unit_of_work, clock)
+    ctx = Context(
+        settings=settings,
+        clock=clock,
+        unit_of_work=database.unit_of_work,
+        gateway=Gateways(settings, tokens, limiter, clock),
+        tokens=tokens,
+        limiter=limiter,
+        job_queue=queue,
+        mailer=postbox,
+    )
+    connect(ctx, clock.now())
+    return House(
+        ctx=ctx,
+        clock=clock,
+        queue=queue,
+        postbox=postbox,
+        limiter=limiter,
+        smarthr=smarthr_of(smarthr_app),
+        smarthr_wire=wire_of(smarthr_app),
+        freee=freee_of(freee_app),
+        freee_wire=wire_of(freee_app),
+        company=company,
+        servers=servers,
+        database=database,
+    )
+
+
+def connect(ctx: Context, now: datetime) -> None:
+    with ctx.unit_of_work() as uow:
+        connection = uow.connections.add(
+            key=KEY,
+            name="練習用の会社",
+            smarthr_subdomain=staff.SUBDOMAIN,
+            smarthr_token=staff.SMARTHR_TOKEN,
+            freee_company_id=staff.FREEE_COMPANY_ID,
+            mail_to=["jinji@example.com"],
+            now=now,
+        )
+        tokens = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, now + timedelta(hours=6))
+        uow.connections.set_freee_tokens(connection.id, tokens, now=now)
+        uow.connections.set_export_settings(
+            connection.id, ExportSettings("固定時間制", "正社員", PayType.MONTHLY, 230_000)
+        )
