@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EMPLOYEES ?= 64
 
 .PHONY: help run demo test lint bench format pins clean
 
@@ -30,7 +29,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/python -m app.practice.launch run
 
 demo: $(VENV)/.installed
-	@exec $(BIN)/python -m app.practice.launch demo --employees $(EMPLOYEES)
+	@exec $(BIN)/python -m app.practice.launch demo $(if $(EMPLOYEES),--employees $(EMPLOYEES))
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest $(ARGS)

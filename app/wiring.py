@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from app.adapters.clock import SystemClock
 from app.adapters.freee.client import build_freee_client
+from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
 from app.adapters.job_queue import RqJobQueue
@@ -100,6 +101,7 @@ def build_context(settings: Settings | None = None) -> Context:
         unit_of_work=database.unit_of_work,
         gateway=Gateways(settings, tokens, limiter, clock),
         tokens=tokens,
+        authorisation=FreeeConsent(settings, limiter, clock),
         limiter=limiter,
         job_queue=RqJobQueue(broker),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from),

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask
 
+from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.commands import StartRun
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob
@@ -63,6 +64,9 @@ class OpenLimiter:
 
     def close(self, key: str, seconds: float) -> None:
         self.closed.append((key, seconds))
+
+    def closed_for(self, key: str) -> float:
+        return 0.0
 
     def pace(self, key: str) -> float:
         return 100.0
@@ -245,6 +249,7 @@ def open_house(
         unit_of_work=database.unit_of_work,
         gateway=Gateways(settings, tokens, limiter, clock),
         tokens=tokens,
+        authorisation=FreeeConsent(settings, limiter, clock),
         limiter=limiter,
         job_queue=queue,
         mailer=postbox,

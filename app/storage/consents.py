@@ -26,6 +26,10 @@ class ConsentRepository(Repository):
         )
         self._session.flush()
 
+    def known(self, state_hash: str) -> bool:
+        """Whether we gave this state out and it has not been used: a look that needs no write lock."""
+        return self._session.get(ConsentTable, state_hash) is not None
+
     def take(self, state_hash: str, *, now: datetime) -> ConsentRow | None:
         """The one use of a state; None when unknown, used or too old."""
         record = self._session.scalar(select(ConsentTable).where(ConsentTable.state_hash == state_hash))

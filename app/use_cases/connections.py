@@ -6,21 +6,23 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from app.domain.catalogue import message_of
+from app.domain.catalogue import message_of, remedy_of
 from app.domain.dates import today_in_japan
-from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
+from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.export_settings import check_export_settings, complete
-from app.domain.ports import FreeeAuthorisation, FreeeGrant, FreeeTokens
-from app.domain.settings import Connection
+from app.domain.ports import FreeeGrant, FreeeTokens
+from app.domain.settings import Connection, ExportSettings
 from app.domain.words import System
+from app.storage.rows import ConsentRow
+from app.storage.words import RefreshState
 from app.use_cases.context import Context
-from app.use_cases.views import ConnectionView
+from app.use_cases.views import ConnectionView, ConsentView
 
 log = structlog.get_logger(__name__)
 
@@ -86,16 +88,29 @@ def list_connections(ctx: Context) -> list[ConnectionView]:
         return connection_views(ctx, uow.connections.list_all())
 
 
+def show_connection(ctx: Context, connection_key: str) -> tuple[ConnectionView, ExportSettings | None]:
+    """Raises Refused for an unknown connection."""
+    connection = _find(ctx, connection_key)
+    return connection_views(ctx, [connection])[0], connection.export_settings
+
+
 def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
-    """Ask both systems for one page of employees. Raises Refused for an unknown connection."""
+    """Ask both systems for one page of employees. freee is not asked without a consent that holds.
+
+    Raises Refused for an unknown connection.
+    """
     connection = _find(ctx, connection_key)
-    return [_check_system(ctx, connection, system) for system in System]
+    missing = _missing_consent(ctx, connection)
+    return [
+        missing if missing and missing.system is system else _check_system(ctx, connection, system) for system in System
+    ]
 
 
-def set_export_settings(ctx: Context, connection_key: str, raw: Mapping[str, Any]) -> ConnectionView:
-    """Raises Refused naming every wrong field."""
-    settings = check_export_settings(raw)
+def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str, Any]) -> ConnectionView:
+    """Change the fields given, keep the others. Raises Refused naming every wrong or missing field."""
     connection = _find(ctx, connection_key)
+    kept = asdict(connection.export_settings) if connection.export_settings else {}
+    settings = check_export_settings({**kept, **changes})
     with ctx.unit_of_work() as uow:
         uow.connections.set_export_settings(connection.id, settings)
     return connection_views(ctx, [_find(ctx, connection_key)])[0]
@@ -120,11 +135,15 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
 # ── freee's consent ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def begin_consent(ctx: Context, authorisation: FreeeAuthorisation, connection_key: str, *, redirect_uri: str) -> str:
+def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> str:
     """The address to send the administrator to. Valid for half an hour, once. Raises Refused."""
+    if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
+        raise Refused(
+            "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
+        )
     connection = _find(ctx, connection_key)
     state = secrets.token_urlsafe(32)
-    verifier = authorisation.new_verifier()
+    verifier = ctx.authorisation.new_verifier()
     with ctx.unit_of_work() as uow:
         uow.consents.add(
             _hash(state),
@@ -133,34 +152,66 @@ def begin_consent(ctx: Context, authorisation: FreeeAuthorisation, connection_ke
             redirect_uri=redirect_uri,
             expires_at=ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES),
         )
-    return authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
+    return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
 
 
-def finish_consent(ctx: Context, authorisation: FreeeAuthorisation, *, state: str, code: str) -> ConnectionView:
-    """freee's answer → tokens of the connection the state was given out for. Raises Refused."""
+def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> ConsentView:
+    """freee's answer → tokens of the connection the state was given out for. The state is used up, however it ends.
+
+    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused.
+    """
+    consent, connection = _take(ctx, state)
+    bound = log.bind(connection_id=connection.id)
+    if error is not None or not code:
+        bound.warning("consent_denied", denied=error == "access_denied")
+        raise _denied(error)
+    try:
+        grant = ctx.authorisation.finish(code, redirect_uri=consent.redirect_uri, verifier=consent.verifier)
+    except AwaseError as failure:
+        bound.warning("consent_failed", code=failure.code)
+        raise _failed(failure) from failure
+    if grant.company_id != connection.freee_company_id:
+        bound.warning("consent_failed", code="wrong_company")
+        chosen, wanted = grant.company_id, connection.freee_company_id
+        raise Refused(
+            "wrong_company", f"選ばれた事業所(ID {chosen})は、この接続の事業所(ID {wanted})ではありません。", status=409
+        )
+    return _keep(ctx, connection, grant)
+
+
+def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
+    """The one use of a state. Anybody may call us with an invented one: that costs no write lock. Raises Refused."""
+    unknown = Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
+    with ctx.unit_of_work().reading() as uow:
+        if not uow.consents.known(_hash(state)):
+            raise unknown
     with ctx.unit_of_work() as uow:
         consent = uow.consents.take(_hash(state), now=ctx.clock.now())
         connection = uow.connections.get(consent.connection_id) if consent else None
     if consent is None or connection is None:
-        raise Refused(
-            "consent_unknown", "認可の手続きが古いか、すでに使われています。もう一度始めてください。", status=409
-        )
-    try:
-        grant = authorisation.finish(code, redirect_uri=consent.redirect_uri, verifier=consent.verifier)
-    except TemporaryError as error:
-        raise Refused("consent_failed", message_of(error.code), status=503) from error
-    except RunError as error:
-        raise Refused(
-            "consent_failed", "freeeが認可を受け付けませんでした。もう一度始めてください。", status=409
-        ) from error
-    return _keep(ctx, connection, grant)
+        raise unknown
+    return consent, connection
 
 
-def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConnectionView:
-    if grant.company_id != connection.freee_company_id:
-        raise Refused(
-            "wrong_company", "この接続とは別の事業所が選ばれました。正しい事業所を選んでください。", status=409
-        )
+def _denied(error: str | None) -> Refused:
+    if error == "access_denied":
+        return Refused("consent_denied", "freeeの画面で連携が許可されませんでした。", status=409)
+    return Refused("consent_refused", "freeeから認可コードが届きませんでした。", status=409)
+
+
+def _failed(error: AwaseError) -> Refused:
+    """Why the code brought no tokens: the vendor is away, the person has no rights, the code is dead, or the app's
+    registration is wrong."""
+    if isinstance(error, TemporaryError):
+        return Refused("freee_away", f"freeeから応答がありません。{message_of(error.code)}", status=503)
+    if error.code == "E19":
+        return Refused("not_administrator", "認可した人が、選ばれた事業所の管理者ではありません。", status=409)
+    if error.code == "E3":
+        return Refused("consent_failed", message_of(error.code) + remedy_of(error.code), status=409)
+    return Refused("consent_refused", "freeeが認可コードを受け付けませんでした。", status=409)
+
+
+def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentView:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         uow.connections.set_freee_tokens(
@@ -170,7 +221,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> Connection
         for run_id in uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection.id):
             uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("consent_given", connection_id=connection.id)
-    return connection_views(ctx, [_find(ctx, connection.key)])[0]
+    return ConsentView(connection_views(ctx, [_find(ctx, connection.key)])[0], grant.company_name)
 
 
 def keep_tokens_alive(ctx: Context) -> int:
@@ -193,6 +244,16 @@ def _check_system(ctx: Context, connection: Connection, system: System) -> Syste
     except AwaseError as error:
         return SystemCheck(system, ok=False, code=error.code, message=message_of(error.code))
     return SystemCheck(system, ok=True)
+
+
+def _missing_consent(ctx: Context, connection: Connection) -> SystemCheck | None:
+    """freee's check when only a person can help: nobody has authorised, it was revoked, or a renewal got lost."""
+    with ctx.unit_of_work().reading() as uow:
+        lost = uow.connections.status(connection.id).refresh_state == RefreshState.UNKNOWN
+    if not (connection.needs_consent or lost):
+        return None
+    code = "needs_consent" if connection.needs_consent else "refresh_unknown"
+    return SystemCheck(System.FREEE, ok=False, code=code, message=message_of(code))
 
 
 def _find(ctx: Context, key: str) -> Connection:

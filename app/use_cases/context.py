@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.config import Settings
-from app.domain.ports import Clock, EmployeeGateway, JobQueue, Mailer, RateLimiter, TokenStore
+from app.domain.ports import Clock, EmployeeGateway, FreeeAuthorisation, JobQueue, Mailer, RateLimiter, TokenStore
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.unit_of_work import UnitOfWork
@@ -20,6 +20,7 @@ class Context:
     """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""
     gateway: Callable[[Connection, System], EmployeeGateway]
     tokens: TokenStore
+    authorisation: FreeeAuthorisation
     limiter: RateLimiter
     job_queue: JobQueue
     mailer: Mailer

@@ -137,6 +137,14 @@ class ConnectionView:
 
 
 @dataclass(frozen=True)
+class ConsentView:
+    """A consent that was given: which 事業所 the connection may use from now on."""
+
+    connection: ConnectionView
+    company_name: str
+
+
+@dataclass(frozen=True)
 class QueueView:
     queues: tuple[QueueDepth, ...]
     broker_reachable: bool

@@ -29,13 +29,16 @@ class Consent:
 
 
 class FreeeConsent:
+    """Implements `ports.FreeeAuthorisation`, for any thread: the clients behind it serve one thread, so each call makes
+    its own. Consents are rare."""
+
     def __init__(
         self, settings: Settings, limiter: RateLimiter, clock: Clock, session: requests.Session | None = None
     ) -> None:
         self._settings = settings
         self._limiter = limiter
+        self._clock = clock
         self._session = session
-        self._oauth = FreeeOAuth(settings, clock, session)
 
     def new_verifier(self) -> str:
         """A PKCE verifier, to be kept with the state until the person comes back."""
@@ -43,14 +46,14 @@ class FreeeConsent:
 
     def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
         """Where the person signs in, chooses the company and allows."""
-        return self._oauth.authorise_url(redirect_uri=redirect_uri, state=state, code_verifier=verifier)
+        return self._oauth().authorise_url(redirect_uri=redirect_uri, state=state, code_verifier=verifier)
 
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Consent:
         """The code that came back → tokens of a company in which the person is 管理者.
 
         Raises RunError("needs_consent") for a dead code, RunError("E19") without administrator rights.
         """
-        grant = self._oauth.exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
+        grant = self._oauth().exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
         if grant.company_id is None:
             raise RunError("E23", "freee named no company in its token answer")
         token = FixedToken(grant.tokens.access_token)
@@ -62,6 +65,9 @@ class FreeeConsent:
             external_cid=company.get("external_cid") or grant.external_cid or "",
             tokens=grant.tokens,
         )
+
+    def _oauth(self) -> FreeeOAuth:
+        return FreeeOAuth(self._settings, self._clock, self._session)
 
 
 def administered_company(me: Mapping[str, Any], company_id: int) -> Mapping[str, Any]:
