@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import os
 import re
 import tempfile
@@ -10,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 
 class SettingsError(Exception):
@@ -34,7 +36,12 @@ def parse_limits(text: str) -> tuple[Window, ...]:
         match = re.fullmatch(r"([1-9]\d*)/(\d*)([smh])", part)
         if not match:
             raise SettingsError(f"not a limit: {part!r} (expected forms: 8/s, 100/10s, 4250/h)")
-        windows.append(Window(int(match[1]), int(match[2] or 1) * _UNITS[match[3]]))
+        length = int(match[2] or 1) * _UNITS[match[3]]
+        if not length:
+            raise SettingsError(f"not a limit: {part!r} (a window cannot be empty)")
+        windows.append(Window(int(match[1]), length))
+    if not windows:
+        raise SettingsError("no limit at all (expected forms: 8/s, 100/10s, 4250/h)")
     return tuple(windows)
 
 
@@ -43,12 +50,13 @@ LONGEST_SOCKET_PATH = 100
 
 
 def embedded_socket(data_dir: Path) -> Path:
-    """Where the embedded broker listens: in the data folder, or in the temporary folder when that path is too long."""
-    socket = data_dir / "broker.sock"
-    if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
-        return socket
-    name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"awase-{name}.sock"
+    """Where the embedded broker listens: in the data folder, or in a folder of its own in the temporary folder, or in
+    /tmp: the first whose path is short enough."""
+    name = f"awase-{os.geteuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
+    for folder in (data_dir, Path(tempfile.gettempdir()) / name):
+        if len(os.fsencode(folder / "broker.sock")) <= LONGEST_SOCKET_PATH:
+            return folder / "broker.sock"
+    return Path("/tmp") / name / "broker.sock"  # noqa: S108 - the broker refuses a folder that is somebody else's
 
 
 @dataclass(frozen=True)
@@ -95,12 +103,12 @@ class Settings:
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
             data_dir=data_dir,
-            database_url=read.text("DATABASE_URL", f"sqlite:///{data_dir / 'awase.db'}"),
-            redis_url=read.text("REDIS_URL", f"unix://{embedded_socket(data_dir)}"),
+            database_url=read.database("DATABASE_URL", data_dir / "awase.db"),
+            redis_url=read.broker("REDIS_URL", data_dir),
             secret_key=read.required("SECRET_KEY", at_least=32),
-            encryption_keys=tuple(filter(None, (k.strip() for k in read.required("ENCRYPTION_KEYS").split(",")))),
+            encryption_keys=read.keys("ENCRYPTION_KEYS"),
             base_url=read.url("BASE_URL", "http://127.0.0.1:8000"),
-            smtp_url=read.text("SMTP_URL", "smtp://127.0.0.1:25"),
+            smtp_url=read.mail_server("SMTP_URL", "smtp://127.0.0.1:25"),
             mail_from=read.text("MAIL_FROM", "awase@localhost"),
             smarthr_url=read.url("SMARTHR_URL", "https://{subdomain}.smarthr.jp/api"),
             freee_api_url=read.url("FREEE_API_URL", "https://api.freee.co.jp/hr"),
@@ -111,20 +119,20 @@ class Settings:
             smarthr_limits=read.limits("SMARTHR_LIMITS", "8/s,4250/h"),
             freee_limits=read.limits("FREEE_LIMITS", "20/10s,8500/h"),
             limiter_patience=read.number("LIMITER_PATIENCE", 2.0),
-            lease_seconds=read.number("LEASE_SECONDS", 30.0),
-            reconcile_seconds=read.number("RECONCILE_SECONDS", 15.0),
-            relay_seconds=read.number("RELAY_SECONDS", 0.25),
+            lease_seconds=read.period("LEASE_SECONDS", 30.0),
+            reconcile_seconds=read.period("RECONCILE_SECONDS", 15.0),
+            relay_seconds=read.period("RELAY_SECONDS", 0.25),
             max_starts=read.whole("MAX_STARTS", 3),
             max_attempts=read.whole("MAX_ATTEMPTS", 6),
             retry_base_seconds=read.number("RETRY_BASE_SECONDS", 5.0),
-            run_deadline_hours=read.number("RUN_DEADLINE_HOURS", 24.0),
+            run_deadline_hours=read.period("RUN_DEADLINE_HOURS", 24.0),
             bulk_from=read.whole("BULK_FROM", 200),
             workers_interactive=read.whole("WORKERS_INTERACTIVE", 2),
             workers_bulk=read.whole("WORKERS_BULK", 2),
             retention_days=read.whole("RETENTION_DAYS", 400),
-            log_level=read.text("LOG_LEVEL", "INFO"),
+            log_level=read.level("LOG_LEVEL", "INFO"),
             bind=read.text("BIND", "127.0.0.1"),
-            port=read.whole("PORT", 8000),
+            port=read.whole("PORT", 8000, at_most=65_535),
             web_threads=read.whole("WEB_THREADS", 32),
         )
         if "{subdomain}" not in settings.smarthr_url:
@@ -145,11 +153,53 @@ class _Reader:
             raise SettingsError(f"{name} must be set ({at_least} characters at least)")
         return value
 
+    def keys(self, name: str) -> tuple[str, ...]:
+        found = tuple(filter(None, (key.strip() for key in self.required(name).split(","))))
+        if not found:
+            raise SettingsError(f"{name} must hold at least one key")
+        return found
+
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise SettingsError(f"{name} must be an http or https URL")
+        self._split(name, value, ("http", "https"), "an http or https URL")
+        return value
+
+    def database(self, name: str, file: Path) -> str:
+        """The quoted form, because a folder's name may hold what means something in a URL."""
+        value = self.text(name, f"sqlite:///{quote(str(file))}")
+        if not value.partition(":")[0].startswith(("sqlite", "postgresql")) or "://" not in value:
+            raise SettingsError(f"{name} must be sqlite:///… or postgresql+psycopg://…")
+        return value
+
+    def broker(self, name: str, data_dir: Path) -> str:
+        value = self._env.get(name)
+        if not value:
+            return f"unix://{quote(str(embedded_socket(data_dir)))}"
+        self._split(name, value, ("redis", "rediss", "unix"), "redis://…, rediss://… or unix:///…")
+        return value
+
+    def mail_server(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        forms = ("smtp", "smtps", "smtp+starttls")
+        if not self._split(name, value, forms, "smtp://, smtps:// or smtp+starttls://host:port").hostname:
+            raise SettingsError(f"{name} names no host")
+        return value
+
+    def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult:
+        """The parts of a URL. The value itself stays out of the message: it may hold a password."""
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - raises when it is no port
+        except ValueError:
+            raise SettingsError(f"{name} must be {expected}") from None
+        if parts.scheme not in schemes or not (parts.netloc or (parts.scheme == "unix" and parts.path)):
+            raise SettingsError(f"{name} must be {expected}")
+        return parts
+
+    def level(self, name: str, default: str) -> str:
+        value = self.text(name, default).upper()
+        if value not in logging.getLevelNamesMapping():
+            raise SettingsError(f"{name} must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
         return value
 
     def number(self, name: str, default: float) -> float:
@@ -157,14 +207,22 @@ class _Reader:
             value = float(self.text(name, str(default)))
         except ValueError:
             raise SettingsError(f"{name} must be a number") from None
-        if value < 0:
-            raise SettingsError(f"{name} must not be negative")
+        if not math.isfinite(value) or value < 0:
+            raise SettingsError(f"{name} must not be negative or infinite")
         return value
 
-    def whole(self, name: str, default: int) -> int:
+    def period(self, name: str, default: float) -> float:
+        value = self.number(name, default)
+        if not value:
+            raise SettingsError(f"{name} must be more than 0")
+        return value
+
+    def whole(self, name: str, default: int, *, at_most: int | None = None) -> int:
         value = self.number(name, float(default))
         if value != int(value) or value < 1:
             raise SettingsError(f"{name} must be a whole number of at least 1")
+        if at_most is not None and value > at_most:
+            raise SettingsError(f"{name} must be at most {at_most}")
         return int(value)
 
     def limits(self, name: str, default: str) -> tuple[Window, ...]:

@@ -18,6 +18,7 @@ from app.web.api_ops import ops
 from app.web.api_runs import employees, runs
 from app.web.auth import attach_limiter
 from app.web.cli import register_commands
+from app.web.connect import connect
 from app.web.current import attach_context
 from app.web.errors import log_bug, on_temporary, register_error_handlers
 from app.web.health import health
@@ -25,6 +26,7 @@ from app.web.metrics import metrics
 from app.web.pages import pages
 from app.web.problems import MAX_BODY_BYTES
 from app.web.request_log import watch_requests
+from app.web.run_page import run_page
 
 
 class AwaseFlask(Flask):
@@ -52,7 +54,7 @@ def create_app(ctx: Context | None = None) -> Flask:
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
-    for plain in (make_docs(api), health, metrics, pages):
+    for plain in (make_docs(api), health, metrics, pages, connect, run_page):
         app.register_blueprint(plain)
     register_commands(app)
     return app

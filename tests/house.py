@@ -5,6 +5,7 @@ Nothing of ours is replaced: queue, mail and clock are small implementations of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -32,8 +33,9 @@ from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
-from app.use_cases import finalise, history, intake, notify, reconcile, relay, survey, sync
+from app.use_cases import history, intake, notify, reconcile, relay, survey, sync
 from app.use_cases.context import Context
+from app.use_cases.queues import QUEUES
 from app.use_cases.views import RunView
 from app.wiring import Gateways
 
@@ -90,7 +92,8 @@ class HeldQueue:
         self.jobs.extend(jobs)
 
     def depths(self) -> list[QueueDepth]:
-        return []
+        waiting = Counter(job.queue for job in self.jobs)
+        return [QueueDepth(queue, waiting[queue], 0, 0, oldest_age=None, workers=1) for queue in QUEUES]
 
     def take(self) -> list[QueuedJob]:
         taken, self.jobs = self.jobs, []
@@ -204,7 +207,6 @@ class House:
 JOBS: dict[str, Callable[..., Any]] = {
     "survey_run": survey.survey_run,
     "sync_item": sync.sync_item,
-    "finalise_run": finalise.close_run_if_done,
     "send_mail": notify.send_mail,
 }
 

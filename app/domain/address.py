@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from app.domain.kana import fold_hyphens, settled, without_spaces
@@ -63,8 +63,8 @@ def _tens(kanji: str) -> int:
 
 @dataclass(frozen=True)
 class Split:
-    city: str
-    rest: str
+    city: str = field(repr=False)
+    rest: str = field(repr=False)
 
 
 def split(text: str, prefecture: str | None, *, known_city: str = "") -> Split | None:

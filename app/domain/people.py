@@ -33,9 +33,6 @@ class YearMonth(NamedTuple):
     def next(self) -> YearMonth:
         return YearMonth(self.year + self.month // 12, self.month % 12 + 1)
 
-    def previous(self) -> YearMonth:
-        return YearMonth(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
-
 
 @dataclass(frozen=True)
 class PaySchedule:

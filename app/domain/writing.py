@@ -19,6 +19,7 @@ from app.domain.words import Step, System
 
 _ADDRESSES = ("address", "resident_card_address")
 _ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
+_READINGS = {"address": "home_address_kana", "resident_card_address": "registered_address_kana"}
 _BANK_ACCOUNT = "bank_account"
 _ORDER: Mapping[str, int] = {row.key: place for place, row in enumerate(FIELDS)}
 
@@ -138,6 +139,7 @@ def _crew(
     for name in _ADDRESSES:
         parts = _below(name, paths)
         if parts:
+            parts |= _moved_reading(name, record, parts, options)
             body[name] = _address(record.get(name), parts, key=_first_key(name, changes))
     account = _below(_BANK_ACCOUNT, paths)
     if account:
@@ -163,6 +165,23 @@ def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, A
     if not isinstance(whole["city"], str) or not whole["city"].strip():
         raise CannotEncode("address_without_city", key=key)
     return {name: value for name, value in whole.items() if value is not None}
+
+
+def _moved_reading(name: str, record: Record, parts: Mapping[str, Any], options: MappingOptions) -> dict[str, Any]:
+    """The reading under a new 都道府県, {} when it comes with the changes or there is none: it starts with the reading
+    of the old one, which would otherwise stay and be a difference ever after."""
+    place = BY_KEY[_READINGS[name]].smarthr
+    held = raw_values(System.SMARTHR, record, place)
+    plain = place.codec.decode(held, options)
+    if "pref" not in parts or "literal_yomi" in parts or isinstance(plain, (Missing, Unconvertible)):
+        return {}
+    try:
+        (before,) = place.codec.encode(plain, held, options)
+        (after,) = place.codec.encode(plain, (held[0], parts["pref"], *held[2:]), options)
+    except CannotEncode:
+        return {}  # left as it is: nobody asked for it to be written
+    started_with_it = place.codec.comparable(str(held[0])) == place.codec.comparable(str(before))
+    return {"literal_yomi": after} if started_with_it else {}
 
 
 def _accounts(held: object, changed: Mapping[str, Any], *, key: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from app.storage.models import ApiKeyTable, UserTable
+from app.storage.access_models import ApiKeyTable, UserTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import KeyRow, UserRow
 

@@ -114,7 +114,12 @@ class ConnectionRepository(Repository):
         )
 
     def set_smarthr_token(self, connection_id: int, token: str) -> None:
-        self._set(connection_id, smarthr_token_enc=self._vault.encrypt(token))
+        """Forgets which attributes the former token has shown."""
+        learned = self._session.scalar(
+            select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+        )
+        kept = {name: value for name, value in (learned or {}).items() if name != "readable_attributes"}
+        self._set(connection_id, smarthr_token_enc=self._vault.encrypt(token), learned=kept)
 
     def set_paused(self, connection_id: int, paused: bool) -> None:
         self._set(connection_id, paused=paused)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from app.storage.models import ConsentTable
+from app.storage.access_models import ConsentTable
 from app.storage.repository import Repository
 from app.storage.rows import ConsentRow
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from app.storage.models import IdempotencyTable
+from app.storage.access_models import IdempotencyTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import IdempotencyRow
 

@@ -10,22 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction
 from app.storage.changes import ChangeRepository
-from app.storage.models import ConnectionTable, ItemTable, RunTable
+from app.storage.item_reading import OPEN_STATES, ItemReading, running_runs
+from app.storage.models import ItemTable, RunTable
 from app.storage.outbox import OutboxRepository
-from app.storage.repository import Repository, as_row
 from app.storage.rows import ItemRow, NewItem, NewNote
 from app.storage.words import OutboxKind
 
-OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
 
+class ItemRepository(ItemReading):
+    """`uow.items`."""
 
-class ItemRepository(Repository):
     # ── writing a run's items ─────────────────────────────────────────────────────────────────────────────────────
 
     def add_many(self, items: Sequence[NewItem]) -> list[int]:
@@ -108,8 +109,8 @@ class ItemRepository(Repository):
 
     def claim(self, item_id: int, attempt: int, *, now: datetime, lease_until: datetime, worker: str) -> ItemRow | None:
         """WAITING with this attempt number → RUNNING with the next one. None: not ours (done, claimed, not yet due,
-        the run is ending, the connection is paused), or another run's item for this employee is open (then this one
-        waits a little)."""
+        the run is ending, the connection is paused), or another run's item for this employee is open, or one that is
+        being written the other way (then this one waits a little)."""
         values = {
             "state": ItemState.RUNNING,
             "attempt": ItemTable.attempt + 1,
@@ -119,29 +120,31 @@ class ItemRepository(Repository):
             "started_at": func.coalesce(ItemTable.started_at, now),
             "holds_slot": True,
         }
-        statement = (
-            update(ItemTable)
-            .where(
-                ItemTable.id == item_id,
-                ItemTable.attempt == attempt,
-                ItemTable.state == ItemState.WAITING,
-                ItemTable.next_at <= now,
-                ItemTable.run_id.in_(running_runs()),
-            )
-            .values(values)
+        mine = (
+            ItemTable.id == item_id,
+            ItemTable.attempt == attempt,
+            ItemTable.state == ItemState.WAITING,
+            ItemTable.next_at <= now,
+            ItemTable.run_id.in_(running_runs()),
         )
+        self._one_claim_at_a_time(item_id)
         try:
             with self._session.begin_nested():
-                claimed = self._changed(statement)
+                claimed = self._changed(update(ItemTable).where(*mine, ~_written_the_other_way()).values(values))
         except IntegrityError:
-            self._wait_for_slot(item_id, attempt, now=now, until=now + (lease_until - now) / 6)
-            return None
-        return self.get(item_id) if claimed else None
-
-    def _wait_for_slot(self, item_id: int, attempt: int, *, now: datetime, until: datetime) -> None:
-        waits = (ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.WAITING)
-        if self._changed(update(ItemTable).where(*waits).values(next_at=until, pushed_at=None)):
+            claimed = 0
+        if claimed:
+            return self.get(item_id)
+        until = now + (lease_until - now) / 6
+        if self._changed(update(ItemTable).where(*mine).values(next_at=until, pushed_at=None)):
             self._queue_again(item_id, now=now)
+        return None
+
+    def _one_claim_at_a_time(self, item_id: int) -> None:
+        """PostgreSQL: two claims at once would not see each other's item. (SQLite has one writer anyway.)"""
+        if self._session.get_bind().dialect.name == "postgresql":
+            lock = select(func.pg_advisory_xact_lock(ItemTable.connection_id)).where(ItemTable.id == item_id)
+            self._session.execute(lock)
 
     def renew(self, item_id: int, attempt: int, lease_until: datetime) -> bool:
         """False: the item is no longer ours; stop before the next write."""
@@ -259,75 +262,16 @@ class ItemRepository(Repository):
             .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
         )
 
-    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def get(self, item_id: int) -> ItemRow | None:
-        record = self._session.get(ItemTable, item_id, populate_existing=True)
-        return None if record is None else self._row(record)
-
-    def page(self, run_id: int, *, after: int, limit: int, state: ItemState | None = None) -> list[ItemRow]:
-        """Items of a run in their order, from the position behind `after` (start with -1)."""
-        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
-        if state is not None:
-            query = query.where(ItemTable.state == state)
-        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
-
-    def counts(self, run_id: int) -> dict[ItemState, int]:
-        return self.counts_of([run_id])[run_id]
-
-    def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
-        """Run id → {state: items}, states without items left out."""
-        query = (
-            select(ItemTable.run_id, ItemTable.state, func.count())
-            .where(ItemTable.run_id.in_(run_ids))
-            .group_by(ItemTable.run_id, ItemTable.state)
-        )
-        found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
-        for run_id, state, count in self._session.execute(query):
-            found[run_id][state] = count
-        return found
-
-    def finished_since(self, run_id: int, moment: datetime) -> int:
-        query = select(func.count()).where(ItemTable.run_id == run_id, ItemTable.finished_at >= moment)
-        return self._session.scalar(query.select_from(ItemTable)) or 0
-
-    def numbers(self, run_id: int, states: Sequence[ItemState]) -> list[str]:
-        query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
-        return list(self._session.scalars(query.order_by(ItemTable.position)))
-
-    def open_item(self, connection_id: int, direction: Direction, source_id: str) -> int | None:
-        """An item of a running run that waits for this employee: a further event joins it."""
-        query = select(ItemTable.id).where(
-            ItemTable.connection_id == connection_id,
-            ItemTable.direction == direction,
-            ItemTable.source_id == source_id,
-            ItemTable.state == ItemState.WAITING,
-            ItemTable.run_id.in_(running_runs()),
-        )
-        return self._session.scalar(query.order_by(ItemTable.id).limit(1))
-
-    def counts_of_open_runs(self) -> dict[ItemState, int]:
-        query = (
-            select(ItemTable.state, func.count().label("items"))
-            .join(RunTable, RunTable.id == ItemTable.run_id)
-            .where(RunTable.finished_at.is_(None))
-            .group_by(ItemTable.state)
-        )
-        return {row.state: row.items for row in self._session.execute(query)}
-
-    def _row(self, record: ItemTable) -> ItemRow:
-        sealed = record.candidates_enc
-        candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
-        return as_row(ItemRow, record, detail=self._open(record.detail_enc), candidates=candidates)
-
-
-def running_runs() -> Select[int]:
-    """Ids of the runs whose items may be worked on: running, not ending, and the connection takes work."""
-    works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
-    return (
-        select(RunTable.id)
-        .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
-        .where(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), *works)
+def _written_the_other_way() -> ColumnElement[bool]:
+    """Whether the same pair is being worked on in the other direction: each job would write what the other has just
+    replaced, and both sides would end with the other's old value."""
+    other = aliased(ItemTable)
+    return exists().where(
+        other.connection_id == ItemTable.connection_id,
+        other.direction != ItemTable.direction,
+        other.state == ItemState.RUNNING,
+        or_(other.source_id == ItemTable.target_id, other.target_id == ItemTable.source_id),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.storage.models import LeaderTable
+from app.storage.access_models import LeaderTable
 from app.storage.repository import Repository
 
 

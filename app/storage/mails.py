@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
-from app.storage.models import MailTable
+from app.storage.models import MailTable, OutboxTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import MailRow
-from app.storage.words import MailKind, MailState
+from app.storage.words import MailKind, MailState, OutboxKind
 
 
 class MailRepository(Repository):
@@ -74,8 +74,13 @@ class MailRepository(Repository):
         return self._changed(update(MailTable).where(*mine).values(values)) == 1
 
     def stuck(self, now: datetime, *, pushed_before: datetime) -> list[MailRow]:
-        """Mails nobody will send by himself: the lease is dead, or pushed a while ago and never claimed."""
+        """Mails nobody will send by himself: the lease is dead, or pushed a while ago and never claimed; and without an
+        outbox row on its way, which would only be doubled."""
+        on_its_way = exists().where(
+            OutboxTable.kind == OutboxKind.MAIL, OutboxTable.ref_id == MailTable.id, OutboxTable.sent_at.is_(None)
+        )
         query = select(MailTable).where(
+            ~on_its_way,
             or_(
                 and_(MailTable.state == MailState.SENDING, MailTable.lease_until < now),
                 and_(
@@ -83,7 +88,7 @@ class MailRepository(Repository):
                     MailTable.next_at <= now,
                     MailTable.pushed_at < pushed_before,
                 ),
-            )
+            ),
         )
         return [self._row(record) for record in self._session.scalars(query)]
 

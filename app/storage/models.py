@@ -1,6 +1,7 @@
 """Tables. The truth about every run is here; Redis only carries jobs to a worker (design decision 1).
 
 `*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Lists that decide (states) are enums by value.
+The tables of access (keys, users, single uses) are in `access_models`.
 """
 
 from __future__ import annotations
@@ -8,54 +9,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, Step, System, Trigger
-from app.storage.columns import Instant, Word
+from app.storage import access_models as access_models  # so that Base knows every table wherever one is known
+from app.storage.base import Base as Base
+from app.storage.base import refers
 from app.storage.words import ChangeState, HistoryKind, MailKind, MailState, OutboxKind, RefreshState, StepState
 
-_BIG = BigInteger().with_variant(Integer, "sqlite")
 _OPEN = "state IN ('waiting', 'running')"
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own form)
-        int: _BIG,
-        str: Text(),
-        datetime: Instant(),
-        date: Date(),
-        bytes: LargeBinary(),
-        dict[str, Any]: JSON(none_as_null=True),
-        list[str]: JSON(none_as_null=True),
-        list[Any]: JSON(none_as_null=True),
-        RunState: Word(RunState),
-        ItemState: Word(ItemState),
-        Direction: Word(Direction),
-        Trigger: Word(Trigger),
-        System: Word(System),
-        Step: Word(Step),
-        ChangeState: Word(ChangeState),
-        HistoryKind: Word(HistoryKind),
-        MailKind: Word(MailKind),
-        MailState: Word(MailState),
-        OutboxKind: Word(OutboxKind),
-        RefreshState: Word(RefreshState),
-        StepState: Word(StepState),
-    }
-
-
-def _refers(target: str) -> Any:
-    return ForeignKey(target, ondelete="CASCADE")
 
 
 class ConnectionTable(Base):
@@ -98,7 +62,7 @@ class RunTable(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(unique=True)
-    connection_id: Mapped[int] = mapped_column(_refers("connections.id"), index=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), index=True)
     direction: Mapped[Direction]
     trigger: Mapped[Trigger]
     as_of_date: Mapped[date]
@@ -150,8 +114,8 @@ class ItemTable(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int] = mapped_column(_refers("runs.id"))
-    connection_id: Mapped[int] = mapped_column(_refers("connections.id"))
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
     direction: Mapped[Direction]
     position: Mapped[int]
     employee_number: Mapped[str]
@@ -185,7 +149,7 @@ class FieldChangeTable(Base):
     __table_args__ = (Index("uq_field_changes_item_key", "item_id", "key", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(_refers("items.id"))
+    item_id: Mapped[int] = mapped_column(refers("items.id"))
     key: Mapped[str]
     before_enc: Mapped[str | None]
     after_enc: Mapped[str | None]
@@ -198,7 +162,7 @@ class ItemStepTable(Base):
     __table_args__ = (Index("ix_item_steps_item", "item_id", "attempt"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    item_id: Mapped[int] = mapped_column(_refers("items.id"))
+    item_id: Mapped[int] = mapped_column(refers("items.id"))
     attempt: Mapped[int]
     step: Mapped[Step]
     state: Mapped[StepState]
@@ -222,7 +186,7 @@ class LinkTable(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_refers("connections.id"))
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
     smarthr_id: Mapped[str]
     freee_id: Mapped[str]
     baseline: Mapped[dict[str, Any]]
@@ -254,7 +218,7 @@ class MailTable(Base):
     __table_args__ = (Index("uq_mails_run_kind", "run_id", "kind", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int] = mapped_column(_refers("runs.id"))
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
     kind: Mapped[MailKind]
     state: Mapped[MailState]
     message_id: Mapped[str]
@@ -275,7 +239,7 @@ class HistoryTable(Base):
     __table_args__ = (Index("uq_history_run_kind", "run_id", "kind", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int] = mapped_column(_refers("runs.id"))
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
     kind: Mapped[HistoryKind]
     at: Mapped[datetime]
     result: Mapped[RunState | None]
@@ -286,7 +250,7 @@ class SurveyPageTable(Base):
     __table_args__ = (Index("uq_survey_pages", "run_id", "system", "seq", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int] = mapped_column(_refers("runs.id"))
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
     system: Mapped[System]
     seq: Mapped[int]
     rows_enc: Mapped[bytes]
@@ -301,62 +265,8 @@ class DirectoryTable(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_refers("connections.id"))
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
     system: Mapped[System]
     employee_number: Mapped[str]
     person_id: Mapped[str]
     seen_at: Mapped[datetime]
-
-
-class ConsentTable(Base):
-    """An authorisation on its way: freee's answer is taken only for a state that we gave out, once, in time."""
-
-    __tablename__ = "consents"
-
-    state_hash: Mapped[str] = mapped_column(primary_key=True)
-    connection_id: Mapped[int] = mapped_column(_refers("connections.id"))
-    verifier_enc: Mapped[str]
-    redirect_uri: Mapped[str]
-    expires_at: Mapped[datetime]
-
-
-class ApiKeyTable(Base):
-    __tablename__ = "api_keys"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    prefix: Mapped[str] = mapped_column(unique=True)
-    digest: Mapped[str]
-    scopes: Mapped[list[str]]
-    created_at: Mapped[datetime]
-    last_used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-class UserTable(Base):
-    __tablename__ = "users"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    login: Mapped[str] = mapped_column(unique=True)
-    password_hash: Mapped[str]
-    role: Mapped[str]
-    created_at: Mapped[datetime]
-    disabled_at: Mapped[datetime | None]
-
-
-class IdempotencyTable(Base):
-    __tablename__ = "idempotency"
-
-    key_hash: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str] = mapped_column(primary_key=True)
-    request_hash: Mapped[str]
-    run_id: Mapped[int] = mapped_column(_refers("runs.id"))
-    created_at: Mapped[datetime]
-
-
-class LeaderTable(Base):
-    __tablename__ = "leader"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    holder: Mapped[str]
-    lease_until: Mapped[datetime]

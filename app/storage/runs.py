@@ -10,14 +10,13 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 
 from app.domain.run_state import ItemState, RunState, result_of
 from app.domain.words import System
-from app.storage.items import OPEN_STATES, ItemRepository
+from app.storage.item_reading import OPEN_STATES
+from app.storage.items import ItemRepository
 from app.storage.models import ConnectionTable, ItemTable, RunTable
 from app.storage.outbox import OutboxRepository
 from app.storage.repository import Repository, as_row
 from app.storage.rows import NewRun, RunRow
 from app.storage.words import OutboxKind
-
-BEFORE_PLAN = (RunState.WAITING, RunState.SURVEYING)
 
 
 class RunRepository(Repository):
@@ -69,10 +68,6 @@ class RunRepository(Repository):
     def open_count(self) -> int:
         query = select(func.count()).select_from(RunTable).where(RunTable.finished_at.is_(None))
         return self._session.scalar(query) or 0
-
-    def open_of(self, connection_id: int) -> list[int]:
-        query = select(RunTable.id).where(RunTable.connection_id == connection_id, RunTable.finished_at.is_(None))
-        return list(self._session.scalars(query))
 
     # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
 

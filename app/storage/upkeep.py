@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
 from app.domain.run_state import ItemState, RunState
-from app.storage.items import OPEN_STATES, running_runs
+from app.storage.item_reading import OPEN_STATES, running_runs
 from app.storage.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
 from app.storage.outbox import OutboxRepository
 from app.storage.repository import Repository
@@ -155,18 +155,25 @@ class UpkeepRepository(Repository):
         )
         return select(RunTable.id).where(RunTable.ends_as.is_(None), RunTable.connection_id.in_(works), ~on_its_way)
 
+    def forgotten_previews(self, begun_before: datetime) -> list[int]:
+        """Previews of that age which nobody has approved or cancelled."""
+        query = select(RunTable.id).where(RunTable.state == RunState.PREVIEWED, RunTable.created_at < begun_before)
+        return list(self._session.scalars(query))
+
     # ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def erase_values(self, finished_before: datetime, *, now: datetime) -> int:
         """Forget the personal values of runs that ended before then: planned and written values, vendors' messages,
-        candidates, mails. States, codes, numbers of items and times stay. Returns how many runs."""
-        runs = list(
-            self._session.scalars(
-                select(RunTable.id)
-                .where(RunTable.finished_at < finished_before, RunTable.erased_at.is_(None))
-                .limit(100)
-            )
+        candidates, mails. A preview that was never approved counts from its beginning: it ended only because it had
+        grown that old. States, codes, numbers of items and times stay. Returns how many runs."""
+        forgotten_preview = and_(
+            RunTable.finished_at.is_not(None),
+            RunTable.dry_run,
+            RunTable.approved_at.is_(None),
+            RunTable.created_at < finished_before,
         )
+        old = or_(RunTable.finished_at < finished_before, forgotten_preview)
+        runs = list(self._session.scalars(select(RunTable.id).where(old, RunTable.erased_at.is_(None)).limit(100)))
         if not runs:
             return 0
         items = select(ItemTable.id).where(ItemTable.run_id.in_(runs))

@@ -21,7 +21,6 @@ class OutboxKind(StrEnum):
     SURVEY = "survey"
     ITEM = "item"
     MAIL = "mail"
-    FINALISE = "finalise"
 
 
 class MailKind(StrEnum):

@@ -116,6 +116,14 @@ def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str,
     return connection_views(ctx, [_find(ctx, connection_key)])[0]
 
 
+def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None:
+    """Another access token of the same tenant (renewed, or with other permissions). What the former one could see says
+    nothing about this one, so the visible attributes are learned anew. Raises Refused."""
+    connection = _find(ctx, connection_key)
+    with ctx.unit_of_work() as uow:
+        uow.connections.set_smarthr_token(connection.id, token)
+
+
 def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[ConnectionView]:
     return [
         ConnectionView(
@@ -203,11 +211,11 @@ def _failed(error: AwaseError) -> Refused:
     """Why the code brought no tokens: the vendor is away, the person has no rights, the code is dead, or the app's
     registration is wrong."""
     if isinstance(error, TemporaryError):
-        return Refused("freee_away", f"freeeから応答がありません。{message_of(error.code)}", status=503)
+        return Refused("freee_away", "freeeから応答がないため、認可を終えられませんでした。", status=503)
     if error.code == "E19":
         return Refused("not_administrator", "認可した人が、選ばれた事業所の管理者ではありません。", status=409)
     if error.code == "E3":
-        return Refused("consent_failed", message_of(error.code) + remedy_of(error.code), status=409)
+        return Refused("freee_address_refused", f"{message_of(error.code)}{remedy_of(error.code)}", status=409)
     return Refused("consent_refused", "freeeが認可コードを受け付けませんでした。", status=409)
 
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from app.domain.catalogue import message_of
 from app.domain.errors import Refused
 from app.domain.progress import measure
-from app.domain.run_state import FINAL_ITEM_STATES, ItemState
+from app.domain.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -17,6 +18,7 @@ from app.use_cases.item_views import item_view
 from app.use_cases.views import ItemView, Page, ProgressView, RunView
 
 RECENT = timedelta(minutes=1)
+CALLS_PER_READ = 1.0
 CALLS_PER_ITEM: Mapping[System, float] = {System.FREEE: 6.0, System.SMARTHR: 2.0}
 """Requests one employee takes at the target before anything was measured: one write per step, and the reads."""
 
@@ -100,21 +102,30 @@ def _progress(ctx: Context, uow: UnitOfWork, run: RunRow, counts: Mapping[ItemSt
     done = sum(count for state, count in counts.items() if state in FINAL_ITEM_STATES)
     if run.finished_at is not None:
         return ProgressView(done=done, total=run.total, rate=None, eta_seconds=0.0)
-    if run.total is None or run.started_at is None:
-        return ProgressView(done=done, total=None, rate=None, eta_seconds=None)
-    now = ctx.clock.now()
-    since = max(now - RECENT, run.approved_at or run.started_at)
     connection = uow.connections.get(run.connection_id)
-    target = run.direction.target
-    tenant = "" if connection is None else str(connection.freee_company_id)
-    if connection is not None and target is System.SMARTHR:
-        tenant = connection.smarthr_subdomain
+    if run.total is None or run.state is not RunState.RUNNING or connection is None:
+        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=None)  # who knows when it goes on
+    now = ctx.clock.now()
+    recent_done, began = uow.items.worked_since(run.id, now - RECENT)
+    recent_seconds = 0.0 if began is None else max((now - max(now - RECENT, began)).total_seconds(), 1.0)
     rate, eta = measure(
         done,
         run.total,
-        recent_done=uow.items.finished_since(run.id, since),
-        recent_seconds=max((now - since).total_seconds(), 1.0),
-        calls_per_item=CALLS_PER_ITEM[target],
-        pace=ctx.limiter.pace(f"{target.value}:{tenant}"),
+        recent_done=recent_done,
+        recent_seconds=recent_seconds,
+        item_seconds=_item_seconds(ctx, run, connection),
+        closed_seconds=max(ctx.limiter.closed_for(_limiter_key(connection, system)) for system in System),
     )
-    return ProgressView(done=done, total=run.total, rate=rate, eta_seconds=eta)
+    held = connection.paused or connection.needs_consent
+    return ProgressView(done=done, total=run.total, rate=rate, eta_seconds=None if held else eta)
+
+
+def _item_seconds(ctx: Context, run: RunRow, connection: Connection) -> float:
+    """What one employee takes at least: each side has its own limit, and the slower one counts."""
+    calls = {run.direction.source: CALLS_PER_READ, run.direction.target: CALLS_PER_ITEM[run.direction.target]}
+    return max(count / ctx.limiter.pace(_limiter_key(connection, system)) for system, count in calls.items())
+
+
+def _limiter_key(connection: Connection, system: System) -> str:
+    tenant = connection.smarthr_subdomain if system is System.SMARTHR else connection.freee_company_id
+    return f"{system.value}:{tenant}"

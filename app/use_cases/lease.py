@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.use_cases.context import Context
 
@@ -41,7 +42,7 @@ def held(ctx: Context, renew: Callable[[datetime], bool]) -> Iterator[Lease]:
         while not ended.wait(ctx.settings.lease_seconds / 3):
             try:
                 still_ours = renew(lease_end(ctx))
-            except OperationalError:
+            except (DBAPIError, PoolTimeout):
                 continue  # the database is busy or away: the next beat, or the lease's own end, decides
             if not still_ours:
                 lease.lose()

@@ -80,6 +80,7 @@ def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, 
         policy=terms.policy,
         options=terms.options,
         target_in_payroll=_in_payroll(target),
+        source_in_payroll=_in_payroll(source),
         encodable=_refusals(terms, target),
     )
     return Decided(plan, source_items, target_items, baseline)
@@ -93,8 +94,8 @@ def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None)
     return {**decided.baseline.digests, **planning.shared_digests(decided.source, target, decided.baseline)}
 
 
-def _in_payroll(target: EmployeeRecord | None) -> bool:
-    return target is None or target.person.system is not System.FREEE or target.person.in_payroll
+def _in_payroll(side: EmployeeRecord | None) -> bool:
+    return side is None or side.person.system is not System.FREEE or side.person.in_payroll
 
 
 def _refusals(terms: Terms, target: EmployeeRecord | None) -> Callable[[Sequence[Change]], Mapping[str, str]]:

@@ -49,8 +49,8 @@ def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
         "dead_surveys": _take_up_dead_surveys,
         "lost_jobs": _push_lost_jobs,
         "lost_mails": _push_lost_mails,
-        "closed_runs": _close_runs,
         "erased_runs": _forget_old,
+        "closed_runs": _close_runs,
     }
     found = {name: count for name, step in steps.items() if (count := step(ctx))}
     if found:
@@ -157,8 +157,10 @@ def _close_runs(ctx: Context) -> int:
 
 
 def _forget_old(ctx: Context) -> int:
-    """Once a day: erase personal values of runs past the retention time, and rows nobody needs any more."""
+    """Once a day: erase personal values of runs past the retention time, and rows nobody needs any more. A preview of
+    that age is cancelled; its values go with the next day's pass, after its mail."""
     now, erased = ctx.clock.now(), 0
+    oldest = now - timedelta(days=ctx.settings.retention_days)
     with ctx.unit_of_work() as uow:
         if not uow.leader.take(DAILY, holder=uuid.uuid4().hex, now=now, lease_until=now + timedelta(days=1)):
             return 0
@@ -167,7 +169,11 @@ def _forget_old(ctx: Context) -> int:
         uow.consents.purge(now)
     while True:
         with ctx.unit_of_work() as uow:
-            count = uow.upkeep.erase_values(now - timedelta(days=ctx.settings.retention_days), now=now)
+            count = uow.upkeep.erase_values(oldest, now=now)
         if not count:
-            return erased
+            break
         erased += count
+    with ctx.unit_of_work() as uow:
+        for run_id in uow.upkeep.forgotten_previews(oldest):
+            uow.runs.cancel(run_id, now)
+    return erased

@@ -24,7 +24,6 @@ _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
     OutboxKind.SURVEY: lambda row: _job("s", row, "survey_run", row.ref_id),
     OutboxKind.ITEM: lambda row: _job("i", row, "sync_item", row.ref_id, row.attempt),
     OutboxKind.MAIL: lambda row: _job("m", row, "send_mail", row.ref_id),
-    OutboxKind.FINALISE: lambda row: _job("f", row, "finalise_run", row.ref_id),
 }
 
 

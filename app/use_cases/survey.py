@@ -8,11 +8,13 @@ in portions while the run is SURVEYING, where no worker may claim them; one last
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
-from app.domain.errors import RunError, TemporaryError
+from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.people import EmployeeRecord
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
@@ -50,16 +52,15 @@ def survey_run(ctx: Context, run_id: int) -> None:
     except TemporaryError as error:
         _postpone(ctx, run, error)
     except RunError as error:
-        with ctx.unit_of_work() as uow:
-            uow.runs.fail(run.id, error.code, ctx.clock.now())
-        log.warning("run_failed", run_id=run.id, code=error.code)
+        _fail(ctx, run, error)
     finalise.close_run_if_done(ctx, run_id)
 
 
 def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
     source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
     target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
-    connection = _learn(ctx, run, connection, {run.direction.source: source, run.direction.target: target})
+    both = {run.direction.source: source, run.direction.target: target}
+    connection = _learn(ctx, run, connection, both, lease=lease)
     with ctx.unit_of_work() as uow:
         links = uow.links.for_connection(connection.id)
     terms = terms_of_run(
@@ -86,8 +87,7 @@ def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, leas
         lease.check()
         with counted(ctx, run.id, gateway):
             page = gateway.survey_page(cursor, as_of_date=run.as_of_date)
-        lease.check()
-        with ctx.unit_of_work() as uow:
+        with _fenced(ctx, run, lease) as uow:
             uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.rows, next_cursor=page.next_cursor)
         seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
     with ctx.unit_of_work() as uow:
@@ -110,7 +110,14 @@ class counted:  # noqa: N801 - used as a statement: `with counted(…):`
                 uow.runs.add_calls(self._run_id, gateway.system, gateway.calls - before)
 
 
-def _learn(ctx: Context, run: RunRow, connection: Connection, sides: dict[System, list[EmployeeRecord]]) -> Connection:
+def _learn(
+    ctx: Context,
+    run: RunRow,
+    connection: Connection,
+    sides: dict[System, list[EmployeeRecord]],
+    *,
+    lease: Lease,
+) -> Connection:
     """Keep what the lists have shown of both systems: visible attributes, pay schedules, positions, numbers in use."""
     with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
         positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
@@ -120,7 +127,7 @@ def _learn(ctx: Context, run: RunRow, connection: Connection, sides: dict[System
         for person in (record.person for record in sides[System.FREEE])
         if person.pay_schedule is not None and person.pay_schedule.name
     }
-    with ctx.unit_of_work() as uow:
+    with _fenced(ctx, run, lease) as uow:
         uow.connections.learn(
             connection.id,
             readable_attributes=readable_attributes(records),
@@ -139,21 +146,28 @@ def _learn(ctx: Context, run: RunRow, connection: Connection, sides: dict[System
 
 
 def _store(ctx: Context, run: RunRow, findings: Sequence[Finding], *, lease: Lease) -> None:
-    with ctx.unit_of_work() as uow:
+    with _fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions of a survey that did not get to its end
     waiting: list[tuple[int, int, str]] = []
     for portion in _portions(findings):
-        lease.check()
-        with ctx.unit_of_work() as uow:
-            ids = uow.items.add_many([finding.item for finding in portion])
-            if not run.dry_run:
-                _store_links(uow, run, portion, ctx=ctx)
+        try:
+            ids = _store_portion(ctx, run, portion, lease=lease)
+        except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
+            ids = _store_portion(ctx, run, portion, lease=lease)
         waiting += [
             (item_id, 0, finding.item.queue)
             for item_id, finding in zip(ids, portion, strict=True)
             if not finding.item.state.is_final
         ]
     _set_going(ctx, run, waiting, total=len(findings))
+
+
+def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[int]:
+    with _fenced(ctx, run, lease) as uow:
+        ids = uow.items.add_many([finding.item for finding in portion])
+        if not run.dry_run:
+            _store_links(uow, run, portion, ctx=ctx)
+    return ids
 
 
 def _set_going(ctx: Context, run: RunRow, waiting: Sequence[tuple[int, int, str]], *, total: int) -> None:
@@ -170,11 +184,12 @@ def _set_going(ctx: Context, run: RunRow, waiting: Sequence[tuple[int, int, str]
 
 def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
     """Links of people met for the first time who need no write, and baselines that have moved."""
-    for finding in portion:
-        agreement = finding.agreement
-        if agreement is None:
-            continue
+    agreements = [finding.agreement for finding in portion if finding.agreement is not None]
+    linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
+    for agreement in agreements:
         if agreement.link is None:
+            if {agreement.smarthr_id, agreement.freee_id} & linked:
+                continue  # another run has met them meanwhile
             uow.links.create(
                 run.connection_id,
                 agreement.smarthr_id,
@@ -186,12 +201,37 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ct
             uow.links.set_baseline(agreement.link.id, agreement.digests)
 
 
+def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
+    links = uow.links.for_connection(run.connection_id)
+    return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
+
+
 def _portions(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
     for start in range(0, len(findings), PORTION):
         yield findings[start : start + PORTION]
 
 
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
+    """A transaction that commits only while the survey is ours. Raises LeaseLost: cancelled, or taken over because we
+    stood still for longer than the lease, and then somebody else's pages and items are not ours to touch."""
+    lease.check()
+    with ctx.unit_of_work() as uow:
+        if not uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt):
+            raise LeaseLost
+        yield uow
+
+
+def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:
+    """The run fails with its survey, unless another survey of it is on its way or through."""
+    with ctx.unit_of_work() as uow:
+        ours = uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt)
+        if ours:
+            uow.runs.fail(run.id, error.code, ctx.clock.now())
+    log.warning("run_failed" if ours else "survey_taken_over", run_id=run.id, code=error.code)
 
 
 def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
@@ -202,10 +242,10 @@ def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
 def _postpone(ctx: Context, run: RunRow, error: TemporaryError) -> None:
     now = ctx.clock.now()
     failures = run.survey_failures + (1 if error.counts else 0)
+    if failures >= ctx.settings.max_attempts:
+        _fail(ctx, run, error)
+        return
     with ctx.unit_of_work() as uow:
-        if failures >= ctx.settings.max_attempts:
-            uow.runs.fail(run.id, error.code, now)
-            return
         uow.runs.postpone_survey(
             run.id,
             next_at=now + next_try(ctx.settings, failures=failures, retry_after=error.retry_after),

@@ -9,27 +9,33 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
+from app.domain.dates import pay_month
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.linking import Directory, LinkIndex, LinkKind, decide_link
+from app.domain.mapping import BY_KEY
 from app.domain.people import EmployeeRecord, YearMonth
 from app.domain.plan import Note, Plan, PlanKind, Severity
 from app.domain.ports import CreateRequest, EmployeeGateway
 from app.domain.run_state import ItemState
 from app.domain.settings import Connection
+from app.domain.snapshot import ABSENT
+from app.domain.three_way import same
 from app.domain.words import Step
 from app.storage.rows import ClaimedItem, LinkRow, RunRow
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases import finalise
 from app.use_cases.context import Context
 from app.use_cases.findings import ended_without_write, new_changes, new_notes, pair_ids
 from app.use_cases.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.pauses import next_try
 from app.use_cases.plan_employee import Decided, Terms, agreed_digests, decide, plan_digest, terms_of_run
+from app.use_cases.step_log import StepLog
 from app.use_cases.survey import counted
 
 log = structlog.get_logger(__name__)
@@ -89,7 +95,7 @@ class _Job:
         self._ctx, self._item, self._run, self._connection = ctx, item, run, connection
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
-        self._steps = _Steps(ctx, item, lease)
+        self._steps = StepLog(ctx, item, lease)
         self._terms: Terms = terms_of_run(
             connection,
             direction=run.direction,
@@ -226,18 +232,40 @@ class _Job:
 
     def _store_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
         """The pair belongs together from now on; a create counts as carried out only with its link."""
+        try:
+            return self._stored_link(source, target)
+        except IntegrityError:  # a survey has linked these two at this very moment (PostgreSQL): now it is seen
+            return self._stored_link(source, target)
+
+    def _stored_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
         smarthr_id, freee_id = pair_ids(self._terms, source.person.id, target.person.id)
         now = self._ctx.clock.now()
         with self._ctx.unit_of_work() as uow:
-            if uow.links.by_source(self._connection.id, self._target.system, target.person.id) is not None:
-                raise ItemError("E7")
             if not uow.items.set_target(self._item.id, self._item.attempt, target.person.id):
                 raise LeaseLost
-            link = uow.links.create(self._connection.id, smarthr_id, freee_id, now=now)
+            self._keep_months(uow, target)
+            link = self._linked_meanwhile(uow, source, target) or uow.links.create(
+                self._connection.id, smarthr_id, freee_id, now=now
+            )
             if self._steps.created_keys is not None:
                 uow.steps.done(self._item.id, self._item.attempt, Step.CREATE, now=now)
                 uow.changes.mark_written(self._item.id, self._steps.created_keys, step=Step.CREATE)
         return link
+
+    def _keep_months(self, uow: UnitOfWork, target: EmployeeRecord) -> None:
+        """The person was met only now, and with them the closing month of their group: repetitions write there, too."""
+        month = target.month
+        if month is not None and str(month) != self._item.closing_month:
+            paid = pay_month(month, target.person.pay_schedule)
+            uow.items.set_months(self._item.id, self._item.attempt, closing_month=str(month), pay_month=str(paid))
+
+    def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
+        """The link of just these two that another run has stored. Raises ItemError: one of them has another partner."""
+        sides = (source.person, target.person)
+        links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
+        if links[0] != links[1]:
+            raise ItemError("E7")
+        return links[0]
 
     def _agree(self, link: LinkRow, digests: dict[str, str]) -> None:
         if digests != link.baseline:
@@ -264,7 +292,18 @@ class _Job:
     def _approval_is_void(self, plan: Plan) -> bool:
         """Approved was another plan. A repetition after a first write has less to do, which is no other plan."""
         approved = self._item.approved_digest
-        return approved is not None and approved != plan_digest(self._terms, plan) and not self._has_written()
+        if approved is None or approved == plan_digest(self._terms, plan):
+            return False
+        return not (self._has_written() and self._is_rest_of_approved(plan))
+
+    def _is_rest_of_approved(self, plan: Plan) -> bool:
+        """Whether everything this plan writes is what the first attempt of the approved plan was to write as well."""
+        with self._ctx.unit_of_work() as uow:
+            approved = {change.key: change.after for change in uow.changes.of_items([self._item.id])[self._item.id]}
+        return all(
+            change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key] or ABSENT)
+            for change in plan.changes
+        )
 
     def _finish(self, end: End) -> None:
         notes = end.notes or (end.plan.notes if end.plan else ())
@@ -277,43 +316,6 @@ class _Job:
                 notes=new_notes(notes),
                 kind=end.plan.kind.value if end.plan else None,
                 now=self._ctx.clock.now(),
-            )
-
-
-class _Steps:
-    """StepRecorder over the database. The row of a create stays open until its link is stored with it."""
-
-    def __init__(self, ctx: Context, item: ClaimedItem, lease: Lease) -> None:
-        self._ctx, self._item, self._lease = ctx, item, lease
-        self._keys: dict[Step, Sequence[str]] = {}
-        self.created_keys: Sequence[str] | None = None
-
-    def sending(self, step: Step, keys: Sequence[str]) -> None:
-        self._lease.check()
-        self._keys[step] = keys
-        with self._ctx.unit_of_work() as uow:
-            if not uow.items.renew(self._item.id, self._item.attempt, lease_end(self._ctx)):
-                raise LeaseLost
-            uow.steps.sending(self._item.id, self._item.attempt, step, keys=keys, now=self._ctx.clock.now())
-
-    def done(self, step: Step) -> None:
-        if step is Step.CREATE:
-            self.created_keys = self._keys[step]
-            return
-        with self._ctx.unit_of_work() as uow:
-            uow.steps.done(self._item.id, self._item.attempt, step, now=self._ctx.clock.now())
-            uow.changes.mark_written(self._item.id, self._keys[step], step=step)
-
-    def failed(self, step: Step, error: AwaseError) -> None:
-        unknown = isinstance(error, TemporaryError) and error.outcome_unknown
-        with self._ctx.unit_of_work() as uow:
-            uow.steps.failed(
-                self._item.id,
-                self._item.attempt,
-                step,
-                error_code=error.code,
-                now=self._ctx.clock.now(),
-                unknown=unknown,
             )
 
 

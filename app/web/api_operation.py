@@ -12,12 +12,13 @@ from typing import Any, TypeVar, cast
 import marshmallow as ma
 from flask import Flask
 from flask_smorest import Api, Blueprint
+from webargs.flaskparser import FlaskParser
 from werkzeug.routing import BaseConverter
 
 from app.use_cases.access import Scope
 from app.web.answers import ProblemSchema
 from app.web.auth import require
-from app.web.errors import PROBLEM_TYPE
+from app.web.errors import PROBLEM_TYPE, Problem
 from app.web.problems import PROBLEMS, code_of_status, title_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,8 +39,22 @@ class PublicId(BaseConverter):
     part_isolating = True
 
 
+class _JsonParser(FlaskParser):
+    """webargs' own expects syntax errors only; neither lists too deep nor numbers too long are JSON of ours."""
+
+    def load_json(self, req: Any, schema: Any) -> Any:
+        try:
+            return super().load_json(req, schema)
+        except (ValueError, RecursionError):
+            raise Problem("invalid_json") from None
+
+
+class _Blueprint(Blueprint):  # type: ignore[misc]
+    ARGUMENTS_PARSER = _JsonParser()
+
+
 def make_blueprint(name: str, *, description: str) -> Any:
-    return Blueprint(name, name, url_prefix="/api/v1", description=description)
+    return _Blueprint(name, name, url_prefix="/api/v1", description=description)
 
 
 def operation(

@@ -54,7 +54,7 @@ def list_connections() -> Any:
     codes=_UNKNOWN,
 )
 def pause(body: dict[str, Any], key: str) -> Any:
-    """接続を一時停止する(受け付けは続き、書き込みは止まる)"""
+    """接続を一時停止する(処理中の従業員は最後まで行い、新しい実行は 409 で断る)"""
     monitor.pause(current_context(), key)
     return present.connections(connection_cases.list_connections(current_context()))
 

@@ -32,7 +32,8 @@ class _Told(click.Group):
         try:
             return super().invoke(ctx)
         except Refused as error:
-            lines = [error.message, *(f"  {path}: {text}" for path, text in error.fields.items())]
+            told = {path: text for path, text in error.fields.items() if text != error.message}
+            lines = [error.message, *(f"  {path}: {text}" for path, text in told.items())]
             raise _ended(lines, REFUSED) from error
         except AwaseError as error:
             raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error

@@ -89,8 +89,8 @@ def upgrade() -> None:
 def rotate() -> None:
     """保存した値を最新の暗号鍵で暗号化し直す
 
-    先に新しい鍵を ENCRYPTION_KEYS の先頭に加え、すべての部品を再起動してから実行する。最後の鍵は前回の値との比較にも
-    使うので、残しておく。
+    先に新しい鍵を ENCRYPTION_KEYS の先頭に加え、すべての部品を再起動してから実行する。終わったら以前の鍵は外してよい。
+    前回の値との比較に使うのは SECRET_KEY なので、ここでは変わらない。
     """
     done = 0
     for done in rotate_secrets(current_context()):

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 
 import click
 from flask.cli import AppGroup
 
+from app.domain.catalogue import message_of
+from app.domain.export_settings import doubts
 from app.domain.ports import FreeeTokens
 from app.domain.run_state import ItemState
+from app.domain.settings import PayType
 from app.use_cases import connections, monitor
 from app.use_cases.views import ConnectionView, QueueView
 from app.web import answers, present
 from app.web.cli_access import read_secret
 from app.web.cli_exit import DONE, FAILED
+from app.web.connect import callback_url
 from app.web.current import current_context
 
 queue = AppGroup("queue", help="待ち行列と滞留")
 connection = AppGroup("connection", help="SmartHR と freee人事労務の接続")
 
-_STATES = {"active": "有効", "paused": "一時停止中", "needs_consent": "freee の再認可が必要"}
+_EXPORT_LABELS = {
+    "working_hours_system_name": "勤務・賃金設定名",
+    "pay_schedule_name": "締め日支払い日グループ名",
+    "pay_type": "給与方式",
+    "base_pay": "基本給",
+}
+_STATES = {"active": "有効", "paused": "一時停止中", "needs_consent": "freee の認可が必要"}
+_NEED_A_PERSON = ("needs_consent", "refresh_unknown")
+_PAY_TYPES = {PayType.MONTHLY: "月給", PayType.DAILY: "日給", PayType.HOURLY: "時給"}
 _json_option = click.option("--json", "as_json", is_flag=True, help="JSON で出力する")
 _key_option = click.option("--connection", "key", required=True, metavar="KEY", help="接続キー")
 
@@ -46,7 +60,7 @@ def requeue() -> None:
 @queue.command("pause")
 @_key_option
 def pause(key: str) -> None:
-    """接続を一時停止する。受け付けは続き、書き込みは止まる"""
+    """接続を一時停止する。処理中の従業員は最後まで行い、残りは待ち、新しい実行は断る"""
     monitor.pause(current_context(), key)
     click.echo("一時停止しました。再開: flask queue resume --connection " + key)
 
@@ -74,6 +88,15 @@ def list_connections(as_json: bool) -> None:
         click.echo("接続はまだありません。flask connection add で加えてください。")
 
 
+def _export_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, text in reversed(_EXPORT_LABELS.items()):
+        hint = "(月給、日給、時給)" if name == "pay_type" else ""
+        command = click.option(f"--{name.replace('_', '-')}", default=None, help=f"エクスポート設定: {text}{hint}")(
+            command
+        )
+    return command
+
+
 @connection.command("add")
 @click.option("--name", required=True, help="会社の名前")
 @click.option("--smarthr-subdomain", required=True, metavar="SUBDOMAIN", help="https://SUBDOMAIN.smarthr.jp")
@@ -81,11 +104,10 @@ def list_connections(as_json: bool) -> None:
 @click.option("--freee-external-cid", default=None, help="freee の事業所番号")
 @click.option("--key", default=None, help="接続キー。省略すると推測できないものを作る")
 @click.option("--mail-to", multiple=True, help="結果メールの宛先。繰り返して指定できる")
-@click.option("--working-hours-system-name", default=None, help="エクスポート設定: 勤務・賃金設定名")
-@click.option("--pay-schedule-name", default=None, help="エクスポート設定: 締め日支払い日グループ名")
-@click.option("--pay-type", default=None, help="エクスポート設定: 給与方式(月給、日給、時給)")
-@click.option("--base-pay", default=None, help="エクスポート設定: 基本給")
-@click.option("--with-freee-tokens", is_flag=True, help="freee のトークンもいま渡す(なければ画面から認可する)")
+@_export_options
+@click.option(
+    "--with-freee-tokens", is_flag=True, help="freee のトークンもいま渡す(なければ flask connection authorise)"
+)
 @click.option("--freee-expires-in", default=21_600, show_default=True, help="freee のアクセストークンの残り秒数")
 def add_connection(
     name: str,
@@ -126,6 +148,8 @@ def add_connection(
     )
     click.echo(view.key)
     _echo_connection(view, err=True)
+    if tokens is None:
+        _echo_way_to_consent(view.key, err=True)
 
 
 @connection.command("check")
@@ -135,7 +159,76 @@ def check_connection(key: str) -> None:
     checks = connections.check_connection(current_context(), key)
     for check in checks:
         click.echo(f"{check.system.label}: {'読めます' if check.ok else check.message or check.code}")
+    if any(check.code in _NEED_A_PERSON for check in checks):
+        _echo_way_to_consent(key)
     raise SystemExit(DONE if all(check.ok for check in checks) else FAILED)
+
+
+@connection.command("authorise")
+@click.argument("key")
+def authorise(key: str) -> None:
+    """freee の認可を始める。ブラウザーで開くアドレスだけを標準出力に書く
+
+    認可が切れた接続をつなぎ直すときにも使う。freee のアプリには、コールバック URL として BASE_URL の後に
+    /connect/freee/callback を付けたものを登録しておく。
+    """
+    ctx = current_context()
+    redirect_uri = callback_url(ctx.settings)
+    click.echo(connections.begin_consent(ctx, key, redirect_uri=redirect_uri))
+    minutes = connections.CONSENT_MINUTES
+    click.echo(
+        f"このアドレスを{minutes}分以内に、事業所の管理者がブラウザーで開いてください(1回だけ使えます)。", err=True
+    )
+    click.echo(f"freee のアプリに登録するコールバック URL: {redirect_uri}", err=True)
+
+
+@connection.command("show")
+@click.argument("key")
+def show_connection(key: str) -> None:
+    """接続の状態とエクスポート設定を表示する"""
+    _echo_with_settings(key)
+
+
+@connection.command("set-export-settings")
+@click.argument("key")
+@_export_options
+def set_export_settings(key: str, **export_settings: str | None) -> None:
+    """エクスポート設定を登録するか変える。指定しない項目はそのまま残る"""
+    changes = {name: value for name, value in export_settings.items() if value is not None}
+    if not changes:
+        raise click.UsageError("変える項目を指定してください。")
+    connections.set_export_settings(current_context(), key, changes)
+    _echo_with_settings(key)
+
+
+@connection.command("set-smarthr-token")
+@click.argument("key")
+def set_smarthr_token(key: str) -> None:
+    """SmartHR のアクセストークンを入れ替える
+
+    環境変数 AWASE_SMARTHR_TOKEN か標準入力で渡す。どちらもなければ尋ねる。
+    """
+    token = read_secret("SmartHR のアクセストークン", variable="AWASE_SMARTHR_TOKEN")
+    connections.replace_smarthr_token(current_context(), key, token)
+    click.echo("アクセストークンを入れ替えました。読めるかどうかは flask connection check で確かめられます。")
+
+
+def _echo_with_settings(key: str) -> None:
+    view, settings = connections.show_connection(current_context(), key)
+    _echo_connection(view)
+    if view.state == "needs_consent":
+        _echo_way_to_consent(key)
+    if settings is None:
+        return
+    shown = {**asdict(settings), "pay_type": _PAY_TYPES[settings.pay_type], "base_pay": f"{settings.base_pay:,}円"}
+    for name, label in _EXPORT_LABELS.items():
+        click.echo(f"  {label}: {shown[name]}")
+    for code in doubts(settings):
+        click.echo(f"  注意: {message_of(code)}")
+
+
+def _echo_way_to_consent(key: str, *, err: bool = False) -> None:
+    click.echo(f"freee の認可: flask connection authorise {key}", err=err)
 
 
 def _echo_queue(view: QueueView) -> None:

@@ -1,8 +1,9 @@
-"""GET /: what this is, and where to go on."""
+"""GET /: what this is, and where to go on; and how every page of ours is made."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
 
@@ -11,9 +12,14 @@ from app.web.request_log import allow_style
 pages = Blueprint("pages", __name__)
 
 
-@pages.get("/")
-def start() -> Response:
+def page(template: str, **shown: Any) -> Response:
+    """A page whose only resource is its own style sheet."""
     nonce = secrets.token_urlsafe(16)
-    answer = make_response(render_template("start.html", nonce=nonce))
+    answer = make_response(render_template(template, nonce=nonce, **shown))
     answer.headers["Content-Security-Policy"] = allow_style(nonce)
     return answer
+
+
+@pages.get("/")
+def start() -> Response:
+    return page("start.html")

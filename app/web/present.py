@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.domain.catalogue import message_of
 from app.domain.run_state import ItemState
 from app.use_cases.views import ChangeView, ConnectionView, ItemView, OfferedEmployee, Page, QueueView, RunView
 
@@ -24,9 +25,12 @@ def run(view: RunView) -> dict[str, Any]:
 
 
 def item(view: ItemView, *, values: bool) -> dict[str, Any]:
-    """`values` False hides what a field was and becomes; masked items are hidden in the view already."""
+    """`values` False hides what a field was and becomes, and what the vendor said of it (it may quote a name); masked
+    items are hidden in the view already."""
+    own_words = message_of(view.error_code) if view.error_code else None
     return {
         **_shallow(view),
+        "message": view.message if values else own_words,
         "state_label": view.state.label,
         "changes": [_change(change, values=values) for change in view.changes],
         "notes": [_shallow(note) for note in view.notes],

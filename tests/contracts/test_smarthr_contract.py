@@ -79,7 +79,6 @@ def everything(world: SmartHRWorld) -> None:
     gateway = world.gateway()
     gateway.directory(as_of_date=TODAY)
     gateway.known_positions()
-    world.client().list_bank_account_settings()
     gateway.ids_by_number("0001")
     gateway.read("1f0c6c0e-0000-4c39-9d7e-0d5a7a5b1c11", month=None)
     created = new_person(world)
@@ -118,7 +117,6 @@ def test_every_request_and_every_answer(world: SmartHRWorld, traffic: Traffic, c
         ("POST", "crews", 3),
         ("PATCH", "crews", 4),
         ("GET", "job_titles", 3),
-        ("GET", "bank_account_settings", 3),
     }
     assert {status for *_, status, _ in traffic.exchanges} == {200, 201, 404}
 

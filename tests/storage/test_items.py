@@ -272,11 +272,11 @@ def test_counts_and_pages_by_state(database: Database) -> None:
         counts = uow.items.counts(run.id)
         failed = uow.items.page(run.id, after=-1, limit=10, state=ItemState.FAILED)
         numbers = uow.items.numbers(run.id, [ItemState.FAILED])
-        recent = uow.items.finished_since(run.id, NOW)
+        recent, began = uow.items.worked_since(run.id, NOW)
     assert counts == {ItemState.SUCCEEDED: 1, ItemState.FAILED: 1, ItemState.WAITING: 2}
     assert [row.id for row in failed] == [ids[2]]
     assert numbers == ["0003"]
-    assert recent == 2
+    assert (recent, began) == (2, NOW)
 
 
 def test_an_event_joins_a_waiting_item_of_a_running_run_only(database: Database) -> None:

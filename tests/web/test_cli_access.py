@@ -221,7 +221,7 @@ def test_a_connection_with_all_tokens_from_standard_input(run: Run, world: World
 def test_a_connection_with_the_token_from_the_environment_waits_for_the_consent(run: Run, world: World) -> None:
     result = run(*ADD, "--key", "chosen", env={"AWASE_SMARTHR_TOKEN": "token-one"})
     assert (result.exit_code, result.stdout.strip()) == (0, "chosen")
-    assert "再認可が必要" in result.stderr and "エクスポート設定が未完了" in result.stderr
+    assert "freee の認可が必要" in result.stderr and "エクスポート設定が未完了" in result.stderr
     again = run(*ADD, "--key", "chosen", env={"AWASE_SMARTHR_TOKEN": "token-one"})
     assert again.exit_code == 2
 
@@ -267,7 +267,7 @@ def test_the_commands_of_the_design_are_there(app: Flask) -> None:
     expected = {
         "sync": {"start", "show", "approve", "retry", "cancel"},
         "queue": {"status", "requeue", "pause", "resume"},
-        "connection": {"list", "add", "check"},
+        "connection": {"list", "add", "check", "authorise", "show", "set-export-settings"},
         "user": {"add"},
         "key": {"add", "revoke", "list"},
         "secrets": {"rotate"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -19,6 +20,13 @@ def test_lines_are_json_on_standard_error(capsys: pytest.CaptureFixture[str]) ->
     (line,) = err.splitlines()
     entry = json.loads(line)
     assert (entry["event"], entry["run_id"], entry["level"]) == ("told", 7, "warning")
+
+
+def test_no_level_shows_the_queries_of_vendor_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("DEBUG")
+    structlog.get_logger("x").debug("told")
+    logging.getLogger("urllib3.connectionpool").debug("GET /crews?emp_code=00123")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["told"]
 
 
 def test_an_unknown_level_is_info(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from openapi_spec_validator import validate
 from app.factory import create_app
 from app.use_cases.access import Scope
 from app.web import schemas
+from app.web.connect import REMEDIES
 from app.web.problems import FIELD_PROBLEMS, PROBLEMS
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import World
@@ -124,5 +125,6 @@ def test_every_refusal_of_the_use_cases_is_in_the_list_of_codes() -> None:
     # of commands and screens, not of the API
     told_elsewhere = {"invalid_key_name", "empty_scopes", "unknown_scope", "unknown_key"}
     told_elsewhere |= {"invalid_login", "invalid_password", "invalid_role", "login_taken", "connection_exists"}
-    told_elsewhere |= {"wrong_encryption_keys", "consent_unknown", "consent_failed", "wrong_company"}
+    told_elsewhere |= {"wrong_encryption_keys", "freee_app_missing"}
+    told_elsewhere |= set(REMEDIES)  # of the page that ends a consent
     assert found - told_elsewhere <= set(PROBLEMS)

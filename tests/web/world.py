@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from app.config import Settings
-from app.domain.errors import TemporaryError
+from app.domain.errors import AwaseError, TemporaryError
 from app.domain.people import EmployeeRecord, Person, YearMonth
-from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.schema import migrate
@@ -24,6 +25,7 @@ from app.use_cases.context import Context
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 KEY = "renshu"
+NEW_TOKENS = FreeeTokens("an-invented-new-access", "an-invented-new-refresh", NOW.replace(year=2027))
 
 
 class StandingClock:
@@ -114,10 +116,40 @@ class Company:
         raise AssertionError("the web writes nothing")
 
 
+@dataclass(frozen=True)
+class Grant:
+    company_id: int = 1234567
+    company_name: str = "見本<b>商事</b>"
+    external_cid: str = "1234567890"
+    tokens: FreeeTokens = NEW_TOKENS
+
+
+class SignIn:
+    """freee's side of a consent: gives a grant, or raises what the test put there."""
+
+    def __init__(self) -> None:
+        self.grant = Grant()
+        self.error: AwaseError | None = None
+        self.asked = 0
+
+    def new_verifier(self) -> str:
+        return "an-invented-verifier"
+
+    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        return f"https://accounts.example/authorize?{urlencode({'redirect_uri': redirect_uri, 'state': state})}"
+
+    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
+        self.asked += 1
+        if self.error:
+            raise self.error
+        return self.grant
+
+
 @dataclass
 class World:
     ctx: Context
     clock: StandingClock
+    sign_in: SignIn
     broker: Broker
     companies: dict[System, Company]
     database: Database
@@ -129,6 +161,8 @@ def make_settings(folder: Path, **changes: str) -> Settings:
         "SECRET_KEY": "k" * 32,
         "ENCRYPTION_KEYS": "an-invented-encryption-key",
         "BASE_URL": "http://localhost",
+        "FREEE_CLIENT_ID": "an-invented-client",
+        "FREEE_CLIENT_SECRET": "an-invented-secret",
     }
     return Settings.from_env({**env, **changes})
 
@@ -146,7 +180,7 @@ def make_world(settings: Settings, *, migrated: bool = True) -> World:
     if migrated:
         (settings.data_dir / "awase.db").write_bytes(_migrated_file())
     database = Database(settings.database_url, Vault(settings.encryption_keys))
-    clock, broker = StandingClock(), Broker()
+    clock, broker, sign_in = StandingClock(), Broker(), SignIn()
     companies = {system: Company(system) for system in System}
 
     def gateway(connection: Connection, system: System) -> Any:
@@ -158,8 +192,9 @@ def make_world(settings: Settings, *, migrated: bool = True) -> World:
         unit_of_work=database.unit_of_work,
         gateway=gateway,
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        authorisation=sign_in,
         limiter=OpenLimiter(),
         job_queue=broker,
         mailer=Postbox(),
     )
-    return World(ctx, clock, broker, companies, database)
+    return World(ctx, clock, sign_in, broker, companies, database)

@@ -18,7 +18,6 @@ from app.adapters.answers import Answer
 from app.adapters.http import HttpClient, Query, bearer
 from app.adapters.smarthr.errors import NotFound, classify
 from app.adapters.smarthr.schemas import (
-    BankAccountSettingSchema,
     CrewRecord,
     CrewSchema,
     JobTitleSchema,
@@ -90,10 +89,6 @@ class SmartHRClient:
     def list_job_titles(self) -> list[dict[str, Any]]:
         """役職のリストの取得 GET /v1/job_titles."""
         return list(self._all("/v1/job_titles", schema=JobTitleSchema(many=True), sort=STABLE_SORT))
-
-    def list_bank_account_settings(self) -> list[dict[str, Any]]:
-        """口座情報の設定のリストの取得 GET /v1/bank_account_settings."""
-        return list(self._all("/v1/bank_account_settings", schema=BankAccountSettingSchema(many=True)))
 
     # ── paging ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -103,13 +103,6 @@ class JobTitleSchema(_Answer):
     rank = _whole_number()
 
 
-class BankAccountSettingSchema(_Answer):
-    id = _id()
-    name = _text()
-    enabled = _yes_no()
-    number = _whole_number()
-
-
 def crew_fields() -> tuple[str, ...]:
     """The attributes a sparse answer has to hold: what FIELDS reads, who it is, and 在籍状況."""
     paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))

@@ -1,0 +1,104 @@
+"""Reading items: one, a page, counts; and which runs' items may be worked on at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, func, select
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Direction
+from app.storage.models import ConnectionTable, ItemTable, RunTable
+from app.storage.repository import Repository, as_row
+from app.storage.rows import ItemRow
+
+OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
+
+
+class ItemReading(Repository):
+    """What is asked of items, by `uow.items` and by people."""
+
+    def get(self, item_id: int) -> ItemRow | None:
+        record = self._session.get(ItemTable, item_id, populate_existing=True)
+        return None if record is None else self._row(record)
+
+    def page(self, run_id: int, *, after: int, limit: int, state: ItemState | None = None) -> list[ItemRow]:
+        """Items of a run in their order, from the position behind `after` (start with -1)."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
+        if state is not None:
+            query = query.where(ItemTable.state == state)
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def counts(self, run_id: int) -> dict[ItemState, int]:
+        return self.counts_of([run_id])[run_id]
+
+    def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
+        """Run id → {state: items}, states without items left out."""
+        query = (
+            select(ItemTable.run_id, ItemTable.state, func.count())
+            .where(ItemTable.run_id.in_(run_ids))
+            .group_by(ItemTable.run_id, ItemTable.state)
+        )
+        found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
+        for run_id, state, count in self._session.execute(query):
+            found[run_id][state] = count
+        return found
+
+    def worked_since(self, run_id: int, moment: datetime) -> tuple[int, datetime | None]:
+        """How many items a worker has brought to their end since then, and when the first one of the run was begun.
+        What the survey itself ended says nothing about the workers' pace."""
+        worked = (ItemTable.run_id == run_id, ItemTable.started_at.is_not(None))
+        ended = select(func.count()).select_from(ItemTable).where(*worked, ItemTable.finished_at >= moment)
+        began = select(ItemTable.started_at).where(*worked).order_by(ItemTable.started_at).limit(1)
+        return self._session.scalar(ended) or 0, self._session.scalar(began)
+
+    def numbers(self, run_id: int, states: Sequence[ItemState]) -> list[str]:
+        query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
+        return list(self._session.scalars(query.order_by(ItemTable.position)))
+
+    def open_item(self, connection_id: int, direction: Direction, source_id: str) -> int | None:
+        """An item of a running run that waits for this employee: a further event joins it."""
+        query = select(ItemTable.id).where(
+            ItemTable.connection_id == connection_id,
+            ItemTable.direction == direction,
+            ItemTable.source_id == source_id,
+            ItemTable.state == ItemState.WAITING,
+            ItemTable.run_id.in_(running_runs()),
+        )
+        return self._session.scalar(query.order_by(ItemTable.id).limit(1))
+
+    def counts_of_open_runs(self) -> dict[ItemState, int]:
+        query = (
+            select(ItemTable.state, func.count().label("items"))
+            .join(RunTable, RunTable.id == ItemTable.run_id)
+            .where(RunTable.finished_at.is_(None))
+            .group_by(ItemTable.state)
+        )
+        return {row.state: row.items for row in self._session.execute(query)}
+
+    def causes(self, run_id: int) -> list[tuple[ItemState, str, int]]:
+        """(state, error code, items) of the ended items that somebody has to look at, the most frequent first."""
+        number = func.count().label("items")
+        query = (
+            select(ItemTable.state, ItemTable.error_code, number)
+            .where(ItemTable.run_id == run_id, ItemTable.error_code.is_not(None), ItemTable.finished_at.is_not(None))
+            .group_by(ItemTable.state, ItemTable.error_code)
+            .order_by(number.desc(), ItemTable.error_code)
+        )
+        return [(row.state, row.error_code, row.items) for row in self._session.execute(query)]
+
+    def _row(self, record: ItemTable) -> ItemRow:
+        sealed = record.candidates_enc
+        candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
+        return as_row(ItemRow, record, detail=self._open(record.detail_enc), candidates=candidates)
+
+
+def running_runs() -> Select[int]:
+    """Ids of the runs whose items may be worked on: running, not ending, and the connection takes work."""
+    works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+    return (
+        select(RunTable.id)
+        .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
+        .where(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), *works)
+    )

@@ -1,0 +1,126 @@
+"""One round: a fresh house, the whole engine and the straight script over the same people, one after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.practice import launch, staff
+from app.practice.demo import FINAL, Api
+from app.practice.processes import ROOT
+from tests.bench.memory import peaks
+from tests.bench.vendors import Vendors, different
+
+RUN_TIMEOUT_SECONDS = 1800
+POLL_SECONDS = 0.5
+
+
+def one_round(*, extra: int, equal_share: float, delay: float, engine_first: bool) -> dict[str, Any]:
+    """`{"engine": {first, second, peaks}, "script": {first, second, peak_mib}, "different", "different_base"}`
+
+    `different`: generated people whom the two left differently; `different_base`: base people.
+    """
+    with tempfile.TemporaryDirectory(prefix="awase-bench-") as folder:
+        house = launch.open_house(Path(folder), launch.Ports.wanted(0), extra=extra, equal_share=equal_share)
+        try:
+            return _both(house, delay=delay, engine_first=engine_first)
+        finally:
+            house.processes.stop()
+
+
+def _both(house: launch.House, *, delay: float, engine_first: bool) -> dict[str, Any]:
+    vendors = Vendors(f"http://127.0.0.1:{house.ports.smarthr}", f"http://127.0.0.1:{house.ports.freee}")
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "engine": lambda: _engine(house, vendors),
+        "script": lambda: _script(vendors),
+    }
+    measured: dict[str, Any] = {}
+    contents = []
+    for name in sorted(parts, reverse=not engine_first):
+        vendors.start_again(delay)
+        measured[name] = parts[name]()
+        contents.append(vendors.content())
+    everybody = {key.partition(" ")[2] for content in contents for key in content}
+    generated = generated_numbers(contents[0])
+    return {
+        **measured,
+        "different": different(contents[0], contents[1], generated),
+        "different_base": different(contents[0], contents[1], sorted(everybody.difference(generated))),
+    }
+
+
+def generated_numbers(content: dict[str, list[Any]]) -> list[str]:
+    """The generated people; the base people are stories with mistakes in them, which a loop cannot tell from data."""
+    base = {story.number for story in staff.build_company(staff.japan_today()).stories}
+    return sorted({key.partition(" ")[2] for key in content} - base - {""})
+
+
+# ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _engine(house: launch.House, vendors: Vendors) -> dict[str, Any]:
+    api = Api(house.url, house.api_key)
+    runs = {name: _run(api, house.connection, vendors) for name in ("first", "second")}
+    return {**runs, "peaks": peaks(house.processes.pid)}
+
+
+def _run(api: Api, connection: str, vendors: Vendors) -> dict[str, Any]:
+    """From the moment before the POST to the instant the run was closed."""
+    vendors.take_calls()
+    start = time.time()
+    run = api.post(
+        "/api/v1/runs",
+        {
+            "connection": connection,
+            "direction": "smarthr_to_freee",
+            "as_of_date": staff.japan_today().isoformat(),
+            "employees": "all",
+            "dry_run": False,
+        },
+    )
+    run = _ended(api, run["id"])
+    seconds = datetime.fromisoformat(run["finished_at"]).timestamp() - start
+    calls = vendors.take_calls()
+    return {
+        "seconds": seconds,
+        "people": run["progress"]["total"],
+        "written": run["counts"].get("succeeded", 0),
+        "calls": calls.all,
+        "writes": calls.writes,
+        "state": run["state"],
+    }
+
+
+def _ended(api: Api, run_id: str) -> dict[str, Any]:
+    end = time.monotonic() + RUN_TIMEOUT_SECONDS
+    while time.monotonic() < end:
+        run: dict[str, Any] = api.get(f"/api/v1/runs/{run_id}")
+        if run["state"] in FINAL:
+            return run
+        time.sleep(POLL_SECONDS)
+    raise SystemExit(f"run {run_id} did not end")
+
+
+# ── the script ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _script(vendors: Vendors) -> dict[str, Any]:
+    """In a process of its own, as somebody would start it; interpreter and imports are not on its clock."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.straight", "--smarthr", vendors.smarthr, "--freee", vendors.freee],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"the straight script failed:\n{done.stderr}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told

@@ -1,0 +1,146 @@
+"""Migrations with data in the tables: up keeps every row, down and up again leaves an empty, usable database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Engine, Table, func, inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from app.storage.columns import Instant, Word
+from app.storage.models import Base
+from app.storage.schema import current_revision, downgrade, migrate
+from app.storage.unit_of_work import Database, make_engine
+from app.storage.vault import Vault
+from tests.storage.databases import KEY, add_connection, end_item, running_run
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+def value(column: Column[Any]) -> Any:
+    """Something of the column's type; 1 for ids, so that every foreign key finds its row."""
+    if isinstance(column.type, Word):
+        return next(iter(column.type.words))
+    if isinstance(column.type, Instant):
+        return NOW
+    kind = column.type.python_type
+    return {int: 1, bool: True, date: date(2026, 11, 22), bytes: b"x", dict: {"k": "値"}}.get(kind, "値")
+
+
+def fill(engine: Engine) -> None:
+    """One row in every table, every column given."""
+    with engine.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            connection.execute(table.insert().values({column.name: value(column) for column in table.columns}))
+
+
+def rows(engine: Engine) -> dict[str, list[Any]]:
+    with engine.connect() as connection:
+        return {table.name: list(connection.execute(select(table))) for table in Base.metadata.sorted_tables}
+
+
+def counts(engine: Engine) -> dict[str, int]:
+    with engine.connect() as connection:
+        return {
+            table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for table in Base.metadata.sorted_tables
+        }
+
+
+@pytest.fixture
+def engine(url: str) -> Any:
+    migrate(url)
+    opened = make_engine(url)
+    fill(opened)
+    yield opened
+    opened.dispose()
+
+
+def test_every_type_of_column_comes_back_as_it_went_in(engine: Engine) -> None:
+    found = rows(engine)
+    for table in Base.metadata.sorted_tables:
+        (row,) = found[table.name]
+        for column in table.columns:
+            assert getattr(row, column.name) == value(column), f"{table.name}.{column.name}"
+
+
+def test_up_again_keeps_every_row(url: str, engine: Engine) -> None:
+    before = rows(engine)
+    migrate(url)
+    assert rows(engine) == before
+    assert set(counts(engine).values()) == {1}
+
+
+def test_down_and_up_with_data_in_the_tables(url: str, engine: Engine) -> None:
+    engine.dispose()
+    downgrade(url)
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert current_revision(url) is None
+    migrate(url)
+    assert set(counts(engine).values()) == {0}
+    fill(engine)
+    assert set(counts(engine).values()) == {1}
+
+
+def test_a_whole_run_works_after_down_and_up(url: str, engine: Engine) -> None:
+    engine.dispose()
+    downgrade(url)
+    migrate(url)
+    database = Database(url, Vault([KEY]))
+    connection = add_connection(database)
+    run, (item_id,) = running_run(database, connection)
+    end_item(database, item_id)
+    with database.unit_of_work() as uow:
+        assert uow.runs.close(run.id, now=NOW) is not None
+    database.dispose()
+
+
+def test_with_the_connection_everything_of_it_goes(engine: Engine) -> None:
+    """Foreign keys are kept by the database itself, and carry the delete along."""
+    with engine.begin() as connection:
+        connection.execute(Base.metadata.tables["connections"].delete())
+    left = {name for name, count in counts(engine).items() if count}
+    assert left == {"api_keys", "users", "leader", "outbox"}
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("connections", ["key"]),
+        ("runs", ["public_id"]),
+        ("items", ["run_id", "position"]),
+        ("field_changes", ["item_id", "key"]),
+        ("links", ["connection_id", "smarthr_id"]),
+        ("mails", ["run_id", "kind"]),
+        ("history", ["run_id", "kind"]),
+        ("survey_pages", ["run_id", "system", "seq"]),
+        ("directory", ["connection_id", "system", "person_id"]),
+        ("api_keys", ["prefix"]),
+        ("users", ["login"]),
+    ],
+)
+def test_what_must_be_unique_is_unique_in_the_database(database: Database, table: str, columns: list[str]) -> None:
+    """A second row that is new in everything but these columns (and, for a link, live)."""
+    engine = database.engine
+    fill(engine)
+    kept: Table = Base.metadata.tables[table]
+    row = {column.name: _another(column) if column.name not in columns else value(column) for column in kept.columns}
+    if table == "links":
+        with engine.begin() as connection:
+            connection.execute(kept.update().values(unlinked_at=None))
+        row["unlinked_at"] = None
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(kept.insert().values(row))
+    row |= {name: _another(kept.c[name]) for name in columns}
+    if all(row[name] == value(kept.c[name]) for name in columns):
+        return  # a list of one word: there is no other one yet
+    with engine.begin() as connection:
+        connection.execute(kept.insert().values(row))
+
+
+def _another(column: Column[Any]) -> Any:
+    if column.foreign_keys or isinstance(column.type, Word):
+        return value(column) if not isinstance(column.type, Word) else list(column.type.words)[-1]
+    return {int: 2, str: "別"}.get(column.type.python_type, value(column))

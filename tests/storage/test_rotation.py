@@ -1,0 +1,178 @@
+"""Rotation of the encryption keys, on both databases: nothing is lost, nothing stays under the old key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select, update
+
+from app.domain.ports import FreeeTokens
+from app.domain.run_state import ItemState
+from app.domain.words import Step, System
+from app.storage.access_models import ConsentTable
+from app.storage.models import Base, ConnectionTable, SurveyPageTable
+from app.storage.rotation import encrypted_columns
+from app.storage.rows import NewChange
+from app.storage.unit_of_work import Database, UnitOfWork
+from app.storage.vault import Vault, VaultError
+from app.storage.words import MailKind
+from tests.storage.databases import KEY, NOW, add_connection, end_item, running_run
+
+NEW = "the-key-of-the-coming-year"
+ROWS = [{"id": "crew-1", "last_name": "架空"}]
+
+
+def opened(database: Database, *keys: str) -> Database:
+    """The same database with other keys; shares the pool, so it needs no disposal."""
+    other = Database(database.engine.url.render_as_string(hide_password=False), Vault(keys))
+    other.engine.dispose()
+    return other
+
+
+@pytest.fixture
+def full(database: Database) -> Database:
+    """Something in every encrypted column."""
+    connection = add_connection(database)
+    run, ids = running_run(database, connection, items=5)
+    with database.unit_of_work() as uow:
+        for item_id in ids:
+            uow.changes.replace(item_id, [NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE)])
+        uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=ROWS, next_cursor=None)
+        mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
+        uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
+        uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
+    candidate = {"system": "freee", "id": "9", "number": "", "reason": "kana"}
+    end_item(database, ids[0], state=ItemState.FAILED, detail="架空の理由", candidates=[candidate])
+    return database
+
+
+def stored(database: Database) -> dict[tuple[str, str], list[Any]]:
+    """(table, column) → what is in it."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    with database.engine.connect() as connection:
+        for table, column in encrypted_columns():
+            place = Base.metadata.tables[table].c[column]
+            found[table, column] = list(connection.scalars(select(place).where(place.is_not(None))))
+    return found
+
+
+def rotate(database: Database, *, limit: int = 2) -> int:
+    """All columns in small batches, as the use case does it."""
+    done = 0
+    for table, column in encrypted_columns():
+        after, count = None, limit
+        while count == limit:
+            with database.unit_of_work() as uow:
+                count, after = uow.rotation.rotate(table, column, after=after, limit=limit)
+            done += count
+    return done
+
+
+def everything(uow: UnitOfWork) -> list[object]:
+    items = uow.items.page(1, after=-1, limit=10)
+    changes = uow.changes.of_items([item.id for item in items])
+    mail = uow.mails.get(1)
+    return [
+        [(item.detail, item.candidates) for item in items],
+        [(change.before, change.after) for item in items for change in changes[item.id]],
+        list(uow.survey_pages.rows(1, System.SMARTHR)),
+        (mail.to, mail.body) if mail else None,
+        uow.connections.smarthr_token(1),
+        uow.connections.freee_tokens(1),
+        [connection.mail_to for connection in uow.connections.list_all()],
+    ]
+
+
+def test_every_encrypted_column_is_filled_by_this_test(full: Database) -> None:
+    assert [place for place, values in stored(full).items() if not values] == []
+
+
+def test_what_was_readable_before_is_readable_after_with_the_new_key_alone(full: Database) -> None:
+    before, sealed = stored(full), everything_of(full)
+    assert rotate(opened(full, NEW, KEY)) == sum(map(len, before.values()))
+    assert everything_of(opened(full, NEW)) == sealed
+    after = stored(full)
+    assert not any(set(before[place]) & set(after[place]) for place in before)
+    vault = Vault([KEY])
+    for values in after.values():
+        for value in values:
+            with pytest.raises(VaultError):
+                vault.decrypt(value if isinstance(value, str) else value.decode())
+
+
+def everything_of(database: Database) -> list[object]:
+    with database.unit_of_work().reading() as uow:
+        return everything(uow)
+
+
+def test_during_a_rotation_both_kinds_are_read(full: Database) -> None:
+    sealed = everything_of(full)
+    both = opened(full, NEW, KEY)
+    for table, column in encrypted_columns()[::2]:
+        with both.unit_of_work() as uow:
+            uow.rotation.rotate(table, column, after=None, limit=3)
+        assert everything_of(both) == sealed
+
+
+def test_a_wrong_key_is_refused_and_changes_nothing(full: Database) -> None:
+    before = stored(full)
+    with pytest.raises(VaultError):
+        rotate(opened(full, NEW, "quite-another-old-key"))
+    assert stored(full) == before
+
+
+def test_a_batch_with_one_unreadable_value_keeps_the_whole_batch_as_it_was(full: Database) -> None:
+    with full.engine.begin() as connection:
+        connection.execute(
+            update(ConnectionTable).values(freee_refresh_token_enc=Vault(["a-key-nobody-knows"]).encrypt("x"))
+        )
+    before = stored(full)
+    with pytest.raises(VaultError), opened(full, NEW, KEY).unit_of_work() as uow:
+        for column in ("smarthr_token_enc", "freee_refresh_token_enc"):
+            uow.rotation.rotate("connections", column, after=None, limit=10)
+    assert stored(full) == before
+
+
+@pytest.mark.postgresql
+def test_a_token_renewed_between_looking_and_writing_stays(postgresql_database: Database) -> None:
+    """On SQLite the rotation's transaction keeps writers out; on PostgreSQL a renewal may come in between, and wins."""
+    add_connection(postgresql_database)
+    rotating, renewing = (opened(postgresql_database, NEW, KEY) for _ in range(2))
+    tokens = FreeeTokens("newer-access", "newer-refresh", NOW + timedelta(hours=6))
+    renewed: list[bool] = []
+
+    def renew(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.startswith("UPDATE connections") and not renewed:
+            with renewing.unit_of_work() as uow:
+                renewed.append(uow.connections.store_refreshed(1, tokens, version=1, now=NOW))
+
+    event.listen(rotating.engine, "before_cursor_execute", renew)
+    with rotating.unit_of_work() as uow:
+        uow.rotation.rotate("connections", "freee_access_token_enc", after=None, limit=10)
+    rotating.dispose()
+    assert renewed == [True]
+    with opened(postgresql_database, NEW).unit_of_work().reading() as uow:
+        kept = uow.connections.freee_tokens(1)
+    assert kept is not None
+    assert (kept.access_token, kept.refresh_token) == ("newer-access", "newer-refresh")
+
+
+def test_the_bytes_of_a_page_stay_bytes(full: Database) -> None:
+    rotate(opened(full, NEW, KEY))
+    with full.engine.connect() as connection:
+        (packed,) = connection.scalars(select(SurveyPageTable.rows_enc))
+    assert isinstance(packed, bytes)
+    with opened(full, NEW).unit_of_work().reading() as uow:
+        assert list(uow.survey_pages.rows(1, System.SMARTHR)) == ROWS
+
+
+def test_a_consent_on_its_way_survives_a_rotation(full: Database) -> None:
+    rotate(opened(full, NEW, KEY))
+    with opened(full, NEW).unit_of_work() as uow:
+        consent = uow.consents.take("h", now=NOW)
+    assert consent is not None
+    assert consent.verifier == "v" * 43
+    with full.engine.connect() as connection:
+        assert list(connection.scalars(select(ConsentTable.state_hash))) == []
