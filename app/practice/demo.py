@@ -22,6 +22,7 @@ import requests
 from tqdm import tqdm
 
 from app.practice import staff
+from app.practice.processes import local_session
 
 DIRECTIONS = {"smarthr_to_freee": "SmartHR → freee人事労務", "freee_to_smarthr": "freee人事労務 → SmartHR"}
 LABELS = {
@@ -35,6 +36,10 @@ FINAL = ("succeeded", "partly_failed", "failed", "cancelled")
 RUN_TIMEOUT_SECONDS = 1800
 MAIL_TIMEOUT_SECONDS = 60
 JAPAN = timedelta(hours=9)
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why."""
 
 
 class Vendors(Protocol):
@@ -53,12 +58,24 @@ class Api:
 
     url: str
     key: str = field(repr=False)
+    patience: float = 20.0
+    """Seconds a reading call waits for a web process that is being started again."""
+    session: requests.Session = field(default_factory=local_session, repr=False)
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._answer(requests.get(self.url + path, params=query, headers=self._headers, timeout=30))
+        """Raises DemoError, requests.RequestException."""
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                return self._answer(self.session.get(self.url + path, params=query, headers=self._headers, timeout=30))
+            except requests.ConnectionError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.3)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._answer(requests.post(self.url + path, json=body, headers=self._headers, timeout=30))
+        """Raises DemoError, requests.RequestException."""
+        return self._answer(self.session.post(self.url + path, json=body, headers=self._headers, timeout=30))
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         after: int | None = None
@@ -76,7 +93,7 @@ class Api:
     @staticmethod
     def _answer(response: requests.Response) -> Any:
         if not response.ok:
-            raise SystemExit(f"API {response.status_code}: {response.text[:500]}")
+            raise DemoError(f"API {response.status_code}: {response.text[:500]}")
         return response.json()
 
 
@@ -142,7 +159,7 @@ def follow(api: Api, run_id: str) -> dict[str, Any]:
             if run["state"] in FINAL:
                 return run
             time.sleep(0.2)
-    raise SystemExit(f"run {run_id} did not end")
+    raise DemoError(f"run {run_id} が {RUN_TIMEOUT_SECONDS // 60} 分たっても終わりません")
 
 
 def await_mail(mailbox: Path, before: set[Path]) -> tuple[EmailMessage, ...]:
@@ -159,7 +176,8 @@ def count_writes(vendors: Vendors) -> int:
     """How many requests other than reads both practice vendors have answered so far (tokens are not records)."""
     total = 0
     for port in (vendors.smarthr, vendors.freee):
-        log = requests.get(f"http://127.0.0.1:{port}/_practice/requests", timeout=30).json()["requests"]
+        with local_session() as session:
+            log = session.get(f"http://127.0.0.1:{port}/_practice/requests", timeout=30).json()["requests"]
         total += sum(row["method"] != "GET" and "/public_api/" not in row["path"] for row in log)
     return total
 

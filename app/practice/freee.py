@@ -25,6 +25,7 @@ from app.practice.freee_months import Month, PayGroup
 from app.practice.freee_oauth import TokenDesk, oauth_routes
 from app.practice.freee_routes import hr_routes
 from app.practice.freee_rules import House, Rules
+from app.practice.keeping import Memory
 from app.practice.limits import REAL, Clock, FreeeLimits, Rates
 from app.practice.staff import PracticeCompany
 from app.practice.wire import CONTROL, Switch, Wire
@@ -74,11 +75,28 @@ class PracticeFreee:
     def reset(self) -> None:
         """People, tokens and limits as at the start."""
         with self.lock:
-            self.company = FreeeCompany(staff.FREEE_COMPANY_ID, self.house, self.wire.switch)
+            self.company, self.desk = self._empty()
             self.company.seed(self._source.employees)
-            self.desk = TokenDesk(clock=self._clock, seal=staff.FREEE_CLIENT_SECRET)
             self.desk.start_with(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN)
             self.limits.reset()
+
+    @property
+    def memory(self) -> Memory:
+        """What survives a restart: people with their months, masters, tokens; not switches, faults, limits, the log."""
+        return Memory(self.lock, give=self._kept, take=self._take)
+
+    def _kept(self) -> Record:
+        return {"company": self.company.kept(), "desk": self.desk.kept()}
+
+    def _take(self, kept: Mapping[str, Any]) -> None:
+        company, desk = self._empty()
+        company.take(kept["company"])
+        desk.take(kept["desk"])
+        self.company, self.desk = company, desk
+
+    def _empty(self) -> tuple[FreeeCompany, TokenDesk]:
+        company = FreeeCompany(staff.FREEE_COMPANY_ID, self.house, self.wire.switch)
+        return company, TokenDesk(clock=self._clock, seal=staff.FREEE_CLIENT_SECRET)
 
     def dump(self) -> Record:
         with self.lock:

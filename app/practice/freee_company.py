@@ -241,6 +241,24 @@ class FreeeCompany:
             "positions": copy.deepcopy(self.masters["position"]),
         }
 
+    def kept(self) -> Record:
+        """Everything, numbers given so far included: a removed person's id must not come back."""
+        return {
+            "employees": [each.dump() for each in self.people.values()],
+            "masters": self.masters,
+            "rule_ids": [[*owner, str(month), number] for (*owner, month), number in self._rule_ids.items()],
+            "last_id": self._last_id,
+            "highest": self._highest,
+        }
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """Everything from `kept`. Raises KeyError, ValueError, TypeError, AttributeError, then half done."""
+        restored = [Employee.restored(each, self.house.groups) for each in kept["employees"]]
+        self.people = {each.id: each for each in restored}
+        self.masters = {kind: list(kept["masters"][kind]) for kind in self.masters}
+        self._rule_ids = {(who, kind, Month.parse(month)): number for who, kind, month, number in kept["rule_ids"]}
+        self._last_id, self._highest = int(kept["last_id"]), int(kept["highest"])
+
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _with_gender(self, employee: Employee, kind: RuleKind, value: Record | None) -> Record | None:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -131,8 +131,22 @@ class TokenDesk:
             grant.alive = False
 
     def dump(self) -> dict[str, int]:
-        pairs = {id(grant): grant for grant in self._grants.values()}.values()
-        return {"pairs_issued": len(pairs), "pairs_alive": sum(grant.alive for grant in pairs)}
+        return {"pairs_issued": len(self._pairs), "pairs_alive": sum(grant.alive for grant in self._pairs)}
+
+    def kept(self) -> dict[str, Any]:
+        """Every pair ever issued, dead ones included: a refresh token that was used must stay used."""
+        codes = {code: asdict(issued) for code, issued in self._codes.items()}
+        return {"grants": [asdict(grant) for grant in self._pairs], "codes": codes}
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """Everything from `kept`. Raises KeyError, TypeError, AttributeError; then this one is half done."""
+        grants = [Grant(**each) for each in kept["grants"]]
+        self._grants = {token: grant for grant in grants for token in (grant.access, grant.refresh)}
+        self._codes = {code: Code(**issued) for code, issued in kept["codes"].items()}
+
+    @property
+    def _pairs(self) -> list[Grant]:
+        return list({id(grant): grant for grant in self._grants.values()}.values())
 
     def _issue(self) -> Grant:
         issued_at = self._clock()

@@ -8,38 +8,38 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+
+import requests
 
 from app.practice import demo, staff
-from app.practice.processes import ROOT, Processes, StartError, free_port, procfile
+from app.practice.connecting import check_broker, connect, flask
+from app.practice.greeting import greeting
+from app.practice.leftovers import end_leftovers, only_launcher
+from app.practice.processes import ROOT, Processes, local_session, procfile
+from app.practice.surroundings import Ports, StartError, environment
 
-SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
-EXPORT_SETTINGS = {
-    "--working-hours-system-name": "固定時間制",
-    "--pay-schedule-name": "正社員",
-    "--pay-type": "月給",
-    "--base-pay": "230000",
-}
+__all__ = ["Company", "House", "Ports", "open_house", "staff"]
+
+USUAL_PORT = 8000
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
-class Ports:
-    web: int
-    smarthr: int
-    freee: int
-    mail: int
+class Company:
+    """The practice company to start with. `switches`: vendor → `NAME=JSON`, what the vendors do not document."""
 
-    @classmethod
-    def wanted(cls, web: int) -> Ports:
-        """The usual ports where they are free."""
-        return cls(free_port(web), free_port(8011 if web else 0), free_port(8012 if web else 0), free_port(0))
+    extra: int = 0
+    equal_share: float = 0.95
+    switches: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class House:
     env: Mapping[str, str]
     connection: str
     api_key: str
+    notices: tuple[str, ...] = ()
+    """What people should know about this start."""
 
     @property
     def url(self) -> str:
@@ -59,178 +61,206 @@ class House:
 
 
 def open_house(
-    folder: Path, ports: Ports, *, extra: int, equal_share: float = 0.95, logs_to_terminal: bool = False
+    folder: Path,
+    ports: Ports,
+    *,
+    extra: int = 0,
+    equal_share: float = 0.95,
+    switches: Mapping[str, Sequence[str]] | None = None,
+    own_broker: bool = False,
 ) -> House:
-    """Start everything and connect the practice company. Raises StartError.
+    """Start everything and connect the practice company. Raises StartError; then nothing is left running.
 
-    `extra` generated people beside the base ones, of whom `equal_share` are equal on both sides.
+    `extra` generated people beside the base ones, of whom `equal_share` are equal on both sides. `own_broker`: the
+    REDIS_URL of the person's environment is used, if there is one.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    env = environment(folder, ports)
-    command_line(env, "db", "upgrade")
-    processes = Processes(folder, programs(folder, ports, env, people=(extra, equal_share)), env, logs_to_terminal)
+    folder.chmod(0o700)  # keys, tokens and mails
+    env = environment(folder, ports, around=os.environ, own_broker=own_broker)
+    check_broker(env)
+    flask(env, "db", "upgrade")
+    company = Company(extra, equal_share, switches or {})
+    processes = Processes(folder, ground(ports, company, broker="REDIS_URL" not in env), service(), env)
     processes.start()
     try:
-        processes.await_url(f"http://127.0.0.1:{ports.smarthr}/_practice/switches")
-        processes.await_url(f"http://127.0.0.1:{ports.freee}/_practice/switches")
-        processes.await_url(f"http://127.0.0.1:{ports.web}/health/ready")
-        connection, api_key = connect(folder, env)
+        vendors = [f"http://127.0.0.1:{port}/_practice/kept" for port in (ports.smarthr, ports.freee)]
+        for url in (*vendors, f"http://127.0.0.1:{ports.web}/health/ready"):
+            processes.await_url(url)
+        with local_session() as session:
+            notices = [session.get(url, timeout=10).json()["notice"] for url in vendors]
+        connection, api_key = connect(folder, env, f"http://127.0.0.1:{ports.web}")
     except BaseException:
-        processes.stop()
+        with undisturbed():
+            processes.stop()
         raise
-    return House(folder, ports, processes, env, connection, api_key)
+    return House(folder, ports, processes, env, connection, api_key, tuple(filter(None, notices)))
 
 
-def environment(folder: Path, ports: Ports) -> dict[str, str]:
-    """What the service reads, pointed at the practice company. Variables that are set already win."""
-    practice = {
-        **kept_secrets(folder / "secrets.env"),
-        "DATA_DIR": str(folder),
-        "BASE_URL": f"http://127.0.0.1:{ports.web}",
-        "SMTP_URL": f"smtp://127.0.0.1:{ports.mail}",
-        "MAIL_FROM": "awase@example.com",
-        "SMARTHR_URL": f"http://127.0.0.1:{ports.smarthr}/{{subdomain}}/api",
-        "FREEE_API_URL": f"http://127.0.0.1:{ports.freee}/hr",
-        "FREEE_ACCOUNTS_URL": f"http://127.0.0.1:{ports.freee}",
-        "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
-        "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
-        # The practice vendors run with raised limits (server --rates fast), so that nobody waits an hour to see a run.
-        "SMARTHR_LIMITS": "200/s",
-        "FREEE_LIMITS": "200/s",
-        "PORT": str(ports.web),
-        "FLASK_APP": "wsgi.py",
-        "PYTHONUNBUFFERED": "1",
-    }
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATA_DIR", "PORT")}
-    return {**practice, **kept, "PATH": path}
+def ground(ports: Ports, company: Company, *, broker: bool) -> dict[str, str]:
+    """What the service stands on: the practice company and, if wanted, the embedded broker. Name → command."""
+    vendor = f"--rates fast --extra {company.extra} --equal-share {company.equal_share}"
+    started = {"broker": "python -m workers.broker"} if broker else {}
+    for name, port in {"smarthr": ports.smarthr, "freee": ports.freee}.items():
+        switches = " ".join(_escaped(f"--switch '{each}'") for each in company.switches.get(name, ()))
+        kept = f'--log "{in_folder(f"{name}.jsonl")}" --state "{in_folder(f"practice-{name}.json")}"'
+        started[f"practice_{name}"] = f"python -m app.practice.server {name} --port {port} {vendor} {kept} {switches}"
+    mailbox = f'mailbox --port {ports.mail} --folder "{in_folder("mail")}"'
+    return {**started, "practice_mailbox": f"python -m app.practice.server {mailbox}"}
 
 
-def kept_secrets(file: Path) -> dict[str, str]:
-    """SECRET_KEY and ENCRYPTION_KEYS of this data folder, made at the first start, readable by its owner only."""
-    if not file.exists():
-        lines = [f"{name}={secrets.token_urlsafe(48)}" for name in ("SECRET_KEY", "ENCRYPTION_KEYS")]
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write("\n".join(lines) + "\n")
-    pairs = (line.partition("=") for line in file.read_text(encoding="utf-8").splitlines())
-    return {name: value for name, _, value in pairs}
+def service() -> dict[str, str]:
+    """The service's own processes, from the Procfile. Name → command."""
+    commands = procfile(ROOT / "Procfile")
+    return {name: _escaped(command) for name, command in commands.items() if name != "release"}
 
 
-def programs(folder: Path, ports: Ports, env: Mapping[str, str], *, people: tuple[int, float]) -> dict[str, str]:
-    """Every process by name: the service's from the Procfile, the broker if none is named, the practice company's."""
-    service = {name: command for name, command in procfile(ROOT / "Procfile").items() if name != "release"}
-    if "REDIS_URL" not in env:
-        service = {"broker": "python -m workers.broker", **service}
-    server = "python -m app.practice.server"
-    extra, equal_share = people
-    vendor = f"--rates fast --extra {extra} --equal-share {equal_share}"
-    return {
-        "practice_smarthr": f"{server} smarthr --port {ports.smarthr} {vendor} --log {folder / 'smarthr.jsonl'}",
-        "practice_freee": f"{server} freee --port {ports.freee} {vendor} --log {folder / 'freee.jsonl'}",
-        "practice_mailbox": f"{server} mailbox --port {ports.mail} --folder {folder / 'mail'}",
-        **service,
-    }
+def in_folder(name: str) -> str:
+    """A file of the data folder in a command of `Processes`."""
+    return f"%(ENV_DATA_DIR)s/{name}"
 
 
-def connect(folder: Path, env: Mapping[str, str]) -> tuple[str, str]:
-    """The practice connection's key and an API key, made once per data folder."""
-    file = folder / "practice.json"
-    if not file.exists():
-        tokens = {
-            "AWASE_SMARTHR_TOKEN": staff.SMARTHR_TOKEN,
-            "AWASE_FREEE_ACCESS_TOKEN": staff.FREEE_ACCESS_TOKEN,
-            "AWASE_FREEE_REFRESH_TOKEN": staff.FREEE_REFRESH_TOKEN,
-        }
-        connection = command_line(
-            {**env, **tokens},
-            *("connection", "add", "--with-freee-tokens", "--name", "練習用の会社"),
-            *("--smarthr-subdomain", staff.SUBDOMAIN, "--freee-company-id", str(staff.FREEE_COMPANY_ID)),
-            *("--freee-external-cid", staff.FREEE_EXTERNAL_CID, "--mail-to", "jinji@example.com"),
-            *(word for option in EXPORT_SETTINGS.items() for word in option),
-        )
-        scopes = (word for scope in SCOPES for word in ("--scope", scope))
-        key = command_line(env, "key", "add", "--name", "practice", *scopes)
-        made = {"connection": connection.strip(), "api_key": key.strip()}
-        file.write_text(json.dumps(made), encoding="utf-8")
-        file.chmod(0o600)
-    made = json.loads(file.read_text(encoding="utf-8"))
-    return made["connection"], made["api_key"]
-
-
-def command_line(env: Mapping[str, str], *arguments: str) -> str:
-    """Run `flask …` and return what it printed. Raises StartError with its message."""
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "flask", *arguments],
-        cwd=ROOT,
-        env=dict(env),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise StartError(f"flask {' '.join(arguments[:2])}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
+def _escaped(command: str) -> str:
+    return command.replace("%", "%%")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`make run`: until Ctrl-C."""
-    house = open_house(
-        (ROOT / "var").absolute(),
-        Ports.wanted(arguments.port),
-        extra=arguments.employees - staff.BASE_SIZE,
-        logs_to_terminal=True,
-    )
-    print(
-        f"""
-  Awase            {house.url}
-  API の説明        {house.url}/api/docs
-  練習用の接続      {house.connection}
-  練習用の API キー {house.api_key}
-  練習用の会社      SmartHR http://127.0.0.1:{house.ports.smarthr}  freee人事労務 http://127.0.0.1:{house.ports.freee}
-  届いたメール      {house.folder / "mail"}
-
-  Ctrl-C で終了します。
-""",
-        flush=True,
-    )
-    try:
-        return house.processes.wait()
-    except KeyboardInterrupt:
-        house.processes.stop()
-        return 0
+    """`make run`: until Ctrl-C. Returns 1 when the processes ended by themselves."""
+    folder = arguments.folder.absolute()
+    asked = arguments.port
+    with only_launcher(folder):
+        left = end_leftovers(folder)
+        if left:
+            print(f"前回の終了で残っていた {left} 個のプロセスを止めました。", file=sys.stderr)
+        ports = Ports.wanted(asked or USUAL_PORT, strict=bool(asked))
+        moved = f"ポート {USUAL_PORT} は使用中のため、{ports.web} で動いています。"
+        notes = [] if asked or ports.web == USUAL_PORT else [moved]
+        print("準備しています(10 秒ほどかかります)……", flush=True)
+        house = open_house(folder, ports, own_broker=True, extra=_extra(arguments), switches=_switches(arguments))
+        try:
+            print(greeting(house, *notes), flush=True)
+            code = house.processes.wait()
+            print(f"supervisord が終了しました(終了コード {code})。ログ: {house.processes.logs}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\n終了しています……", flush=True)
+            return 0
+        finally:
+            with undisturbed():
+                house.processes.stop()
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """`make demo`: free ports, a folder of its own, one sync in each direction, everything stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="awase-demo-"))
-    extra = arguments.employees - staff.BASE_SIZE
-    house = open_house(folder, Ports.wanted(0), extra=extra)
     result = 1
     try:
-        result = demo.show(house.url, house.connection, house.api_key, mailbox=folder / "mail", vendors=house.ports)
-        return result
+        house = open_house(folder, Ports.wanted(0), extra=_extra(arguments), switches=_switches(arguments))
+        try:
+            result = demo.show(house.url, house.connection, house.api_key, mailbox=folder / "mail", vendors=house.ports)
+        finally:
+            with undisturbed():
+                house.processes.stop()
+    except (demo.DemoError, requests.RequestException) as error:
+        print(f"途中で続けられなくなりました: {error}", file=sys.stderr)
     finally:
-        house.processes.stop()
         if result == 0:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder)
         else:
-            print(f"ログ: {house.processes.logs}", file=sys.stderr)
+            print(f"ログ: {folder / 'log'}", file=sys.stderr)
+    return result
+
+
+def _extra(arguments: argparse.Namespace) -> int:
+    return int(arguments.employees) - staff.BASE_SIZE
+
+
+def _switches(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    return {"smarthr": arguments.smarthr_switch, "freee": arguments.freee_switch}
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not break off the stopping: it would leave processes behind. For the main thread."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (*STOPPING, signal.SIGALRM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN_SECONDS = 0.3
+
+
+def _listen_to_signals() -> None:
+    """Each of them interrupts, and again and again until somebody notices: an exception that a signal raises inside a
+    finaliser is dropped by Python, and with it the person's only Ctrl-C."""
+    for each in (*STOPPING, signal.SIGALRM):
+        signal.signal(each, _interrupt)
+    sys.unraisablehook = _drop_quietly
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+    raise KeyboardInterrupt
+
+
+def _drop_quietly(dropped: sys.UnraisableHookArgs) -> None:
+    if dropped.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(dropped)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m app.practice.launch")
-    parser.add_argument("what", choices=["run", "demo"])
-    parser.add_argument("--employees", type=int, default=staff.BASE_SIZE)
-    parser.add_argument("--port", type=int, default=8000)
-    arguments = parser.parse_args()
-    if arguments.employees < staff.BASE_SIZE:
-        parser.error(f"--employees must be at least {staff.BASE_SIZE}: the practice company's own people")
+    arguments = _parser().parse_args()
+    _listen_to_signals()
     try:
         return run(arguments) if arguments.what == "run" else run_demo(arguments)
     except StartError as error:
         print(f"開始できませんでした: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        with undisturbed():
+            print("\n中断しました。", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app.practice.launch")
+    parser.add_argument("what", choices=["run", "demo"])
+    parser.add_argument("--employees", type=_employees, default=staff.BASE_SIZE, help="people, the base ones included")
+    parser.add_argument(
+        "--port", type=_port, default=os.environ.get("PORT") or None, help=f"run: {USUAL_PORT} unless it is taken"
+    )
+    parser.add_argument("--folder", type=Path, default=ROOT / "var", help="run: where everything is kept")
+    for vendor in ("smarthr", "freee"):
+        parser.add_argument(f"--{vendor}-switch", action="append", default=[], type=_switch, metavar="NAME=JSON")
+    return parser
+
+
+def _employees(text: str) -> int:
+    if not text.isdecimal() or int(text) < staff.BASE_SIZE:
+        raise argparse.ArgumentTypeError(f"at least {staff.BASE_SIZE}: the practice company's own people")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError("a number from 1 to 65535")
+    return int(text)
+
+
+def _switch(text: str) -> str:
+    """`NAME=JSON`, refused here when it is neither; the vendor refuses unknown names."""
+    name, equals, value = text.partition("=")
+    try:
+        json.loads(value)
+    except ValueError:
+        equals = ""
+    if not equals or not name.isidentifier() or "'" in value:
+        raise argparse.ArgumentTypeError('NAME=JSON, for example num_unique=true or forbidden=["crews:write"]')
+    return text
 
 
 if __name__ == "__main__":

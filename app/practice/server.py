@@ -1,7 +1,7 @@
 """Real HTTP for the practice vendors: in a thread for tests, as a process for `make run` and `make demo`.
 
-`python -m app.practice.server smarthr|freee|mailbox --port N [--extra N] [--log FILE] [--rates fast|real]`
-prints one JSON line `{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C.
+`python -m app.practice.server smarthr|freee|mailbox --port N [--extra N] [--log FILE] [--state FILE]
+[--rates fast|real]` prints one JSON line `{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C.
 Werkzeug's own request handler closes every connection; this one keeps them (HTTP/1.1), as the vendors do, and cuts the
 open ones when it stops, so that a stopped vendor is really gone.
 """
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from app.practice.keeping import Keeper, Memory
 from app.practice.limits import BY_NAME, FAST
 from app.practice.mailbox import Mailbox
-from app.practice.smarthr import create_smarthr
+from app.practice.smarthr import create_smarthr, smarthr_of
 from app.practice.staff import PracticeCompany, build_company, japan_today
 
 if TYPE_CHECKING:
@@ -151,7 +153,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    running = _mailbox(options) if options.what == "mailbox" else _vendor(options)
+    if options.what == "mailbox":
+        return _serve(_mailbox(options), stop)
+    app, memory = _vendor(options)
+    if options.state is None:
+        return _serve(start_in_thread(app, host=options.host, port=options.port), stop)
+    company = {"vendor": options.what, "extra": options.extra, "equal_share": options.equal_share}
+    keeper = Keeper(options.state, company, memory)
+    keeper.start(app)
+    try:
+        return _serve(start_in_thread(app, host=options.host, port=options.port), stop)
+    finally:
+        keeper.stop()
+
+
+def _serve(running: RunningServer | Mailbox, stop: threading.Event) -> int:
     print(json.dumps({"url": running.url, "port": running.port}), flush=True)
     stop.wait()
     running.stop()
@@ -167,21 +183,23 @@ def _mailbox(options: argparse.Namespace) -> Mailbox:
     return mailbox
 
 
-def _vendor(options: argparse.Namespace) -> RunningServer:
+def _vendor(options: argparse.Namespace) -> tuple[Flask, Memory]:
+    """The vendor's app and what to keep of it."""
     company = build_company(japan_today(), extra=options.extra, equal_share=options.equal_share)
     switches = {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.switch)}
-    app = _smarthr(company, options, switches) if options.what == "smarthr" else _freee(company, options, switches)
-    return start_in_thread(app, host=options.host, port=options.port)
+    return (_smarthr if options.what == "smarthr" else _freee)(company, options, switches)
 
 
-def _smarthr(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> WSGIApplication:
-    return create_smarthr(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
+def _smarthr(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
+    app = create_smarthr(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
+    return app, smarthr_of(app).memory
 
 
-def _freee(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> WSGIApplication:
-    from app.practice.freee import create_freee  # a SmartHR process does not need it
+def _freee(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
+    from app.practice.freee import create_freee, freee_of  # a SmartHR process does not need it
 
-    return create_freee(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
+    app = create_freee(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
+    return app, freee_of(app).memory
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -190,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=HOST)
     parser.add_argument("--port", type=int, default=0, help="0 = any free one, told on the first line printed")
     parser.add_argument("--log", type=Path, help="append every request as a JSON line")
+    parser.add_argument("--state", type=Path, help="vendors: keep everything in this file across restarts")
     parser.add_argument("--extra", type=int, default=0, help="generated people beside the base ones")
     parser.add_argument("--equal-share", type=float, default=0.95, help="share of them that is equal on both sides")
     rates = next(name for name, value in BY_NAME.items() if value is FAST)

@@ -15,6 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.practice.keeping import Memory
 from app.practice.limits import REAL, Rates, SmartHRLimits
 from app.practice.smarthr_crews import crew_routes
 from app.practice.smarthr_errors import INACTIVE, Problem
@@ -79,6 +80,11 @@ class PracticeSmartHR:
     def remove(self, who: str) -> None:
         with self.state.lock:
             del self.state.crews[self._found(who)["id"]]
+
+    @property
+    def memory(self) -> Memory:
+        """What survives a restart: people, masters, webhooks; not switches, faults, limits and the log."""
+        return Memory(self.state.lock, give=self.state.kept, take=self.state.take)
 
     def _found(self, who: str) -> Record:
         crew = self.state.find(who)

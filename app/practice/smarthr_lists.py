@@ -13,6 +13,8 @@ Record = Mapping[str, Any]
 
 PER_PAGE = 10
 MOST_PER_PAGE = 100
+_DIGITS = 18
+"""A number of a page that is longer than any number a database counts with makes no sense."""
 
 
 class BadQuery(ValueError):
@@ -107,6 +109,8 @@ def in_order(rows: Iterable[Record], sort: str | None, *, names: Iterable[str] =
             raise BadQuery("sort")
         filled = [row for row in result if row.get(name) is not None]
         blank = [row for row in result if row.get(name) is None]
+        if not all(isinstance(row[name], str | int) for row in filled):
+            raise BadQuery("sort")  # an object or a list has no order
         filled.sort(key=lambda row, name=name: row[name], reverse=part.startswith("-"))  # type: ignore[misc]
         result = filled + blank
     return result
@@ -142,7 +146,7 @@ def _count(query: Mapping[str, str], name: str, *, default: int) -> int:
     text = query.get(name, "")
     if text == "":
         return default
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) < 1:
         raise BadQuery(name)
     return int(text)
 

@@ -21,19 +21,19 @@ _NAME_KANA = re.compile(r"[ァ-ヴヵヶー・　 ]+")
 _ADDRESS_KANA = re.compile(r"[ァ-ヴヵヶー・　 ]+")
 _ADDRESS_KANA_DIGITS = re.compile(r"[ァ-ヴヵヶー・　 0-9０-９\-－‐]+")
 _HOLDER = re.compile(r"[ァ-ヴヵヶー0-9A-Z０-９Ａ-Ｚ（）()．.\-－／/　 ]+")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_COUNTRY = re.compile(r"\d{3}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_COUNTRY = re.compile(r"[0-9]{3}")
 _FORMS = {
     "tel_number": re.compile(r"[0-9+()\- ]{1,20}"),
-    "emp_ins_insured_person_number": re.compile(r"\d{4}-?\d{6}-?\d"),
-    "basic_pension_number": re.compile(r"\d{4}-?\d{6}"),
+    "emp_ins_insured_person_number": re.compile(r"[0-9]{4}-?[0-9]{6}-?[0-9]"),
+    "basic_pension_number": re.compile(r"[0-9]{4}-?[0-9]{6}"),
     "email": re.compile(r"[^@\s]+@[^@\s]+"),
 }
 _BANK_FORMS = {
-    "bank_code": re.compile(r"\d{4}"),
-    "bank_branch_code": re.compile(r"\d{3}"),
+    "bank_code": re.compile(r"[0-9]{4}"),
+    "bank_branch_code": re.compile(r"[0-9]{3}"),
     "account_type": re.compile(r"saving|checking|deposit"),
-    "account_number": re.compile(r"\d{1,8}"),
+    "account_number": re.compile(r"[0-9]{1,8}"),
     "account_holder_name": _HOLDER,
 }
 _BANK_CHOICES = {
@@ -89,7 +89,7 @@ def check_write(sent: Mapping[str, Any], present: Mapping[str, Any], tenant: Ten
         kind = WRITABLE.get(name)
         if kind is None:
             continue  # undeclared parameters are ignored (section 9, guess)
-        if value is None or (_is_empty(value) and kind in _EMPTY_MEANS_CLEAR):
+        if value is None or any(value == empty and kind in kinds for empty, kinds in _EMPTY_MEANS_CLEAR):
             _check_emptying(name, present, found)
         elif isinstance(kind, tuple):
             if value not in kind:
@@ -101,13 +101,16 @@ def check_write(sent: Mapping[str, Any], present: Mapping[str, Any], tenant: Ten
         else:
             _check_plain(name, value, kind, found)
     number = sent.get("emp_code")
-    if number and number in tenant.taken_numbers:
+    if isinstance(number, str) and number in tenant.taken_numbers:
         found.add("emp_code", "はすでに存在します。")
     return found.errors
 
 
-_EMPTY_MEANS_CLEAR = ("text", "kana", "address", "special")
-"""Kinds for which "" or {} clears; a date, number or choice is cleared by null only (trap 10)."""
+_EMPTY_MEANS_CLEAR: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    ("", ("text", "kana", "address", "special")),
+    ({}, ("address", "special")),
+)
+"""Empty values and the kinds they clear; a date, number or choice is cleared by null only (trap 10)."""
 
 
 def _is_empty(value: Any) -> bool:
@@ -171,7 +174,7 @@ def check_address(value: Any, found: Findings, *, digits_in_kana: bool) -> None:
     if kana and not pattern.fullmatch(kana):  # [F]
         found.add("literal_yomi", "は全角カタカナで入力してください。")
     if country in ("", "392"):
-        if value.get("zip_code") and not re.fullmatch(r"\d{3}-?\d{4}", value["zip_code"]):
+        if value.get("zip_code") and not re.fullmatch(r"[0-9]{3}-?[0-9]{4}", value["zip_code"]):
             found.malformed("zip_code")
         if value.get("pref") and value["pref"] not in PREFECTURES:
             found.add("pref", "は一覧にありません。")
@@ -186,7 +189,9 @@ def _check_bank_accounts(name: str, value: Any, tenant: Tenant, found: Findings)
         _check_bank_account(entry, found)
     ids = [entry.get("bank_account_setting_id") for entry in value]
     given = [each for each in ids if each]
-    if given and len(given) != len(ids):
+    if not all(isinstance(each, str) for each in given):
+        found.malformed("bank_account_setting_id")
+    elif given and len(given) != len(ids):
         found.add("bank_account_setting_id", "はすべての口座に指定するか、すべての口座で省略してください。")
     elif len(set(given)) != len(given) or not set(given) <= set(tenant.enabled_settings):
         found.add("bank_account_setting_id", "が正しくありません。")
@@ -209,10 +214,14 @@ def _check_bank_account(entry: Mapping[str, Any], found: Findings) -> None:
             found.add(part, "は一覧にありません。")
 
 
+def _is_known(value: Any, known: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in known
+
+
 def _check_ids(known: Callable[[Tenant], frozenset[str]]) -> Callable[[str, Any, Tenant, Findings], None]:
     def check(name: str, value: Any, tenant: Tenant, found: Findings) -> None:
         values: Sequence[Any] = value if isinstance(value, list) else [value]
-        if len(values) > SLOTS or any(each is not None and each not in known(tenant) for each in values):
+        if len(values) > SLOTS or not all(each is None or _is_known(each, known(tenant)) for each in values):
             found.add(name, "が正しくありません。")
 
     return check
@@ -228,7 +237,7 @@ def _check_positions(name: str, value: Any, tenant: Tenant, found: Findings) -> 
 
 def _check_custom(name: str, value: Any, tenant: Tenant, found: Findings) -> None:
     rows = value if isinstance(value, list) else [None]
-    if not all(isinstance(row, dict) and row.get("template_id") in tenant.custom_template_ids for row in rows):
+    if not all(isinstance(row, dict) and _is_known(row.get("template_id"), tenant.custom_template_ids) for row in rows):
         found.add(name, "が正しくありません。")
 
 

@@ -220,6 +220,27 @@ class SmartHRState:
                 "webhooks": list(self.webhooks.values()),
             }
 
+    # ── across restarts ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def kept(self) -> Record:
+        """Everything as it is stored."""
+        return {name: getattr(self, name) for name in _EVERYTHING}
+
+    def take(self, kept: Mapping[str, Any]) -> None:
+        """Everything from `kept`. Raises KeyError or TypeError, and then nothing has changed."""
+        taken = {name: type(getattr(self, name))(kept[name]) for name in _EVERYTHING}
+        for crew_id, crew in taken["crews"].items():
+            if crew["id"] != crew_id:
+                raise KeyError(crew_id)
+            self.shown(crew)
+        for name, value in taken.items():
+            setattr(self, name, value)
+
+
+_EVERYTHING = (
+    *("crews", "job_titles", "departments", "employment_types", "payment_periods", "bank_account_settings", "webhooks"),
+)
+
 
 def _picked(entry: Record | None, names: Iterable[str]) -> Record | None:
     return {name: entry.get(name) for name in names} if entry else None

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.domain.commands import StartRun
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.people import EmployeeRecord, Person
-from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings import Connection, ExportSettings, PayType
 from app.domain.words import Direction, System, Trigger
 from app.storage.rows import MailRow, RunRow
@@ -132,6 +132,38 @@ class ListingGateway:
             raise self._listing.error
 
 
+@dataclass(frozen=True)
+class Grant:
+    company_id: int
+    tokens: FreeeTokens
+    company_name: str = "練習事業所"
+    external_cid: str = "1234567890"
+
+
+class SignIn:
+    """freee's side of the consent: gives tokens of the practice company, or what the test put into `answer`."""
+
+    def __init__(self) -> None:
+        tokens = FreeeTokens("access-new", "refresh-new", NOW + timedelta(hours=6))
+        self.answer: Grant | AwaseError = Grant(1234567, tokens)
+        self.seen: dict[str, str] = {}
+        self.codes: list[str] = []
+
+    def new_verifier(self) -> str:
+        return "pkce-verifier"
+
+    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        self.seen = {"redirect_uri": redirect_uri, "state": state, "verifier": verifier}
+        return f"https://accounts.example/authorize?state={state}"
+
+    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
+        assert (redirect_uri, verifier) == (self.seen["redirect_uri"], self.seen["verifier"])
+        self.codes.append(code)
+        if isinstance(self.answer, AwaseError):
+            raise self.answer
+        return self.answer
+
+
 @dataclass
 class Room:
     ctx: Context
@@ -140,6 +172,7 @@ class Room:
     broker: Broker
     postbox: Postbox
     limiter: Limiter
+    sign_in: SignIn
     listings: Mapping[System, Listing]
     connection: Connection
 
@@ -171,8 +204,10 @@ def open_room(database: Database, **settings: str) -> Room:
         "SECRET_KEY": "k" * 32,
         "ENCRYPTION_KEYS": "an-invented-encryption-key",
         "BASE_URL": "https://awase.example:8443",
+        "FREEE_CLIENT_ID": "an-invented-client",
+        "FREEE_CLIENT_SECRET": "an-invented-secret",
     }
-    clock, limiter, postbox = Clock(), Limiter(), Postbox()
+    clock, limiter, postbox, sign_in = Clock(), Limiter(), Postbox(), SignIn()
     broker = Broker(clock)
     listings = {system: Listing() for system in System}
     connection = add_connection(database)
@@ -186,11 +221,12 @@ def open_room(database: Database, **settings: str) -> Room:
         unit_of_work=database.unit_of_work,
         gateway=lambda _connection, system: ListingGateway(system, listings[system]),  # type: ignore[arg-type, return-value]
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        authorisation=sign_in,
         limiter=limiter,
         job_queue=broker,
         mailer=postbox,
     )
-    return Room(ctx, database, clock, broker, postbox, limiter, listings, connection)
+    return Room(ctx, database, clock, broker, postbox, limiter, sign_in, listings, connection)
 
 
 def person(number: str, person_id: str | None = None, **more: Any) -> Person:

@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
+from app.domain.errors import AwaseError, ItemError, Refused, RunError, TemporaryError
 from app.domain.ports import FreeeTokens
 from app.domain.run_state import ItemState
+from app.domain.settings import ExportSettings, PayType
 from app.domain.words import Direction, System
+from app.storage.unit_of_work import Database
 from app.use_cases import connections, monitor
 from app.use_cases.intake import start_run
 from app.use_cases.offered import offered_employees
 from app.use_cases.relay import relay_once
 from tests.storage.databases import end_item, running_run
-from tests.use_cases.engine_room import TODAY, Room, person
+from tests.use_cases.engine_room import TODAY, Room, open_room, person
 
 GOOD = {"name": "見本株式会社", "smarthr_subdomain": "mihon", "smarthr_token": "token-invented", "freee_company_id": 7}
 EXPORT = {"working_hours_system_name": "固定", "pay_schedule_name": "月末", "pay_type": "monthly", "base_pay": 1}
 
 
-@dataclass(frozen=True)
-class Grant:
-    company_id: int
-    tokens: FreeeTokens
-    company_name: str = "練習事業所"
-    external_cid: str = "1234567890"
-
-
-class SignIn:
-    """freee's side of the consent."""
-
-    def __init__(self, room: Room, company_id: int) -> None:
-        tokens = FreeeTokens("access-new", "refresh-new", room.clock.now() + timedelta(hours=6))
-        self.answer: Grant | AwaseError = Grant(company_id, tokens)
-        self.seen: dict[str, str] = {}
-
-    def new_verifier(self) -> str:
-        return "pkce-verifier"
-
-    def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
-        self.seen = {"redirect_uri": redirect_uri, "state": state, "verifier": verifier}
-        return f"https://accounts.example/authorize?state={state}"
-
-    def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
-        assert (redirect_uri, verifier) == (self.seen["redirect_uri"], self.seen["verifier"])
-        if isinstance(self.answer, AwaseError):
-            raise self.answer
-        return self.answer
-
-
-def begin(room: Room, sign_in: SignIn) -> str:
-    connections.begin_consent(room.ctx, sign_in, "renshu", redirect_uri="https://awase.example/callback")
-    return sign_in.seen["state"]
+def begin(room: Room) -> str:
+    connections.begin_consent(room.ctx, "renshu", redirect_uri="https://awase.example/callback")
+    return room.sign_in.seen["state"]
 
 
 def test_a_new_connection_waits_for_the_consent(room: Room) -> None:
@@ -100,6 +72,17 @@ def test_export_settings_are_checked_before_they_are_kept(room: Room) -> None:
     assert connections.set_export_settings(room.ctx, "renshu", EXPORT).export_settings_complete
 
 
+def test_export_settings_that_are_not_named_stay(room: Room) -> None:
+    connections.set_export_settings(room.ctx, "renshu", EXPORT)
+    connections.set_export_settings(room.ctx, "renshu", {"base_pay": "250,000", "pay_type": "時給"})
+    assert connections.show_connection(room.ctx, "renshu")[1] == ExportSettings("固定", "月末", PayType.HOURLY, 250_000)
+    connections.add_connection(room.ctx, **GOOD, key="mihon")  # type: ignore[arg-type]
+    assert connections.show_connection(room.ctx, "mihon")[1] is None
+    with pytest.raises(Refused) as caught:
+        connections.set_export_settings(room.ctx, "mihon", {"base_pay": 1})
+    assert set(caught.value.fields) == {"working_hours_system_name", "pay_schedule_name", "pay_type"}
+
+
 def test_a_check_tells_each_side_apart(room: Room) -> None:
     room.listings[System.SMARTHR].error = RunError("E18")
     answers = {check.system: (check.ok, check.code) for check in connections.check_connection(room.ctx, "renshu")}
@@ -114,49 +97,106 @@ def test_a_consent_brings_new_tokens_and_hands_out_what_waited(room: Room) -> No
     relay_once(room.ctx)
     room.broker.take()
     room.ctx.tokens.mark_needs_consent(room.connection.id, version=1)
-    sign_in = SignIn(room, 1234567)
-    state = begin(room, sign_in)
+    state = begin(room)
     room.clock.turn(minutes=5)
-    view = connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
-    assert view.state == "active"
+    given = connections.finish_consent(room.ctx, state=state, code="abc")
+    assert (given.connection.state, given.company_name) == ("active", "練習事業所")
     tokens = room.ctx.tokens.freee_tokens(room.connection.id)
     assert (tokens.access_token, tokens.version) == ("access-new", 2)
     relay_once(room.ctx)
     assert room.broker.ids() == [f"i{item}-a0"]
+
+
+def refusal(room: Room, state: str, **answer: str | None) -> Refused:
     with pytest.raises(Refused) as caught:
-        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
-    assert caught.value.code == "consent_unknown"
+        connections.finish_consent(room.ctx, state=state, **{"code": "abc", **answer})  # type: ignore[arg-type]
+    return caught.value
 
 
-@pytest.mark.parametrize("fault", ["another state", "too late"])
+def test_a_state_is_good_once(room: Room) -> None:
+    state = begin(room)
+    connections.finish_consent(room.ctx, state=state, code="abc")
+    assert refusal(room, state).code == "consent_unknown"
+    assert room.sign_in.codes == ["abc"]
+
+
+@pytest.mark.parametrize("fault", ["another state", "too late", "no state"])
 def test_only_our_own_fresh_states_are_taken(room: Room, fault: str) -> None:
-    sign_in = SignIn(room, 1234567)
-    state = begin(room, sign_in)
+    state = begin(room)
     if fault == "too late":
         room.clock.turn(minutes=31)
     else:
-        state = state[::-1]
-    with pytest.raises(Refused) as caught:
-        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
-    assert caught.value.code == "consent_unknown"
+        state = state[::-1] if fault == "another state" else ""
+    assert refusal(room, state).code == "consent_unknown"
+    assert room.sign_in.codes == []
+
+
+def test_half_an_hour_is_enough(room: Room) -> None:
+    state = begin(room)
+    room.clock.turn(minutes=30)
+    assert connections.finish_consent(room.ctx, state=state, code="abc").connection.state == "active"
 
 
 def test_another_company_is_refused_and_its_tokens_are_not_kept(room: Room) -> None:
-    sign_in = SignIn(room, 999)
-    with pytest.raises(Refused) as caught:
-        connections.finish_consent(room.ctx, sign_in, state=begin(room, sign_in), code="abc")
-    assert caught.value.code == "wrong_company"
+    room.sign_in.answer = replace(room.sign_in.answer, company_id=999)  # type: ignore[type-var]
+    error = refusal(room, begin(room))
+    assert error.code == "wrong_company"
+    assert "999" in error.message and "1234567" in error.message
     assert room.ctx.tokens.freee_tokens(room.connection.id).access_token == "freee-access-invented"
 
 
-@pytest.mark.parametrize(("error", "status"), [(RunError("needs_consent"), 409), (TemporaryError("E22"), 503)])
-def test_a_refused_code_is_told(room: Room, error: AwaseError, status: int) -> None:
-    sign_in = SignIn(room, 1234567)
-    state = begin(room, sign_in)
-    sign_in.answer = error
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (RunError("needs_consent"), "consent_refused", 409),
+        (RunError("E23"), "consent_refused", 409),
+        (RunError("E19"), "not_administrator", 409),
+        (RunError("E3"), "freee_address_refused", 409),
+        (ItemError("E17"), "consent_refused", 409),
+        (TemporaryError("E22"), "freee_away", 503),
+    ],
+)
+def test_a_code_that_brings_no_tokens_is_told(room: Room, error: AwaseError, code: str, status: int) -> None:
+    room.sign_in.answer = error
+    refused = refusal(room, begin(room))
+    assert (refused.code, refused.status) == (code, status)
+    assert room.ctx.tokens.freee_tokens(room.connection.id).version == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [("access_denied", "consent_denied"), ("server_error", "consent_refused"), (None, "consent_refused")],
+)
+def test_an_answer_without_a_code_ends_the_attempt(room: Room, error: str | None, code: str) -> None:
+    state = begin(room)
+    assert refusal(room, state, code=None, error=error).code == code
+    assert refusal(room, state).code == "consent_unknown"
+    assert room.sign_in.codes == []
+
+
+@pytest.mark.parametrize("missing", ["FREEE_CLIENT_ID", "FREEE_CLIENT_SECRET"])
+def test_without_an_application_nobody_is_sent_to_freee(database: Database, missing: str) -> None:
+    room = open_room(database, **{missing: ""})
     with pytest.raises(Refused) as caught:
-        connections.finish_consent(room.ctx, sign_in, state=state, code="abc")
-    assert (caught.value.code, caught.value.status) == ("consent_failed", status)
+        begin(room)
+    assert caught.value.code == "freee_app_missing"
+
+
+def test_a_check_says_that_only_a_person_can_help_and_asks_freee_nothing(room: Room) -> None:
+    def freee() -> tuple[bool, str | None]:
+        smarthr, freee = connections.check_connection(room.ctx, "renshu")
+        assert smarthr.ok
+        return freee.ok, freee.code
+
+    assert freee() == (True, None)
+    asked = room.listings[System.FREEE].asked
+    room.ctx.tokens.mark_refresh_unknown(room.connection.id, version=1)
+    assert freee() == (False, "refresh_unknown")
+    room.ctx.tokens.mark_needs_consent(room.connection.id, version=1)
+    assert freee() == (False, "needs_consent")
+    assert room.listings[System.FREEE].asked == asked
+    connections.finish_consent(room.ctx, state=begin(room), code="abc")
+    assert freee() == (True, None)
 
 
 def test_tokens_about_to_end_are_used_in_time(room: Room) -> None:

@@ -1,0 +1,103 @@
+"""The practice connection and its API key, made through Awase's own command line as an administrator would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.practice import staff
+from app.practice.processes import ROOT, local_session
+from app.practice.surroundings import StartError, check_own_broker, write_private
+
+SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
+EXPORT_SETTINGS = {
+    "--working-hours-system-name": "固定時間制",
+    "--pay-schedule-name": "正社員",
+    "--pay-type": "月給",
+    "--base-pay": "230000",
+}
+
+
+def check_broker(env: Mapping[str, str]) -> None:
+    """Raises StartError when there is no broker: the named one does not answer, or there is none to embed."""
+    if "REDIS_URL" in env:
+        check_own_broker(env["REDIS_URL"])
+    else:
+        command(env, "workers.broker", "--check")
+
+
+def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
+    """The practice connection's key and an API key, made once per database."""
+    file = folder / "practice.json"
+    made = _known(file)
+    if made is None or not _works(url, made):
+        made = {"connection": _listed(env) or _add_connection(env), "api_key": _add_key(env)}
+        write_private(file, json.dumps(made))
+    return made["connection"], made["api_key"]
+
+
+def _known(file: Path) -> dict[str, str] | None:
+    """None without the file, or when it was damaged."""
+    try:
+        made = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return made if isinstance(made, dict) and {"connection", "api_key"} <= set(made) else None
+
+
+def _works(url: str, made: Mapping[str, str]) -> bool:
+    """Whether the database still knows both: somebody may have deleted it alone."""
+    with local_session() as session:
+        headers = {"Authorization": f"Bearer {made['api_key']}"}
+        answer = session.get(f"{url}/api/v1/connections", headers=headers, timeout=30)
+    return answer.status_code == 200 and made["connection"] in answer.text
+
+
+def _listed(env: Mapping[str, str]) -> str | None:
+    """A connection of the practice company that an interrupted start left."""
+    listed = json.loads(flask(env, "connection", "list", "--json"))["items"]
+    return next((each["key"] for each in listed if each.get("smarthr_subdomain") == staff.SUBDOMAIN), None)
+
+
+def _add_connection(env: Mapping[str, str]) -> str:
+    tokens = {
+        "AWASE_SMARTHR_TOKEN": staff.SMARTHR_TOKEN,
+        "AWASE_FREEE_ACCESS_TOKEN": staff.FREEE_ACCESS_TOKEN,
+        "AWASE_FREEE_REFRESH_TOKEN": staff.FREEE_REFRESH_TOKEN,
+    }
+    return flask(
+        {**env, **tokens},
+        *("connection", "add", "--with-freee-tokens", "--name", "練習用の会社"),
+        *("--smarthr-subdomain", staff.SUBDOMAIN, "--freee-company-id", str(staff.FREEE_COMPANY_ID)),
+        *("--freee-external-cid", staff.FREEE_EXTERNAL_CID, "--mail-to", "jinji@example.com"),
+        *(word for option in EXPORT_SETTINGS.items() for word in option),
+    ).strip()
+
+
+def _add_key(env: Mapping[str, str]) -> str:
+    scopes = (word for scope in SCOPES for word in ("--scope", scope))
+    return flask(env, "key", "add", "--name", "practice", *scopes).strip()
+
+
+def flask(env: Mapping[str, str], *arguments: str) -> str:
+    """Run `flask …` and return what it printed. Raises StartError with its last line."""
+    return command(env, "flask", *arguments)
+
+
+def command(env: Mapping[str, str], module: str, *arguments: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        told = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
+        raise StartError(f"{' '.join((module, *arguments[:2]))}: {told}")
+    return done.stdout

@@ -1,0 +1,236 @@
+"""What is erased after the retention time, column by column, and what stays; previews nobody decided on included."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Step, System
+from app.storage.models import Base
+from app.storage.rows import NewChange
+from app.storage.unit_of_work import Database
+from app.use_cases import control, notify
+from app.use_cases.finalise import close_run_if_done
+from app.use_cases.history import get_run, list_items
+from app.use_cases.reconcile import reconcile_once
+from tests.storage.databases import end_item, running_run, start_item
+from tests.use_cases.engine_room import Room
+
+ERASED = {
+    "field_changes": {"before_enc", "after_enc"},
+    "items": {"detail_enc", "candidates_enc"},
+    "mails": {"to_enc", "subject", "body_enc"},
+}
+KEPT_ENCRYPTED = {"connections", "consents", "survey_pages"}
+"""Tables whose encrypted columns are no part of a run: they go with the connection, in time, or with the survey."""
+
+
+def snapshot(database: Database) -> dict[str, list[dict[str, Any]]]:
+    with database.engine.connect() as connection:
+        return {
+            table.name: [dict(row._mapping) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+def finished(room: Room) -> int:
+    """A run with everything personal a run can leave behind; its mail is sent."""
+    run, (good, bad) = running_run(room.database, room.connection, items=2)
+    attempt = start_item(room.database, good)
+    with room.database.unit_of_work() as uow:
+        uow.changes.replace(good, [NewChange("phone", "03-0000-0000", "03-1111-1111", Step.PROFILE)])
+        uow.steps.sending(good, attempt, Step.PROFILE, keys=["phone"], now=room.clock.now())
+        uow.steps.done(good, attempt, Step.PROFILE, now=room.clock.now())
+        uow.changes.mark_written(good, ["phone"])
+        assert uow.items.finish(good, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
+    candidate = {"system": "freee", "id": "9", "number": "0009", "reason": "kana"}
+    end_item(
+        room.database, bad, state=ItemState.FAILED, error_code="E17", detail="架空の電話番号", candidates=[candidate]
+    )
+    assert close_run_if_done(room.ctx, run.id)
+    mail = room.mail_of(run.id)
+    assert mail is not None
+    notify.send_mail(room.ctx, mail.id)
+    return run.id
+
+
+def grow_old(room: Room, *, days: int | None = None) -> dict[str, int]:
+    room.clock.turn(days=room.ctx.settings.retention_days if days is None else days, seconds=1)
+    return reconcile_once(room.ctx)
+
+
+def test_every_encrypted_column_is_either_erased_or_named_here() -> None:
+    tables = Base.metadata.sorted_tables
+    sealed = {table.name: {c.name for c in table.columns if c.name.endswith("_enc")} for table in tables}
+    of_runs = {name: columns for name, columns in sealed.items() if columns and name not in KEPT_ENCRYPTED}
+    assert of_runs == {name: {c for c in columns if c.endswith("_enc")} for name, columns in ERASED.items()}
+
+
+def test_exactly_the_personal_columns_are_erased(room: Room) -> None:
+    run_id = finished(room)
+    before = snapshot(room.database)
+    assert grow_old(room) == {"erased_runs": 1}
+    after = snapshot(room.database)
+    for table, rows in before.items():
+        if table in ("leader", "outbox"):
+            continue
+        assert len(after[table]) == len(rows), table
+        for old, new in zip(rows, after[table], strict=True):
+            moved = {column for column in old if old[column] != new[column]}
+            expected = {c for c in ERASED.get(table, set()) if old[c] is not None} | (
+                {"erased_at"} if table == "runs" else set()
+            )
+            assert moved == expected, table
+            assert all(new[column] is None for column in ERASED.get(table, set()))
+    assert [row["erased_at"] for row in after["runs"] if row["id"] == run_id] == [room.clock.now()]
+
+
+def test_one_day_earlier_nothing_is_erased(room: Room) -> None:
+    finished(room)
+    before = snapshot(room.database)
+    room.clock.turn(days=room.ctx.settings.retention_days)
+    assert reconcile_once(room.ctx) == {}
+    after = snapshot(room.database)
+    assert {table: rows for table, rows in after.items() if table not in ("leader", "outbox")} == {
+        table: rows for table, rows in before.items() if table not in ("leader", "outbox")
+    }
+
+
+def test_what_people_still_see_of_an_erased_run(room: Room) -> None:
+    run_id = finished(room)
+    grow_old(room)
+    with room.database.unit_of_work() as uow:
+        row = uow.runs.get(run_id)
+    assert row is not None
+    view = get_run(room.ctx, row.public_id)
+    good, bad = list_items(room.ctx, row.public_id).items
+    assert (view.state, view.mail_state) == (RunState.PARTLY_FAILED, "sent")
+    assert [(c.key, c.before, c.after, c.state) for c in good.changes] == [("phone", None, None, "written")]
+    assert [step.state for step in good.steps] == ["done"]
+    assert (bad.error_code, bad.employee_number, bad.candidates) == ("E17", "0002", ())
+    assert bad.message
+    assert "電話番号" not in bad.message.replace("架空の電話番号", "")
+
+
+def test_a_younger_run_of_the_same_people_keeps_its_values(room: Room) -> None:
+    finished(room)
+    room.clock.turn(days=1)
+    young, (item_id,) = running_run(room.database, room.connection)
+    with room.database.unit_of_work() as uow:
+        uow.changes.replace(item_id, [NewChange("phone", "03-0000-0000", "03-2222-2222")])
+    end_item(room.database, item_id)
+    with room.database.unit_of_work() as uow:
+        uow.runs.close(young.id, now=room.clock.now())
+    assert grow_old(room, days=399) == {"erased_runs": 1}
+    with room.database.unit_of_work() as uow:
+        (change,) = uow.changes.of_items([item_id])[item_id]
+    assert change.after == "03-2222-2222"
+
+
+def test_more_runs_than_one_batch(room: Room) -> None:
+    for _ in range(3):
+        run, (item_id,) = running_run(room.database, room.connection)
+        end_item(room.database, item_id, detail="架空")
+        assert close_run_if_done(room.ctx, run.id)
+    with room.database.unit_of_work() as uow:
+        for mail in uow.mails.of_runs([1, 2, 3]).values():
+            uow.mails.claim(mail.id, now=room.clock.now(), lease_until=room.clock.now())
+    assert grow_old(room)["erased_runs"] == 3
+
+
+# ── previews ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def preview(room: Room) -> tuple[int, int]:
+    """(run, item) of a preview with a planned value."""
+    run, (item_id,) = running_run(room.database, room.connection, state=RunState.PREVIEWED, dry_run=True)
+    with room.database.unit_of_work() as uow:
+        uow.changes.replace(item_id, [NewChange("phone", "03-0000-0000", "03-1111-1111")])
+    return run.id, item_id
+
+
+def planned(room: Room, item_id: int) -> object:
+    with room.database.unit_of_work() as uow:
+        (change,) = uow.changes.of_items([item_id])[item_id]
+    return change.after
+
+
+def test_a_preview_nobody_decided_on_ends_and_is_erased(room: Room) -> None:
+    run_id, item_id = preview(room)
+    assert grow_old(room) == {"closed_runs": 1}
+    with room.database.unit_of_work() as uow:
+        row, (item,) = uow.runs.get(run_id), uow.items.page(run_id, after=-1, limit=5)
+    assert row is not None
+    assert (row.state, item.state) == (RunState.CANCELLED, ItemState.CANCELLED)
+    mail = room.mail_of(run_id)
+    assert mail is not None
+    notify.send_mail(room.ctx, mail.id)
+    assert "取り消し: 1 件" in room.postbox.mails[0].body
+    assert planned(room, item_id) == "03-1111-1111"
+    assert grow_old(room, days=1) == {"erased_runs": 1}
+    assert planned(room, item_id) is None
+    sent = room.mail_of(run_id)
+    assert sent is not None
+    assert (sent.body, sent.subject, sent.to) == (None, None, ())
+
+
+def test_a_younger_preview_still_waits(room: Room) -> None:
+    run_id, item_id = preview(room)
+    room.clock.turn(days=room.ctx.settings.retention_days - 1)
+    assert reconcile_once(room.ctx) == {}
+    with room.database.unit_of_work() as uow:
+        row = uow.runs.get(run_id)
+    assert row is not None
+    assert row.state is RunState.PREVIEWED
+    assert planned(room, item_id) == "03-1111-1111"
+
+
+def test_a_preview_approved_late_is_kept_from_its_end(room: Room) -> None:
+    run_id, item_id = preview(room)
+    room.clock.turn(days=300)
+    with room.database.unit_of_work() as uow:
+        row = uow.runs.get(run_id)
+    assert row is not None
+    control.approve(room.ctx, row.public_id, by="cli")
+    attempt = start_item(room.database, item_id, now=room.clock.now())
+    with room.database.unit_of_work() as uow:
+        assert uow.items.finish(item_id, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
+    assert close_run_if_done(room.ctx, run_id)
+    mail = room.mail_of(run_id)
+    assert mail is not None
+    notify.send_mail(room.ctx, mail.id)
+    assert grow_old(room, days=200) == {}
+    assert planned(room, item_id) == "03-1111-1111"
+    assert grow_old(room, days=201) == {"erased_runs": 1}
+    assert planned(room, item_id) is None
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_the_retention_time_is_a_setting(room: Room, days: int) -> None:
+    room = replace(room, ctx=replace(room.ctx, settings=replace(room.ctx.settings, retention_days=days)))
+    finished(room)
+    room.clock.turn(days=days)
+    assert reconcile_once(room.ctx) == {}
+    room.clock.turn(days=1, seconds=1)
+    assert reconcile_once(room.ctx) == {"erased_runs": 1}
+
+
+def test_what_is_only_needed_for_a_while_goes_sooner(room: Room) -> None:
+    now = room.clock.now()
+    finished(room)
+    with room.database.unit_of_work() as uow:
+        uow.consents.add("h", room.connection.id, verifier="v", redirect_uri="http://x", expires_at=now)
+        uow.idempotency.add("k", "cli", request_hash="r", run_id=1, now=now)
+        uow.survey_pages.add(1, System.FREEE, seq=0, rows=[], next_cursor=None)
+        uow.outbox.mark_sent(uow.outbox.due(now), now)
+    room.clock.turn(days=8)
+    reconcile_once(room.ctx)
+    with room.database.unit_of_work() as uow:
+        assert uow.idempotency.find("k", "cli") is None
+        assert uow.consents.take("h", now=now - timedelta(days=1)) is None
+        assert uow.outbox.purge(room.clock.now() + timedelta(days=1)) == 0

@@ -1,0 +1,129 @@
+"""The product is right under either position of each switch of both practice vendors: what they do not document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Direction
+from app.practice import freee, smarthr
+from app.practice.staff import PracticeCompany
+from app.practice.wire import Switch
+from app.use_cases import reconcile
+from app.use_cases.views import RunView
+from tests.house import House, open_house
+from tests.use_cases.test_sync import only
+
+STOPPED = {
+    ("smarthr", "inactive_subdomain", True): "smarthr_subdomain_inactive",
+    ("smarthr", "ip_not_permitted", True): "ip_not_permitted",
+    ("smarthr", "token_revoked", True): "E18",
+    ("freee", "ip_restriction", True): "E3",
+    ("freee", "maintenance", True): "E22",
+    ("freee", "missing_permission", True): "needs_consent",
+    ("freee", "missing_permission", "reauthorize"): "needs_consent",
+    ("freee", "role", "self_only"): "E19",
+    ("freee", "role", "custom-jinji"): "E19",
+}
+"""Switches that let nothing through, and the code the run ends with."""
+NOT_CREATED = {("smarthr", "plan_limit", True): "plan_limit"}
+"""Switches that refuse new people only, and the code these end with."""
+PATIENT = ("smarthr", "maintenance", True)
+
+
+def others(switch: Switch) -> list[Any]:
+    """The positions a switch has beside its default."""
+    return [position for position in switch.allowed or () if position != switch.default]
+
+
+POSITIONS = [
+    *[("smarthr", switch.name, position) for switch in smarthr.SWITCHES for position in others(switch)],
+    *[("freee", switch.name, position) for switch in freee.SWITCHES for position in others(switch)],
+]
+
+
+@pytest.fixture(scope="module")
+def people(company: PracticeCompany) -> PracticeCompany:
+    """A few of each kind."""
+    return only(company, "update", "create", "equal", "review", "fail", "", most=2)
+
+
+Ends = dict[str, tuple[ItemState, str | None]]
+
+
+def ends(house: House, run: RunView) -> Ends:
+    return {item.source_id or "": (item.state, item.error_code) for item in house.items(run)}
+
+
+@pytest.fixture(scope="module")
+def planned(people: PracticeCompany, tmp_path_factory: pytest.TempPathFactory) -> dict[Direction, Ends]:
+    """How everybody ends with every switch at its default (which `test_sync` checks against the stories)."""
+    found: dict[Direction, Ends] = {}
+    for direction in Direction:
+        house = open_house(tmp_path_factory.mktemp("default"), people)
+        found[direction] = ends(house, house.run(direction))
+        house.close()
+    return found
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("at", [at for at in POSITIONS if at not in STOPPED and at != PATIENT], ids=str)
+def test_a_run_ends_as_planned_and_the_next_one_writes_nothing(
+    open_practice: Callable[..., House],
+    people: PracticeCompany,
+    planned: dict[Direction, Ends],
+    at: tuple[str, str, Any],
+    direction: Direction,
+) -> None:
+    vendor, name, position = at
+    house = open_practice(people, **{f"{vendor}_switches": {name: position}})
+    run = house.run(direction)
+    expected = dict(planned[direction])
+    if at in NOT_CREATED and direction.target.value == vendor:
+        created = {item.source_id for item in house.items(run) if item.kind == "create"}
+        assert created
+        expected |= {person: (ItemState.FAILED, NOT_CREATED[at]) for person in created if person}
+    assert ends(house, run) == expected
+    accepted = sum(r.method != "GET" and r.status < 300 for r in requests_of(house, direction))
+    again = house.run(direction)
+    assert ItemState.SUCCEEDED not in house.states(again).values()
+    assert sum(r.method != "GET" and r.status < 300 for r in requests_of(house, direction)) == accepted > 0
+
+
+def requests_of(house: House, direction: Direction) -> list[Any]:
+    """What the target was asked."""
+    wire = house.smarthr_wire if direction is Direction.FREEE_TO_SMARTHR else house.freee_wire
+    return [request for request in wire.requests if "/public_api/" not in request.path]
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("at", list(STOPPED), ids=str)
+def test_a_run_that_cannot_work_says_why_and_writes_nothing(
+    open_practice: Callable[..., House], company: PracticeCompany, at: tuple[str, str, Any], direction: Direction
+) -> None:
+    vendor, name, position = at
+    house = open_practice(only(company, "update", most=2), **{f"{vendor}_switches": {name: position}})
+    run = house.run(direction)
+    assert (run.state, run.error_code) == (RunState.FAILED, STOPPED[at])
+    assert house.writes() == 0
+    assert len(house.postbox.mails) == 1
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_run_waits_for_the_end_of_an_announced_maintenance(
+    open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
+) -> None:
+    house = open_practice(only(company, "update", most=2), smarthr_switches={"maintenance": True})
+    run = house.start(direction)
+    house.work(reconciling=False)
+    for _ in range(20):
+        house.clock.turn(minutes=5)
+        reconcile.reconcile_once(house.ctx)
+        house.work(reconciling=False)
+    assert house.seen(run).state is RunState.WAITING
+    house.smarthr_wire.set_switch("maintenance", False)
+    house.work()
+    assert house.seen(run).state is RunState.SUCCEEDED
