@@ -82,12 +82,13 @@ def prepare(settings: Settings) -> tuple[str, Path]:
 
 
 def main() -> None:
-    """`--check` only says whether it would start."""
+    """`--check` only says whether it would start, and prints its socket."""
     try:
         binary, socket = prepare(Settings.from_env())
     except (NoBroker, SettingsError) as error:
         sys.exit(str(error))
     if "--check" in sys.argv[1:]:
+        sys.stdout.write(f"{socket}\n")
         return
     os.execv(binary, command(binary, socket))  # noqa: S606 - our own arguments, no shell
 

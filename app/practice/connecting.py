@@ -21,12 +21,15 @@ EXPORT_SETTINGS = {
 }
 
 
-def check_broker(env: Mapping[str, str]) -> None:
-    """Raises StartError when there is no broker: the named one does not answer, or there is none to embed."""
+def check_broker(env: Mapping[str, str]) -> Path | None:
+    """Where the embedded broker will listen, None for a broker of one's own.
+
+    Raises StartError when there is none: the named one does not answer, or there is none to embed.
+    """
     if "REDIS_URL" in env:
         check_own_broker(env["REDIS_URL"])
-    else:
-        command(env, "workers.broker", "--check")
+        return None
+    return Path(command(env, "workers.broker", "--check").rstrip("\n"))
 
 
 def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:

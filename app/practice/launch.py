@@ -77,10 +77,12 @@ def open_house(
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
     env = environment(folder, ports, around=os.environ, own_broker=own_broker)
-    check_broker(env)
+    socket = check_broker(env)
     flask(env, "db", "upgrade")
     company = Company(extra, equal_share, switches or {})
-    processes = Processes(folder, ground(ports, company, broker="REDIS_URL" not in env), service(), env)
+    processes = Processes(folder, ground(ports, company, broker=socket is not None), service(), env)
+    if socket is not None and socket.parent != folder:
+        processes.emptied.append(socket.parent)
     processes.start()
     try:
         vendors = [f"http://127.0.0.1:{port}/_practice/kept" for port in (ports.smarthr, ports.freee)]

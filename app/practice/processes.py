@@ -52,6 +52,8 @@ class Processes:
     ground: Mapping[str, str]
     service: Mapping[str, str]
     env: Mapping[str, str] = field(repr=False)
+    emptied: list[Path] = field(default_factory=list)
+    """Folders elsewhere that go when everything has stopped and they are empty."""
     _supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -99,6 +101,9 @@ class Processes:
                 self._supervisor.kill()
                 self._supervisor.wait()
         end_session(self._supervisor.pid)
+        for folder in self.emptied:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def wait(self) -> int:
         """Until the supervisor ends, which it does not by itself; returns its exit code."""

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from app.config import embedded_socket
 from app.practice.processes import ROOT
 from tests.e2e.processes import below, command_of, kill, matching
 from tests.e2e.strangers import Strangers
@@ -80,6 +81,13 @@ class Launcher:
             time.sleep(0.3)
         return run
 
+    def mails(self) -> int:
+        """How many came, with time for the first one: it is sent after the run has ended."""
+        end = time.monotonic() + 60
+        while not (found := list(Path(self.value("届いたメール")).glob("*.eml"))) and time.monotonic() < end:
+            time.sleep(0.2)
+        return len(found)
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> float:
         """Seconds until it had ended."""
         began = time.monotonic()
@@ -109,7 +117,7 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
         run = first.ended_run(first.pasted("curl -X POST")["id"])
         assert run["counts"]["succeeded"] > 0
         assert first.pasted("curl http")["items"][0]["id"] == run["id"]
-        assert len(list(Path(first.value("届いたメール")).glob("*.eml"))) == 1
+        assert first.mails() == 1
         assert first.pasted("curl -X PUT")["position"] == "部長"
         assert strangers.callers == []
 
@@ -181,7 +189,11 @@ def test_a_path_full_of_traps(start: Start, tmp_path: Path) -> None:
     assert run["counts"]["succeeded"] > 0
     assert (folder / "awase.db").exists()
     assert (folder / "practice-freee.json").exists()
+    socket_folder = embedded_socket(folder).parent
+    assert socket_folder != folder
+    assert socket_folder.is_dir()
     launcher.stop()
+    assert not socket_folder.exists()
     assert [each.name for each in folder.parent.iterdir() if each.is_dir()] == ["var"]
 
 

