@@ -126,13 +126,13 @@ class Database:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with our rules for transactions."""
+    """An engine with our rules for transactions. Its errors quote statements, never their parameters: those are values
+    of people."""
     parsed = make_url(url)
+    pool: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=30)
-    engine = create_engine(
-        parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, pool_size=10, max_overflow=30
-    )
+        return create_engine(parsed, pool_pre_ping=True, **pool)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
