@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.practice import staff
 from app.practice.processes import ROOT, local_session
-from app.practice.surroundings import StartError, check_own_broker, write_private
+from app.practice.surroundings import PortTaken, StartError, check_own_broker, write_private
 
 SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
 EXPORT_SETTINGS = {
@@ -33,11 +33,16 @@ def check_broker(env: Mapping[str, str]) -> Path | None:
 
 
 def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
-    """The practice connection's key and an API key, made once per database."""
+    """The practice connection's key and an API key, made once per database.
+
+    Raises PortTaken when they are not known at `url`: then that is somebody else's service.
+    """
     file = folder / "practice.json"
     made = _known(file)
     if made is None or not _works(url, made):
         made = {"connection": _listed(env) or _add_connection(env), "api_key": _add_key(env)}
+        if not _works(url, made):
+            raise PortTaken(f"{url} では別のプログラムが動いています")
         write_private(file, json.dumps(made))
     return made["connection"], made["api_key"]
 

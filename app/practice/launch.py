@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import requests
 
@@ -25,11 +26,12 @@ from app.practice.connecting import check_broker, connect, flask
 from app.practice.greeting import greeting
 from app.practice.leftovers import end_leftovers, only_launcher
 from app.practice.processes import ROOT, Processes, local_session, procfile
-from app.practice.surroundings import Ports, StartError, environment
+from app.practice.surroundings import Ports, PortTaken, StartError, environment
 
 __all__ = ["Company", "House", "Ports", "open_house", "staff"]
 
 USUAL_PORT = 8000
+MOVED = f"ポート {USUAL_PORT} は使用中のため、{{}} で動いています。"
 INTERRUPTED = 130
 
 
@@ -85,11 +87,8 @@ def open_house(
         processes.emptied.append(socket.parent)
     processes.start()
     try:
-        vendors = [f"http://127.0.0.1:{port}/_practice/kept" for port in (ports.smarthr, ports.freee)]
-        for url in (*vendors, f"http://127.0.0.1:{ports.web}/health/ready"):
-            processes.await_url(url)
-        with local_session() as session:
-            notices = [session.get(url, timeout=10).json()["notice"] for url in vendors]
+        notices = [await_vendor(processes, name, port) for name, port in vendor_ports(ports).items()]
+        processes.await_url(f"http://127.0.0.1:{ports.web}/health/ready")
         connection, api_key = connect(folder, env, f"http://127.0.0.1:{ports.web}")
     except BaseException:
         with undisturbed():
@@ -98,13 +97,32 @@ def open_house(
     return House(folder, ports, processes, env, connection, api_key, tuple(filter(None, notices)))
 
 
+def vendor_ports(ports: Ports) -> dict[str, int]:
+    return {"smarthr": ports.smarthr, "freee": ports.freee}
+
+
+def await_vendor(processes: Processes, name: str, port: int) -> str:
+    """Wait for a vendor; returns what it has to say about its memory. Raises StartError, PortTaken."""
+    url = f"http://127.0.0.1:{port}/_practice/kept"
+    processes.await_url(url)
+    with local_session() as session:
+        told = session.get(url, timeout=10).json()
+    if told["file"] != str(memory_file(processes.folder, name)):
+        raise PortTaken(f"ポート {port} では別の練習用の会社が動いています")
+    return str(told["notice"])
+
+
+def memory_file(folder: Path, vendor: str) -> Path:
+    return folder / f"practice-{vendor}.json"
+
+
 def ground(ports: Ports, company: Company, *, broker: bool) -> dict[str, str]:
     """What the service stands on: the practice company and, if wanted, the embedded broker. Name → command."""
     vendor = f"--rates fast --extra {company.extra} --equal-share {company.equal_share}"
     started = {"broker": "python -m workers.broker"} if broker else {}
-    for name, port in {"smarthr": ports.smarthr, "freee": ports.freee}.items():
+    for name, port in vendor_ports(ports).items():
         switches = " ".join(_escaped(f"--switch '{each}'") for each in company.switches.get(name, ()))
-        kept = f'--log "{in_folder(f"{name}.jsonl")}" --state "{in_folder(f"practice-{name}.json")}"'
+        kept = f'--log "{in_folder(f"{name}.jsonl")}" --state "{in_folder(memory_file(Path(), name).name)}"'
         started[f"practice_{name}"] = f"python -m app.practice.server {name} --port {port} {vendor} {kept} {switches}"
     mailbox = f'mailbox --port {ports.mail} --folder "{in_folder("mail")}"'
     return {**started, "practice_mailbox": f"python -m app.practice.server {mailbox}"}
@@ -133,11 +151,9 @@ def run(arguments: argparse.Namespace) -> int:
         left = end_leftovers(folder)
         if left:
             print(f"前回の終了で残っていた {left} 個のプロセスを止めました。", file=sys.stderr)
-        ports = Ports.wanted(asked or USUAL_PORT, strict=bool(asked))
-        moved = f"ポート {USUAL_PORT} は使用中のため、{ports.web} で動いています。"
-        notes = [] if asked or ports.web == USUAL_PORT else [moved]
         print("準備しています(10 秒ほどかかります)……", flush=True)
-        house = open_house(folder, ports, own_broker=True, extra=_extra(arguments), switches=_switches(arguments))
+        house = _opened(arguments, folder)
+        notes = [] if asked or house.ports.web == USUAL_PORT else [MOVED.format(house.ports.web)]
         try:
             print(greeting(house, *notes), flush=True)
             code = house.processes.wait()
@@ -149,6 +165,18 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             with undisturbed():
                 house.processes.stop()
+
+
+def _opened(arguments: argparse.Namespace, folder: Path) -> House:
+    """On the usual ports; on any others when somebody took those in the same moment."""
+    options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments), "own_broker": True}
+    ports = Ports.wanted(arguments.port or USUAL_PORT, strict=bool(arguments.port))
+    try:
+        return open_house(folder, ports, **options)
+    except PortTaken:
+        if arguments.port:
+            raise
+        return open_house(folder, Ports.wanted(0), **options)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

@@ -39,6 +39,10 @@ class StartError(Exception):
     """Something did not start; the text says what and where its log is."""
 
 
+class PortTaken(StartError):
+    """Somebody else began to listen on a port between our looking and our processes' starting."""
+
+
 @dataclass(frozen=True)
 class Ports:
     web: int

@@ -197,6 +197,19 @@ def test_a_path_full_of_traps(start: Start, tmp_path: Path) -> None:
     assert [each.name for each in folder.parent.iterdir() if each.is_dir()] == ["var"]
 
 
+def test_two_houses_started_in_the_same_moment_keep_apart(start: Start, tmp_path: Path) -> None:
+    """Both find the usual ports free, seconds before anybody listens there."""
+    both = [start(folder=tmp_path / name) for name in ("one", "other")]
+    for each in both:
+        each.up()
+    assert both[0].value("Awase") != both[1].value("Awase")
+    runs = [each.pasted("curl -X POST")["id"] for each in both]
+    assert runs[0] != runs[1]
+    for each, run in zip(both, runs, strict=True):
+        assert each.ended_run(run)["counts"]["succeeded"] > 0
+        assert [other["id"] for other in each.get("runs")["items"]] == [run]
+
+
 def test_a_vendor_that_had_to_start_afresh_is_told_to_the_person(start: Start, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "practice-smarthr.json").write_text("?", encoding="utf-8")
