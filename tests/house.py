@@ -18,6 +18,7 @@ from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.commands import StartRun
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob
+from app.domain.queues import QUEUES
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Connection, ExportSettings, PayType
 from app.domain.words import Direction, Trigger
@@ -35,7 +36,6 @@ from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases import history, intake, notify, reconcile, relay, survey, sync
 from app.use_cases.context import Context
-from app.use_cases.queues import QUEUES
 from app.use_cases.views import RunView
 from app.wiring import Gateways
 

@@ -19,12 +19,8 @@ from rq.serializers import JSONSerializer
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth, QueuedJob
+from app.domain.queues import QUEUES
 
-INTERACTIVE = "interactive"
-"""Small runs, webhooks, manual starts."""
-BULK = "bulk"
-"""Large runs. One queue per worker process: RQ loses jobs on a worker with two (engine.md finding 1)."""
-QUEUES = (INTERACTIVE, BULK)
 SERIALIZER = JSONSerializer
 
 JOB_TIMEOUT = 900

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from app.domain.queues import INTERACTIVE
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import MailPolicy
 from app.domain.words import Trigger
@@ -19,7 +20,6 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, MailKind, OutboxKind
 from app.use_cases.context import Context
-from app.use_cases.queues import INTERACTIVE
 
 log = structlog.get_logger(__name__)
 

@@ -11,14 +11,13 @@ from app.domain.dates import closing_month, pay_month
 from app.domain.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.plan import Note, Plan, PlanKind
+from app.domain.queues import INTERACTIVE, queue_for
 from app.domain.run_state import ItemState
 from app.domain.selection import offer
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.rows import LinkRow, NewChange, NewItem, NewNote, RunRow
 from app.use_cases.plan_employee import Terms, agreed_digests, decide, plan_digest
-
-INTERACTIVE, BULK = "interactive", "bulk"
 
 
 class Everybody:
@@ -62,7 +61,7 @@ def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: date
     findings = [finder.find(record) for record in finder.chosen()] + finder.unknown_numbers()
     findings.sort(key=lambda finding: (finding.item.employee_number, finding.item.source_id or ""))
     waiting = sum(not finding.item.state.is_final for finding in findings)
-    queue = BULK if waiting >= bulk_from else INTERACTIVE
+    queue = queue_for(waiting, bulk_from=bulk_from)
     return [
         replace(finding, item=replace(finding.item, position=position, queue=queue))
         for position, finding in enumerate(findings)

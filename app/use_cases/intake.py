@@ -20,6 +20,7 @@ from app.domain.commands import StartRun
 from app.domain.dates import today_in_japan
 from app.domain.errors import Refused, RunError, TemporaryError
 from app.domain.export_settings import complete
+from app.domain.queues import queue_for
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.rows import DirectoryEntry, NewRun, RunRow
@@ -27,7 +28,6 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.history import get_run
-from app.use_cases.queues import queue_for
 from app.use_cases.views import RunView
 
 log = structlog.get_logger(__name__)

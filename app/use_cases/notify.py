@@ -15,6 +15,7 @@ from app.domain.catalogue import message_of, remedy_of
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.mail import LIST_LIMIT, Outcome, RunSummary, compose
 from app.domain.ports import Mail
+from app.domain.queues import INTERACTIVE
 from app.domain.run_state import ItemState
 from app.domain.settings import Connection
 from app.domain.words import System
@@ -23,7 +24,6 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailState, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.pauses import next_try
-from app.use_cases.queues import INTERACTIVE
 
 log = structlog.get_logger(__name__)
 

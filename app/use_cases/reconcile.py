@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import TemporaryError
+from app.domain.queues import INTERACTIVE
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.finalise import close_run_if_done
-from app.use_cases.queues import INTERACTIVE
 
 log = structlog.get_logger(__name__)
 

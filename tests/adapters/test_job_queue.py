@@ -11,9 +11,10 @@ import redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from app.adapters.job_queue import BULK, FAILURE_TTL, INTERACTIVE, QUEUES, SERIALIZER, RqJobQueue
+from app.adapters.job_queue import FAILURE_TTL, SERIALIZER, RqJobQueue
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
+from app.domain.queues import BULK, INTERACTIVE, QUEUES
 from tests.adapters.conftest import BrokerProcess
 
 done: list[tuple[int, ...]] = []

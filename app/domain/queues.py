@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 INTERACTIVE = "interactive"
+"""Small runs, webhooks, manual starts, surveys and mails."""
 BULK = "bulk"
+"""Large runs. One queue per worker process: RQ loses jobs on a worker with two."""
 QUEUES = (INTERACTIVE, BULK)
 
 
