@@ -267,7 +267,7 @@ def test_the_commands_of_the_design_are_there(app: Flask) -> None:
     expected = {
         "sync": {"start", "show", "approve", "retry", "cancel"},
         "queue": {"status", "requeue", "pause", "resume"},
-        "connection": {"list", "add", "check", "authorise", "show", "set-export-settings"},
+        "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"},
         "user": {"add"},
         "key": {"add", "revoke", "list"},
         "secrets": {"rotate"},
