@@ -6,6 +6,7 @@ Speaks to the service only as any other user would: environment, command line, H
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -243,6 +244,8 @@ def _drop_quietly(dropped: sys.UnraisableHookArgs) -> None:
 
 
 def main() -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # piped or logged, a line is there when it is said
     arguments = _parser().parse_args()
     _listen_to_signals()
     try:
