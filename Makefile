@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test lint bench format pins clean
+.PHONY: help run demo test lint bench chaos format pins clean
 
 help:
 	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
@@ -12,6 +12,7 @@ help:
 	@echo "make test    the whole suite"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first"
+	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -46,6 +47,10 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench.run $(ARGS)
+	@$(BIN)/python -m tests.bench.intake $(INTAKE_ARGS)
+
+chaos: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.chaos.run $(ARGS)
 
 # Renew the pins after a change of pyproject.toml or to take newer versions.
 pins: $(VENV)/.installed-dev

@@ -79,6 +79,11 @@ class Settings:
     freee_webhook_token: str = field(repr=False)
     smarthr_limits: tuple[Window, ...]
     freee_limits: tuple[Window, ...]
+    freee_webhook_token_previous: str = field(repr=False)
+    webhook_max_bytes: int
+    quiet_seconds: float
+    sweep_minutes: float
+    quarantine_after: int
     limiter_patience: float
     lease_seconds: float
     reconcile_seconds: float
@@ -118,6 +123,11 @@ class Settings:
             freee_webhook_token=read.text("FREEE_WEBHOOK_TOKEN", ""),
             smarthr_limits=read.limits("SMARTHR_LIMITS", "8/s,4250/h"),
             freee_limits=read.limits("FREEE_LIMITS", "20/10s,8500/h"),
+            freee_webhook_token_previous=read.text("FREEE_WEBHOOK_TOKEN_PREVIOUS", ""),
+            webhook_max_bytes=read.whole("WEBHOOK_MAX_BYTES", 1_048_576),
+            quiet_seconds=read.number("QUIET_SECONDS", 10.0),
+            sweep_minutes=read.period("SWEEP_MINUTES", 60.0),
+            quarantine_after=read.whole("QUARANTINE_AFTER", 3),
             limiter_patience=read.number("LIMITER_PATIENCE", 2.0),
             lease_seconds=read.period("LEASE_SECONDS", 30.0),
             reconcile_seconds=read.period("RECONCILE_SECONDS", 15.0),

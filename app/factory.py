@@ -27,6 +27,9 @@ from app.web.pages import pages
 from app.web.problems import MAX_BODY_BYTES
 from app.web.request_log import watch_requests
 from app.web.run_page import run_page
+from app.web.webhooks import attach_intake, webhooks
+
+_DATABASE_AWAY = (OperationalError, PoolTimeout)
 
 
 class AwaseFlask(Flask):
@@ -49,12 +52,13 @@ def create_app(ctx: Context | None = None) -> Flask:
     attach_limiter(app)
     watch_requests(app)
     register_error_handlers(app)
-    for error in (OperationalError, PoolTimeout):
+    for error in _DATABASE_AWAY:
         app.register_error_handler(error, _database_away)
+    attach_intake(app, ctx, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
-    for plain in (make_docs(api), health, metrics, pages, connect, run_page):
+    for plain in (make_docs(api), health, metrics, pages, connect, run_page, webhooks):
         app.register_blueprint(plain)
     register_commands(app)
     return app

@@ -18,10 +18,12 @@ from app.adapters.freee.gateway import FreeeGateway
 from app.adapters.job_queue import RqJobQueue
 from app.adapters.limiter import RedisRateLimiter
 from app.adapters.mailer import SmtpMailer
-from app.adapters.smarthr.client import build_smarthr_client
+from app.adapters.people_cache import PeopleCache
+from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
+from app.adapters.smarthr.registry import SmartHRWebhookRegistry
 from app.config import Settings
-from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenStore
+from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenStore, WebhookRegistry
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.schema import migrate as migrate_database
@@ -53,19 +55,11 @@ class Gateways:
         self._clock = clock
         self._local = threading.local()
         self._freee_directories = DirectoryCache(clock)
+        self._people = PeopleCache(clock)
 
     def __call__(self, connection: Connection, system: System) -> EmployeeGateway:
-        session = self._session(connection.id, system)
         if system is System.SMARTHR:
-            return SmartHRGateway(
-                build_smarthr_client(
-                    self._settings,
-                    connection.smarthr_subdomain,
-                    self._tokens.smarthr_token(connection.id),
-                    self._limiter,
-                    session,
-                )
-            )
+            return SmartHRGateway(self._smarthr(connection), self._people, tenant=connection.smarthr_subdomain)
         client = build_freee_client(
             self._settings,
             connection.id,
@@ -73,9 +67,22 @@ class Gateways:
             self._tokens,
             self._limiter,
             self._clock,
-            session,
+            self._session(connection.id, system),
         )
-        return FreeeGateway(client, connection.freee_company_id, self._freee_directories)
+        return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
+
+    def webhook_registry(self, connection: Connection) -> WebhookRegistry:
+        """SmartHR's; freee has one address per app, entered by hand."""
+        return SmartHRWebhookRegistry(self._smarthr(connection))
+
+    def _smarthr(self, connection: Connection) -> SmartHRClient:
+        return build_smarthr_client(
+            self._settings,
+            connection.smarthr_subdomain,
+            self._tokens.smarthr_token(connection.id),
+            self._limiter,
+            self._session(connection.id, System.SMARTHR),
+        )
 
     def _session(self, connection_id: int, system: System) -> requests.Session:
         sessions: dict[tuple[int, System], requests.Session] = self._local.__dict__.setdefault("sessions", {})
@@ -95,11 +102,13 @@ def build_context(settings: Settings | None = None) -> Context:
         settings.limiter_patience,
     )
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
+    gateways = Gateways(settings, tokens, limiter, clock)
     return Context(
         settings=settings,
         clock=clock,
         unit_of_work=database.unit_of_work,
-        gateway=Gateways(settings, tokens, limiter, clock),
+        gateway=gateways,
+        webhook_registry=gateways.webhook_registry,
         tokens=tokens,
         authorisation=FreeeConsent(settings, limiter, clock),
         limiter=limiter,

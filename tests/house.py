@@ -1,4 +1,4 @@
-"""A whole house for tests: both practice vendors over real HTTP, real SQLite, and jobs that run when the test says so.
+"""A whole house for tests: both practice vendors over real HTTP, a real database, jobs that run when the test says so.
 
 Nothing of ours is replaced: queue, mail and clock are small implementations of the ports, where the outside begins.
 """
@@ -72,6 +72,9 @@ class OpenLimiter:
 
     def pace(self, key: str) -> float:
         return 100.0
+
+    def remaining(self, key: str) -> int:
+        return 1000
 
 
 class Postbox:
@@ -245,11 +248,13 @@ def open_house(
     clock = TurnedClock(datetime.now(UTC))
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
+    gateways = Gateways(settings, tokens, limiter, clock)
     ctx = Context(
         settings=settings,
         clock=clock,
         unit_of_work=database.unit_of_work,
-        gateway=Gateways(settings, tokens, limiter, clock),
+        gateway=gateways,
+        webhook_registry=gateways.webhook_registry,
         tokens=tokens,
         authorisation=FreeeConsent(settings, limiter, clock),
         limiter=limiter,

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from app.adapters.answers import Answer, Response, load_answer, retry_after, server_time, within_an_hour
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
+from app.failpoints import failpoint
 
 __all__ = [
     "Answer",
@@ -145,6 +146,7 @@ class HttpClient:
         status, headers, fault = 0, requests.structures.CaseInsensitiveDict[str](), ""
         self.calls += 1
         try:
+            failpoint(f"before_{method}", path, error=requests.ConnectionError)
             with self._session.request(
                 method,
                 self._base_url + path,
@@ -160,6 +162,7 @@ class HttpClient:
             ) as raw:
                 status, headers = raw.status_code, raw.headers
                 content = self._read_body(raw, until=started + self._deadline)
+                failpoint(f"after_{method}", path, error=requests.ConnectionError)
         except _Oversized:
             fault = "answer too large"
             return TemporaryError("unreadable_answer", fault, outcome_unknown=not is_read)

@@ -20,6 +20,7 @@ from rq.serializers import JSONSerializer
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth, QueuedJob
 from app.domain.queues import QUEUES
+from app.failpoints import failpoint
 
 SERIALIZER = JSONSerializer
 
@@ -53,7 +54,9 @@ class RqJobQueue:
                     mine = {job.id: job for job in jobs if job.queue == queue}
                     if mine:
                         self._queue(queue).enqueue_many(map(_prepared, mine.values()), pipeline=pipe)
+                failpoint("before_push", error=redis.ConnectionError)
                 pipe.execute()
+                failpoint("after_push", error=redis.ConnectionError)
         except redis.RedisError as error:
             raise TemporaryError("queue_unavailable", type(error).__name__) from None
 

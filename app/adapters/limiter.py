@@ -11,6 +11,7 @@ refuses), throttled-py (its burst comes on top of the rate).
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import deque
@@ -68,6 +69,18 @@ end
 return 'OK'
 """
 
+# KEYS: grants. ARGV: permits, length in microseconds. The newest grant comes first; answers how many are free.
+_REMAINING = """
+local time = redis.call('TIME')
+local since = time[1] * 1000000 + time[2] - ARGV[2]
+local low, high = 0, redis.call('LLEN', KEYS[1])
+while low < high do
+  local middle = math.floor((low + high) / 2)
+  if tonumber(redis.call('LINDEX', KEYS[1], middle)) > since then low = middle + 1 else high = middle end
+end
+return string.format('%.0f', math.max(ARGV[1] - low, 0))
+"""
+
 _CLOSED_FOR = """
 local time = redis.call('TIME')
 return string.format('%.0f', tonumber(redis.call('GET', KEYS[1]) or 0) - time[1] * 1000000 - time[2])
@@ -90,6 +103,7 @@ class RedisRateLimiter:
         self._reserve = broker.register_script(_RESERVE)
         self._close = broker.register_script(_CLOSE)
         self._closed_for = broker.register_script(_CLOSED_FOR)
+        self._remaining = broker.register_script(_REMAINING)
         self._local = _LocalPermits(patience)
         self._rest_seconds = rest_seconds
         self._redis_rests_until = 0.0
@@ -118,6 +132,16 @@ class RedisRateLimiter:
     def pace(self, key: str) -> float:
         """Permits per second in the long run; infinite without limits."""
         return min((w.permits / w.seconds for w in self._windows(key)), default=float("inf"))
+
+    def remaining(self, key: str) -> int:
+        """Permits left in the longest window; those booked for later count as used. Without Redis: of this process's
+        share."""
+        windows = self._windows(key)
+        if not windows:
+            return sys.maxsize
+        longest = max(windows, key=lambda window: window.seconds)
+        answer = self._ask(self._remaining, [_grants(key)], [longest.permits, _micro(longest.seconds)])
+        return self._local.remaining(key, longest) if answer is None else int(answer)
 
     def _windows(self, key: str) -> tuple[Window, ...]:
         return self._limits[key.partition(":")[0]]
@@ -172,6 +196,12 @@ class _LocalPermits:
     def closed_for(self, key: str) -> float:
         with self._lock:
             return max(self._keys.setdefault(key, _Key()).closed_until - time.monotonic(), 0.0)
+
+    def remaining(self, key: str, window: Window) -> int:
+        permits, seconds = _share(window)
+        with self._lock:
+            since = time.monotonic() - seconds
+            return max(permits - sum(at > since for at in self._keys.setdefault(key, _Key()).grants), 0)
 
 
 def _share(window: Window) -> Window:

@@ -17,6 +17,7 @@ import structlog
 
 from app.domain.errors import AwaseError, ItemError, TemporaryError
 from app.domain.ports import Mail
+from app.failpoints import failpoint
 
 TIMEOUT_SECONDS = 30.0
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -53,7 +54,9 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             raise TemporaryError("mail_unavailable", _kind(error)) from None
         try:
+            failpoint("before_mail", error=smtplib.SMTPServerDisconnected)
             refused = server.send_message(message)
+            failpoint("after_mail", error=smtplib.SMTPServerDisconnected)
         except (smtplib.SMTPException, OSError) as error:
             raise _meaning(error) from None
         else:

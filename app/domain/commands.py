@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from app.domain.words import Direction, Trigger
+from app.domain.words import Direction, System, Trigger
 
 
 @dataclass(frozen=True)
@@ -22,3 +22,32 @@ class StartRun:
     """Who: "key:<prefix>", "cli", "user:<id>"; no names, no addresses."""
     idempotency_key: str | None = None
     retried_run_id: int | None = None
+
+
+@dataclass(frozen=True)
+class ReceivedEvent:
+    """A webhook that came with the right secret. A hint only: of its body nothing but ids is kept."""
+
+    system: System
+    name: str
+    """The vendor's own word, shortened; for logs and lists."""
+    known: bool
+    """False: an event we do not know, or nobody is named in it."""
+    people: tuple[str, ...]
+    deleted: bool = False
+    """The vendor says that these people are gone."""
+    company_id: int | None = None
+    """freee: whose employee it is."""
+    delivery_id: str | None = None
+    """The vendor's own number of this notification (freee)."""
+    triggered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A ReceivedEvent with what tells it from others. `digest`: keyed, of the whole body."""
+
+    event: ReceivedEvent
+    connection_id: int | None
+    digest: str
+    received_at: datetime

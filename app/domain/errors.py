@@ -51,7 +51,7 @@ class ItemError(AwaseError):
 class RunError(AwaseError):
     """Nothing in this run can work (token, company, rights); the run stops and the administrator is told.
 
-    `needs_consent`: True when only a new authorisation by a person helps.
+    `needs_consent`: True when only a new authorisation of freee by a person helps: the work waits for it.
     """
 
     def __init__(self, code: str, detail: str = "", *, needs_consent: bool = False) -> None:

@@ -114,10 +114,11 @@ class Directory:
 
 
 class LinkIndex:
-    """The links of one connection, found from either side."""
+    """The links of one connection, found from either side, and those that a deletion has broken."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """`pairs` are (smarthr id, freee id)."""
+    def __init__(self, pairs: Iterable[tuple[str, str]], *, broken: Iterable[tuple[str, str]] = ()) -> None:
+        """Pairs are (smarthr id, freee id)."""
+        self._broken = {(system, person_id) for pair in broken for system, person_id in zip(System, pair, strict=True)}
         self._freee: dict[str, str] = {}
         self._smarthr: dict[str, str] = {}
         for smarthr_id, freee_id in pairs:
@@ -128,6 +129,10 @@ class LinkIndex:
         """The id on the other side that this person of `system` is linked to."""
         links = self._freee if system is System.SMARTHR else self._smarthr
         return links.get(person_id)
+
+    def is_broken(self, person: Person) -> bool:
+        """This person had a partner who was deleted, and nobody has decided yet what follows from that."""
+        return (person.system, person.id) in self._broken and self.partner(person.system, person.id) is None
 
 
 def decide_link(
@@ -147,6 +152,8 @@ def decide_link(
         if targets.by_id(partner) is None:
             return _review("E20", _namesakes(source, targets), _numbered(source, targets))
         return LinkDecision(LinkKind.LINKED, partner)
+    if links.is_broken(source):
+        return _review("E20", _numbered(source, targets), _namesakes(source, targets))
     if not comparable_number(source.number):
         return _review("E8", [(source, CandidateReason.SAME_NUMBER)], _namesakes(source, targets))
     same_number = targets.by_number(source.number)
@@ -178,6 +185,8 @@ def _first_match(
     """Exactly one person on each side has the number, and the source has no link."""
     if links.partner(target.system, target.id) is not None:
         return _review("E7", _numbered(source, targets), _namesakes(source, targets))
+    if links.is_broken(target):
+        return _review("relink_offered", _numbered(source, targets), _namesakes(source, targets))
     if _differ(source, target):
         return _review("number_swapped", _numbered(source, targets), _namesakes(source, targets))
     if _left_behind(source, targets, sources=sources, links=links):
@@ -190,6 +199,8 @@ def _first_match(
 def _nobody_with_number(source: Person, *, sources: Directory, targets: Directory, links: LinkIndex) -> LinkDecision:
     """A new person, unless somebody over there looks like this one."""
     same = targets.same_person(source)
+    if any(links.is_broken(person) for person in same):
+        return _review("relink_offered", _namesakes(source, targets))
     if same:
         taken = any(links.partner(person.system, person.id) is not None for person in same)
         return _review("E7" if taken else "link_ambiguous", _namesakes(source, targets))

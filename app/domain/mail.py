@@ -61,13 +61,13 @@ def compose(summary: RunSummary) -> tuple[str, str]:
 
 def _subject(summary: RunSummary) -> str:
     source, target = summary.direction.source.label, summary.direction.target.label
-    return f"{source}から{target}へ従業員情報を同期しました｜{_one_line(summary.company, _LONGEST_NAME)}"
+    return f"{source}から{target}へ従業員情報を同期しました｜{one_line(summary.company, _LONGEST_NAME)}"
 
 
 def _documented_part(summary: RunSummary) -> Iterable[str]:
     source, target = summary.direction.source.label, summary.direction.target.label
     failed = summary.counts.get(ItemState.FAILED, 0)
-    yield f"{_one_line(summary.company, _LONGEST_NAME)} ご担当者様"
+    yield f"{one_line(summary.company, _LONGEST_NAME)} ご担当者様"
     yield ""
     yield f"{source}から{target}への従業員情報の同期が終わりましたので、結果をお知らせします。"
     yield ""
@@ -98,7 +98,7 @@ def _our_part(summary: RunSummary) -> Iterable[str]:
     yield f"開始: {_clock(summary.started_at)}　終了: {_clock(summary.finished_at)}"
     if summary.calls:
         yield "APIの呼び出し: " + "、".join(f"{system.label} {count} 回" for system, count in summary.calls.items())
-    yield f"連携履歴: {_one_line(summary.run_url, _LONGEST_TEXT)}"
+    yield f"連携履歴: {one_line(summary.run_url, _LONGEST_TEXT)}"
     yield ""
     yield "このメールは送信専用のアドレスから送っています。返信はお受けできません。"
 
@@ -107,7 +107,7 @@ def _listed(outcomes: Sequence[Outcome], *, total: int, reason: str) -> Iterable
     """One line per employee, the first LIST_LIMIT of them."""
     shown = outcomes[:LIST_LIMIT]
     for outcome in shown:
-        yield f"{_bracketed(outcome.number)} {reason}: {_one_line(outcome.message, _LONGEST_TEXT)}"
+        yield f"{_bracketed(outcome.number)} {reason}: {one_line(outcome.message, _LONGEST_TEXT)}"
     left_out = max(total, len(outcomes)) - len(shown)
     if left_out > 0:
         yield f"ほか {left_out} 件（連携履歴で確認できます）"
@@ -124,7 +124,7 @@ def _grouped(outcomes: Sequence[Outcome]) -> Iterable[str]:
     for (cause, _), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         yield f"■ {entry_of(cause).message}（{len(members)} 件）"
         if members[0].remedy:
-            yield f"　対処: {_one_line(members[0].remedy, _LONGEST_TEXT)}"
+            yield f"　対処: {one_line(members[0].remedy, _LONGEST_TEXT)}"
         yield f"　対象: {_numbers(members)}"
 
 
@@ -135,14 +135,14 @@ def _numbers(members: Sequence[Outcome]) -> str:
 
 
 def _bracketed(number: str) -> str:
-    return f"【{_one_line(number, _LONGEST_NAME) or '番号なし'}】"
+    return f"【{one_line(number, _LONGEST_NAME) or '番号なし'}】"
 
 
 def _clock(instant: datetime) -> str:
     return instant.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M")
 
 
-def _one_line(text: str, longest: int) -> str:
+def one_line(text: str, longest: int) -> str:
     """Whatever is no visible sign (line ends, direction marks, halves of a surrogate pair) as a blank, then cut."""
     visible = "".join(" " if unicodedata.category(sign) in _NOT_VISIBLE else sign for sign in text)
     line = " ".join(visible.split())

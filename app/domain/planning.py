@@ -36,6 +36,7 @@ class _Case:
     direction: Direction
     baseline: Baseline
     policy: ConflictPolicy
+    policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
 
     def ruling(self, rows: Sequence[FieldMapping], source: Snapshot, target: Snapshot) -> Ruling:
@@ -44,7 +45,7 @@ class _Case:
             sources=[source[row.key] for row in rows],
             targets=[as_target(target[row.key]) for row in rows],
             baseline=self.baseline,
-            policy=self.policy,
+            policy=self.policies.get(rows[0].group or rows[0].key, self.policy),
             direction=self.direction,
         )
 
@@ -57,20 +58,22 @@ def plan(
     baseline: Baseline,
     policy: ConflictPolicy,
     options: MappingOptions,
+    policies: Mapping[str, ConflictPolicy] | None = None,
     target_in_payroll: bool = True,
     source_in_payroll: bool = True,
     encodable: Encodable | None = None,
 ) -> Plan:
     """The plan for one employee. `target` None: nobody over there yet, the plan is to create.
 
-    `policy` SOURCE_WINS is a manual run. The side that is freee is in payroll or not (給与計算対象外). Give `encodable`
-    whenever the plan is to be written or approved; without it a value may turn out unwritable only when it is sent.
+    `policy` SOURCE_WINS is a manual run; `policies` are others for single items (key of FIELDS, or the group). The
+    side that is freee is in payroll or not (給与計算対象外). Give `encodable` whenever the plan is to be written or
+    approved; without it a value may turn out unwritable only when it is sent.
     """
     if target is None:
         return _creation(source, direction=direction, encodable=encodable)
     if not (_readable(source) and _readable(target)):
         return Plan(PlanKind.NOTHING, notes=(Note("record_hidden", Severity.REVIEW),))
-    case = _Case(direction, baseline, policy, options)
+    case = _Case(direction, baseline, policy, policies or {}, options)
     rows = [row for row in FIELDS if not _outside_payroll(row, source, source_in_payroll)]
     rows = [row for row in rows if not _outside_payroll(row, target, target_in_payroll)]
     findings = list(_single_items(case, rows, source=source, target=target))

@@ -77,12 +77,18 @@ class EmployeeGateway(Protocol):
         """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id. Pure."""
         ...
 
-    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
-        """Survey and assemble at once, without keeping pages (who would be offered)."""
+    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+        """Survey and assemble at once, without keeping pages (who would be offered). `fresh=False` allows an answer
+        that is up to a minute old."""
         ...
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now (freee: as of that closing month, which is then required). None on 404."""
+        ...
+
+    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
+        """One person of whom nothing is known but the id, in the month that the as-of date means for them. `record`
+        None: the system does not show them in that month. None: it has them no more."""
         ...
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
@@ -115,6 +121,45 @@ class EmployeeGateway(Protocol):
         ...
 
 
+# ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class WebhookRegistration:
+    """Where a vendor sends its notifications. The secret is write-only."""
+
+    id: str
+    url: str
+    events: frozenset[str]
+    """Those that are switched on, of the events we know."""
+    expose_only_id: bool
+    disabled_at: datetime | None
+    """Switched off since then, by the vendor after too many failures or by a person. None: on."""
+
+
+class WebhookRegistry(Protocol):
+    """The webhook registrations of one SmartHR tenant. Raises the three errors of `app.domain.errors`."""
+
+    @property
+    def events(self) -> frozenset[str]:
+        """Those `register` and `repair` switch on: all there are."""
+        ...
+
+    def registrations(self) -> list[WebhookRegistration]:
+        """All of the tenant, those of other applications included."""
+        ...
+
+    def register(self, *, url: str, secret: str, description: str) -> WebhookRegistration:
+        """A new one, with ids only. Not idempotent: after `outcome_unknown` look whether it is there."""
+        ...
+
+    def repair(self, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
+        """As `register` would make it, and switched on again. May be repeated."""
+        ...
+
+    def remove(self, registration_id: str) -> None: ...
+
+
 # ── tokens, limits ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -126,6 +171,8 @@ class FreeeTokens:
     """Of the access token (6 hours); the refresh token lives 90 days from issue and works once."""
     version: int = 0
     """Moves with every stored refresh; the compare-and-set of `TokenStore`."""
+    refresh_unknown: bool = False
+    """The answer of a refresh of this pair was lost: only the fate of the old access token can tell what freee did."""
 
 
 class TokenStore(Protocol):
@@ -136,7 +183,17 @@ class TokenStore(Protocol):
     def freee_tokens(self, connection_id: int) -> FreeeTokens: ...
 
     def claim_refresh(self, connection_id: int, *, version: int, seconds: float) -> bool:
-        """True for the one caller that may refresh now; the claim ends by itself after `seconds`."""
+        """True for the one caller that may refresh now. A claim that is neither stored nor given back within `seconds`
+        was a dead process's: the refresh counts as lost from then on."""
+        ...
+
+    def refresh_not_done(self, connection_id: int, *, version: int) -> None:
+        """freee has refused or never got it: the pair is as good as before. The claim runs on as a pause."""
+        ...
+
+    def old_token_works(self, connection_id: int, *, version: int) -> None:
+        """A refresh kills the access token before it at once (freee-hr-api.md section 2). It still works, so the lost
+        refresh was never carried out, and its refresh token is not spent."""
         ...
 
     def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int) -> bool:
@@ -200,6 +257,14 @@ class RateLimiter(Protocol):
 
     def pace(self, key: str) -> float:
         """Permits per second this key gets in the long run, for the ETA."""
+        ...
+
+
+class MeteredRateLimiter(RateLimiter, Protocol):
+    """One that ops can look into."""
+
+    def remaining(self, key: str) -> int:
+        """Permits of this key that are left in its longest window (the vendor's hourly quota), as far as we spent it."""
         ...
 
 

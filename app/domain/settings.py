@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from app.domain.people import PaySchedule
+from app.domain.words import Direction
 
 
 class BlankPolicy(StrEnum):
@@ -25,6 +26,21 @@ class ConflictPolicy(StrEnum):
     SMARTHR_WINS = "smarthr_wins"
     FREEE_WINS = "freee_wins"
     HOLD = "hold"
+
+
+class Automatic(StrEnum):
+    """In which direction a connection syncs by itself (webhooks and the periodic comparison)."""
+
+    OFF = "off"
+    SMARTHR_TO_FREEE = "smarthr_to_freee"
+    FREEE_TO_SMARTHR = "freee_to_smarthr"
+    BOTH = "both"
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        if self is Automatic.OFF:
+            return ()
+        return tuple(Direction) if self is Automatic.BOTH else (Direction(self.value),)
 
 
 class MailPolicy(StrEnum):
@@ -85,7 +101,14 @@ class Connection:
     export_settings: ExportSettings | None
     include_building: bool = True
     create_positions: bool = False
+    automatic: Automatic = Automatic.OFF
     conflict_policy: ConflictPolicy = ConflictPolicy.HOLD
+    conflict_policies: Mapping[str, ConflictPolicy] = field(default_factory=dict)
+    """Another policy for single items: by key of FIELDS, the five items of the bank account by "bank"."""
+    quiet_seconds: float | None = None
+    """Quiet window of this connection; None: the setting QUIET_SECONDS."""
+    sweep_minutes: int | None = None
+    """How often both sides are compared as a whole; None: the setting SWEEP_MINUTES."""
     mail_policy: MailPolicy = MailPolicy.CHANGES
     mail_to: tuple[str, ...] = field(default=(), repr=False)
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -45,6 +46,27 @@ def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
             raise PortTaken(f"{url} では別のプログラムが動いています")
         write_private(file, json.dumps(made))
     return made["connection"], made["api_key"]
+
+
+def hear_of_changes(env: Mapping[str, str], connection: str) -> str:
+    """Register the connection's webhook at the practice SmartHR: anew at every start, the port may be another one.
+
+    Returns what people should know when SmartHR does not take it, which is nothing to stop for.
+    """
+    try:
+        flask(env, "connection", "register-webhook", connection)
+    except StartError as error:
+        return f"練習用の SmartHR に Webhook を登録できませんでした({error})"
+    return ""
+
+
+def write_command(folder: Path, env: Mapping[str, str]) -> None:
+    """`flask` in the data folder: the command line of this house, whatever its caller has exported."""
+    file = folder / "flask"
+    words = ["exec", "env", "-i", *(f"{name}={value}" for name, value in sorted(env.items()))]
+    words += [sys.executable, "-m", "flask"]
+    write_private(file, f'#!/bin/sh\ncd {shlex.quote(str(ROOT))} && {shlex.join(words)} "$@"\n')
+    file.chmod(0o700)
 
 
 def _known(file: Path) -> dict[str, str] | None:

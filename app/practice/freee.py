@@ -1,22 +1,21 @@
 """The practice company's freee人事労務: `create_freee(company)` gives a Flask app with /hr/api/v1 and /public_api.
 
 In a test: `freee = freee_of(app)`, then `freee.edit(5001, {"profile_rule": {"title": "部長"}})`,
-`freee.employee(5001)`, `freee.expire_access_tokens()`; faults, switches and the request log are the wire's
-(`freee.wire`). Over HTTP besides the wire's routes: `POST /_practice/employees`, `POST` and `DELETE` of
-`/_practice/employees/<id>`, `POST /_practice/tokens`.
-What is not documented is a switch (`SWITCHES`), its default the likelier reading. Webhooks are not sent.
-Rules and sources: freee-hr-api.md, above all section 15.
+`freee.employee(5001)`, `freee.expire_access_tokens()`, `freee.webhooks.wait_idle(5)`; faults, switches and the request
+log are the wire's (`freee.wire`). Over HTTP besides the wire's routes: those of `freee_screen` and of `webhooks`.
+What is not documented is a switch (`SWITCHES`), its default the likelier reading.
+Rules and sources: freee-hr-api.md, above all sections 12.1 and 15.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Flask
 
 from app.practice import freee_gate, freee_oauth, staff
 from app.practice.freee_company import FreeeCompany, Record
@@ -25,9 +24,13 @@ from app.practice.freee_months import Month, PayGroup
 from app.practice.freee_oauth import TokenDesk, oauth_routes
 from app.practice.freee_routes import hr_routes
 from app.practice.freee_rules import House, Rules
+from app.practice.freee_screen import screen_routes
+from app.practice.freee_webhooks import Notices, WebhookAddress
 from app.practice.keeping import Memory
 from app.practice.limits import REAL, Clock, FreeeLimits, Rates
 from app.practice.staff import PracticeCompany
+from app.practice.webhook_schedule import FREEE as WEBHOOK_SWITCHES
+from app.practice.webhooks import Deliverer, webhook_routes
 from app.practice.wire import CONTROL, Switch, Wire
 
 if TYPE_CHECKING:
@@ -50,14 +53,24 @@ SWITCHES = (
     Switch("outside_payroll_profile", "null", ("null", "object"), note="profile_rule of people outside payroll"),
     Switch("payslip_fixed", False, note="payslips are 確定: 締め日支払い日 cannot be changed"),
     Switch("list_order", "id", ("id", "reverse"), note="no order of lists is documented"),
+    *WEBHOOK_SWITCHES,
 )
 
 
 class PracticeFreee:
     """The simulator's state and what a test or a person at the screen does to it. Every method locks."""
 
-    def __init__(self, company: PracticeCompany, wire: Wire, *, clock: Clock, limits: FreeeLimits) -> None:
+    def __init__(
+        self,
+        company: PracticeCompany,
+        wire: Wire,
+        *,
+        clock: Clock,
+        limits: FreeeLimits,
+        webhook: WebhookAddress,
+    ) -> None:
         self.wire = wire
+        self.notices = Notices(wire, company_id=staff.FREEE_COMPANY_ID, clock=clock, address=webhook)
         self.lock = threading.RLock()
         self.limits = limits
         self.house = House(
@@ -79,19 +92,25 @@ class PracticeFreee:
             self.company.seed(self._source.employees)
             self.desk.start_with(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN)
             self.limits.reset()
+            self.notices.reset()
 
     @property
     def memory(self) -> Memory:
-        """What survives a restart: people with their months, masters, tokens; not switches, faults, limits, the log."""
+        """What survives a restart: people with their months, masters, tokens, the webhook address, what is to be sent.
+
+        Not switches, faults, limits and the logs.
+        """
         return Memory(self.lock, give=self._kept, take=self._take)
 
     def _kept(self) -> Record:
-        return {"company": self.company.kept(), "desk": self.desk.kept()}
+        return {"company": self.company.kept(), "desk": self.desk.kept(), "webhook": self.notices.kept()}
 
     def _take(self, kept: Mapping[str, Any]) -> None:
         company, desk = self._empty()
         company.take(kept["company"])
         desk.take(kept["desk"])
+        if "webhook" in kept:
+            self.notices.take(kept["webhook"])
         self.company, self.desk = company, desk
 
     def _empty(self) -> tuple[FreeeCompany, TokenDesk]:
@@ -113,16 +132,47 @@ class PracticeFreee:
         month = Month.parse(pay_month) if isinstance(pay_month, str) else pay_month
         with self.lock:
             self.company.edit(employee_id, changes, pay_month=month)
+            self.notices.edited(employee_id, changes)
 
     def add(self, record: Mapping[str, Any]) -> int:
         """One more person, from a full or partial employee object; returns the id."""
         with self.lock:
-            return self.company.add(record).id
+            added = self.company.add(record).id
+            self.notices.tell("created", added)
+            return added
 
     def remove(self, employee_id: int) -> None:
         """Raises KeyError."""
         with self.lock:
             del self.company.people[employee_id]
+            self.notices.tell("destroyed", employee_id)
+
+    def import_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """A bulk import: rows whose `num` is known are edited, others added. Fires nothing (12.1). Returns the ids.
+
+        Raises ValueError for an unknown name; the rows before it stay.
+        """
+        with self.lock:
+            return [self._import_row(each) for each in rows]
+
+    def _import_row(self, row: Mapping[str, Any]) -> int:
+        known = self.ids_by_num(row["num"]) if row.get("num") else []
+        if not known:
+            return self.company.add(row).id
+        self.company.edit(known[0], row)
+        return known[0]
+
+    # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def webhooks(self) -> Deliverer:
+        """The deliveries: `wait_idle`, `log`, `waiting`."""
+        return self.notices.deliverer
+
+    def set_webhook(self, url: str, token: str = "") -> None:
+        """The app's address in the developer console; "" = none."""
+        with self.lock:
+            self.notices.address = WebhookAddress(url, token)
 
     def employee(self, employee_id: int, *, month: tuple[int, int] | None = None) -> Record:
         """The employee object as of a closing month, hidden or not; None = the month of entry. Raises KeyError."""
@@ -152,20 +202,25 @@ def create_freee(
     *,
     rates: Rates = REAL,
     log_file: Path | None = None,
+    webhook_url: str = "",
+    webhook_token: str = "",
 ) -> Flask:
     """The simulator as a WSGI app. `clock`: epoch seconds, for tokens and limits. Raises BadSwitch."""
     now = clock or time.time
     wire = Wire(SWITCHES, log_file=log_file)
     wire.set_switches(switches or {}, as_default=True)
-    freee = PracticeFreee(company, wire, clock=now, limits=FreeeLimits(rates, clock=now))
+    webhook = WebhookAddress(webhook_url, webhook_token)
+    freee = PracticeFreee(company, wire, clock=now, limits=FreeeLimits(rates, clock=now), webhook=webhook)
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["freee"] = freee
+    app.extensions["webhooks"] = freee.webhooks
     gate = Gate(company_id=staff.FREEE_COMPANY_ID, desk=lambda: freee.desk, limits=freee.limits, switch=wire.switch)
     hr = hr_routes(freee, gate, me=_me)
     gate.guard(app, hr)
     app.register_blueprint(hr)
-    app.register_blueprint(_control_routes(freee))
+    app.register_blueprint(screen_routes(freee), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(webhook_routes(freee.webhooks), url_prefix=CONTROL.rstrip("/"))
     registered = freee_oauth.App(
         staff.FREEE_CLIENT_ID,
         staff.FREEE_CLIENT_SECRET,
@@ -215,37 +270,3 @@ def _membership(company_id: int, name: str, *, external_cid: str, role: str, emp
         "employee_id": employee_id,
         "display_name": "連携 担当" if employee_id else None,
     }
-
-
-def _control_routes(freee: PracticeFreee) -> Blueprint:
-    """The screen over HTTP. `pay_month` in the body of an edit is the screen's month (`YYYY-MM`)."""
-    routes = Blueprint("freee_control", __name__, url_prefix=CONTROL.rstrip("/"))
-
-    @routes.errorhandler(KeyError)
-    @routes.errorhandler(ValueError)
-    def refuse(error: Exception) -> tuple[Response, int]:
-        return jsonify(message=str(error)), 404 if isinstance(error, KeyError) else 400
-
-    @routes.post("/employees")
-    def add() -> tuple[Response, int]:
-        return jsonify(id=freee.add(request.get_json())), 201
-
-    @routes.post("/employees/<int:employee_id>")
-    def edit(employee_id: int) -> Response:
-        changes = dict(request.get_json())
-        freee.edit(employee_id, changes, pay_month=changes.pop("pay_month", None))
-        return jsonify(freee.employee(employee_id))
-
-    @routes.delete("/employees/<int:employee_id>")
-    def remove(employee_id: int) -> tuple[str, int]:
-        freee.remove(employee_id)
-        return "", 204
-
-    @routes.post("/tokens")
-    def tokens() -> tuple[str, int]:
-        """`{"action": "expire"}` (access tokens) or `{"action": "revoke"}` (all pairs)."""
-        actions = {"expire": freee.expire_access_tokens, "revoke": freee.revoke_all_tokens}
-        actions[request.get_json()["action"]]()
-        return "", 204
-
-    return routes

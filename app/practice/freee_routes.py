@@ -66,6 +66,7 @@ def _employee(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
     def create() -> Reply:
         taken = freee.rules.create(gate.body().get("employee"))
         person = freee.company.create(taken)
+        freee.notices.written("created", person.id)
         return jsonify(employee=freee.company.record(person, person.first_closing_month)), 201
 
     @routes.get("/employees/<int:employee_id>")
@@ -85,12 +86,14 @@ def _employee(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
         if not freee.company.employed([person], month):
             raise Refusal(404, NOT_EMPLOYED)
         freee.company.update(person, freee.rules.update(sent.get("employee"), person))
+        freee.notices.written("updated", person.id)
         return jsonify(employee=freee.company.record(person, month))
 
     @routes.delete("/employees/<int:employee_id>")
     def delete(employee_id: int) -> Reply:
         gate.query_company()
         del freee.company.people[_known(freee, employee_id).id]
+        freee.notices.written("destroyed", employee_id)
         return "", 204
 
 
@@ -141,6 +144,7 @@ def _rule(routes: Blueprint, freee: PracticeFreee, gate: Gate, *, kind: RuleKind
         person = _sub_resource_owner(freee, employee_id, month)
         taken = freee.rules.rule(kind, sent.get(kind.wrapper), employee=person)
         freee.company.put_rule(person, kind, month, taken=taken)
+        freee.notices.written("updated", person.id)
         return jsonify({kind.wrapper: freee.company.rule(person, kind, month)})
 
     routes.add_url_rule(path, f"show_{kind.name}", show, methods=["GET"])
@@ -165,6 +169,7 @@ def _dependents(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
         listed = freee.rules.body(sent, (fields.DEPENDENTS,))[wrapper]
         entries = [freee.rules.dependent(each) for each in listed]
         freee.company.put_dependents(person, month, entries=entries)
+        freee.notices.written("updated", person.id)
         return jsonify({wrapper: freee.company.dependents(person, month)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -71,6 +72,10 @@ curl {house.url}/api/v1/runs -H 'Authorization: Bearer {house.api_key}'
   画面での変更をまねる(もう一度同期すると、その人だけが反映されます):
 
 curl -X PUT {smarthr}/_practice/crews/0001 -H 'Content-Type: application/json' -d '{{"position": "部長"}}'
+
+  変更が自動で反映されるようにする(はじめは手動だけ。片方向は smarthr_to_freee か freee_to_smarthr、やめるときは off):
+
+{shlex.quote(str(house.folder / "flask"))} connection set-automatic {house.connection} --directions both
 
   練習用の会社は外部に接続しません。データは {house.folder} に残ります。Ctrl-C で終了します。
 """

@@ -23,7 +23,7 @@ from typing import Any
 import requests
 
 from app.practice import demo, staff
-from app.practice.connecting import check_broker, connect, flask
+from app.practice.connecting import check_broker, connect, flask, hear_of_changes, write_command
 from app.practice.greeting import greeting
 from app.practice.leftovers import end_leftovers, only_launcher
 from app.practice.processes import ROOT, Processes, local_session, procfile
@@ -34,6 +34,7 @@ __all__ = ["Company", "House", "Ports", "open_house", "staff"]
 USUAL_PORT = 8000
 MOVED = f"ポート {USUAL_PORT} は使用中のため、{{}} で動いています。"
 INTERRUPTED = 130
+FREEE_WEBHOOK = "--webhook-url %(ENV_BASE_URL)s/webhooks/freee --webhook-token %(ENV_FREEE_WEBHOOK_TOKEN)s"
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,12 @@ def open_house(
     equal_share: float = 0.95,
     switches: Mapping[str, Sequence[str]] | None = None,
     own_broker: bool = False,
+    webhooks: bool = False,
 ) -> House:
     """Start everything and connect the practice company. Raises StartError; then nothing is left running.
 
     `extra` generated people beside the base ones, of whom `equal_share` are equal on both sides. `own_broker`: the
-    REDIS_URL of the person's environment is used, if there is one.
+    REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
@@ -83,7 +85,8 @@ def open_house(
     socket = check_broker(env)
     flask(env, "db", "upgrade")
     company = Company(extra, equal_share, switches or {})
-    processes = Processes(folder, ground(ports, company, broker=socket is not None), service(), env)
+    stands_on = ground(ports, company, broker=socket is not None, webhooks=webhooks)
+    processes = Processes(folder, stands_on, service(), env)
     if socket is not None and socket.parent != folder:
         processes.emptied.append(socket.parent)
     processes.start()
@@ -91,6 +94,9 @@ def open_house(
         notices = [await_vendor(processes, name, port) for name, port in vendor_ports(ports).items()]
         processes.await_url(f"http://127.0.0.1:{ports.web}/health/ready")
         connection, api_key = connect(folder, env, f"http://127.0.0.1:{ports.web}")
+        write_command(folder, env)
+        if webhooks:
+            notices.append(hear_of_changes(env, connection))
     except BaseException:
         with undisturbed():
             processes.stop()
@@ -117,14 +123,17 @@ def memory_file(folder: Path, vendor: str) -> Path:
     return folder / f"practice-{vendor}.json"
 
 
-def ground(ports: Ports, company: Company, *, broker: bool) -> dict[str, str]:
+def ground(ports: Ports, company: Company, *, broker: bool, webhooks: bool = False) -> dict[str, str]:
     """What the service stands on: the practice company and, if wanted, the embedded broker. Name → command."""
     vendor = f"--rates fast --extra {company.extra} --equal-share {company.equal_share}"
     started = {"broker": "python -m workers.broker"} if broker else {}
     for name, port in vendor_ports(ports).items():
         switches = " ".join(_escaped(f"--switch '{each}'") for each in company.switches.get(name, ()))
         kept = f'--log "{in_folder(f"{name}.jsonl")}" --state "{in_folder(memory_file(Path(), name).name)}"'
-        started[f"practice_{name}"] = f"python -m app.practice.server {name} --port {port} {vendor} {kept} {switches}"
+        told = FREEE_WEBHOOK if webhooks and name == "freee" else ""
+        started[f"practice_{name}"] = " ".join(
+            (f"python -m app.practice.server {name} --port {port} {vendor} {kept}", told, switches)
+        )
     mailbox = f'mailbox --port {ports.mail} --folder "{in_folder("mail")}"'
     return {**started, "practice_mailbox": f"python -m app.practice.server {mailbox}"}
 
@@ -170,7 +179,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _opened(arguments: argparse.Namespace, folder: Path) -> House:
     """On the usual ports; on any others when somebody took those in the same moment."""
-    options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments), "own_broker": True}
+    options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments)}
+    options |= {"own_broker": True, "webhooks": True}
     ports = Ports.wanted(arguments.port or USUAL_PORT, strict=bool(arguments.port))
     try:
         return open_house(folder, ports, **options)

@@ -1,7 +1,8 @@
 """Real HTTP for the practice vendors: in a thread for tests, as a process for `make run` and `make demo`.
 
 `python -m app.practice.server smarthr|freee|mailbox --port N [--extra N] [--log FILE] [--state FILE]
-[--rates fast|real]` prints one JSON line `{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C.
+[--rates fast|real] [--switch NAME=JSON] [--webhook-url URL --webhook-token T]` prints one JSON line
+`{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C. The last two are for freee.
 Werkzeug's own request handler closes every connection; this one keeps them (HTTP/1.1), as the vendors do, and cuts the
 open ones when it stops, so that a stopped vendor is really gone.
 """
@@ -28,6 +29,7 @@ from app.practice.limits import BY_NAME, FAST
 from app.practice.mailbox import Mailbox
 from app.practice.smarthr import create_smarthr, smarthr_of
 from app.practice.staff import PracticeCompany, build_company, japan_today
+from app.practice.webhooks import Deliverer, deliverer_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -123,9 +125,12 @@ class RunningServer:
     port: int
     server: BaseWSGIServer
     thread: threading.Thread
+    deliverer: Deliverer | None = None
 
     def stop(self) -> None:
-        """Stop listening and close every open connection."""
+        """Stop listening, close every open connection and send nothing more."""
+        if self.deliverer is not None:
+            self.deliverer.stop()
         self.server.shutdown()
         self.server.server_close()
         for connection in list(_connections(self.server)):
@@ -145,7 +150,10 @@ def start_in_thread(app: WSGIApplication, *, host: str = HOST, port: int = 0) ->
     server = make_server(host, port, app, threaded=True, request_handler=KeepAliveHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    return RunningServer(f"http://{host}:{server.port}", server.port, server, thread)
+    deliverer = deliverer_of(app)
+    if deliverer is not None:
+        deliverer.start()
+    return RunningServer(f"http://{host}:{server.port}", server.port, server, thread, deliverer)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -198,7 +206,14 @@ def _smarthr(company: PracticeCompany, options: argparse.Namespace, switches: di
 def _freee(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
     from app.practice.freee import create_freee, freee_of  # a SmartHR process does not need it
 
-    app = create_freee(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
+    app = create_freee(
+        company,
+        switches,
+        rates=BY_NAME[options.rates],
+        log_file=options.log,
+        webhook_url=options.webhook_url,
+        webhook_token=options.webhook_token,
+    )
     return app, freee_of(app).memory
 
 
@@ -214,6 +229,8 @@ def _parser() -> argparse.ArgumentParser:
     rates = next(name for name, value in BY_NAME.items() if value is FAST)
     parser.add_argument("--rates", choices=sorted(BY_NAME), default=rates)
     parser.add_argument("--switch", action="append", default=[], metavar="NAME=JSON", help="a switch's first position")
+    parser.add_argument("--webhook-url", default="", help="freee: where notifications go")
+    parser.add_argument("--webhook-token", default="", help="freee: the verification token they carry")
     parser.add_argument("--folder", type=Path, default=Path("mail"), help="mailbox: where messages are kept")
     parser.add_argument("--control", type=int, help="mailbox: port of the control routes, 0 = any")
     return parser

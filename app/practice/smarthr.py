@@ -1,14 +1,14 @@
-"""A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5, 8 and 9).
+"""A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5 and 7 to 9).
 
 `create_smarthr(company)` gives a Flask app, `smarthr_of(app)` what a test or a person at the screen can do with it.
 What the vendor does not document is a switch, whose default is the position judged more likely.
-Not simulated: webhook delivery, dependents, imports, payslips, the nightly change of 在籍状況 after a 退職年月日.
+Not simulated: dependents, payslips, changes booked ahead (but the nightly 退職済 after a future 退職年月日 is).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ from app.practice.smarthr_crews import crew_routes
 from app.practice.smarthr_errors import INACTIVE, Problem
 from app.practice.smarthr_lists import BadQuery
 from app.practice.smarthr_masters import master_routes
+from app.practice.smarthr_screen import screen_routes
 from app.practice.smarthr_state import Record, SmartHRState
+from app.practice.smarthr_webhooks import Announcer, is_different
 from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.webhook_messages import Queue
+from app.practice.webhook_schedule import SMARTHR as WEBHOOK_SWITCHES
+from app.practice.webhooks import Deliverer, webhook_routes
 from app.practice.wire import CONTROL, Switch, Wire
 
 SWITCHES = (
@@ -41,26 +46,43 @@ SWITCHES = (
     Switch("positions_create", True, note="whether unknown names in `positions` become 役職"),
     Switch("per_page_over_100", "cap", ("cap", "reject")),
     Switch("untouched_patch", "keep", ("keep", "touch"), note="updated_at after a PATCH that changes nothing"),
+    *WEBHOOK_SWITCHES,
 )
 
 
 class PracticeSmartHR:
     """The tenant as a test or a person at the screen sees it: no token, no limit, no check. Every method locks.
 
-    `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown.
+    `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown. Changes fire webhooks.
     """
 
-    def __init__(self, state: SmartHRState, wire: Wire) -> None:
+    def __init__(self, state: SmartHRState, wire: Wire, announcer: Announcer) -> None:
         self.state = state
         self.wire = wire
+        self._announcer = announcer
+
+    @property
+    def webhooks(self) -> Deliverer:
+        """The deliveries: `wait_idle`, `log`, `waiting`."""
+        return self._announcer.deliverer
+
+    def new_day(self) -> None:
+        """What the tenant does by itself at night, as far as it is due. Every request does this first."""
+        if not self.wire.switch("flips_on_leaving"):
+            return
+        with self.state.lock:
+            for crew in self.state.leave_due():
+                self._announcer.crew("crew_updated", crew)
 
     def crew(self, who: str) -> Record:
         """The crew as an answer of the API shows it."""
+        self.new_day()
         with self.state.lock:
             return self.state.shown(self._found(who))
 
     @property
     def crews(self) -> list[Record]:
+        self.new_day()
         with self.state.lock:
             return [self.state.shown(each) for each in self.state.crews.values()]
 
@@ -70,21 +92,63 @@ class PracticeSmartHR:
 
     def edit(self, who: str, changes: Mapping[str, Any]) -> None:
         """Attributes in the names of the write form; those left out stay, parts of an address as well."""
+        self.new_day()
         with self.state.lock:
-            self.state.update(self._found(who)["id"], changes, merge_addresses=True)
+            before = self._found(who)
+            after = self.state.update(before["id"], changes, merge_addresses=True)
+            if is_different(before, after) or self.wire.switch("webhook_on_untouched"):
+                self._announcer.crew("crew_updated", after)
 
     def add(self, record: Mapping[str, Any]) -> str:
         """One more crew; returns the id."""
-        return str(self.state.create(record)["id"])
+        self.new_day()
+        with self.state.lock:
+            made = self.state.create(record)
+            self._announcer.crew("crew_created", made)
+            return str(made["id"])
 
     def remove(self, who: str) -> None:
         with self.state.lock:
-            del self.state.crews[self._found(who)["id"]]
+            self._announcer.crew("crew_deleted", self.state.crews.pop(self._found(who)["id"]))
+
+    def import_crews(
+        self, created: Sequence[Mapping[str, Any]] = (), updated: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> list[str]:
+        """A file import: all or nothing, then one crew_imported. Returns the new ids."""
+        self.new_day()
+        with self.state.lock:
+            ids = {who: self._found(who)["id"] for who in updated or {}}
+            made = [self.state.create(each) for each in created]
+            changed = [
+                self.state.update(ids[who], changes, merge_addresses=True) for who, changes in (updated or {}).items()
+            ]
+            self._announcer.imported(made, changed)
+            return [each["id"] for each in made]
+
+    def fire(self, event: str, who: str, *, sender: str | None = None) -> None:
+        """Send an event without its cause; of a `who` that does not exist, or no longer does, as of a bare id.
+
+        `sender` is the crew of the acting person. Raises KeyError when there is no such sender.
+        """
+        with self.state.lock:
+            acting = self.state.shown(self._found(sender)) if sender else None
+            self._announcer.by_hand(event, self.state.find(who) or {"id": who}, sender=acting)
 
     @property
     def memory(self) -> Memory:
-        """What survives a restart: people, masters, webhooks; not switches, faults, limits and the log."""
-        return Memory(self.state.lock, give=self.state.kept, take=self.state.take)
+        """What survives a restart: people, masters, webhooks, what is still to be sent.
+
+        Not switches, faults, limits and the logs.
+        """
+        return Memory(self.state.lock, give=self._kept, take=self._take)
+
+    def _kept(self) -> Record:
+        return {**self.state.kept(), "deliveries": self.webhooks.kept()}
+
+    def _take(self, kept: Mapping[str, Any]) -> None:
+        queue = Queue.of(kept["deliveries"]) if "deliveries" in kept else Queue()
+        self.state.take(kept)
+        self.webhooks.resume(queue)
 
     def _found(self, who: str) -> Record:
         crew = self.state.find(who)
@@ -109,16 +173,20 @@ def create_smarthr(
     limits = SmartHRLimits(rates, clock=clock)
     wire = Wire(SWITCHES, log_file=log_file)
     wire.set_switches(switches or {}, as_default=True)
-    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, wire)
+    announcer = Announcer(state, wire)
+    app.extensions["webhooks"] = announcer.deliverer
+    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, wire, announcer)
     base = "/<subdomain>/api/v1"
-    app.register_blueprint(crew_routes(state, wire), url_prefix=base)
+    app.register_blueprint(crew_routes(state, wire, announcer), url_prefix=base)
     app.register_blueprint(master_routes(state), url_prefix=base)
     app.register_blueprint(screen_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
-    app.register_blueprint(_gate(wire, limits))
+    app.register_blueprint(webhook_routes(announcer.deliverer), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(_gate(wire, limits, smarthr.new_day))
 
     def start_again() -> None:
         state.load()
         limits.reset()
+        announcer.deliverer.clear()
 
     wire.attach(app, state=state.dump, on_reset=start_again)
     return app
@@ -130,12 +198,13 @@ def smarthr_of(app: Flask) -> PracticeSmartHR:
     return smarthr
 
 
-def _gate(wire: Wire, limits: SmartHRLimits) -> Blueprint:
+def _gate(wire: Wire, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
     """What every vendor call meets before and after its own work."""
     gate = Blueprint("practice_smarthr_gate", __name__)
 
     @gate.before_app_request
     def check() -> None:
+        new_day()
         if request.path.startswith(CONTROL):
             return
         subdomain, _, rest = request.path.lstrip("/").partition("/")
@@ -204,32 +273,3 @@ def _check_permission(path: str, forbidden: tuple[str, ...]) -> None:
     writes = request.method not in ("GET", "HEAD")
     if resource in forbidden or (writes and f"{resource}:write" in forbidden):
         raise Problem("forbidden")
-
-
-def screen_routes(smarthr: PracticeSmartHR) -> Blueprint:
-    """Edits by a person on the screen over HTTP: /_practice/crews, with `<who>` a crew id or a 社員番号."""
-    routes = Blueprint("practice_smarthr_screen", __name__)
-
-    @routes.errorhandler(KeyError)
-    def unknown(_error: KeyError) -> tuple[Response, int]:
-        return jsonify(message="nobody with this id or number"), 404
-
-    @routes.get("/crews/<who>")
-    def show(who: str) -> Response:
-        return jsonify(smarthr.crew(who))
-
-    @routes.post("/crews")
-    def add() -> tuple[Response, int]:
-        return jsonify(smarthr.crew(smarthr.add(request.get_json()))), 201
-
-    @routes.put("/crews/<who>")
-    def edit(who: str) -> Response:
-        smarthr.edit(who, request.get_json())
-        return jsonify(smarthr.crew(who))
-
-    @routes.delete("/crews/<who>")
-    def remove(who: str) -> tuple[str, int]:
-        smarthr.remove(who)
-        return "", 204
-
-    return routes

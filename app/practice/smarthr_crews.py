@@ -12,6 +12,7 @@ from app.practice.smarthr_fields import WRITABLE
 from app.practice.smarthr_lists import chosen, in_order, only, page_of
 from app.practice.smarthr_rules import Tenant, address_to_store, check_write
 from app.practice.smarthr_state import Record, SmartHRState
+from app.practice.smarthr_webhooks import Announcer, is_different
 from app.practice.wire import Wire
 
 
@@ -23,7 +24,7 @@ def sent_object() -> dict[str, Any]:
     return sent
 
 
-def crew_routes(state: SmartHRState, wire: Wire) -> Blueprint:
+def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Blueprint:
     routes = Blueprint("practice_smarthr_crews", __name__)
 
     def answer(crew: Record) -> dict[str, Any]:
@@ -34,6 +35,18 @@ def crew_routes(state: SmartHRState, wire: Wire) -> Blueprint:
         if crew is None:
             raise Problem("not_found")
         return crew
+
+    def announce(event: str, crew: Record) -> None:
+        """Unless the caller or the switch says otherwise (smarthr-api.md section 7.5)."""
+        if wire.switch("webhook_echo") and request.args.get("skip_sending_webhook") != "true":
+            announcer.crew(event, crew)
+
+    def changed(crew_id: str, sent: Mapping[str, Any], *, merge: bool, touch: bool = False) -> Record:
+        before = stored(crew_id)
+        after = state.update(crew_id, sent, merge_addresses=merge, touch=touch)
+        if is_different(before, after) or wire.switch("webhook_on_untouched"):
+            announce("crew_updated", after)
+        return after
 
     @routes.get("/crews")
     def list_crews(subdomain: str) -> Response:
@@ -54,6 +67,7 @@ def crew_routes(state: SmartHRState, wire: Wire) -> Blueprint:
                 raise Problem("plan_limit_exceeded")
             _check(sent, {}, state, wire)
             crew = state.create(sent)
+            announce("crew_created", crew)
             return jsonify(answer(crew)), 201, {"Location": f"{request.base_url}/{crew['id']}"}
 
     @routes.get("/crews/<crew_id>")
@@ -69,20 +83,19 @@ def crew_routes(state: SmartHRState, wire: Wire) -> Blueprint:
             _check(sent, stored(crew_id), state, wire)
             merge = wire.switch("nested_address") == "merge"
             touch = wire.switch("untouched_patch") == "touch"
-            return jsonify(answer(state.update(crew_id, sent, merge_addresses=merge, touch=touch)))
+            return jsonify(answer(changed(crew_id, sent, merge=merge, touch=touch)))
 
     @routes.delete("/crews/<crew_id>")
     def delete_crew(subdomain: str, crew_id: str) -> tuple[str, int]:
         with state.lock:
             stored(crew_id)
-            del state.crews[crew_id]
+            announce("crew_deleted", state.crews.pop(crew_id))
         return "", 204
 
     @routes.delete("/crews/<crew_id>/departments")
     def clear_departments(subdomain: str, crew_id: str) -> tuple[str, int]:
         with state.lock:
-            stored(crew_id)
-            state.update(crew_id, {"department_ids": []}, merge_addresses=False)
+            changed(crew_id, {"department_ids": []}, merge=False)
         return "", 204
 
     return routes

@@ -1,4 +1,4 @@
-"""SmartHR's masters and webhook registrations (smarthr-api.md sections 6 and 7.1). Nothing is delivered here."""
+"""SmartHR's masters and webhook registrations (smarthr-api.md sections 6 and 7.1)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from app.practice.smarthr_crews import sent_object
 from app.practice.smarthr_errors import Problem
 from app.practice.smarthr_lists import in_order, page_of
 from app.practice.smarthr_state import Record, SmartHRState
+from app.practice.smarthr_webhooks import EVENTS
 
-_EVENTS = tuple(
-    f"{what}_{event}" for what in ("crew", "dependent") for event in ("created", "updated", "deleted", "imported")
-)
 _SORTABLE = ("id", "name", "rank", "code", "position", "number", "created_at", "updated_at")
 _JOB_TITLE = {"name": None, "rank": None, "code": None}
 _DEPARTMENT = {"name": None, "position": None, "code": None}
 _WEBHOOK: dict[str, Any] = {
     "url": None,
     "description": None,
-    **dict.fromkeys(_EVENTS, False),
+    **dict.fromkeys(EVENTS, False),
     "expose_only_id": False,
     "disabled_at": None,
     "access_type": "read_and_update",
@@ -139,7 +137,7 @@ def _check_webhook(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     address = urlsplit(values["url"]) if isinstance(values["url"], str) else None
     if address is None or address.scheme not in ("http", "https") or not address.netloc:
         return _fault("URLは正しい形式で入力してください。", "Webhook", "url")
-    switches = [*_EVENTS, "expose_only_id"]
+    switches = [*EVENTS, "expose_only_id"]
     if not all(isinstance(values[name], bool) for name in switches):
         return _fault("イベントは正しい形式で入力してください。", "Webhook", "crew_created")
     return []

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.practice.smarthr_fields import READABLE, WRITABLE
@@ -16,7 +16,11 @@ from app.practice.staff import PracticeCompany
 from app.practice.staff_forms import stable_id
 
 Record = dict[str, Any]
+LEAVES = "leaves_by_itself"
+"""Stored with a crew, never shown: the 退職年月日 after which the tenant itself sets 退職済."""
 
+_JAPAN = timedelta(hours=9)
+_FLIP_HOUR = timedelta(hours=1)
 _MASTERS = {"recruitment_type": ("preset_type",), "grade": ("rank",), "job_category": ()}
 _OFFICE = stable_id("biz_establishment/1")
 
@@ -37,7 +41,7 @@ class SmartHRState:
     def load(self) -> None:
         """Back to the company's first day."""
         with self.lock:
-            started = self._stamp(-86_400)
+            started = self.stamp(-86_400)
             self.job_titles = {each["id"]: _stamped(each, started) for each in self._company.job_titles}
             self.employment_types = {each["id"]: _stamped(each, started) for each in self._company.employment_types}
             self.departments: dict[str, Record] = {}
@@ -49,7 +53,8 @@ class SmartHRState:
             self.webhooks: dict[str, Record] = {}
             self.crews: dict[str, Record] = {}
             for seconds, crew in enumerate(copy.deepcopy(self._company.crews)):
-                self._load_crew(crew, self._stamp(seconds - 80_000))
+                self._load_crew(crew, self.stamp(seconds - 80_000))
+            self._looked_on = ""
 
     def _load_crew(self, crew: Record, stamp: str) -> None:
         blank: Record = {"id": crew["id"], "created_at": stamp, "updated_at": stamp}
@@ -57,7 +62,7 @@ class SmartHRState:
         stored["updated_at"] = stamp
         self.crews[crew["id"]] = stored
 
-    def _stamp(self, offset: float = 0.0) -> str:
+    def stamp(self, offset: float = 0.0) -> str:
         moment = datetime.fromtimestamp(self._clock() + offset, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -73,7 +78,7 @@ class SmartHRState:
     def create(self, sent: Mapping[str, Any]) -> Record:
         """Store a new crew from a write body that passed the checks (or from a person on the screen)."""
         with self.lock:
-            stamp = self._stamp()
+            stamp = self.stamp()
             crew_id = str(uuid.uuid4())
             blank: Record = {"id": crew_id, "emp_status": "employed", "created_at": stamp, "updated_at": stamp}
             self.crews[crew_id] = self.changed(blank, sent, merge_addresses=False)
@@ -85,7 +90,7 @@ class SmartHRState:
             before = self.crews[crew_id]
             after = self.changed(before, sent, merge_addresses=merge_addresses)
             if touch or after != before:
-                after["updated_at"] = self._stamp()
+                after["updated_at"] = self.stamp()
             self.crews[crew_id] = after
             return after
 
@@ -106,7 +111,30 @@ class SmartHRState:
                 self._change_special(after, name, value)
             elif kind is not None:
                 after[name] = value
+        if after.get("resigned_at") != before.get("resigned_at"):
+            day = after["resigned_at"]
+            after[LEAVES] = day if day and day >= self._japan().date().isoformat() else None
         return after
+
+    def leave_due(self) -> list[Record]:
+        """在籍状況 becomes 退職済 at 01:00 in Japan on the day after a 退職年月日 that was not past when entered.
+
+        Returns the crews so changed (sync-items.md row 10). Looks once a day.
+        """
+        today = (self._japan() - _FLIP_HOUR).date().isoformat()
+        with self.lock:
+            if today == self._looked_on:
+                return []
+            self._looked_on = today
+            due = [each for each in self.crews.values() if each.get(LEAVES) and each[LEAVES] < today]
+            for crew in due:
+                crew[LEAVES] = None
+            flipped = [each for each in due if each.get("emp_status") != "retired"]
+            return [self.update(each["id"], {"emp_status": "retired"}, merge_addresses=True) for each in flipped]
+
+    def _japan(self) -> datetime:
+        """The clock on the wall in Japan, without a zone."""
+        return datetime.fromtimestamp(self._clock(), UTC).replace(tzinfo=None) + _JAPAN
 
     def _change_special(self, after: Record, name: str, value: Any) -> None:
         if name == "position":
@@ -139,7 +167,7 @@ class SmartHRState:
         return str(found) if found else str(self.add_master(self.departments, {"name": name, "code": None})["id"])
 
     def add_master(self, master: dict[str, Record], values: Mapping[str, Any]) -> Record:
-        stamp = self._stamp()
+        stamp = self.stamp()
         entry = {"id": str(uuid.uuid4()), **values, "created_at": stamp, "updated_at": stamp}
         if master is self.departments:
             place = entry.get("position") or len(master) + 1
@@ -152,12 +180,12 @@ class SmartHRState:
         entry.update(values)
         if "full_name" in entry:
             entry["full_name"] = entry["name"]
-        entry["updated_at"] = self._stamp()
+        entry["updated_at"] = self.stamp()
         return entry
 
     def _named_master(self, kind: str, name: str) -> Record:
         extra = dict.fromkeys(_MASTERS[kind])
-        stamp = self._stamp()
+        stamp = self.stamp()
         return {"id": stable_id(f"{kind}/{name}"), "name": name, **extra, "created_at": stamp, "updated_at": stamp}
 
     def _accounts(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
@@ -235,6 +263,7 @@ class SmartHRState:
             self.shown(crew)
         for name, value in taken.items():
             setattr(self, name, value)
+        self._looked_on = ""
 
 
 _EVERYTHING = (

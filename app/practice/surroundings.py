@@ -26,11 +26,12 @@ PASSED = frozenset(
         *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
         *("LOG_LEVEL", "LEASE_SECONDS", "RECONCILE_SECONDS", "RELAY_SECONDS", "RETRY_BASE_SECONDS", "MAX_STARTS"),
         *("MAX_ATTEMPTS", "RUN_DEADLINE_HOURS", "BULK_FROM", "WORKERS_INTERACTIVE", "WORKERS_BULK", "WEB_THREADS"),
-        *("LIMITER_PATIENCE", "SMARTHR_LIMITS", "FREEE_LIMITS"),
+        *("LIMITER_PATIENCE", "SMARTHR_LIMITS", "FREEE_LIMITS", "QUIET_SECONDS", "SWEEP_MINUTES", "QUARANTINE_AFTER"),
     }
 )
 """What a machine needs, and how the engine works. Nothing here says where anything is kept or sent."""
 PASSED_PREFIX = "LC_"
+FREEE_WEBHOOK_TOKEN = "practice-freee-webhook-token"  # noqa: S105 - opens nothing but a practice house
 PRACTICE_LIMITS = "200/s"
 """The practice vendors run with raised limits (server --rates fast): nobody should wait an hour to see a run."""
 
@@ -108,6 +109,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         "FREEE_ACCOUNTS_URL": f"http://127.0.0.1:{ports.freee}",
         "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
         "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+        "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
         "BIND": "127.0.0.1",
         "PORT": str(ports.web),
         "FLASK_APP": "wsgi.py",

@@ -192,8 +192,13 @@ class Wire:
             first = self._seen[0].seq if self._seen else self._seq + 1
             if seen.seq >= first:
                 self._seen[seen.seq - first] = done
+            self.write_down(done.as_json())
+
+    def write_down(self, row: Mapping[str, Any]) -> None:
+        """Append a line to the log file, if there is one. Lines that are no vendor call carry a `kind`."""
+        with self.lock:
             if self._log is not None:
-                self._log.write(json.dumps(done.as_json(), ensure_ascii=False) + "\n")
+                self._log.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 _ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")

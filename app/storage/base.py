@@ -11,7 +11,18 @@ from sqlalchemy.orm import DeclarativeBase
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, Step, System, Trigger
 from app.storage.columns import Instant, Word
-from app.storage.words import ChangeState, HistoryKind, MailKind, MailState, OutboxKind, RefreshState, StepState
+from app.storage.words import (
+    ChangeState,
+    DeliveryState,
+    HistoryKind,
+    MailKind,
+    MailState,
+    OutboxKind,
+    RefreshState,
+    StepState,
+    UnlinkReason,
+    WebhookState,
+)
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
 
@@ -47,6 +58,9 @@ class Base(DeclarativeBase):
         OutboxKind: Word(OutboxKind),
         RefreshState: Word(RefreshState),
         StepState: Word(StepState),
+        DeliveryState: Word(DeliveryState),
+        WebhookState: Word(WebhookState),
+        UnlinkReason: Word(UnlinkReason),
     }
 
 

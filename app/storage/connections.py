@@ -11,7 +11,15 @@ from sqlalchemy import select, update
 
 from app.domain.people import PaySchedule
 from app.domain.ports import FreeeTokens
-from app.domain.settings import BlankPolicy, ConflictPolicy, Connection, ExportSettings, MailPolicy, PayType
+from app.domain.settings import (
+    Automatic,
+    BlankPolicy,
+    ConflictPolicy,
+    Connection,
+    ExportSettings,
+    MailPolicy,
+    PayType,
+)
 from app.storage.models import ConnectionTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import ConnectionStatus
@@ -60,6 +68,11 @@ class ConnectionRepository(Repository):
         record = self._session.scalar(select(ConnectionTable).where(ConnectionTable.key == key))
         return None if record is None else self._connection(record)
 
+    def get_by_company(self, freee_company_id: int) -> list[Connection]:
+        """The connections of one freee company."""
+        query = select(ConnectionTable).where(ConnectionTable.freee_company_id == freee_company_id)
+        return [self._connection(r) for r in self._session.scalars(query.order_by(ConnectionTable.id))]
+
     def list_all(self) -> list[Connection]:
         return [
             self._connection(r) for r in self._session.scalars(select(ConnectionTable).order_by(ConnectionTable.id))
@@ -80,7 +93,11 @@ class ConnectionRepository(Repository):
             export_settings=_export_settings(record.export_settings),
             include_building=options.get("include_building", True),
             create_positions=options.get("create_positions", False),
+            automatic=Automatic(options.get("automatic", Automatic.OFF)),
             conflict_policy=ConflictPolicy(options.get("conflict_policy", ConflictPolicy.HOLD)),
+            conflict_policies={key: ConflictPolicy(v) for key, v in options.get("conflict_policies", {}).items()},
+            quiet_seconds=options.get("quiet_seconds"),
+            sweep_minutes=options.get("sweep_minutes"),
             mail_policy=MailPolicy(options.get("mail_policy", MailPolicy.CHANGES)),
             mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)),
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
@@ -106,7 +123,11 @@ class ConnectionRepository(Repository):
             options={
                 "include_building": connection.include_building,
                 "create_positions": connection.create_positions,
+                "automatic": connection.automatic.value,
                 "conflict_policy": connection.conflict_policy.value,
+                "conflict_policies": {key: policy.value for key, policy in connection.conflict_policies.items()},
+                "quiet_seconds": connection.quiet_seconds,
+                "sweep_minutes": connection.sweep_minutes,
                 "mail_policy": connection.mail_policy.value,
                 "blank_policies": {key: policy.value for key, policy in connection.blank_policies.items()},
                 "excluded": sorted(connection.excluded),
@@ -164,17 +185,27 @@ class ConnectionRepository(Repository):
             refresh_token=self._vault.decrypt(refresh),
             expires_at=record.freee_expires_at,
             version=record.freee_version,
+            refresh_unknown=record.freee_refresh_state is RefreshState.UNKNOWN,
         )
 
     def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
-        claimed_until = ConnectionTable.freee_claimed_until
+        """A claim that ran out while its request was under way: its holder is dead, and nobody knows what freee did."""
+        state, claimed_until = ConnectionTable.freee_refresh_state, ConnectionTable.freee_claimed_until
+        dead = (state == RefreshState.SENDING, claimed_until < now)
+        self._token_update(connection_id, version, *dead, values={"freee_refresh_state": RefreshState.UNKNOWN})
         return self._token_update(
             connection_id,
             version,
             (claimed_until.is_(None)) | (claimed_until < now),
-            ConnectionTable.freee_refresh_state == RefreshState.OK,
-            values={"freee_claimed_until": until},
+            state == RefreshState.OK,
+            values={"freee_claimed_until": until, "freee_refresh_state": RefreshState.SENDING},
         )
+
+    def settle_refresh(self, connection_id: int, *, version: int, was: RefreshState) -> bool:
+        """The pair is good as it is: freee has done nothing (SENDING), or the old access token still works (UNKNOWN).
+        The claim runs on, as a pause before the next try."""
+        mine = ConnectionTable.freee_refresh_state == was
+        return self._token_update(connection_id, version, mine, values={"freee_refresh_state": RefreshState.OK})
 
     def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int, now: datetime) -> bool:
         values = self._token_values(tokens, now) | {"freee_version": version + 1}
@@ -216,11 +247,10 @@ class ConnectionRepository(Repository):
         return self._token_update(connection_id, version, values=values)
 
     def ending_tokens(self, before: datetime) -> list[int]:
-        """Connections whose access token ends before that moment and may be renewed."""
-        query = select(ConnectionTable.id).where(
-            ConnectionTable.freee_expires_at < before,
-            ConnectionTable.freee_refresh_state == RefreshState.OK,
-        )
+        """Connections whose access token ends before that moment and may be renewed, or whose renewal is in doubt."""
+        lost = ConnectionTable.freee_refresh_state.in_([RefreshState.SENDING, RefreshState.UNKNOWN])
+        ending = (ConnectionTable.freee_expires_at < before) & (ConnectionTable.freee_refresh_state == RefreshState.OK)
+        query = select(ConnectionTable.id).where(ending | lost)
         return list(self._session.scalars(query))
 
     def _token_update(self, connection_id: int, version: int, *where: Any, values: dict[str, Any]) -> bool:

@@ -8,14 +8,16 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select
 
 from app.domain.words import System
-from app.storage.models import DirectoryTable
+from app.storage.models import ConnectionTable, DirectoryTable
 from app.storage.repository import Repository
 from app.storage.rows import DirectoryEntry
 
 
 class DirectoryRepository(Repository):
     def replace(self, connection_id: int, system: System, rows: Iterable[DirectoryEntry], *, now: datetime) -> None:
-        """The whole directory of one system anew."""
+        """The whole directory of one system anew. The connection's row is locked meanwhile: two listings at once would
+        otherwise both insert everybody (PostgreSQL)."""
+        self._session.execute(select(ConnectionTable.id).where(ConnectionTable.id == connection_id).with_for_update())
         self._session.execute(
             delete(DirectoryTable).where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)
         )
@@ -25,6 +27,8 @@ class DirectoryRepository(Repository):
                 "system": system,
                 "employee_number": row.employee_number,
                 "person_id": row.person_id,
+                "schedule": row.schedule,
+                "content": row.content,
                 "seen_at": now,
             }
             for row in {row.person_id: row for row in rows}.values()
@@ -46,6 +50,21 @@ class DirectoryRepository(Repository):
                 )
             )
         return known
+
+    def entries(
+        self, connection_id: int, system: System, person_ids: Sequence[str] | None = None
+    ) -> dict[str, DirectoryEntry]:
+        """Id → entry of these people, or of everybody."""
+        query = select(
+            DirectoryTable.employee_number, DirectoryTable.person_id, DirectoryTable.schedule, DirectoryTable.content
+        ).where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)
+        if person_ids is None:
+            return {row.person_id: DirectoryEntry(*row) for row in self._session.execute(query)}
+        found: dict[str, DirectoryEntry] = {}
+        for start in range(0, len(person_ids), 500):
+            some = query.where(DirectoryTable.person_id.in_(person_ids[start : start + 500]))
+            found.update({row.person_id: DirectoryEntry(*row) for row in self._session.execute(some)})
+        return found
 
     def size(self, connection_id: int, system: System) -> int:
         query = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction
@@ -34,7 +34,7 @@ class ItemReading(Repository):
         return self.counts_of([run_id])[run_id]
 
     def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
-        """Run id → {state: items}, states without items left out."""
+        """Run id → {state: employees}, states without any left out. Those whom a sweep found equal have no item."""
         query = (
             select(ItemTable.run_id, ItemTable.state, func.count())
             .where(ItemTable.run_id.in_(run_ids))
@@ -43,7 +43,19 @@ class ItemReading(Repository):
         found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
         for run_id, state, count in self._session.execute(query):
             found[run_id][state] = count
+        equal = select(RunTable.id, RunTable.equal).where(RunTable.id.in_(run_ids), RunTable.equal > 0)
+        for run_id, count in self._session.execute(equal):
+            found[run_id][ItemState.UNCHANGED] = found[run_id].get(ItemState.UNCHANGED, 0) + count
         return found
+
+    def news(self, run_id: int) -> dict[ItemState, int]:
+        """{state: items} without those that ended as they did the time before."""
+        query = (
+            select(ItemTable.state, func.count().label("items"))
+            .where(ItemTable.run_id == run_id, ~ItemTable.known)
+            .group_by(ItemTable.state)
+        )
+        return {row.state: row.items for row in self._session.execute(query)}
 
     def worked_since(self, run_id: int, moment: datetime) -> tuple[int, datetime | None]:
         """How many items a worker has brought to their end since then, and when the first one of the run was begun.
@@ -57,16 +69,31 @@ class ItemReading(Repository):
         query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
         return list(self._session.scalars(query.order_by(ItemTable.position)))
 
-    def open_item(self, connection_id: int, direction: Direction, source_id: str) -> int | None:
-        """An item of a running run that waits for this employee: a further event joins it."""
-        query = select(ItemTable.id).where(
-            ItemTable.connection_id == connection_id,
-            ItemTable.direction == direction,
-            ItemTable.source_id == source_id,
-            ItemTable.state == ItemState.WAITING,
-            ItemTable.run_id.in_(running_runs()),
+    def waiting_for(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> dict[str, int]:
+        """Source id → an item that waits for this person and will read them anew: a further event joins it. An
+        approved item is none: it writes what was approved and nothing else."""
+        takes_part = or_(
+            RunTable.state == RunState.RUNNING,
+            and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None)),
         )
-        return self._session.scalar(query.order_by(ItemTable.id).limit(1))
+        found: dict[str, int] = {}
+        for start in range(0, len(source_ids), 500):
+            query = (
+                select(ItemTable.source_id, ItemTable.id)
+                .join(RunTable, RunTable.id == ItemTable.run_id)
+                .where(
+                    ItemTable.connection_id == connection_id,
+                    ItemTable.direction == direction,
+                    ItemTable.source_id.in_(source_ids[start : start + 500]),
+                    ItemTable.state == ItemState.WAITING,
+                    ItemTable.approved_digest.is_(None),
+                    RunTable.ends_as.is_(None),
+                    takes_part,
+                )
+                .order_by(ItemTable.id.desc())
+            )
+            found.update({str(source_id): item_id for source_id, item_id in self._session.execute(query)})
+        return found
 
     def counts_of_open_runs(self) -> dict[ItemState, int]:
         query = (

@@ -165,6 +165,7 @@ class ItemRepository(ItemReading):
         closing_month: str | None = None,
         pay_month: str | None = None,
         candidates: Sequence[Mapping[str, str]] | None = None,
+        number: str | None = None,
     ) -> bool:
         """RUNNING with this attempt → a final state. None leaves a column as it is. False: somebody else has it."""
         values: dict[str, Any] = {
@@ -176,6 +177,7 @@ class ItemRepository(ItemReading):
             "detail_enc": self._seal(detail),
         }
         given = {"kind": kind, "target_id": target_id, "closing_month": closing_month, "pay_month": pay_month}
+        given["employee_number"] = number
         values |= {name: value for name, value in given.items() if value is not None}
         if notes is not None:
             values["notes"] = _notes(notes)
@@ -218,6 +220,10 @@ class ItemRepository(ItemReading):
         self._queue_again(item_id, now=now)
         return True
 
+    def set_known(self, item_id: int) -> None:
+        """It ended as it did the time before: no news for a mail."""
+        self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(known=True))
+
     def set_target(self, item_id: int, attempt: int, target_id: str, *, kind: str | None = None) -> bool:
         """Remember the counterpart as soon as it is known (just created, or found)."""
         values = {"target_id": target_id} | ({"kind": kind} if kind else {})
@@ -253,6 +259,11 @@ class ItemRepository(ItemReading):
             [(item_id, attempt, queue) for item_id, attempt, queue in rows], kind=OutboxKind.ITEM, due_at=now, now=now
         )
         return len(rows)
+
+    def move_to(self, run_id: int, queue: str) -> None:
+        """The waiting items of a run that turned out large belong to another queue."""
+        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+        self._session.execute(update(ItemTable).where(*waiting).values(queue=queue))
 
     def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
         """Every WAITING item of the run → that final state. Says how many."""

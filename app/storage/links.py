@@ -11,6 +11,7 @@ from app.domain.words import System
 from app.storage.models import LinkTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import LinkRow
+from app.storage.words import UnlinkReason
 
 
 class LinkRepository(Repository):
@@ -53,12 +54,15 @@ class LinkRepository(Repository):
         """The whole baseline anew."""
         self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(baseline=dict(digests)))
 
-    def unlink(self, link_id: int, *, now: datetime) -> bool:
-        return (
-            self._changed(
-                update(LinkTable)
-                .where(LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))
-                .values(unlinked_at=now)
-            )
-            == 1
+    def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
+        """False: it is no live link any more."""
+        live = (LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))
+        return self._changed(update(LinkTable).where(*live).values(unlinked_at=now, unlinked_why=why)) == 1
+
+    def broken(self, connection_id: int) -> list[LinkRow]:
+        """Links that ended because somebody was deleted, the newest first."""
+        query = select(LinkTable).where(
+            LinkTable.connection_id == connection_id,
+            LinkTable.unlinked_why.in_([UnlinkReason.SMARTHR_DELETED, UnlinkReason.FREEE_DELETED]),
         )
+        return [as_row(LinkRow, record) for record in self._session.scalars(query.order_by(LinkTable.id.desc()))]

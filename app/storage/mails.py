@@ -1,4 +1,4 @@
-"""Mails: one summary a run (unique), claimed by a lease before it is sent, with a Message-ID fixed at birth."""
+"""Mails: one summary a run, one notice per occasion (both unique). Claimed by a lease; the Message-ID is fixed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.storage.models import MailTable, OutboxTable
 from app.storage.repository import Repository, as_row
@@ -23,6 +24,28 @@ class MailRepository(Repository):
         self._session.flush()
         return record.id
 
+    def add_notice(
+        self, connection_id: int, *, kind: MailKind, occasion: str, message_id: str, now: datetime
+    ) -> int | None:
+        """A mail about a connection, once per `occasion`. None: that one is there already."""
+        if self._session.scalar(select(MailTable.id).where(MailTable.occasion == occasion)) is not None:
+            return None
+        record = MailTable(
+            connection_id=connection_id,
+            occasion=occasion,
+            kind=kind,
+            state=MailState.PENDING,
+            message_id=message_id,
+            next_at=now,
+            created_at=now,
+        )
+        try:
+            with self._session.begin_nested():
+                self._session.add(record)
+        except IntegrityError:  # another process told it at this very moment (PostgreSQL)
+            return None
+        return record.id
+
     def get(self, mail_id: int) -> MailRow | None:
         record = self._session.get(MailTable, mail_id, populate_existing=True)
         return None if record is None else self._row(record)
@@ -30,7 +53,7 @@ class MailRepository(Repository):
     def of_runs(self, run_ids: Sequence[int]) -> dict[int, MailRow]:
         """Run id → its summary mail."""
         records = self._session.scalars(select(MailTable).where(MailTable.run_id.in_(run_ids)))
-        return {record.run_id: self._row(record) for record in records}
+        return {record.run_id: self._row(record) for record in records if record.run_id is not None}
 
     def claim(self, mail_id: int, *, now: datetime, lease_until: datetime) -> MailRow | None:
         """PENDING and due, or SENDING with a dead lease → SENDING; None: somebody else has it, or it is done."""

@@ -1,7 +1,8 @@
 """Tables. The truth about every run is here; Redis only carries jobs to a worker (design decision 1).
 
 `*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Lists that decide (states) are enums by value.
-The tables of access (keys, users, single uses) are in `access_models`.
+The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks and what
+follows from them) in `automatic_models`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, Step, System, Trigger
 from app.storage import access_models as access_models  # so that Base knows every table wherever one is known
+from app.storage import automatic_models as automatic_models
 from app.storage.base import Base as Base
 from app.storage.base import refers
-from app.storage.words import ChangeState, HistoryKind, MailKind, MailState, OutboxKind, RefreshState, StepState
+from app.storage.words import (
+    ChangeState,
+    HistoryKind,
+    MailKind,
+    MailState,
+    OutboxKind,
+    RefreshState,
+    StepState,
+    UnlinkReason,
+)
 
 _OPEN = "state IN ('waiting', 'running')"
+_GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL"
 
 
 class ConnectionTable(Base):
@@ -58,6 +70,15 @@ class RunTable(Base):
             postgresql_where=text("finished_at IS NULL"),
             sqlite_where=text("finished_at IS NULL"),
         ),
+        # One run per connection and direction gathers what webhooks tell.
+        Index(
+            "uq_runs_gathering",
+            "connection_id",
+            "direction",
+            unique=True,
+            sqlite_where=text(_GATHERING),
+            postgresql_where=text(_GATHERING),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -72,6 +93,9 @@ class RunTable(Base):
     state: Mapped[RunState]
     ends_as: Mapped[RunState | None]
     total: Mapped[int | None]
+    equal: Mapped[int] = mapped_column(default=0)
+    gather_until: Mapped[datetime | None]
+    missed: Mapped[list[Any] | None]
     started_by: Mapped[str]
     survey_attempt: Mapped[int] = mapped_column(default=0)
     survey_starts: Mapped[int] = mapped_column(default=0)
@@ -139,6 +163,7 @@ class ItemTable(Base):
     detail_enc: Mapped[str | None]
     notes: Mapped[list[Any]]
     candidates_enc: Mapped[str | None]
+    known: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -192,6 +217,7 @@ class LinkTable(Base):
     baseline: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     unlinked_at: Mapped[datetime | None]
+    unlinked_why: Mapped[UnlinkReason | None]
 
 
 class OutboxTable(Base):
@@ -218,7 +244,9 @@ class MailTable(Base):
     __table_args__ = (Index("uq_mails_run_kind", "run_id", "kind", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    run_id: Mapped[int | None] = mapped_column(refers("runs.id"))
+    connection_id: Mapped[int | None] = mapped_column(refers("connections.id"))
+    occasion: Mapped[str | None] = mapped_column(unique=True)
     kind: Mapped[MailKind]
     state: Mapped[MailState]
     message_id: Mapped[str]
@@ -269,4 +297,6 @@ class DirectoryTable(Base):
     system: Mapped[System]
     employee_number: Mapped[str]
     person_id: Mapped[str]
+    schedule: Mapped[dict[str, Any] | None]
+    content: Mapped[str | None]
     seen_at: Mapped[datetime]

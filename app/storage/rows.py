@@ -10,7 +10,18 @@ from typing import Any
 from app.domain.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
 from app.domain.words import Direction, Step, System, Trigger
-from app.storage.words import ChangeState, HistoryKind, MailKind, MailState, OutboxKind, RefreshState, StepState
+from app.storage.words import (
+    ChangeState,
+    DeliveryState,
+    HistoryKind,
+    MailKind,
+    MailState,
+    OutboxKind,
+    RefreshState,
+    StepState,
+    UnlinkReason,
+    WebhookState,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,12 @@ class RunRow:
     ends_as: RunState | None
     """Set once the run is failed or cancelled as a whole: it closes so when its running items have ended."""
     total: int | None
+    equal: int
+    """Found equal by a scheduled comparison: they count, and have no item of their own."""
+    gather_until: datetime | None
+    """A run that webhooks fill: until then it takes in more."""
+    missed: list[Any] | None
+    """Of a scheduled comparison: [{"system", "id"}] of people who had changed without a webhook telling."""
     started_by: str
     survey_attempt: int
     survey_starts: int
@@ -61,6 +78,7 @@ class NewRun:
     created_at: datetime
     deadline_at: datetime
     retried_run_id: int | None = None
+    gather_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,8 @@ class ItemRow:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    known: bool = False
+    """Ended with the same cause as the time before: no news for a mail."""
     detail: str | None = field(default=None, repr=False)
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
 
@@ -182,6 +202,7 @@ class LinkRow:
     """Key of FIELDS → digest of the value both sides agreed on."""
     created_at: datetime
     unlinked_at: datetime | None
+    unlinked_why: UnlinkReason | None
 
     def id_in(self, system: System) -> str:
         return self.smarthr_id if system is System.SMARTHR else self.freee_id
@@ -202,7 +223,9 @@ class OutboxRow:
 @dataclass(frozen=True)
 class MailRow:
     id: int
-    run_id: int
+    run_id: int | None
+    """None: a notice about a connection."""
+    connection_id: int | None
     kind: MailKind
     state: MailState
     message_id: str
@@ -239,6 +262,10 @@ class PagePosition:
 class DirectoryEntry:
     employee_number: str
     person_id: str
+    schedule: dict[str, Any] | None = None
+    """freee: the fields of `people.PaySchedule`."""
+    content: str | None = field(default=None, repr=False)
+    """Keyed digest of the items this person had; None: not shown."""
 
 
 @dataclass(frozen=True)
@@ -286,3 +313,75 @@ class UserRow:
 class IdempotencyRow:
     request_hash: str
     run_id: int
+
+
+# ── the automatic sync ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """`dedup` None: cannot be told from a repetition, so it is never taken for one."""
+
+    system: System
+    connection_id: int | None
+    event: str
+    dedup: str | None
+    digest: str
+    state: DeliveryState
+    people: tuple[str, ...]
+    received_at: datetime
+    triggered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryRow:
+    id: int
+    system: System
+    connection_id: int | None
+    event: str
+    dedup: str | None
+    digest: str
+    state: DeliveryState
+    people: list[str]
+    received_at: datetime
+    triggered_at: datetime | None
+    replayed_at: datetime | None
+    replays: int
+
+
+@dataclass(frozen=True)
+class WebhookRow:
+    connection_id: int
+    vendor_id: str | None
+    state: WebhookState
+    disabled_at: datetime | None
+    checked_at: datetime | None
+    previous_until: datetime | None
+    secret: str = field(repr=False)
+    previous: str | None = field(repr=False)
+
+    def secrets_at(self, now: datetime) -> tuple[str, ...]:
+        """What a delivery may come with."""
+        overlap = self.previous is not None and self.previous_until is not None and now < self.previous_until
+        return (self.secret, self.previous) if overlap and self.previous else (self.secret,)
+
+
+@dataclass(frozen=True)
+class TroubleRow:
+    connection_id: int
+    direction: Direction
+    source_id: str
+    employee_number: str
+    code: str
+    times: int
+    content: str | None = field(repr=False)
+    first_at: datetime
+    last_at: datetime
+    quarantined_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    connection_id: int
+    started_at: datetime | None
+    done_at: datetime | None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from app.domain.run_state import ItemState, RunState, result_of
-from app.domain.words import System
+from app.domain.words import Direction, System, Trigger
 from app.storage.item_reading import OPEN_STATES
 from app.storage.items import ItemRepository
 from app.storage.models import ConnectionTable, ItemTable, RunTable
@@ -18,10 +19,13 @@ from app.storage.repository import Repository, as_row
 from app.storage.rows import NewRun, RunRow
 from app.storage.words import OutboxKind
 
+MISSED_KEPT = 1000
+"""People named in a run whose change no webhook has told; the tally counts all of them."""
+
 
 class RunRepository(Repository):
     def add(self, new: NewRun) -> RunRow:
-        """A WAITING run; its survey is due at once (the caller adds the outbox row)."""
+        """A WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
         record = RunTable(
             public_id=new.public_id,
             connection_id=new.connection_id,
@@ -34,7 +38,8 @@ class RunRepository(Repository):
             state=RunState.WAITING,
             started_by=new.started_by,
             created_at=new.created_at,
-            survey_next_at=new.created_at,
+            survey_next_at=None if new.gather_until else new.created_at,
+            gather_until=new.gather_until,
             deadline_at=new.deadline_at,
             retried_run_id=new.retried_run_id,
         )
@@ -68,6 +73,78 @@ class RunRepository(Repository):
     def open_count(self) -> int:
         query = select(func.count()).select_from(RunTable).where(RunTable.finished_at.is_(None))
         return self._session.scalar(query) or 0
+
+    def stopped_so_before(self, run: RunRow) -> bool:
+        """Whether the automatic run of this connection that ended before this one was stopped by the same error."""
+        query = (
+            select(RunTable.error_code)
+            .where(
+                RunTable.connection_id == run.connection_id,
+                RunTable.trigger.in_([trigger for trigger in Trigger if trigger.is_automatic]),
+                RunTable.finished_at.is_not(None),
+                RunTable.id != run.id,
+            )
+            .order_by(RunTable.finished_at.desc(), RunTable.id.desc())
+            .limit(1)
+        )
+        return run.trigger.is_automatic and self._session.scalar(query) == run.error_code
+
+    # ── gathering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def gather_more(
+        self, connection_id: int, direction: Direction, *, people: int, until: datetime, at_most: timedelta
+    ) -> tuple[int, int] | None:
+        """Make room for so many people more in the run that webhooks fill, and keep it open until then (but never
+        longer than `at_most` from its beginning). Returns (run id, first free position); None: there is no such run.
+
+        The row stays locked until the transaction ends, so that two of them do not add the same person.
+        """
+        found = self._session.execute(
+            update(RunTable)
+            .where(
+                RunTable.connection_id == connection_id,
+                RunTable.direction == direction,
+                RunTable.state == RunState.WAITING,
+                RunTable.gather_until.is_not(None),
+                RunTable.ends_as.is_(None),
+            )
+            .values(total=RunTable.total + people)
+            .returning(RunTable.id, RunTable.total, RunTable.created_at, RunTable.gather_until)
+        ).first()
+        if found is None:
+            return None
+        run_id, total, created_at, open_until = found
+        longer = min(until, created_at + at_most)
+        if open_until is None or longer > open_until:
+            self._update(run_id, values={"gather_until": longer})
+        return run_id, (total or people) - people
+
+    def start_gathering(self, new: NewRun, *, people: int) -> RunRow | None:
+        """A run that webhooks fill, with room for so many people. None: another transaction began one just now."""
+        try:
+            with self._session.begin_nested():
+                run = self.add(new)
+        except IntegrityError:
+            return None
+        self._update(run.id, values={"total": people})
+        return run
+
+    def gathered(self, now: datetime) -> list[int]:
+        """Runs whose quiet window is over."""
+        query = select(RunTable.id).where(
+            RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None)
+        )
+        return list(self._session.scalars(query))
+
+    def release(self, run_id: int, *, now: datetime, as_of_date: date) -> bool:
+        """WAITING and gathered → RUNNING; nobody joins it from here on. False: something more has come in, or somebody
+        else released it."""
+        due = (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None))
+        values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date}
+        return self._update(run_id, *due, values=values)
+
+    def set_size(self, run_id: int, *, total: int, queue: str) -> None:
+        self._update(run_id, values={"total": total, "queue": queue})
 
     # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,11 +204,12 @@ class RunRepository(Repository):
         )
 
     def plan_committed(
-        self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None
+        self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None, equal: int = 0
     ) -> bool:
         """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. False: roll back, it is not ours
-        any more (raise inside the unit of work)."""
+        any more (raise inside the unit of work). `equal`: so many of `total` are unchanged and have no item."""
         values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
+        values["equal"] = equal
         return self._update(run_id, *self._surveying(attempt), values=values)
 
     @staticmethod
@@ -144,6 +222,11 @@ class RunRepository(Repository):
         column = RunTable.smarthr_calls if system is System.SMARTHR else RunTable.freee_calls
         if count:
             self._update(run_id, values={column.key: column + count})
+
+    def add_missed(self, run_id: int, people: Sequence[Mapping[str, str]]) -> None:
+        """[{"system", "id"}] of people who had changed without a webhook telling; the first MISSED_KEPT are kept."""
+        kept = self._session.scalar(select(RunTable.missed).where(RunTable.id == run_id)) or []
+        self._update(run_id, values={"missed": [*kept, *map(dict, people)][:MISSED_KEPT]})
 
     # ── approval and end ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,8 +266,11 @@ class RunRepository(Repository):
         return result
 
     def _result(self, run_id: int, counts: dict[ItemState, int]) -> RunState:
-        ends_as = self._session.scalar(select(RunTable.ends_as).where(RunTable.id == run_id))
-        result = result_of(counts)
+        ends_as, trigger = self._session.execute(
+            select(RunTable.ends_as, RunTable.trigger).where(RunTable.id == run_id)
+        ).one()
+        compared = trigger is Trigger.SCHEDULE and not counts  # both lists were read, and nobody was to be looked at
+        result = RunState.SUCCEEDED if compared else result_of(counts)
         if ends_as is None:
             return result
         if not counts.get(ItemState.SUCCEEDED):

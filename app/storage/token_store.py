@@ -40,6 +40,14 @@ class DatabaseTokenStore:
         with self._unit_of_work() as uow:
             return uow.connections.store_refreshed(connection_id, tokens, version=version, now=self._clock.now())
 
+    def refresh_not_done(self, connection_id: int, *, version: int) -> None:
+        with self._unit_of_work() as uow:
+            uow.connections.settle_refresh(connection_id, version=version, was=RefreshState.SENDING)
+
+    def old_token_works(self, connection_id: int, *, version: int) -> None:
+        with self._unit_of_work() as uow:
+            uow.connections.settle_refresh(connection_id, version=version, was=RefreshState.UNKNOWN)
+
     def mark_refresh_unknown(self, connection_id: int, *, version: int) -> None:
         with self._unit_of_work() as uow:
             uow.connections.mark_refresh(connection_id, RefreshState.UNKNOWN, version=version)

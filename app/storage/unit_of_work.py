@@ -11,12 +11,15 @@ from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.failpoints import failpoint
 from app.storage.access import KeyRepository, UserRepository
 from app.storage.changes import ChangeRepository
 from app.storage.connections import ConnectionRepository
 from app.storage.consents import ConsentRepository
+from app.storage.deliveries import DeliveryRepository
 from app.storage.directory import DirectoryRepository
 from app.storage.history import HistoryRepository
 from app.storage.idempotency import IdempotencyRepository
@@ -30,11 +33,17 @@ from app.storage.rotation import RotationRepository
 from app.storage.runs import RunRepository
 from app.storage.steps import StepRepository
 from app.storage.survey_pages import SurveyPageRepository
+from app.storage.sweeps import SweepRepository
+from app.storage.tallies import TallyRepository
+from app.storage.troubles import TroubleRepository
 from app.storage.upkeep import UpkeepRepository
 from app.storage.vault import Vault
+from app.storage.webhooks import WebhookRepository
 
 BUSY_SECONDS = 20.0
-"""How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk."""
+"""How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk. On PostgreSQL
+how long a row's lock is waited for."""
+CONNECT_SECONDS = 10
 
 
 class UnitOfWork:
@@ -59,6 +68,11 @@ class UnitOfWork:
     upkeep: UpkeepRepository
     observation: ObservationRepository
     rotation: RotationRepository
+    deliveries: DeliveryRepository
+    webhooks: WebhookRepository
+    troubles: TroubleRepository
+    sweeps: SweepRepository
+    tallies: TallyRepository
 
     def __init__(self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault) -> None:
         self._sessions = writing
@@ -90,6 +104,11 @@ class UnitOfWork:
         self.upkeep = UpkeepRepository(session, self._vault)
         self.observation = ObservationRepository(session, self._vault)
         self.rotation = RotationRepository(session, self._vault)
+        self.deliveries = DeliveryRepository(session, self._vault)
+        self.webhooks = WebhookRepository(session, self._vault)
+        self.troubles = TroubleRepository(session, self._vault)
+        self.sweeps = SweepRepository(session, self._vault)
+        self.tallies = TallyRepository(session, self._vault)
         return self
 
     def __exit__(
@@ -97,9 +116,15 @@ class UnitOfWork:
     ) -> None:
         try:
             if kind is None and self._sessions is not self._reading_sessions:
+                failpoint("before_commit", error=_database_gone)
                 self._session.commit()
+                failpoint("after_commit", error=_database_gone)
         finally:
             self._session.close()  # rolls back what was not committed
+
+
+def _database_gone() -> OperationalError:
+    return OperationalError("failpoint", None, ConnectionError())
 
 
 class Database:
@@ -126,12 +151,14 @@ class Database:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with our rules for transactions. Its errors quote statements, never their parameters: those are values
-    of people."""
+    """An engine with our rules for transactions. Its errors do not quote parameters, which are values of people;
+    PostgreSQL's own texts may still name a key, so nothing of ours logs the text of a database error."""
     parsed = make_url(url)
     pool: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, **pool)
+        waits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"}
+        given = {name: value for name, value in waits.items() if name not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=given, **pool)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

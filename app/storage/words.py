@@ -24,7 +24,9 @@ class OutboxKind(StrEnum):
 
 
 class MailKind(StrEnum):
-    SUMMARY = "summary"
+    SUMMARY = "summary"  # of a run
+    CONSENT = "consent"  # freee has to be authorised anew
+    WEBHOOK = "webhook"  # SmartHR no longer sends its notifications
 
 
 class MailState(StrEnum):
@@ -40,10 +42,36 @@ class HistoryKind(StrEnum):
     END = "end"
 
 
+class DeliveryState(StrEnum):
+    """What became of a webhook at its intake. Only ACCEPTED ones have items."""
+
+    ACCEPTED = "accepted"
+    IGNORED = "ignored"  # the connection does not sync in this direction by itself
+    UNKNOWN = "unknown"  # an event we do not know, or a body without the id of anybody
+    UNROUTED = "unrouted"  # freee's company belongs to no connection
+
+
+class WebhookState(StrEnum):
+    """Of the registration at SmartHR, as it was found last."""
+
+    NONE = "none"  # never registered from here
+    OK = "ok"
+    DISABLED = "disabled"  # SmartHR (or somebody) has switched it off: `disabled_at`
+    MISSING = "missing"  # it was deleted over there
+    CHANGED = "changed"  # other address, or events switched off
+
+
+class UnlinkReason(StrEnum):
+    SMARTHR_DELETED = "smarthr_deleted"
+    FREEE_DELETED = "freee_deleted"
+    BY_PERSON = "by_person"
+
+
 class RefreshState(StrEnum):
     """Of freee's token pair. UNKNOWN: the answer of a refresh was lost, it is never sent again blindly."""
 
     NONE = "none"
     OK = "ok"
+    SENDING = "sending"  # claimed; when the claim runs out like this, its holder died and the answer is lost
     UNKNOWN = "unknown"
     NEEDS_CONSENT = "needs_consent"

@@ -20,8 +20,8 @@ from app.domain.ports import FreeeGrant, FreeeTokens
 from app.domain.settings import Connection, ExportSettings
 from app.domain.words import System
 from app.storage.rows import ConsentRow
-from app.storage.words import RefreshState
 from app.use_cases.context import Context
+from app.use_cases.notices import hold_for_consent
 from app.use_cases.views import ConnectionView, ConsentView
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
     Raises Refused for an unknown connection.
     """
     connection = _find(ctx, connection_key)
-    missing = _missing_consent(ctx, connection)
+    missing = _missing_consent(connection)
     return [
         missing if missing and missing.system is system else _check_system(ctx, connection, system) for system in System
     ]
@@ -240,6 +240,8 @@ def keep_tokens_alive(ctx: Context) -> int:
     for connection in connections:
         check = _check_system(ctx, connection, System.FREEE)
         log.info("token_kept_alive", connection_id=connection.id, ok=check.ok, code=check.code)
+        if check.code == "needs_consent":
+            hold_for_consent(ctx, connection.id)
     return len(connections)
 
 
@@ -254,14 +256,11 @@ def _check_system(ctx: Context, connection: Connection, system: System) -> Syste
     return SystemCheck(system, ok=True)
 
 
-def _missing_consent(ctx: Context, connection: Connection) -> SystemCheck | None:
-    """freee's check when only a person can help: nobody has authorised, it was revoked, or a renewal got lost."""
-    with ctx.unit_of_work().reading() as uow:
-        lost = uow.connections.status(connection.id).refresh_state == RefreshState.UNKNOWN
-    if not (connection.needs_consent or lost):
+def _missing_consent(connection: Connection) -> SystemCheck | None:
+    """freee's check when only a person can help: nobody has authorised, or it was revoked."""
+    if not connection.needs_consent:
         return None
-    code = "needs_consent" if connection.needs_consent else "refresh_unknown"
-    return SystemCheck(System.FREEE, ok=False, code=code, message=message_of(code))
+    return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
 
 
 def _find(ctx: Context, key: str) -> Connection:

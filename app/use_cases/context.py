@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.config import Settings
-from app.domain.ports import Clock, EmployeeGateway, FreeeAuthorisation, JobQueue, Mailer, RateLimiter, TokenStore
+from app.domain.ports import (
+    Clock,
+    EmployeeGateway,
+    FreeeAuthorisation,
+    JobQueue,
+    Mailer,
+    MeteredRateLimiter,
+    TokenStore,
+    WebhookRegistry,
+)
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.unit_of_work import UnitOfWork
@@ -19,8 +28,9 @@ class Context:
     unit_of_work: Callable[[], UnitOfWork]
     """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""
     gateway: Callable[[Connection, System], EmployeeGateway]
+    webhook_registry: Callable[[Connection], WebhookRegistry]
     tokens: TokenStore
     authorisation: FreeeAuthorisation
-    limiter: RateLimiter
+    limiter: MeteredRateLimiter
     job_queue: JobQueue
     mailer: Mailer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -10,8 +11,11 @@ from app.domain.commands import StartRun
 from app.domain.errors import Refused
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Trigger
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finalise import close_run_if_done
+from app.use_cases.gather import Wish, gather
 from app.use_cases.history import find_run
 from app.use_cases.intake import start_run, usable_connection
 from app.use_cases.views import RunView
@@ -70,7 +74,19 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
     """Waiting items are cancelled, running ones end; then the run closes. Raises Refused when it is over already."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
+        asked_for = uow.deliveries.asked_for(run.id)
         if not uow.runs.cancel(run.id, ctx.clock.now()):
             raise Refused("run_finished", "この同期はすでに終わっているか、終わるところです。", status=409)
+        if not run.trigger.is_automatic:
+            _gather_again(ctx, uow, run, asked_for)
     log.info("run_cancelled", run_id=run.id, by=by)
     close_run_if_done(ctx, run.id)
+
+
+def _gather_again(ctx: Context, uow: UnitOfWork, run: RunRow, asked_for: Sequence[tuple[int, str]]) -> None:
+    """Webhooks had joined items of the run. Cancelled was the run, not what the webhooks told."""
+    connection = uow.connections.get(run.connection_id)
+    if connection is None or run.direction not in connection.automatic.directions:
+        return
+    wishes = [Wish(connection, run.direction, source_id, delivery_id) for delivery_id, source_id in asked_for]
+    gather(ctx, uow, wishes, now=ctx.clock.now())

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.domain.queues import INTERACTIVE
-from app.domain.run_state import ItemState, RunState
+from app.domain.run_state import ItemState
 from app.domain.settings import MailPolicy
 from app.domain.words import Trigger
 from app.storage.rows import RunRow
@@ -36,7 +36,7 @@ def close_run_if_done(ctx: Context, run_id: int) -> bool:
         uow.history.add(run_id, HistoryKind.END, at=now, result=result)
         uow.survey_pages.delete(run_id)
         run = uow.runs.get(run_id)
-        if run is not None and _mail_is_due(uow, run, result):
+        if run is not None and _mail_is_due(uow, run):
             _add_mail(ctx, uow, run)
     log.info("run_closed", run_id=run_id, result=result.value)
     return True
@@ -50,16 +50,22 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
     uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
 
 
-def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
+def _mail_is_due(uow: UnitOfWork, run: RunRow) -> bool:
     connection = uow.connections.get(run.connection_id)
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
-    return mails(run.trigger, policy, result=result, counts=uow.items.counts(run.id))
+    counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)
+    stopped = run.error_code is not None and not uow.runs.stopped_so_before(run)
+    return mails(run.trigger, policy, stopped=stopped, counts=counts)
 
 
-def mails(trigger: Trigger, policy: MailPolicy, *, result: RunState, counts: Mapping[ItemState, int]) -> bool:
-    """Manual and API runs always mail; automatic ones by the connection's policy (design 3)."""
+def mails(trigger: Trigger, policy: MailPolicy, *, stopped: bool, counts: Mapping[ItemState, int]) -> bool:
+    """Manual and API runs always mail; automatic ones by the connection's policy (design 3).
+
+    `counts`: of an automatic run only what is new, so that nobody gets a mail an hour about one person who waits to be
+    mended. `stopped`: the whole run was stopped, and not for what stopped the one before it.
+    """
     if not trigger.is_automatic or policy is MailPolicy.ALWAYS:
         return True
-    if result is RunState.FAILED or counts.get(ItemState.FAILED):
+    if stopped or counts.get(ItemState.FAILED):
         return True
     return policy is MailPolicy.CHANGES and any(counts.get(state) for state in _TOLD_AS_CHANGE)

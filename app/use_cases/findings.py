@@ -3,11 +3,12 @@ apart from its arguments: no transaction, no call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.dates import closing_month, pay_month
+from app.domain.export_settings import complete
 from app.domain.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.plan import Note, Plan, PlanKind
@@ -29,13 +30,17 @@ class Everybody:
         source: list[EmployeeRecord],
         target: list[EmployeeRecord],
         links: list[LinkRow],
+        broken: Sequence[LinkRow] = (),
     ) -> None:
         self.connection = connection
         self.source = source
         self.target_by_id = {record.person.id: record for record in target}
         self.sources = Directory(record.person for record in source)
         self.targets = Directory(record.person for record in target)
-        self.link_index = LinkIndex((link.smarthr_id, link.freee_id) for link in links)
+        self.link_index = LinkIndex(
+            ((link.smarthr_id, link.freee_id) for link in links),
+            broken=((link.smarthr_id, link.freee_id) for link in broken),
+        )
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
 
 
@@ -51,14 +56,24 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Finding:
+    """`has_item` False: a sweep found them equal, or leaves them alone; they get no row. `content`: of somebody in
+    trouble, digest of both sides and of how they were found."""
+
     item: NewItem
     agreement: Agreement | None = None
+    has_item: bool = True
+    content: str | None = None
 
 
 def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int) -> list[Finding]:
     """One finding per employee of the run, in the order of their numbers."""
-    finder = _Finder(run, everybody, terms, now)
+    finder = Finder(run, everybody, terms, now)
     findings = [finder.find(record) for record in finder.chosen()] + finder.unknown_numbers()
+    return in_order(findings, bulk_from=bulk_from)
+
+
+def in_order(findings: list[Finding], *, bulk_from: int) -> list[Finding]:
+    """By their numbers, each with its position and the queue for so many of them."""
     findings.sort(key=lambda finding: (finding.item.employee_number, finding.item.source_id or ""))
     waiting = sum(not finding.item.state.is_final for finding in findings)
     queue = queue_for(waiting, bulk_from=bulk_from)
@@ -69,7 +84,7 @@ def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: date
 
 
 @dataclass(frozen=True)
-class _Finder:
+class Finder:
     run: RunRow
     everybody: Everybody
     terms: Terms
@@ -86,7 +101,9 @@ class _Finder:
         """Named, but nobody at the source has that number (E9)."""
         known = {record.person.number for record in self.everybody.source}
         missing = [number for number in self.run.scope or [] if number not in known]
-        return [Finding(self._item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing]
+        return [
+            Finding(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
+        ]
 
     def find(self, source: EmployeeRecord) -> Finding:
         person = source.person
@@ -104,21 +121,23 @@ class _Finder:
         if decision.kind is LinkKind.REVIEW:
             return self._end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
         if decision.kind is LinkKind.CREATE:
-            return self._planned(source, None, decision)
+            if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
+                return self._end(source, ItemState.FAILED, code="export_settings_missing")
+            return self.planned(source, None, decision)
         assert decision.target_id is not None
         target = self.everybody.target_by_id[decision.target_id]
         if target.record is None:
             return self._end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
-        return self._planned(source, target, decision)
+        return self.planned(source, target, decision)
 
-    def _planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> Finding:
-        link = self._link(source) if decision.kind is LinkKind.LINKED else None
+    def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> Finding:
+        link = self.link(source) if decision.kind is LinkKind.LINKED else None
         decided = decide(self.terms, source, target, link.baseline if link else {})
         plan = decided.plan
         state, code = state_of(plan)
         closing, paid = self._months(source, target)
         waiting = not state.is_final
-        item = self._item(
+        item = self.new_item(
             state,
             number=source.person.number,
             source_id=source.person.id,
@@ -137,7 +156,7 @@ class _Finder:
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
         return Finding(item, Agreement(smarthr_id, freee_id, agreed_digests(self.terms, decided, None), link))
 
-    def _link(self, source: EmployeeRecord) -> LinkRow | None:
+    def link(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:
             return self.everybody.link_by_smarthr.get(source.person.id)
         partner = self.everybody.link_index.partner(System.FREEE, source.person.id)
@@ -167,7 +186,7 @@ class _Finder:
         target_id: str | None = None,
     ) -> Finding:
         return Finding(
-            self._item(
+            self.new_item(
                 state,
                 number=source.person.number,
                 source_id=source.person.id,
@@ -177,7 +196,7 @@ class _Finder:
             )
         )
 
-    def _item(
+    def new_item(
         self,
         state: ItemState,
         *,
@@ -248,6 +267,11 @@ def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
 
 def new_changes(plan: Plan) -> tuple[NewChange, ...]:
     return tuple(NewChange(change.key, change.before, change.after) for change in plan.changes)
+
+
+def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:
+    """Who a person should look at, as an item keeps it."""
+    return tuple(_candidate(candidate) for candidate in decision.candidates)
 
 
 def _candidate(candidate: Candidate) -> Mapping[str, str]:

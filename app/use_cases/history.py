@@ -92,6 +92,7 @@ def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[Run
             error_code=row.error_code,
             error_message=message_of(row.error_code) if row.error_code else None,
             retried_run=retried.get(row.retried_run_id) if row.retried_run_id is not None else None,
+            missed=len(row.missed or ()),
             mail_state=mails[row.id].state.value if row.id in mails else "skipped" if row.finished_at else None,
         )
         for row in rows

@@ -23,11 +23,12 @@ from app.domain.export_settings import complete
 from app.domain.queues import queue_for
 from app.domain.settings import Connection
 from app.domain.words import System
-from app.storage.rows import DirectoryEntry, NewRun, RunRow
+from app.storage.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.history import get_run
+from app.use_cases.shown import keep_numbers
 from app.use_cases.views import RunView
 
 log = structlog.get_logger(__name__)
@@ -124,9 +125,7 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
     except (TemporaryError, RunError) as error:
         log.info("directory_not_refreshed", connection_id=connection.id, code=error.code)
         return {source: gateway.calls}  # accepted: a number nobody has ends as E9 in the run
-    entries = [DirectoryEntry(record.person.number, record.person.id) for record in people]
-    with ctx.unit_of_work() as uow:
-        uow.directory.replace(connection.id, source, entries, now=ctx.clock.now())
+    keep_numbers(ctx, connection.id, source, people)
     unknown = _unknown(ctx, connection, source, command.employees)
     if unknown:
         raise _wrong(
@@ -156,32 +155,38 @@ def _listing(numbers: Sequence[str]) -> str:
 
 
 def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: dict[System, int]) -> str:
-    now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
-        run = uow.runs.add(
-            NewRun(
-                public_id=str(uuid.uuid4()),
-                connection_id=connection.id,
-                direction=command.direction,
-                trigger=command.trigger,
-                as_of_date=command.as_of_date,
-                dry_run=command.dry_run,
-                scope=command.employees,
-                queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
-                started_by=command.started_by,
-                created_at=now,
-                deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
-                retried_run_id=command.retried_run_id,
-            )
-        )
+        run = store_run(ctx, uow, connection, command)
         _keep_key(uow, command, run)
         for system, count in calls.items():
             uow.runs.add_calls(run.id, system, count)
-        uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
-        uow.history.add(run.id, HistoryKind.START, at=now)
     log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
     return run.public_id
+
+
+def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
+    """The run, its beginning in the history and the way to its survey, inside the caller's transaction."""
+    now = ctx.clock.now()
+    people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
+    run = uow.runs.add(
+        NewRun(
+            public_id=str(uuid.uuid4()),
+            connection_id=connection.id,
+            direction=command.direction,
+            trigger=command.trigger,
+            as_of_date=command.as_of_date,
+            dry_run=command.dry_run,
+            scope=command.employees,
+            queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
+            started_by=command.started_by,
+            created_at=now,
+            deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
+            retried_run_id=command.retried_run_id,
+        )
+    )
+    uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
+    uow.history.add(run.id, HistoryKind.START, at=now)
+    return run
 
 
 # ── idempotency ───────────────────────────────────────────────────────────────────────────────────────────────────

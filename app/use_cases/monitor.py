@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from app.domain.errors import Refused, TemporaryError
 from app.domain.ports import QueueDepth
 from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.observation import ConnectionFacts
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections import connection_views
 from app.use_cases.context import Context
 from app.use_cases.reconcile import queue_stuck_mails
-from app.use_cases.views import QueueView
+from app.use_cases.views import IntakeView, QueueView
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +32,27 @@ def queue_status(ctx: Context) -> QueueView:
             outbox_oldest_age=oldest_age,
             items=uow.items.counts_of_open_runs(),
             runs_open=uow.runs.open_count(),
+            runs_gathering=uow.observation.gathering()[0],
             mails_waiting=uow.mails.waiting_count(),
             connections=tuple(connection_views(ctx, uow.connections.list_all())),
+            deliveries_last_hour=uow.observation.deliveries_since(ctx.clock.now() - timedelta(hours=1)),
+            intake=tuple(map(_intake, uow.observation.connections())),
         )
+
+
+def _intake(facts: ConnectionFacts) -> IntakeView:
+    return IntakeView(
+        id=facts.id,
+        key=facts.key,
+        automatic=facts.automatic,
+        last_smarthr_webhook=facts.last_webhook[System.SMARTHR],
+        last_freee_webhook=facts.last_webhook[System.FREEE],
+        webhook_state=facts.webhook_state,
+        webhook_disabled_at=facts.webhook_disabled_at,
+        webhook_checked_at=facts.webhook_checked_at,
+        sweep_done_at=facts.sweep_done_at,
+        quarantined=facts.quarantined,
+    )
 
 
 def _depths(ctx: Context) -> list[QueueDepth] | None:
@@ -52,8 +74,9 @@ def requeue(ctx: Context) -> None:
 def pause(ctx: Context, connection_key: str) -> None:
     """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
     with ctx.unit_of_work() as uow:
-        uow.connections.set_paused(_find(uow, connection_key).id, True)
-    log.info("connection_paused", connection=connection_key)
+        connection = _find(uow, connection_key)
+        uow.connections.set_paused(connection.id, True)
+    log.info("connection_paused", connection_id=connection.id)
 
 
 def resume(ctx: Context, connection_key: str) -> None:
@@ -62,7 +85,7 @@ def resume(ctx: Context, connection_key: str) -> None:
         connection = _find(uow, connection_key)
         uow.connections.set_paused(connection.id, False)
         _queue_all(ctx, uow, connection_id=connection.id)
-    log.info("connection_resumed", connection=connection_key)
+    log.info("connection_resumed", connection_id=connection.id)
 
 
 def _queue_all(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Notify: sends the one summary mail of a run.
+"""Notify: sends the one summary mail of a run, and notices about connections.
 
 SMTP cannot be exactly-once: between the final dot and its answer nobody knows (RFC 5321 6.1). Promised is: never none,
 and two only when we die in that gap, both with the same Message-ID. So the claim is committed before the conversation,
@@ -23,6 +23,7 @@ from app.storage.rows import ItemRow, MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailState, OutboxKind
 from app.use_cases.context import Context
+from app.use_cases.notices import notice_text
 from app.use_cases.pauses import next_try
 
 log = structlog.get_logger(__name__)
@@ -59,11 +60,15 @@ def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
     """The mail to send, kept with its row; the second attempt sends the text of the first. None: no recipient."""
     if row.to and row.subject is not None and row.body is not None:
         return Mail(message_id=row.message_id, to=row.to, subject=row.subject, body=row.body)
-    run = uow.runs.get(row.run_id)
-    connection = uow.connections.get(run.connection_id) if run else None
-    if run is None or connection is None or not connection.mail_to:
+    run = uow.runs.get(row.run_id) if row.run_id is not None else None
+    connection_id = run.connection_id if run else row.connection_id
+    connection = uow.connections.get(connection_id) if connection_id is not None else None
+    if connection is None or not connection.mail_to:
         return None
-    subject, body = compose(_summary(ctx, uow, run, connection))
+    if run is None:
+        subject, body = notice_text(ctx, uow, row, connection)
+    else:
+        subject, body = compose(_summary(ctx, uow, run, connection))
     uow.mails.keep_text(row.id, to=connection.mail_to, subject=subject, body=body)
     return Mail(message_id=row.message_id, to=connection.mail_to, subject=subject, body=body)
 

@@ -11,8 +11,8 @@ from app.domain.people import EmployeeRecord
 from app.domain.selection import offer
 from app.domain.settings import Connection
 from app.domain.words import Direction, System
-from app.storage.rows import DirectoryEntry
 from app.use_cases.context import Context
+from app.use_cases.shown import keep_numbers
 from app.use_cases.views import OfferedEmployee
 
 
@@ -57,7 +57,5 @@ def _listing(ctx: Context, connection: Connection, source: System, as_of_date: d
         raise Refused(error.code, message_of(error.code), status=503) from error
     except RunError as error:
         raise Refused(error.code, message_of(error.code), status=409) from error
-    entries = [DirectoryEntry(record.person.number, record.person.id) for record in people]
-    with ctx.unit_of_work() as uow:
-        uow.directory.replace(connection.id, source, entries, now=ctx.clock.now())
+    keep_numbers(ctx, connection.id, source, people)
     return people

@@ -23,6 +23,7 @@ class Terms:
 
     direction: Direction
     policy: ConflictPolicy
+    policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
     fingerprint: Callable[[str, str], str]
 
@@ -46,7 +47,8 @@ def terms_of_run(
         excluded=connection.excluded,
         as_of_date=as_of_date,
     )
-    return Terms(direction, policy, options, keyed_fingerprint(secret_key))
+    policies = connection.conflict_policies if trigger.is_automatic else {}
+    return Terms(direction, policy, policies, options, keyed_fingerprint(secret_key))
 
 
 def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
@@ -78,6 +80,7 @@ def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, 
         direction=terms.direction,
         baseline=baseline,
         policy=terms.policy,
+        policies=terms.policies,
         options=terms.options,
         target_in_payroll=_in_payroll(target),
         source_in_payroll=_in_payroll(source),

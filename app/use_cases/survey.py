@@ -7,7 +7,7 @@ in portions while the run is SURVEYING, where no worker may claim them; one last
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -18,21 +18,26 @@ from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.people import EmployeeRecord
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
-from app.domain.run_state import RunState
+from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Connection
-from app.domain.words import System
-from app.storage.rows import DirectoryEntry, RunRow
+from app.domain.words import System, Trigger
+from app.storage.rows import RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind
 from app.use_cases import finalise
 from app.use_cases.context import Context
 from app.use_cases.findings import Everybody, Finding, find_everybody
 from app.use_cases.lease import Lease, LeaseLost, held, lease_end
+from app.use_cases.notices import hold_for_consent
 from app.use_cases.pauses import next_try
 from app.use_cases.plan_employee import terms_of_run
+from app.use_cases.shown import entries_of, keep_shown
+from app.use_cases.sweep_findings import compare_everybody, remember_troubles
 
 log = structlog.get_logger(__name__)
 
+CONSENT_PAUSE = 60.0
+"""Seconds; nothing of a connection without consent is claimed, this only spares the broker."""
 PORTION = 500
 """Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
 
@@ -52,7 +57,7 @@ def survey_run(ctx: Context, run_id: int) -> None:
     except TemporaryError as error:
         _postpone(ctx, run, error)
     except RunError as error:
-        _fail(ctx, run, error)
+        _stop(ctx, run, error)
     finalise.close_run_if_done(ctx, run_id)
 
 
@@ -62,7 +67,8 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     both = {run.direction.source: source, run.direction.target: target}
     connection = _learn(ctx, run, connection, both, lease=lease)
     with ctx.unit_of_work() as uow:
-        links = uow.links.for_connection(connection.id)
+        links, broken = uow.links.for_connection(connection.id), uow.links.broken(connection.id)
+        troubles = _troubles(uow, run)
     terms = terms_of_run(
         connection,
         direction=run.direction,
@@ -70,9 +76,13 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links)
-    findings = find_everybody(run, everybody, terms=terms, now=ctx.clock.now(), bulk_from=ctx.settings.bulk_from)
-    _store(ctx, run, findings, lease=lease)
+    everybody = Everybody(connection, source, target, links, broken)
+    now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
+    if run.trigger is Trigger.SCHEDULE:
+        findings = compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
+    else:
+        findings = find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
+    _store(ctx, run, findings, troubles=troubles, lease=lease)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,6 +137,7 @@ def _learn(
         for person in (record.person for record in sides[System.FREEE])
         if person.pay_schedule is not None and person.pay_schedule.name
     }
+    entries = {system: entries_of(ctx, people) for system, people in sides.items()}
     with _fenced(ctx, run, lease) as uow:
         uow.connections.learn(
             connection.id,
@@ -134,9 +145,8 @@ def _learn(
             pay_schedules=schedules,
             known_positions=positions,
         )
-        for system, people in sides.items():
-            entries = [DirectoryEntry(r.person.number, r.person.id) for r in people]
-            uow.directory.replace(connection.id, system, entries, now=ctx.clock.now())
+        for system, shown in sorted(entries.items()):
+            keep_shown(ctx, uow, run, system, shown)
         learned = uow.connections.get(connection.id)
     assert learned is not None
     return learned
@@ -145,41 +155,60 @@ def _learn(
 # ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _store(ctx: Context, run: RunRow, findings: Sequence[Finding], *, lease: Lease) -> None:
+def _store(
+    ctx: Context, run: RunRow, findings: Sequence[Finding], *, troubles: Mapping[str, TroubleRow], lease: Lease
+) -> None:
     with _fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions of a survey that did not get to its end
-    waiting: list[tuple[int, int, str]] = []
+    stored: list[tuple[int, Finding]] = []
     for portion in _portions(findings):
         try:
-            ids = _store_portion(ctx, run, portion, lease=lease)
+            stored += _store_portion(ctx, run, portion, lease=lease)
         except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
-            ids = _store_portion(ctx, run, portion, lease=lease)
-        waiting += [
-            (item_id, 0, finding.item.queue)
-            for item_id, finding in zip(ids, portion, strict=True)
-            if not finding.item.state.is_final
-        ]
-    _set_going(ctx, run, waiting, total=len(findings))
+            stored += _store_portion(ctx, run, portion, lease=lease)
+    _set_going(ctx, run, stored, findings=findings, troubles=troubles)
 
 
-def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[int]:
+def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[tuple[int, Finding]]:
+    """Returns the new items' ids, each with its finding."""
+    with_item = [finding for finding in portion if finding.has_item]
     with _fenced(ctx, run, lease) as uow:
-        ids = uow.items.add_many([finding.item for finding in portion])
+        ids = uow.items.add_many([finding.item for finding in with_item])
         if not run.dry_run:
             _store_links(uow, run, portion, ctx=ctx)
-    return ids
+    return list(zip(ids, with_item, strict=True))
 
 
-def _set_going(ctx: Context, run: RunRow, waiting: Sequence[tuple[int, int, str]], *, total: int) -> None:
+def _set_going(
+    ctx: Context,
+    run: RunRow,
+    stored: Sequence[tuple[int, Finding]],
+    *,
+    findings: Sequence[Finding],
+    troubles: Mapping[str, TroubleRow],
+) -> None:
     now = ctx.clock.now()
+    waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
+    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in findings)
+    total = len(stored) + equal
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
     with ctx.unit_of_work() as uow:
-        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=run.survey_attempt):
+        attempt = run.survey_attempt
+        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
             raise LeaseLost
+        if run.trigger is Trigger.SCHEDULE:
+            remember_troubles(ctx, uow, run, stored, findings=findings, troubles=troubles)
         uow.survey_pages.delete(run.id)
         if state is RunState.RUNNING:
             uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
     log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
+
+
+def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
+    """Source id → their trouble, for a sweep; a person who starts a run means everybody."""
+    if run.trigger is not Trigger.SCHEDULE:
+        return {}
+    return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
 
 
 def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
@@ -223,6 +252,15 @@ def _fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
         if not uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt):
             raise LeaseLost
         yield uow
+
+
+def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
+    """What only waits for a person's consent is held until it is given; otherwise the run ends here."""
+    if not error.needs_consent:
+        _fail(ctx, run, error)
+        return
+    hold_for_consent(ctx, run.connection_id)
+    _postpone(ctx, run, TemporaryError(error.code, retry_after=CONSENT_PAUSE, counts=False))
 
 
 def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:

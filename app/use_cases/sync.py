@@ -1,57 +1,32 @@
-"""One employee: claim, read both sides anew, plan, write step by step, record.
+"""One employee: claim, bring into line, and what to do when that is interrupted.
 
-A repetition plans again: what went through last time is no longer a difference, so it goes on where the last one
-stopped. The attempt number of the claim is the fence: every commit of this job names it, and a job that lost its lease
-stops before its next request.
+The work itself is `employee_job`; here is what every attempt has in common: one conditional UPDATE begins it, a lease
+holds it, and its end or its postponement is stored under the attempt number of the claim.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
-from app.domain.dates import pay_month
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.linking import Directory, LinkIndex, LinkKind, decide_link
-from app.domain.mapping import BY_KEY
-from app.domain.people import EmployeeRecord, YearMonth
-from app.domain.plan import Note, Plan, PlanKind, Severity
-from app.domain.ports import CreateRequest, EmployeeGateway
 from app.domain.run_state import ItemState
-from app.domain.settings import Connection
-from app.domain.snapshot import ABSENT
-from app.domain.three_way import same
-from app.domain.words import Step
-from app.storage.rows import ClaimedItem, LinkRow, RunRow
-from app.storage.unit_of_work import UnitOfWork
+from app.storage.rows import ClaimedItem
 from app.use_cases import finalise
 from app.use_cases.context import Context
-from app.use_cases.findings import ended_without_write, new_changes, new_notes, pair_ids
-from app.use_cases.lease import Lease, LeaseLost, held, lease_end
+from app.use_cases.employee_job import EmployeeJob
+from app.use_cases.ends import End, Job, finish
+from app.use_cases.lease import LeaseLost, held, lease_end
+from app.use_cases.notices import hold_for_consent
 from app.use_cases.pauses import next_try
-from app.use_cases.plan_employee import Decided, Terms, agreed_digests, decide, plan_digest, terms_of_run
-from app.use_cases.step_log import StepLog
-from app.use_cases.survey import counted
 
 log = structlog.get_logger(__name__)
 
-NOT_TAKEN_OVER = "E15"
-"""The target answered that it took the write and still shows something else: a limited token, mostly."""
-
-
-@dataclass(frozen=True)
-class End:
-    """How an item ends."""
-
-    state: ItemState
-    code: str | None = None
-    plan: Plan | None = None
-    notes: tuple[Note, ...] = ()
+CONSENT_PAUSE = timedelta(seconds=60)
+"""Nothing of a connection without consent is claimed; this only keeps its items from being pushed in the meantime."""
 
 
 def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
@@ -62,25 +37,24 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         connection = uow.connections.get(item.connection_id) if item else None
     if item is None or run is None or connection is None:
         return
+    job = Job(ctx, item, run, connection)
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
     try:
         with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
-            end = _Job(ctx, item, run, connection, lease).do()
+            end = _switched_off(job) or EmployeeJob(job, lease).do()
         bound.info("item_done", state=end.state.value, code=end.code)
     except LeaseLost:
         bound.warning("item_taken_over")
         return
     except TemporaryError as error:
-        _postpone(ctx, item, error)
+        _postpone(job, error)
         bound.info("item_postponed", code=error.code, counts=error.counts)
     except ItemError as error:
-        _fail(ctx, item, error)
+        _fail(job, error)
         bound.info("item_failed", code=error.code)
     except RunError as error:
-        _fail(ctx, item, error)
-        with ctx.unit_of_work() as uow:
-            uow.runs.fail(run.id, error.code, ctx.clock.now())
-        bound.warning("run_failed", code=error.code)
+        _stop(job, error)
+        bound.warning("run_stopped", code=error.code, needs_consent=error.needs_consent)
     finalise.close_run_if_done(ctx, item.run_id)
 
 
@@ -88,235 +62,13 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-class _Job:
-    """One attempt at one employee."""
-
-    def __init__(self, ctx: Context, item: ClaimedItem, run: RunRow, connection: Connection, lease: Lease) -> None:
-        self._ctx, self._item, self._run, self._connection = ctx, item, run, connection
-        self._source = ctx.gateway(connection, run.direction.source)
-        self._target = ctx.gateway(connection, run.direction.target)
-        self._steps = StepLog(ctx, item, lease)
-        self._terms: Terms = terms_of_run(
-            connection,
-            direction=run.direction,
-            trigger=run.trigger,
-            as_of_date=run.as_of_date,
-            secret_key=ctx.settings.secret_key,
-        )
-
-    def do(self) -> End:
-        with counted(self._ctx, self._run.id, self._source, self._target):
-            end = self._bring_into_line()
-        self._finish(end)
-        return end
-
-    # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _bring_into_line(self) -> End:
-        source = self._read(self._source, self._item.source_id or "")
-        if source is None or source.record is None:
-            return End(ItemState.FAILED, "employee_vanished")
-        link = self._link()
-        if link is not None:
-            return self._update(source, link.id_in(self._target.system), link)
-        if self._item.target_id is not None:
-            return self._update(source, self._item.target_id, None)
-        return self._create(source)
-
-    def _update(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> End:
-        target = self._read(self._target, target_id)
-        if target is None or target.record is None:
-            return End(ItemState.NEEDS_REVIEW, "E20")
-        return self._write(source, target, link)
-
-    def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> End:
-        decided = decide(self._terms, source, target, link.baseline if link else {})
-        plan = decided.plan
-        self._settle(plan)
-        if self._approval_is_void(plan):
-            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
-        if plan.stops:
-            return End(ItemState.FAILED, plan.stops[0].code, plan)
-        link = link or self._store_link(source, target)
-        if not plan.changes:
-            self._agree(link, agreed_digests(self._terms, decided, None))
-            return self._ended_without_write(plan)
-        self._plan_stored(plan)
-        after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
-        self._agree(link, agreed_digests(self._terms, decided, after))
-        return self._ended_with_write(source, after, decided)
-
-    def _ended_without_write(self, plan: Plan) -> End:
-        state, code = ended_without_write(plan)
-        if state is ItemState.UNCHANGED and self._has_written():
-            return End(ItemState.SUCCEEDED, None, plan)
-        return End(state, code, plan)
-
-    def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> End:
-        left = decide(self._terms, source, after, decided.baseline.digests).plan
-        lost = tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
-        notes = decided.plan.notes + lost
-        state, code = ended_without_write(Plan(PlanKind.UPDATE, (), decided.plan.conflicts, notes))
-        if state is ItemState.UNCHANGED:
-            state = ItemState.SUCCEEDED
-        return End(state, code, decided.plan, notes)
-
-    # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _create(self, source: EmployeeRecord) -> End:
-        plan = decide(self._terms, source, None, {}).plan
-        if self._approval_is_void(plan):
-            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
-        if plan.stops:
-            return End(ItemState.FAILED, plan.stops[0].code, plan)
-        if not plan.changes:  # held back as a whole, for instance 未選択 for a field the target cannot do without
-            return End(*ended_without_write(plan), plan)
-        found = self._already_there(source)
-        if isinstance(found, End):
-            return found
-        if found is not None:
-            return self._write(source, found, None)
-        self._plan_stored(plan)
-        created = self._target.create(self._create_request(plan), self._steps)
-        link = self._store_link(source, created)
-        end = self._write(source, created, link)
-        if end.state is ItemState.UNCHANGED:
-            return End(ItemState.SUCCEEDED, None, plan)
-        return End(end.state, end.code, plan, end.notes)
-
-    def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | End | None:
-        """Look before a create: whether the person is at the target meanwhile, perhaps by our own lost create."""
-        person = source.person
-        with self._ctx.unit_of_work() as uow:
-            doubtful = uow.steps.unknown_create(self._connection.id, person.id)
-        fresh = doubtful or self._item.attempt > 1
-        ids = self._target.ids_by_number(person.number, fresh=fresh)
-        if doubtful:
-            with self._ctx.unit_of_work() as uow:
-                uow.steps.settle_creates(self._connection.id, person.id, happened=bool(ids), now=self._ctx.clock.now())
-        if not ids:
-            return None
-        everybody = self._target.directory(as_of_date=self._run.as_of_date)
-        with self._ctx.unit_of_work() as uow:
-            links = uow.links.for_connection(self._connection.id)
-        decision = decide_link(
-            person,
-            sources=Directory([person]),
-            targets=Directory(record.person for record in everybody),
-            links=LinkIndex((link.smarthr_id, link.freee_id) for link in links),
-            as_of_date=self._run.as_of_date,
-        )
-        if decision.kind is not LinkKind.MATCHED:
-            return End(ItemState.NEEDS_REVIEW, decision.code or "link_ambiguous")
-        found = next(record for record in everybody if record.person.id == decision.target_id)
-        return found if found.record is not None else End(ItemState.NEEDS_REVIEW, "person_left")
-
-    def _create_request(self, plan: Plan) -> CreateRequest:
-        return CreateRequest(
-            changes=plan.changes,
-            as_of_date=self._run.as_of_date,
-            options=self._terms.options,
-            export_settings=self._connection.export_settings,
-            pay_schedules=self._connection.pay_schedules,
-        )
-
-    # ── reading and keeping ───────────────────────────────────────────────────────────────────────────────────────
-
-    def _read(self, gateway: EmployeeGateway, person_id: str) -> EmployeeRecord | None:
-        month = YearMonth.parse(self._item.closing_month) if self._item.closing_month else None
-        return gateway.read(person_id, month=month)
-
-    def _link(self) -> LinkRow | None:
-        with self._ctx.unit_of_work() as uow:
-            return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
-
-    def _store_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
-        """The pair belongs together from now on; a create counts as carried out only with its link."""
-        try:
-            return self._stored_link(source, target)
-        except IntegrityError:  # a survey has linked these two at this very moment (PostgreSQL): now it is seen
-            return self._stored_link(source, target)
-
-    def _stored_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
-        smarthr_id, freee_id = pair_ids(self._terms, source.person.id, target.person.id)
-        now = self._ctx.clock.now()
-        with self._ctx.unit_of_work() as uow:
-            if not uow.items.set_target(self._item.id, self._item.attempt, target.person.id):
-                raise LeaseLost
-            self._keep_months(uow, target)
-            link = self._linked_meanwhile(uow, source, target) or uow.links.create(
-                self._connection.id, smarthr_id, freee_id, now=now
-            )
-            if self._steps.created_keys is not None:
-                uow.steps.done(self._item.id, self._item.attempt, Step.CREATE, now=now)
-                uow.changes.mark_written(self._item.id, self._steps.created_keys, step=Step.CREATE)
-        return link
-
-    def _keep_months(self, uow: UnitOfWork, target: EmployeeRecord) -> None:
-        """The person was met only now, and with them the closing month of their group: repetitions write there, too."""
-        month = target.month
-        if month is not None and str(month) != self._item.closing_month:
-            paid = pay_month(month, target.person.pay_schedule)
-            uow.items.set_months(self._item.id, self._item.attempt, closing_month=str(month), pay_month=str(paid))
-
-    def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
-        """The link of just these two that another run has stored. Raises ItemError: one of them has another partner."""
-        sides = (source.person, target.person)
-        links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
-        if links[0] != links[1]:
-            raise ItemError("E7")
-        return links[0]
-
-    def _agree(self, link: LinkRow, digests: dict[str, str]) -> None:
-        if digests != link.baseline:
-            with self._ctx.unit_of_work() as uow:
-                uow.links.set_baseline(link.id, digests)
-
-    def _plan_stored(self, plan: Plan) -> None:
-        with self._ctx.unit_of_work() as uow:
-            uow.changes.replace(self._item.id, new_changes(plan))
-
-    def _settle(self, plan: Plan) -> None:
-        """What an earlier attempt sent without hearing the answer: the records just read say whether it happened."""
-        if self._item.attempt == 1:
-            return
-        with self._ctx.unit_of_work() as uow:
-            still_open = {change.key for change in plan.changes}
-            keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
-            uow.changes.mark_written(self._item.id, keys)
-
-    def _has_written(self) -> bool:
-        with self._ctx.unit_of_work() as uow:
-            return uow.steps.any_done(self._item.id)
-
-    def _approval_is_void(self, plan: Plan) -> bool:
-        """Approved was another plan. A repetition after a first write has less to do, which is no other plan."""
-        approved = self._item.approved_digest
-        if approved is None or approved == plan_digest(self._terms, plan):
-            return False
-        return not (self._has_written() and self._is_rest_of_approved(plan))
-
-    def _is_rest_of_approved(self, plan: Plan) -> bool:
-        """Whether everything this plan writes is what the first attempt of the approved plan was to write as well."""
-        with self._ctx.unit_of_work() as uow:
-            approved = {change.key: change.after for change in uow.changes.of_items([self._item.id])[self._item.id]}
-        return all(
-            change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key] or ABSENT)
-            for change in plan.changes
-        )
-
-    def _finish(self, end: End) -> None:
-        notes = end.notes or (end.plan.notes if end.plan else ())
-        with self._ctx.unit_of_work() as uow:
-            uow.items.finish(
-                self._item.id,
-                self._item.attempt,
-                state=end.state,
-                error_code=end.code,
-                notes=new_notes(notes),
-                kind=end.plan.kind.value if end.plan else None,
-                now=self._ctx.clock.now(),
-            )
+def _switched_off(job: Job) -> End | None:
+    """An automatic run whose direction a person has switched off since: nothing is written by itself any more."""
+    if not job.run.trigger.is_automatic or job.run.direction in job.connection.automatic.directions:
+        return None
+    end = End(ItemState.CANCELLED, "automatic_off")
+    finish(job, end)
+    return end
 
 
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -327,30 +79,33 @@ def _renew(ctx: Context, item: ClaimedItem, until: datetime) -> bool:
         return uow.items.renew(item.id, item.attempt, until)
 
 
-def _postpone(ctx: Context, item: ClaimedItem, error: TemporaryError) -> None:
+def _postpone(job: Job, error: TemporaryError) -> None:
+    ctx, item = job.ctx, job.item
     failures = item.attempts_failed + (1 if error.counts else 0)
     if failures >= ctx.settings.max_attempts:
-        _fail(ctx, item, error)
+        _fail(job, error)
         return
-    now = ctx.clock.now()
-    with ctx.unit_of_work() as uow:
-        uow.items.postpone(
-            item.id,
-            item.attempt,
-            next_at=now + next_try(ctx.settings, failures=failures, retry_after=error.retry_after),
-            error_code=error.code,
-            counts=error.counts,
-            now=now,
-        )
+    pause = next_try(ctx.settings, failures=failures, retry_after=error.retry_after)
+    _wait(job, error.code, pause=pause, counts=error.counts)
 
 
-def _fail(ctx: Context, item: ClaimedItem, error: AwaseError) -> None:
-    with ctx.unit_of_work() as uow:
-        uow.items.finish(
-            item.id,
-            item.attempt,
-            state=ItemState.FAILED,
-            error_code=error.code,
-            detail=error.detail or None,
-            now=ctx.clock.now(),
-        )
+def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
+    now = job.ctx.clock.now()
+    with job.ctx.unit_of_work() as uow:
+        uow.items.postpone(job.item.id, job.item.attempt, next_at=now + pause, error_code=code, counts=counts, now=now)
+
+
+def _fail(job: Job, error: AwaseError) -> None:
+    finish(job, End(ItemState.FAILED, error.code), detail=error.detail or None)
+
+
+def _stop(job: Job, error: RunError) -> None:
+    """Nothing in this run can work. What only waits for a person's consent is held until it is given; otherwise the
+    run ends here."""
+    if error.needs_consent:
+        hold_for_consent(job.ctx, job.connection.id)
+        _wait(job, error.code, pause=CONSENT_PAUSE, counts=False)
+        return
+    _fail(job, error)
+    with job.ctx.unit_of_work() as uow:
+        uow.runs.fail(job.run.id, error.code, job.ctx.clock.now())

@@ -9,7 +9,13 @@ from typing import Generic, TypeVar
 
 from app.domain.ports import QueueDepth
 from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Trigger
+from app.domain.settings import Automatic
+from app.domain.words import Direction, System, Trigger
+from app.storage.words import DeliveryState as DeliveryState
+from app.storage.words import MailKind as MailKind
+from app.storage.words import MailState as MailState
+from app.storage.words import RefreshState as RefreshState
+from app.storage.words import WebhookState as WebhookState
 
 T = TypeVar("T")
 
@@ -47,6 +53,8 @@ class RunView:
     retried_run: str | None
     mail_state: str | None
     """None (no mail due yet), "pending", "sending", "sent", "failed", "skipped"."""
+    missed: int = 0
+    """People who had changed without a webhook telling, as its survey found them (at most 1,000)."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,24 @@ class ConsentView:
 
 
 @dataclass(frozen=True)
+class IntakeView:
+    """What a connection hears of by itself. `id`: its label in /metrics, where the key must not stand."""
+
+    id: int
+    key: str
+    automatic: Automatic
+    last_smarthr_webhook: datetime | None
+    last_freee_webhook: datetime | None
+    webhook_state: WebhookState
+    """Of the registration at SmartHR, as it was found at `webhook_checked_at`."""
+    webhook_disabled_at: datetime | None
+    webhook_checked_at: datetime | None
+    sweep_done_at: datetime | None
+    quarantined: int
+    """Employees that automatic runs leave alone."""
+
+
+@dataclass(frozen=True)
 class QueueView:
     queues: tuple[QueueDepth, ...]
     broker_reachable: bool
@@ -153,5 +179,63 @@ class QueueView:
     items: Mapping[ItemState, int]
     """Of runs that are not finished."""
     runs_open: int
+    runs_gathering: int
+    """Of those: still being filled by webhooks."""
     mails_waiting: int
     connections: tuple[ConnectionView, ...]
+    deliveries_last_hour: Mapping[DeliveryState, int]
+    intake: tuple[IntakeView, ...]
+
+
+@dataclass(frozen=True)
+class DeliveryItemView:
+    """What a webhook asked for, and how it stands."""
+
+    id: int
+    run: str
+    state: ItemState
+
+
+@dataclass(frozen=True)
+class DeliveryView:
+    """A webhook that was stored. `people`: the vendor's ids of them."""
+
+    id: int
+    system: System
+    connection: str | None
+    event: str
+    state: DeliveryState
+    people: tuple[str, ...]
+    received_at: datetime
+    triggered_at: datetime | None
+    replayed_at: datetime | None
+    replays: int
+    items: tuple[DeliveryItemView, ...]
+
+
+@dataclass(frozen=True)
+class ReplayView:
+    """`skipped`: nobody is named in them, or the connection does not sync in their direction. `next_after`: the answer
+    reached its limit; hand it on as `after` for the rest."""
+
+    replayed: int
+    people: int
+    skipped: int
+    next_after: int | None
+
+
+@dataclass(frozen=True)
+class TroubleView:
+    """An employee who keeps ending with one cause in automatic runs."""
+
+    direction: Direction
+    employee_number: str
+    source_id: str
+    code: str
+    message: str
+    remedy: str | None
+    times: int
+    first_at: datetime
+    last_at: datetime
+    quarantined_at: datetime | None
+    """Since then automatic runs leave them alone."""

@@ -8,7 +8,9 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from app.domain.plan import PlanKind
 from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Trigger
+from app.domain.settings import Automatic
+from app.domain.words import Direction, System, Trigger
+from app.use_cases.views import DeliveryState, WebhookState
 
 
 class AnswerSchema(Schema):
@@ -96,6 +98,7 @@ class RunSchema(AnswerSchema):
     error_message = _maybe()
     retried_run = _maybe("もとの実行(再実行のとき)")
     mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
+    missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
 
 
 class RunPageSchema(AnswerSchema):
@@ -193,6 +196,19 @@ class QueueDepthSchema(AnswerSchema):
     workers = _count()
 
 
+class IntakeSchema(AnswerSchema):
+    id = _count("/metrics での番号")
+    key = _text()
+    automatic = _word(Automatic)
+    last_smarthr_webhook = _instant(maybe=True)
+    last_freee_webhook = _instant(maybe=True)
+    webhook_state = _word(WebhookState, "SmartHR の Webhook の登録")
+    webhook_disabled_at = _instant(maybe=True)
+    webhook_checked_at = _instant(maybe=True)
+    sweep_done_at = _instant(maybe=True)
+    quarantined = _count("自動の同期を止めている従業員の数")
+
+
 class QueueSchema(AnswerSchema):
     queues = _list_of(QueueDepthSchema)
     broker_reachable = fields.Boolean(required=True)
@@ -200,5 +216,46 @@ class QueueSchema(AnswerSchema):
     outbox_oldest_age = _number(maybe=True)
     items = _counts("終わっていない実行の、状態 → 人数")
     runs_open = _count()
+    runs_gathering = _count("そのうち、通知を集めている実行")
     mails_waiting = _count()
     connections = _list_of(ConnectionSchema)
+    deliveries_last_hour = _counts("直近1時間に届いた Webhook の、扱い → 件数")
+    intake = _list_of(IntakeSchema)
+
+
+class DeliveryItemSchema(AnswerSchema):
+    id = _count()
+    run = _text("実行の id")
+    state = _word(ItemState)
+    state_label = _text()
+
+
+class DeliverySchema(AnswerSchema):
+    id = _count()
+    system = _word(System)
+    connection = _maybe("どの接続のものか分からなければ null")
+    event = _text("送り手の言葉")
+    state = _word(DeliveryState)
+    people_count = _count()
+    received_at = _instant()
+    triggered_at = _instant(maybe=True)
+    replayed_at = _instant(maybe=True)
+    replays = _count()
+    results = _counts("従業員ごとの結果の状態 → 人数")
+
+
+class DeliveryDetailSchema(DeliverySchema):
+    people = fields.List(fields.String(), required=True, metadata={"description": "送り手の従業員 ID"})
+    items = _list_of(DeliveryItemSchema)
+
+
+class DeliveryPageSchema(AnswerSchema):
+    items = _list_of(DeliverySchema)
+    next_after = _count("続きがなければ null", maybe=True)
+
+
+class ReplaySchema(AnswerSchema):
+    replayed = _count("やり直す通知の数")
+    people = _count("読み直す従業員の数")
+    skipped = _count("いまの設定では従業員がいない通知の数")
+    next_after = _count("limit に達したとき、残りのために after に指定する値", maybe=True)

@@ -1,12 +1,14 @@
-"""/api/v1/queue and /api/v1/connections: what operators see, and the few things they do."""
+"""/api/v1/queue, /connections and /deliveries: what operators see, and the few things they do."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from app.use_cases import connections as connection_cases
+from app.use_cases import deliveries as delivery_cases
 from app.use_cases import monitor
 from app.use_cases.access import Scope
+from app.use_cases.deliveries import DeliveryFilter
 from app.web import answers, present, schemas
 from app.web.api_operation import make_blueprint, operation
 from app.web.current import current_context
@@ -14,6 +16,7 @@ from app.web.current import current_context
 ops = make_blueprint("ops", description="運用")
 
 _UNKNOWN = ("unknown_connection",)
+_FILTER = ("invalid_connection", "invalid_instant", "invalid_boolean", "invalid_after", "unknown_connection")
 
 
 @operation(ops, "GET", "/queue", scope=Scope.OPS_READ, answer=answers.QueueSchema)
@@ -73,3 +76,76 @@ def resume(body: dict[str, Any], key: str) -> Any:
     """一時停止した接続を再開する"""
     monitor.resume(current_context(), key)
     return present.connections(connection_cases.list_connections(current_context()))
+
+
+@operation(
+    ops,
+    "GET",
+    "/deliveries",
+    scope=Scope.OPS_READ,
+    query=schemas.DeliveryListSchema,
+    answer=answers.DeliveryPageSchema,
+    codes=("invalid_limit", "invalid_delivery_state", *_FILTER),
+)
+def list_deliveries(query: dict[str, Any]) -> Any:
+    """届いた Webhook の一覧(新しい順)"""
+    wanted = _filter(query, state=query.get("state"))
+    page = delivery_cases.list_deliveries(current_context(), wanted, after=query.get("after"), limit=query["limit"])
+    return present.delivery_page(page)
+
+
+@operation(
+    ops,
+    "GET",
+    "/deliveries/<int:delivery_id>",
+    scope=Scope.OPS_READ,
+    answer=answers.DeliveryDetailSchema,
+    codes=("delivery_not_found",),
+)
+def show_delivery(delivery_id: int) -> Any:
+    """届いた Webhook と、従業員ごとの結果"""
+    return present.delivery(delivery_cases.get_delivery(current_context(), delivery_id))
+
+
+@operation(
+    ops,
+    "POST",
+    "/deliveries/<int:delivery_id>/replay",
+    scope=Scope.OPS_WRITE,
+    body=schemas.NothingSchema,
+    answer=answers.ReplaySchema,
+    status=202,
+    codes=("delivery_not_found", "nothing_to_replay"),
+)
+def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
+    """1件の Webhook をやり直す
+
+    従業員を両方のシステムから読み直します。すでにそろっていれば、変更なしで終わります。
+    """
+    return vars(delivery_cases.replay(current_context(), delivery_id))
+
+
+@operation(
+    ops,
+    "POST",
+    "/deliveries/replay",
+    scope=Scope.OPS_WRITE,
+    body=schemas.ReplayRangeSchema,
+    answer=answers.ReplaySchema,
+    status=202,
+    codes=("invalid_replay_limit", "replay_needs_since", *_FILTER),
+)
+def replay_deliveries(body: dict[str, Any]) -> Any:
+    """期間を決めて Webhook をやり直す(新しいものから limit 件まで)"""
+    done = delivery_cases.replay_many(current_context(), _filter(body), after=body.get("after"), limit=body["limit"])
+    return vars(done)
+
+
+def _filter(given: dict[str, Any], **more: Any) -> DeliveryFilter:
+    return DeliveryFilter(
+        connection=given.get("connection"),
+        since=given.get("since"),
+        until=given.get("until"),
+        failed=given["failed"],
+        **more,
+    )

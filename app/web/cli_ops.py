@@ -17,7 +17,7 @@ from app.domain.run_state import ItemState
 from app.domain.settings import PayType
 from app.use_cases import connections, monitor
 from app.use_cases.views import ConnectionView, QueueView
-from app.web import answers, present
+from app.web import answers, cli_automatic, cli_deliveries, present
 from app.web.cli_access import read_secret
 from app.web.cli_exit import DONE, FAILED
 from app.web.connect import callback_url
@@ -25,6 +25,7 @@ from app.web.current import current_context
 
 queue = AppGroup("queue", help="待ち行列と滞留")
 connection = AppGroup("connection", help="SmartHR と freee人事労務の接続")
+connection.commands.update(cli_automatic.automatic.commands)
 
 _EXPORT_LABELS = {
     "working_hours_system_name": "勤務・賃金設定名",
@@ -154,14 +155,16 @@ def add_connection(
 
 @connection.command("check")
 @click.argument("key")
-def check_connection(key: str) -> None:
-    """両方のシステムに問い合わせて、読めるかどうかを確かめる"""
+@click.option("--repair", is_flag=True, help="SmartHR の Webhook が無効か変えられていたら直す")
+def check_connection(key: str, repair: bool) -> None:
+    """両方のシステムに問い合わせて、読めるかどうかと、SmartHR の Webhook の登録を確かめる"""
     checks = connections.check_connection(current_context(), key)
     for check in checks:
         click.echo(f"{check.system.label}: {'読めます' if check.ok else check.message or check.code}")
     if any(check.code in _NEED_A_PERSON for check in checks):
         _echo_way_to_consent(key)
-    raise SystemExit(DONE if all(check.ok for check in checks) else FAILED)
+    heard = cli_automatic.check_webhook(key, repair=repair)
+    raise SystemExit(DONE if heard and all(check.ok for check in checks) else FAILED)
 
 
 @connection.command("authorise")
@@ -185,8 +188,9 @@ def authorise(key: str) -> None:
 @connection.command("show")
 @click.argument("key")
 def show_connection(key: str) -> None:
-    """接続の状態とエクスポート設定を表示する"""
+    """接続の状態、エクスポート設定、自動の同期の設定を表示する"""
     _echo_with_settings(key)
+    cli_automatic.echo_automatic(key)
 
 
 @connection.command("set-export-settings")
@@ -244,6 +248,7 @@ def _echo_queue(view: QueueView) -> None:
     click.echo(f"終わっていない実行{view.runs_open}件 {items}".rstrip())
     for found in view.connections:
         _echo_connection(found)
+    cli_deliveries.echo_intake(view)
 
 
 def _echo_connection(view: ConnectionView, *, err: bool = False) -> None:

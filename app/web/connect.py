@@ -1,20 +1,22 @@
-"""GET /connect/freee/callback: where freee sends the administrator back to, and the page that says how it ended.
+"""/connect/freee: the page a mail leads to when freee has to be authorised anew, and the one freee sends back to.
 
-Needs no sign-in of ours: the state is the proof that somebody with our command line began, and only an administrator
-of exactly this connection's company can bring tokens that are kept.
+Needs no sign-in of ours: the state (and the signed link of the mail) is the proof that somebody who may began, and only
+an administrator of exactly this connection's company can bring tokens that are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, make_response, redirect, request
 
 from app.config import Settings
 from app.domain.errors import Refused
 from app.use_cases import connections
+from app.use_cases.notices import RECONNECT, connection_key_of
 from app.web.current import current_context
-from app.web.pages import page
+from app.web.pages import origin_of, page
 
 CALLBACK = "/connect/freee/callback"
 LONGEST = 2000
@@ -38,6 +40,32 @@ connect = Blueprint("connect", __name__)
 def callback_url(settings: Settings) -> str:
     """The address that has to be registered as コールバックURL of the application at freee."""
     return settings.base_url + CALLBACK
+
+
+@connect.get(f"{RECONNECT}/<token>")
+def reconnect(token: str) -> Response:
+    """The page a mail leads to: what will happen, and a button. Looking at it begins nothing."""
+    settings = current_context().settings
+    known = connection_key_of(settings, token) is not None
+    answer = page("reconnect.html", known=known, forms_to=f"'self' {origin_of(settings.freee_accounts_url)}")
+    answer.status_code = 200 if known else 404
+    return answer
+
+
+@connect.post(f"{RECONNECT}/<token>")
+def begin(token: str) -> Any:
+    """On to freee. Without a session there is nothing to forge: the link itself is what is needed to begin."""
+    ctx = current_context()
+    key = connection_key_of(ctx.settings, token)
+    if key is None:
+        return reconnect(token)
+    try:
+        address = connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
+    except Refused as refused:
+        answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
+        answer.status_code = refused.status
+        return answer
+    return redirect(address, code=303)
 
 
 @connect.get(CALLBACK)

@@ -136,5 +136,6 @@ def log_bug(error: BaseException | None) -> None:
     """Flask calls this before the 500 answer. A bug is logged by type and place. Not by its text: a database error
     quotes the values it was given."""
     frames = traceback.extract_tb(error.__traceback__) if error else []
-    where = [f"{frame.filename.rpartition('/app/')[2]}:{frame.lineno}" for frame in frames[-6:]]
+    ours = [frame for frame in frames if "/app/" in frame.filename or "/workers/" in frame.filename]
+    where = [f"{frame.filename.rpartition('/app/')[2]}:{frame.lineno}" for frame in (ours or frames)[-6:]]
     log.error("bug", error=type(error).__name__, where=where, request_id=request_id())

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.domain.catalogue import message_of
 from app.domain.run_state import ItemState
-from app.use_cases.views import ChangeView, ConnectionView, ItemView, OfferedEmployee, Page, QueueView, RunView
+from app.use_cases.views import (
+    ChangeView,
+    ConnectionView,
+    DeliveryState,
+    DeliveryView,
+    ItemView,
+    OfferedEmployee,
+    Page,
+    QueueView,
+    RunView,
+)
 
 HIDDEN = "••••"
 
@@ -61,7 +72,27 @@ def queue(view: QueueView) -> dict[str, Any]:
         "queues": [_shallow(depth) for depth in view.queues],
         "items": all_states(view.items),
         "connections": [_shallow(connection) for connection in view.connections],
+        "deliveries_last_hour": {str(s): view.deliveries_last_hour.get(s, 0) for s in DeliveryState},
+        "intake": [_shallow(each) for each in view.intake],
     }
+
+
+def delivery(view: DeliveryView) -> dict[str, Any]:
+    """With what every item came to."""
+    items = [{**_shallow(item), "state_label": item.state.label} for item in view.items]
+    return {**_short(view), "people": list(view.people), "items": items}
+
+
+def delivery_page(page: Page[DeliveryView]) -> dict[str, Any]:
+    return {"items": [_short(view) for view in page.items], "next_after": page.next_after}
+
+
+def _short(view: DeliveryView) -> dict[str, Any]:
+    """An import may name thousands: of these only how many."""
+    left_out = ("people", "items")
+    shown = {name: value for name, value in _shallow(view).items() if name not in left_out}
+    results = Counter(item.state for item in view.items)
+    return {**shown, "people_count": len(view.people), "results": all_states(results)}
 
 
 def all_states(counts: Mapping[ItemState, int]) -> dict[str, int]:

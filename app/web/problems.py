@@ -49,6 +49,13 @@ FIELD_PROBLEMS: Mapping[str, ProblemKind] = {
         ("invalid_limit", "件数が正しくありません", "1 から 100 までの整数を指定してください。"),
         ("invalid_after", "続きの位置が正しくありません", "前の応答の next_after をそのまま指定してください。"),
         ("invalid_state", "状態が正しくありません", "従業員ごとの結果の状態を指定してください。"),
+        ("invalid_delivery_state", "扱いが正しくありません", "accepted、ignored、unknown、unrouted のどれかです。"),
+        (
+            "invalid_instant",
+            "時刻が正しくありません",
+            "時差を付けて指定してください(2026-11-22T09:00:00+09:00、年は2000から2099)。",
+        ),
+        ("invalid_replay_limit", "件数が正しくありません", "1 から 10000 までの整数を指定してください。"),
         (
             "invalid_idempotency_key",
             "Idempotency-Key が正しくありません",
@@ -62,6 +69,15 @@ REFUSALS: Mapping[str, ProblemKind] = {
     code: ProblemKind(status, title, detail)
     for code, status, title, detail in (
         ("run_not_found", 404, "実行が見つかりません", "実行の id を確認してください。"),
+        ("delivery_not_found", 404, "通知が見つかりません", "通知の id を確認してください。"),
+        (
+            "nothing_to_replay",
+            409,
+            "やり直すものがありません",
+            "通知に従業員の ID がないか、その向きの自動の同期がありません。",
+        ),
+        ("replay_needs_since", 422, "期間がありません", "since を指定するか、failed を true にしてください。"),
+        ("unknown_trouble", 404, "止まっている従業員ではありません", "flask trouble list で確認してください。"),
         ("unknown_connection", 404, "接続が見つかりません", "接続キーを確認してください。"),
         (
             "idempotency_conflict",
@@ -94,6 +110,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "bad_request": ProblemKind(400, "要求を読めません", "要求の形を確認してください。"),
     "invalid_json": ProblemKind(400, "JSON として読めません", "本文は UTF-8 の JSON で送ってください。"),
     "unauthorized": ProblemKind(401, "認証できません", "有効な API キーを Authorization: Bearer で送ってください。"),
+    "webhook_unauthorized": ProblemKind(
+        401, "受け付けられません", "Webhook の登録(アドレスとトークン)を確認してください。"
+    ),
     "insufficient_scope": ProblemKind(403, "権限がありません", "この操作に必要なスコープが API キーにありません。"),
     "not_found": ProblemKind(404, "見つかりません", "アドレスを確認してください。"),
     "method_not_allowed": ProblemKind(405, "このメソッドは使えません", "Allow にあるメソッドを使ってください。"),

@@ -16,7 +16,7 @@ from app.web.errors import Problem
 from app.web.problems import MAX_BODY_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger("awase.web")
 
@@ -27,9 +27,9 @@ def watch_requests(app: Flask) -> None:
     app.after_request(_finish)
 
 
-def allow_style(nonce: str) -> str:
+def allow_style(nonce: str, *, forms_to: str = "'none'") -> str:
     """The policy of a page whose only resource is its own style sheet."""
-    return f"{_POLICY}; style-src 'nonce-{nonce}'"
+    return f"{_POLICY}; form-action {forms_to}; style-src 'nonce-{nonce}'"
 
 
 def _begin() -> None:
@@ -39,7 +39,9 @@ def _begin() -> None:
 
 
 def _check_body() -> None:
-    """Size before anything else, then the form: what is not JSON is not guessed at."""
+    """Size before anything else, then the form: what is not JSON is not guessed at. Webhooks have their own limit."""
+    if request.blueprint == "webhooks":
+        return
     size = request.content_length or 0
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         size = len(request.get_data())  # Werkzeug cuts it off silently at MAX_CONTENT_LENGTH
@@ -51,7 +53,7 @@ def _check_body() -> None:
 
 def _finish(answer: Response) -> Response:
     answer.headers["X-Request-ID"] = request_id()
-    answer.headers.setdefault("Content-Security-Policy", _POLICY)
+    answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers.setdefault("Cache-Control", "no-store")

@@ -21,7 +21,7 @@ REFRESH_SECONDS = 5
 @run_page.get("/runs/<run_id>")
 def show(run_id: str) -> Response:
     try:
-        story = run_story(current_context(), run_id)
+        story = run_story(current_context(), run_id if run_id.isprintable() else "")
     except Refused as refused:
         missing = page("run_missing.html", message=refused.message)
         missing.status_code = refused.status

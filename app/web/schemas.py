@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from marshmallow import RAISE, Schema, fields
@@ -11,6 +11,7 @@ from marshmallow import RAISE, Schema, fields
 from app.domain.run_state import ItemState
 from app.domain.words import Direction
 from app.use_cases.intake import MAX_NUMBERS
+from app.use_cases.views import DeliveryState
 from app.web.problems import FIRST_YEAR, LAST_YEAR
 
 MAX_NUMBER_LENGTH = 100
@@ -69,12 +70,16 @@ class CalendarDate(fields.Field[date]):
 class Choice(fields.Field[Any]):
     """One value of a closed list."""
 
-    def __init__(self, choices: type[Direction] | type[ItemState], *, code: str, **kwargs: Any) -> None:
+    def __init__(
+        self, choices: type[Direction] | type[ItemState] | type[DeliveryState], *, code: str, **kwargs: Any
+    ) -> None:
         metadata = {"type": "string", "enum": [str(c) for c in choices], **kwargs.pop("metadata", {})}
         super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
         self._choices = choices
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Direction | ItemState:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> Direction | ItemState | DeliveryState:
         if not isinstance(value, str) or value not in list(self._choices):
             raise self.make_error("invalid")
         return self._choices(value)
@@ -89,6 +94,53 @@ class Switch(fields.Field[bool]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class Moment(fields.Field[datetime]):
+    """An instant with its zone (RFC 3339), in years the payroll calendar knows."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"type": "string", "format": "date-time", "example": "2026-11-22T09:00:00+09:00"}
+        super().__init__(
+            error_messages=_messages("invalid_instant"), metadata=metadata | kwargs.pop("metadata", {}), **kwargs
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value).astimezone(UTC) if isinstance(value, str) else None
+            aware = moment is not None and datetime.fromisoformat(value).tzinfo is not None
+        except (ValueError, OverflowError) as error:
+            raise self.make_error("invalid") from error
+        if moment is None or not aware or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise self.make_error("invalid")
+        return moment
+
+
+class Flag(fields.Field[bool]):
+    """`true` or `false` of a query string."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {"type": "boolean", **kwargs.pop("metadata", {})}
+        super().__init__(error_messages=_messages("invalid_boolean"), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")
+
+
+class Number(fields.Field[int]):
+    """A whole number of a body, between two bounds."""
+
+    def __init__(self, low: int, high: int, *, code: str, **kwargs: Any) -> None:
+        metadata = {"type": "integer", "minimum": low, "maximum": high, **kwargs.pop("metadata", {})}
+        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
+        self._low, self._high = low, high
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not self._low <= value <= self._high:
             raise self.make_error("invalid")
         return value
 
@@ -185,3 +237,27 @@ class OfferedQuerySchema(RequestSchema):
     connection = connection_field(required=True)
     direction = Choice(Direction, code="invalid_direction", required=True)
     as_of_date = CalendarDate(required=True)
+
+
+_SINCE = {"description": "この時刻以後に届いたもの"}
+_UNTIL = {"description": "この時刻より前に届いたもの"}
+_FAILED = {"description": "true なら、従業員の処理がよく終わらなかったものだけ", "default": False}
+
+
+class DeliveryListSchema(PageSchema):
+    connection = connection_field()
+    state = Choice(DeliveryState, code="invalid_delivery_state", metadata={"description": "この扱いのものだけ"})
+    since = Moment(metadata=_SINCE)
+    until = Moment(metadata=_UNTIL)
+    failed = Flag(load_default=False, metadata=_FAILED)
+
+
+class ReplayRangeSchema(RequestSchema):
+    connection = connection_field()
+    since = Moment(metadata={"description": f"{_SINCE['description']}。failed が true なら省略できます"})
+    until = Moment(metadata=_UNTIL)
+    failed = Switch(load_default=False, metadata=_FAILED)
+    limit = Number(
+        1, 10_000, code="invalid_replay_limit", load_default=1000, metadata={"default": 1000, "description": "最大件数"}
+    )
+    after = Number(0, 10**18 - 1, code="invalid_after", metadata={"description": "前の応答の next_after"})

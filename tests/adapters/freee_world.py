@@ -82,7 +82,7 @@ class MemoryTokens:
     def freee_tokens(self, connection_id: int) -> FreeeTokens:
         assert connection_id == CONNECTION_ID
         with self._lock:
-            return self.tokens
+            return replace(self.tokens, refresh_unknown=self.tokens.version in self.unknown)
 
     def claim_refresh(self, connection_id: int, *, version: int, seconds: float) -> bool:
         with self._lock:
@@ -101,6 +101,13 @@ class MemoryTokens:
             self.tokens = replace(tokens, version=version + 1)
             self._claimed_until = None
             return True
+
+    def refresh_not_done(self, connection_id: int, *, version: int) -> None:
+        """The claim runs on as a pause."""
+
+    def old_token_works(self, connection_id: int, *, version: int) -> None:
+        with self._lock:
+            self.unknown.remove(version)
 
     def mark_refresh_unknown(self, connection_id: int, *, version: int) -> None:
         self.unknown.append(version)

@@ -288,10 +288,40 @@ def test_a_lost_answer_is_marked_and_never_asked_for_again(vendor: CannedServer,
     clock.forward(seconds=CLAIM_SECONDS * 2)
     if left is ALIVE:
         session.headers()
-    else:
-        with pytest.raises(TemporaryError):
+    else:  # the old access token can tell nothing any more
+        with pytest.raises(RunError) as lost:
             session.headers()
+        assert (lost.value.code, lost.value.needs_consent) == ("needs_consent", True)
+        assert tokens.consent_wanted == [4]
     assert len(vendor.seen) == 1
+
+
+def test_a_lost_refresh_that_never_happened_is_told_by_the_old_token(vendor: CannedServer) -> None:
+    """A refresh kills the old access token at once: it works, so the refresh token is not spent."""
+    tokens, clock = pair(ALIVE)
+    vendor.will(reset(), answer(granted()))
+    session = session_of(vendor, tokens, clock)
+    session.headers()
+    assert session.headers() == {"Authorization": "Bearer old-access"}
+    assert len(vendor.seen) == 1, "doubt alone sends nothing"
+    session.accepted()
+    assert tokens.unknown == []
+    clock.forward(seconds=CLAIM_SECONDS + 1)
+    assert session.headers() == {"Authorization": "Bearer new-access"}
+    assert len(vendor.seen) == 2
+
+
+def test_a_lost_refresh_that_happened_is_told_by_the_old_token(vendor: CannedServer) -> None:
+    tokens, clock = pair(ALIVE)
+    vendor.will(reset())
+    session = session_of(vendor, tokens, clock)
+    session.headers()
+    session.headers()
+    with pytest.raises(RunError) as lost:
+        session.renew()  # the old access token was refused
+    assert lost.value.needs_consent
+    assert tokens.consent_wanted == [4]
+    assert len(vendor.seen) == 1, "the spent refresh token is not shown again"
 
 
 @pytest.mark.parametrize("status", [429, 503])

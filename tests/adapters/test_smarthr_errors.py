@@ -65,13 +65,11 @@ def test_every_refusal_has_its_kind_and_a_text_for_people(
     assert error.code in CATALOGUE
 
 
-def test_only_a_new_token_helps_against_401() -> None:
+def test_a_dead_token_stops_the_run_and_waits_for_no_consent() -> None:
+    """SmartHR knows no authorisation that could be given while the run waits: another token has to be set."""
     error = refusal(401, envelope(2, "unauthorized_token"))
     assert isinstance(error, RunError)
-    assert error.needs_consent
-    other = refusal(403, envelope(3, "forbidden"))
-    assert isinstance(other, RunError)
-    assert not other.needs_consent
+    assert not error.needs_consent
 
 
 def test_a_refused_list_stops_the_run_a_refused_person_does_not() -> None:

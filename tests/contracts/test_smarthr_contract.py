@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
-from app.adapters.smarthr.schemas import CrewSchema
+from app.adapters.smarthr.registry import SmartHRWebhookRegistry
+from app.adapters.smarthr.schemas import CrewSchema, WebhookSchema
+from app.adapters.smarthr.webhook import EVENTS
 from app.domain.errors import AwaseError
 from app.domain.mapping import FIELDS
 from app.domain.people import EmployeeRecord
@@ -105,6 +107,17 @@ def everything(world: SmartHRWorld) -> None:
     )
     clearable = [row.key for row in FIELDS if row.smarthr.erased is not None and not row.key.startswith("home_")]
     gateway.apply(changes(**dict.fromkeys(clearable, BLANK)), after, options=OPTIONS, steps=Recorder())
+    webhooks(world)
+
+
+def webhooks(world: SmartHRWorld) -> None:
+    """A registration from its first day to its last, found disabled in between."""
+    registry = SmartHRWebhookRegistry(world.client())
+    made = registry.register(url="https://awase.example/hook", secret="first", description="Awase")
+    world.tenant.state.webhooks[made.id]["disabled_at"] = "2026-11-22"
+    registry.registrations()
+    registry.repair(made.id, url="https://awase.example/hook", secret="second")
+    registry.remove(made.id)
 
 
 def test_every_request_and_every_answer(world: SmartHRWorld, traffic: Traffic, contract: Contract) -> None:
@@ -117,13 +130,17 @@ def test_every_request_and_every_answer(world: SmartHRWorld, traffic: Traffic, c
         ("POST", "crews", 3),
         ("PATCH", "crews", 4),
         ("GET", "job_titles", 3),
+        ("GET", "webhooks", 3),
+        ("POST", "webhooks", 3),
+        ("PATCH", "webhooks", 4),
+        ("DELETE", "webhooks", 4),
     }
-    assert {status for *_, status, _ in traffic.exchanges} == {200, 201, 404}
+    assert {status for *_, status, _ in traffic.exchanges} == {200, 201, 204, 404}
 
 
 def test_every_item_was_in_a_request(world: SmartHRWorld, traffic: Traffic) -> None:
     everything(world)
-    sent = {name for _, _, _, body, *_ in traffic.exchanges for name in body or ()}
+    sent = {name for _, path, _, body, *_ in traffic.exchanges if "/crews" in path for name in body or ()}
     wanted = {row.smarthr.paths[0].partition(".")[0].replace("bank_account", "bank_accounts") for row in FIELDS}
     assert sent == wanted | {"emp_status"}
 
@@ -163,8 +180,15 @@ def test_the_other_position_of_each_switch(
 
 def test_our_schema_names_only_what_the_contract_knows(contract: Contract) -> None:
     crew = contract.answers["definitions"]["Crew"]["properties"]
-    unknown = set(CrewSchema().fields) - set(crew)
-    assert not unknown
+    webhook = contract.answers["definitions"]["Webhook"]["properties"]
+    assert not set(CrewSchema().fields) - set(crew)
+    assert not set(WebhookSchema().fields) - set(webhook)
+
+
+def test_our_events_are_all_there_are(contract: Contract) -> None:
+    properties = contract.requests["definitions"]["postV1Webhooks"]["properties"]
+    switches = {name for name, schema in properties.items() if schema.get("type") == "boolean"}
+    assert switches == {*EVENTS, "expose_only_id"}
 
 
 def test_what_the_contract_requires_of_a_read_is_tolerated_when_null(contract: Contract) -> None:

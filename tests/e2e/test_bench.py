@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -153,7 +152,7 @@ def test_processes_are_told_apart_by_their_command(command: str, role: str | Non
     assert role_of(command) == role
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="peak memory comes from /proc")
+@pytest.mark.usefixtures("proc")
 def test_peak_memory_is_in_mib_and_none_for_nobody() -> None:
     peak = own_peak()
     assert peak is not None and 10 < peak < 10_000

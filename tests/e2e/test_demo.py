@@ -19,8 +19,6 @@ from app.practice.processes import ROOT
 from tests.e2e.processes import below, command_of
 from tests.e2e.strangers import Strangers
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes through /proc")
-
 
 @pytest.fixture
 def strangers() -> Iterator[Strangers]:
@@ -76,7 +74,7 @@ def test_an_outcome_that_is_not_the_expected_one_ends_with_1(tmp_path: Path, str
     assert strangers.callers == []
 
 
-@needs_proc
+@pytest.mark.usefixtures("proc")
 @pytest.mark.processes
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

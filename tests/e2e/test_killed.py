@@ -18,7 +18,7 @@ from tests.e2e.processes import kill, matching
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes through /proc"),
+    pytest.mark.usefixtures("proc"),
 ]
 
 PEOPLE = 300

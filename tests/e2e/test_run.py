@@ -25,7 +25,7 @@ from tests.e2e.strangers import Strangers
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes through /proc"),
+    pytest.mark.usefixtures("proc"),
 ]
 STARTED = "Ctrl-C で終了します"
 Start = Callable[..., "Launcher"]
@@ -150,6 +150,35 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
     everybody = below(fourth.process.pid)
     fourth.stop(signal.SIGTERM)
     assert [command_of(pid) for pid in everybody if command_of(pid)] == []
+
+
+def test_once_switched_on_an_edit_at_smarthr_goes_to_freee_and_freees_echo_comes_back(start: Start) -> None:
+    """Both vendors know where to tell of changes; until somebody switches it on nothing follows from it."""
+    launcher = start(QUIET_SECONDS="0").up()
+    launcher.pasted("curl -X PUT")
+    smarthr = launcher.value("練習用の SmartHR").partition("/_practice")[0]
+    wait_for(lambda: requests.get(f"{smarthr}/_practice/webhooks", timeout=30).json()["deliveries"])
+    assert launcher.get("runs")["items"] == []
+
+    command = next(each for each in launcher.text.split("\n\n") if "set-automatic" in each)
+    done = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, check=True)
+    assert "両方向" in done.stdout and "注意" not in done.stdout
+    assert requests.put(f"{smarthr}/_practice/crews/0001", json={"position": "課長"}, timeout=30).ok
+
+    def ended() -> set[tuple[str, bool]]:
+        """(direction, whether something was written) of the runs that notifications began."""
+        runs = launcher.get("runs")["items"]
+        told = [run for run in runs if run["trigger"] == "webhook" and run["finished_at"]]
+        return {(run["direction"], run["counts"]["succeeded"] > 0) for run in told}
+
+    wait_for(lambda: ended() >= {("smarthr_to_freee", True), ("freee_to_smarthr", False)})
+
+
+def wait_for(found: Callable[[], Any], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.3)
 
 
 def test_when_the_supervisor_dies_the_launcher_says_so(start: Start) -> None:

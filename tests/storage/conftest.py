@@ -1,19 +1,3 @@
-from tests.storage.databases import (
-    cluster,
-    database,
-    postgresql_database,
-    shared_postgresql,
-    sqlite_database,
-    sqlite_template,
-    url,
-)
+from tests.storage.databases import database, url
 
-__all__ = [
-    "cluster",
-    "database",
-    "postgresql_database",
-    "shared_postgresql",
-    "sqlite_database",
-    "sqlite_template",
-    "url",
-]
+__all__ = ["database", "url"]

@@ -1,91 +1,54 @@
-"""Fixtures: a migrated database, on SQLite always and on PostgreSQL where there is a server."""
+"""Fixtures: an empty database and a migrated one, on SQLite and on PostgreSQL; and rows to begin with."""
 
 from __future__ import annotations
 
 import itertools
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import MetaData, select
 
+from app.config import Settings
 from app.domain.ports import FreeeTokens
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Connection
 from app.domain.words import Direction, Trigger
-from app.storage.models import Base
 from app.storage.rows import NewItem, NewRun, RunRow
-from app.storage.schema import migrate
-from app.storage.unit_of_work import Database
+from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
-from tests.conftest import missing
-from tests.storage.servers import create_database, missing_parts, running_cluster
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 KEY = "an-invented-encryption-key"
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Path]:
-    reason = missing_parts()
-    if reason:
-        missing(reason)
-    with running_cluster() as socket:
-        yield socket
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def url(empty_url: Callable[[Path], str], tmp_path: Path) -> str:
     """An empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'awase.db'}"
-    return create_database(request.getfixturevalue("cluster"), f"t{next(_numbers)}")
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy: migrating anew for every test would be most of its time."""
-    path = tmp_path_factory.mktemp("template") / "awase.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def shared_postgresql(cluster: Path) -> Iterator[Database]:
-    url = create_database(cluster, "shared")
-    migrate(url)
-    database = Database(url, Vault([KEY]))
-    yield database
-    database.dispose()
+    return empty_url(tmp_path)
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path, sqlite_template: Path) -> Iterator[Database]:
-    path = tmp_path / "migrated.db"
-    shutil.copy(sqlite_template, path)
-    database = Database(f"sqlite:///{path}", Vault([KEY]))
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def postgresql_database(shared_postgresql: Database) -> Database:
-    """One database for all tests, emptied before each."""
-    with shared_postgresql.engine.begin() as connection:
-        names = ", ".join(Base.metadata.tables)
-        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
-    return shared_postgresql
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def database(request: pytest.FixtureRequest) -> Database:
+def database(migrated_url: Callable[[Path], str], tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty database."""
-    database: Database = request.getfixturevalue(f"{request.param}_database")
-    return database
+    opened = Database(migrated_url(tmp_path), Vault([KEY]))
+    yield opened
+    opened.dispose()
+
+
+def everything_stored(settings: Settings) -> bytes:
+    """SQLite's files as they are; of PostgreSQL every value of every row."""
+    if settings.database_url.startswith("sqlite"):
+        return b"".join(file.read_bytes() for file in settings.data_dir.glob("awase.db*"))
+    engine, there = make_engine(settings.database_url), MetaData()
+    there.reflect(engine)
+    with engine.connect() as connection:
+        rows = [row for table in there.sorted_tables for row in connection.execute(select(table))]
+    engine.dispose()
+    return b"\n".join(bytes(v) if isinstance(v, bytes) else str(v).encode() for row in rows for v in row)
 
 
 def add_connection(database: Database, key: str = "renshu", **changes: Any) -> Connection:

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 
 SERVER_USER = "postgres"
+ROOM_WANTED = 2 * 1024**3
+"""Bytes: a test may open a hundred databases of 9 MB; a container often has 64 MB of shared memory."""
 
 
 def missing_parts() -> str | None:
@@ -29,14 +31,16 @@ def missing_parts() -> str | None:
 def running_cluster() -> Iterator[Path]:
     """The folder of the server's socket; everything is gone afterwards."""
     memory = Path("/dev/shm")  # a cluster is 40 MB of small files: on a slow disk they cost more than the tests
-    folder = Path(tempfile.mkdtemp(prefix="awase-pg-", dir=memory if memory.is_dir() else None))
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_WANTED
+    folder = Path(tempfile.mkdtemp(prefix="awase-pg-", dir=memory if roomy else None))
     data = folder / "data"
     if os.geteuid() == 0:
         account = pwd.getpwnam(SERVER_USER)
         os.chown(folder, account.pw_uid, account.pw_gid)
     try:
         _run("initdb", "-D", str(data), "-U", "awase", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=120"
+        options = f"-k {folder} -c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        options += " -c max_connections=120"
         _run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:
             yield folder
@@ -46,11 +50,25 @@ def running_cluster() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def create_database(socket: Path, name: str) -> str:
-    """A fresh database; returns its URL."""
-    with psycopg.connect(f"host={socket} user=awase dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+def restart_cluster(socket: Path) -> None:
+    """Crash and recovery: every connection is cut, what was not committed is gone."""
+    _run("pg_ctl", "-D", str(socket / "data"), "-m", "immediate", "-w", "-l", str(socket / "log"), "restart")
+
+
+def create_database(socket: Path, name: str, *, template: str | None = None) -> str:
+    """A fresh database, empty or a copy (nobody may be connected to the template); returns its URL."""
+    _execute(socket, f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
     return f"postgresql+psycopg://awase@/{name}?host={socket}"
+
+
+def drop_database(socket: Path, name: str) -> None:
+    """Gone, whoever is still connected: a database takes 9 MB of memory."""
+    _execute(socket, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _execute(socket: Path, statement: str) -> None:
+    with psycopg.connect(f"host={socket} user=awase dbname=postgres", autocommit=True) as connection:
+        connection.execute(statement)
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -284,9 +284,9 @@ def test_an_event_joins_a_waiting_item_of_a_running_run_only(database: Database)
     running_run(database, connection, state=RunState.PREVIEWED)
     _, (item_id,) = running_run(database, connection)
     with database.unit_of_work() as uow:
-        found = uow.items.open_item(connection.id, Direction.SMARTHR_TO_FREEE, "crew-0")
-        back = uow.items.open_item(connection.id, Direction.FREEE_TO_SMARTHR, "crew-0")
-    assert (found, back) == (item_id, None)
+        found = uow.items.waiting_for(connection.id, Direction.SMARTHR_TO_FREEE, ["crew-0", "somebody else"])
+        back = uow.items.waiting_for(connection.id, Direction.FREEE_TO_SMARTHR, ["crew-0"])
+    assert (found, back) == ({"crew-0": item_id}, {})
     start_item(database, item_id)  # it may have read already: the event needs an item of its own
     with database.unit_of_work() as uow:
-        assert uow.items.open_item(connection.id, Direction.SMARTHR_TO_FREEE, "crew-0") is None
+        assert uow.items.waiting_for(connection.id, Direction.SMARTHR_TO_FREEE, ["crew-0"]) == {}

@@ -11,7 +11,7 @@ from app.domain.snapshot import BLANK
 from app.domain.words import Step, System
 from app.storage.rows import DirectoryEntry, NewChange
 from app.storage.unit_of_work import Database
-from app.storage.words import ChangeState, StepState
+from app.storage.words import ChangeState, StepState, UnlinkReason
 from tests.storage.databases import NOW, add_connection, add_run, running_run, start_item
 
 
@@ -29,8 +29,8 @@ def test_an_unlinked_pair_may_be_linked_anew(database: Database) -> None:
     connection = add_connection(database)
     with database.unit_of_work() as uow:
         link = uow.links.create(connection.id, "crew-1", "1", now=NOW, baseline={"gender": "abc"})
-        assert uow.links.unlink(link.id, now=NOW)
-        assert not uow.links.unlink(link.id, now=NOW)
+        assert uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=NOW)
+        assert not uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=NOW)
         again = uow.links.create(connection.id, "crew-1", "2", now=NOW)
         uow.links.set_baseline(again.id, {"title": "def"})
         live = uow.links.for_connection(connection.id)

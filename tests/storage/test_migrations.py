@@ -1,8 +1,10 @@
-"""Migrations up and down, and the models they must end at."""
+"""Every migration up, down and up again, on both databases, and the models they must end at."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -10,48 +12,71 @@ from sqlalchemy import inspect
 
 from app.storage.models import Base
 from app.storage.schema import current_revision, downgrade, migrate
-from app.storage.unit_of_work import make_engine
+from tests.storage.schema_walk import REVISIONS, STEPS, engine_of, shape
 
 
 def tables(url: str) -> set[str]:
-    engine = make_engine(url)
-    try:
+    with engine_of(url) as engine:
         return set(inspect(engine).get_table_names())
-    finally:
-        engine.dispose()
 
 
-def test_up_creates_every_table_and_down_removes_them(url: str) -> None:
-    migrate(url)
-    assert tables(url) == set(Base.metadata.tables) | {"alembic_version"}
-    downgrade(url)
+def differences(url: str) -> list[object]:
+    """What alembic would still have to do to reach the models."""
+    with engine_of(url) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def test_every_revision_goes_up_down_and_up_again(url: str) -> None:
+    """Down takes away exactly what up has brought, step by step and all the way."""
+    shapes: dict[str | None, object] = {None: shape(url)}
+    for before, revision in STEPS:
+        migrate(url, revision)
+        assert current_revision(url) == revision
+        shapes[revision] = shape(url)
+        assert shapes[revision] != shapes[before]
+        downgrade(url, before or "base")
+        assert (current_revision(url), shape(url)) == (before, shapes[before])
+        migrate(url, revision)
+        assert shape(url) == shapes[revision]
+    for before, _ in reversed(STEPS):
+        downgrade(url, before or "base")
+        assert (current_revision(url), shape(url)) == (before, shapes[before])
     assert tables(url) == {"alembic_version"}
-    assert current_revision(url) is None
     migrate(url)
-    assert set(Base.metadata.tables) <= tables(url)
+    assert (current_revision(url), shape(url)) == (REVISIONS[-1], shapes[REVISIONS[-1]])
+    assert differences(url) == []
 
 
 def test_a_second_upgrade_changes_nothing(url: str) -> None:
     migrate(url)
-    first = current_revision(url)
+    before = shape(url)
     migrate(url)
-    assert current_revision(url) == first is not None
+    assert (current_revision(url), shape(url)) == (REVISIONS[-1], before)
 
 
-def test_the_migrations_end_at_the_models(url: str) -> None:
-    migrate(url)
-    engine = make_engine(url)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, Base.metadata)
-    engine.dispose()
-    assert differences == []
+def test_the_migrations_end_at_the_models(empty_url: Callable[[Path], str], tmp_path: Path) -> None:
+    """As alembic compares them, and as the database tells both: alembic looks at no condition of an index."""
+    urls = {}
+    for name in ("migrated", "created"):
+        (tmp_path / name).mkdir()
+        urls[name] = empty_url(tmp_path / name)
+    migrate(urls["migrated"])
+    with engine_of(urls["created"]) as engine:
+        Base.metadata.create_all(engine)
+    assert differences(urls["migrated"]) == []
+    migrated, created = (shape(urls[each], defaults=False) for each in ("migrated", "created"))
+    assert set(migrated) == set(Base.metadata.tables)
+    for table, wanted in created.items():
+        assert migrated[table] == wanted, table
 
 
 def test_several_processes_may_migrate_at_once(url: str) -> None:
     failures: list[BaseException] = []
+    start = threading.Barrier(4)
 
     def run() -> None:
+        start.wait()
         try:
             migrate(url)
         except BaseException as error:  # noqa: BLE001 - handed to the main thread
@@ -68,9 +93,8 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
 
 def test_partial_indexes_are_partial_on_both_databases(url: str) -> None:
     migrate(url)
-    engine = make_engine(url)
-    slot = next(i for i in inspect(engine).get_indexes("items") if i["name"] == "uq_items_slot")
-    engine.dispose()
+    with engine_of(url) as engine:
+        slot = next(i for i in inspect(engine).get_indexes("items") if i["name"] == "uq_items_slot")
     assert slot["unique"]
     conditions = {str(value) for key, value in slot["dialect_options"].items() if key.endswith("_where")}
     assert len(conditions) == 1

@@ -18,7 +18,7 @@ from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, System
 from app.storage.rows import DirectoryEntry
 from app.storage.unit_of_work import Database
-from app.storage.words import HistoryKind, MailKind, MailState, OutboxKind
+from app.storage.words import HistoryKind, MailKind, MailState, OutboxKind, UnlinkReason
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, new_item, running_run, start_item
 from tests.storage.test_items import together
 
@@ -194,7 +194,9 @@ def test_one_unlinks(database: Database) -> None:
     connection = add_connection(database)
     with database.unit_of_work() as uow:
         link = uow.links.create(connection.id, "crew", "7", now=NOW)
-    results = together(lambda _: in_unit(database, lambda uow: uow.links.unlink(link.id, now=NOW)), THREADS)
+    results = together(
+        lambda _: in_unit(database, lambda uow: uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=NOW)), THREADS
+    )
     assert won(results) == 1
 
 
@@ -283,16 +285,16 @@ def test_vendor_calls_counted_at_once_add_up(database: Database) -> None:
     assert (row.smarthr_calls, row.freee_calls) == (2 * THREADS, 2 * THREADS)
 
 
-def test_a_directory_replaced_by_two_at_once_is_one_of_the_two(sqlite_database: Database) -> None:
-    connection = add_connection(sqlite_database)
+def test_a_directory_replaced_by_two_at_once_is_one_of_the_two(database: Database) -> None:
+    connection = add_connection(database)
 
     def replace(number: int) -> None:
         people = [DirectoryEntry(f"{number}-{n}", f"crew-{n}") for n in range(20)]
-        with sqlite_database.unit_of_work() as uow:
+        with database.unit_of_work() as uow:
             uow.directory.replace(connection.id, System.SMARTHR, people, now=NOW)
 
     together(replace, 4)
-    with sqlite_database.unit_of_work() as uow:
+    with database.unit_of_work() as uow:
         assert uow.directory.size(connection.id, System.SMARTHR) == 20
         whole = [
             len(uow.directory.known_numbers(connection.id, System.SMARTHR, [f"{n}-{m}" for m in range(20)]))

@@ -42,6 +42,8 @@ def full(database: Database) -> Database:
         uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=ROWS, next_cursor=None)
         mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
         uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
+        uow.webhooks.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
+        uow.webhooks.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
         uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
     candidate = {"system": "freee", "id": "9", "number": "", "reason": "kana"}
     end_item(database, ids[0], state=ItemState.FAILED, detail="架空の理由", candidates=[candidate])
@@ -135,11 +137,11 @@ def test_a_batch_with_one_unreadable_value_keeps_the_whole_batch_as_it_was(full:
     assert stored(full) == before
 
 
-@pytest.mark.postgresql
-def test_a_token_renewed_between_looking_and_writing_stays(postgresql_database: Database) -> None:
+@pytest.mark.database("postgresql")
+def test_a_token_renewed_between_looking_and_writing_stays(database: Database) -> None:
     """On SQLite the rotation's transaction keeps writers out; on PostgreSQL a renewal may come in between, and wins."""
-    add_connection(postgresql_database)
-    rotating, renewing = (opened(postgresql_database, NEW, KEY) for _ in range(2))
+    add_connection(database)
+    rotating, renewing = (opened(database, NEW, KEY) for _ in range(2))
     tokens = FreeeTokens("newer-access", "newer-refresh", NOW + timedelta(hours=6))
     renewed: list[bool] = []
 
@@ -153,7 +155,7 @@ def test_a_token_renewed_between_looking_and_writing_stays(postgresql_database: 
         uow.rotation.rotate("connections", "freee_access_token_enc", after=None, limit=10)
     rotating.dispose()
     assert renewed == [True]
-    with opened(postgresql_database, NEW).unit_of_work().reading() as uow:
+    with opened(database, NEW).unit_of_work().reading() as uow:
         kept = uow.connections.freee_tokens(1)
     assert kept is not None
     assert (kept.access_token, kept.refresh_token) == ("newer-access", "newer-refresh")

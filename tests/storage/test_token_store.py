@@ -62,6 +62,29 @@ def test_a_claim_ends_by_itself(database: Database, store: DatabaseTokenStore, c
     clock.instant = NOW + timedelta(seconds=89)
     assert not store.claim_refresh(connection.id, version=1, seconds=90)
     clock.instant = NOW + timedelta(seconds=91)
+    assert not store.claim_refresh(connection.id, version=1, seconds=90), "its holder died, perhaps after sending"
+    assert store.freee_tokens(connection.id).refresh_unknown
+
+
+def test_a_refresh_that_was_not_done_may_be_tried_after_a_pause(
+    database: Database, store: DatabaseTokenStore, clock: Clock
+) -> None:
+    connection = add_connection(database)
+    assert store.claim_refresh(connection.id, version=1, seconds=90)
+    store.refresh_not_done(connection.id, version=1)
+    assert not store.claim_refresh(connection.id, version=1, seconds=90)
+    clock.instant = NOW + timedelta(seconds=91)
+    assert store.claim_refresh(connection.id, version=1, seconds=90)
+
+
+def test_an_old_token_that_works_ends_the_doubt(database: Database, store: DatabaseTokenStore, clock: Clock) -> None:
+    connection = add_connection(database)
+    store.claim_refresh(connection.id, version=1, seconds=90)
+    store.mark_refresh_unknown(connection.id, version=1)
+    assert store.freee_tokens(connection.id).refresh_unknown
+    store.old_token_works(connection.id, version=1)
+    assert not store.freee_tokens(connection.id).refresh_unknown
+    clock.instant = NOW + timedelta(seconds=91)
     assert store.claim_refresh(connection.id, version=1, seconds=90)
 
 

@@ -1,17 +1,10 @@
 import pytest
 
 from app.storage.unit_of_work import Database
-from tests.storage.databases import (
-    cluster,
-    database,
-    postgresql_database,
-    shared_postgresql,
-    sqlite_database,
-    sqlite_template,
-)
+from tests.storage.databases import database
 from tests.use_cases.engine_room import Room, open_room
 
-__all__ = ["cluster", "database", "postgresql_database", "shared_postgresql", "sqlite_database", "sqlite_template"]
+__all__ = ["database"]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.storage.rows import MailRow, RunRow
 from app.storage.token_store import DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
+from tests.registrations import Registrations
 from tests.storage.databases import NOW, add_connection
 
 TODAY = date(2026, 11, 22)
@@ -98,6 +99,9 @@ class Limiter:
 
     def pace(self, key: str) -> float:
         return 2.0
+
+    def remaining(self, key: str) -> int:
+        return 1000
 
 
 @dataclass
@@ -220,6 +224,7 @@ def open_room(database: Database, **settings: str) -> Room:
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=lambda _connection, system: ListingGateway(system, listings[system]),  # type: ignore[arg-type, return-value]
+        webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
         authorisation=sign_in,
         limiter=limiter,

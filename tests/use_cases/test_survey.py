@@ -10,6 +10,7 @@ from app.domain.words import Direction, System
 from app.practice.staff import PracticeCompany, build_company
 from app.use_cases import relay, survey
 from tests.house import House
+from tests.storage.databases import everything_stored
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
@@ -44,9 +45,8 @@ def test_kept_pages_are_encrypted_and_gone_after_the_survey(house: House) -> Non
     house.freee_wire.fault(method="GET", path="/employees", times=9, status=503, body="")
     run = house.start(TO_FREEE)
     first_jobs(house)
-    database = house.ctx.settings.data_dir / "awase.db"
     name = house.company.crews[0]["last_name_yomi"].encode()
-    stored = b"".join(file.read_bytes() for file in database.parent.glob("awase.db*"))
+    stored = everything_stored(house.ctx.settings)
     assert stored
     assert name not in stored
     house.freee_wire.clear_faults()

@@ -69,6 +69,7 @@ def planned(people: PracticeCompany, tmp_path_factory: pytest.TempPathFactory) -
     return found
 
 
+@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("at", [at for at in POSITIONS if at not in STOPPED and at != PATIENT], ids=str)
 def test_a_run_ends_as_planned_and_the_next_one_writes_nothing(
@@ -99,6 +100,7 @@ def requests_of(house: House, direction: Direction) -> list[Any]:
     return [request for request in wire.requests if "/public_api/" not in request.path]
 
 
+@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("at", list(STOPPED), ids=str)
 def test_a_run_that_cannot_work_says_why_and_writes_nothing(

@@ -6,9 +6,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from app.domain.ports import FreeeTokens
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, Step
 from app.practice.staff import PracticeCompany, build_company
@@ -135,6 +137,7 @@ def test_a_thousand_people_without_a_change_cost_a_twentieth_of_a_call_each(
 # ── nothing twice, nothing lost ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.both_in_ci
 @pytest.mark.parametrize("after", [False, True], ids=["before-it-happens", "after-it-happened"])
 @pytest.mark.parametrize("direction", list(Direction))
 def test_nobody_is_created_twice_whichever_request_fails(
@@ -267,16 +270,52 @@ def test_a_limit_pauses_without_spending_attempts(
     assert any(key.startswith("freee:") and seconds >= 60 for key, seconds in house.limiter.closed)
 
 
-def test_a_revoked_authorisation_stops_the_run_and_is_told(
+def test_a_revoked_authorisation_holds_the_run_and_is_told_once(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "update", "equal"))
     house.freee.revoke_all_tokens()
-    run = house.run(TO_FREEE)
-    assert run.state is RunState.FAILED
-    assert run.error_code == "needs_consent"
+    run = house.start(TO_FREEE)
+    house.work(reconciling=False)
+    assert house.seen(run).state is RunState.WAITING
     assert house.connection.needs_consent
+    assert [mail.subject for mail in house.postbox.mails] == [
+        "【要対応】freee人事労務の認可をやり直してください｜練習用の会社"
+    ]
+    house.clock.turn(hours=1)
+    reconcile.reconcile_once(house.ctx)
+    house.work(reconciling=False)
+    assert house.seen(run).state is RunState.WAITING
     assert len(house.postbox.mails) == 1
+
+    authorise_anew(house)
+    house.work()
+    assert house.seen(run).state is RunState.SUCCEEDED
+    assert len(house.postbox.mails) == 2
+
+
+def test_a_consent_that_never_comes_ends_the_run_at_its_deadline_with_a_mail(
+    open_practice: Callable[..., House], company: PracticeCompany
+) -> None:
+    house = open_practice(only(company, "update"))
+    house.freee.revoke_all_tokens()
+    run = house.start(TO_FREEE)
+    house.work(reconciling=False)
+    house.clock.turn(hours=house.ctx.settings.run_deadline_hours + 1)
+    reconcile.reconcile_once(house.ctx)
+    house.work(reconciling=False)
+    assert (house.seen(run).state, house.seen(run).error_code) == (RunState.FAILED, "deadline")
+    assert len(house.postbox.mails) == 2
+
+
+def authorise_anew(house: House) -> None:
+    """freee's administrator has given the consent: a new pair from the practice freee."""
+    now = house.clock.now()
+    house.freee.desk.start_with("invented-access-2", "invented-refresh-2")
+    tokens = FreeeTokens("invented-access-2", "invented-refresh-2", now + timedelta(hours=6))
+    with house.ctx.unit_of_work() as uow:
+        uow.connections.set_freee_tokens(house.connection.id, tokens, now=now)
+        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=house.connection.id)
 
 
 # ── preview and approval ──────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from app.domain.people import Person
 from app.domain.ports import FreeeTokens
 from app.domain.settings import ExportSettings, PayType
 from app.factory import create_app
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
 from app.use_cases.access import Scope, add_key
+from app.use_cases.context import Context
 from tests.web.world import KEY, NOW, World, make_settings, make_world
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = make_world(make_settings(tmp_path))
+def world(tmp_path: Path, migrated_url: Callable[[Path], str]) -> Iterator[World]:
+    """On SQLite and on PostgreSQL."""
+    made = make_world(make_settings(tmp_path, DATABASE_URL=migrated_url(tmp_path)))
     with made.ctx.unit_of_work() as uow:
         connection = uow.connections.add(
             key=KEY,
@@ -38,6 +43,23 @@ def world(tmp_path: Path) -> Iterator[World]:
         company.people = [Person(system, f"{system}-{n}", f"{n:04d}", hired_on=date(2020, 4, 1)) for n in range(1, 10)]
     yield made
     made.database.dispose()
+
+
+@pytest.fixture
+def unmigrated(tmp_path: Path, empty_url: Callable[[Path], str]) -> Iterator[World]:
+    """A world whose database has no tables yet."""
+    made = make_world(make_settings(tmp_path, DATABASE_URL=empty_url(tmp_path)))
+    yield made
+    made.database.dispose()
+
+
+@pytest.fixture
+def without_database(world: World, database_kind: str) -> Iterator[Context]:
+    """The world's context on a database that is not there."""
+    urls = {"sqlite": "sqlite:////nowhere/at/all/awase.db", "postgresql": "postgresql+psycopg://x@/x?host=/nowhere"}
+    nowhere = Database(urls[database_kind], Vault(world.ctx.settings.encryption_keys))
+    yield replace(world.ctx, unit_of_work=nowhere.unit_of_work)
+    nowhere.dispose()
 
 
 @pytest.fixture

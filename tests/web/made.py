@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
+from app.domain.commands import ReceivedEvent
 from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Step, Trigger
+from app.domain.settings import Automatic
+from app.domain.words import Direction, Step, System, Trigger
 from app.storage.rows import NewChange, NewItem, NewNote, NewRun
+from app.use_cases.events import accept, delivery_of
 from tests.web.world import KEY, NOW, World
 
 _numbers = itertools.count(1)
@@ -97,3 +102,22 @@ def close(world: World, public_id: str) -> None:
     assert run
     with world.ctx.unit_of_work() as uow:
         uow.runs.close(run.id, now=NOW)
+
+
+def add_delivery(world: World, *people: str, automatic: Automatic = Automatic.BOTH, **changes: Any) -> int:
+    """A webhook that SmartHR sent, as the intake stores it; the connection syncs by itself from then on. Its id."""
+    with world.ctx.unit_of_work() as uow:
+        connection = uow.connections.get_by_key(KEY)
+        assert connection
+        uow.connections.set_options(replace(connection, automatic=automatic))
+    given: dict[str, Any] = {
+        "system": System.SMARTHR,
+        "name": "crew_updated",
+        "known": True,
+        "people": people or ("crew-1",),
+        "triggered_at": world.clock.now(),
+    }
+    event = ReceivedEvent(**(given | changes))
+    delivery = delivery_of(world.ctx, event, connection.id, f"{next(_numbers)}".encode())
+    (accepted,) = accept(world.ctx, [delivery])
+    return accepted.id

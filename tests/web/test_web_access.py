@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from app.domain.errors import Refused
 from app.use_cases import access
 from app.use_cases.access import Scope
+from tests.storage.databases import everything_stored
 from tests.web.world import World
 
 
@@ -19,8 +20,7 @@ def test_a_key_opens_with_its_scopes_and_is_stored_as_a_digest(world: World) -> 
     assert view and view.scopes == {Scope.RUNS_READ, Scope.OPS_READ}
     _, prefix, secret = token.split("_")
     assert view.prefix == prefix
-    stored = (world.ctx.settings.data_dir / "awase.db").read_bytes()
-    stored += (world.ctx.settings.data_dir / "awase.db-wal").read_bytes()
+    stored = everything_stored(world.ctx.settings)
     assert secret.encode() not in stored
     assert hashlib.sha256(secret.encode()).hexdigest().encode() in stored
 

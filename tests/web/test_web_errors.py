@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -19,11 +16,9 @@ from werkzeug.test import TestResponse
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.words import System
 from app.factory import create_app
-from app.storage.unit_of_work import Database
-from app.storage.vault import Vault
 from app.web.auth import FAILURES
 from tests.web.test_web_runs import RUNS, request_body
-from tests.web.world import World
+from tests.web.world import World, impatient_database, locked
 
 Bearer = Callable[..., dict[str, str]]
 
@@ -162,26 +157,12 @@ def _ask_for_employees(world: World, bearer: Bearer) -> tuple[TestResponse, list
     return answer, [dict(entry) for entry in logs]
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-
-
 def test_a_locked_database_is_a_503_and_leaves_nothing(world: World, bearer: Bearer) -> None:
     headers = bearer()
-    settings = world.ctx.settings
-    impatient = Database(settings.database_url, Vault(settings.encryption_keys))
-    with impatient.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA busy_timeout=50")  # the pool hands the same connection out again
+    impatient = impatient_database(world.ctx.settings)
     client = create_app(replace(world.ctx, unit_of_work=impatient.unit_of_work)).test_client()
     client.get(RUNS, headers=headers)  # the key has been used: reading it again writes nothing
-    with _locked(settings.data_dir / "awase.db"):
+    with locked(world.ctx.settings):
         answer = client.post(RUNS, json=request_body(), headers=headers)
     impatient.dispose()
     check_problem(answer, 503, "database_unavailable")

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.run_state import ItemState, RunState
 from app.web.problems import MAX_BODY_BYTES
-from tests.web.made import add_run
+from tests.web.made import add_delivery, add_run
 from tests.web.test_web_runs import RUNS, request_body
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import KEY, World
@@ -27,7 +27,10 @@ DEEP = 200_000
 
 
 def path_of(rule: str, run_id: str = "none") -> str:
-    return rule.replace("<public_id:run_id>", run_id).replace("<public_id:key>", KEY)
+    known = {"<public_id:run_id>": run_id, "<public_id:key>": KEY, "<int:delivery_id>": "1"}
+    for parameter, value in known.items():
+        rule = rule.replace(parameter, value)
+    return rule
 
 
 def check(answer: TestResponse, status: int, code: str) -> None:
@@ -92,6 +95,7 @@ def test_head_is_get_without_a_body_and_needs_the_key_as_well(
     rule: str, client: FlaskClient, bearer: Bearer, world: World
 ) -> None:
     path = path_of(rule, add_run(world, ItemState.SUCCEEDED))
+    assert add_delivery(world) == 1
     query = {"connection": KEY, "direction": "smarthr_to_freee", "as_of_date": "2026-11-22"}
     asked = query if rule.endswith("/employees") else {}
     assert client.head(path, query_string=asked).status_code == 401
@@ -200,12 +204,14 @@ QUERIES = [
 @pytest.mark.parametrize("rule", GETS)
 def test_every_list_with_every_wrong_query(rule: str, client: FlaskClient, bearer: Bearer, world: World) -> None:
     path, headers = path_of(rule, add_run(world, ItemState.SUCCEEDED)), bearer()
+    assert add_delivery(world) == 1
     for query in QUERIES:
         check_query(rule, query, client.get(f"{path}?{query}", headers=headers))
 
 
 def check_query(rule: str, query: str, answer: TestResponse) -> None:
-    if rule in ("/api/v1/runs/<public_id:run_id>", "/api/v1/queue", "/api/v1/connections"):
+    single = ("/api/v1/runs/<public_id:run_id>", "/api/v1/deliveries/<int:delivery_id>")
+    if rule in (*single, "/api/v1/queue", "/api/v1/connections"):
         assert answer.status_code == 200  # they take no query; nothing of it is read
         return
     if query == "limit=1&limit=0" and answer.status_code == 200:

@@ -46,9 +46,7 @@ def test_two_applications_describe_themselves_alike(world: World, spec: dict[str
 
 def test_every_route_names_its_scope(spec: dict[str, Any]) -> None:
     described = {(method, path): d["security"] for method, path, d in operations(spec)}
-    expected = {
-        (method, re.sub(r"<public_id:(\w+)>", r"{\1}", rule)): scope for (method, rule), scope in ROUTES.items()
-    }
+    expected = {(method, re.sub(r"<\w+:(\w+)>", r"{\1}", rule)): scope for (method, rule), scope in ROUTES.items()}
     assert described == {route: [{"apiKey": [str(scope)]}] for route, scope in expected.items()}
     for scope in Scope:
         assert f"`{scope}`" in spec["components"]["securitySchemes"]["apiKey"]["description"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -17,10 +15,9 @@ from app.domain.run_state import ItemState, RunState
 from app.domain.words import System
 from app.factory import create_app
 from app.storage.schema import downgrade
-from app.storage.unit_of_work import Database
-from app.storage.vault import Vault
+from app.use_cases.context import Context
 from tests.web.made import add_run
-from tests.web.world import KEY, World, make_settings, make_world
+from tests.web.world import KEY, World
 
 Bearer = Callable[..., dict[str, str]]
 
@@ -120,9 +117,8 @@ def test_ready_but_degraded_while_the_broker_is_away(client: FlaskClient, world:
     assert answer.json["checks"]["broker"] == "unreachable"
 
 
-def test_not_ready_before_the_migration(tmp_path: Path) -> None:
-    world = make_world(make_settings(tmp_path), migrated=False)
-    answer = create_app(world.ctx).test_client().get("/health/ready")
+def test_not_ready_before_the_migration(unmigrated: World) -> None:
+    answer = create_app(unmigrated.ctx).test_client().get("/health/ready")
     assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
     assert answer.json["checks"]["migrations"] == "pending"
     assert "Retry-After" in answer.headers
@@ -134,13 +130,11 @@ def test_not_ready_after_a_downgrade(app: Flask, world: World) -> None:
     assert app.test_client().get("/health/ready").json["checks"]["migrations"] == "pending"
 
 
-def test_not_ready_without_a_database(world: World, tmp_path: Path) -> None:
-    nowhere = Database(f"sqlite:///{tmp_path}/no/such/folder/awase.db", Vault(world.ctx.settings.encryption_keys))
-    client = create_app(replace(world.ctx, unit_of_work=nowhere.unit_of_work)).test_client()
-    answer = client.get("/health/ready")
+def test_not_ready_without_a_database(without_database: Context) -> None:
+    answer = create_app(without_database).test_client().get("/health/ready")
     assert answer.status_code == 503
     assert answer.json["checks"]["database"] == "unreachable"
-    assert str(tmp_path) not in answer.text
+    assert "nowhere" not in answer.text
 
 
 # ── metrics ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +161,7 @@ def test_metrics_count_what_is_there(client: FlaskClient, world: World) -> None:
     assert found["awase_queue_waiting", "interactive"] == 3
     assert found["awase_broker_up", ""] == 1
     assert ("awase_outbox_oldest_age_seconds", "") in found
-    assert found["awase_smarthr_closed_seconds", KEY] == 0
+    assert found["awase_smarthr_closed_seconds", "1"] == 0
 
 
 def test_metrics_while_the_broker_is_away(client: FlaskClient, world: World) -> None:

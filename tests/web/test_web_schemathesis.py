@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from app.domain.run_state import ItemState, RunState
 from app.use_cases.access import Scope, add_key
-from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
+from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_delivery, add_run
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import KEY, NOW, World
 
@@ -45,7 +45,8 @@ def test_no_answer_is_unexpected(method: str, rule: str, world: World, app: Flas
     ]
     headers = {"Authorization": f"Bearer {add_key(world.ctx, 'schemathesis', list(Scope))}"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", app)
-    operation = schema[re.sub(r"<public_id:(\w+)>", r"{\1}", rule)][method]
+    operation = schema[re.sub(r"<\w+:(\w+)>", r"{\1}", rule)][method]
+    known_parts = {"key": KEY, "delivery_id": add_delivery(world, "crew-1", "crew-2")}
     fitting = operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
     unfitting = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
     statuses: set[int] = set()
@@ -55,11 +56,14 @@ def test_no_answer_is_unexpected(method: str, rule: str, world: World, app: Flas
     @given(case=st.one_of(fitting, unfitting), use_known=st.booleans(), pick=st.sampled_from(known))
     def play(case: schemathesis.Case, use_known: bool, pick: str) -> None:
         if use_known:
-            case.path_parameters |= {n: pick if n == "run_id" else KEY for n in case.path_parameters}
+            case.path_parameters |= {n: {**known_parts, "run_id": pick}[n] for n in case.path_parameters}
             if isinstance(case.body, dict) and "connection" in case.body:
                 case.body["connection"] = KEY
+            if isinstance(case.body, dict) and "as_of_date" in case.body:
                 # A day at random is mostly out of range, and which days are tried hangs on the modules loaded.
                 case.body["as_of_date"] = NOW.date().isoformat()
+            if isinstance(case.body, dict) and rule.endswith("/deliveries/replay"):
+                case.body |= {"since": NOW.isoformat(), "until": NOW.isoformat()}
             if "connection" in (case.query or {}):
                 case.query["connection"] = KEY
         answer = case.call_and_validate(headers=headers, checks=CHECKS)

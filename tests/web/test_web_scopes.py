@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,10 @@ ROUTES = {
     ("GET", "/api/v1/connections"): Scope.OPS_READ,
     ("POST", "/api/v1/connections/<public_id:key>/pause"): Scope.OPS_WRITE,
     ("POST", "/api/v1/connections/<public_id:key>/resume"): Scope.OPS_WRITE,
+    ("GET", "/api/v1/deliveries"): Scope.OPS_READ,
+    ("GET", "/api/v1/deliveries/<int:delivery_id>"): Scope.OPS_READ,
+    ("POST", "/api/v1/deliveries/<int:delivery_id>/replay"): Scope.OPS_WRITE,
+    ("POST", "/api/v1/deliveries/replay"): Scope.OPS_WRITE,
 }
 
 
@@ -43,7 +48,7 @@ def test_the_table_names_every_route(app: Flask) -> None:
 def test_only_the_named_scope_opens_a_route(scope: Scope, app: Flask, bearer: Bearer, world: World) -> None:
     client, headers = app.test_client(), bearer(scope)
     for (method, rule), needed in ROUTES.items():
-        path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", "none")
+        path = re.sub(r"<public_id:\w+>", "none", rule).replace("<int:delivery_id>", "404")
         status = client.open(path, method=method, headers=headers).status_code
         assert (status == 403) == (scope is not needed), (method, rule, status)
         assert status not in (401, 500)
@@ -51,5 +56,5 @@ def test_only_the_named_scope_opens_a_route(scope: Scope, app: Flask, bearer: Be
 
 def test_nothing_opens_without_a_key(app: Flask) -> None:
     for method, rule in ROUTES:
-        path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", "none")
+        path = re.sub(r"<public_id:\w+>", "none", rule).replace("<int:delivery_id>", "404")
         assert app.test_client().open(path, method=method).status_code == 401, rule

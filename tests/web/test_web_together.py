@@ -11,15 +11,14 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.factory import create_app
-from app.storage.unit_of_work import Database
-from app.storage.vault import Vault
+from app.use_cases.context import Context
 from app.use_cases.history import list_runs
 from tests.storage.test_items import together
-from tests.web.test_web_errors import _locked, check_problem
+from tests.web.test_web_errors import check_problem
 from tests.web.test_web_matrix import check_headers
 from tests.web.test_web_runs import RUNS, request_body
 from tests.web.test_web_scopes import ROUTES
-from tests.web.world import KEY, World
+from tests.web.world import KEY, World, impatient_database, locked
 
 Bearer = Callable[..., dict[str, str]]
 THREADS = 8
@@ -83,10 +82,7 @@ def test_two_cancels_at_once_one_is_told_it_is_over(app: Flask, bearer: Bearer) 
 @pytest.fixture
 def impatient(world: World) -> Iterator[FlaskClient]:
     """The application on a database whose lock it does not wait for."""
-    settings = world.ctx.settings
-    database = Database(settings.database_url, Vault(settings.encryption_keys))
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA busy_timeout=20")  # the pool hands the same connection out again
+    database = impatient_database(world.ctx.settings)
     yield create_app(replace(world.ctx, unit_of_work=database.unit_of_work)).test_client()
     database.dispose()
 
@@ -102,7 +98,7 @@ def test_while_another_process_writes_reading_goes_on_and_writing_is_put_off(
 ) -> None:
     headers = bearer()
     run_id = impatient.post(RUNS, json=request_body(), headers=headers).json["id"]
-    with _locked(world.ctx.settings.data_dir / "awase.db"):
+    with locked(world.ctx.settings):
         for path in (RUNS, f"{RUNS}/{run_id}", f"{RUNS}/{run_id}/items", "/api/v1/queue", "/health/ready", "/metrics"):
             assert impatient.get(path, headers=headers).status_code == 200, path
         for path, more in writes(run_id):
@@ -119,29 +115,27 @@ def test_while_another_process_writes_reading_goes_on_and_writing_is_put_off(
 def test_the_same_request_sent_again_after_the_lock(impatient: FlaskClient, bearer: Bearer, world: World) -> None:
     headers = {**bearer(), "Idempotency-Key": "until-it-works"}
     impatient.get(RUNS, headers=headers)  # the key's use is noted, so that reading it writes nothing
-    with _locked(world.ctx.settings.data_dir / "awase.db"):
+    with locked(world.ctx.settings):
         check_problem(impatient.post(RUNS, json=request_body(), headers=headers), 503, "database_unavailable")
     assert impatient.post(RUNS, json=request_body(), headers=headers).status_code == 202
     assert impatient.post(RUNS, json=request_body(), headers=headers).status_code == 202
     assert len(list_runs(world.ctx).items) == 1
 
 
-def test_without_a_database_every_route_says_so(world: World, bearer: Bearer) -> None:
+def test_without_a_database_every_route_says_so(without_database: Context, bearer: Bearer) -> None:
     headers = bearer()
-    gone = Database("sqlite:////nowhere/at/all/awase.db", Vault(world.ctx.settings.encryption_keys))
-    client = create_app(replace(world.ctx, unit_of_work=gone.unit_of_work)).test_client()
+    client = create_app(without_database).test_client()
     for method, rule in ROUTES:
         path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", KEY)
         answer = client.open(path, method=method, headers=headers)
         check_problem(answer, 503, "database_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-        assert "sqlite" not in answer.text and "nowhere" not in answer.text
+        assert "sql" not in answer.text and "nowhere" not in answer.text
         check_headers(answer)
     for path in ("/", "/api/docs", "/api/openapi.json", "/health/live"):
         assert client.get(path).status_code == 200, path
     assert client.get("/health/ready").status_code == 503
     check_problem(client.get("/metrics"), 503, "database_unavailable")
-    gone.dispose()
 
 
 def test_a_broker_that_is_gone_refuses_nothing(client: FlaskClient, bearer: Bearer, world: World) -> None:

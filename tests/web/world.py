@@ -1,15 +1,16 @@
-"""A context for the web tests: real SQLite, a clock that stands, the outside world as small port implementations."""
+"""A context for the web tests: a real database, a clock that stands, the outside world as small implementations."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+
+from sqlalchemy import text
 
 from app.config import Settings
 from app.domain.errors import AwaseError, TemporaryError
@@ -17,11 +18,12 @@ from app.domain.people import EmployeeRecord, Person, YearMonth
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings import Connection
 from app.domain.words import System
-from app.storage.schema import migrate
+from app.storage.models import Base
 from app.storage.token_store import DatabaseTokenStore
-from app.storage.unit_of_work import Database
+from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
+from tests.registrations import Registrations
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 KEY = "renshu"
@@ -79,6 +81,9 @@ class OpenLimiter:
 
     def pace(self, key: str) -> float:
         return 2.0
+
+    def remaining(self, key: str) -> int:
+        return 1000
 
 
 class Company:
@@ -167,18 +172,8 @@ def make_settings(folder: Path, **changes: str) -> Settings:
     return Settings.from_env({**env, **changes})
 
 
-@lru_cache(maxsize=1)
-def _migrated_file() -> bytes:
-    """An empty database at the newest revision, made once: a migration takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "awase.db"
-        migrate(f"sqlite:///{path}")
-        return path.read_bytes()
-
-
-def make_world(settings: Settings, *, migrated: bool = True) -> World:
-    if migrated:
-        (settings.data_dir / "awase.db").write_bytes(_migrated_file())
+def make_world(settings: Settings) -> World:
+    """On the database that the settings name, migrated or not."""
     database = Database(settings.database_url, Vault(settings.encryption_keys))
     clock, broker, sign_in = StandingClock(), Broker(), SignIn()
     companies = {system: Company(system) for system in System}
@@ -191,6 +186,7 @@ def make_world(settings: Settings, *, migrated: bool = True) -> World:
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateway,
+        webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
         authorisation=sign_in,
         limiter=OpenLimiter(),
@@ -198,3 +194,29 @@ def make_world(settings: Settings, *, migrated: bool = True) -> World:
         mailer=Postbox(),
     )
     return World(ctx, clock, sign_in, broker, companies, database)
+
+
+def impatient_database(settings: Settings) -> Database:
+    """The database of these settings, opened by somebody who waits 50 ms for a lock and no longer."""
+    sqlite = settings.database_url.startswith("sqlite")
+    more = "" if sqlite else "&options=-c%20lock_timeout%3D50"
+    database = Database(settings.database_url + more, Vault(settings.encryption_keys))
+    if sqlite:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout=50")  # the pool hands the same connection out again
+    return database
+
+
+@contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Somebody else writes and does not come to an end: whoever reads reads, whoever writes waits."""
+    engine = make_engine(settings.database_url)
+    lock = {
+        "postgresql": f"LOCK TABLE {', '.join(Base.metadata.tables)} IN EXCLUSIVE MODE",
+        "sqlite": "SELECT 1",  # what is not marked as reading begins with BEGIN IMMEDIATE
+    }
+    with engine.connect() as connection:
+        connection.execute(text(lock[engine.dialect.name]))
+        yield
+        connection.rollback()
+    engine.dispose()

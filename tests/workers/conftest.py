@@ -1,4 +1,4 @@
-from tests.storage.databases import sqlite_database, sqlite_template
+from tests.storage.databases import database
 from tests.workers.test_worker import station
 
-__all__ = ["sqlite_database", "sqlite_template", "station"]
+__all__ = ["database", "station"]

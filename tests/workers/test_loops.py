@@ -17,8 +17,8 @@ from workers.loop import Stop, run_loop
 
 
 @pytest.fixture
-def room(sqlite_database: Database) -> Room:
-    return open_room(sqlite_database)
+def room(database: Database) -> Room:
+    return open_room(database)
 
 
 def test_a_database_that_is_away_does_not_end_the_loop() -> None:
@@ -107,5 +107,7 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
     assert {row.name: row.seconds for row in rows} == {
         "reconcile": settings.reconcile_seconds,
         "keep_tokens_alive": 600.0,
+        "sweep": 30.0,
+        "check_webhooks": 900.0,
     }
     assert Timetable(rows).run_due(room.ctx) == [row.name for row in rows]

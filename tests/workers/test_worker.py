@@ -145,13 +145,13 @@ class Station:
 
 
 @pytest.fixture
-def station(tmp_path: Path, sqlite_database: Database) -> Iterator[Station]:
+def station(tmp_path: Path, database: Database) -> Iterator[Station]:
     if embedded.server_binary() is None:
         missing("no valkey-server or redis-server on this machine")
-    room = open_room(sqlite_database)
-    with sqlite_database.unit_of_work() as uow:
+    room = open_room(database)
+    with database.unit_of_work() as uow:
         uow.connections.set_options(replace(room.connection, mail_to=()))
-    url = str(sqlite_database.engine.url)
+    url = database.engine.url.render_as_string(hide_password=False)
     opened = Station(room, tmp_path / "b.sock", url, tmp_path)
     opened.start_broker()
     opened.room = replace(room, ctx=replace(room.ctx, job_queue=RqJobQueue(opened.connect())))

@@ -178,13 +178,18 @@ class FreeeClient:
         That holds for writes as well: a request refused for its token was not carried out.
         """
         try:
-            return self._http.send(method, path, **options)
+            return self._served(method, path, **options)
         except AccessExpired:
             self._token.renew()
         try:
-            return self._http.send(method, path, **options)
+            return self._served(method, path, **options)
         except AccessExpired as error:
             raise RunError(error.code, "a renewed access token was refused as well") from None
+
+    def _served(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._http.send(method, path, **options)
+        self._token.accepted()
+        return answer
 
 
 def _month(month: YearMonth) -> dict[str, int]:

@@ -32,6 +32,7 @@ from app.adapters.freee.survey import (
     record_row,
     schedule_of,
 )
+from app.adapters.people_cache import PeopleCache
 from app.domain.dates import closing_month
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.linking import comparable_number
@@ -54,8 +55,15 @@ class FreeeGateway:
 
     system = System.FREEE
 
-    def __init__(self, client: FreeeClient, company_id: int, cache: DirectoryCache | None = None) -> None:
-        """Without a cache every look for a number is a fresh one."""
+    def __init__(
+        self,
+        client: FreeeClient,
+        company_id: int,
+        cache: DirectoryCache | None = None,
+        people: PeopleCache | None = None,
+    ) -> None:
+        """Without caches every look for a number and every listing is a fresh one."""
+        self._people = people
         self._client = client
         self._company_id = company_id
         self._cache = cache
@@ -78,7 +86,13 @@ class FreeeGateway:
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return assemble(rows, as_of_date)
 
-    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+        if self._people is None:
+            return self._directory(as_of_date)
+        key = (self.system.value, str(self._company_id), as_of_date)
+        return self._people.get(key, lambda: self._directory(as_of_date), fresh=fresh)
+
+    def _directory(self, as_of_date: date) -> list[EmployeeRecord]:
         rows: list[Mapping[str, Any]] = []
         cursor: str | None = None
         while True:
@@ -95,6 +109,17 @@ class FreeeGateway:
             raise ValueError("freee is read as of a month")
         record = self._client.get_employee(int(person_id), month)
         return EmployeeRecord(person_of(record, None), record, month) if record else None
+
+    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
+        """Looked for in the list of everybody, which alone tells the pay schedule, and a deletion from a person who is
+        hidden in that month (freee-hr-api.md traps 24, 25)."""
+        row = next((row for row in self._everybody() if str(row["id"]) == person_id), None)
+        if row is None:
+            return None
+        schedule = schedule_of(row)
+        month = closing_month(as_of_date, schedule)
+        record = self._client.get_employee(int(person_id), month)
+        return EmployeeRecord(person_of(record or row, schedule), record, month)
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Everybody with this number, leavers included. `fresh` False: a list of the last minute will do, which is

@@ -1,8 +1,10 @@
 """freee's sign-in and the renewal of its tokens: one refresh at a time over all workers, the new pair kept before use.
 
 A refresh token works once and a refresh kills the access token before it (freee-hr-api.md section 2, trap 3). So a
-refresh is claimed by compare-and-set in the database (`TokenStore`), is sent exactly once, and a lost answer is marked,
-never repeated. Whoever does not get the claim goes on with the old access token while it lives.
+refresh is claimed by compare-and-set in the database (`TokenStore`) and sent exactly once. A lost answer is marked and
+never repeated blindly: while the old access token works, freee has not carried the refresh out and its token is not
+spent; when it does not, only a new authorisation helps. Whoever does not get the claim goes on with the old access
+token while it lives.
 
 Authlib builds the authorisation request (PKCE included). Its OAuth2Session is not used for renewal: its hook runs
 after the refresh in one process and knows no claim, and its answers come without our caps and deadlines.
@@ -12,9 +14,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import requests
 from authlib.common.security import generate_token
@@ -64,6 +66,10 @@ class AccessToken(Protocol):
 
     def renew(self) -> None:
         """The token last handed out was refused as expired: get a newer one."""
+        ...
+
+    def accepted(self) -> None:
+        """freee has just served a request with the token last handed out."""
         ...
 
     def needs_consent(self) -> None:
@@ -168,7 +174,9 @@ class FreeeSession:
         """The Authorization header for one request; renews a token that is about to expire."""
         current = self._tokens.freee_tokens(self._connection_id)
         left = current.expires_at - self._clock.now()
-        if left <= REFRESH_BEFORE:
+        if current.refresh_unknown and left <= timedelta(0):
+            self._lost(current)
+        if left <= REFRESH_BEFORE and not current.refresh_unknown:
             current = self._renewed(current, alive=left > timedelta(0))
         self._handed_out = current
         return bearer(current.access_token)
@@ -177,7 +185,20 @@ class FreeeSession:
         """freee refused the token handed out last: renew it, unless somebody else has done so meanwhile."""
         current = self._tokens.freee_tokens(self._connection_id)
         if self._handed_out is None or current.version == self._handed_out.version:
+            if current.refresh_unknown:
+                self._lost(current)
             self._renewed(current, alive=False)
+
+    def accepted(self) -> None:
+        """The old access token works: a refresh whose answer was lost has not happened, and may be tried anew."""
+        if self._handed_out is not None and self._handed_out.refresh_unknown:
+            self._tokens.old_token_works(self._connection_id, version=self._handed_out.version)
+            self._handed_out = replace(self._handed_out, refresh_unknown=False)
+
+    def _lost(self, current: FreeeTokens) -> NoReturn:
+        """The old access token is dead and the answer with the new one was lost: only a person can help."""
+        self._tokens.mark_needs_consent(self._connection_id, version=current.version)
+        raise RunError("needs_consent", "the answer of a refresh was lost", needs_consent=True)
 
     def needs_consent(self) -> None:
         """freee wants a new authorisation: told to the store, so that nobody goes on trying."""
@@ -199,6 +220,8 @@ class FreeeSession:
         except TemporaryError as error:
             if error.outcome_unknown:
                 self._tokens.mark_refresh_unknown(self._connection_id, version=current.version)
+            else:
+                self._tokens.refresh_not_done(self._connection_id, version=current.version)
             if alive:
                 return current
             code = "refresh_unknown" if error.outcome_unknown else error.code
@@ -243,6 +266,9 @@ class FixedToken:
     def renew(self) -> None:
         """Nothing to renew with. Raises RunError."""
         raise RunError("E18", "a fresh access token was refused", needs_consent=True)
+
+    def accepted(self) -> None:
+        """Nothing is in doubt."""
 
     def needs_consent(self) -> None:
         """Nothing is stored yet."""

@@ -21,6 +21,8 @@ from app.adapters.smarthr.schemas import (
     CrewRecord,
     CrewSchema,
     JobTitleSchema,
+    WebhookRecord,
+    WebhookSchema,
     crew_fields,
 )
 from app.config import Settings
@@ -90,6 +92,30 @@ class SmartHRClient:
         """役職のリストの取得 GET /v1/job_titles."""
         return list(self._all("/v1/job_titles", schema=JobTitleSchema(many=True), sort=STABLE_SORT))
 
+    # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def list_webhooks(self) -> list[WebhookRecord]:
+        """Webhook のリストの取得 GET /v1/webhooks. Those of other applications included; it takes no `sort`."""
+        return list(self._all("/v1/webhooks", schema=WebhookSchema(many=True)))
+
+    def create_webhook(self, body: Mapping[str, Any]) -> WebhookRecord:
+        """Webhook の登録 POST /v1/webhooks. Not idempotent: after `outcome_unknown` look by address first."""
+        record: WebhookRecord = self._http.send(
+            "POST", "/v1/webhooks", is_read=False, body=body, answer=WebhookSchema()
+        )
+        return record
+
+    def update_webhook(self, webhook_id: str, body: Mapping[str, Any]) -> WebhookRecord:
+        """Webhook の部分更新 PATCH /v1/webhooks/{id}. What is not in the body stays."""
+        record: WebhookRecord = self._http.send(
+            "PATCH", _webhook(webhook_id), is_read=False, body=body, answer=WebhookSchema()
+        )
+        return record
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Webhook の削除 DELETE /v1/webhooks/{id}."""
+        self._http.send("DELETE", _webhook(webhook_id), is_read=False)
+
     # ── paging ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _page(self, path: str, page: int, *, schema: Schema, **query: str) -> Page:
@@ -109,6 +135,10 @@ class SmartHRClient:
 
 def _crew(crew_id: str) -> str:
     return f"/v1/crews/{quote(crew_id, safe='')}"
+
+
+def _webhook(webhook_id: str) -> str:
+    return f"/v1/webhooks/{quote(webhook_id, safe='')}"
 
 
 def _has_next(answer: Answer, page: int) -> bool:

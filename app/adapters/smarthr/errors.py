@@ -42,7 +42,7 @@ def classify(response: Response) -> AwaseError:
     if response.status >= 500 or response.status == 408:
         return TemporaryError("E22", detail, retry_after=retry_after(response))
     if response.status == 401:
-        return RunError(code, detail, needs_consent=True)
+        return RunError(code, detail)  # another token has to be given (`set-smarthr-token`); there is no consent here
     if response.status == 403:
         # The plan's head-count stops new people only; everything else said with 403 stops the token.
         return ItemError(code, detail) if code == "plan_limit" else RunError(code, detail)

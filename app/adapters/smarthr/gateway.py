@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from app.adapters.people_cache import PeopleCache
 from app.adapters.smarthr.client import SmartHRClient
 from app.adapters.smarthr.schemas import CrewRecord
 from app.domain.codecs import parsed_date
@@ -26,8 +27,11 @@ class SmartHRGateway:
 
     system = System.SMARTHR
 
-    def __init__(self, client: SmartHRClient) -> None:
+    def __init__(self, client: SmartHRClient, people: PeopleCache | None = None, *, tenant: str = "") -> None:
+        """`people`, `tenant`: where a listing of the last minute may come from."""
         self._client = client
+        self._people = people
+        self._tenant = tenant
 
     @property
     def calls(self) -> int:
@@ -46,7 +50,13 @@ class SmartHRGateway:
         latest = {row["id"]: row for row in rows}
         return [_employee(latest[crew_id]) for crew_id in sorted(latest)]
 
-    def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
+    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+        if self._people is None:
+            return self._everybody(as_of_date)
+        key = (self.system.value, self._tenant, as_of_date)
+        return self._people.get(key, lambda: self._everybody(as_of_date), fresh=fresh)
+
+    def _everybody(self, as_of_date: date) -> list[EmployeeRecord]:
         rows: list[Mapping[str, Any]] = []
         page = self.survey_page(None, as_of_date=as_of_date)
         rows.extend(page.rows)
@@ -54,6 +64,10 @@ class SmartHRGateway:
             page = self.survey_page(page.next_cursor, as_of_date=as_of_date)
             rows.extend(page.rows)
         return self.assemble(rows, as_of_date=as_of_date)
+
+    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
+        """SmartHR shows everybody it has at any time."""
+        return self.read(person_id, month=None)
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now; SmartHR knows no months."""

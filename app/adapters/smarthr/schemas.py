@@ -6,10 +6,13 @@ is missing in the answer stays missing, because absent and null are different th
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from app.adapters.smarthr.webhook import EVENTS
+from app.domain.dates import JAPAN
 from app.domain.mapping import FIELDS
 from app.domain.reading import attribute_of
 
@@ -103,6 +106,31 @@ class JobTitleSchema(_Answer):
     rank = _whole_number()
 
 
+class _Moment(fields.Field[datetime]):
+    """An instant in UTC. The contract calls `disabled_at` a date and describes it as a moment, so both are read; what
+    has no zone is Japan's."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise ValidationError("not a moment") from None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=JAPAN)).astimezone(UTC)
+
+
+class _WebhookFields(_Answer):
+    """A registration without its switches; `secret_token` cannot be read."""
+
+    id = _id()
+    url = _text()
+    expose_only_id = _yes_no()
+    disabled_at = _Moment(allow_none=True)
+
+
+WebhookSchema = _WebhookFields.from_dict({event: _yes_no() for event in EVENTS}, name="WebhookSchema")
+"""Webhook: a registration, with one switch per event."""
+
+
 def crew_fields() -> tuple[str, ...]:
     """The attributes a sparse answer has to hold: what FIELDS reads, who it is, and 在籍状況."""
     paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))
@@ -110,3 +138,4 @@ def crew_fields() -> tuple[str, ...]:
 
 
 CrewRecord = dict[str, Any]
+WebhookRecord = dict[str, Any]

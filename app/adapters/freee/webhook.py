@@ -1,0 +1,38 @@
+"""freee人事労務's webhooks (beta): which employee, what kind of event, never what changed (freee-hr-api.md 12.1)."""
+
+from __future__ import annotations
+
+from app.adapters.webhook import ids_of, json_object, moment_of, name_of
+from app.domain.commands import ReceivedEvent
+from app.domain.words import System
+
+HEADER = "x-freee-token"
+RESOURCE = "hr:employee"
+ACTIONS = frozenset({"created", "updated", "destroyed"})
+"""Of the resource `hr:employee`; the shape of the body is known from third parties only, so nothing but ids is relied
+on."""
+
+
+def parse_event(body: bytes) -> ReceivedEvent:
+    """Raises BadBody for what is no JSON object. Anything else is an event, perhaps one we do not know."""
+    raw = json_object(body)
+    employee = raw.get("employee")
+    employee = employee if isinstance(employee, dict) else {}
+    resource, action = name_of(raw.get("resource")), name_of(raw.get("action"))
+    people = tuple(each for each in ids_of([employee.get("id")]) if each.isdecimal())
+    delivery = ids_of([raw.get("id")])
+    return ReceivedEvent(
+        system=System.FREEE,
+        name=action if resource == RESOURCE else f"{resource}:{action}"[:64],
+        known=resource == RESOURCE and action in ACTIONS and bool(people),
+        people=people,
+        deleted=action == "destroyed",
+        company_id=_company_of(employee.get("company_id")),
+        delivery_id=delivery[0] if delivery else None,
+        triggered_at=moment_of(raw.get("created_at")),
+    )
+
+
+def _company_of(value: object) -> int | None:
+    """None for what cannot be one: no database takes a number without bounds."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 else None

@@ -1,0 +1,42 @@
+"""PeopleCache: everybody of one system as listed within the last minute, per process.
+
+For meeting somebody new: who they are is decided by looking at everybody, and an import of two hundred newcomers must
+not list everybody two hundred times. Never for what is written: that is read anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from app.domain.people import EmployeeRecord
+from app.domain.ports import Clock
+
+_Key = tuple[str, str, date]
+
+
+class PeopleCache:
+    """Shared by the gateways of one process. Keys: (system, tenant, as-of date)."""
+
+    def __init__(self, clock: Clock, ttl: float = 60.0) -> None:
+        self._clock = clock
+        self._ttl = timedelta(seconds=ttl)
+        self._lock = threading.Lock()
+        self._kept: dict[_Key, tuple[datetime, list[EmployeeRecord]]] = {}
+
+    def get(self, key: _Key, load: Callable[[], list[EmployeeRecord]], *, fresh: bool = False) -> list[EmployeeRecord]:
+        """The kept list, or a new one when there is none, it is too old, or `fresh` is wanted."""
+        since = self._clock.now()
+        with self._lock:
+            self._kept = {each: kept for each, kept in self._kept.items() if self._is_young(kept[0], since)}
+            kept = None if fresh else self._kept.get(key)
+        if kept is not None:
+            return kept[1]
+        people = load()
+        with self._lock:
+            self._kept[key] = since, people
+        return people
+
+    def _is_young(self, since: datetime, now: datetime) -> bool:
+        return timedelta(0) <= now - since < self._ttl

@@ -1,0 +1,49 @@
+"""SmartHRWebhookRegistry: the webhook registrations of one tenant (smarthr-api.md 7.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.adapters.smarthr.client import SmartHRClient
+from app.adapters.smarthr.schemas import WebhookRecord
+from app.adapters.smarthr.webhook import EVENTS
+from app.domain.ports import WebhookRegistration
+
+_WANTED: dict[str, Any] = {**dict.fromkeys(EVENTS, True), "expose_only_id": True}
+"""Every event, and of each only ids: all we use, and no personal data on the way."""
+
+
+class SmartHRWebhookRegistry:
+    """The port `WebhookRegistry`. Used by one thread; nothing is repeated but reads."""
+
+    events = frozenset(EVENTS)
+
+    def __init__(self, client: SmartHRClient) -> None:
+        self._client = client
+
+    def registrations(self) -> list[WebhookRegistration]:
+        """All of the tenant, each once: a page may shift while somebody registers another."""
+        found = {record["id"]: _registration(record) for record in self._client.list_webhooks()}
+        return list(found.values())
+
+    def register(self, *, url: str, secret: str, description: str) -> WebhookRegistration:
+        body = {"url": url, "description": description, "secret_token": secret, **_WANTED}
+        return _registration(self._client.create_webhook(body))
+
+    def repair(self, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
+        """`disabled_at` null: presumably what switches it on again ([G]); the answer tells whether it did."""
+        body = {"url": url, "secret_token": secret, "disabled_at": None, **_WANTED}
+        return _registration(self._client.update_webhook(registration_id, body))
+
+    def remove(self, registration_id: str) -> None:
+        self._client.delete_webhook(registration_id)
+
+
+def _registration(record: WebhookRecord) -> WebhookRegistration:
+    return WebhookRegistration(
+        id=record["id"],
+        url=record.get("url") or "",
+        events=frozenset(event for event in EVENTS if record.get(event)),
+        expose_only_id=bool(record.get("expose_only_id")),
+        disabled_at=record.get("disabled_at"),
+    )

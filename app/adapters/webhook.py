@@ -1,0 +1,75 @@
+"""What the webhooks of both vendors have in common: a shared secret in a header, and a JSON body to be careful with.
+
+Neither vendor signs its body (smarthr-api.md 7.3, freee-hr-api.md 12.1). So the secret decides whether to listen, and
+of the body nothing is taken but ids: the employee is read anew.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+LONGEST_NAME = 64
+LONGEST_ID = 64
+MOST_PEOPLE = 20_000
+"""In one notification: an import of everybody of a large company."""
+
+
+class BadBody(ValueError):
+    """Not a JSON object: cut off on the way, or not from the vendor at all."""
+
+
+def secret_matches(given: str | None, secrets: Iterable[str]) -> bool:
+    """Whether the header holds one of the secrets. Every one is compared, in constant time; none means no."""
+    offered = (given or "").encode("utf-8", "surrogateescape")
+    found = False
+    for secret in secrets:
+        same = hmac.compare_digest(offered, secret.encode())
+        found = found or (same and bool(secret))
+    return found
+
+
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """The body as an object. Raises BadBody."""
+    try:
+        found = json.loads(body.decode("utf-8-sig"))  # bytes alone would be read as UTF-16 as well
+    except (ValueError, RecursionError):  # ValueError: no JSON, no UTF-8
+        raise BadBody from None
+    if not isinstance(found, dict):
+        raise BadBody
+    return found
+
+
+def name_of(value: object) -> str:
+    """An event's name as it may be shown: short, visible ASCII; "?" for anything else."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        return "?"
+    return value[:LONGEST_NAME] or "?"
+
+
+def moment_of(value: object) -> datetime | None:
+    """An ISO 8601 instant with its zone, else None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def ids_of(values: Iterable[object]) -> tuple[str, ...]:
+    """Each id once, as text. What is no id (too long, no text and no whole number) is left out."""
+    found: dict[str, None] = {}
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            continue
+        text = str(value) if isinstance(value, str) or abs(value) < 10**18 else ""
+        if text and len(text) <= LONGEST_ID and text.isascii() and text.isprintable():
+            found[text] = None
+        if len(found) >= MOST_PEOPLE:
+            break
+    return tuple(found)

@@ -1,0 +1,189 @@
+"""Deliveries: webhooks as they came in. One row each, doubled ones refused by their key; no bodies, no values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Exists, delete, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
+
+from app.domain.run_state import ItemState
+from app.domain.words import System
+from app.storage.automatic_models import DeliveryItemTable, DeliveryTable
+from app.storage.base import Base
+from app.storage.models import ItemTable
+from app.storage.repository import Repository, as_row
+from app.storage.rows import DeliveryRow, NewDelivery
+from app.storage.words import DeliveryState
+
+_DELIVERIES, _PAIRS = (Base.metadata.tables[each.__tablename__] for each in (DeliveryTable, DeliveryItemTable))
+"""For plain inserts, which cost twice as much through the classes; the intake does little else."""
+_FAILED_ENDS = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT, ItemState.CANCELLED)
+
+
+class DeliveryRepository(Repository):
+    """`uow.deliveries`."""
+
+    def add_many(self, deliveries: Sequence[NewDelivery]) -> list[int | None]:
+        """Ids in the order given; None where a delivery with this key is there already."""
+        ids: list[int | None] = [None] * len(deliveries)
+        keyed = {new.dedup: place for place, new in reversed(list(enumerate(deliveries))) if new.dedup is not None}
+        single = [place for place, new in enumerate(deliveries) if new.dedup is None]
+        in_order = [deliveries[keyed[dedup]] for dedup in sorted(keyed)]  # two transactions must not wait crosswise
+        for dedup, row_id in self._insert_new(in_order):
+            ids[keyed[dedup]] = row_id
+        for place in single:
+            row = self._session.execute(insert(_DELIVERIES).returning(_DELIVERIES.c.id), _columns(deliveries[place]))
+            ids[place] = row.scalar_one()
+        return ids
+
+    def _insert_new(self, deliveries: Sequence[NewDelivery]) -> Iterable[tuple[str, int]]:
+        """(key, id) of those that were not there."""
+        if not deliveries:
+            return []
+        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
+        statement = (
+            dialect.insert(_DELIVERIES)
+            .on_conflict_do_nothing(index_elements=["dedup"])
+            .returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id)
+        )
+        rows = self._session.execute(statement, [_columns(new) for new in deliveries])
+        return [(str(dedup), row_id) for dedup, row_id in rows]
+
+    def find(self, dedup: str) -> DeliveryRow | None:
+        """The first delivery with this key."""
+        record = self._session.scalar(select(DeliveryTable).where(DeliveryTable.dedup == dedup))
+        return None if record is None else as_row(DeliveryRow, record)
+
+    def found(self, dedups: Sequence[str]) -> dict[str, DeliveryRow]:
+        """Key → row of those that are there."""
+        query = select(DeliveryTable).where(DeliveryTable.dedup.in_(dedups))
+        return {str(record.dedup): as_row(DeliveryRow, record) for record in self._session.scalars(query)}
+
+    def link_items(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """(delivery id, item id): which items a delivery asked for. A replay may ask for one that waits already."""
+        unique = sorted(set(pairs))
+        if unique:
+            dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
+            values = [{"delivery_id": delivery, "item_id": item} for delivery, item in unique]
+            self._session.execute(dialect.insert(_PAIRS).on_conflict_do_nothing(), values)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, delivery_id: int) -> DeliveryRow | None:
+        record = self._session.get(DeliveryTable, delivery_id, populate_existing=True)
+        return None if record is None else as_row(DeliveryRow, record)
+
+    def page(
+        self,
+        *,
+        after: int | None,
+        limit: int,
+        connection_id: int | None = None,
+        state: DeliveryState | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        failed: bool = False,
+    ) -> list[DeliveryRow]:
+        """Newest first; `after`: id of the last one of the page before. `failed`: an item of it did not end well."""
+        query = select(DeliveryTable).order_by(DeliveryTable.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(DeliveryTable.id < after)
+        if connection_id is not None:
+            query = query.where(DeliveryTable.connection_id == connection_id)
+        if state is not None:
+            query = query.where(DeliveryTable.state == state)
+        if since is not None:
+            query = query.where(DeliveryTable.received_at >= since)
+        if until is not None:
+            query = query.where(DeliveryTable.received_at < until)
+        if failed:
+            query = query.where(_ended_badly())
+        return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+
+    def items_of(self, delivery_ids: Sequence[int]) -> dict[int, list[tuple[int, int, ItemState]]]:
+        """Delivery id → [(item id, run id, state)]."""
+        found: dict[int, list[tuple[int, int, ItemState]]] = {each: [] for each in delivery_ids}
+        query = (
+            select(DeliveryItemTable.delivery_id, ItemTable.id, ItemTable.run_id, ItemTable.state)
+            .join(ItemTable, ItemTable.id == DeliveryItemTable.item_id)
+            .where(DeliveryItemTable.delivery_id.in_(delivery_ids))
+        )
+        for delivery_id, item_id, run_id, state in self._session.execute(query):
+            found[delivery_id].append((item_id, run_id, state))
+        return found
+
+    def asked_for(self, run_id: int) -> list[tuple[int, str]]:
+        """(delivery id, source id) of the WAITING items of a run that webhooks have joined."""
+        query = (
+            select(DeliveryItemTable.delivery_id, ItemTable.source_id)
+            .join(ItemTable, ItemTable.id == DeliveryItemTable.item_id)
+            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ItemTable.source_id.is_not(None))
+        )
+        return [(delivery_id, str(source_id)) for delivery_id, source_id in self._session.execute(query)]
+
+    def people_told_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
+        """Whom the webhooks of one system have named since then."""
+        query = select(DeliveryTable.people).where(
+            DeliveryTable.connection_id == connection_id,
+            DeliveryTable.system == system,
+            DeliveryTable.received_at >= moment,
+        )
+        return {person for people in self._session.scalars(query) for person in people}
+
+    def last_seen(self) -> dict[tuple[int, System], datetime]:
+        """(connection id, system) → when its last webhook came in."""
+        query = (
+            select(DeliveryTable.connection_id, DeliveryTable.system, func.max(DeliveryTable.received_at))
+            .where(DeliveryTable.connection_id.is_not(None))
+            .group_by(DeliveryTable.connection_id, DeliveryTable.system)
+        )
+        return {(connection, system): at for connection, system, at in self._session.execute(query) if connection}
+
+    # ── replay, retention ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def mark_replayed(self, delivery_ids: Sequence[int], now: datetime) -> None:
+        self._session.execute(
+            update(DeliveryTable)
+            .where(DeliveryTable.id.in_(delivery_ids))
+            .values(replayed_at=now, replays=DeliveryTable.replays + 1, state=DeliveryState.ACCEPTED)
+        )
+
+    def purge(self, received_before: datetime, *, limit: int = 1000) -> int:
+        """Forget deliveries from before that moment, a portion at a time."""
+        old = select(DeliveryTable.id).where(DeliveryTable.received_at < received_before).limit(limit)
+        return self._changed(delete(DeliveryTable).where(DeliveryTable.id.in_(old.scalar_subquery())))
+
+
+def _ended_badly() -> Exists:
+    """An item of the delivery ended so, and no later one for the same person has been asked for by it (a replay)."""
+    later, later_asked = aliased(ItemTable), aliased(DeliveryItemTable)
+    replayed = exists().where(
+        later_asked.delivery_id == DeliveryItemTable.delivery_id,
+        later.id == later_asked.item_id,
+        later.id > ItemTable.id,
+        later.source_id == ItemTable.source_id,
+    )
+    return exists().where(
+        DeliveryItemTable.delivery_id == DeliveryTable.id,
+        ItemTable.id == DeliveryItemTable.item_id,
+        ItemTable.state.in_(_FAILED_ENDS),
+        ~replayed,
+    )
+
+
+def _columns(new: NewDelivery) -> Mapping[str, object]:
+    return {
+        "system": new.system,
+        "connection_id": new.connection_id,
+        "event": new.event,
+        "dedup": new.dedup,
+        "digest": new.digest,
+        "state": new.state,
+        "people": list(new.people),
+        "received_at": new.received_at,
+        "triggered_at": new.triggered_at,
+        "replays": 0,
+    }

@@ -1,0 +1,147 @@
+"""Gather: what webhooks (and what follows from them) ask for becomes items of one run per connection and direction.
+
+The run stays open for a quiet window after the last event, so that a burst is one run with one mail; then the relay
+releases it. It needs no survey: its jobs read their employees directly. Somebody who waits already is joined, somebody
+being processed gets one more pass, because the job may have read before the change (style.md rule 6).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.dates import today_in_japan
+from app.domain.plan import PlanKind
+from app.domain.queues import INTERACTIVE, queue_for
+from app.domain.run_state import ItemState
+from app.domain.settings import Connection
+from app.domain.words import Direction, Trigger
+from app.storage.rows import NewItem, NewRun
+from app.storage.unit_of_work import UnitOfWork
+from app.storage.words import HistoryKind
+from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WINDOWS = 6
+"""A burst that does not end is cut into runs of this many quiet windows at most."""
+STARTED_BY = "webhook"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Look at this person of the direction's source. `delivery_id`: the webhook that asks; None: we ask ourselves."""
+
+    connection: Connection
+    direction: Direction
+    source_id: str
+    delivery_id: int | None = None
+
+
+def gather(ctx: Context, uow: UnitOfWork, wishes: Iterable[Wish], *, now: datetime) -> None:
+    """Store the wishes as items, inside the caller's transaction."""
+    groups: dict[tuple[int, Direction], list[Wish]] = defaultdict(list)
+    for wish in wishes:
+        groups[wish.connection.id, wish.direction].append(wish)
+    for (connection_id, direction), group in sorted(groups.items()):
+        items = _items(ctx, uow, group[0].connection, direction, people=[w.source_id for w in group], now=now)
+        uow.deliveries.link_items(
+            [(wish.delivery_id, items[wish.source_id]) for wish in group if wish.delivery_id is not None]
+        )
+        log.debug("gathered", connection_id=connection_id, wishes=len(group))
+
+
+def _items(
+    ctx: Context, uow: UnitOfWork, connection: Connection, direction: Direction, *, people: Sequence[str], now: datetime
+) -> dict[str, int]:
+    """Source id → the item that will look at this person."""
+    wanted = list(dict.fromkeys(people))
+    run, items = _open_run(ctx, uow, connection, direction, people=wanted, now=now)
+    new = [person for person in wanted if person not in items]
+    if run is None:
+        return items
+    run_id, position = run
+    numbers = uow.directory.entries(connection.id, direction.source, new)
+    rows = [
+        NewItem(
+            run_id=run_id,
+            connection_id=connection.id,
+            direction=direction,
+            position=position + place,
+            employee_number=numbers[person].employee_number if person in numbers else "",
+            source_id=person,
+            target_id=None,
+            kind=PlanKind.NOTHING.value,
+            queue=INTERACTIVE,
+            state=ItemState.WAITING,
+            created_at=now,
+        )
+        for place, person in enumerate(new)
+    ]
+    return items | dict(zip(new, uow.items.add_many(rows), strict=True))
+
+
+def _open_run(
+    ctx: Context, uow: UnitOfWork, connection: Connection, direction: Direction, *, people: Sequence[str], now: datetime
+) -> tuple[tuple[int, int] | None, dict[str, int]]:
+    """((run, first free position), the items to join), the run's row locked before the items are looked for: of two
+    transactions the second sees the items of the first. No run: everybody waits in one that is running already."""
+    window = quiet_window(ctx, connection)
+    until, at_most = now + window, window * LONGEST_WINDOWS
+    while True:
+        found = uow.runs.gather_more(connection.id, direction, people=len(people), until=until, at_most=at_most)
+        items = uow.items.waiting_for(connection.id, direction, people)
+        if found is not None or all(person in items for person in people):
+            return found, items
+        run = uow.runs.start_gathering(
+            NewRun(
+                public_id=str(uuid.uuid4()),
+                connection_id=connection.id,
+                direction=direction,
+                trigger=Trigger.WEBHOOK,
+                as_of_date=today_in_japan(now),
+                dry_run=False,
+                scope=None,
+                queue=INTERACTIVE,
+                started_by=STARTED_BY,
+                created_at=now,
+                deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
+                gather_until=until,
+            ),
+            people=len(people),
+        )
+        if run is not None:
+            uow.history.add(run.id, HistoryKind.START, at=now)
+            return (run.id, 0), items
+
+
+def quiet_window(ctx: Context, connection: Connection) -> timedelta:
+    seconds = connection.quiet_seconds
+    return timedelta(seconds=ctx.settings.quiet_seconds if seconds is None else seconds)
+
+
+def release_gathered(ctx: Context) -> int:
+    """Runs whose quiet window is over → RUNNING, their items on the way to the workers. Says how many."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work().reading() as uow:
+        due = uow.runs.gathered(now)
+    return sum(_release(ctx, run_id, now) for run_id in due)
+
+
+def _release(ctx: Context, run_id: int, now: datetime) -> bool:
+    with ctx.unit_of_work() as uow:
+        if not uow.runs.release(run_id, now=now, as_of_date=today_in_japan(now)):
+            return False
+        waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
+        queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
+        uow.runs.set_size(run_id, total=waiting, queue=queue)
+        if queue != INTERACTIVE:
+            uow.items.move_to(run_id, queue)
+        uow.items.queue_waiting(run_id, now=now)
+    log.info("run_released", run_id=run_id, items=waiting, queue=queue)
+    return True

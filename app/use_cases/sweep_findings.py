@@ -1,0 +1,184 @@
+"""What a sweep finds. It decides as every survey does, and keeps quiet about what nobody has to know every hour: people
+found equal are counted and get no item, leavers take part only while something of them still differs, and who is in
+quarantine is left alone until either side, or the cause, is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.domain.content import content_digest
+from app.domain.dates import closing_month, pay_month
+from app.domain.linking import LinkDecision, LinkKind
+from app.domain.mapping import BY_KEY
+from app.domain.people import EmployeeRecord
+from app.domain.plan import PlanKind
+from app.domain.reading import take_snapshot
+from app.domain.run_state import ItemState
+from app.domain.selection import offer
+from app.domain.settings import Automatic
+from app.domain.snapshot import ABSENT, BLANK, FieldState
+from app.domain.three_way import Baseline, Ruling, rule
+from app.domain.words import System
+from app.storage.rows import LinkRow, RunRow, TroubleRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.findings import Everybody, Finder, Finding, in_order
+from app.use_cases.plan_employee import Terms
+
+_BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
+_TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
+
+
+def compare_everybody(
+    run: RunRow,
+    everybody: Everybody,
+    *,
+    terms: Terms,
+    now: datetime,
+    bulk_from: int,
+    troubles: Mapping[str, TroubleRow],
+) -> list[Finding]:
+    """One finding per employee who is there on the day, and per leaver of whom something still differs, in the order of
+    their numbers. `troubles`: by source id."""
+    comparison = _Comparison(Finder(run, everybody, terms, now), troubles)
+    found = [comparison.find(source) for source in everybody.source]
+    return in_order([finding for finding in found if finding is not None], bulk_from=bulk_from)
+
+
+def remember_troubles(
+    ctx: Context,
+    uow: UnitOfWork,
+    run: RunRow,
+    stored: Sequence[tuple[int, Finding]],
+    *,
+    findings: Sequence[Finding],
+    troubles: Mapping[str, TroubleRow],
+) -> None:
+    """Whom the comparison itself has ended badly, who is well again or gone, and what those in trouble have now."""
+    unwell = {found.item.source_id for found in findings if found.item.state is not ItemState.UNCHANGED}
+    if settled := sorted(source_id for source_id in troubles if source_id not in unwell):
+        uow.troubles.settle(run.connection_id, run.direction, settled)
+    for found in findings:
+        if found.content is not None and found.item.source_id is not None:
+            uow.troubles.set_content(run.connection_id, run.direction, found.item.source_id, found.content)
+    for item_id, found in stored:
+        item = found.item
+        if item.source_id is None or item.state not in _BAD:
+            continue
+        known = uow.troubles.note(
+            run.connection_id,
+            run.direction,
+            item.source_id,
+            employee_number=item.employee_number,
+            code=item.error_code or "unexpected",
+            now=ctx.clock.now(),
+            quarantine_after=ctx.settings.quarantine_after,
+        )
+        if known:
+            uow.items.set_known(item_id)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    finder: Finder
+    troubles: Mapping[str, TroubleRow]
+
+    def find(self, source: EmployeeRecord) -> Finding | None:
+        """None: not there yet, or gone and nothing to do."""
+        finding = self._found(source)
+        if finding is None or finding.item.state is ItemState.UNCHANGED:
+            return finding and replace(finding, has_item=False)
+        trouble = self.troubles.get(source.person.id)
+        if trouble is None:
+            return finding
+        content = self._content(source, finding)
+        left_alone = trouble.quarantined_at is not None and trouble.content in (None, content)
+        return replace(finding, content=content, has_item=not left_alone)
+
+    def _found(self, source: EmployeeRecord) -> Finding | None:
+        person, on = source.person, self.finder.run.as_of_date
+        if person.resigned_on is not None and person.resigned_on < on:
+            return self._leaver(source)
+        if not offer(person, on).offered or self._is_for_the_way_back(source):
+            return None
+        return self.finder.find(source)
+
+    def _content(self, source: EmployeeRecord, finding: Finding) -> str:
+        """Both sides and how they were found: an answered question lifts a quarantine although neither side moved."""
+        terms = self.finder.terms
+        target = self.finder.everybody.target_by_id.get(finding.item.target_id or "")
+        sides = [
+            content_digest(take_snapshot(side, terms.options), terms.fingerprint) for side in (source, target) if side
+        ]
+        ended = [finding.item.state.value, finding.item.error_code or ""]
+        return terms.fingerprint("trouble", " ".join([*sides, *ended]))
+
+    # ── leavers ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _leaver(self, source: EmployeeRecord) -> Finding | None:
+        """Somebody who left before the day, linked and still shown by the target: what differs is brought over."""
+        link, target = self._partner(source)
+        if link is None or target is None or target.record is None:
+            return None
+        if source.record is None:
+            return self._from_the_month_of_leaving(source, target, link)
+        finding = self.finder.planned(source, target, LinkDecision(LinkKind.LINKED, target.person.id))
+        quiet = finding.item.state in (ItemState.UNCHANGED, ItemState.NEEDS_REVIEW)
+        return None if quiet else finding
+
+    def _from_the_month_of_leaving(
+        self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow
+    ) -> Finding | None:
+        """freee hides leavers once their month is over. A 退職年月日 entered later than that still has to arrive: the
+        job reads the last month that shows them."""
+        left, schedule = source.person.resigned_on, source.person.pay_schedule
+        there = take_snapshot(target, self.finder.terms.options)["resigned_on"]
+        if left is None or there is ABSENT or there == left:
+            return None
+        if self._ruling(link, source=left, target=there) in _TARGET_IS_RIGHT:
+            return None
+        month = closing_month(left, schedule)
+        item = self.finder.new_item(
+            ItemState.WAITING,
+            number=source.person.number,
+            source_id=source.person.id,
+            target_id=target.person.id,
+            kind=PlanKind.UPDATE,
+            code=None,
+            closing_month=str(month),
+            pay_month=str(pay_month(month, schedule)),
+            holds_slot=True,
+        )
+        return Finding(item)
+
+    def _is_for_the_way_back(self, source: EmployeeRecord) -> bool:
+        """The target has hidden its leaver and is right about the 退職年月日: with both directions on, the other
+        comparison of this sweep brings it here."""
+        if self.finder.everybody.connection.automatic is not Automatic.BOTH or source.record is None:
+            return False
+        link, target = self._partner(source)
+        if link is None or target is None or target.record is not None or target.person.resigned_on is None:
+            return False
+        here = take_snapshot(source, self.finder.terms.options)["resigned_on"]
+        return self._ruling(link, source=here, target=target.person.resigned_on) in _TARGET_IS_RIGHT
+
+    def _ruling(self, link: LinkRow, *, source: FieldState, target: FieldState) -> Ruling:
+        terms, row = self.finder.terms, BY_KEY["resigned_on"]
+        return rule(
+            [row],
+            sources=[BLANK if source is ABSENT else source],
+            targets=[target],
+            baseline=Baseline(link.baseline, terms.fingerprint),
+            policy=terms.policies.get(row.key, terms.policy),
+            direction=terms.direction,
+        )
+
+    def _partner(self, source: EmployeeRecord) -> tuple[LinkRow | None, EmployeeRecord | None]:
+        link = self.finder.link(source)
+        if link is None:
+            return None, None
+        other: System = self.finder.run.direction.target
+        return link, self.finder.everybody.target_by_id.get(link.id_in(other))

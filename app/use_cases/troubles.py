@@ -1,0 +1,67 @@
+"""Troubles for ops: who keeps failing for one cause in automatic runs, and giving them another chance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import structlog
+
+from app.domain.catalogue import message_of, remedy_of
+from app.domain.errors import Refused
+from app.domain.settings import Connection
+from app.storage.rows import TroubleRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.views import TroubleView
+
+log = structlog.get_logger(__name__)
+
+
+def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
+    """In the order they began. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = _find(uow, connection_key)
+        return [_view(row) for row in uow.troubles.of_connection(connection.id)]
+
+
+def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str] | None = None) -> list[TroubleView]:
+    """Forget the troubles of these employee numbers (None: of everybody): the next event or comparison takes them up
+    again. Returns what was lifted. Raises Refused: unknown connection, or a number without trouble."""
+    with ctx.unit_of_work() as uow:
+        connection = _find(uow, connection_key)
+        rows = uow.troubles.of_connection(connection.id)
+        missing = set(numbers or ()) - {row.employee_number for row in rows}
+        if missing:
+            raise Refused(
+                "unknown_trouble",
+                "止まっている従業員ではありません。",
+                fields=dict.fromkeys(sorted(missing), "この番号は一覧(flask trouble list)にありません。"),
+                status=404,
+            )
+        lifted = [row for row in rows if numbers is None or row.employee_number in numbers]
+        for row in lifted:
+            uow.troubles.settle(connection.id, row.direction, [row.source_id])
+    log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
+    return [_view(row) for row in lifted]
+
+
+def _view(row: TroubleRow) -> TroubleView:
+    return TroubleView(
+        direction=row.direction,
+        employee_number=row.employee_number,
+        source_id=row.source_id,
+        code=row.code,
+        message=message_of(row.code),
+        remedy=remedy_of(row.code) or None,
+        times=row.times,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        quarantined_at=row.quarantined_at,
+    )
+
+
+def _find(uow: UnitOfWork, key: str) -> Connection:
+    connection = uow.connections.get_by_key(key)
+    if connection is None:
+        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    return connection

@@ -1,0 +1,203 @@
+"""The families of /metrics: an Observation → what prometheus_client writes down.
+
+Labels are closed lists, catalogue codes and numbers of connections: never a person, never a connection's key (it is
+part of the webhook's address). Counters and histograms come from rows of the database, so they grow over restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from app.domain.run_state import ItemState, RunState
+from app.domain.words import Direction, System
+from app.use_cases.metering import BUCKETS, CALLS, ENDLESS, ITEM_SECONDS, ITEMS, MILLISECONDS, RUN_SECONDS, RUNS
+from app.use_cases.observe import DELIVERIES, MISSED, ConnectionMeter, Facts, Labels, Observation
+from app.use_cases.views import MailKind, MailState, RefreshState, WebhookState
+
+Rows = Iterable[tuple[Sequence[str], float]]
+"""(label values in the order of the labels, value)."""
+
+
+def families(seen: Observation) -> Iterator[Metric]:
+    yield from _broker(seen)
+    yield _one("awase_database_up", "1 when the database answers", float(seen.facts is not None))
+    if seen.facts is None:
+        return
+    yield from _backlog(seen.facts)
+    yield from _counters(seen.facts.counters, seen.facts.connections)
+    yield from _vendors(seen.facts.connections)
+    yield from _intake(seen.facts.connections)
+    yield from _mails(seen.facts)
+
+
+def _broker(seen: Observation) -> Iterator[Metric]:
+    yield _one("awase_broker_up", "1 when the broker answers", float(seen.queues is not None))
+    for name, text in (
+        ("waiting", "Jobs waiting"),
+        ("running", "Jobs running"),
+        ("failed", "Jobs failed in the broker"),
+        ("workers", "Workers"),
+    ):
+        rows = [((depth.queue,), float(getattr(depth, name))) for depth in seen.queues or ()]
+        yield _gauge(f"awase_queue_{name}", text, ["queue"], rows)
+    ages = [((depth.queue,), depth.oldest_age or 0.0) for depth in seen.queues or ()]
+    yield _gauge("awase_queue_oldest_age_seconds", "Age of the oldest job waiting", ["queue"], ages)
+
+
+def _backlog(facts: Facts) -> Iterator[Metric]:
+    yield _one("awase_database_migrated", "1 when the database is as this version needs it", float(facts.migrated))
+    runs = [((str(s),), float(facts.runs.get(s, 0))) for s in RunState]
+    yield _gauge("awase_runs", "Runs by state", ["state"], runs)
+    items = [((str(s),), float(facts.open_items.get(s, 0))) for s in ItemState]
+    yield _gauge("awase_open_items", "Items of open runs by state", ["state"], items)
+    yield _one(
+        "awase_items_oldest_age_seconds",
+        "How long the item that waits longest could have begun",
+        facts.items_oldest_age,
+    )
+    yield _one("awase_gathering_runs", "Runs that webhooks are filling", facts.gathering)
+    yield _one(
+        "awase_gathering_overdue_seconds", "How long the oldest of them should have begun", facts.gathering_overdue
+    )
+    yield _one("awase_outbox_waiting", "Outbox rows not yet handed to the broker", facts.outbox_waiting)
+    yield _one("awase_outbox_oldest_age_seconds", "Age of the oldest such row", facts.outbox_oldest_age)
+    moment = facts.counters.get("metered_at", {}).get((), 0)
+    yield _one("awase_metered_timestamp_seconds", "When runs and items were last counted; 0: never", moment)
+
+
+def _counters(counters: Mapping[str, Mapping[Labels, int]], known: Iterable[ConnectionMeter]) -> Iterator[Metric]:
+    tables = (
+        ("awase_deliveries", "Webhooks received", DELIVERIES, ("system", "event", "outcome")),
+        ("awase_runs", "Runs ended", RUNS, ("direction", "trigger", "state")),
+        (
+            "awase_items",
+            "Employees of runs brought to an end, by cause",
+            ITEMS,
+            ("direction", "trigger", "state", "code"),
+        ),
+        ("awase_vendor_calls", "Requests sent to vendors on behalf of runs", CALLS, ("system",)),
+    )
+    for name, text, tally, labels in tables:
+        yield _counter(name, text, labels, _ordered(counters.get(tally, {}), labels))
+    missed = {(str(each.facts.id), system.value): 0.0 for each in known for system in System}
+    missed |= {
+        (values[0], values[1]): value for values, value in _ordered(counters.get(MISSED, {}), ("connection", "system"))
+    }
+    text = "People found changed by the comparison whom no webhook had named"
+    yield _counter("awase_webhooks_missed", text, ("connection", "system"), missed.items())
+    yield _histogram("awase_run_seconds", "From the beginning of a run to its end", RUN_SECONDS, counters)
+    yield _histogram("awase_item_seconds", "From an employee's first start to the end", ITEM_SECONDS, counters)
+
+
+def _vendors(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
+    for system in System:
+        rows = [((str(each.facts.id),), each.closed_for[system]) for each in connections]
+        text = f"Seconds {system.value} stays closed for a connection (limits)"
+        yield _gauge(f"awase_{system.value}_closed_seconds", text, ["connection"], rows)
+    quota = [((s.value, str(each.facts.id)), float(each.remaining[s])) for each in connections for s in System]
+    yield _gauge(
+        "awase_vendor_quota_remaining",
+        "Requests left in the longest window of the limit",
+        ["system", "connection"],
+        quota,
+    )
+    expires = [(each.facts.id, each.facts.expires_at) for each in connections]
+    yield _moments("awase_freee_token_expires_timestamp_seconds", "When freee's access token ends", expires)
+    refreshed = [(each.facts.id, each.facts.refreshed_at) for each in connections]
+    yield _moments("awase_freee_token_refreshed_timestamp_seconds", "When it was last renewed", refreshed)
+    refresh = {each.facts.id: each.facts.refresh_state for each in connections}
+    yield _states("awase_freee_refresh_state", "State of freee's tokens", refresh, RefreshState)
+    states = {each.facts.id: each.state for each in connections}
+    yield _states("awase_connection_state", "State of a connection", states, ("active", "paused", "needs_consent"))
+
+
+def _intake(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
+    rows = [
+        ((str(each.facts.id), str(direction)), float(direction in each.facts.automatic.directions))
+        for each in connections
+        for direction in Direction
+    ]
+    yield _gauge("awase_automatic", "1 when a connection syncs so by itself", ["connection", "direction"], rows)
+    last = [
+        ((str(each.facts.id), system.value), moment.timestamp())
+        for each in connections
+        for system, moment in each.facts.last_webhook.items()
+        if moment is not None
+    ]
+    yield _gauge(
+        "awase_webhook_last_seen_timestamp_seconds", "When the last webhook came in", ["connection", "system"], last
+    )
+    registered = {each.facts.id: each.facts.webhook_state for each in connections}
+    yield _states("awase_webhook_registration", "State of the webhook at SmartHR", registered, WebhookState)
+    done = [(each.facts.id, each.facts.sweep_done_at) for each in connections]
+    yield _moments("awase_sweep_done_timestamp_seconds", "When both sides were last compared as a whole", done)
+    period = [((str(each.facts.id),), each.sweep_seconds) for each in connections if each.facts.automatic.directions]
+    yield _gauge("awase_sweep_interval_seconds", "How often they are to be compared", ["connection"], period)
+    quarantined = [((str(each.facts.id),), float(each.facts.quarantined)) for each in connections]
+    yield _gauge("awase_quarantined", "Employees that automatic runs leave alone", ["connection"], quarantined)
+
+
+def _mails(facts: Facts) -> Iterator[Metric]:
+    counts = facts.mails.counts
+    rows = [((str(k), str(s)), float(counts.get((k, s), 0))) for k in MailKind for s in MailState]
+    yield _gauge("awase_mails", "Mails by kind and state", ["kind", "state"], rows)
+    unsent = sum(counts.get((kind, state), 0) for kind in MailKind for state in (MailState.PENDING, MailState.SENDING))
+    yield _one("awase_mails_waiting", "Mails not yet sent", unsent)
+    yield _one("awase_mails_oldest_age_seconds", "Age of the oldest mail not yet sent", facts.mails_oldest_age)
+
+
+# ── forms ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _one(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _gauge(name: str, text: str, labels: Sequence[str], rows: Rows) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in sorted(rows):
+        family.add_metric(values, value)
+    return family
+
+
+def _moments(name: str, text: str, rows: Iterable[tuple[int, datetime | None]]) -> GaugeMetricFamily:
+    """Connections without such a moment are left out."""
+    known = [((str(connection),), moment.timestamp()) for connection, moment in rows if moment is not None]
+    return _gauge(name, text, ["connection"], known)
+
+
+def _states(name: str, text: str, current: Mapping[int, str], states: Iterable[str]) -> GaugeMetricFamily:
+    """1 for the state a connection is in, 0 for the others, so that a change is two lines of a graph."""
+    every = list(states)
+    rows = [((str(each), str(s)), float(state == s)) for each, state in current.items() for s in every]
+    return _gauge(name, text, ["connection", "state"], rows)
+
+
+def _counter(name: str, text: str, labels: Sequence[str], rows: Rows) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, value in sorted(rows):
+        family.add_metric(values, value)
+    return family
+
+
+def _histogram(name: str, text: str, tally: str, counters: Mapping[str, Mapping[Labels, int]]) -> HistogramMetricFamily:
+    """Tallies hold what is in one bucket; Prometheus wants what is in it and in all below."""
+    labels = ("direction", "trigger")
+    family = HistogramMetricFamily(name, text, labels=labels)
+    found = counters.get(tally, {})
+    ends = (*map(str, BUCKETS[tally]), ENDLESS)
+    for values, milliseconds in sorted(_ordered(counters.get(tally + MILLISECONDS, {}), labels)):
+        where = dict(zip(labels, values, strict=True))
+        total, buckets = 0, []
+        for end in ends:
+            total += found.get(tuple(sorted({**where, "le": end}.items())), 0)
+            buckets.append((end, float(total)))
+        family.add_metric(values, buckets, milliseconds / 1000)
+    return family
+
+
+def _ordered(rows: Mapping[Labels, int], labels: Sequence[str]) -> list[tuple[tuple[str, ...], float]]:
+    return [(tuple(dict(pairs).get(label, "") for label in labels), float(value)) for pairs, value in rows.items()]

@@ -1,0 +1,110 @@
+"""Faults while webhooks drive: nobody presses a button, both directions are on, both vendors tell of every write.
+
+Runs are found, not asked for: judged is what was edited (equal on both sides), and every run there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import requests
+
+from app.practice.demo import DemoError
+from tests.chaos import faults
+from tests.chaos.evidence import RunSeen, collect
+from tests.chaos.judge import FINAL_ITEMS, Broken, judge
+from tests.chaos.scene import RECOVERY_SECONDS, Scene
+from tests.chaos.workload import TO_SMARTHR, Batch
+from tests.e2e.processes import kill
+
+
+@dataclass
+class AutomaticScene(Scene):
+    """A scene whose runs start by themselves."""
+
+    def start(self, updates: int = 8, creates: int = 2, *, direction: str = "smarthr_to_freee") -> Batch:
+        return self.edit(updates, creates, direction=direction)
+
+    def settle(self) -> None:
+        """Wait until nobody has anything left to tell or to do, then judge."""
+        left = max(self.over_at + RECOVERY_SECONDS - time.time(), 5.0)
+        if not self._wait(self._is_quiet, seconds=left):
+            self.findings.append(Broken("I3", f"not quiet {RECOVERY_SECONDS} s after the fault"))
+        self.recovery = max(0.0, time.time() - self.over_at)
+        self._wait(lambda: not self.house.missing_programs(), seconds=30)
+        for batch in self.batches:
+            self.work.arrived(batch)
+        self._judge()
+
+    def _is_quiet(self) -> bool:
+        """Twice within a second: a webhook may be about to leave, and a quiet window about to end."""
+        for _ in range(3):
+            if not self._is_idle():
+                return False
+            time.sleep(0.5)
+        return True
+
+    def _is_idle(self) -> bool:
+        try:
+            queue = self.house.api.get("/api/v1/queue")
+        except (requests.RequestException, DemoError):
+            return False
+        busy = queue["runs_open"] or queue["outbox_waiting"] or queue["mails_waiting"]
+        return not busy and self.house.smarthr.is_idle() and self.house.freee.is_idle()
+
+    def _judge(self) -> None:
+        """Everybody edited is equal, every run has ended and all their items well; the practice company's own people,
+        whom the sweep finds as well, have stories of their own."""
+        edited = frozenset(number for batch in self.work.batches for number in batch.numbers)
+        runs = [self._found(run, edited) for run in self.house.api.pages("/api/v1/runs")]
+        seen = collect(self.house, [], frozenset(self.work.canaries), ended={})
+        calls = [call for call in seen.calls if call.method != "POST"]  # the sweep creates others as well
+        found = judge(replace(seen, runs=runs, calls=calls, listed=()))
+        met = {number for run in runs for number in run.batch.numbers}
+        found += [Broken("I1", f"nobody looked after {number}") for number in sorted(edited - met)]
+        new = [each for each in found if each not in self.lane.reported]
+        self.lane.reported.update(new)
+        self.findings += new
+
+    def _found(self, run: dict[str, Any], edited: frozenset[str]) -> RunSeen:
+        """A run may have two items of one person: one for an event that came while the first was at work."""
+        items = [
+            item
+            for item in self.house.api.pages(f"/api/v1/runs/{run['id']}/items")
+            if item["employee_number"] in edited
+        ]
+        once = {item["employee_number"]: item for item in items}
+        batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"])
+        unfinished = [item for item in items if item["state"] not in FINAL_ITEMS and item not in once.values()]
+        told = {"state": run["state"], "progress": {"total": None}}
+        return RunSeen(batch, told, (*once.values(), *unfinished))
+
+
+def web_killed(scene: Scene) -> None:
+    """kill -9 of the web process while webhooks arrive: the vendors come again."""
+    for turn in range(3):
+        scene.start(3, 1)
+        time.sleep(0.2 * turn)
+        for pid in scene.house.pids("wsgi:app")[1:]:
+            kill(pid)
+    scene.over()
+
+
+def both_sides_edited(scene: Scene) -> None:
+    """Edits on both sides while a worker dies: every echo ends."""
+    scene.start(4, 2)
+    scene.start(4, 0, direction=TO_SMARTHR)
+    scene.await_writes(2)
+    faults.kill_a_worker(scene)
+    scene.over()
+
+
+ACTS: dict[str, tuple[str, Callable[[Scene], None]]] = {
+    "W1": ("webhooks: both sides edited, worker killed", both_sides_edited),
+    "W4": ("webhooks: web killed as they arrive", web_killed),
+    "W7": ("webhooks: broker wiped", faults.broker_flushed),
+    "W22": ("webhooks: all processes restarted", faults.service_restarted),
+}

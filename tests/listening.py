@@ -1,0 +1,134 @@
+"""A house that listens: the practice vendors send their webhooks to our own web application, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import requests
+
+from app.domain.dates import today_in_japan
+from app.domain.mapping import FIELDS
+from app.domain.reading import take_snapshot
+from app.domain.settings import Automatic
+from app.domain.snapshot import is_value
+from app.domain.three_way import same
+from app.domain.words import Direction, System, Trigger
+from app.factory import create_app
+from app.practice import staff
+from app.practice.server import start_in_thread
+from app.use_cases import reconcile, relay, sweep
+from app.use_cases.plan_employee import terms_of_run
+from tests.house import House
+
+SECRET = "an-invented-webhook-secret"
+FREEE_TOKEN = "an-invented-freee-webhook-token"
+
+
+def automatic(house: House, directions: Automatic, **options: Any) -> None:
+    """Switch the automatic sync of the house's connection."""
+    with house.ctx.unit_of_work() as uow:
+        uow.connections.set_options(replace(house.connection, automatic=directions, **options))
+
+
+@contextmanager
+def listening(house: House, directions: Automatic = Automatic.BOTH, **options: Any) -> Iterator[House]:
+    """Both vendors tell us what happens from here on. The house must be opened with FREEE_WEBHOOK_TOKEN=FREEE_TOKEN."""
+    assert house.ctx.settings.freee_webhook_token == FREEE_TOKEN
+    automatic(house, directions, **options)
+    server = start_in_thread(create_app(house.ctx))
+    connection = house.connection
+    with house.ctx.unit_of_work() as uow:
+        uow.webhooks.set_secret(connection.id, SECRET, previous_until=house.clock.now())
+    registered = {
+        "url": f"{server.url}/webhooks/smarthr/{connection.key}",
+        "secret_token": SECRET,
+        "expose_only_id": True,
+        **dict.fromkeys(("crew_created", "crew_updated", "crew_deleted", "crew_imported"), True),
+    }
+    answer = requests.post(
+        f"{house.servers[0].url}/{staff.SUBDOMAIN}/api/v1/webhooks",
+        json=registered,
+        headers={"Authorization": f"Bearer {staff.SMARTHR_TOKEN}"},
+        timeout=10,
+    )
+    assert answer.status_code == 201, answer.text
+    house.freee.set_webhook(f"{server.url}/webhooks/freee", FREEE_TOKEN)
+    try:
+        yield house
+    finally:
+        house.freee.webhooks.stop()
+        house.smarthr.webhooks.stop()
+        server.stop()
+
+
+def settle(house: House, *, rounds: int = 60) -> int:
+    """Let webhooks come in, quiet windows pass and jobs run until nobody has anything to say any more. Returns how many
+    rounds of work that took: a loop of echoes does not end."""
+    for done in range(rounds):
+        heard_out(house)
+        house.clock.turn(seconds=house.ctx.settings.quiet_seconds + 1)
+        relay.relay_once(house.ctx)
+        jobs = house.queue.take()
+        for job in jobs:
+            house.do(job)
+        if not jobs and not _open(house):
+            heard_out(house)
+            if not _open(house):
+                return done
+        reconcile.reconcile_once(house.ctx)
+    raise AssertionError("it does not become quiet")
+
+
+def heard_out(house: House) -> None:
+    assert house.smarthr.webhooks.wait_idle(30)
+    assert house.freee.webhooks.wait_idle(30)
+
+
+def swept(house: House) -> None:
+    """One comparison of everybody, in every direction that is on."""
+    sweep.request_sweep(house.ctx, house.connection.id)
+    for _ in house.connection.automatic.directions:
+        sweep.sweep_due(house.ctx)
+        settle(house)
+
+
+def now_in_japan(house: House) -> date:
+    return today_in_japan(house.clock.now())
+
+
+def _open(house: House) -> bool:
+    with house.ctx.unit_of_work() as uow:
+        waiting = uow.outbox.waiting(house.clock.now())[0]
+        return bool(waiting) or any(run.finished_at is None for run in uow.runs.page(after=None, limit=200))
+
+
+def differences(house: House) -> list[tuple[str, str]]:
+    """(SmartHR id, key) of every item on which a linked pair differs, as the survey of a manual run would see it."""
+    connection, on = house.connection, now_in_japan(house)
+    terms = terms_of_run(
+        connection,
+        direction=Direction.SMARTHR_TO_FREEE,
+        trigger=Trigger.MANUAL,
+        as_of_date=on,
+        secret_key=house.ctx.settings.secret_key,
+    )
+    sides = {
+        system: {record.person.id: record for record in house.ctx.gateway(connection, system).directory(as_of_date=on)}
+        for system in System
+    }
+    with house.ctx.unit_of_work() as uow:
+        links = uow.links.for_connection(connection.id)
+    found = []
+    for link in links:
+        pair = sides[System.SMARTHR].get(link.smarthr_id), sides[System.FREEE].get(link.freee_id)
+        if pair[0] is None or pair[1] is None or pair[1].record is None:
+            continue
+        one, other = (take_snapshot(side, terms.options) for side in pair if side)
+        for row in FIELDS:
+            if is_value(one[row.key]) and is_value(other[row.key]) and not same(row, one[row.key], other[row.key]):
+                found.append((link.smarthr_id, row.key))
+    return found

@@ -1,0 +1,58 @@
+"""The command line of a practice house, and what it is told when the webhook cannot be registered."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.practice import launch
+from app.practice.connecting import hear_of_changes, write_command
+from app.practice.surroundings import Ports, environment
+
+PORTS = Ports(8000, 8011, 8012, 8025)
+TRAPS = "a b $HOME `id` 'q' \"d\" é練習?"
+
+
+@pytest.mark.processes
+def test_the_houses_command_sees_the_house_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / TRAPS
+    folder.mkdir()
+    env = environment(folder, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    write_command(folder, env)
+    command = folder / "flask"
+    assert stat.S_IMODE(command.stat().st_mode) == 0o700
+    outside = {**os.environ, "DATABASE_URL": "postgresql+psycopg://db.example.com/awase", "DATA_DIR": "elsewhere"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(command), *arguments], cwd="/", env=outside, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    upgraded = run("db", "upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert (folder / "awase.db").exists()
+    listed = run("connection", "list", "--json")
+    assert json.loads(listed.stdout)["items"] == []
+    assert run("connection", "show", "nobody at all").returncode == 2
+
+
+@pytest.mark.processes
+def test_a_webhook_that_cannot_be_registered_is_told_and_no_reason_to_stop(tmp_path: Path) -> None:
+    env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=env, check=True, capture_output=True)
+    told = hear_of_changes(env, "nobody")
+    assert "Webhook を登録できませんでした" in told and "この接続は登録されていません" in told
+
+
+def test_the_practice_freee_is_given_its_address_only_when_webhooks_are_wanted() -> None:
+    with_them = launch.ground(PORTS, launch.Company(), broker=False, webhooks=True)
+    without = launch.ground(PORTS, launch.Company(), broker=False)
+    assert "--webhook-url %(ENV_BASE_URL)s/webhooks/freee" in with_them["practice_freee"]
+    others = [*without.values(), with_them["practice_smarthr"]]
+    assert [command for command in others if "--webhook" in command] == []
