@@ -51,10 +51,12 @@ LONGEST_SOCKET_PATH = 100
 
 def embedded_socket(data_dir: Path) -> Path:
     """Where the embedded broker listens: in the data folder, or in a folder of its own in the temporary folder, or in
-    /tmp: the first whose path is short enough."""
+    /tmp: the first whose path is short enough and has no blank in it."""
     name = f"awase-{os.geteuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
     for folder in (data_dir, Path(tempfile.gettempdir()) / name):
-        if len(os.fsencode(folder / "broker.sock")) <= LONGEST_SOCKET_PATH:
+        path = os.fsencode(folder / "broker.sock")
+        # A server tells its clients' addresses as `name=value` with blanks between, and RQ's workers read that.
+        if len(path) <= LONGEST_SOCKET_PATH and not set(path) & set(b" ="):
             return folder / "broker.sock"
     return Path("/tmp") / name / "broker.sock"  # noqa: S108 - the broker refuses a folder that is somebody else's
 

@@ -35,6 +35,7 @@ def configure_logging(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(number)
     logging.getLogger("rq").setLevel(max(number, logging.WARNING))  # two lines a job say nothing ours do not
+    logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # two lines each time the revision is asked
     logging.getLogger("urllib3").setLevel(max(number, logging.INFO))  # its DEBUG lines hold queries: numbers, codes
 
 

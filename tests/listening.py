@@ -49,17 +49,17 @@ def listening(house: House, directions: Automatic = Automatic.BOTH, **options: A
         "expose_only_id": True,
         **dict.fromkeys(("crew_created", "crew_updated", "crew_deleted", "crew_imported"), True),
     }
-    answer = requests.post(
-        f"{house.servers[0].url}/{staff.SUBDOMAIN}/api/v1/webhooks",
-        json=registered,
-        headers={"Authorization": f"Bearer {staff.SMARTHR_TOKEN}"},
-        timeout=10,
-    )
+    house.smarthr.webhooks.start()
+    house.freee.webhooks.start()
+    address = f"{house.servers[0].url}/{staff.SUBDOMAIN}/api/v1/webhooks"
+    allowed = {"Authorization": f"Bearer {staff.SMARTHR_TOKEN}"}
+    answer = requests.post(address, json=registered, headers=allowed, timeout=10)
     assert answer.status_code == 201, answer.text
     house.freee.set_webhook(f"{server.url}/webhooks/freee", FREEE_TOKEN)
     try:
         yield house
     finally:
+        requests.delete(f"{address}/{answer.json()['id']}", headers=allowed, timeout=10)
         house.freee.webhooks.stop()
         house.smarthr.webhooks.stop()
         server.stop()

@@ -34,8 +34,6 @@ class ReceivedEvent:
     known: bool
     """False: an event we do not know, or nobody is named in it."""
     people: tuple[str, ...]
-    deleted: bool = False
-    """The vendor says that these people are gone."""
     company_id: int | None = None
     """freee: whose employee it is."""
     delivery_id: str | None = None

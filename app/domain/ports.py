@@ -264,7 +264,7 @@ class MeteredRateLimiter(RateLimiter, Protocol):
     """One that ops can look into."""
 
     def remaining(self, key: str) -> int:
-        """Permits of this key that are left in its longest window (the vendor's hourly quota), as far as we spent it."""
+        """Permits of this key that are left in its longest window (the vendor's hourly quota), as far as we know."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.words import Direction, System
@@ -19,6 +19,12 @@ class DeliveryTable(Base):
     __table_args__ = (
         Index("ix_deliveries_seen", "connection_id", "system", "received_at"),
         Index("ix_deliveries_received", "received_at"),
+        Index(
+            "ix_deliveries_unsorted",
+            "id",
+            sqlite_where=text("state = 'received'"),
+            postgresql_where=text("state = 'received'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -62,6 +62,28 @@ class DeliveryRepository(Repository):
         query = select(DeliveryTable).where(DeliveryTable.dedup.in_(dedups))
         return {str(record.dedup): as_row(DeliveryRow, record) for record in self._session.scalars(query)}
 
+    def unsorted(self, *, limit: int) -> list[DeliveryRow]:
+        """Those nobody has sorted yet, the oldest first; on PostgreSQL they are held until the transaction ends, and
+        what another transaction holds is left out."""
+        query = (
+            select(DeliveryTable)
+            .where(DeliveryTable.state == DeliveryState.RECEIVED)
+            .order_by(DeliveryTable.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+
+    def any_unsorted(self) -> bool:
+        query = select(DeliveryTable.id).where(DeliveryTable.state == DeliveryState.RECEIVED).limit(1)
+        return self._session.scalar(query) is not None
+
+    def sorted_as(self, state: DeliveryState, delivery_ids: Sequence[int]) -> None:
+        """What became of them."""
+        if delivery_ids:
+            chosen = DeliveryTable.id.in_(delivery_ids)
+            self._session.execute(update(DeliveryTable).where(chosen).values(state=state))
+
     def link_items(self, pairs: Sequence[tuple[int, int]]) -> None:
         """(delivery id, item id): which items a delivery asked for. A replay may ask for one that waits already."""
         unique = sorted(set(pairs))

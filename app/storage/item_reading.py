@@ -96,10 +96,10 @@ class ItemReading(Repository):
         return found
 
     def counts_of_open_runs(self) -> dict[ItemState, int]:
+        open_runs = select(RunTable.id).where(RunTable.finished_at.is_(None))  # a join has SQLite walk all items
         query = (
             select(ItemTable.state, func.count().label("items"))
-            .join(RunTable, RunTable.id == ItemTable.run_id)
-            .where(RunTable.finished_at.is_(None))
+            .where(ItemTable.run_id.in_(open_runs))
             .group_by(ItemTable.state)
         )
         return {row.state: row.items for row in self._session.execute(query)}

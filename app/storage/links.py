@@ -59,6 +59,12 @@ class LinkRepository(Repository):
         live = (LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))
         return self._changed(update(LinkTable).where(*live).values(unlinked_at=now, unlinked_why=why)) == 1
 
+    def decide(self, link_id: int) -> None:
+        """A person has said what follows from the deletion: it is no open question any more."""
+        self._session.execute(
+            update(LinkTable).where(LinkTable.id == link_id).values(unlinked_why=UnlinkReason.BY_PERSON)
+        )
+
     def broken(self, connection_id: int) -> list[LinkRow]:
         """Links that ended because somebody was deleted, the newest first."""
         query = select(LinkTable).where(

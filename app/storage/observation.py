@@ -82,6 +82,12 @@ class ObservationRepository(MeterReading):
         count, oldest = self._session.execute(query).one()
         return count, oldest
 
+    def unsorted(self) -> tuple[int, datetime | None]:
+        """Webhooks that are stored and not sorted into items yet, and when the oldest of them came in."""
+        query = select(func.count(), func.min(DeliveryTable.received_at)).where(text("deliveries.state = 'received'"))
+        count, oldest = self._session.execute(query).one()
+        return count, oldest
+
     def oldest_due(self, now: datetime) -> datetime | None:
         """Since when the item that waits longest could have been worked on: of running runs, of connections that take
         work. Those postponed until later do not wait yet."""

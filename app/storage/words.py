@@ -43,8 +43,9 @@ class HistoryKind(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """What became of a webhook at its intake. Only ACCEPTED ones have items."""
+    """What became of a webhook. Only ACCEPTED ones have items."""
 
+    RECEIVED = "received"  # stored and answered; the relay has not sorted it yet
     ACCEPTED = "accepted"
     IGNORED = "ignored"  # the connection does not sync in this direction by itself
     UNKNOWN = "unknown"  # an event we do not know, or a body without the id of anybody

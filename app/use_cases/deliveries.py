@@ -1,7 +1,8 @@
 """Deliveries for ops: which webhooks came in and what became of them; and doing them once more.
 
 A replay is a webhook's people gathered anew: the direction is judged as the connection is set now, both sides are read
-anew, and what is equal by then ends as unchanged. So a replay too many does no harm.
+anew, and what is equal by then ends as unchanged. So a replay too many does no harm. An event we do not know is looked
+at as well, as long as it names somebody: an operator asks for it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.commands import ReceivedEvent
 from app.domain.errors import Refused
-from app.domain.words import System
 from app.storage.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.events import judged, sources_of
+from app.use_cases.events import wishes_of
 from app.use_cases.gather import Wish, gather
 from app.use_cases.views import DeliveryItemView, DeliveryState, DeliveryView, Page, ReplayView
 
@@ -28,8 +27,6 @@ PORTION = 100
 """Deliveries replayed in one transaction: webhooks that come in meanwhile wait for it."""
 MOST_PEOPLE = 2000
 """In one transaction, so far as a single import does not name more."""
-_DELETIONS = {(System.SMARTHR, "crew_deleted"), (System.FREEE, "destroyed")}
-"""The vendors' words as the intake keeps them."""
 _LAST_ID = 2**63 - 1
 
 
@@ -106,7 +103,7 @@ def _replay(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> Repla
     wishes: list[Wish] = []
     done: list[int] = []
     for row in sorted(rows, key=lambda each: each.id):
-        asked = _wishes(uow, row)
+        asked = wishes_of(uow, row, uow.connections.get(row.connection_id) if row.connection_id is not None else None)
         wishes += asked
         done += [row.id] if asked else []
     if wishes:
@@ -115,19 +112,6 @@ def _replay(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> Repla
         log.info("deliveries_replayed", delivery_id=done[0] if len(done) == 1 else None, deliveries=len(done))
     people = {(wish.connection.id, wish.direction, wish.source_id) for wish in wishes}
     return ReplayView(len(done), len(people), len(rows) - len(done), None)
-
-
-def _wishes(uow: UnitOfWork, row: DeliveryRow) -> list[Wish]:
-    """Also for an event we do not know, as long as it names somebody: an operator asks for it, and to look does no
-    harm."""
-    connection = uow.connections.get(row.connection_id) if row.connection_id is not None else None
-    deleted = (row.system, row.event) in _DELETIONS
-    event = ReceivedEvent(row.system, row.event, bool(row.people), tuple(row.people), deleted)
-    _, direction = judged(event, connection)
-    if connection is None or direction is None:
-        return []
-    sources = sources_of(uow, event, connection, direction)
-    return [Wish(connection, direction, source_id, row.id) for source_id in sources]
 
 
 def _page(uow: UnitOfWork, wanted: DeliveryFilter, *, after: int | None, limit: int) -> list[DeliveryRow]:

@@ -60,6 +60,7 @@ def finish(job: Job, end: End, *, number: str = "", target_id: str | None = None
             kind=end.plan.kind.value if end.plan else None,
             candidates=end.candidates or None,
             number=number or None,
+            target_id=target_id,
             detail=detail,
             now=now,
         )

@@ -61,12 +61,12 @@ def _items(
 ) -> dict[str, int]:
     """Source id → the item that will look at this person."""
     wanted = list(dict.fromkeys(people))
+    numbers = uow.directory.entries(connection.id, direction.source, wanted)  # before the lock on the run's row
     run, items = _open_run(ctx, uow, connection, direction, people=wanted, now=now)
     new = [person for person in wanted if person not in items]
     if run is None:
         return items
     run_id, position = run
-    numbers = uow.directory.entries(connection.id, direction.source, new)
     rows = [
         NewItem(
             run_id=run_id,

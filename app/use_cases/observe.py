@@ -23,8 +23,8 @@ from app.use_cases.events import TALLY
 
 log = structlog.get_logger(__name__)
 
-UNREAD = "unread"
-"""In place of the event's name, where the webhook was refused before it was read."""
+NO_EVENT = "-"
+"""In place of the event's name, where it is not kept: refused before it was read, or not to be sorted into items."""
 DELIVERIES = TALLY
 MISSED = "missed_webhooks"
 """The tally a scheduled comparison adds to."""
@@ -54,6 +54,8 @@ class Facts:
     open_items: Mapping[ItemState, int]
     outbox_waiting: int
     outbox_oldest_age: float
+    unsorted: int
+    unsorted_oldest_age: float
     gathering: int
     gathering_overdue: float
     items_oldest_age: float
@@ -76,9 +78,10 @@ def observe(ctx: Context) -> Observation:
 
 
 def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> bool:
-    """(system, code) → webhooks that a process has refused since it was asked last. False: not counted, keep them."""
+    """(system, code) → webhooks that a process has refused, or that nobody sorts, since it was asked last. False: not
+    counted, keep them."""
     counts = {
-        (TALLY, labels(system=system.value, event=UNREAD, outcome=code)): number
+        (TALLY, labels(system=system.value, event=NO_EVENT, outcome=code)): number
         for (system, code), number in refused.items()
     }
     try:
@@ -105,6 +108,7 @@ def _facts(ctx: Context) -> Facts | None:
             waiting, oldest_outbox = uow.outbox.waiting(now)
             gathering, gathering_due = uow.observation.gathering()
             mails = uow.observation.mails()
+            unsorted, oldest_unsorted = uow.observation.unsorted()
             connections = uow.observation.connections()
             return Facts(
                 migrated=uow.observation.is_migrated(),
@@ -112,6 +116,8 @@ def _facts(ctx: Context) -> Facts | None:
                 open_items=uow.items.counts_of_open_runs(),
                 outbox_waiting=waiting,
                 outbox_oldest_age=oldest_outbox or 0.0,
+                unsorted=unsorted,
+                unsorted_oldest_age=_age(oldest_unsorted, now),
                 gathering=gathering,
                 gathering_overdue=_age(gathering_due, now),
                 items_oldest_age=_age(uow.observation.oldest_due(now), now),

@@ -8,7 +8,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import TemporaryError
-from app.domain.run_state import RunState
 from app.use_cases.context import Context
 
 
@@ -32,12 +31,6 @@ def database_state(ctx: Context) -> tuple[bool, bool]:
             return True, uow.observation.is_migrated()
     except (OperationalError, PoolTimeout):
         return False, False
-
-
-def runs_by_state(ctx: Context) -> dict[RunState, int]:
-    """States without a run are left out."""
-    with ctx.unit_of_work().reading() as uow:
-        return uow.observation.runs_by_state()
 
 
 def _broker_answers(ctx: Context) -> bool:

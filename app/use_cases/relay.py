@@ -14,6 +14,7 @@ from app.domain.ports import QueuedJob
 from app.storage.rows import OutboxRow
 from app.storage.words import OutboxKind
 from app.use_cases.context import Context
+from app.use_cases.events import sort_received
 from app.use_cases.gather import release_gathered
 
 log = structlog.get_logger(__name__)
@@ -29,8 +30,9 @@ _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
 
 
 def relay_once(ctx: Context) -> int:
-    """Runs of webhooks whose quiet window is over, then everything that is due, in batches. Says how many rows went
-    out; 0 also when the broker takes nothing."""
+    """Webhooks become items, runs whose quiet window is over are released, then everything that is due goes out in
+    batches. Says how many rows went out; 0 also when the broker takes nothing."""
+    sort_received(ctx)
     release_gathered(ctx)
     total = 0
     while True:

@@ -41,10 +41,10 @@ def compare_everybody(
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
 ) -> list[Finding]:
-    """One finding per employee who is there on the day, and per leaver of whom something still differs, in the order of
-    their numbers. `troubles`: by source id."""
+    """One finding per employee who is there on the day, per leaver of whom something still differs, and per link whose
+    source is in no list any more, in the order of their numbers. `troubles`: by source id."""
     comparison = _Comparison(Finder(run, everybody, terms, now), troubles)
-    found = [comparison.find(source) for source in everybody.source]
+    found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
     return in_order([finding for finding in found if finding is not None], bulk_from=bulk_from)
 
 
@@ -104,7 +104,33 @@ class _Comparison:
             return self._leaver(source)
         if not offer(person, on).offered or self._is_for_the_way_back(source):
             return None
-        return self.finder.find(source)
+        finding = self.finder.find(source)
+        link, target = self._partner(source)
+        if link is not None and target is None:
+            return self._looked_at(source.person.number, source.person.id, link)
+        return finding
+
+    # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def vanished(self) -> list[Finding]:
+        """Links whose source nobody has listed. Pages shift while a list is read (smarthr-api.md trap 20), so a job
+        asks for the person before the link is taken for broken."""
+        source = self.finder.run.direction.source
+        listed = {record.person.id for record in self.finder.everybody.source}
+        links = self.finder.everybody.link_by_smarthr.values()
+        gone = [link for link in links if link.id_in(source) not in listed]
+        return [self._looked_at("", link.id_in(source), link) for link in gone]
+
+    def _looked_at(self, number: str, source_id: str, link: LinkRow) -> Finding:
+        item = self.finder.new_item(
+            ItemState.WAITING,
+            number=number,
+            source_id=source_id,
+            target_id=link.id_in(self.finder.run.direction.target),
+            code=None,
+            holds_slot=True,
+        )
+        return Finding(item)
 
     def _content(self, source: EmployeeRecord, finding: Finding) -> str:
         """Both sides and how they were found: an answered question lifts a quarantine although neither side moved."""

@@ -25,7 +25,7 @@ from app.use_cases.sweep import request_sweep
 log = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(hours=24)
-"""How long the secret before a rotation is still taken: SmartHR sends again for days, but with the secret of then."""
+"""How long the secret before a rotation is still taken: by what is on its way, and while an answer is missing."""
 DESCRIPTION = "Awase 従業員情報の同期"
 _SECRET_BYTES = 32
 
@@ -45,7 +45,7 @@ class WebhookCheck:
 
     @property
     def registered(self) -> bool:
-        """False: never from here, so there is nothing to be repaired."""
+        """False: never from here; nothing to repair."""
         return self.state is not WebhookState.NONE
 
 

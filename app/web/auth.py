@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from flask import Flask, current_app, g, request
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 
 from app.use_cases.access import KeyView, Scope, verify_key
 from app.web.current import current_context
@@ -22,8 +22,8 @@ _REALM = 'Bearer realm="awase"'
 def attach_limiter(app: Flask) -> None:
     """Count failures in this process: a request must not wait for Redis (design decision 1), and the brake protects the
     log and the database, not the keys (256 random bits). A good key is never shut out: behind a proxy all callers may
-    share one address."""
-    app.extensions[_EXTENSION] = Limiter(app=app, key_func=get_remote_address, storage_uri="memory://")
+    share one address. (`limits` itself: the Flask extension around it looks at every request, webhooks included.)"""
+    app.extensions[_EXTENSION] = FixedWindowRateLimiter(MemoryStorage())
 
 
 def require(scope: Scope) -> KeyView:
@@ -57,8 +57,8 @@ def may_see_values() -> bool:
 
 
 def _refusal(*, given: bool) -> Problem:
-    limiter = cast(Limiter, current_app.extensions[_EXTENSION])
-    if not limiter.limiter.hit(FAILURES, "auth", get_remote_address()):
+    limiter = cast(FixedWindowRateLimiter, current_app.extensions[_EXTENSION])
+    if not limiter.hit(FAILURES, "auth", request.remote_addr or "unknown"):
         return Problem("too_many_failures", headers={"Retry-After": "60"})
     challenge = f'{_REALM}, error="invalid_token"' if given else _REALM
     return Problem("unauthorized", headers={"WWW-Authenticate": challenge})

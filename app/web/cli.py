@@ -15,6 +15,7 @@ from app.use_cases.readiness import database_state
 from app.web.cli_access import db, key, secrets_group, user
 from app.web.cli_deliveries import delivery, trouble
 from app.web.cli_exit import FAILED, REFUSED
+from app.web.cli_links import link
 from app.web.cli_ops import connection, queue
 from app.web.cli_sync import sync
 from app.web.current import current_context
@@ -41,7 +42,7 @@ class _Told(click.Group):
 
 
 def register_commands(app: Flask) -> None:
-    for group in (sync, queue, delivery, trouble, connection, user, key, secrets_group, db):
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, secrets_group, db):
         app.cli.add_command(_Told(group.name, commands=group.commands, help=group.help))
 
 

@@ -24,6 +24,7 @@ delivery = AppGroup("delivery", help="届いた Webhook の確認とやり直し
 trouble = AppGroup("trouble", help="同じ理由で失敗が続き、自動の同期を止めている従業員")
 
 _DELIVERY_STATES = {
+    DeliveryState.RECEIVED: "振り分け待ち",
     DeliveryState.ACCEPTED: "受付",
     DeliveryState.IGNORED: "対象外の向き",
     DeliveryState.UNKNOWN: "知らない種類",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -58,6 +59,8 @@ def _backlog(facts: Facts) -> Iterator[Metric]:
         "How long the item that waits longest could have begun",
         facts.items_oldest_age,
     )
+    yield _one("awase_deliveries_unsorted", "Webhooks that the relay has not sorted into items yet", facts.unsorted)
+    yield _one("awase_deliveries_unsorted_oldest_age_seconds", "Age of the oldest of them", facts.unsorted_oldest_age)
     yield _one("awase_gathering_runs", "Runs that webhooks are filling", facts.gathering)
     yield _one(
         "awase_gathering_overdue_seconds", "How long the oldest of them should have begun", facts.gathering_overdue
@@ -187,15 +190,14 @@ def _histogram(name: str, text: str, tally: str, counters: Mapping[str, Mapping[
     """Tallies hold what is in one bucket; Prometheus wants what is in it and in all below."""
     labels = ("direction", "trigger")
     family = HistogramMetricFamily(name, text, labels=labels)
-    found = counters.get(tally, {})
+    found: dict[tuple[str, ...], dict[str, float]] = {}
+    for (direction, trigger, end), count in _ordered(counters.get(tally, {}), (*labels, "le")):
+        found.setdefault((direction, trigger), {})[end] = count
+    sums = dict(_ordered(counters.get(tally + MILLISECONDS, {}), labels))
     ends = (*map(str, BUCKETS[tally]), ENDLESS)
-    for values, milliseconds in sorted(_ordered(counters.get(tally + MILLISECONDS, {}), labels)):
-        where = dict(zip(labels, values, strict=True))
-        total, buckets = 0, []
-        for end in ends:
-            total += found.get(tuple(sorted({**where, "le": end}.items())), 0)
-            buckets.append((end, float(total)))
-        family.add_metric(values, buckets, milliseconds / 1000)
+    for values, counts in sorted(found.items()):
+        added = accumulate(counts.get(end, 0.0) for end in ends)
+        family.add_metric(values, list(zip(ends, added, strict=True)), sums.get(values, 0.0) / 1000)
     return family
 
 

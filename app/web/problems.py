@@ -49,7 +49,11 @@ FIELD_PROBLEMS: Mapping[str, ProblemKind] = {
         ("invalid_limit", "件数が正しくありません", "1 から 100 までの整数を指定してください。"),
         ("invalid_after", "続きの位置が正しくありません", "前の応答の next_after をそのまま指定してください。"),
         ("invalid_state", "状態が正しくありません", "従業員ごとの結果の状態を指定してください。"),
-        ("invalid_delivery_state", "扱いが正しくありません", "accepted、ignored、unknown、unrouted のどれかです。"),
+        (
+            "invalid_delivery_state",
+            "扱いが正しくありません",
+            "received、accepted、ignored、unknown、unrouted のどれかです。",
+        ),
         (
             "invalid_instant",
             "時刻が正しくありません",

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-from flask import Blueprint, Flask, Response, current_app, json, request
+from flask import Blueprint, Flask, Response, current_app, request
 
 from app.adapters.freee import webhook as freee
 from app.adapters.smarthr import webhook as smarthr
@@ -24,8 +23,7 @@ from app.use_cases.context import Context
 from app.use_cases.events import Accepted, SenderCache, accept, delivery_of, freee_secrets
 from app.use_cases.group_commit import GroupCommit
 from app.web.errors import Problem
-
-log = structlog.get_logger("awase.web")
+from app.web.request_log import tell
 
 PATIENCE_SECONDS = 5.0
 """How long a delivery waits for its turn at the database; freee gives up after 30 s, SmartHR after 60."""
@@ -42,7 +40,8 @@ class Intake:
     senders: SenderCache
     commits: GroupCommit[list[Delivery], list[Accepted]]
     refused: Counter[tuple[System, str]] = field(default_factory=Counter)
-    """(system, code) → deliveries that were not stored, since they were last asked for."""
+    """(system, code) → deliveries that were refused, or that nobody will sort (repetitions, events we do not know),
+    since they were last asked for. Not in the database: a counter there would be one row for which all wait."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count_refusal(self, system: System, code: str) -> None:
@@ -81,8 +80,11 @@ def _accept_all(ctx: Context, groups: Sequence[list[Delivery]]) -> list[list[Acc
 def receive_from_smarthr(connection_key: str) -> Response:
     intake = current_intake()
     body = _body(intake, System.SMARTHR)
+    given = request.headers.get(smarthr.HEADER)
     sender = intake.senders.smarthr(connection_key)
-    _check_secret(intake, System.SMARTHR, request.headers.get(smarthr.HEADER), sender.secrets)
+    if not secret_matches(given, sender.secrets):
+        sender = intake.senders.smarthr(connection_key, fresh=True)  # a secret may be younger than what we remember
+        _check_secret(intake, System.SMARTHR, given, sender.secrets)
     event = _parsed(intake, System.SMARTHR, body, smarthr.parse_event)
     return _stored(intake, [delivery_of(intake.ctx, event, sender.connection_id, body)])
 
@@ -123,14 +125,14 @@ def _parsed(intake: Intake, system: System, body: bytes, parse: Callable[[bytes]
 
 def _stored(intake: Intake, deliveries: list[Delivery]) -> Response:
     accepted = intake.commits.submit(deliveries, patience=PATIENCE_SECONDS)
-    log.info(
-        "delivery",
+    for each, delivery in zip(accepted, deliveries, strict=True):
+        if each.unsorted_as is not None:
+            intake.count_refusal(delivery.event.system, each.unsorted_as)
+    tell(
         delivery_id=accepted[0].id,
-        system=deliveries[0].event.system.value,
+        connection_id=deliveries[0].connection_id,
         event_name=deliveries[0].event.name,
         people=len(deliveries[0].event.people),
-        state=accepted[0].state.value,
         repeated=accepted[0].repeated,
     )
-    answer = {"id": accepted[0].id, "state": accepted[0].state.value}
-    return current_app.response_class(json.dumps(answer), status=202, mimetype="application/json")
+    return current_app.response_class(f'{{"id":{accepted[0].id}}}\n', status=202, mimetype="application/json")

@@ -187,3 +187,32 @@ def test_redis_is_used_again_after_its_return(broker_process: BrokerProcess) -> 
     time.sleep(0.06)
     assert [subject.reserve(KEY) for _ in range(20)] == [0.0] * 20
     assert subject.reserve(KEY) < -49.0
+
+
+# ── what ops sees ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("taken", [0, 1, 7, 12, 13])
+def test_remaining_is_what_the_longest_window_still_gives(broker: redis.Redis, taken: int) -> None:
+    subject = limiter(broker, Window(1000, 1.0), Window(13, 3600.0), patience=10.0)
+    take(subject, taken)
+    assert subject.remaining(KEY) == 13 - taken
+    subject.reserve(KEY)
+    assert subject.remaining(KEY) == max(12 - taken, 0)
+    assert subject.remaining("smarthr:another") == 13
+
+
+def test_remaining_forgets_what_has_left_the_window(broker: redis.Redis) -> None:
+    subject = limiter(broker, Window(3, 0.3))
+    take(subject, 3)
+    assert subject.remaining(KEY) == 0
+    time.sleep(0.6)
+    assert subject.remaining(KEY) == 3
+
+
+def test_remaining_without_redis_is_of_this_process_share() -> None:
+    nowhere = redis.Redis(unix_socket_path="/nowhere/at/all.sock")
+    subject = limiter(nowhere, Window(40, 3600.0))
+    assert subject.remaining(KEY) == 4
+    subject.reserve(KEY)
+    assert subject.remaining(KEY) == 3

@@ -31,7 +31,6 @@ def test_all_events_of_smarthr_in_both_forms(event: str, full: bool) -> None:
     found = smarthr.parse_event(smarthr_body(event, *people, full=full))
     assert (found.system, found.name, found.known) == (System.SMARTHR, event, True)
     assert found.people == people
-    assert found.deleted is (event == "crew_deleted")
     assert found.triggered_at == AT
     assert not any(value in repr(found) for value in CANARIES)
 
@@ -89,7 +88,6 @@ def test_all_events_of_freee(action: str) -> None:
     found = freee.parse_event(freee_body(action))
     assert (found.system, found.name, found.known, found.people) == (System.FREEE, action, True, ("67890",))
     assert (found.company_id, found.delivery_id, found.triggered_at) == (1234567, "n-1", AT)
-    assert found.deleted is (action == "destroyed")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def requests_of(number: int, *, path: str, header: str, secret: str, mark: str) 
     for each in range(number):
         body: dict[str, Any] = {
             "event": "crew_updated",
-            "triggered_at": f"2026-11-22T{each // 3600 % 24:02d}:{each // 60 % 60:02d}:{each % 60:02d}.{each % 1000:03d}Z",
+            "triggered_at": f"2026-11-22T{each // 60 % 24:02d}:{each % 60:02d}:{each % 59:02d}.{each % 1000:03d}Z",
             "sender": None,
             "crew": {"id": f"{mark}-{each:08d}"},
         }

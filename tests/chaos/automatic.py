@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import requests
@@ -16,7 +17,8 @@ from app.practice.demo import DemoError
 from tests.chaos import faults
 from tests.chaos.evidence import RunSeen, collect
 from tests.chaos.judge import FINAL_ITEMS, Broken, judge
-from tests.chaos.scene import RECOVERY_SECONDS, Scene
+from tests.chaos.parts import wait_for
+from tests.chaos.scene import RECOVERY_SECONDS, NotReached, Scene
 from tests.chaos.workload import TO_SMARTHR, Batch
 from tests.e2e.processes import kill
 
@@ -77,7 +79,8 @@ class AutomaticScene(Scene):
             if item["employee_number"] in edited
         ]
         once = {item["employee_number"]: item for item in items}
-        batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"])
+        typed = {number: phone for batch in self.work.batches for number, phone in batch.phones.items()}
+        batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"], phones=typed)
         unfinished = [item for item in items if item["state"] not in FINAL_ITEMS and item not in once.values()]
         told = {"state": run["state"], "progress": {"total": None}}
         return RunSeen(batch, told, (*once.values(), *unfinished))
@@ -102,9 +105,29 @@ def both_sides_edited(scene: Scene) -> None:
     scene.over()
 
 
+INTAKE = ("events", "gather")
+"""Use cases whose boundaries only webhooks meet."""
+
+
+def boundary(scene: Scene, kind: str) -> None:
+    """Every boundary of the intake of webhooks and of their gathering, one after the other. Raises NotReached."""
+    points = scene.house.failpoints
+    sites = [site for site in points.seen() if site.partition("@")[2].split(".")[2] in INTAKE]
+    if not sites:
+        raise NotReached("no boundary of the intake")
+    for site in sites:
+        known = len(points.hits())
+        points.arm(site, kind)
+        scene.start(2, 1)
+        wait_for(lambda: len(points.hits()) > known, seconds=60, what=site)  # noqa: B023
+    scene.over()
+
+
 ACTS: dict[str, tuple[str, Callable[[Scene], None]]] = {
     "W1": ("webhooks: both sides edited, worker killed", both_sides_edited),
     "W4": ("webhooks: web killed as they arrive", web_killed),
+    "W5": ("webhooks: kill -9 at each boundary of the intake", partial(boundary, kind="kill")),
+    "W6": ("webhooks: error at each boundary of the intake", partial(boundary, kind="raise")),
     "W7": ("webhooks: broker wiped", faults.broker_flushed),
     "W22": ("webhooks: all processes restarted", faults.service_restarted),
 }

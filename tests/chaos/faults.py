@@ -12,8 +12,8 @@ import uuid
 
 import requests
 
-from tests.chaos.house import wait_for
 from tests.chaos.judge import Broken
+from tests.chaos.parts import wait_for
 from tests.chaos.scene import NotReached, Scene
 from tests.chaos.workload import TO_SMARTHR
 from tests.e2e.processes import below, command_of, kill, parent_of

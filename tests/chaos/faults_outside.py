@@ -8,8 +8,8 @@ from email.utils import format_datetime
 from typing import Any
 
 from tests.chaos.evidence import calls
-from tests.chaos.house import wait_for
 from tests.chaos.judge import Broken, calls_while_closed
+from tests.chaos.parts import wait_for
 from tests.chaos.scene import Scene
 from tests.chaos.workload import TO_SMARTHR
 

@@ -121,15 +121,19 @@ def _target_ids(seen: Evidence, direction: str) -> dict[str, str]:
 
 
 def lost(seen: Evidence) -> list[Broken]:
-    """Everybody whose last run was not refused is equal on both sides."""
+    """Everybody whose last run was not refused is equal on both sides, and shows what was typed last."""
     last = {number: run.batch for run in seen.runs for number in run.batch.numbers}
     crews = {each["emp_code"]: each for each in seen.smarthr["crews"]}
     employees = {each["num"]: each for each in seen.freee["employees"]}
     found = []
-    for number in sorted(number for number, batch in last.items() if not batch.may_fail):
+    for number, batch in sorted(last.items()):
         here, there = crews.get(number), employees.get(number)
+        if batch.may_fail:
+            continue
         if here is None or there is None or of_smarthr(here) != of_freee(there):
             found.append(Broken("I5", f"{number} is lost: {_difference(here, there)}"))
+        elif batch.phones.get(number, of_freee(there)["phone"]) != of_freee(there)["phone"]:
+            found.append(Broken("I5", f"{number} is lost: equal, but not what was typed"))
     return found
 
 

@@ -13,8 +13,9 @@ import requests
 
 from app.practice.demo import DemoError
 from tests.chaos.evidence import RunSeen, calls, collect, mails
-from tests.chaos.house import House, open_house, wait_for
+from tests.chaos.house import House, open_house
 from tests.chaos.judge import FINAL_RUNS, Broken, judge
+from tests.chaos.parts import wait_for
 from tests.chaos.workload import TO_FREEE, Batch, Workload
 
 RECOVERY_SECONDS = 180

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from tests.chaos.house import wait_for
+from tests.chaos.parts import wait_for
 from tests.chaos.scene import Scene
 from tests.chaos.workload import TO_SMARTHR
 

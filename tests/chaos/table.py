@@ -65,7 +65,7 @@ def render(rows: Iterable[Row]) -> str:
 
 def _order(name: str) -> Sequence[object]:
     digits = "".join(each for each in name[:3] if each.isdigit())
-    return (int(digits or 0), name)
+    return (name[0] != "F", name[0], int(digits or 0), name)
 
 
 def _width(text: str) -> int:

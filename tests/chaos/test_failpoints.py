@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.house import Failpoints
+from tests.chaos.parts import Failpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "before_put_profile_rule@workers.pretended.job"

@@ -52,7 +52,8 @@ def item(number: str, **changes: Any) -> dict[str, Any]:
 
 
 def batch(**changes: Any) -> Batch:
-    return replace(Batch(frozenset(NUMBERS), "smarthr_to_freee", "manual", run_id=RUN), **changes)
+    made = Batch(frozenset(NUMBERS), "smarthr_to_freee", "manual", run_id=RUN, phones={"50000": "07050000000"})
+    return replace(made, **changes)
 
 
 def run(*items: dict[str, Any], **changes: Any) -> RunSeen:
@@ -102,6 +103,10 @@ DOCTORED: dict[str, tuple[str, str, Callable[[Evidence], Evidence]]] = {
     "an edit that never arrived": (
         *("I5", "50000 is lost: phone differ"),
         lambda e: replace(e, freee={"employees": [without_phone("50000"), employee("50001")]}),
+    ),
+    "an edit overwritten by its own past": (
+        *("I5", "equal, but not what was typed"),
+        lambda e: replace(e, runs=(replace(run(), batch=batch(phones={"50000": "07099990000"})),)),
     ),
     "nobody asked after": (
         *("I1", "50001 of run"),

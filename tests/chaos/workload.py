@@ -37,6 +37,8 @@ class Batch:
     """How many should come; 0 when the mail server refuses it for good."""
     new: tuple[str, ...] = ()
     """Of the numbers, those who are not at the target yet."""
+    phones: dict[str, str] = field(default_factory=dict, repr=False)
+    """Number → what was typed at the source, digits only: this is what both sides have to show at the end."""
     refusals: int = 0
     """How often the trigger was not accepted before it was."""
 
@@ -57,10 +59,10 @@ class Workload:
     def edit(self, updates: int, creates: int, *, direction: str = TO_FREEE) -> Batch:
         """Change so many people who are in both systems, and add so many new ones at the source (SmartHR only)."""
         changed = self._next(updates)
-        for number in changed:
-            (self._edit_smarthr if direction == TO_FREEE else self._edit_freee)(number)
-        new = tuple(self._add() for _ in range(creates))
-        batch = Batch(frozenset([*changed, *new]), direction, "manual", new=new)
+        edit = self._edit_smarthr if direction == TO_FREEE else self._edit_freee
+        phones = {number: edit(number) for number in changed} | dict(self._add() for _ in range(creates))
+        new = tuple(number for number in phones if number not in changed)
+        batch = Batch(frozenset(phones), direction, "manual", new=new, phones=phones)
         self.batches.append(batch)
         return batch
 
@@ -100,7 +102,7 @@ class Workload:
 
     def again(self, batch: Batch) -> Batch:
         """The same people once more, as a person does after the cause is gone."""
-        repeated = Batch(batch.numbers, batch.direction, "manual", new=batch.new)
+        repeated = replace(batch, run_id="", may_fail=False, refusals=0)
         self.batches.append(repeated)
         self.trigger(repeated)
         return repeated
@@ -125,33 +127,38 @@ class Workload:
         self._turn += count
         return turn
 
-    def _add(self) -> str:
-        index = next(self._numbers)
-        worker = replace(
-            ordinary(index, staff.japan_today()),
-            last_name=SURNAME,
-            last_kana=SURNAME_KANA,
-            phone=self._phone(),
-        )
+    def _add(self) -> tuple[str, str]:
+        """Somebody new in SmartHR; returns number and phone."""
+        phone = self._phone()
+        worker = ordinary(next(self._numbers), staff.japan_today())
+        worker = replace(worker, last_name=SURNAME, last_kana=SURNAME_KANA, phone=phone)
         record = crew_of(worker, "")
         self.house.smarthr.ask("POST", "crews", {name: value for name, value in record.items() if name != "id"})
-        return worker.number
+        return worker.number, "".join(phone)
 
-    def _edit_smarthr(self, number: str) -> None:
-        """Three requests at freee: 本人情報, 健保, 口座."""
+    def _edit_smarthr(self, number: str) -> str:
+        """Three requests at freee: 本人情報, 健保, 口座. Returns the phone."""
         crew = self.house.smarthr.ask("GET", f"crews/{number}")
         account = {**crew["bank_accounts"][0], "account_number": self._account()}
+        phone = self._phone()
         changes = {
-            "tel_number": "-".join(self._phone()),
+            "tel_number": "-".join(phone),
             "hel_ins_insured_person_number": 700_000 + next(self._values),
             "bank_accounts": [{name: value for name, value in account.items() if name in _ACCOUNT}],
         }
         self.house.smarthr.ask("PUT", f"crews/{number}", changes)
+        return "".join(phone)
 
-    def _edit_freee(self, number: str) -> None:
+    def _edit_freee(self, number: str) -> str:
+        """On the screen of the latest month: an earlier one's value would be hidden by it."""
         person = next(each for each in self.house.freee.state()["employees"] if each["num"] == number)
-        phone = dict(zip(("phone1", "phone2", "phone3"), self._phone(), strict=True))
-        self.house.freee.ask("POST", f"employees/{person['id']}", {"profile_rule": phone})
+        phone = self._phone()
+        changes = {
+            "profile_rule": dict(zip(("phone1", "phone2", "phone3"), phone, strict=True)),
+            "pay_month": max(person["rules"]["profile_rule"]),
+        }
+        self.house.freee.ask("POST", f"employees/{person['id']}", changes)
+        return "".join(phone)
 
     def _phone(self) -> tuple[str, str, str]:
         value = next(self._values)

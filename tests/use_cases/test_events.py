@@ -13,7 +13,7 @@ from app.domain.commands import Delivery, ReceivedEvent
 from app.domain.settings import Automatic
 from app.domain.words import Direction, System
 from app.storage.words import DeliveryState, UnlinkReason
-from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender
+from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender, sort_received
 from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
 from tests.web.hooks import rows, stored
@@ -37,6 +37,12 @@ def told(room: Room, *people: str, number: str | None = None, connection: int | 
     return delivery_of(room.ctx, replace(event, **changes), whose, (number or "").encode())
 
 
+def take(room: Room, *deliveries: Delivery) -> None:
+    """Store and sort, as the web process and the relay do it."""
+    accept(room.ctx, deliveries)
+    sort_received(room.ctx)
+
+
 def link(room: Room, smarthr_id: str, freee_id: str) -> int:
     with room.database.unit_of_work() as uow:
         return uow.links.create(room.connection.id, smarthr_id, freee_id, now=NOW).id
@@ -56,17 +62,26 @@ def test_many_in_one_transaction_each_with_its_own_result(room: Room) -> None:
             told(room),
         ],
     )
-    assert [(r.state.value, r.repeated) for r in results] == [
-        ("accepted", False),
-        ("accepted", True),
-        ("accepted", False),
-        ("accepted", True),
-        ("unknown", False),
-        ("unrouted", False),
-        ("ignored", False),
+    assert [(r.state.value, r.repeated, r.unsorted_as) for r in results] == [
+        ("received", False, None),
+        ("received", True, "repeated"),
+        ("received", False, None),
+        ("received", True, "repeated"),
+        ("unknown", False, "unknown"),
+        ("unrouted", False, "unrouted"),
+        ("received", False, None),
     ]
     assert (results[1].id, results[3].id) == (first.id, results[0].id)
+    assert rows(room.database)[1:] == (0, 0), "the answer waits for nothing but the row"
+
+    assert sort_received(room.ctx) == 4
     found = stored(room.database)
+    states = {delivery.id: delivery.state.value for delivery in found.deliveries}
+    assert [states[result.id] for result in results] == [
+        *("accepted", "accepted", "accepted", "accepted"),
+        *("unknown", "unrouted", "ignored"),
+    ]
+    assert sort_received(room.ctx) == 0
     assert found.people == ["a", "b", "c"]
     by_person = {item.source_id: item.id for item in found.items}
     assert found.links == {
@@ -84,8 +99,8 @@ def test_one_that_cannot_be_stored_takes_all_with_it(room: Room) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_deliveries(room: Room) -> None:
-    """Everything is asked for once per transaction."""
-    accept(room.ctx, [told(room, "first", number="0")])
+    """Everything is asked for once per transaction: one INSERT at the door, and the sorting by portions."""
+    take(room, told(room, "first", number="0"))
     counts = []
     for batch in (4, 40):
         seen: list[str] = []
@@ -93,10 +108,14 @@ def test_the_number_of_statements_does_not_grow_with_the_deliveries(room: Room) 
         event.listen(Engine, "before_cursor_execute", listener)
         try:
             accept(room.ctx, [told(room, f"p{batch}-{n}", number=f"{batch}-{n}") for n in range(batch)])
+            stored_by = len(seen)
+            sort_received(room.ctx)
         finally:
             event.remove(Engine, "before_cursor_execute", listener)
-        counts.append(len(seen))
-    assert counts[0] == counts[1] < 16
+        counts.append((stored_by, len(seen)))
+    assert counts[0] == counts[1]
+    assert counts[0][0] <= 2
+    assert counts[0][1] < 24
 
 
 # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +124,7 @@ def test_the_number_of_statements_does_not_grow_with_the_deliveries(room: Room) 
 @pytest.mark.parametrize("automatic", [Automatic.SMARTHR_TO_FREEE, Automatic.BOTH])
 def test_who_was_deleted_at_the_source_is_looked_at(room: Room, automatic: Automatic) -> None:
     listen(room, automatic)
-    accept(room.ctx, [told(room, "crew-1", name="crew_deleted", deleted=True)])
+    take(room, told(room, "crew-1", name="crew_deleted"))
     found = stored(room.database)
     assert (found.people, found.runs[0].direction) == (["crew-1"], Direction.SMARTHR_TO_FREEE)
 
@@ -114,7 +133,7 @@ def test_for_somebody_deleted_at_the_target_the_partner_is_looked_at(room: Room)
     """SmartHR is no source here, but the link of the one who is gone is void."""
     listen(room, Automatic.FREEE_TO_SMARTHR)
     link(room, "crew-1", "31")
-    accept(room.ctx, [told(room, "crew-1", deleted=True), told(room, "crew-1")])
+    take(room, told(room, "crew-1", name="crew_deleted"), told(room, "crew-1"))
     found = stored(room.database)
     assert (found.people, found.runs[0].direction) == (["31"], Direction.FREEE_TO_SMARTHR)
     assert [delivery.state.value for delivery in found.deliveries] == ["accepted", "ignored"]
@@ -127,8 +146,8 @@ def test_somebody_deleted_at_the_target_whom_nobody_is_linked_to_concerns_nobody
     if unlinked:
         with room.database.unit_of_work() as uow:
             uow.links.unlink(link_id(uow, room), why=UnlinkReason.SMARTHR_DELETED, now=NOW)
-    (result,) = accept(room.ctx, [told(room, "crew-1", deleted=True)])
-    assert result.state is DeliveryState.IGNORED
+    take(room, told(room, "crew-1", name="crew_deleted"))
+    assert [each.state for each in stored(room.database).deliveries] == [DeliveryState.IGNORED]
     assert rows(room.database) == (1, 0, 0)
 
 
@@ -136,12 +155,12 @@ def link_id(uow: Any, room: Room) -> int:
     return int(uow.links.create(room.connection.id, "crew-1", "31", now=NOW).id)
 
 
-@pytest.mark.parametrize("deleted", [True, False])
-def test_with_the_automatic_sync_off_nothing_is_done(room: Room, deleted: bool) -> None:
+@pytest.mark.parametrize("name", ["crew_deleted", "crew_updated"])
+def test_with_the_automatic_sync_off_nothing_is_done(room: Room, name: str) -> None:
     listen(room, Automatic.OFF)
     link(room, "crew-1", "31")
-    (result,) = accept(room.ctx, [told(room, "crew-1", deleted=deleted)])
-    assert result.state is DeliveryState.IGNORED
+    take(room, told(room, "crew-1", name=name))
+    assert [each.state for each in stored(room.database).deliveries] == [DeliveryState.IGNORED]
     assert rows(room.database) == (1, 0, 0)
 
 

@@ -6,9 +6,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import System, Trigger
+from app.storage.models import RunTable
 from app.storage.tallies import Labels, labels
 from app.storage.unit_of_work import Database
 from app.use_cases import metering
@@ -109,20 +111,15 @@ def test_vendor_calls_that_are_told_after_the_end_are_counted(room: Room) -> Non
 
 def test_a_run_that_becomes_visible_after_a_later_one_is_counted(room: Room) -> None:
     """Its number was given out first; only its commit came last (PostgreSQL)."""
-    early, items = running_run(room.database, room.connection, created_at=room.clock.now())
-    later, more = running_run(room.database, room.connection, created_at=room.clock.now())
-    end_item(room, items[0])
-    end_item(room, more[0], ItemState.FAILED, code="E2")
-    close(room, early.id)
-    close(room, later.id)
-    with room.database.unit_of_work().reading() as uow:
-        (total,) = uow.observation.run_totals([later.id], past_before=room.clock.now())
-    with room.database.unit_of_work() as uow:
-        uow.tallies.add(uow.observation.advance([total]))
-        uow.observation.settle_meter(created_before=room.clock.now() - SETTLED, now=room.clock.now())
-    assert ends(room) == {("failed", "E2"): 1}
-    meter_once(room.ctx)
-    assert ends(room) == {("failed", "E2"): 1, ("succeeded", "none"): 1}
+    for number in (11, 5):
+        run = add_run(room.database, room.connection)
+        with room.database.engine.begin() as connection:
+            connection.execute(update(RunTable).where(RunTable.id == run.id).values(id=number))
+        with room.database.unit_of_work() as uow:
+            assert uow.runs.cancel(number, room.clock.now())
+        close(room, number)
+        meter_once(room.ctx)
+    assert counted(room)["runs"] == {labels(**WAY, state="cancelled"): 2}
 
 
 def test_an_item_that_commits_late_is_in_the_next_difference(room: Room) -> None:

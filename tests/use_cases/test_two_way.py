@@ -11,12 +11,12 @@ import pytest
 from app.domain.people import YearMonth
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Automatic, ConflictPolicy
-from app.domain.words import Direction, Trigger
+from app.domain.words import Direction, System, Trigger
 from app.practice.staff import PracticeCompany
 from app.storage.rows import ItemRow, RunRow
 from app.storage.words import DeliveryState, UnlinkReason
 from tests.house import House
-from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle
+from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept
 from tests.use_cases.test_sync import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -92,7 +92,7 @@ def test_one_person_costs_two_readings_and_one_writing(pairs: House) -> None:
         pairs.smarthr.edit(crew, {"first_name": "新次郎"})
         settle(pairs)
         assert pairs.calls() - before == 3
-    assert pairs.writes() == 2  # the registration at SmartHR, and the name
+        assert pairs.writes() == 2  # the registration at SmartHR, and the name
 
 
 def test_the_other_direction_is_left_alone(pairs: House) -> None:
@@ -233,6 +233,29 @@ def test_somebody_registered_again_is_offered_for_relinking(pairs: House) -> Non
     asked = [item for item in all_items(pairs) if item.source_id == again]
     assert [(item.state, item.error_code) for item in asked] == [(ItemState.NEEDS_REVIEW, "relink_offered")]
     assert {candidate["id"] for candidate in asked[0].candidates} == {str(employee)}
+
+
+@pytest.mark.parametrize("deleted_in", System)
+@pytest.mark.parametrize("directions", [Automatic.SMARTHR_TO_FREEE, Automatic.FREEE_TO_SMARTHR, Automatic.BOTH])
+def test_a_deletion_no_webhook_told_is_found_by_the_next_comparison(
+    pairs: House, deleted_in: System, directions: Automatic
+) -> None:
+    crew, employee = somebody(pairs)
+    automatic(pairs, directions)
+    if deleted_in is System.SMARTHR:
+        pairs.smarthr.remove(crew)
+    else:
+        pairs.freee.remove(employee)
+    swept(pairs)
+    with pairs.ctx.unit_of_work() as uow:
+        (broken,) = uow.links.broken(pairs.connection.id)
+        scheduled = [run for run in uow.runs.page(after=None, limit=9) if run.trigger is Trigger.SCHEDULE]
+    assert (broken.smarthr_id, broken.freee_id) == (crew, str(employee))
+    assert pairs.writes() == 0
+    codes = {item.error_code for run in scheduled for item in items_of(pairs, run)}
+    assert codes & {"source_deleted", "E20"}
+    swept(pairs)
+    assert pairs.writes() == 0, "the one who is left waits for a person"
 
 
 _WRITABLE = (

@@ -231,7 +231,7 @@ def test_what_a_check_finds_and_a_repair_mends(house: House, values: dict[str, A
     assert (row.state, row.disabled_at, row.checked_at) == (state, found.disabled_at, house.clock.now())
     assert registration.repair_webhook(house.ctx, KEY).ok
     (one,) = there(house)
-    assert (one["url"], one["disabled_at"]) == (ADDRESS, None)
+    assert (one["id"], one["url"], one["disabled_at"]) == (row.vendor_id, ADDRESS, None)
     assert checked(house).ok
 
 

@@ -13,7 +13,7 @@ from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Automatic
 from app.domain.words import Direction, Step, System, Trigger
 from app.storage.rows import NewChange, NewItem, NewNote, NewRun
-from app.use_cases.events import accept, delivery_of
+from app.use_cases.events import accept, delivery_of, sort_received
 from tests.web.world import KEY, NOW, World
 
 _numbers = itertools.count(1)
@@ -105,7 +105,7 @@ def close(world: World, public_id: str) -> None:
 
 
 def add_delivery(world: World, *people: str, automatic: Automatic = Automatic.BOTH, **changes: Any) -> int:
-    """A webhook that SmartHR sent, as the intake stores it; the connection syncs by itself from then on. Its id."""
+    """A webhook that SmartHR sent, as intake and relay keep it; the connection syncs by itself from then on. Its id."""
     with world.ctx.unit_of_work() as uow:
         connection = uow.connections.get_by_key(KEY)
         assert connection
@@ -120,4 +120,5 @@ def add_delivery(world: World, *people: str, automatic: Automatic = Automatic.BO
     event = ReceivedEvent(**(given | changes))
     delivery = delivery_of(world.ctx, event, connection.id, f"{next(_numbers)}".encode())
     (accepted,) = accept(world.ctx, [delivery])
+    sort_received(world.ctx)
     return accepted.id

@@ -26,7 +26,6 @@ def parse_event(body: bytes) -> ReceivedEvent:
         name=action if resource == RESOURCE else f"{resource}:{action}"[:64],
         known=resource == RESOURCE and action in ACTIONS and bool(people),
         people=people,
-        deleted=action == "destroyed",
         company_id=_company_of(employee.get("company_id")),
         delivery_id=delivery[0] if delivery else None,
         triggered_at=moment_of(raw.get("created_at")),

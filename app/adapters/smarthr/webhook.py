@@ -38,7 +38,6 @@ def parse_event(body: bytes) -> ReceivedEvent:
         name=name,
         known=name in EVENTS and bool(people),
         people=people,
-        deleted=name == "crew_deleted",
         triggered_at=moment_of(raw.get("triggered_at")),
     )
 

@@ -12,6 +12,7 @@ depends_on: str | None = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON(none_as_null=True)
+UNSORTED = sa.text("state = 'received'")
 GATHERING = sa.text("state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL")
 
 
@@ -66,6 +67,7 @@ def _deliveries() -> None:
     )
     op.create_index("ix_deliveries_seen", "deliveries", ["connection_id", "system", "received_at"])
     op.create_index("ix_deliveries_received", "deliveries", ["received_at"])
+    op.create_index("ix_deliveries_unsorted", "deliveries", ["id"], sqlite_where=UNSORTED, postgresql_where=UNSORTED)
     op.create_table(
         "delivery_items",
         sa.Column("delivery_id", BIG, nullable=False),

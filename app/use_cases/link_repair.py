@@ -1,0 +1,125 @@
+"""Links by hand: which pairs wait for a decision, join two people, let go of a pair that a deletion has broken.
+
+A deletion never deletes: it breaks the link, and nobody is created or matched again by itself until a person has said
+what the two people are to each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from app.domain.dates import today_in_japan
+from app.domain.errors import Refused
+from app.domain.settings import Connection
+from app.domain.words import System
+from app.storage.rows import LinkRow
+from app.storage.unit_of_work import UnitOfWork
+from app.storage.words import UnlinkReason
+from app.use_cases.context import Context
+from app.use_cases.gather import Wish, gather
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class BrokenLink:
+    """A pair of which one was deleted. Numbers as they were listed last, "" when not known any more."""
+
+    smarthr_id: str
+    freee_id: str
+    smarthr_number: str
+    freee_number: str
+    deleted_in: System
+    broken_at: datetime
+
+
+def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
+    """Pairs that wait for a decision, the newest first. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = _find(uow, connection_key)
+        broken = uow.links.broken(connection.id)
+        smarthr = uow.directory.entries(connection.id, System.SMARTHR, [link.smarthr_id for link in broken])
+        freee = uow.directory.entries(connection.id, System.FREEE, [link.freee_id for link in broken])
+    return [
+        BrokenLink(
+            smarthr_id=link.smarthr_id,
+            freee_id=link.freee_id,
+            smarthr_number=smarthr[link.smarthr_id].employee_number if link.smarthr_id in smarthr else "",
+            freee_number=freee[link.freee_id].employee_number if link.freee_id in freee else "",
+            deleted_in=System.SMARTHR if link.unlinked_why is UnlinkReason.SMARTHR_DELETED else System.FREEE,
+            broken_at=link.unlinked_at or link.created_at,
+        )
+        for link in broken
+    ]
+
+
+def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
+    """These two are one person. Both must exist and have no other partner. What they differ in is looked at at once
+    where the automatic sync is on. Raises Refused, and the errors of the gateways."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = _find(uow, connection_key)
+    wanted = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
+    today = today_in_japan(ctx.clock.now())
+    for system, person_id in wanted.items():
+        known = person_id.isascii() and person_id.isprintable() and (system is System.SMARTHR or person_id.isdecimal())
+        if not known or ctx.gateway(connection, system).find(person_id, as_of_date=today) is None:
+            raise Refused("unknown_employee", f"{system.label}にこのIDの従業員はいません。", status=404)
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        for system, person_id in wanted.items():
+            if uow.links.by_source(connection.id, system, person_id) is not None:
+                raise Refused("already_linked", f"{system.label}のこの従業員は、すでに紐付いています。", status=409)
+        _let_go(uow, [link for link in uow.links.broken(connection.id) if _touches(link, smarthr_id, freee_id)])
+        uow.links.create(connection.id, smarthr_id, freee_id, now=now)
+        gather(
+            ctx,
+            uow,
+            [Wish(connection, direction, wanted[direction.source]) for direction in connection.automatic.directions],
+            now=now,
+        )
+    log.info("link_joined", connection_id=connection.id, by=by)
+
+
+def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
+    """The one who is left belongs to nobody any more: the next run may match or create them anew. Raises Refused."""
+    with ctx.unit_of_work() as uow:
+        connection = _find(uow, connection_key)
+        found = [
+            link
+            for link in uow.links.broken(connection.id)
+            if (link.smarthr_id, link.freee_id) == (smarthr_id, freee_id)
+        ]
+        if not found:
+            raise Refused("no_broken_link", "この組み合わせの、切れた紐付けはありません。", status=404)
+        _let_go(uow, found)
+    log.info("link_released", connection_id=connection.id, by=by)
+
+
+def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
+    """Two people were taken for one: end their link. Nothing is written on either side. Raises Refused."""
+    with ctx.unit_of_work() as uow:
+        connection = _find(uow, connection_key)
+        link = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
+        if link is None:
+            raise Refused("not_linked", "この従業員は紐付いていません。", status=404)
+        uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=ctx.clock.now())
+    log.info("link_cut", connection_id=connection.id, by=by)
+
+
+def _touches(link: LinkRow, smarthr_id: str, freee_id: str) -> bool:
+    return smarthr_id == link.smarthr_id or freee_id == link.freee_id
+
+
+def _let_go(uow: UnitOfWork, links: list[LinkRow]) -> None:
+    for link in links:
+        uow.links.decide(link.id)
+
+
+def _find(uow: UnitOfWork, key: str) -> Connection:
+    connection = uow.connections.get_by_key(key)
+    if connection is None:
+        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    return connection
