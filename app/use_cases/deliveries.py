@@ -71,8 +71,9 @@ def replay_many(ctx: Context, wanted: DeliveryFilter, *, after: int | None = Non
     portion fails. Raises Refused: unknown connection; neither `since` nor `failed` (nobody means everything there is).
     """
     if wanted.since is None and not wanted.failed:
-        told = "いつ以後の通知かを指定してください(よく終わらなかったものだけなら不要です)。"
-        raise Refused("replay_needs_since", told, fields={"since": told})
+        raise Refused(
+            "replay_needs_since", "いつ以後の通知かを指定してください(よく終わらなかったものだけなら不要です)。"
+        )
     replayed = people = skipped = 0
     while limit > 0:
         with ctx.unit_of_work() as uow:

@@ -242,8 +242,11 @@ def _stored(ctx: Context, connection: Connection) -> WebhookRow:
 
 
 def _unregistered() -> Refused:
-    text = "SmartHRにWebhookが登録されていません。flask connection register-webhook で登録してください。"
-    return Refused("webhook_unregistered", text, status=409)
+    return Refused(
+        "webhook_unregistered",
+        "SmartHRにWebhookが登録されていません。flask connection register-webhook で登録してください。",
+        status=409,
+    )
 
 
 def _may_be_done(error: AwaseError) -> bool:
@@ -255,10 +258,11 @@ def _in_words(error: AwaseError) -> AwaseError:
     if isinstance(error, ItemError):
         return Refused("webhook_refused", f"SmartHRがWebhookを受け付けませんでした({error.detail})。")
     if _may_be_done(error):
-        text = (
-            "SmartHRの応答がなく、結果が分かりません。時間をおいて flask connection check --repair を実行してください。"
+        return Refused(
+            "webhook_unsure",
+            "SmartHRの応答がなく、結果が分かりません。時間をおいて flask connection check --repair を実行してください。",
+            status=503,
         )
-        return Refused("webhook_unsure", text, status=503)
     return error
 
 

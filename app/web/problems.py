@@ -81,7 +81,6 @@ REFUSALS: Mapping[str, ProblemKind] = {
             "通知に従業員の ID がないか、その向きの自動の同期がありません。",
         ),
         ("replay_needs_since", 422, "期間がありません", "since を指定するか、failed を true にしてください。"),
-        ("unknown_trouble", 404, "止まっている従業員ではありません", "flask trouble list で確認してください。"),
         ("unknown_connection", 404, "接続が見つかりません", "接続キーを確認してください。"),
         (
             "idempotency_conflict",

@@ -82,7 +82,7 @@ class House:
 
     def consent(self) -> None:
         """An administrator authorises freee anew, in a browser."""
-        address = flask(self.env, "connection", "authorise", self.connection).split()[-1]
+        address = flask(self.env, "connection", "authorise", "--", self.connection).split()[-1]
         requests.get(address, timeout=30).raise_for_status()
 
     def connection_state(self) -> str:
@@ -174,9 +174,9 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
 def switch_on(house: House) -> None:
     """Webhooks of both vendors and both directions. A vendor's hour between two attempts is half a minute here, and
     freee, whose retries are not documented, tries again: a loss there is the sweep's business."""
-    flask(house.env, "connection", "register-webhook", house.connection)
+    flask(house.env, "connection", "register-webhook", "--", house.connection)
     wanted = ("--directions", "both", "--quiet-seconds", "1", "--mail", "always")
-    flask(house.env, "connection", "set-automatic", house.connection, *wanted)
+    flask(house.env, "connection", "set-automatic", *wanted, "--", house.connection)
     house.smarthr.ask("PUT", "switches", {"webhook_time_scale": 0.01})
     house.freee.ask("PUT", "switches", {"webhook_time_scale": 0.01, "webhook_retries": 3})
 

@@ -104,7 +104,7 @@ class Scene:
         self.recovery = max(0.0, time.time() - self.over_at)
         self._wait(lambda: not self.house.missing_programs(), seconds=30)
         seen = collect(self.house, self.work.batches, frozenset(self.work.canaries), ended=self.lane.ended)
-        new = [each for each in judge(seen) if each not in self.lane.reported]
+        new = [each for each in dict.fromkeys(judge(seen)) if each not in self.lane.reported]
         self.lane.reported.update(new)
         self.findings += new
 

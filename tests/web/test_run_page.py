@@ -53,10 +53,19 @@ def test_a_run_under_way_shows_its_progress_and_reloads_itself(house: House, cli
 
 
 def test_a_failed_run_says_why(house: House, client: FlaskClient) -> None:
-    house.freee.revoke_all_tokens()
+    house.smarthr_wire.set_switch("token_revoked", True)
     run = house.run(Direction.FREEE_TO_SMARTHR)
     text = client.get(f"/runs/{run.id}").get_data(as_text=True)
     assert "実行結果: 失敗" in text
+    assert "取り消されています" in text
+
+
+def test_a_run_that_waits_for_a_consent_says_so(house: House, client: FlaskClient) -> None:
+    house.freee.revoke_all_tokens()
+    run = house.start(Direction.FREEE_TO_SMARTHR)
+    house.work(reconciling=False)
+    text = client.get(f"/runs/{run.id}").get_data(as_text=True)
+    assert "実行結果" not in text
     assert "認可" in text
 
 

@@ -123,6 +123,8 @@ def test_every_refusal_of_the_use_cases_is_in_the_list_of_codes() -> None:
     # of commands and screens, not of the API
     told_elsewhere = {"invalid_key_name", "empty_scopes", "unknown_scope", "unknown_key"}
     told_elsewhere |= {"invalid_login", "invalid_password", "invalid_role", "login_taken", "connection_exists"}
-    told_elsewhere |= {"wrong_encryption_keys", "freee_app_missing"}
+    told_elsewhere |= {"wrong_encryption_keys", "freee_app_missing", "invalid_automatic", "webhook_refused"}
+    told_elsewhere |= {"not_linked", "already_linked", "unknown_employee", "no_broken_link", "unknown_trouble"}
+    told_elsewhere |= {"webhook_unregistered", "webhook_unsure"}
     told_elsewhere |= set(REMEDIES)  # of the page that ends a consent
     assert found - told_elsewhere <= set(PROBLEMS)

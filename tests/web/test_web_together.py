@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -122,11 +123,17 @@ def test_the_same_request_sent_again_after_the_lock(impatient: FlaskClient, bear
     assert len(list_runs(world.ctx).items) == 1
 
 
+def filled(rule: str) -> str:
+    """The path of a rule with somebody in it."""
+    path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", KEY)
+    return re.sub(r"<int[^>]*:\w+>", "1", path)
+
+
 def test_without_a_database_every_route_says_so(without_database: Context, bearer: Bearer) -> None:
     headers = bearer()
     client = create_app(without_database).test_client()
     for method, rule in ROUTES:
-        path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", KEY)
+        path = filled(rule)
         answer = client.open(path, method=method, headers=headers)
         check_problem(answer, 503, "database_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
@@ -135,12 +142,12 @@ def test_without_a_database_every_route_says_so(without_database: Context, beare
     for path in ("/", "/api/docs", "/api/openapi.json", "/health/live"):
         assert client.get(path).status_code == 200, path
     assert client.get("/health/ready").status_code == 503
-    check_problem(client.get("/metrics"), 503, "database_unavailable")
+    assert "awase_database_up 0.0" in client.get("/metrics").text, "that is what the scrape has to tell"
 
 
 def test_a_broker_that_is_gone_refuses_nothing(client: FlaskClient, bearer: Bearer, world: World) -> None:
     headers = bearer()
     world.broker.away = True
     for method, rule in ROUTES:
-        path = rule.replace("<public_id:run_id>", "none").replace("<public_id:key>", KEY)
+        path = filled(rule)
         assert client.open(path, method=method, headers=headers).status_code != 503, rule
