@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test lint bench chaos format pins clean
+.PHONY: help run demo test lint bench chaos storm format pins clean
 
 help:
 	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
+	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -51,6 +52,9 @@ bench: $(VENV)/.installed-dev
 
 chaos: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.chaos.run $(ARGS)
+
+storm: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.storm.run $(ARGS)
 
 # Renew the pins after a change of pyproject.toml or to take newer versions.
 pins: $(VENV)/.installed-dev

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import requests
 
 from app.config import embedded_socket
@@ -131,7 +132,7 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
             "SMTP_URL": f"smtp://127.0.0.1:{mail_wire.port}",
             "AWASE_FAILPOINTS": str(failpoints.folder),
         }
-        url = create_database(cluster, "awase") if cluster else database if "://" in database else None
+        url = _durable_database(cluster) if cluster else database if "://" in database else None
         if url:
             variables["DATABASE_URL"] = url
         flask(variables, "db", "upgrade")
@@ -169,6 +170,14 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
         if automatic:
             switch_on(house)
         yield house
+
+
+def _durable_database(cluster: Path) -> str:
+    """The shared cluster confirms commits before they are written, which is faster for tests; here it will crash."""
+    url = create_database(cluster, "awase")
+    with psycopg.connect(f"host={cluster} user=awase dbname=postgres", autocommit=True) as connection:
+        connection.execute("ALTER DATABASE awase SET synchronous_commit = on")
+    return url
 
 
 def switch_on(house: House) -> None:

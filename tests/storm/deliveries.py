@@ -43,7 +43,7 @@ def smarthr_secret(house: House) -> str:
 
 def load_volley(house: House, people: Sequence[Person], count: int, *, seed: int = 1) -> Volley:
     """`count` different deliveries; every person has some of every system that knows them."""
-    chance = random.Random(seed)  # noqa: S311 - a shuffle that can be repeated
+    chance = random.Random(seed)
     secret = smarthr_secret(house)
     crews = {each["id"]: each for each in house.smarthr.state()["crews"]}
     first = datetime.now(UTC) - timedelta(seconds=count / 1000)
@@ -85,8 +85,10 @@ def _of_freee(person: Person) -> Hook:
         "action": "updated",
         "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
         "employee": {
-            **{"id": person.employee_id, "company_id": staff.FREEE_COMPANY_ID},
-            **{"year": now.year, "month": now.month},
+            "id": person.employee_id,
+            "company_id": staff.FREEE_COMPANY_ID,
+            "year": now.year,
+            "month": now.month,
         },
     }
     return Hook("/webhooks/freee", "x-freee-token", FREEE_SECRET, _json(body), (person.number,))

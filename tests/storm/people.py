@@ -5,7 +5,7 @@ Everything about them is a canary: names, readings, addresses and numbers that n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ OKINAWA = 46
 WORDS = (SURNAME, SURNAME_KANA, GIVEN, GIVEN_KANA, CITY, STREET, PLACE_KANA, MOVED_STREET, "ｷﾝｼｼﾞｬｸ", "キンシジヤク")
 """The last two: how banks write the name."""
 FREEE_EDIT, BOTH_EDIT, NEW = 1, 2, 9
-"""A person's place in its row of ten. Every third is edited at freee, every third on both sides, the rest in SmartHR."""
+"""Every third is edited at freee, every third on both sides, the rest in SmartHR; of ten the last is new there."""
 
 
 @dataclass
@@ -54,7 +54,10 @@ def _worker(number: int) -> Worker:
     home = Place(ZIP_CODE, OKINAWA, "沖縄県", CITY, f"{STREET}{number}", "オキナワケン", PLACE_KANA)
     return replace(
         ordinary(number, staff.japan_today()),
-        **{"last_name": SURNAME, "first_name": GIVEN, "last_kana": SURNAME_KANA, "first_kana": GIVEN_KANA},
+        last_name=SURNAME,
+        first_name=GIVEN,
+        last_kana=SURNAME_KANA,
+        first_kana=GIVEN_KANA,
         home=home,
         registered=home,
         phone=_phone(number, "6"),
@@ -84,17 +87,16 @@ def settle(house: House, people: Iterable[Person]) -> None:
 
 def edit_all(house: House, people: Sequence[Person]) -> None:
     """On the screens of both vendors. What a person typed is in `worker` afterwards, and both ids are known."""
-    months = {each["num"]: max(each["rules"]["profile_rule"]) for each in _employees(house) if each["rules"]}
-    ids = {each["num"]: each["id"] for each in _employees(house)}
+    employees = {each["num"]: each for each in house.freee.state()["employees"]}
     for person in people:
         if person.is_new:
             house.smarthr.ask("POST", "crews", _crew(person.worker))
             continue
-        person.employee_id = ids[person.number]
+        person.employee_id = employees[person.number]["id"]
         if person.kind != FREEE_EDIT:
             _edit_smarthr(house, person)
         if person.kind in (FREEE_EDIT, BOTH_EDIT):
-            _edit_freee(house, person, months[person.number])
+            _edit_freee(house, person, max(employees[person.number]["rules"]["profile_rule"]))
     crews = {each["emp_code"]: each["id"] for each in house.smarthr.state()["crews"]}
     for person in people:
         person.crew_id = crews[person.number]
@@ -124,10 +126,6 @@ def _edit_freee(house: House, person: Person, month: str) -> None:
 
 def _crew(worker: Worker) -> dict[str, Any]:
     return {name: value for name, value in crew_of(worker, "").items() if name != "id"}
-
-
-def _employees(house: House) -> list[Mapping[str, Any]]:
-    return list(house.freee.state()["employees"])
 
 
 def numbers_of(people: Iterable[Person]) -> frozenset[str]:

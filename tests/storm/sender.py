@@ -1,7 +1,7 @@
 """The storm's sender, a process of its own: many connections, each delivery again and again until it is taken.
 
 `python -m tests.storm.sender --port N --volley FILE --answers FILE`. A vendor repeats what was not answered with 2xx:
-503 and cut connections come back to the end of the line; any other answer is kept as it is. As lean as tests.bench.load.
+503 and cut connections come back to the end of the line; any other answer is kept. As lean as tests.bench.load.
 """
 
 from __future__ import annotations

@@ -313,9 +313,10 @@ def authorise_anew(house: House) -> None:
     now = house.clock.now()
     house.freee.desk.start_with("invented-access-2", "invented-refresh-2")
     tokens = FreeeTokens("invented-access-2", "invented-refresh-2", now + timedelta(hours=6))
+    connection_id = house.connection.id
     with house.ctx.unit_of_work() as uow:
-        uow.connections.set_freee_tokens(house.connection.id, tokens, now=now)
-        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=house.connection.id)
+        uow.connections.set_freee_tokens(connection_id, tokens, now=now)
+        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
 
 
 # ── preview and approval ──────────────────────────────────────────────────────────────────────────────────────────
