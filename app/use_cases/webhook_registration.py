@@ -260,7 +260,7 @@ def _in_words(error: AwaseError) -> AwaseError:
     if _may_be_done(error):
         return Refused(
             "webhook_unsure",
-            "SmartHRの応答がなく、結果が分かりません。時間をおいて flask connection check --repair を実行してください。",
+            "SmartHRの応答がなく、結果が分かりません。後で flask connection check --repair を実行してください。",
             status=503,
         )
     return error

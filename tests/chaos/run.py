@@ -146,23 +146,21 @@ def play_faults(faults: Sequence[Fault], database: str, options: Options, report
         player.judge_mails()
 
 
-def play_sweep(database: str, options: Options, report: Report) -> None:
-    """Trace, then every boundary with each of both ends."""
-    with opened(options.folder / f"sweep-{database}", database, people=PEOPLE, env=sweep.FORGIVING) as lane:
+def play_sweep(what: str, database: str, options: Options, report: Report) -> None:
+    """Trace, then `what` at every boundary."""
+    with opened(options.folder / f"{what}-{database}", database, people=PEOPLE, env=sweep.FORGIVING) as lane:
         player = Player(lane, options, report)
         player.play(report.row("trace", "an ordinary day without a fault", database), sweep.ordinary_day, turn=0)
         sites = lane.house.failpoints.seen()
-        report.say(f"{len(sites)} boundaries ({database})")
-        for what, title in SWEEPS.items():
-            row = report.row(what, title, database)
-            met: set[str] = set()
-            for turn in range(1 if options.short else options.repeat):
-                if not options.short:
-                    random.shuffle(sites)
-                for portion in sweep.groups(sites, PORTION[options.short]):
-                    player.play(row, partial(_meet, sites=portion, what=what, met=met), turn=turn)
-            row.notes.append(f"{len(met)} of {len(sites)} boundaries met")
-            row.notes += [f"not met: {site}" for site in sorted(set(sites) - met)][:3]
+        row = report.row(what, SWEEPS[what], database)
+        met: set[str] = set()
+        for turn in range(1 if options.short else options.repeat):
+            if not options.short:
+                random.shuffle(sites)
+            for portion in sweep.groups(sites, PORTION[options.short]):
+                player.play(row, partial(_meet, sites=portion, what=what, met=met), turn=turn)
+        row.notes.append(f"{len(met)} of {len(sites)} boundaries met")
+        report.say(f"{what}: not met again: {' '.join(sorted(set(sites) - met))}")
         player.judge_mails()
 
 
@@ -192,8 +190,8 @@ def lanes(options: Options, report: Report) -> list[Callable[[], None]]:
     """What may work at the same time, the longest first."""
     work: list[Callable[[], None]] = []
     for database in options.databases:
-        if any(map(options.wants, SWEEPS)) and (database == SQLITE or not options.short):
-            work.append(partial(play_sweep, database, options, report))
+        if database == SQLITE or not options.short:
+            work += [partial(play_sweep, what, database, options, report) for what in SWEEPS if options.wants(what)]
         chosen = [
             fault
             for fault in FAULTS

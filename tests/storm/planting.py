@@ -17,8 +17,8 @@ PLACES = ("logs", "broker", "queue payloads", "metrics", "mails", "database")
 
 
 def self_test(house: House, canaries: Canaries, engine: Engine) -> list[str]:
-    """Every place where a planted word or a planted number was not found; [] is what is wanted. The house is of no
-    further use: its database holds a table too many."""
+    """Every place where a planted word or a planted number was not found; [] is what is wanted. Everything planted
+    is taken back."""
     missed = []
     for kind, planted in (
         ("word", min(word for word in canaries.words if not word.isascii())),

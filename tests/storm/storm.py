@@ -266,6 +266,8 @@ class Storm:
     def _searched(self, search: Search) -> dict[str, Any]:
         look_at_service(self.house, search)
         search.look_at_files("logs", sorted(self.house.folder.glob("**/*.log")))
+        if self.house.cluster is not None:
+            search.look_at_files("logs", [self.house.cluster / "log"])  # the database server's own
         search.look_at_mails(self.house.mails)
         outside.look_at_database(self.house, search)
         return {

@@ -14,6 +14,7 @@ from app.domain.settings import Automatic
 from app.domain.words import Direction, System
 from app.storage.words import DeliveryState, UnlinkReason
 from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender, sort_received
+from app.use_cases.reconcile import reconcile_once
 from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
 from tests.web.hooks import rows, stored
@@ -213,3 +214,17 @@ def test_a_digest_tells_bodies_apart_and_is_keyed(room: Room) -> None:
     again = delivery_of(keyed, one.event, 1, b"1")
     assert len({one.digest, other.digest, again.digest}) == 3
     assert one.digest == told(room, number="1").digest and len(one.digest) == 64
+
+
+# ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_deliveries_are_forgotten_after_a_month(room: Room) -> None:
+    take(room, told(room, "a", number="1"))
+    room.clock.turn(days=29)
+    reconcile_once(room.ctx)
+    assert rows(room.database)[0] == 1
+    take(room, told(room, "b", number="2"))
+    room.clock.turn(days=2)
+    reconcile_once(room.ctx)
+    assert [delivery.people for delivery in stored(room.database).deliveries] == [["b"]]

@@ -177,9 +177,7 @@ def test_each_side_goes_its_own_way(world: World, again: Callable[..., Any]) -> 
 
 
 def test_a_deletion_at_the_target_looks_at_the_partner(world: World, again: Callable[..., Any]) -> None:
-    one = add_delivery(
-        world, "678", system=System.FREEE, name="destroyed", automatic=Automatic.SMARTHR_TO_FREEE
-    )
+    one = add_delivery(world, "678", system=System.FREEE, name="destroyed", automatic=Automatic.SMARTHR_TO_FREEE)
     assert again(f"{LIST}/{one}/replay", 409)["code"] == "nothing_to_replay"
     with world.ctx.unit_of_work() as uow:
         uow.links.create(1, "crew-5", "678", now=world.clock.now())
