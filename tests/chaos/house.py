@@ -3,6 +3,7 @@ that the suite can break. It stays up across faults."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -73,6 +74,11 @@ class House:
     @property
     def mails(self) -> Path:
         return self.folder / "mail"
+
+    def mailbox_outcomes(self) -> list[str]:
+        """What every message met, in order, from the mail server's own log."""
+        lines = self.mailbox.log.read_text(encoding="utf-8").splitlines() if self.mailbox.log.exists() else []
+        return [json.loads(line)["outcome"] for line in lines]
 
     def missing_programs(self) -> list[str]:
         """Programs of which fewer run than should."""

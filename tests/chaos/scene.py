@@ -45,6 +45,8 @@ class Scene:
     findings: list[Broken] = field(default_factory=list)
     over_at: float = field(default_factory=time.time)
     recovery: float = 0.0
+    met_before: int = 0
+    """How often the mail server had given this scene's answer before it."""
     _writes: int = 0
 
     def __post_init__(self) -> None:
