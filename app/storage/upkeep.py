@@ -23,9 +23,10 @@ class UpkeepRepository(Repository):
         dead = (ItemTable.state == ItemState.RUNNING, ItemTable.lease_until < now, ItemTable.starts >= max_starts)
         return self._end_items(*dead, code="poisoned", now=now)
 
-    def free_dead_leases(self, now: datetime) -> int:
-        """RUNNING items with a dead lease → WAITING, due now, with their outbox rows."""
-        dead = (ItemTable.state == ItemState.RUNNING, ItemTable.lease_until < now)
+    def free_dead_leases(self, now: datetime, *, max_starts: int) -> int:
+        """RUNNING items with a dead lease → WAITING, due now, with their outbox rows. One that has had its last start,
+        and whose lease ended only just now, is left to `end_poisoned`."""
+        dead = (ItemTable.state == ItemState.RUNNING, ItemTable.lease_until < now, ItemTable.starts < max_starts)
         freed = self._session.execute(
             update(ItemTable)
             .where(*dead)
@@ -126,9 +127,13 @@ class UpkeepRepository(Repository):
         )
         return list(self._session.scalars(query))
 
-    def dead_surveys(self, now: datetime) -> list[int]:
-        """Runs whose survey stopped with its worker."""
-        dead = and_(RunTable.state == RunState.SURVEYING, RunTable.survey_lease_until < now)
+    def dead_surveys(self, now: datetime, *, max_starts: int) -> list[int]:
+        """Runs whose survey stopped with its worker, and may start again."""
+        dead = and_(
+            RunTable.state == RunState.SURVEYING,
+            RunTable.survey_lease_until < now,
+            RunTable.survey_starts < max_starts,
+        )
         return list(self._session.scalars(self._surveys_at_rest().where(dead)))
 
     def lost_surveys(

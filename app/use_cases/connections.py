@@ -62,7 +62,7 @@ def add_connection(
     settings = None if export_settings is None else check_export_settings(export_settings)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        chosen = key or secrets.token_urlsafe(12)
+        chosen = key or secrets.token_hex(12)  # no sign a command line could take for an option
         if uow.connections.get_by_key(chosen) is not None:
             raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
         connection = uow.connections.add(

@@ -85,7 +85,7 @@ def _end_poisoned(ctx: Context) -> int:
 
 def _free_dead_leases(ctx: Context) -> int:
     with ctx.unit_of_work() as uow:
-        return uow.upkeep.free_dead_leases(ctx.clock.now())
+        return uow.upkeep.free_dead_leases(ctx.clock.now(), max_starts=ctx.settings.max_starts)
 
 
 # ── what the broker lost ──────────────────────────────────────────────────────────────────────────────────────────
@@ -95,7 +95,7 @@ def _take_up_dead_surveys(ctx: Context) -> int:
     """The survey of a dead worker; how the broker's queues stand does not matter for it."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        return _queue_surveys(uow, uow.upkeep.dead_surveys(now), now)
+        return _queue_surveys(uow, uow.upkeep.dead_surveys(now, max_starts=ctx.settings.max_starts), now)
 
 
 def _push_lost_jobs(ctx: Context) -> int:

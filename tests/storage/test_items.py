@@ -110,7 +110,7 @@ def test_the_late_word_of_an_orphan_changes_nothing(database: Database) -> None:
     _, (item_id,) = running_run(database, connection)
     orphan = start_item(database, item_id)
     with database.unit_of_work() as uow:
-        assert uow.upkeep.free_dead_leases(LEASE + timedelta(seconds=1)) == 1
+        assert uow.upkeep.free_dead_leases(LEASE + timedelta(seconds=1), max_starts=3) == 1
     owner = start_item(database, item_id, now=LEASE + timedelta(seconds=2))
     with database.unit_of_work() as uow:
         assert not uow.items.renew(item_id, orphan, LEASE)
@@ -123,6 +123,17 @@ def test_the_late_word_of_an_orphan_changes_nothing(database: Database) -> None:
         item = uow.items.get(item_id)
     assert item is not None
     assert (item.state, item.target_id, item.lease_until, item.finished_at) == (ItemState.SUCCEEDED, "9", None, NOW)
+
+
+def test_whose_last_start_has_just_died_is_not_started_again(database: Database) -> None:
+    """The lease ended between the pass that ends the poisoned and the one that frees dead leases."""
+    connection = add_connection(database)
+    _, (item_id,) = running_run(database, connection)
+    start_item(database, item_id)
+    late = LEASE + timedelta(seconds=1)
+    with database.unit_of_work() as uow:
+        assert uow.upkeep.free_dead_leases(late, max_starts=1) == 0
+        assert uow.upkeep.end_poisoned(late, max_starts=1)
 
 
 def test_of_many_finishers_exactly_one_is_heard(database: Database) -> None:

@@ -335,7 +335,7 @@ def test_a_freed_lease_and_its_late_owner(database: Database) -> None:
         _, (item_id,) = running_run(database, connection)
         attempt = start_item(database, item_id)
         works: list[Callable[..., object]] = [
-            lambda uow: uow.upkeep.free_dead_leases(late) == 1,
+            lambda uow: uow.upkeep.free_dead_leases(late, max_starts=3) == 1,
             lambda uow, i=item_id, a=attempt: uow.items.finish(i, a, state=ItemState.SUCCEEDED, now=late),
         ]
         freed, finished = together(lambda n, works=works: in_unit(database, works[n]), 2)  # type: ignore[misc]
