@@ -1,4 +1,4 @@
-# Awase: `make run` to look around, `make demo` to watch one sync each way, `make test`, `make lint`, `make bench`.
+# Awase: `make run` to look around, `make demo` to watch one sync each way; `make help` for the rest.
 
 PYTHON ?= python3
 VENV := .venv

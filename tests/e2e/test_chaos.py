@@ -14,7 +14,7 @@ from tests.storage.servers import missing_parts
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes through /proc"),
+    pytest.mark.usefixtures("proc"),
 ]
 
 

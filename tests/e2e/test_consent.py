@@ -21,7 +21,7 @@ from app.logs import configure_logging
 from app.practice import staff
 from app.practice.server import start_in_thread
 from app.practice.staff import PracticeCompany
-from app.use_cases import connections, control
+from app.use_cases import connections
 from app.web.connect import REMEDIES
 from tests.house import KEY, House
 from tests.use_cases.test_sync import only
@@ -192,16 +192,17 @@ def test_freee_is_away_in_between(site: Site, path: str) -> None:
     assert browse(site.address()).status_code == 200
 
 
-def test_a_revoked_connection_is_authorised_again_and_the_failed_run_repeated(
+def test_a_revoked_connection_is_authorised_again_and_the_run_goes_on(
     open_site: Callable[..., Site], company: PracticeCompany
 ) -> None:
     site = open_site(only(company, "update", "equal"))
     house = site.house
     house.freee.revoke_all_tokens()
-    failed = house.run(TO_FREEE)
-    assert (failed.state, failed.error_code) == (RunState.FAILED, "needs_consent")
+    held = house.start(TO_FREEE)
+    house.work(reconciling=False)
+    assert house.seen(held).finished_at is None
     with pytest.raises(Refused) as refused:
-        control.retry(house.ctx, failed.id, by="test")
+        house.start(TO_FREEE)
     assert refused.value.code == "needs_consent"
     checked = site.command("check", KEY)
     assert checked.exit_code == 1 and f"flask connection authorise {KEY}" in checked.stdout
@@ -209,11 +210,9 @@ def test_a_revoked_connection_is_authorised_again_and_the_failed_run_repeated(
     assert browse(site.address(KEY)).status_code == 200
 
     assert site.readable(KEY) == {"smarthr": None, "freee": None}
-    again = control.retry(house.ctx, failed.id, by="test")
     house.work()
-    assert house.seen(again).state is RunState.SUCCEEDED
-    assert house.seen(again).counts[ItemState.SUCCEEDED] > 0
-    assert house.seen(again).retried_run == failed.id
+    assert house.seen(held).state is RunState.SUCCEEDED
+    assert house.seen(held).counts[ItemState.SUCCEEDED] > 0
 
 
 def test_a_new_authorisation_outlives_the_next_renewal(site: Site) -> None:

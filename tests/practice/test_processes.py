@@ -183,6 +183,8 @@ def test_a_number_that_belongs_to_somebody_else_by_now_is_left_alone(tmp_path: P
     stranger = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(1000)", "workers.worker"], start_new_session=True
     )
+    while not command_of(stranger.pid):
+        time.sleep(0.01)  # just born: it has no command line yet, like one that is gone
     try:
         for written in (str(stranger.pid), f"{stranger.pid}\n", str(os.getpid()), "", "no number"):
             (tmp_path / PID).write_text(written, encoding="ascii")

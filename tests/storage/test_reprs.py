@@ -35,7 +35,7 @@ HARMLESS = {
     "keys", "notes", "counts", "vendor_calls", "items", "queues", "connections", "steps", "scope", "patterns", "who",
     "function", "args", "attempt", "closing_month", "pay_month", "next_cursor", "idempotency_key", "connection_key",
     # webhooks: the vendor's word for an event, keyed digests, ids
-    "event", "events", "dedup", "digest", "people", "missed", "schedule", "vendor_id", "delivery_id", "url",
+    "event", "events", "run", "dedup", "digest", "people", "missed", "schedule", "vendor_id", "delivery_id", "url",
     # a company and its settings
     "name", "smarthr_subdomain", "freee_external_cid", "freee_company_name", "company", "company_name", "redirect_uri",
     "run_url", "working_hours_system_name", "pay_schedule_name", "excluded", "readable_attributes", "known_positions",

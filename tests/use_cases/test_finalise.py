@@ -153,30 +153,50 @@ def test_the_message_id_names_the_run_and_our_host(room: Room) -> None:
 @pytest.mark.parametrize("trigger", [Trigger.MANUAL, Trigger.API, Trigger.RETRY, Trigger.UNDO])
 @pytest.mark.parametrize("policy", list(MailPolicy))
 def test_what_a_person_or_program_started_always_mails(trigger: Trigger, policy: MailPolicy) -> None:
-    assert mails(trigger, policy, result=RunState.SUCCEEDED, counts={U: 3})
+    assert mails(trigger, policy, stopped=False, counts={U: 3})
 
 
 @pytest.mark.parametrize("trigger", [Trigger.WEBHOOK, Trigger.SCHEDULE])
 @pytest.mark.parametrize(
-    ("counts", "result", "always", "changes", "failures"),
+    ("counts", "stopped", "always", "changes", "failures"),
     [
-        ({U: 5}, RunState.SUCCEEDED, True, False, False),
-        ({U: 5, S: 1}, RunState.SUCCEEDED, True, True, False),
-        ({U: 5, C: 1}, RunState.PARTLY_FAILED, True, True, False),
-        ({U: 5, F: 1}, RunState.PARTLY_FAILED, True, True, True),
-        ({}, RunState.FAILED, True, True, True),
+        ({U: 5}, False, True, False, False),
+        ({U: 5, S: 1}, False, True, True, False),
+        ({U: 5, C: 1}, False, True, True, False),
+        ({U: 5, F: 1}, False, True, True, True),
+        ({}, True, True, True, True),
+        ({}, False, True, False, False),
     ],
 )
 def test_automatic_runs_mail_by_the_policy(
     trigger: Trigger,
     counts: Mapping[ItemState, int],
-    result: RunState,
+    stopped: bool,
     always: bool,
     changes: bool,
     failures: bool,
 ) -> None:
-    said = [mails(trigger, policy, result=result, counts=counts) for policy in MailPolicy]
+    said = [mails(trigger, policy, stopped=stopped, counts=counts) for policy in MailPolicy]
     assert said == [always, changes, failures]
+
+
+def test_what_is_known_and_a_stop_for_the_same_reason_are_no_news(room: Room) -> None:
+    """A mail an hour about one person who waits to be mended, or about a dead token, would not be read."""
+    run, (item,) = running_run(room.database, room.connection, trigger=Trigger.SCHEDULE)
+    end_item(room.database, item, state=F)
+    with room.database.unit_of_work() as uow:
+        uow.items.set_known(item)
+    assert close_run_if_done(room.ctx, run.id)
+    assert room.mail_of(run.id) is None
+
+    told = []
+    for _ in range(2):
+        stopped, _items = running_run(room.database, room.connection, trigger=Trigger.SCHEDULE, items=0)
+        with room.database.unit_of_work() as uow:
+            uow.runs.fail(stopped.id, "E18", room.ctx.clock.now())
+        assert close_run_if_done(room.ctx, stopped.id)
+        told.append(room.mail_of(stopped.id) is not None)
+    assert told == [True, False]
 
 
 def test_an_automatic_run_without_anything_to_tell_leaves_no_mail(room: Room) -> None:
