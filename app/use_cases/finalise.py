@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.domain.queues import INTERACTIVE
-from app.domain.run_state import ItemState
+from app.domain.run_state import ItemState, RunState
 from app.domain.settings import MailPolicy
 from app.domain.words import Trigger
 from app.storage.rows import RunRow
@@ -36,7 +36,7 @@ def close_run_if_done(ctx: Context, run_id: int) -> bool:
         uow.history.add(run_id, HistoryKind.END, at=now, result=result)
         uow.survey_pages.delete(run_id)
         run = uow.runs.get(run_id)
-        if run is not None and _mail_is_due(uow, run):
+        if run is not None and _mail_is_due(uow, run, result):
             _add_mail(ctx, uow, run)
     log.info("run_closed", run_id=run_id, result=result.value)
     return True
@@ -50,11 +50,14 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
     uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
 
 
-def _mail_is_due(uow: UnitOfWork, run: RunRow) -> bool:
+def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     connection = uow.connections.get(run.connection_id)
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
     counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)
-    stopped = run.error_code is not None and not uow.runs.stopped_so_before(run)
+    if run.error_code is None:
+        stopped = result is RunState.FAILED and not uow.items.counts(run.id)  # it attempted nothing
+    else:
+        stopped = not uow.runs.stopped_so_before(run)
     return mails(run.trigger, policy, stopped=stopped, counts=counts)
 
 
