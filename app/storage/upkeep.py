@@ -194,5 +194,10 @@ class UpkeepRepository(Repository):
         self._session.execute(update(RunTable).where(RunTable.id.in_(runs)).values(erased_at=now))
         return len(runs)
 
+    def erase_notices(self, created_before: datetime) -> int:
+        """Mails about connections belong to no run: their texts and recipients go at the same age."""
+        old = (MailTable.run_id.is_(None), MailTable.created_at < created_before, MailTable.to_enc.is_not(None))
+        return self._changed(update(MailTable).where(*old).values(to_enc=None, subject=None, body_enc=None))
+
     def _queue(self, kind: OutboxKind, rows: Sequence[tuple[int, int, str]], now: datetime) -> None:
         OutboxRepository(self._session, self._vault).add_many(rows, kind=kind, due_at=now, now=now)

@@ -169,6 +169,7 @@ def _forget_old(ctx: Context) -> int:
         uow.outbox.purge(now - OUTBOX_KEPT)
         uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
         uow.consents.purge(now)
+        uow.upkeep.erase_notices(oldest)
     _forget_deliveries(ctx, now - DELIVERIES_KEPT)
     while True:
         with ctx.unit_of_work() as uow:

@@ -17,6 +17,7 @@ from app.storage.unit_of_work import Database
 from app.use_cases import control, notify
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.history import get_run, list_items
+from app.use_cases.notices import tell_consent_needed
 from app.use_cases.reconcile import reconcile_once
 from tests.storage.databases import end_item, running_run, start_item
 from tests.use_cases.engine_room import Room
@@ -26,7 +27,7 @@ ERASED = {
     "items": {"detail_enc", "candidates_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }
-KEPT_ENCRYPTED = {"connections", "consents", "survey_pages"}
+KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages"}
 """Tables whose encrypted columns are no part of a run: they go with the connection, in time, or with the survey."""
 
 
@@ -234,3 +235,17 @@ def test_what_is_only_needed_for_a_while_goes_sooner(room: Room) -> None:
         assert uow.idempotency.find("k", "cli") is None
         assert uow.consents.take("h", now=now - timedelta(days=1)) is None
         assert uow.outbox.purge(room.clock.now() + timedelta(days=1)) == 0
+
+
+def test_a_notice_about_a_connection_is_erased_as_well(room: Room) -> None:
+    tell_consent_needed(room.ctx, room.connection.id)
+    mail_id = 1
+    notify.send_mail(room.ctx, mail_id)
+    with room.database.unit_of_work() as uow:
+        sent = uow.mails.get(mail_id)
+        assert sent is not None and sent.to and sent.body
+    grow_old(room)
+    with room.database.unit_of_work() as uow:
+        erased = uow.mails.get(mail_id)
+    assert erased is not None
+    assert (erased.to, erased.subject, erased.body, erased.state) == ((), None, None, sent.state)
