@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Exists, delete, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from app.domain.run_state import ItemState
@@ -43,19 +42,13 @@ class DeliveryRepository(Repository):
         """(key, id) of those that were not there."""
         if not deliveries:
             return []
-        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
         statement = (
-            dialect.insert(_DELIVERIES)
+            self._dialect.insert(_DELIVERIES)
             .on_conflict_do_nothing(index_elements=["dedup"])
             .returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id)
         )
         rows = self._session.execute(statement, [_columns(new) for new in deliveries])
         return [(str(dedup), row_id) for dedup, row_id in rows]
-
-    def find(self, dedup: str) -> DeliveryRow | None:
-        """The first delivery with this key."""
-        record = self._session.scalar(select(DeliveryTable).where(DeliveryTable.dedup == dedup))
-        return None if record is None else as_row(DeliveryRow, record)
 
     def found(self, dedups: Sequence[str]) -> dict[str, DeliveryRow]:
         """Key → row of those that are there."""
@@ -88,9 +81,8 @@ class DeliveryRepository(Repository):
         """(delivery id, item id): which items a delivery asked for. A replay may ask for one that waits already."""
         unique = sorted(set(pairs))
         if unique:
-            dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
             values = [{"delivery_id": delivery, "item_id": item} for delivery, item in unique]
-            self._session.execute(dialect.insert(_PAIRS).on_conflict_do_nothing(), values)
+            self._session.execute(self._dialect.insert(_PAIRS).on_conflict_do_nothing(), values)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 

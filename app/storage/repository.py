@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, Executable
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class Repository:
         """Run an UPDATE or DELETE and say how many rows it changed."""
         result = cast(CursorResult[Any], self._session.execute(statement))
         return result.rowcount
+
+    @property
+    def _dialect(self) -> Any:
+        """The module whose `insert` knows ON CONFLICT on this database."""
+        return postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
 
     def _seal(self, text: str | None) -> str | None:
         return None if text is None else self._vault.encrypt(text)

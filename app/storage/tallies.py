@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.storage.automatic_models import TallyTable
 from app.storage.repository import Repository
@@ -31,8 +30,7 @@ class TallyRepository(Repository):
         ]
         if not values:
             return
-        dialect = postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(TallyTable)
+        statement = self._dialect.insert(TallyTable)
         grown = statement.on_conflict_do_update(
             index_elements=["name", "labels"], set_={"value": TallyTable.value + statement.excluded.value}
         )

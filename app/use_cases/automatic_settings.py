@@ -16,6 +16,7 @@ from app.domain.settings import Automatic, ConflictPolicy, Connection, MailPolic
 from app.domain.words import Direction, System
 from app.storage.words import WebhookState
 from app.use_cases.context import Context
+from app.use_cases.known_connection import known_connection
 
 BANK = "bank"
 DEFAULT = "default"
@@ -56,7 +57,7 @@ class AutomaticView:
 def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
     """Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
-        connection = _known(uow.connections.get_by_key(connection_key))
+        connection = known_connection(uow, connection_key)
         webhook = uow.webhooks.get(connection.id)
     quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
     return AutomaticView(
@@ -76,15 +77,9 @@ def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, An
     `sweep_minutes`, `mail`, all of them as text. Raises Refused naming everything that is wrong, and changes nothing.
     """
     with ctx.unit_of_work() as uow:
-        connection = _known(uow.connections.get_by_key(connection_key))
+        connection = known_connection(uow, connection_key)
         uow.connections.set_options(_changed(connection, changes))
     return show_automatic(ctx, connection_key)
-
-
-def _known(connection: Connection | None) -> Connection:
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection
 
 
 # ── checking ──────────────────────────────────────────────────────────────────────────────────────────────────────────

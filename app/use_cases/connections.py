@@ -21,6 +21,7 @@ from app.domain.settings import Connection, ExportSettings
 from app.domain.words import System
 from app.storage.rows import ConsentRow
 from app.use_cases.context import Context
+from app.use_cases.known_connection import find_connection
 from app.use_cases.notices import hold_for_consent
 from app.use_cases.views import ConnectionView, ConsentView
 
@@ -90,7 +91,7 @@ def list_connections(ctx: Context) -> list[ConnectionView]:
 
 def show_connection(ctx: Context, connection_key: str) -> tuple[ConnectionView, ExportSettings | None]:
     """Raises Refused for an unknown connection."""
-    connection = _find(ctx, connection_key)
+    connection = find_connection(ctx, connection_key)
     return connection_views(ctx, [connection])[0], connection.export_settings
 
 
@@ -99,7 +100,7 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
 
     Raises Refused for an unknown connection.
     """
-    connection = _find(ctx, connection_key)
+    connection = find_connection(ctx, connection_key)
     missing = _missing_consent(connection)
     return [
         missing if missing and missing.system is system else _check_system(ctx, connection, system) for system in System
@@ -108,18 +109,18 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
 
 def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str, Any]) -> ConnectionView:
     """Change the fields given, keep the others. Raises Refused naming every wrong or missing field."""
-    connection = _find(ctx, connection_key)
+    connection = find_connection(ctx, connection_key)
     kept = asdict(connection.export_settings) if connection.export_settings else {}
     settings = check_export_settings({**kept, **changes})
     with ctx.unit_of_work() as uow:
         uow.connections.set_export_settings(connection.id, settings)
-    return connection_views(ctx, [_find(ctx, connection_key)])[0]
+    return connection_views(ctx, [find_connection(ctx, connection_key)])[0]
 
 
 def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None:
     """Another access token of the same tenant (renewed, or with other permissions). What the former one could see says
     nothing about this one, so the visible attributes are learned anew. Raises Refused."""
-    connection = _find(ctx, connection_key)
+    connection = find_connection(ctx, connection_key)
     with ctx.unit_of_work() as uow:
         uow.connections.set_smarthr_token(connection.id, token)
 
@@ -149,7 +150,7 @@ def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> st
         raise Refused(
             "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
         )
-    connection = _find(ctx, connection_key)
+    connection = find_connection(ctx, connection_key)
     state = secrets.token_urlsafe(32)
     verifier = ctx.authorisation.new_verifier()
     with ctx.unit_of_work() as uow:
@@ -229,7 +230,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
         for run_id in uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection.id):
             uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("consent_given", connection_id=connection.id)
-    return ConsentView(connection_views(ctx, [_find(ctx, connection.key)])[0], grant.company_name)
+    return ConsentView(connection_views(ctx, [find_connection(ctx, connection.key)])[0], grant.company_name)
 
 
 def keep_tokens_alive(ctx: Context) -> int:
@@ -261,14 +262,6 @@ def _missing_consent(connection: Connection) -> SystemCheck | None:
     if not connection.needs_consent:
         return None
     return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
-
-
-def _find(ctx: Context, key: str) -> Connection:
-    with ctx.unit_of_work().reading() as uow:
-        connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection
 
 
 def _check(name: str, subdomain: str, token: str, company_id: int, mail_to: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.events import wishes_of
 from app.use_cases.gather import Wish, gather
+from app.use_cases.known_connection import known_connection
 from app.use_cases.views import DeliveryItemView, DeliveryState, DeliveryView, Page, ReplayView
 
 log = structlog.get_logger(__name__)
@@ -118,10 +119,7 @@ def _replay(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> Repla
 def _page(uow: UnitOfWork, wanted: DeliveryFilter, *, after: int | None, limit: int) -> list[DeliveryRow]:
     connection_id = None
     if wanted.connection is not None:
-        found = uow.connections.get_by_key(wanted.connection)
-        if found is None:
-            raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-        connection_id = found.id
+        connection_id = known_connection(uow, wanted.connection).id
     return uow.deliveries.page(
         after=after,
         limit=limit,

@@ -13,7 +13,7 @@ from app.domain.plan import Note, Plan
 from app.domain.run_state import ItemState
 from app.domain.settings import Automatic, Connection
 from app.domain.words import Trigger
-from app.storage.rows import ClaimedItem, RunRow
+from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.findings import new_notes
@@ -21,7 +21,7 @@ from app.use_cases.gather import Wish, gather
 
 TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
 _GOOD = frozenset({ItemState.SUCCEEDED, ItemState.UNCHANGED})
-_BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
+BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,25 @@ def _remember_trouble(job: Job, uow: UnitOfWork, end: End, *, number: str) -> No
         return
     if end.state in _GOOD:
         uow.troubles.settle(item.connection_id, item.direction, [item.source_id])
-    elif end.state in _BAD and job.run.trigger.is_automatic:
-        known = uow.troubles.note(
-            item.connection_id,
-            item.direction,
-            item.source_id,
-            employee_number=number,
-            code=end.code or "unexpected",
-            now=job.ctx.clock.now(),
-            quarantine_after=job.ctx.settings.quarantine_after,
-        )
-        if known:
-            uow.items.set_known(item.id)
+    elif end.state in BAD and job.run.trigger.is_automatic:
+        note_trouble(job.ctx, uow, item, item.id, number=number, code=end.code)
+
+
+def note_trouble(
+    ctx: Context, uow: UnitOfWork, of: ItemRow | NewItem, item_id: int, *, number: str, code: str | None
+) -> None:
+    """One more bad end of this employee in an automatic run; the same cause as the time before is no news."""
+    known = uow.troubles.note(
+        of.connection_id,
+        of.direction,
+        of.source_id or "",
+        employee_number=number,
+        code=code or "unexpected",
+        now=ctx.clock.now(),
+        quarantine_after=ctx.settings.quarantine_after,
+    )
+    if known:
+        uow.items.set_known(item_id)
 
 
 def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:

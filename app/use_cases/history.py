@@ -15,6 +15,7 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.item_views import item_view
+from app.use_cases.known_connection import known_connection
 from app.use_cases.views import ItemView, Page, ProgressView, RunView
 
 RECENT = timedelta(minutes=1)
@@ -36,10 +37,7 @@ def list_runs(
     with ctx.unit_of_work().reading() as uow:
         connection_id = None
         if connection is not None:
-            found = uow.connections.get_by_key(connection)
-            if found is None:
-                raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-            connection_id = found.id
+            connection_id = known_connection(uow, connection).id
         rows = uow.runs.page(after=after, limit=limit + 1, connection_id=connection_id)
         shown = rows[:limit]
         views = run_views(ctx, uow, shown)

@@ -28,6 +28,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.history import get_run
+from app.use_cases.known_connection import known_connection
 from app.use_cases.shown import keep_numbers
 from app.use_cases.views import RunView
 
@@ -71,9 +72,7 @@ def start_run(ctx: Context, command: StartRun) -> RunView:
 
 def usable_connection(uow: UnitOfWork, key: str) -> Connection:
     """The connection, if runs may start on it. Raises Refused."""
-    connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    connection = known_connection(uow, key)
     if connection.needs_consent:
         raise Refused("needs_consent", "freeeの認可が必要です。接続の設定から認可をやり直してください。", status=409)
     if connection.paused:

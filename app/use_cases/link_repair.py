@@ -13,13 +13,13 @@ import structlog
 
 from app.domain.dates import today_in_japan
 from app.domain.errors import Refused
-from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import UnlinkReason
 from app.use_cases.context import Context
 from app.use_cases.gather import Wish, gather
+from app.use_cases.known_connection import known_connection
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class BrokenLink:
 def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
     """Pairs that wait for a decision, the newest first. Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         broken = uow.links.broken(connection.id)
         smarthr = uow.directory.entries(connection.id, System.SMARTHR, [link.smarthr_id for link in broken])
         freee = uow.directory.entries(connection.id, System.FREEE, [link.freee_id for link in broken])
@@ -60,7 +60,7 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
     """These two are one person. Both must exist and have no other partner. What they differ in is looked at at once
     where the automatic sync is on. Raises Refused, and the errors of the gateways."""
     with ctx.unit_of_work().reading() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
     wanted = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
     today = today_in_japan(ctx.clock.now())
     for system, person_id in wanted.items():
@@ -86,7 +86,7 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
 def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
     """The one who is left belongs to nobody any more: the next run may match or create them anew. Raises Refused."""
     with ctx.unit_of_work() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         found = [
             link
             for link in uow.links.broken(connection.id)
@@ -101,7 +101,7 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
 def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
     """Two people were taken for one: end their link. Nothing is written on either side. Raises Refused."""
     with ctx.unit_of_work() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         link = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
         if link is None:
             raise Refused("not_linked", "この従業員は紐付いていません。", status=404)
@@ -116,10 +116,3 @@ def _touches(link: LinkRow, smarthr_id: str, freee_id: str) -> bool:
 def _let_go(uow: UnitOfWork, links: list[LinkRow]) -> None:
     for link in links:
         uow.links.decide(link.id)
-
-
-def _find(uow: UnitOfWork, key: str) -> Connection:
-    connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import structlog
 
-from app.domain.errors import Refused, TemporaryError
+from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
-from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.observation import ConnectionFacts
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections import connection_views
 from app.use_cases.context import Context
+from app.use_cases.known_connection import known_connection
 from app.use_cases.reconcile import queue_stuck_mails
 from app.use_cases.views import IntakeView, QueueView
 
@@ -74,7 +74,7 @@ def requeue(ctx: Context) -> None:
 def pause(ctx: Context, connection_key: str) -> None:
     """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
     with ctx.unit_of_work() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         uow.connections.set_paused(connection.id, True)
     log.info("connection_paused", connection_id=connection.id)
 
@@ -82,7 +82,7 @@ def pause(ctx: Context, connection_key: str) -> None:
 def resume(ctx: Context, connection_key: str) -> None:
     """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
     with ctx.unit_of_work() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         uow.connections.set_paused(connection.id, False)
         _queue_all(ctx, uow, connection_id=connection.id)
     log.info("connection_resumed", connection_id=connection.id)
@@ -95,10 +95,3 @@ def _queue_all(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> N
     for run_id in surveys:
         uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("queued_again", items=items, surveys=len(surveys))
-
-
-def _find(uow: UnitOfWork, key: str) -> Connection:
-    connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection

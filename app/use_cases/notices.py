@@ -19,6 +19,8 @@ from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)
 
+CONSENT_PAUSE = timedelta(seconds=60)
+"""Nothing of a connection without consent is claimed; this only keeps its work from being pushed in the meantime."""
 RECONNECT = "/connect/freee/start"
 RECONNECT_DAYS = 30
 

@@ -12,6 +12,7 @@ from app.domain.selection import offer
 from app.domain.settings import Connection
 from app.domain.words import Direction, System
 from app.use_cases.context import Context
+from app.use_cases.known_connection import known_connection
 from app.use_cases.shown import keep_numbers
 from app.use_cases.views import OfferedEmployee
 
@@ -22,9 +23,7 @@ def offered_employees(
     """A live listing of the source, by employee number. Raises Refused: unknown connection, source not reachable."""
     source = direction.source
     with ctx.unit_of_work().reading() as uow:
-        connection = uow.connections.get_by_key(connection_key)
-        if connection is None:
-            raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+        connection = known_connection(uow, connection_key)
         linked = {link.id_in(source) for link in uow.links.for_connection(connection.id)}
     people = _listing(ctx, connection, source, as_of_date)
     numbers = Counter(record.person.number for record in people)

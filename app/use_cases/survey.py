@@ -28,7 +28,7 @@ from app.use_cases import finalise
 from app.use_cases.context import Context
 from app.use_cases.findings import Everybody, Finding, find_everybody
 from app.use_cases.lease import Lease, LeaseLost, held, lease_end
-from app.use_cases.notices import hold_for_consent
+from app.use_cases.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.pauses import next_try
 from app.use_cases.plan_employee import terms_of_run
 from app.use_cases.shown import entries_of, keep_shown
@@ -36,8 +36,6 @@ from app.use_cases.sweep_findings import compare_everybody, remember_troubles
 
 log = structlog.get_logger(__name__)
 
-CONSENT_PAUSE = 60.0
-"""Seconds; nothing of a connection without consent is claimed, this only spares the broker."""
 PORTION = 500
 """Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
 
@@ -260,7 +258,7 @@ def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
         _fail(ctx, run, error)
         return
     hold_for_consent(ctx, run.connection_id)
-    _postpone(ctx, run, TemporaryError(error.code, retry_after=CONSENT_PAUSE, counts=False))
+    _postpone(ctx, run, TemporaryError(error.code, retry_after=CONSENT_PAUSE.total_seconds(), counts=False))
 
 
 def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:

@@ -25,10 +25,10 @@ from app.domain.words import System
 from app.storage.rows import LinkRow, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.ends import BAD, note_trouble
 from app.use_cases.findings import Everybody, Finder, Finding, in_order
 from app.use_cases.plan_employee import Terms
 
-_BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
 
 
@@ -66,19 +66,8 @@ def remember_troubles(
             uow.troubles.set_content(run.connection_id, run.direction, found.item.source_id, found.content)
     for item_id, found in stored:
         item = found.item
-        if item.source_id is None or item.state not in _BAD:
-            continue
-        known = uow.troubles.note(
-            run.connection_id,
-            run.direction,
-            item.source_id,
-            employee_number=item.employee_number,
-            code=item.error_code or "unexpected",
-            now=ctx.clock.now(),
-            quarantine_after=ctx.settings.quarantine_after,
-        )
-        if known:
-            uow.items.set_known(item_id)
+        if item.source_id is not None and item.state in BAD:
+            note_trouble(ctx, uow, item, item_id, number=item.employee_number, code=item.error_code)
 
 
 @dataclass(frozen=True)

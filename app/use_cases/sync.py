@@ -20,13 +20,10 @@ from app.use_cases.context import Context
 from app.use_cases.employee_job import EmployeeJob
 from app.use_cases.ends import End, Job, finish
 from app.use_cases.lease import LeaseLost, held, lease_end
-from app.use_cases.notices import hold_for_consent
+from app.use_cases.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.pauses import next_try
 
 log = structlog.get_logger(__name__)
-
-CONSENT_PAUSE = timedelta(seconds=60)
-"""Nothing of a connection without consent is claimed; this only keeps its items from being pushed in the meantime."""
 
 
 def sync_item(ctx: Context, item_id: int, attempt: int) -> None:

@@ -8,10 +8,9 @@ import structlog
 
 from app.domain.catalogue import message_of, remedy_of
 from app.domain.errors import Refused
-from app.domain.settings import Connection
 from app.storage.rows import TroubleRow
-from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.known_connection import known_connection
 from app.use_cases.views import TroubleView
 
 log = structlog.get_logger(__name__)
@@ -20,7 +19,7 @@ log = structlog.get_logger(__name__)
 def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
     """In the order they began. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         return [_view(row) for row in uow.troubles.of_connection(connection.id)]
 
 
@@ -28,7 +27,7 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
     """Forget the troubles of these employee numbers (None: of everybody): the next event or comparison takes them up
     again. Returns what was lifted. Raises Refused: unknown connection, or a number without trouble."""
     with ctx.unit_of_work() as uow:
-        connection = _find(uow, connection_key)
+        connection = known_connection(uow, connection_key)
         rows = uow.troubles.of_connection(connection.id)
         missing = set(numbers or ()) - {row.employee_number for row in rows}
         if missing:
@@ -58,10 +57,3 @@ def _view(row: TroubleRow) -> TroubleView:
         last_at=row.last_at,
         quarantined_at=row.quarantined_at,
     )
-
-
-def _find(uow: UnitOfWork, key: str) -> Connection:
-    connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection

@@ -20,6 +20,7 @@ from app.domain.settings import Connection
 from app.storage.rows import WebhookRow
 from app.storage.words import WebhookState
 from app.use_cases.context import Context
+from app.use_cases.known_connection import find_connection
 from app.use_cases.sweep import request_sweep
 
 log = structlog.get_logger(__name__)
@@ -128,15 +129,6 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
     state = WebhookState.NONE if stored.state is WebhookState.NONE else WebhookState.MISSING
     _keep(ctx, connection, vendor_id=None, state=state)
     return _told(state, None, connection)
-
-
-def find_connection(ctx: Context, key: str) -> Connection:
-    """Raises Refused for an unknown connection."""
-    with ctx.unit_of_work().reading() as uow:
-        connection = uow.connections.get_by_key(key)
-    if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
-    return connection
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────

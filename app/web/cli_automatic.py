@@ -11,6 +11,7 @@ from app.domain.errors import AwaseError
 from app.domain.settings import Automatic, ConflictPolicy, MailPolicy
 from app.use_cases import automatic_settings, webhook_registration
 from app.use_cases.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
+from app.use_cases.known_connection import find_connection
 from app.use_cases.webhook_registration import WebhookCheck
 from app.web.cli_exit import DONE, FAILED
 from app.web.current import current_context
@@ -118,7 +119,7 @@ def echo_automatic(key: str) -> None:
 def check_webhook(key: str, *, repair: bool) -> bool:
     """Tell how the registration is, repaired before if wished. False: SmartHR will not tell us what it should."""
     ctx = current_context()
-    connection = webhook_registration.find_connection(ctx, key)
+    connection = find_connection(ctx, key)
     try:
         check = webhook_registration.check_webhook(ctx, connection)
     except AwaseError as error:

@@ -45,7 +45,7 @@ def test_ids_come_in_the_order_given_and_none_for_what_is_there(database: Databa
     assert [i is None for i in ids] == [False, True, False, False, True, False]
     with database.unit_of_work() as uow:
         kept = {i: uow.deliveries.get(i) for i in ids if i}
-        again = uow.deliveries.find("b")
+        again = uow.deliveries.found(["b"]).get("b")
     assert [row.dedup if row else "" for row in kept.values()] == ["z", None, "a", None]
     assert again is not None and again.id == first
 

@@ -1,0 +1,22 @@
+"""The connection behind a key that somebody gave, or a refusal: one place for everybody who takes a key."""
+
+from __future__ import annotations
+
+from app.domain.errors import Refused
+from app.domain.settings import Connection
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+
+
+def known_connection(uow: UnitOfWork, key: str) -> Connection:
+    """Inside a transaction. Raises Refused("unknown_connection")."""
+    connection = uow.connections.get_by_key(key)
+    if connection is None:
+        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    return connection
+
+
+def find_connection(ctx: Context, key: str) -> Connection:
+    """In a transaction of its own. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        return known_connection(uow, key)
