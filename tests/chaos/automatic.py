@@ -6,20 +6,19 @@ Runs are found, not asked for: judged is what was edited (equal on both sides), 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import requests
 
 from app.practice.demo import DemoError
 from tests.chaos import faults
-from tests.chaos.evidence import RunSeen, collect
-from tests.chaos.judge import FINAL_ITEMS, Broken, judge
+from tests.chaos.evidence import Evidence, RunSeen, collect
+from tests.chaos.house import House
+from tests.chaos.judge import FINAL_ITEMS, VENDOR_LIMIT, Broken, judge, lost, over_limit
 from tests.chaos.parts import wait_for
 from tests.chaos.scene import RECOVERY_SECONDS, NotReached, Scene
-from tests.chaos.workload import TO_SMARTHR, Batch
+from tests.chaos.workload import TO_FREEE, TO_SMARTHR, Batch
 from tests.e2e.processes import kill
 
 
@@ -33,29 +32,13 @@ class AutomaticScene(Scene):
     def settle(self) -> None:
         """Wait until nobody has anything left to tell or to do, then judge."""
         left = max(self.over_at + RECOVERY_SECONDS - time.time(), 5.0)
-        if not self._wait(self._is_quiet, seconds=left):
+        if not self._wait(lambda: is_quiet(self.house), seconds=left):
             self.findings.append(Broken("I3", f"not quiet {RECOVERY_SECONDS} s after the fault"))
         self.recovery = max(0.0, time.time() - self.over_at)
         self._wait(lambda: not self.house.missing_programs(), seconds=30)
         for batch in self.batches:
             self.work.arrived(batch)
         self._judge()
-
-    def _is_quiet(self) -> bool:
-        """Twice within a second: a webhook may be about to leave, and a quiet window about to end."""
-        for _ in range(3):
-            if not self._is_idle():
-                return False
-            time.sleep(0.5)
-        return True
-
-    def _is_idle(self) -> bool:
-        try:
-            queue = self.house.api.get("/api/v1/queue")
-        except (requests.RequestException, DemoError):
-            return False
-        busy = queue["runs_open"] or queue["outbox_waiting"] or queue["mails_waiting"]
-        return not busy and self.house.smarthr.is_idle() and self.house.freee.is_idle()
 
     def _judge(self) -> None:
         """Everybody edited is equal, every run has ended and all their items well; the practice company's own people,
@@ -64,12 +47,24 @@ class AutomaticScene(Scene):
         runs = [self._found(run, edited) for run in self.house.api.pages("/api/v1/runs")]
         seen = collect(self.house, [], frozenset(self.work.canaries), ended={})
         calls = [call for call in seen.calls if call.method != "POST"]  # the sweep creates others as well
-        found = judge(replace(seen, runs=runs, calls=calls, listed=()))
+        remembered = [
+            call for call in calls if not any(first <= call.at <= last for first, last in self.lane.forgotten)
+        ]
+        found = judge(replace(seen, runs=runs, calls=remembered, listed=()))
+        found += over_limit(calls, limit=VENDOR_LIMIT) + lost(self._everybody(seen, edited))
         met = {number for run in runs for number in run.batch.numbers}
-        found += [Broken("I1", f"nobody looked after {number}") for number in sorted(edited - met)]
-        new = [each for each in found if each not in self.lane.reported]
+        found += [Broken("I1", f"nobody looked after {number}") for number in sorted(edited - met - self.lane.unheard)]
+        new = [each for each in dict.fromkeys(found) if each not in self.lane.reported]
         self.lane.reported.update(new)
         self.findings += new
+
+    def _everybody(self, seen: Evidence, edited: frozenset[str]) -> Evidence:
+        """All who were edited as one batch: they have to be equal whatever runs the database knows of."""
+        whole = Batch(edited, TO_FREEE, "", phones=self._typed())
+        return replace(seen, runs=[RunSeen(whole, {}, ())])
+
+    def _typed(self) -> dict[str, str]:
+        return {number: phone for batch in self.work.batches for number, phone in batch.phones.items()}
 
     def _found(self, run: dict[str, Any], edited: frozenset[str]) -> RunSeen:
         """A run may have two items of one person: one for an event that came while the first was at work."""
@@ -79,11 +74,28 @@ class AutomaticScene(Scene):
             if item["employee_number"] in edited
         ]
         once = {item["employee_number"]: item for item in items}
-        typed = {number: phone for batch in self.work.batches for number, phone in batch.phones.items()}
-        batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"], phones=typed)
+        batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"], phones=self._typed())
         unfinished = [item for item in items if item["state"] not in FINAL_ITEMS and item not in once.values()]
         told = {"state": run["state"], "progress": {"total": None}}
         return RunSeen(batch, told, (*once.values(), *unfinished))
+
+
+def is_quiet(house: House) -> bool:
+    """Four times within two seconds: a webhook may be about to leave, and a quiet window about to end."""
+    for _ in range(3):
+        if not _is_idle(house):
+            return False
+        time.sleep(0.5)
+    return _is_idle(house)
+
+
+def _is_idle(house: House) -> bool:
+    try:
+        queue = house.api.get("/api/v1/queue")
+    except (requests.RequestException, DemoError):
+        return False
+    busy = queue["runs_open"] or queue["outbox_waiting"] or queue["mails_waiting"]
+    return not busy and house.smarthr.is_idle() and house.freee.is_idle()
 
 
 def web_killed(scene: Scene) -> None:
@@ -121,13 +133,3 @@ def boundary(scene: Scene, kind: str) -> None:
         scene.start(2, 1)
         wait_for(lambda: len(points.hits()) > known, seconds=60, what=site)  # noqa: B023
     scene.over()
-
-
-ACTS: dict[str, tuple[str, Callable[[Scene], None]]] = {
-    "W1": ("webhooks: both sides edited, worker killed", both_sides_edited),
-    "W4": ("webhooks: web killed as they arrive", web_killed),
-    "W5": ("webhooks: kill -9 at each boundary of the intake", partial(boundary, kind="kill")),
-    "W6": ("webhooks: error at each boundary of the intake", partial(boundary, kind="raise")),
-    "W7": ("webhooks: broker wiped", faults.broker_flushed),
-    "W22": ("webhooks: all processes restarted", faults.service_restarted),
-}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from tests.chaos import faults, faults_outside
+from tests.chaos import automatic, faults, faults_outside, poison, repeated, restore, versions
 from tests.chaos.scene import Scene
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -57,11 +57,29 @@ FAULTS: tuple[Fault, ...] = (
     Fault("F15e", "401 once", faults_outside.refused_once),
     Fault("F16a", "tokens expire", faults_outside.tokens_expire, short=BOTH),
     Fault("F16b", "refresh answer lost", faults_outside.refresh_answer_lost),
-    Fault("F17", "one request 40 times at once", faults.asked_many_times, short=BOTH),
-    Fault("F20", "poison employee", faults.poison),
-    Fault("F22", "all processes restarted", faults.service_restarted, short=BOTH),
+    Fault("F17a", "one request 40 times at once", faults.asked_many_times, short=BOTH),
+    Fault("F20a", "poison: worker killed", poison.killed),
+    Fault("F20b", "poison: worker segfaults", poison.segfault, short=BOTH),
+    Fault("F20c", "poison: RQ's time is up", poison.out_of_time),
+    Fault("F20d", "poison: worker frozen beyond its lease", poison.frozen),
+    Fault("F22a", "all processes restarted", faults.service_restarted, short=BOTH),
     Fault("F23", "leader killed, second takes over", faults.leader_killed),
     Fault("F24", "consent gone", faults_outside.consent_gone),
+)
+AUTOMATIC: tuple[Fault, ...] = (
+    Fault("F17b", "one webhook of each vendor 100 times at once", repeated.webhooks),
+    Fault("W1", "webhooks: both sides edited, worker killed", automatic.both_sides_edited),
+    Fault("W4", "webhooks: web killed as they arrive", automatic.web_killed, short=BOTH),
+    Fault("W5", "webhooks: kill -9 at each boundary of the intake", partial(automatic.boundary, kind="kill")),
+    Fault("W6", "webhooks: error at each boundary of the intake", partial(automatic.boundary, kind="raise")),
+    Fault("W7", "webhooks: broker wiped", faults.broker_flushed),
+    Fault("W22", "webhooks: all processes restarted", faults.service_restarted),
+)
+"""Webhooks instead of buttons."""
+RESTORES: tuple[Fault, ...] = (Fault("F25", "backup restored after more work", restore.restored),)
+VERSIONS: tuple[Fault, ...] = (
+    Fault("F22b", "older and newer version side by side", versions.side_by_side),
+    Fault("F22c", "older version stopped, database migrated", versions.one_after_the_other, short=()),
 )
 SWEEPS = {"kill": "kill -9 at each boundary", "raise": "error at each boundary"}
 DISK = "F12"
@@ -69,8 +87,6 @@ ELSEWHERE = {
     "F14": "without Retry-After, 99999: tests/adapters/test_http.py",
     "F18": "clock steps, leap days, months: injected clock in tests/use_cases (test_reconcile.py, test_months.py)",
     "F19": "double finish at once: tests/storage/test_races.py, on both databases",
-    "F20": "answer without end: tests/adapters/test_http.py; segfault and endless loop: not covered",
+    "F20": "answer without end: tests/adapters/test_http.py",
     "F21": "10,000 people: make bench",
-    "F22": "old and new version side by side: not covered; payloads are ids",
-    "F25": "restore of a backup: not covered",
 }

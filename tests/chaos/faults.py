@@ -1,4 +1,4 @@
-"""Faults of processes, broker and database: F1, F3, F7 to F11, F17, F20, F22, F23. Each is one function on a scene."""
+"""Faults of processes, broker and database: F1, F3, F7 to F11, F17, F22, F23. Each is one function on a scene."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ import uuid
 
 import requests
 
+from tests.chaos.deployment import running
 from tests.chaos.judge import Broken
 from tests.chaos.parts import wait_for
 from tests.chaos.scene import NotReached, Scene
 from tests.chaos.workload import TO_SMARTHR
-from tests.e2e.processes import below, command_of, kill, parent_of
+from tests.e2e.processes import kill, parent_of
 from tests.storage.servers import restart_cluster
-
-SERVICE = ("wsgi:app", "workers.relay", "workers.worker", "workers.cron")
 
 
 def worker_killed(scene: Scene) -> None:
@@ -168,34 +167,12 @@ def asked_many_times(scene: Scene) -> None:
     scene.over()
 
 
-def poison(scene: Scene) -> None:
-    """Somebody kills every worker that takes this employee; the others go through, and the run ends."""
-    site = of_a_job(scene, "after_get_crews")
-    batch = scene.edit(1, 0)
-    batch.may_fail = True
-    known = len(scene.house.failpoints.hits())
-    scene.house.failpoints.arm(site, "kill")
-    scene.work.trigger(batch)
-    for deaths in range(1, 4):
-        wait_for(lambda: len(scene.house.failpoints.hits()) >= known + deaths, seconds=60, what="a start")  # noqa: B023
-        if deaths < 3:
-            scene.house.failpoints.arm(site, "kill")
-    scene.over()
-    wait_for(lambda: scene.is_final(batch), seconds=60, what="the end of a poisoned run")
-    (item,) = scene.house.api.pages(f"/api/v1/runs/{batch.run_id}/items")
-    if (item["state"], item["error_code"]) != ("failed", "poisoned"):
-        scene.findings.append(Broken("I2", f"three deaths, and the item is {item['state']} {item['error_code']}"))
-    scene.again(batch)
-
-
 def service_restarted(scene: Scene) -> None:
     """SIGTERM to every process of the service in the middle of a run: a deployment."""
     scene.start()
     scene.await_writes(2)
-    supervisor = scene.house.processes.pid
-    for pid in below(supervisor):
-        if parent_of(pid) == supervisor and any(text in command_of(pid) for text in SERVICE):
-            os.kill(pid, signal.SIGTERM)
+    for pid in running(scene.house.processes.pid):
+        os.kill(pid, signal.SIGTERM)
     scene.over()
 
 

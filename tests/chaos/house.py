@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import requests
+from sqlalchemy import create_engine, text
 
 from app.config import embedded_socket
 from app.practice import launch
@@ -22,6 +23,7 @@ from app.practice.connecting import connect, flask
 from app.practice.demo import Api
 from app.practice.processes import ROOT, Processes
 from app.practice.surroundings import environment
+from tests.chaos.deployment import Deployment, run_in
 from tests.chaos.parts import Broker, Failpoints, Vendor
 from tests.chaos.proxy import Proxy
 from tests.e2e.processes import matching
@@ -49,6 +51,12 @@ PROGRAMS = {
     "workers.cron": 1,
 }
 """What a command line holds → how many processes there are at least, masters and children."""
+_CONNECT = """
+import os, sys
+from pathlib import Path
+from app.practice.connecting import connect
+connect(Path(sys.argv[1]), dict(os.environ), sys.argv[2])
+"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class House:
     freee: Vendor
     mailbox: Vendor
     failpoints: Failpoints
+    deployment: Deployment
     cluster: Path | None = None
     """Of PostgreSQL."""
 
@@ -102,13 +111,32 @@ class House:
             vendor.no_faults()
         self.mailbox.ask("POST", "reset")
         self.failpoints.disarm()
+        self.failpoints.thaw()
+
+    def count(self, query: str) -> int:
+        """The one number a query tells, in the house's database."""
+        engine = create_engine(self.env.get("DATABASE_URL") or f"sqlite:///{self.folder / 'awase.db'}")
+        try:
+            with engine.connect() as connection:
+                return int(connection.execute(text(query)).scalar_one())
+        finally:
+            engine.dispose()
+
+    def stop_service(self) -> None:
+        """Every program of the service in order, until `start_service`. Raises TimeoutError."""
+        self.deployment.stop(self.processes.pid)
+
+    def start_service(self, checkout: Path = ROOT) -> None:
+        """Raises StartError when it does not get ready."""
+        self.deployment.put_in_service(checkout)
+        self.processes.await_url(f"{self.api.url}/health/ready")
 
     @contextmanager
-    def another(self, module: str) -> Iterator[subprocess.Popen[bytes]]:
-        """One more process of a service program, outside the supervisor."""
+    def another(self, module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """One more process of a service program of this checkout, outside the supervisor."""
         with (self.processes.logs / "another.log").open("ab") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", module], cwd=ROOT, env=dict(self.env), stdout=out, stderr=out
+                [sys.executable, "-m", module, *arguments], cwd=ROOT, env=dict(self.env), stdout=out, stderr=out
             )
         try:
             yield process
@@ -119,9 +147,11 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic: bool = False) -> Iterator[House]:
+def open_house(
+    folder: Path, database: str, env: Mapping[str, str], *, automatic: bool = False, checkout: Path = ROOT
+) -> Iterator[House]:
     """`database`: sqlite, postgresql, or a URL. `automatic`: both vendors send webhooks and both directions are on.
-    `env`: further variables of the service."""
+    `env`: further variables of the service. `checkout`: which version of the service; all else is this one's."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     with ExitStack() as stack:
@@ -138,17 +168,19 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
             "SMTP_URL": f"smtp://127.0.0.1:{mail_wire.port}",
             "AWASE_FAILPOINTS": str(failpoints.folder),
         }
-        url = _durable_database(cluster) if cluster else database if "://" in database else None
+        url = durable_database(cluster) if cluster else database if "://" in database else None
         if url:
             variables["DATABASE_URL"] = url
-        flask(variables, "db", "upgrade")
+        run_in(checkout, variables, "-m", "flask", "db", "upgrade")
         ground = launch.ground(ports, launch.Company(), broker=False)
         ground["practice_mailbox"] += f' --control {more.mail} --log "{launch.in_folder("mailbox.jsonl")}"'
         if automatic:
             web_hook = f"http://127.0.0.1:{ports.web}/webhooks/freee"
             ground["practice_freee"] += f" --webhook-url {web_hook} --webhook-token {FREEE_SECRET}"
             variables |= {"FREEE_WEBHOOK_TOKEN": FREEE_SECRET}
-        processes = Processes(folder, ground, launch.service(), variables)
+        deployment = Deployment(folder)
+        deployment.put_in_service(checkout)
+        processes = Processes(folder, ground, deployment.commands(launch.service()), variables)
         _keep(processes.stop, stack)
         processes.start()
         for name, port in launch.vendor_ports(ports).items():
@@ -156,6 +188,8 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
         web = f"http://127.0.0.1:{ports.web}"
         processes.await_url(f"{web}/health/ready")
         processes.await_url(f"http://127.0.0.1:{more.mail}/_practice/state")
+        if checkout != ROOT:  # with that version's own command line; what it has made is known by a file
+            run_in(checkout, variables, "-c", _CONNECT, str(folder), web)
         connection, api_key = connect(folder, variables, web)
         house = House(
             database=database,
@@ -171,6 +205,7 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
             freee=Vendor(ports.freee, folder / "freee.jsonl"),
             mailbox=Vendor(more.mail, folder / "mailbox.jsonl"),
             failpoints=failpoints,
+            deployment=deployment,
             cluster=cluster,
         )
         if automatic:
@@ -178,7 +213,7 @@ def open_house(folder: Path, database: str, env: Mapping[str, str], *, automatic
         yield house
 
 
-def _durable_database(cluster: Path) -> str:
+def durable_database(cluster: Path) -> str:
     """The shared cluster confirms commits before they are written, which is faster for tests; here it will crash."""
     url = create_database(cluster, "awase")
     with psycopg.connect(f"host={cluster} user=awase dbname=postgres", autocommit=True) as connection:

@@ -208,6 +208,16 @@ def judge_mails(batch: Batch, mails: Sequence[Mail]) -> list[Broken]:
     return []
 
 
+def judge_found(received: Iterable[Mail]) -> list[Broken]:
+    """Mails of runs nobody asked for: what comes of one run is one mail, with a second copy at most."""
+    copies = Counter(mail for mail in received if mail.run_id)
+    ids = Counter(mail.run_id for mail in copies)
+    found = [Broken("I4", f"run {run} has {count} different mails") for run, count in ids.items() if count > 1]
+    return found + [
+        Broken("I4", f"run {mail.run_id} was mailed {count} times") for mail, count in copies.items() if count > 2
+    ]
+
+
 # ── I7, I8 ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

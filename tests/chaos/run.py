@@ -9,144 +9,31 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import re
 import shutil
 import signal
 import sys
-import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 
-import requests
-
-from app.practice.demo import DemoError
-from app.practice.surroundings import StartError
-from tests.chaos import automatic, disk, sweep
-from tests.chaos.catalogue import BOTH, DISK, ELSEWHERE, FAULTS, SQLITE, SWEEPS, Fault
-from tests.chaos.evidence import Mail, mails
+from tests.chaos import automatic, disk, restore, sweep, versions
+from tests.chaos.catalogue import AUTOMATIC, BOTH, DISK, ELSEWHERE, FAULTS, RESTORES, SQLITE, SWEEPS, VERSIONS, Fault
+from tests.chaos.evidence import mails
 from tests.chaos.house import stop_everything
-from tests.chaos.judge import Broken, judge_mails
-from tests.chaos.parts import wait_for
-from tests.chaos.scene import Lane, NotReached, Scene, opened
-from tests.chaos.table import Row, render
-from tests.chaos.workload import Batch
+from tests.chaos.judge import Broken, judge_found
+from tests.chaos.player import BREAKS, Options, Player, Report
+from tests.chaos.scene import Scene, opened
+from tests.chaos.table import render
 from tests.storage.servers import missing_parts
 
-MAILS_SECONDS = 240
-"""A mail whose sender died waits for that sender's lease of three minutes."""
 LONG_LIST = 16
 PORTION = {True: 16, False: 4}
 """Boundaries armed at once: short, long."""
 PEOPLE = 16
-BREAKS = (TimeoutError, AssertionError, DemoError, StartError, requests.RequestException, OSError, LookupError)
-"""What a scene raises when the house no longer does what it should."""
-
-
-@dataclass(frozen=True)
-class Options:
-    short: bool = False
-    repeat: int = 20
-    only: tuple[str, ...] = ()
-    databases: tuple[str, ...] = BOTH
-    lanes: int = 3
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="awase-chaos-")))
-
-    def wants(self, name: str) -> bool:
-        """`F13` means F13a to F13e, and not F1 all the others that begin with it."""
-        return not self.only or any(re.fullmatch(rf"{re.escape(each)}[a-z]?", name, re.I) for each in self.only)
-
-
-@dataclass
-class Report:
-    """Rows of every lane, and what is said while it works."""
-
-    rows: list[Row] = field(default_factory=list)
-    started: float = field(default_factory=time.monotonic)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def row(self, fault: str, title: str, database: str) -> Row:
-        with self._lock:
-            for row in self.rows:
-                if (row.fault, row.database) == (fault, database):
-                    return row
-            self.rows.append(Row(fault, title, database))
-            return self.rows[-1]
-
-    def say(self, text: str) -> None:
-        print(f"{time.monotonic() - self.started:6.0f} s  {text}", file=sys.stderr, flush=True)
-
-    @property
-    def broken(self) -> bool:
-        return any(row.findings for row in self.rows)
-
-
-@dataclass
-class Player:
-    """Plays scenes in one lane and remembers which row each run belongs to."""
-
-    lane: Lane
-    options: Options
-    report: Report
-    scene: Callable[..., Scene] = Scene
-    owners: list[tuple[Row, Batch]] = field(default_factory=list)
-
-    def play(self, row: Row, act: Callable[[Scene], None], *, turn: int) -> None:
-        scene = self.scene(self.lane, turn=turn, long=not self.options.short)
-        try:
-            act(scene)
-            scene.settle()
-            row.runs += 1
-            row.recoveries.append(scene.recovery)
-            self._note_unmet(row)
-        except NotReached as why:
-            row.notes.append(f"not reached: {why}")
-        except BREAKS as error:
-            scene.findings.append(Broken("I9", f"{type(error).__name__}: {error}"))
-        finally:
-            self.lane.house.mend()
-        row.findings += scene.findings
-        self.owners += [(row, batch) for batch in scene.batches if batch.run_id]
-        told = "; ".join(f"{each.invariant} {each.about}" for each in scene.findings) or f"{scene.recovery:.1f} s"
-        self.report.say(f"{row.fault} {row.title} ({row.database}): {told}")
-
-    def _note_unmet(self, row: Row) -> None:
-        """Wrong answers nobody has met prove nothing."""
-        house = self.lane.house
-        rules = [rule for vendor in (house.smarthr, house.freee) for rule in vendor.ask("GET", "faults")]
-        met = sum(rule["fired"] > 0 for rule in rules)
-        if met < len(rules):
-            row.notes.append(f"{met} of {len(rules)} wrong answers met")
-
-    def judge_mails(self) -> None:
-        """At the end, because a mail may take longer than its run."""
-        wanted = {batch.run_id for _, batch in self.owners if batch.mails}
-
-        def all_came() -> bool:
-            """And no copy is still to come from a sender thought dead."""
-            waiting = self.lane.house.api.get("/api/v1/queue")["mails_waiting"]
-            return not waiting and wanted <= {mail.run_id for mail in self._mails()}
-
-        try:
-            wait_for(all_came, seconds=MAILS_SECONDS, what="mails")
-        except TimeoutError:
-            self.report.say("some mails have not come")
-        time.sleep(2)  # a second one would be seen
-        received = self._mails()
-        for row, batch in self.owners:
-            mine = [mail for mail in received if mail.run_id == batch.run_id]
-            row.mails.append(len({mail.message_id for mail in mine}))
-            row.copies += len(mine) - row.mails[-1]
-            row.findings += judge_mails(batch, mine)
-
-    def _mails(self) -> Sequence[Mail]:
-        return mails(self.lane.house.mails)
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 def play_faults(faults: Sequence[Fault], database: str, options: Options, report: Report, part: int) -> None:
@@ -181,22 +68,46 @@ def _meet(scene: Scene, sites: Sequence[str], what: str, met: set[str]) -> None:
     met.update(set(sites) - set(sweep.meet(scene, sites, what)))
 
 
-def play_automatic(database: str, options: Options, report: Report) -> None:
+def play_automatic(
+    acts: Sequence[Fault], database: str, options: Options, report: Report, *, env: Mapping[str, str] = NOTHING_MORE
+) -> None:
     """Webhooks instead of buttons. Mails: every run that has one has one."""
-    folder = options.folder / f"automatic-{database}"
-    with opened(folder, database, people=PEOPLE, automatic=True, scene=automatic.AutomaticScene) as lane:
+    folder = options.folder / f"{acts[0].name}-{database}"
+    with opened(folder, database, people=PEOPLE, automatic=True, scene=automatic.AutomaticScene, env=env) as lane:
         player = Player(lane, options, report, automatic.AutomaticScene)
-        for name, (title, act) in automatic.ACTS.items():
-            if options.wants(name):
-                row = report.row(name, title, database)
-                for turn in range(1 if options.short else options.repeat):
-                    player.play(row, act, turn=turn)
-        ids = Counter(mail.run_id for mail in set(mails(lane.house.mails)))
-        row = report.row("W", "webhooks: every run of all of them", database)
-        row.mails = list(ids.values())
-        row.findings += [
-            Broken("I4", f"run {run} has {count} different mails") for run, count in ids.items() if count > 1
-        ]
+        for act in acts:
+            row = report.row(act.name, act.title, database)
+            for turn in range(1 if options.short else options.repeat):
+                player.play(row, act.play, turn=turn)
+        received = mails(lane.house.mails)
+        row = report.row(f"W {acts[0].name}", "webhooks: mails of that whole house", database)
+        row.mails = list(Counter(mail.run_id for mail in set(received) if mail.run_id).values())
+        row.copies = len(received) - len(set(received))
+        row.findings += judge_found(received)
+
+
+def play_versions(database: str, options: Options, report: Report) -> None:
+    """A house is migrated once, so each repetition has its own."""
+    older = versions.older_checkout(options.folder / f"older-{database}")
+    for fault in chosen(VERSIONS, database, options):
+        row = report.row(fault.name, fault.title, database)
+        if older is None:
+            row.notes.append("skipped: no history of the project here")
+            continue
+        for turn in range(1 if options.short else options.repeat):
+            folder = options.folder / f"{fault.name}-{database}-{turn}"
+            with opened(folder, database, people=PEOPLE, checkout=older) as lane:
+                player = Player(lane, options, report)
+                player.play(row, fault.play, turn=turn)
+                player.judge_mails()
+
+
+def chosen(faults: Sequence[Fault], database: str, options: Options) -> list[Fault]:
+    return [
+        fault
+        for fault in faults
+        if options.wants(fault.name) and database in (fault.short if options.short else fault.databases)
+    ]
 
 
 def lanes(options: Options, report: Report) -> list[Callable[[], None]]:
@@ -205,15 +116,14 @@ def lanes(options: Options, report: Report) -> list[Callable[[], None]]:
     for database in options.databases:
         if database == SQLITE or not options.short:
             work += [partial(play_sweep, what, database, options, report) for what in SWEEPS if options.wants(what)]
-        chosen = [
-            fault
-            for fault in FAULTS
-            if options.wants(fault.name) and database in (fault.short if options.short else fault.databases)
-        ]
-        if any(map(options.wants, automatic.ACTS)) and (database == SQLITE or not options.short):
-            work.append(partial(play_automatic, database, options, report))
-        for part, portion in enumerate(_portions(chosen, options)):
+        if acts := chosen(AUTOMATIC, database, options):
+            work.append(partial(play_automatic, acts, database, options, report))
+        for part, portion in enumerate(_portions(chosen(FAULTS, database, options), options)):
             work.append(partial(play_faults, portion, database, options, report, part))
+        if acts := chosen(RESTORES, database, options):
+            work.append(partial(play_automatic, acts, database, options, report, env=restore.SWEEPING))
+        if chosen(VERSIONS, database, options):
+            work.append(partial(play_versions, database, options, report))
     if options.wants(DISK):
         work.append(partial(disk.play, options.folder / "disk", report.row(DISK, "disk full", SQLITE)))
     return work

@@ -12,6 +12,7 @@ from types import MappingProxyType
 import requests
 
 from app.practice.demo import DemoError
+from app.practice.processes import ROOT
 from tests.chaos.evidence import RunSeen, calls, collect, mails
 from tests.chaos.house import House, open_house
 from tests.chaos.judge import FINAL_RUNS, Broken, judge
@@ -34,6 +35,10 @@ class Lane:
     work: Workload
     ended: dict[str, RunSeen] = field(default_factory=dict)
     reported: set[Broken] = field(default_factory=set)
+    forgotten: list[tuple[float, float]] = field(default_factory=list)
+    """From a backup to its restore (epoch seconds): of what was written then the history knows nothing."""
+    unheard: set[str] = field(default_factory=set)
+    """Numbers of whom only that time has heard; they need not be anybody's item, only equal."""
 
 
 @dataclass
@@ -145,9 +150,10 @@ def opened(
     automatic: bool = False,
     scene: Callable[[Lane], Scene] | None = None,
     env: Mapping[str, str] = MappingProxyType({}),
+    checkout: Path = ROOT,
 ) -> Iterator[Lane]:
     """A house in which so many people are in both systems. Raises AssertionError when that fails without any fault."""
-    with open_house(folder, database, env, automatic=automatic) as house:
+    with open_house(folder, database, env, automatic=automatic, checkout=checkout) as house:
         lane = Lane(house, Workload(house))
         first = (scene or Scene)(lane)
         first.start(0, people)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -83,6 +84,15 @@ def _run(program: str, *arguments: str) -> None:
         timeout=60,
         check=False,
     )
+    if done.returncode:
+        raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
+
+
+def run_tool(program: str, *arguments: str, **streams: Any) -> None:
+    """A client of the same installation, as we are. `streams`: stdin, stdout. Raises RuntimeError with what it said."""
+    binary = _binary(program)
+    assert binary is not None
+    done = subprocess.run([binary, *arguments], stderr=subprocess.PIPE, timeout=120, check=False, **streams)
     if done.returncode:
         raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
 
