@@ -216,7 +216,8 @@ def freee_connections(ctx: Context, company_id: int | None) -> tuple[int | None,
 class SenderCache:
     """Senders of the last seconds, so that a storm does not read its connection ten thousand times.
 
-    A changed secret or connection counts within `seconds`; a secret's overlap is longer by far.
+    A changed secret or connection counts within `seconds`; a secret's overlap is longer by far. While one request reads
+    anew the others go on with what was known: all together they needed a database connection each.
     """
 
     def __init__(self, ctx: Context, *, seconds: float = 2.0) -> None:
@@ -229,9 +230,13 @@ class SenderCache:
         now = self._ctx.clock.now()
         kept = self._smarthr.get(connection_key)
         if kept is None or self._is_old(kept[0], now) or (fresh and kept[0] != now):
+            if kept is not None:
+                self._smarthr[connection_key] = now, kept[1]
             kept = now, smarthr_sender(self._ctx, connection_key)
-            if kept[1].secrets:  # invented keys are not kept: they would fill the memory
+            if kept[1].secrets:
                 self._smarthr[connection_key] = kept
+            else:  # invented keys are not kept: they would fill the memory
+                self._smarthr.pop(connection_key, None)
         return kept[1]
 
     def freee(self, company_id: int | None) -> tuple[int | None, ...]:
@@ -240,9 +245,13 @@ class SenderCache:
         now = self._ctx.clock.now()
         kept = self._freee.get(company_id)
         if kept is None or self._is_old(kept[0], now):
+            if kept is not None:
+                self._freee[company_id] = now, kept[1]
             kept = now, freee_connections(self._ctx, company_id)
             if kept[1] != (None,):
                 self._freee[company_id] = kept
+            else:
+                self._freee.pop(company_id, None)
         return kept[1]
 
     def _is_old(self, since: datetime, now: datetime) -> bool:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from app.domain.commands import Delivery, ReceivedEvent
 from app.domain.settings import Automatic
 from app.domain.words import Direction, System
+from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import DeliveryState, UnlinkReason
 from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender, sort_received
 from app.use_cases.reconcile import reconcile_once
@@ -206,6 +207,37 @@ def test_the_cache_knows_for_two_seconds_and_keeps_no_strangers(room: Room) -> N
     with room.database.unit_of_work() as uow:
         uow.webhooks.set_secret(room.connection.id, "third", previous_until=NOW)
     assert "third" in cache.smarthr(key).secrets
+
+
+def test_while_one_reads_a_sender_anew_the_others_go_on_with_what_was_known(room: Room) -> None:
+    """A storm's threads would open a database connection each, all at the same moment."""
+    with room.database.unit_of_work() as uow:
+        uow.webhooks.set_secret(room.connection.id, "first", previous_until=NOW)
+    reads, others_ask = [0], [False]
+
+    def ask() -> tuple[object, object]:
+        return cache.smarthr(room.connection.key).secrets, cache.freee(1234567)
+
+    def unit_of_work() -> UnitOfWork:
+        reads[0] += 1
+        if others_ask[0] and reads[0] < 10:
+            assert ask() == known
+        return room.database.unit_of_work()
+
+    cache = SenderCache(replace(room.ctx, unit_of_work=unit_of_work))
+    known = ask()
+    room.clock.turn(seconds=3)
+    others_ask[0] = True
+    assert (ask(), reads[0]) == (known, 4)
+
+
+def test_a_sender_that_is_gone_is_forgotten(room: Room) -> None:
+    cache = SenderCache(room.ctx)
+    assert cache.freee(1234567) == (room.connection.id,)
+    with room.database.engine.begin() as connection:
+        connection.execute(text("UPDATE connections SET freee_company_id = 99"))
+    room.clock.turn(seconds=3)
+    assert [cache.freee(1234567), cache.freee(1234567)] == [(None,), (None,)]
 
 
 def test_a_digest_tells_bodies_apart_and_is_keyed(room: Room) -> None:
