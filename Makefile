@@ -49,6 +49,7 @@ format: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 	@$(BIN)/python -m tests.bench.intake $(INTAKE_ARGS)
+	@$(BIN)/python -m tests.bench.pages $(PAGES_ARGS)
 
 chaos: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.chaos.run $(ARGS)

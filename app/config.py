@@ -79,6 +79,7 @@ class Settings:
     freee_client_id: str
     freee_client_secret: str = field(repr=False)
     freee_webhook_token: str = field(repr=False)
+    practice_path: str
     smarthr_limits: tuple[Window, ...]
     freee_limits: tuple[Window, ...]
     freee_webhook_token_previous: str = field(repr=False)
@@ -102,6 +103,8 @@ class Settings:
     bind: str
     port: int
     web_threads: int
+    trusted_proxies: int
+    """Proxies in front of the web process whose X-Forwarded headers are believed."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -123,6 +126,7 @@ class Settings:
             freee_client_id=read.text("FREEE_CLIENT_ID", ""),
             freee_client_secret=read.text("FREEE_CLIENT_SECRET", ""),
             freee_webhook_token=read.text("FREEE_WEBHOOK_TOKEN", ""),
+            practice_path=read.text("PRACTICE_PATH", ""),
             smarthr_limits=read.limits("SMARTHR_LIMITS", "8/s,4250/h"),
             freee_limits=read.limits("FREEE_LIMITS", "20/10s,8500/h"),
             freee_webhook_token_previous=read.text("FREEE_WEBHOOK_TOKEN_PREVIOUS", ""),
@@ -146,6 +150,7 @@ class Settings:
             bind=read.text("BIND", "127.0.0.1"),
             port=read.whole("PORT", 8000, at_most=65_535),
             web_threads=read.whole("WEB_THREADS", 32),
+            trusted_proxies=read.whole("TRUSTED_PROXIES", 0, at_least=0),
         )
         if "{subdomain}" not in settings.smarthr_url:
             raise SettingsError("SMARTHR_URL must hold {subdomain}")
@@ -229,10 +234,10 @@ class _Reader:
             raise SettingsError(f"{name} must be more than 0")
         return value
 
-    def whole(self, name: str, default: int, *, at_most: int | None = None) -> int:
+    def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
         value = self.number(name, float(default))
-        if value != int(value) or value < 1:
-            raise SettingsError(f"{name} must be a whole number of at least 1")
+        if value != int(value) or value < at_least:
+            raise SettingsError(f"{name} must be a whole number of at least {at_least}")
         if at_most is not None and value > at_most:
             raise SettingsError(f"{name} must be at most {at_most}")
         return int(value)

@@ -20,13 +20,15 @@ from app.web.auth import attach_limiter
 from app.web.cli import register_commands
 from app.web.connect import connect
 from app.web.current import attach_context
+from app.web.error_pages import attach_error_pages
 from app.web.errors import log_bug, on_temporary, register_error_handlers
 from app.web.health import health
 from app.web.metrics import metrics
-from app.web.pages import pages
 from app.web.problems import MAX_BODY_BYTES
+from app.web.proxies import trust_proxies
 from app.web.request_log import watch_requests
-from app.web.run_page import run_page
+from app.web.screens import attach_screens, screens
+from app.web.throttle import attach_throttle
 from app.web.webhooks import attach_intake, webhooks
 
 _DATABASE_AWAY = (OperationalError, PoolTimeout)
@@ -49,16 +51,21 @@ def create_app(ctx: Context | None = None) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     attach_context(app, ctx, migration=_migrate)
+    trust_proxies(app, ctx.settings)
     attach_limiter(app)
+    attach_throttle(app, ctx.settings)
     watch_requests(app)
     register_error_handlers(app)
     for error in _DATABASE_AWAY:
         app.register_error_handler(error, _database_away)
     attach_intake(app, ctx, database_errors=_DATABASE_AWAY)
+    programs = (runs, employees, ops, webhooks, connect, health, metrics)
+    attach_screens(app, without_csrf=programs)
+    attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
-    for plain in (make_docs(api), health, metrics, pages, connect, run_page, webhooks):
+    for plain in (make_docs(api), health, metrics, connect, webhooks, screens):
         app.register_blueprint(plain)
     register_commands(app)
     return app

@@ -71,6 +71,10 @@ class Gateways:
         )
         return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
 
+    def smarthr_of(self, subdomain: str, token: str) -> EmployeeGateway:
+        """A tenant that is no connection (yet), or a connection's with a token that is only tried."""
+        return SmartHRGateway(build_smarthr_client(self._settings, subdomain, token, self._limiter))
+
     def webhook_registry(self, connection: Connection) -> WebhookRegistry:
         """SmartHR's; freee has one address per app, entered by hand."""
         return SmartHRWebhookRegistry(self._smarthr(connection))
@@ -108,6 +112,7 @@ def build_context(settings: Settings | None = None) -> Context:
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateways,
+        smarthr_of=gateways.smarthr_of,
         webhook_registry=gateways.webhook_registry,
         tokens=tokens,
         authorisation=FreeeConsent(settings, limiter, clock),

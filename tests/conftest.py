@@ -35,6 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="on PostgreSQL also what it sees in CI only: tests marked both_in_ci",
     )
 
+    parser.addoption(
+        "--screenshots", action="store_true", help="the browser tests renew the pictures in docs/screenshots"
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (

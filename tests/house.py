@@ -131,7 +131,8 @@ class House:
         return self.company.today
 
     def start(self, direction: Direction, **changes: Any) -> RunView:
-        """Start a manual run for everybody as of the company's today, unless told otherwise."""
+        """Start a manual run for everybody as of the company's today, unless told otherwise. A mass change is meant:
+        the practice company has nobody linked at first, and most tests are about other things than the guard."""
         command = StartRun(
             connection_key=KEY,
             direction=direction,
@@ -140,6 +141,7 @@ class House:
             dry_run=False,
             trigger=Trigger.MANUAL,
             started_by="test",
+            acknowledged=True,
         )
         return intake.start_run(self.ctx, replace(command, **changes))
 
@@ -254,6 +256,7 @@ def open_house(
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateways,
+        smarthr_of=gateways.smarthr_of,
         webhook_registry=gateways.webhook_registry,
         tokens=tokens,
         authorisation=FreeeConsent(settings, limiter, clock),

@@ -40,3 +40,16 @@ SMARTHR_ADDRESS_KANA_TAKES_SIGNS: Final[bool] = True
 
 INTEGER_LIMIT: Final[int] = 2_147_483_647
 """Both contracts declare whole numbers as int32 [S]."""
+
+SMARTHR_CREW_PAGE: Final[str] = "https://{subdomain}.smarthr.jp/crews/{id}"
+"""Where a person sees an employee on SmartHR's screens.
+
+[I] The tenant's host is that of the API [S]; the path follows the API's resource and its id. A wrong path shows
+SmartHR's own page of that tenant, never somebody else's.
+"""
+
+FREEE_EMPLOYEE_PAGE: Final[str] = "https://p.secure.freee.co.jp/#employees/{id}"
+"""Where a person sees an employee on freee人事労務's screens.
+
+[F] The host, and that places stand behind the `#`. [G] The word and the id there; a wrong one shows freee's home page.
+"""

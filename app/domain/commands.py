@@ -22,6 +22,10 @@ class StartRun:
     """Who: "key:<prefix>", "cli", "user:<id>"; no names, no addresses."""
     idempotency_key: str | None = None
     retried_run_id: int | None = None
+    undone_run_id: int | None = None
+    """The run that this one takes back."""
+    acknowledged: bool = False
+    """A mass change is meant: the run is not held for a person before its first write."""
 
 
 @dataclass(frozen=True)

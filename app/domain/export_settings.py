@@ -1,4 +1,8 @@
-"""エクスポート設定: what freee needs for a new employee, checked before it is kept (sync-items section 3)."""
+"""エクスポート設定: what freee needs for a new employee, checked before it is kept (sync-items section 3).
+
+The app people know has one set for everybody of a run; SmartHR holds nothing that names a 締め日支払い日 group. What it
+does hold is the 雇用形態, so a connection may keep further sets by its name; the default is for everybody else.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,15 @@ from typing import Any
 
 from app.domain.errors import Refused
 from app.domain.kana import narrow
-from app.domain.settings import ExportSettings, PayType
+from app.domain.people import EmployeeRecord
+from app.domain.settings import Connection, ExportSettings, PayType
+from app.domain.words import System
 
 MAX_WORKING_HOURS_SYSTEM_NAME = 30
 MAX_PAY_SCHEDULE_NAME = 15
 MAX_BASE_PAY = 99_999_999
+MAX_EMPLOYMENT_TYPE = 100
+MAX_SETS = 20
 _LONGEST_NUMBER = 20  # digits; int() of thousands of digits is slow and raises
 
 _PAY_TYPE_WORDS = {
@@ -35,6 +43,37 @@ def check_export_settings(raw: Mapping[str, Any]) -> ExportSettings:
     if faults or pay_type is None or base_pay is None:
         raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
     return ExportSettings(hours, schedule, pay_type, base_pay)
+
+
+def check_export_sets(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ExportSettings]:
+    """Name of a 雇用形態 → its four values. Raises Refused("invalid_export_settings"); `fields` are named
+    "<position>.<field>", the position counted from 0."""
+    faults: dict[str, str] = {}
+    found: dict[str, ExportSettings] = {}
+    if len(raw) > MAX_SETS:
+        raise Refused("invalid_export_settings", f"雇用形態ごとの設定は{MAX_SETS}件までです。")
+    for position, (name, values) in enumerate(raw.items()):
+        if len(name) > MAX_EMPLOYMENT_TYPE:
+            faults[f"{position}.employment_type"] = f"雇用形態は{MAX_EMPLOYMENT_TYPE}文字以内で入力してください。"
+        try:
+            found[name.strip()] = check_export_settings(values)
+        except Refused as refused:
+            faults |= {f"{position}.{field}": message for field, message in refused.fields.items()}
+    if faults:
+        raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
+    return found
+
+
+def settings_for(connection: Connection, source: EmployeeRecord) -> ExportSettings | None:
+    """With what freee creates this person of SmartHR: the set of their 雇用形態, else the connection's default."""
+    kind = (source.record or {}).get("employment_type") if source.person.system is System.SMARTHR else None
+    name = _comparable(str(kind.get("name") or "")) if isinstance(kind, Mapping) else ""
+    by_type = {_comparable(each): settings for each, settings in connection.export_settings_by_type.items()}
+    return by_type.get(name, connection.export_settings)
+
+
+def _comparable(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip()
 
 
 def complete(settings: ExportSettings | None) -> bool:

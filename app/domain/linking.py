@@ -22,6 +22,10 @@ MAX_CANDIDATES = 20
 """Named in one question: more help nobody, and a company where everybody has number 0 must not cost n × n."""
 
 
+QUESTIONS = ("E7", "E8", "E20", "link_ambiguous", "number_swapped", "rehired", "relink_offered")
+"""The codes under which a person is asked who somebody is."""
+
+
 class LinkKind(StrEnum):
     LINKED = "linked"  # the stored link decides
     MATCHED = "matched"  # found by number for the first time: the caller stores a link
@@ -114,10 +118,18 @@ class Directory:
 
 
 class LinkIndex:
-    """The links of one connection, found from either side, and those that a deletion has broken."""
+    """The links of one connection, found from either side, those that a deletion has broken, and the pairs of which a
+    person has said that they are two people."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]], *, broken: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        pairs: Iterable[tuple[str, str]],
+        *,
+        broken: Iterable[tuple[str, str]] = (),
+        different: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Pairs are (smarthr id, freee id)."""
+        self._different = frozenset(different)
         self._broken = {(system, person_id) for pair in broken for system, person_id in zip(System, pair, strict=True)}
         self._freee: dict[str, str] = {}
         self._smarthr: dict[str, str] = {}
@@ -133,6 +145,15 @@ class LinkIndex:
     def is_broken(self, person: Person) -> bool:
         """This person had a partner who was deleted, and nobody has decided yet what follows from that."""
         return (person.system, person.id) in self._broken and self.partner(person.system, person.id) is None
+
+    def perhaps_one(self, person: Person, others: Sequence[Person]) -> list[Person]:
+        """Those of the other system's `others` of whom nobody has said that they are somebody else."""
+        if not self._different:
+            return list(others)
+        return [other for other in others if self._pair(person, other) not in self._different]
+
+    def _pair(self, person: Person, other: Person) -> tuple[str, str]:
+        return (person.id, other.id) if person.system is System.SMARTHR else (other.id, person.id)
 
 
 def decide_link(
@@ -156,11 +177,15 @@ def decide_link(
         return _review("E20", _numbered(source, targets), _namesakes(source, targets))
     if not comparable_number(source.number):
         return _review("E8", [(source, CandidateReason.SAME_NUMBER)], _namesakes(source, targets))
-    same_number = targets.by_number(source.number)
+    same_number = links.perhaps_one(source, targets.by_number(source.number))
     if len(sources.by_number(source.number)) > 1 or len(same_number) > 1:
         return _review("E8", _numbered(source, sources), _numbered(source, targets))
     if same_number:
         return _first_match(source, same_number[0], sources=sources, targets=targets, links=links, on=as_of_date)
+    if targets.by_number(
+        source.number
+    ):  # somebody else's number: a second one with it would be matched to the wrong one
+        return _review("E8", _numbered(source, targets), _namesakes(source, targets))
     return _nobody_with_number(source, sources=sources, targets=targets, links=links)
 
 
@@ -198,13 +223,14 @@ def _first_match(
 
 def _nobody_with_number(source: Person, *, sources: Directory, targets: Directory, links: LinkIndex) -> LinkDecision:
     """A new person, unless somebody over there looks like this one."""
-    same = targets.same_person(source)
+    same = links.perhaps_one(source, targets.same_person(source))
     if any(links.is_broken(person) for person in same):
-        return _review("relink_offered", _namesakes(source, targets))
+        return _review("relink_offered", _as_namesakes(same))
     if same:
         taken = any(links.partner(person.system, person.id) is not None for person in same)
-        return _review("E7" if taken else "link_ambiguous", _namesakes(source, targets))
-    perhaps = [person for person in targets.perhaps_same_person(source) if _unclaimed(person, sources, links=links)]
+        return _review("E7" if taken else "link_ambiguous", _as_namesakes(same))
+    namesakes = links.perhaps_one(source, targets.perhaps_same_person(source))
+    perhaps = [person for person in namesakes if _unclaimed(person, sources, links=links)]
     if perhaps:
         return _review("link_ambiguous", [(person, CandidateReason.SAME_KANA) for person in perhaps])
     return LinkDecision(LinkKind.CREATE)
@@ -219,7 +245,8 @@ def _differ(source: Person, target: Person) -> bool:
 
 def _left_behind(source: Person, targets: Directory, *, sources: Directory, links: LinkIndex) -> bool:
     """The same person over there hangs on a source record that is gone: deleted and created anew (E7)."""
-    partners = (links.partner(person.system, person.id) for person in targets.same_person(source))
+    same = links.perhaps_one(source, targets.same_person(source))
+    partners = (links.partner(person.system, person.id) for person in same)
     return any(partner is not None and sources.by_id(partner) is None for partner in partners)
 
 
@@ -244,7 +271,11 @@ def _numbered(source: Person, directory: Directory) -> list[tuple[Person, Candid
 
 
 def _namesakes(source: Person, targets: Directory) -> list[tuple[Person, CandidateReason]]:
-    return [(person, CandidateReason.SAME_PERSON) for person in targets.same_person(source)[:MAX_CANDIDATES]]
+    return _as_namesakes(targets.same_person(source))
+
+
+def _as_namesakes(people: Sequence[Person]) -> list[tuple[Person, CandidateReason]]:
+    return [(person, CandidateReason.SAME_PERSON) for person in people[:MAX_CANDIDATES]]
 
 
 def _review(code: str, *groups: Sequence[tuple[Person, CandidateReason]]) -> LinkDecision:

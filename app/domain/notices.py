@@ -1,14 +1,17 @@
-"""Mails about a connection, once per occasion: freee has to be authorised anew, SmartHR sends no more notifications.
+"""Mails that tell no result: freee has to be authorised anew, SmartHR sends no more notifications, a run was held,
+somebody is invited.
 
 Plain text without personal data, like the summary mail (`domain.mail`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from app.domain.dates import JAPAN
 from app.domain.mail import one_line
+from app.domain.words import Direction
 
 _LONGEST_NAME = 60
 
@@ -32,6 +35,28 @@ def consent_needed(company: str, *, link: str, days: int) -> tuple[str, str]:
     return f"【要対応】freee人事労務の認可をやり直してください｜{name}", "\n".join(lines) + "\n"
 
 
+def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link: str) -> tuple[str, str]:
+    """(subject, body). `reasons`: what raised the alarm, in words. `link` leads to the page that shows all plans."""
+    name = one_line(company, _LONGEST_NAME)
+    way = f"{direction.source.label} から {direction.target.label} への同期"
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        f"{way}で、一度に変わる人数が多いため、書き込む前に止めました。",
+        "まだ何も書き込んでいません。",
+        "",
+        "【止めた理由】",
+        *(f"・{reason}" for reason in reasons),
+        "",
+        "次のページで内容を確かめて、承認するか取り消してください。",
+        "",
+        link,
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return f"【要確認】{way}を止めています｜{name}", "\n".join(lines) + "\n"
+
+
 def webhook_silent(company: str, *, connection_key: str, since: datetime | None) -> tuple[str, str]:
     """(subject, body). `since`: when SmartHR switched the registration off; None: it was deleted or changed there."""
     name = one_line(company, _LONGEST_NAME)
@@ -52,3 +77,22 @@ def webhook_silent(company: str, *, connection_key: str, since: datetime | None)
         "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
     )
     return f"【要対応】SmartHRからの通知が届いていません｜{name}", "\n".join(lines) + "\n"
+
+
+def invited(link: str, *, role: str, until: datetime) -> tuple[str, str]:
+    """(subject, body) of an invitation to become a user. `link` is good once, and until then."""
+    lines = (
+        "Awase(SmartHR と freee人事労務の従業員情報をそろえるサービス)の利用者として招待されました。",
+        "",
+        f"役割: {role}",
+        "",
+        "次のページを開いて、パスワードを決めてください。このメールアドレスがログイン名になります。",
+        "",
+        link,
+        "",
+        f"このページは {until.astimezone(JAPAN):%Y-%m-%d %H:%M} まで、一度だけ使えます。",
+        "心当たりがないときは、このメールを破棄してください。何も起こりません。",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return "【Awase】利用者としての招待", "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.domain.codecs import UNKNOWN_VALUE, Raw
 from app.domain.codecs_bank import salary_account
-from app.domain.mapping import FIELDS, FieldMapping, Place
+from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
 from app.domain.people import EmployeeRecord, Record
 from app.domain.settings import MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot
@@ -30,6 +30,15 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
         return Snapshot({})
     states = {row.key: _state(row, record, record.record, options) for row in FIELDS if row.key not in options.excluded}
     return Snapshot({key: state for key, state in states.items() if state is not ABSENT})
+
+
+def name_of(record: EmployeeRecord) -> str:
+    """姓 名 as this system writes them, "" where it shows none."""
+    if record.record is None:
+        return ""
+    options = MappingOptions()
+    parts = (_state(BY_KEY[key], record, record.record, options) for key in ("last_name", "first_name"))
+    return " ".join(part for part in parts if isinstance(part, str))
 
 
 def readable_attributes(records: Iterable[Record]) -> frozenset[str]:

@@ -75,7 +75,7 @@ RUN_STEPS: Mapping[RunState, frozenset[RunState]] = {
         | {RunState.SUCCEEDED, RunState.PARTLY_FAILED}
     ),
     RunState.PREVIEWED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
-    RunState.RUNNING: FINAL_RUN_STATES,
+    RunState.RUNNING: FINAL_RUN_STATES | {RunState.PREVIEWED},  # what webhooks gathered, held before its first write
     RunState.SUCCEEDED: frozenset(),
     RunState.PARTLY_FAILED: frozenset(),
     RunState.FAILED: frozenset(),

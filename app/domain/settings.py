@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.people import PaySchedule
@@ -99,6 +99,8 @@ class Connection:
     smarthr_subdomain: str
     freee_company_id: int
     export_settings: ExportSettings | None
+    export_settings_by_type: Mapping[str, ExportSettings] = field(default_factory=dict)
+    """Other values for new people whose 雇用形態 in SmartHR has that name; `export_settings` for everybody else."""
     include_building: bool = True
     create_positions: bool = False
     automatic: Automatic = Automatic.OFF
@@ -114,6 +116,11 @@ class Connection:
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     readable_attributes: frozenset[str] = frozenset()
+    missing_attributes: frozenset[str] = frozenset()
+    """SmartHR attributes that were asked for and in nobody's answer, at the last check of the token."""
+    attributes_checked_at: datetime | None = None
+    employment_types: frozenset[str] = frozenset()
+    """Names of SmartHR's 雇用形態 that people have, at the last check of the token."""
     pay_schedules: Mapping[str, PaySchedule] = field(default_factory=dict)
     """締め日支払い日 group name → schedule, learned from surveys: freee's API lists no groups."""
     known_positions: frozenset[str] | None = None

@@ -21,6 +21,10 @@ class Baseline:
     """(key of FIELDS, compared form) → digest; keyed, so that a birth date cannot be guessed from it."""
 
 
+UNDONE = "undone"
+"""Instead of a digest: what we wrote was taken back, so that the sides differ on purpose (`undoing.undone`)."""
+
+
 class Ruling(Enum):
     """What the comparison says for items that differ."""
 
@@ -66,10 +70,12 @@ def rule(
     """The ruling for items that move together (one, or the five of the bank account) and are not the same.
 
     Manual runs come with SOURCE_WINS: the source is right whoever moved. Items never agreed on count as moved on both
-    sides, because nobody knows which side is older.
+    sides, because nobody knows which side is older. What a person has taken back is for a person, whatever the policy.
     """
     if policy is ConflictPolicy.SOURCE_WINS:
         return Ruling.WRITE
+    if any(baseline.digests.get(row.key) == UNDONE for row in rows):
+        return Ruling.HOLD
     if is_known(rows, baseline):
         source_moved = not all(agreed(row, state, baseline) for row, state in zip(rows, sources, strict=True))
         target_moved = not all(agreed(row, state, baseline) for row, state in zip(rows, targets, strict=True))

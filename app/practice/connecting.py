@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.practice import staff
@@ -20,6 +21,21 @@ EXPORT_SETTINGS = {
     "--pay-type": "月給",
     "--base-pay": "230000",
 }
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """Who may sign in at the screens."""
+
+    login: str
+    password: str | None = field(repr=False)
+    """Known at the start that made them, and never again."""
+
+
+def first_administrator(env: Mapping[str, str]) -> Administrator:
+    """Made when there is no user yet."""
+    made = json.loads(flask(env, "user", "first", "--json"))
+    return Administrator(made["login"], made["password"])
 
 
 def check_broker(env: Mapping[str, str]) -> Path | None:

@@ -139,6 +139,7 @@ def tell(api: Api, connection: str, direction: str, *, mailbox: Path, vendors: V
             "as_of_date": (datetime.now(UTC) + JAPAN).date().isoformat(),
             "employees": "all",
             "dry_run": False,
+            "acknowledge_mass_change": True,
         },
     )
     run = follow(api, run["id"])

@@ -29,6 +29,7 @@ from app.practice.freee_webhooks import Notices, WebhookAddress
 from app.practice.keeping import Memory
 from app.practice.limits import REAL, Clock, FreeeLimits, Rates
 from app.practice.staff import PracticeCompany
+from app.practice.switch_page import mishaps, switch_routes
 from app.practice.webhook_schedule import FREEE as WEBHOOK_SWITCHES
 from app.practice.webhooks import Deliverer, webhook_routes
 from app.practice.wire import CONTROL, Switch, Wire
@@ -220,6 +221,9 @@ def create_freee(
     gate.guard(app, hr)
     app.register_blueprint(hr)
     app.register_blueprint(screen_routes(freee), url_prefix=CONTROL.rstrip("/"))
+    offered = mishaps(update="PUT", create="POST", update_path="/employees/", create_path="/employees$")
+    page = switch_routes(wire, title="freee人事労務(練習用)", offered=offered)
+    app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(freee.webhooks), url_prefix=CONTROL.rstrip("/"))
     registered = freee_oauth.App(
         staff.FREEE_CLIENT_ID,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.practice import staff
+from app.practice.connecting import Administrator
 from app.practice.surroundings import Ports, without_password
 
 
@@ -37,7 +38,7 @@ class House(Protocol):
     def url(self) -> str: ...
 
 
-def greeting(house: House, *notes: str) -> str:
+def greeting(house: House, *notes: str, administrator: Administrator) -> str:
     """What somebody who has just started everything wants to know; every command can be pasted as it is."""
     body = {
         "connection": house.connection,
@@ -45,6 +46,7 @@ def greeting(house: House, *notes: str) -> str:
         "as_of_date": staff.japan_today().isoformat(),
         "employees": "all",
         "dry_run": False,
+        "acknowledge_mass_change": True,
     }
     smarthr, freee = (f"http://127.0.0.1:{port}" for port in (house.ports.smarthr, house.ports.freee))
     broker = house.env.get("REDIS_URL")
@@ -52,6 +54,7 @@ def greeting(house: House, *notes: str) -> str:
     noted = "".join(f"\n  ※ {note}" for note in (*house.notices, *notes, *own))
     return f"""
   Awase               {house.url}
+  サインイン          {_sign_in(house, administrator)}
   API の説明          {house.url}/api/docs
   API キー            {house.api_key}
   練習用の接続        {house.connection}
@@ -79,3 +82,10 @@ curl -X PUT {smarthr}/_practice/crews/0001 -H 'Content-Type: application/json' -
 
   練習用の会社は外部に接続しません。データは {house.folder} に残ります。Ctrl-C で終了します。
 """
+
+
+def _sign_in(house: House, administrator: Administrator) -> str:
+    if administrator.password is not None:
+        return f"{administrator.login} / {administrator.password}(このパスワードが表示されるのは今回だけです)"
+    words = [str(house.folder / "flask"), "user", "reset-password", administrator.login]
+    return f"{administrator.login}(パスワードを忘れたときは {shlex.join(words)})"

@@ -23,7 +23,15 @@ from typing import Any
 import requests
 
 from app.practice import demo, staff
-from app.practice.connecting import check_broker, connect, flask, hear_of_changes, write_command
+from app.practice.connecting import (
+    check_broker,
+    connect,
+    first_administrator,
+    flask,
+    hear_of_changes,
+    write_command,
+)
+from app.practice.first_run import leave_something_to_see
 from app.practice.greeting import greeting
 from app.practice.leftovers import end_leftovers, only_launcher
 from app.practice.processes import ROOT, Processes, local_session, procfile
@@ -161,11 +169,13 @@ def run(arguments: argparse.Namespace) -> int:
         left = end_leftovers(folder)
         if left:
             print(f"前回の終了で残っていた {left} 個のプロセスを止めました。", file=sys.stderr)
-        print("準備しています(10 秒ほどかかります)……", flush=True)
+        print("準備しています(30 秒ほどかかります)……", flush=True)
         house = _opened(arguments, folder)
         notes = [] if asked or house.ports.web == USUAL_PORT else [MOVED.format(house.ports.web)]
         try:
-            print(greeting(house, *notes), flush=True)
+            missed = leave_something_to_see(house.url, house.connection, house.api_key, mailbox=house.folder / "mail")
+            administrator = first_administrator(house.env)
+            print(greeting(house, *filter(None, (*notes, missed)), administrator=administrator), flush=True)
             code = house.processes.wait()
             print(f"supervisord が終了しました(終了コード {code})。ログ: {house.processes.logs}", file=sys.stderr)
             return 1

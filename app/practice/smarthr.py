@@ -25,6 +25,7 @@ from app.practice.smarthr_screen import screen_routes
 from app.practice.smarthr_state import Record, SmartHRState
 from app.practice.smarthr_webhooks import Announcer, is_different
 from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.switch_page import mishaps, switch_routes
 from app.practice.webhook_messages import Queue
 from app.practice.webhook_schedule import SMARTHR as WEBHOOK_SWITCHES
 from app.practice.webhooks import Deliverer, webhook_routes
@@ -180,6 +181,9 @@ def create_smarthr(
     app.register_blueprint(crew_routes(state, wire, announcer), url_prefix=base)
     app.register_blueprint(master_routes(state), url_prefix=base)
     app.register_blueprint(screen_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
+    offered = mishaps(update="PATCH", create="POST", update_path="/crews/", create_path="/crews$")
+    page = switch_routes(wire, title="SmartHR(練習用)", offered=offered)
+    app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(announcer.deliverer), url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(_gate(wire, limits, smarthr.new_day))
 

@@ -110,6 +110,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
         "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
         "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
+        "PRACTICE_PATH": "/_practice/",
         "BIND": "127.0.0.1",
         "PORT": str(ports.web),
         "FLASK_APP": "wsgi.py",

@@ -108,6 +108,12 @@ class Wire:
                 self._defaults.update(checked)
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """The values a reset comes back to."""
+        with self.lock:
+            return dict(self._defaults)
+
+    @property
     def switches(self) -> dict[str, Any]:
         with self.lock:
             return {name: list(v) if isinstance(v, tuple) else v for name, v in self._values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -46,6 +47,39 @@ class UserRepository(Repository):
         record = self._session.scalar(select(UserTable).where(UserTable.login == login))
         return as_row(UserRow, record) if record else None
 
-    def add(self, *, login: str, password_hash: str, role: str, now: datetime) -> None:
-        self._session.add(UserTable(login=login, password_hash=password_hash, role=role, created_at=now))
+    def by_typed(self, typed: str) -> UserRow | None:
+        """As somebody types a login: exactly, or, since mail addresses are kept in small letters, in large ones."""
+        query = select(UserTable).where(UserTable.login.in_([typed, typed.lower()]))
+        found = sorted(self._session.scalars(query), key=lambda record: record.login != typed)
+        return as_row(UserRow, found[0]) if found else None
+
+    def get(self, user_id: int) -> UserRow | None:
+        record = self._session.get(UserTable, user_id, populate_existing=True)
+        return as_row(UserRow, record) if record else None
+
+    def all(self) -> list[UserRow]:
+        """Everybody, the disabled included, oldest first."""
+        return [as_row(UserRow, record) for record in self._session.scalars(select(UserTable).order_by(UserTable.id))]
+
+    def held(self) -> list[UserRow]:
+        """Everybody, and until the transaction ends nobody else changes any of them (SQLite has one writer anyway).
+        Waits for whoever holds them."""
+        query = select(UserTable).order_by(UserTable.id).with_for_update()
+        found = self._session.scalars(query.execution_options(populate_existing=True))
+        return [as_row(UserRow, record) for record in found]
+
+    def hold(self, user_id: int) -> UserRow | None:
+        """One user, as `held`."""
+        query = select(UserTable).where(UserTable.id == user_id).with_for_update()
+        record = self._session.scalar(query.execution_options(populate_existing=True))
+        return as_row(UserRow, record) if record else None
+
+    def add(self, *, login: str, password_hash: str, role: str, now: datetime, locale: str = "ja") -> UserRow:
+        record = UserTable(login=login, password_hash=password_hash, role=role, locale=locale, created_at=now)
+        self._session.add(record)
         self._session.flush()
+        return as_row(UserRow, record)
+
+    def change(self, user_id: int, **values: Any) -> None:
+        """`password_hash`, `password_changed_at`, `role`, `locale`, `disabled_at`, `last_sign_in_at`."""
+        self._session.execute(update(UserTable).where(UserTable.id == user_id).values(**values))

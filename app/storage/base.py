@@ -14,6 +14,7 @@ from app.storage.columns import Instant, Word
 from app.storage.words import (
     ChangeState,
     DeliveryState,
+    Gate,
     HistoryKind,
     MailKind,
     MailState,
@@ -52,6 +53,7 @@ class Base(DeclarativeBase):
         System: Word(System),
         Step: Word(Step),
         ChangeState: Word(ChangeState),
+        Gate: Word(Gate),
         HistoryKind: Word(HistoryKind),
         MailKind: Word(MailKind),
         MailState: Word(MailState),

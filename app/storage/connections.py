@@ -91,6 +91,11 @@ class ConnectionRepository(Repository):
             smarthr_subdomain=record.smarthr_subdomain,
             freee_company_id=record.freee_company_id,
             export_settings=_export_settings(record.export_settings),
+            export_settings_by_type={
+                name: made
+                for name, stored in options.get("export_by_type", {}).items()
+                if (made := _export_settings(stored))
+            },
             include_building=options.get("include_building", True),
             create_positions=options.get("create_positions", False),
             automatic=Automatic(options.get("automatic", Automatic.OFF)),
@@ -103,6 +108,9 @@ class ConnectionRepository(Repository):
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
             excluded=frozenset(options.get("excluded", ())),
             readable_attributes=frozenset(learned.get("readable_attributes", ())),
+            missing_attributes=frozenset(learned.get("missing_attributes", ())),
+            attributes_checked_at=_moment(learned.get("attributes_checked_at")),
+            employment_types=frozenset(learned.get("employment_types", ())),
             known_positions=frozenset(learned["known_positions"]) if "known_positions" in learned else None,
             pay_schedules={name: PaySchedule(**s) for name, s in learned.get("pay_schedules", {}).items()},
             paused=record.paused,
@@ -121,6 +129,7 @@ class ConnectionRepository(Repository):
             name=connection.name,
             mail_to_enc=self._vault.encrypt_json(list(connection.mail_to)),
             options={
+                "export_by_type": {name: asdict(each) for name, each in connection.export_settings_by_type.items()},
                 "include_building": connection.include_building,
                 "create_positions": connection.create_positions,
                 "automatic": connection.automatic.value,
@@ -135,12 +144,35 @@ class ConnectionRepository(Repository):
         )
 
     def set_smarthr_token(self, connection_id: int, token: str) -> None:
-        """Forgets which attributes the former token has shown."""
+        """Forgets what the former token has shown and what it has not."""
         learned = self._session.scalar(
             select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
         )
-        kept = {name: value for name, value in (learned or {}).items() if name != "readable_attributes"}
+        kept = {name: value for name, value in (learned or {}).items() if name not in _OF_THE_TOKEN}
         self._set(connection_id, smarthr_token_enc=self._vault.encrypt(token), learned=kept)
+
+    def learn_token(
+        self,
+        connection_id: int,
+        *,
+        seen: Iterable[str],
+        missing: Iterable[str],
+        employment_types: Iterable[str],
+        now: datetime,
+    ) -> None:
+        """What a check of SmartHR's token has shown: attributes with a value (added to those known), attributes that
+        nobody's answer had, names of 雇用形態."""
+        known: dict[str, Any] = dict(
+            self._session.scalar(
+                select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+            )
+            or {}
+        )
+        known["readable_attributes"] = sorted({*known.get("readable_attributes", ()), *seen})
+        known["missing_attributes"] = sorted(missing)
+        known["employment_types"] = sorted(employment_types)
+        known["attributes_checked_at"] = now.isoformat()
+        self._set(connection_id, learned=known)
 
     def set_paused(self, connection_id: int, paused: bool) -> None:
         self._set(connection_id, paused=paused)
@@ -259,6 +291,13 @@ class ConnectionRepository(Repository):
 
     def _set(self, connection_id: int, **values: Any) -> None:
         self._session.execute(update(ConnectionTable).where(ConnectionTable.id == connection_id).values(values))
+
+
+_OF_THE_TOKEN = ("readable_attributes", "missing_attributes", "employment_types", "attributes_checked_at")
+
+
+def _moment(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored else None
 
 
 def _export_settings(stored: Mapping[str, Any] | None) -> ExportSettings | None:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Exists, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Text,
+    bindparam,
+    cast,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
 from app.domain.run_state import ItemState
@@ -19,6 +34,15 @@ from app.storage.words import DeliveryState
 
 _DELIVERIES, _PAIRS = (Base.metadata.tables[each.__tablename__] for each in (DeliveryTable, DeliveryItemTable))
 """For plain inserts, which cost twice as much through the classes; the intake does little else."""
+_GIVEN = [each for each in _DELIVERIES.c if each.name not in ("id", "replayed_at")]
+_LIST = (
+    func.jsonb_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSONB))
+    .table_valued(*(column(each.name, each.type) for each in _GIVEN))
+    .render_derived(name="new", with_types=True)
+)
+_INSERT_LIST = postgresql.insert(_DELIVERIES).from_select(_GIVEN, select(*_LIST.c), include_defaults=False)
+"""PostgreSQL: all rows as one parameter, a JSON array. Ten parameters a row cost the driver as much as all the
+rest, and a statement of another length for every number of rows is never prepared."""
 _FAILED_ENDS = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT, ItemState.CANCELLED)
 
 
@@ -42,13 +66,15 @@ class DeliveryRepository(Repository):
         """(key, id) of those that were not there."""
         if not deliveries:
             return []
-        statement = (
-            self._dialect.insert(_DELIVERIES)
-            .on_conflict_do_nothing(index_elements=["dedup"])
-            .returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id)
+        listed = self._dialect is postgresql
+        insertion = _INSERT_LIST if listed else self._dialect.insert(_DELIVERIES)
+        statement = insertion.on_conflict_do_nothing(index_elements=["dedup"])
+        rows = [_columns(new) for new in deliveries]
+        stored = self._session.execute(
+            statement.returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id),
+            {"rows": json.dumps(rows, default=str)} if listed else rows,
         )
-        rows = self._session.execute(statement, [_columns(new) for new in deliveries])
-        return [(str(dedup), row_id) for dedup, row_id in rows]
+        return [(str(dedup), row_id) for dedup, row_id in stored]
 
     def found(self, dedups: Sequence[str]) -> dict[str, DeliveryRow]:
         """Key → row of those that are there."""
@@ -96,6 +122,7 @@ class DeliveryRepository(Repository):
         after: int | None,
         limit: int,
         connection_id: int | None = None,
+        system: System | None = None,
         state: DeliveryState | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -105,17 +132,24 @@ class DeliveryRepository(Repository):
         query = select(DeliveryTable).order_by(DeliveryTable.id.desc()).limit(limit)
         if after is not None:
             query = query.where(DeliveryTable.id < after)
-        if connection_id is not None:
-            query = query.where(DeliveryTable.connection_id == connection_id)
-        if state is not None:
-            query = query.where(DeliveryTable.state == state)
-        if since is not None:
-            query = query.where(DeliveryTable.received_at >= since)
-        if until is not None:
-            query = query.where(DeliveryTable.received_at < until)
-        if failed:
-            query = query.where(_ended_badly())
+        query = query.where(*_wanted(connection_id, system, state, since=since, until=until, failed=failed))
         return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+
+    def count(
+        self,
+        *,
+        limit: int,
+        connection_id: int | None = None,
+        system: System | None = None,
+        state: DeliveryState | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        failed: bool = False,
+    ) -> int:
+        """How many there are, counted no further than `limit`."""
+        chosen = _wanted(connection_id, system, state, since=since, until=until, failed=failed)
+        some = select(DeliveryTable.id).where(*chosen).limit(limit).subquery()
+        return self._session.scalar(select(func.count()).select_from(some)) or 0
 
     def items_of(self, delivery_ids: Sequence[int]) -> dict[int, list[tuple[int, int, ItemState]]]:
         """Delivery id → [(item id, run id, state)]."""
@@ -169,6 +203,30 @@ class DeliveryRepository(Repository):
         """Forget deliveries from before that moment, a portion at a time."""
         old = select(DeliveryTable.id).where(DeliveryTable.received_at < received_before).limit(limit)
         return self._changed(delete(DeliveryTable).where(DeliveryTable.id.in_(old.scalar_subquery())))
+
+
+def _wanted(
+    connection_id: int | None,
+    system: System | None,
+    state: DeliveryState | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    failed: bool,
+) -> list[ColumnElement[bool]]:
+    """The conditions of those that are given."""
+    conditions: list[ColumnElement[bool]] = [_ended_badly()] if failed else []
+    if connection_id is not None:
+        conditions.append(DeliveryTable.connection_id == connection_id)
+    if system is not None:
+        conditions.append(DeliveryTable.system == system)
+    if state is not None:
+        conditions.append(DeliveryTable.state == state)
+    if since is not None:
+        conditions.append(DeliveryTable.received_at >= since)
+    if until is not None:
+        conditions.append(DeliveryTable.received_at < until)
+    return conditions
 
 
 def _ended_badly() -> Exists:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
-from app.storage.models import ConnectionTable, ItemTable, RunTable
+from app.domain.words import Direction, Step
+from app.storage.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import ItemRow
+from app.storage.words import ChangeState, StepState
 
 OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
+
+
+@dataclass(frozen=True)
+class WrittenCounts:
+    """`people`: who were there and were written. `by_key`: key of FIELDS → how many of them. `created`: new people."""
+
+    people: int
+    by_key: Mapping[str, int]
+    created: int
 
 
 class ItemReading(Repository):
@@ -23,11 +34,25 @@ class ItemReading(Repository):
         record = self._session.get(ItemTable, item_id, populate_existing=True)
         return None if record is None else self._row(record)
 
-    def page(self, run_id: int, *, after: int, limit: int, state: ItemState | None = None) -> list[ItemRow]:
-        """Items of a run in their order, from the position behind `after` (start with -1)."""
+    def page(
+        self,
+        run_id: int,
+        *,
+        after: int,
+        limit: int,
+        state: ItemState | None = None,
+        code: str | None = None,
+        number: str = "",
+    ) -> list[ItemRow]:
+        """Items of a run in their order, from the position behind `after` (start with -1). `number`: how the employee
+        number begins."""
         query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
         if state is not None:
             query = query.where(ItemTable.state == state)
+        if code is not None:
+            query = query.where(ItemTable.error_code == code)
+        if number:
+            query = query.where(ItemTable.employee_number.startswith(number, autoescape=True))
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
     def counts(self, run_id: int) -> dict[ItemState, int]:
@@ -104,6 +129,51 @@ class ItemReading(Repository):
         )
         return {row.state: row.items for row in self._session.execute(query)}
 
+    def at(self, run_id: int, position: int) -> ItemRow | None:
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position == position)
+        record = self._session.scalar(query)
+        return None if record is None else self._row(record)
+
+    def written(self, run_id: int, *, after: int, limit: int) -> list[ItemRow]:
+        """Items that have written something, or may have, in their order from the position behind `after`."""
+        sent = exists().where(ItemStepTable.item_id == ItemTable.id, ItemStepTable.state != StepState.FAILED)
+        wrote = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.WRITTEN)
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after, or_(sent, wrote))
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def written_counts(self, run_id: int) -> WrittenCounts:
+        """What the run has written, or may have: to how many people who were there, and whom it created."""
+        mine = ItemTable.run_id == run_id
+        created = _may_have_created()
+        wrote = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.WRITTEN)
+        sent = exists().where(ItemStepTable.item_id == ItemTable.id, ItemStepTable.state != StepState.FAILED)
+        by_key = (
+            select(FieldChangeTable.key, func.count().label("items"))
+            .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
+            .where(mine, ~created, FieldChangeTable.state == ChangeState.WRITTEN)
+            .group_by(FieldChangeTable.key)
+        )
+        people = select(func.count()).select_from(ItemTable).where(mine, ~created, or_(wrote, sent))
+        return WrittenCounts(
+            people=self._session.scalar(people) or 0,
+            by_key={row.key: row.items for row in self._session.execute(by_key)},
+            created=self._session.scalar(select(func.count()).select_from(ItemTable).where(mine, created)) or 0,
+        )
+
+    def created(self, run_id: int, *, limit: int) -> list[ItemRow]:
+        """Whom the run has created, or may have, in their order."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, _may_have_created())
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def effects(self, run_id: int) -> dict[str, int]:
+        """What the guard counts → how many people have exactly that, of those who wait and are chosen."""
+        query = (
+            select(ItemTable.effects, func.count().label("items"))
+            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ItemTable.chosen)
+            .group_by(ItemTable.effects)
+        )
+        return {row.effects: row.items for row in self._session.execute(query)}
+
     def causes(self, run_id: int) -> list[tuple[ItemState, str, int]]:
         """(state, error code, items) of the ended items that somebody has to look at, the most frequent first."""
         number = func.count().label("items")
@@ -118,7 +188,22 @@ class ItemReading(Repository):
     def _row(self, record: ItemTable) -> ItemRow:
         sealed = record.candidates_enc
         candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
-        return as_row(ItemRow, record, detail=self._open(record.detail_enc), candidates=candidates)
+        return as_row(
+            ItemRow,
+            record,
+            detail=self._open(record.detail_enc),
+            candidates=candidates,
+            name=self._open(record.name_enc) or "",
+        )
+
+
+def _may_have_created() -> ColumnElement[bool]:
+    """A create of this item left us and was not refused."""
+    return exists().where(
+        ItemStepTable.item_id == ItemTable.id,
+        ItemStepTable.step == Step.CREATE,
+        ItemStepTable.state != StepState.FAILED,
+    )
 
 
 def running_runs() -> Select[int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -87,6 +87,9 @@ class ItemRepository(ItemReading):
             "detail_enc": self._seal(item.detail),
             "notes": _notes(item.notes),
             "candidates_enc": self._vault.encrypt_json([dict(c) for c in item.candidates]) if item.candidates else None,
+            "name_enc": self._seal(item.name or None),
+            "chosen": item.chosen,
+            "effects": item.effects,
             "created_at": item.created_at,
             "finished_at": item.created_at if item.state.is_final else None,
         }
@@ -166,6 +169,7 @@ class ItemRepository(ItemReading):
         pay_month: str | None = None,
         candidates: Sequence[Mapping[str, str]] | None = None,
         number: str | None = None,
+        name: str | None = None,
     ) -> bool:
         """RUNNING with this attempt → a final state. None leaves a column as it is. False: somebody else has it."""
         values: dict[str, Any] = {
@@ -177,7 +181,7 @@ class ItemRepository(ItemReading):
             "detail_enc": self._seal(detail),
         }
         given = {"kind": kind, "target_id": target_id, "closing_month": closing_month, "pay_month": pay_month}
-        given["employee_number"] = number
+        given |= {"employee_number": number, "name_enc": self._seal(name)}
         values |= {name: value for name, value in given.items() if value is not None}
         if notes is not None:
             values["notes"] = _notes(notes)
@@ -220,6 +224,48 @@ class ItemRepository(ItemReading):
         self._queue_again(item_id, now=now)
         return True
 
+    def park(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        until: datetime,
+        approved_digest: str,
+        effects: str,
+        kind: str,
+        notes: Iterable[NewNote],
+        number: str | None,
+        name: str | None,
+        target_id: str | None,
+    ) -> bool:
+        """RUNNING with this attempt → WAITING with a plan, and nobody takes it up before `until`: the gate of its run
+        opens earlier. False: somebody else has it."""
+        values: dict[str, Any] = {
+            "state": ItemState.WAITING,
+            "next_at": until,
+            "pushed_at": None,
+            "starts": 0,
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": None,
+            "approved_digest": approved_digest,
+            "chosen": True,
+            "effects": effects,
+            "kind": kind,
+            "notes": _notes(notes),
+        }
+        given = {"employee_number": number, "name_enc": self._seal(name), "target_id": target_id}
+        values |= {column: value for column, value in given.items() if value is not None}
+        return self._if_mine(item_id, attempt, values)
+
+    def unpark(self, run_id: int, *, now: datetime, held: bool) -> None:
+        """The parked items of a run are due. `held`: a person has to approve what they plan, and until then they keep
+        nobody else from working on the same people; otherwise they plan anew."""
+        parked = (ItemTable.run_id == run_id, is_parked())
+        values: dict[str, Any] = {"next_at": now}
+        values |= {"holds_slot": False} if held else {"approved_digest": None}
+        self._session.execute(update(ItemTable).where(*parked).values(**values))
+
     def set_known(self, item_id: int) -> None:
         """It ended as it did the time before: no news for a mail."""
         self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(known=True))
@@ -260,6 +306,24 @@ class ItemRepository(ItemReading):
         )
         return len(rows)
 
+    def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
+        """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
+        nobody has who waits."""
+        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+        self._session.execute(update(ItemTable).where(*waiting).values(chosen=False))
+        found: set[str] = set()
+        for start in range(0, len(numbers), 500):
+            named = ItemTable.employee_number.in_(numbers[start : start + 500])
+            chosen = update(ItemTable).where(*waiting, named).values(chosen=True).returning(ItemTable.employee_number)
+            found.update(self._session.scalars(chosen))
+        return [number for number in numbers if number not in found]
+
+    def drop_unchosen(self, run_id: int) -> int:
+        """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
+        return self._changed(
+            delete(ItemTable).where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ~ItemTable.chosen)
+        )
+
     def move_to(self, run_id: int, queue: str) -> None:
         """The waiting items of a run that turned out large belong to another queue."""
         waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
@@ -272,6 +336,11 @@ class ItemRepository(ItemReading):
             .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
             .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
         )
+
+
+def is_parked() -> ColumnElement[bool]:
+    """Of a run with a gate: the item waits with a plan."""
+    return and_(ItemTable.state == ItemState.WAITING, ItemTable.approved_digest.is_not(None))
 
 
 def _written_the_other_way() -> ColumnElement[bool]:

@@ -8,13 +8,16 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from app.domain.words import System
+from app.storage.link_reading import LinkReading
 from app.storage.models import LinkTable
-from app.storage.repository import Repository, as_row
+from app.storage.repository import as_row
 from app.storage.rows import LinkRow
 from app.storage.words import UnlinkReason
 
 
-class LinkRepository(Repository):
+class LinkRepository(LinkReading):
+    """`uow.links`."""
+
     def for_connection(self, connection_id: int) -> list[LinkRow]:
         """All live links."""
         query = select(LinkTable).where(LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
@@ -72,3 +75,40 @@ class LinkRepository(Repository):
             LinkTable.unlinked_why.in_([UnlinkReason.SMARTHR_DELETED, UnlinkReason.FREEE_DELETED]),
         )
         return [as_row(LinkRow, record) for record in self._session.scalars(query.order_by(LinkTable.id.desc()))]
+
+    # ── people who are not one ────────────────────────────────────────────────────────────────────────────────────
+
+    def different(self, connection_id: int) -> frozenset[tuple[str, str]]:
+        """(smarthr id, freee id) of those of whom a person has said that they are two people."""
+        query = select(LinkTable.smarthr_id, LinkTable.freee_id).where(
+            LinkTable.connection_id == connection_id, LinkTable.unlinked_why == UnlinkReason.DIFFERENT
+        )
+        return frozenset((smarthr_id, freee_id) for smarthr_id, freee_id in self._session.execute(query))
+
+    def keep_apart(self, connection_id: int, smarthr_id: str, freee_id: str, *, now: datetime) -> LinkRow:
+        """Note that these are two people: a link that ended when it began."""
+        record = LinkTable(
+            connection_id=connection_id,
+            smarthr_id=smarthr_id,
+            freee_id=freee_id,
+            baseline={},
+            created_at=now,
+            unlinked_at=now,
+            unlinked_why=UnlinkReason.DIFFERENT,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return as_row(LinkRow, record)
+
+    def no_longer_apart(self, connection_id: int, smarthr_id: str, freee_id: str) -> None:
+        """A person has thought again: nothing speaks against these two."""
+        self._session.execute(
+            update(LinkTable)
+            .where(
+                LinkTable.connection_id == connection_id,
+                LinkTable.smarthr_id == smarthr_id,
+                LinkTable.freee_id == freee_id,
+                LinkTable.unlinked_why == UnlinkReason.DIFFERENT,
+            )
+            .values(unlinked_why=UnlinkReason.BY_PERSON)
+        )

@@ -25,9 +25,9 @@ class MailRepository(Repository):
         return record.id
 
     def add_notice(
-        self, connection_id: int, *, kind: MailKind, occasion: str, message_id: str, now: datetime
+        self, connection_id: int | None, *, kind: MailKind, occasion: str, message_id: str, now: datetime
     ) -> int | None:
-        """A mail about a connection, once per `occasion`. None: that one is there already."""
+        """A mail about a connection, or about none, once per `occasion`. None: that one is there already."""
         if self._session.scalar(select(MailTable.id).where(MailTable.occasion == occasion)) is not None:
             return None
         record = MailTable(
@@ -54,6 +54,11 @@ class MailRepository(Repository):
         """Run id → its summary mail."""
         records = self._session.scalars(select(MailTable).where(MailTable.run_id.in_(run_ids)))
         return {record.run_id: self._row(record) for record in records if record.run_id is not None}
+
+    def states(self, occasions: Sequence[str]) -> dict[str, MailState]:
+        """Occasion → what became of its mail."""
+        query = select(MailTable.occasion, MailTable.state).where(MailTable.occasion.in_(occasions))
+        return {occasion: state for occasion, state in self._session.execute(query) if occasion is not None}
 
     def claim(self, mail_id: int, *, now: datetime, lease_until: datetime) -> MailRow | None:
         """PENDING and due, or SENDING with a dead lease → SENDING; None: somebody else has it, or it is done."""

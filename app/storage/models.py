@@ -21,6 +21,7 @@ from app.storage.base import Base as Base
 from app.storage.base import refers
 from app.storage.words import (
     ChangeState,
+    Gate,
     HistoryKind,
     MailKind,
     MailState,
@@ -31,6 +32,8 @@ from app.storage.words import (
 )
 
 _OPEN = "state IN ('waiting', 'running')"
+_ASKING = "state = 'needs_review'"
+_OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
 _GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL"
 
 
@@ -70,6 +73,7 @@ class RunTable(Base):
             postgresql_where=text("finished_at IS NULL"),
             sqlite_where=text("finished_at IS NULL"),
         ),
+        Index("ix_runs_connection_id_id", "connection_id", "id"),
         # One run per connection and direction gathers what webhooks tell.
         Index(
             "uq_runs_gathering",
@@ -78,6 +82,14 @@ class RunTable(Base):
             unique=True,
             sqlite_where=text(_GATHERING),
             postgresql_where=text(_GATHERING),
+        ),
+        # A run is taken back by one run at a time.
+        Index(
+            "uq_runs_open_undo",
+            "undone_run_id",
+            unique=True,
+            sqlite_where=text(_OPEN_UNDO),
+            postgresql_where=text(_OPEN_UNDO),
         ),
     )
 
@@ -107,6 +119,12 @@ class RunTable(Base):
     freee_calls: Mapped[int] = mapped_column(default=0)
     error_code: Mapped[str | None]
     retried_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    undone_run_id: Mapped[int | None]  # no foreign key: SQLite adds one to a copy of the table only
+    surveyed_at: Mapped[datetime | None]
+    alarms: Mapped[list[Any] | None]
+    acknowledged: Mapped[bool] = mapped_column(default=False)
+    gate: Mapped[Gate | None]
+    counts: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     approved_at: Mapped[datetime | None]
@@ -121,7 +139,10 @@ class ItemTable(Base):
     __table_args__ = (
         Index("ix_items_run_state", "run_id", "state"),
         Index("ix_items_finished", "run_id", "finished_at"),
-        Index("ix_items_source", "connection_id", "source_id"),
+        Index("ix_items_source", "connection_id", "source_id", "id"),
+        # The engine room's charts: how many ended when, and with which cause, without a look at the rows.
+        Index("ix_items_ended", "finished_at", "state", "error_code"),
+        Index("ix_items_asking", "connection_id", "id", sqlite_where=text(_ASKING), postgresql_where=text(_ASKING)),
         # One open item per employee and direction (design decision 2). Previews, and items waiting behind another
         # run's item, hold no slot.
         Index(
@@ -163,6 +184,9 @@ class ItemTable(Base):
     detail_enc: Mapped[str | None]
     notes: Mapped[list[Any]]
     candidates_enc: Mapped[str | None]
+    name_enc: Mapped[str | None]
+    chosen: Mapped[bool] = mapped_column(default=False)
+    effects: Mapped[str] = mapped_column(default="")
     known: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -283,6 +307,15 @@ class SurveyPageTable(Base):
     seq: Mapped[int]
     rows_enc: Mapped[bytes]
     next_cursor: Mapped[str | None]
+
+
+class RosterTable(Base):
+    """Names of everybody in a preview, in one piece: searched in memory."""
+
+    __tablename__ = "rosters"
+
+    run_id: Mapped[int] = mapped_column(refers("runs.id"), primary_key=True)
+    people_enc: Mapped[bytes]
 
 
 class DirectoryTable(Base):

@@ -20,6 +20,7 @@ from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Automatic
 from app.domain.words import System
 from app.storage.automatic_models import DeliveryTable, SweepTable, TallyTable, TroubleTable, WebhookTable
+from app.storage.engine_reading import EngineReading
 from app.storage.meter_reading import MeterReading
 from app.storage.models import ConnectionTable, ItemTable, MailTable, RunTable
 from app.storage.tallies import Labels, labels
@@ -32,6 +33,7 @@ class ConnectionFacts:
 
     id: int
     key: str
+    name: str
     smarthr_subdomain: str
     freee_company_id: int
     paused: bool
@@ -58,7 +60,7 @@ class MailFacts:
     """When the oldest mail that is not sent yet was written."""
 
 
-class ObservationRepository(MeterReading):
+class ObservationRepository(EngineReading, MeterReading):
     """`uow.observation`."""
 
     def is_migrated(self) -> bool:
@@ -171,6 +173,7 @@ def _facts(
     return ConnectionFacts(
         id=record.id,
         key=record.key,
+        name=record.name,
         smarthr_subdomain=record.smarthr_subdomain,
         freee_company_id=record.freee_company_id,
         paused=record.paused,

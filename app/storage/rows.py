@@ -13,6 +13,7 @@ from app.domain.words import Direction, Step, System, Trigger
 from app.storage.words import (
     ChangeState,
     DeliveryState,
+    Gate,
     HistoryKind,
     MailKind,
     MailState,
@@ -56,12 +57,26 @@ class RunRow:
     freee_calls: int
     error_code: str | None
     retried_run_id: int | None
+    undone_run_id: int | None
+    """The run that this one takes back."""
+    surveyed_at: datetime | None
+    """When the lists that the plans come from were complete."""
+    alarms: list[Any] | None
+    """Why a run waits for a person although nobody asked for a preview: [{"code", "count", "limit"}]."""
+    acknowledged: bool
+    """Whoever started it has said beforehand that a mass change is meant."""
+    gate: Gate | None
+    """Of a gathered run of many people: whether its items may write yet. None: it has none."""
+    counts: dict[str, Any] | None
+    """Of a finished run: {item state: people}, so that a list of runs need not count items."""
     created_at: datetime
     started_at: datetime | None
     approved_at: datetime | None
     approved_by: str | None
     finished_at: datetime | None
     deadline_at: datetime
+    erased_at: datetime | None
+    """When the personal values of its people went."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,9 @@ class NewRun:
     created_at: datetime
     deadline_at: datetime
     retried_run_id: int | None = None
+    undone_run_id: int | None = None
     gather_until: datetime | None = None
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,12 @@ class NewItem:
     pay_month: str | None = None
     approved_digest: str | None = None
     error_code: str | None = None
+    name: str = field(default="", repr=False)
+    """As the source writes it, for people to recognise."""
+    chosen: bool = False
+    """Ticked in the preview: what an approval writes."""
+    effects: str = ""
+    """What of its plan the guard counts (`domain.guard.effects_of`)."""
     detail: str | None = field(default=None, repr=False)
     notes: tuple[NewNote, ...] = ()
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -162,6 +185,9 @@ class ItemRow:
     finished_at: datetime | None
     known: bool = False
     """Ended with the same cause as the time before: no news for a mail."""
+    chosen: bool = False
+    effects: str = ""
+    name: str = field(default="", repr=False)
     detail: str | None = field(default=None, repr=False)
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
 
@@ -259,6 +285,16 @@ class PagePosition:
 
 
 @dataclass(frozen=True)
+class RosterEntry:
+    """Somebody in a preview. `position`: of their item."""
+
+    position: int
+    number: str
+    name: str = field(repr=False)
+    kana: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class DirectoryEntry:
     employee_number: str
     person_id: str
@@ -274,6 +310,7 @@ class ConnectionStatus:
 
     id: int
     freee_company_name: str | None
+    freee_external_cid: str | None
     refresh_state: RefreshState
     freee_refreshed_at: datetime | None
     freee_expires_at: datetime | None
@@ -285,6 +322,33 @@ class ConsentRow:
     verifier: str = field(repr=False)
     redirect_uri: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class SetupRow:
+    """A connection being set up. `connection_id` is there once its company was confirmed."""
+
+    id: int
+    key: str
+    connection_id: int | None
+    name: str
+    smarthr_subdomain: str
+    seen: Mapping[str, Any] = field(repr=False)
+    """What the check of SmartHR's token has shown (`use_cases.attributes`)."""
+    mail_to: tuple[str, ...] = field(repr=False)
+    freee_company_id: int | None
+    freee_company_name: str | None
+    freee_external_cid: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class SetupConsent:
+    """freee's answer belongs to this setup."""
+
+    setup: SetupRow
+    verifier: str = field(repr=False)
+    redirect_uri: str
 
 
 @dataclass(frozen=True)
@@ -305,8 +369,43 @@ class UserRow:
     login: str = field(repr=False)
     password_hash: str = field(repr=False)
     role: str
+    locale: str
     created_at: datetime
     disabled_at: datetime | None
+    password_changed_at: datetime | None
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """With the user it belongs to, because every page needs both."""
+
+    id: int
+    user: UserRow
+    created_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class InvitationRow:
+    id: int
+    mail: str = field(repr=False)
+    role: str
+    invited_by: int
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str = field(repr=False)
+    detail: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)

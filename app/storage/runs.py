@@ -12,18 +12,19 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.run_state import ItemState, RunState, result_of
 from app.domain.words import Direction, System, Trigger
 from app.storage.item_reading import OPEN_STATES
-from app.storage.items import ItemRepository
+from app.storage.items import ItemRepository, is_parked
 from app.storage.models import ConnectionTable, ItemTable, RunTable
 from app.storage.outbox import OutboxRepository
-from app.storage.repository import Repository, as_row
+from app.storage.repository import as_row
 from app.storage.rows import NewRun, RunRow
-from app.storage.words import OutboxKind
+from app.storage.run_reading import RunReading
+from app.storage.words import Gate, OutboxKind
 
 MISSED_KEPT = 1000
 """People named in a run whose change no webhook has told; the tally counts all of them."""
 
 
-class RunRepository(Repository):
+class RunRepository(RunReading):
     def add(self, new: NewRun) -> RunRow:
         """A WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
         record = RunTable(
@@ -42,33 +43,14 @@ class RunRepository(Repository):
             gather_until=new.gather_until,
             deadline_at=new.deadline_at,
             retried_run_id=new.retried_run_id,
+            undone_run_id=new.undone_run_id,
+            acknowledged=new.acknowledged,
         )
         self._session.add(record)
         self._session.flush()
         return as_row(RunRow, record)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def get(self, run_id: int) -> RunRow | None:
-        record = self._session.get(RunTable, run_id, populate_existing=True)
-        return None if record is None else as_row(RunRow, record)
-
-    def get_by_public_id(self, public_id: str) -> RunRow | None:
-        record = self._session.scalar(select(RunTable).where(RunTable.public_id == public_id))
-        return None if record is None else as_row(RunRow, record)
-
-    def page(self, *, after: int | None, limit: int, connection_id: int | None = None) -> list[RunRow]:
-        """Newest first; `after` is the id of the last run of the page before."""
-        query = select(RunTable).order_by(RunTable.id.desc()).limit(limit)
-        if after is not None:
-            query = query.where(RunTable.id < after)
-        if connection_id is not None:
-            query = query.where(RunTable.connection_id == connection_id)
-        return [as_row(RunRow, record) for record in self._session.scalars(query)]
-
-    def public_ids(self, run_ids: Sequence[int]) -> dict[int, str]:
-        query = select(RunTable.id, RunTable.public_id).where(RunTable.id.in_(run_ids))
-        return {row.id: row.public_id for row in self._session.execute(query)}
 
     def open_count(self) -> int:
         query = select(func.count()).select_from(RunTable).where(RunTable.finished_at.is_(None))
@@ -146,6 +128,28 @@ class RunRepository(Repository):
     def set_size(self, run_id: int, *, total: int, queue: str) -> None:
         self._update(run_id, values={"total": total, "queue": queue})
 
+    # ── the gate of a gathered run ────────────────────────────────────────────────────────────────────────────────
+
+    def close_gate(self, run_id: int) -> None:
+        """Its jobs plan and keep their plans; nothing is written before all of them are known."""
+        self._update(run_id, values={"gate": Gate.CLOSED})
+
+    def open_gate(self, run_id: int) -> bool:
+        """CLOSED → OPEN once everybody's plan is known. True for the one caller that opened it.
+
+        Like `close`: the first statement of a transaction of its own, after the last item's commit.
+        """
+        return self._update(run_id, *_gate_ready(), values={"gate": Gate.OPEN})
+
+    def gates_ready(self) -> list[int]:
+        """Runs whose gate nobody has opened (a crash between two transactions)."""
+        return list(self._session.scalars(select(RunTable.id).where(*_gate_ready())))
+
+    def hold(self, run_id: int, *, now: datetime) -> bool:
+        """RUNNING → PREVIEWED before anything was written."""
+        running = (RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None))
+        return self._update(run_id, *running, values={"state": RunState.PREVIEWED, "surveyed_at": now})
+
     # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def claim_survey(self, run_id: int, *, now: datetime, lease_until: datetime) -> RunRow | None:
@@ -209,7 +213,7 @@ class RunRepository(Repository):
         """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. False: roll back, it is not ours
         any more (raise inside the unit of work). `equal`: so many of `total` are unchanged and have no item."""
         values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
-        values["equal"] = equal
+        values |= {"equal": equal, "surveyed_at": now}
         return self._update(run_id, *self._surveying(attempt), values=values)
 
     @staticmethod
@@ -234,6 +238,10 @@ class RunRepository(Repository):
         """PREVIEWED → RUNNING; the time allowed begins anew."""
         values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
         return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
+
+    def set_alarms(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
+        """Why the run waits for a person although nobody asked for a preview."""
+        self._update(run_id, values={"alarms": [dict(alarm) for alarm in alarms]})
 
     def fail(self, run_id: int, code: str, now: datetime) -> bool:
         """The run stops as a whole: WAITING items become FAILED with this code, RUNNING ones end by themselves (finish
@@ -262,7 +270,8 @@ class RunRepository(Repository):
             return None
         counts = ItemRepository(self._session, self._vault).counts(run_id)
         result = self._result(run_id, counts)
-        self._update(run_id, values={"state": result, "survey_lease_until": None})
+        final = {state.value: count for state, count in counts.items()}
+        self._update(run_id, values={"state": result, "survey_lease_until": None, "counts": final})
         return result
 
     def _result(self, run_id: int, counts: dict[ItemState, int]) -> RunState:
@@ -285,3 +294,9 @@ class RunRepository(Repository):
 
     def _update(self, run_id: int, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
         return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1
+
+
+def _gate_ready() -> tuple[ColumnElement[bool], ...]:
+    """Everybody of the run has ended or is parked with a plan."""
+    unknown = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES), ~is_parked())
+    return (RunTable.gate == Gate.CLOSED, RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), ~unknown)

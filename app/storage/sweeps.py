@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
+from app.domain.run_state import RunState
 from app.domain.words import Direction, System, Trigger
 from app.storage.automatic_models import SweepTable
 from app.storage.models import ItemStepTable, ItemTable, RunTable
@@ -36,8 +37,24 @@ class SweepRepository(Repository):
         self._session.flush()
 
     def has_open_run(self, connection_id: int) -> bool:
-        query = select(RunTable.id).where(*_scheduled(connection_id), RunTable.finished_at.is_(None)).limit(1)
+        """One that waits for a person is none: the other direction goes on meanwhile."""
+        at_work = (RunTable.finished_at.is_(None), RunTable.state != RunState.PREVIEWED)
+        query = select(RunTable.id).where(*_scheduled(connection_id), *at_work).limit(1)
         return self._session.scalar(query) is not None
+
+    def held(self, connection_id: int, direction: Direction, *, before_run: int) -> list[int]:
+        """Earlier comparisons of this direction that wait for a person."""
+        return list(self._session.scalars(self._held(connection_id, direction).where(RunTable.id < before_run)))
+
+    def is_held(self, connection_id: int, direction: Direction, now: datetime) -> bool:
+        """Whether a comparison of this direction waits for a person, and its time is not over."""
+        query = self._held(connection_id, direction).where(RunTable.deadline_at > now).limit(1)
+        return self._session.scalar(query) is not None
+
+    @staticmethod
+    def _held(connection_id: int, direction: Direction) -> Select[int]:
+        waits = (RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None))
+        return select(RunTable.id).where(*_scheduled(connection_id), RunTable.direction == direction, *waits)
 
     def directions_since(self, connection_id: int, moment: datetime) -> set[Direction]:
         """In which directions a comparison was begun since then."""

@@ -74,6 +74,27 @@ class TroubleRepository(Repository):
             query = query.where(TroubleTable.direction == direction)
         return [as_row(TroubleRow, record) for record in self._session.scalars(query)]
 
+    def quarantined_causes(self) -> list[tuple[int, str, int]]:
+        """(connection id, cause, employees) of those in quarantine, the most frequent first."""
+        number = func.count().label("employees")
+        query = (
+            select(TroubleTable.connection_id, TroubleTable.code, number)
+            .where(TroubleTable.quarantined_at.is_not(None))
+            .group_by(TroubleTable.connection_id, TroubleTable.code)
+            .order_by(number.desc(), TroubleTable.connection_id, TroubleTable.code)
+        )
+        return [(row.connection_id, row.code, row.employees) for row in self._session.execute(query)]
+
+    def release(self, connection_id: int, code: str) -> int:
+        """Forget everybody of the connection who is in quarantine for this cause. Says how many."""
+        return self._changed(
+            delete(TroubleTable).where(
+                TroubleTable.connection_id == connection_id,
+                TroubleTable.code == code,
+                TroubleTable.quarantined_at.is_not(None),
+            )
+        )
+
     def quarantined_counts(self) -> dict[int, int]:
         """Connection id → employees in quarantine."""
         query = (

@@ -7,16 +7,20 @@ take the write lock.
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.failpoints import failpoint
 from app.storage.access import KeyRepository, UserRepository
+from app.storage.audit import AuditRepository
 from app.storage.changes import ChangeRepository
+from app.storage.choosing import ChoosingRepository
+from app.storage.connection_facts import ConnectionFactsRepository
 from app.storage.connections import ConnectionRepository
 from app.storage.consents import ConsentRepository
 from app.storage.deliveries import DeliveryRepository
@@ -29,8 +33,11 @@ from app.storage.links import LinkRepository
 from app.storage.mails import MailRepository
 from app.storage.observation import ObservationRepository
 from app.storage.outbox import OutboxRepository
+from app.storage.rosters import RosterRepository
 from app.storage.rotation import RotationRepository
 from app.storage.runs import RunRepository
+from app.storage.setups import SetupRepository
+from app.storage.sign_ins import InvitationRepository, SessionRepository
 from app.storage.steps import StepRepository
 from app.storage.survey_pages import SurveyPageRepository
 from app.storage.sweeps import SweepRepository
@@ -44,14 +51,17 @@ BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk. On PostgreSQL
 how long a row's lock is waited for."""
 CONNECT_SECONDS = 10
+REST_SECONDS = 1.0
 
 
 class UnitOfWork:
     """`with` commits at the end and rolls back on any exception. Repositories live as long as the block."""
 
     connections: ConnectionRepository
+    connection_facts: ConnectionFactsRepository
     runs: RunRepository
     items: ItemRepository
+    choosing: ChoosingRepository
     changes: ChangeRepository
     steps: StepRepository
     links: LinkRepository
@@ -59,10 +69,15 @@ class UnitOfWork:
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
+    rosters: RosterRepository
     directory: DirectoryRepository
     consents: ConsentRepository
+    setups: SetupRepository
     keys: KeyRepository
     users: UserRepository
+    sessions: SessionRepository
+    invitations: InvitationRepository
+    audit: AuditRepository
     idempotency: IdempotencyRepository
     leader: LeaderRepository
     upkeep: UpkeepRepository
@@ -86,8 +101,10 @@ class UnitOfWork:
     def __enter__(self) -> UnitOfWork:
         session = self._session = self._sessions()
         self.connections = ConnectionRepository(session, self._vault)
+        self.connection_facts = ConnectionFactsRepository(session, self._vault)
         self.runs = RunRepository(session, self._vault)
         self.items = ItemRepository(session, self._vault)
+        self.choosing = ChoosingRepository(session, self._vault)
         self.changes = ChangeRepository(session, self._vault)
         self.steps = StepRepository(session, self._vault)
         self.links = LinkRepository(session, self._vault)
@@ -95,10 +112,15 @@ class UnitOfWork:
         self.mails = MailRepository(session, self._vault)
         self.history = HistoryRepository(session, self._vault)
         self.survey_pages = SurveyPageRepository(session, self._vault)
+        self.rosters = RosterRepository(session, self._vault)
         self.directory = DirectoryRepository(session, self._vault)
         self.consents = ConsentRepository(session, self._vault)
+        self.setups = SetupRepository(session, self._vault)
         self.keys = KeyRepository(session, self._vault)
         self.users = UserRepository(session, self._vault)
+        self.sessions = SessionRepository(session, self._vault)
+        self.invitations = InvitationRepository(session, self._vault)
+        self.audit = AuditRepository(session, self._vault)
         self.idempotency = IdempotencyRepository(session, self._vault)
         self.leader = LeaderRepository(session, self._vault)
         self.upkeep = UpkeepRepository(session, self._vault)
@@ -158,10 +180,30 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         waits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"}
         given = {name: value for name, value in waits.items() if name not in parsed.query}
-        return create_engine(parsed, pool_pre_ping=True, connect_args=given, **pool)
+        return _asking_after_a_rest(create_engine(parsed, connect_args=given, **pool))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _asking_after_a_rest(engine: Engine) -> Engine:
+    """A pooled connection is asked whether it lives (pool_pre_ping), but not one that has just been used: in a storm of
+    webhooks that was a fourth round trip for every transaction of three."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        now = time.monotonic()
+        if now - record.info.get("used", now) > REST_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                raise DisconnectionError from None  # the pool then opens another
+
     return engine
 
 

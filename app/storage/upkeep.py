@@ -12,6 +12,7 @@ from app.storage.item_reading import OPEN_STATES, running_runs
 from app.storage.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
 from app.storage.outbox import OutboxRepository
 from app.storage.repository import Repository
+from app.storage.rosters import RosterRepository
 from app.storage.words import OutboxKind
 
 
@@ -173,7 +174,7 @@ class UpkeepRepository(Repository):
         grown that old. States, codes, numbers of items and times stay. Returns how many runs."""
         forgotten_preview = and_(
             RunTable.finished_at.is_not(None),
-            RunTable.dry_run,
+            or_(RunTable.dry_run, RunTable.alarms.is_not(None)),
             RunTable.approved_at.is_(None),
             RunTable.created_at < finished_before,
         )
@@ -185,9 +186,9 @@ class UpkeepRepository(Repository):
         self._session.execute(
             update(FieldChangeTable).where(FieldChangeTable.item_id.in_(items)).values(before_enc=None, after_enc=None)
         )
-        self._session.execute(
-            update(ItemTable).where(ItemTable.run_id.in_(runs)).values(detail_enc=None, candidates_enc=None)
-        )
+        personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
+        self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))
+        RosterRepository(self._session, self._vault).delete(runs)
         self._session.execute(
             update(MailTable).where(MailTable.run_id.in_(runs)).values(to_enc=None, subject=None, body_enc=None)
         )

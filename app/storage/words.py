@@ -17,6 +17,13 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Gate(StrEnum):
+    """Of a gathered run of many people: CLOSED until all its plans are known, then OPEN."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
 class OutboxKind(StrEnum):
     SURVEY = "survey"
     ITEM = "item"
@@ -27,6 +34,8 @@ class MailKind(StrEnum):
     SUMMARY = "summary"  # of a run
     CONSENT = "consent"  # freee has to be authorised anew
     WEBHOOK = "webhook"  # SmartHR no longer sends its notifications
+    GUARD = "guard"  # a run was held before its first write
+    INVITATION = "invitation"  # to become a user
 
 
 class MailState(StrEnum):
@@ -66,6 +75,7 @@ class UnlinkReason(StrEnum):
     SMARTHR_DELETED = "smarthr_deleted"
     FREEE_DELETED = "freee_deleted"
     BY_PERSON = "by_person"
+    DIFFERENT = "different"  # a person has said that these are two people: never matched again by itself
 
 
 class RefreshState(StrEnum):

@@ -16,18 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from argon2 import PasswordHasher
-
 from app.domain.errors import Refused
+from app.domain.passwords import check_password
+from app.domain.roles import Role
 from app.storage.rows import KeyRow
 from app.use_cases.context import Context
+from app.use_cases.passwords import hash_password
 
 _FORM = re.compile(r"awase_([0-9a-f]{12})_([0-9a-f]{64})")
 _TOUCH_AFTER = timedelta(minutes=10)
 _LOGIN = re.compile(r"[^\s\x00-\x1f\x7f]{1,254}")
 _NO_DIGEST = "0" * 64
-MIN_PASSWORD = 12
-MAX_PASSWORD = 256
 MAX_KEY_NAME = 100
 
 
@@ -54,11 +53,6 @@ _SCOPE_LABELS = {
 }
 
 
-class Role(StrEnum):
-    ADMIN = "admin"
-    MEMBER = "member"
-
-
 @dataclass(frozen=True)
 class KeyView:
     prefix: str
@@ -69,7 +63,7 @@ class KeyView:
     revoked_at: datetime | None
 
 
-def add_key(ctx: Context, name: str, scopes: Iterable[str]) -> str:
+def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") -> str:
     """A new key; the answer is the only time its secret is seen. Raises Refused."""
     if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not name.isprintable():
         raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。")
@@ -77,19 +71,23 @@ def add_key(ctx: Context, name: str, scopes: Iterable[str]) -> str:
     if not wanted:
         raise Refused("empty_scopes", "スコープを1つ以上指定してください。")
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
+    now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=ctx.clock.now())
+        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=now)
+        uow.audit.add(actor=by, action="key_added", subject=f"key:{prefix}", now=now, detail={"scopes": wanted})
     return f"awase_{prefix}_{secret}"
 
 
-def revoke_key(ctx: Context, prefix: str) -> None:
+def revoke_key(ctx: Context, prefix: str, *, by: str = "cli") -> None:
     """Refuse this key from now on. Raises Refused when there is no such key; a second time changes nothing."""
     with ctx.unit_of_work() as uow:
         if uow.keys.by_prefix(prefix) is None:
             raise Refused(
                 "unknown_key", "この接頭辞の API キーはありません。flask key list で確認してください。", status=404
             )
-        uow.keys.revoke(prefix, now=ctx.clock.now())
+        now = ctx.clock.now()
+        if uow.keys.revoke(prefix, now=now):
+            uow.audit.add(actor=by, action="key_revoked", subject=f"key:{prefix}", now=now)
 
 
 def list_keys(ctx: Context) -> list[KeyView]:
@@ -112,19 +110,24 @@ def verify_key(ctx: Context, token: str) -> KeyView | None:
     return _view(row)
 
 
-def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER) -> None:
-    """Raises Refused: bad login, password too short or too long, unknown role, login taken."""
-    if not _LOGIN.fullmatch(login):
-        raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise Refused("invalid_password", f"パスワードは{MIN_PASSWORD}〜{MAX_PASSWORD}文字で指定してください。")
+def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER, by: str = "cli") -> None:
+    """Raises Refused: bad login, bad password, unknown role, login taken."""
+    check_login(login)
+    check_password(password, login=login)
     if role not in list(Role):
-        raise Refused("invalid_role", "役割は admin か member を指定してください。")
-    hashed = PasswordHasher().hash(password)
+        raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
+    hashed, now = hash_password(password), ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if uow.users.by_login(login) is not None:
             raise Refused("login_taken", "このログイン名はすでに使われています。", status=409)
-        uow.users.add(login=login, password_hash=hashed, role=role, now=ctx.clock.now())
+        user = uow.users.add(login=login, password_hash=hashed, role=role, now=now)
+        uow.audit.add(actor=by, action="user_added", subject=f"user:{user.id}", now=now, detail={"role": role})
+
+
+def check_login(login: str) -> None:
+    """Raises Refused when this cannot be a login."""
+    if not _LOGIN.fullmatch(login):
+        raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
 
 
 def _touch(ctx: Context, row: KeyRow) -> None:

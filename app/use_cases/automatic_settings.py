@@ -14,6 +14,7 @@ from app.domain.export_settings import complete
 from app.domain.mapping import FIELDS
 from app.domain.settings import Automatic, ConflictPolicy, Connection, MailPolicy
 from app.domain.words import Direction, System
+from app.storage.rows import WebhookRow
 from app.storage.words import WebhookState
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection
@@ -59,6 +60,11 @@ def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         webhook = uow.webhooks.get(connection.id)
+    return view_of(ctx, connection, webhook)
+
+
+def view_of(ctx: Context, connection: Connection, webhook: WebhookRow | None) -> AutomaticView:
+    """The same, for somebody who has both at hand."""
     quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
     return AutomaticView(
         automatic=connection.automatic,
@@ -78,14 +84,15 @@ def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, An
     """
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
-        uow.connections.set_options(_changed(connection, changes))
+        uow.connections.set_options(changed(connection, changes))
     return show_automatic(ctx, connection_key)
 
 
 # ── checking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
+def changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
+    """The connection with these changes. Raises Refused naming everything that is wrong."""
     faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, given in changes.items():
@@ -96,15 +103,15 @@ def _changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
             faults[name] = str(error)
     kept = {**connection.conflict_policies, **values.pop("item_policies", {})}
     values["conflict_policies"] = {key: policy for key, policy in kept.items() if policy is not None}
-    changed = replace(connection, **values)
-    if Direction.SMARTHR_TO_FREEE in changed.automatic.directions and not complete(changed.export_settings):
+    result = replace(connection, **values)
+    if Direction.SMARTHR_TO_FREEE in result.automatic.directions and not complete(result.export_settings):
         faults["directions"] = (
             "freee人事労務に従業員を作成するには、先に flask connection set-export-settings で"
             "エクスポート設定を登録してください。"
         )
     if faults:
         raise Refused("invalid_automatic", "自動同期の設定を確認してください。", fields=faults)
-    return changed
+    return result
 
 
 def _unknown(_given: Any) -> Any:

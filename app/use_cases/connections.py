@@ -32,6 +32,9 @@ RENEW_BEFORE = timedelta(minutes=25)
 """A call this long before the access token's end renews the pair. It is not certain that a refresh works after the
 access token has died (freee-hr-api.md section 2), and a refresh token lives 90 days: idle ones are kept alive."""
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_TOKEN = re.compile(r"[!-~]{1,500}")
+LONGEST_NAME = 100
+MOST_ADDRESSES = 20
 _ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+|[^@\s,;<>\"]+@localhost")
 
 
@@ -59,7 +62,8 @@ def add_connection(
     key: str | None = None,
 ) -> ConnectionView:
     """Store a connection, its tokens encrypted. Without `freee_tokens` it waits for the consent. Raises Refused."""
-    _check(name, smarthr_subdomain, smarthr_token, freee_company_id, mail_to)
+    faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
+    check_names(name=name, subdomain=smarthr_subdomain, token=smarthr_token, mail_to=mail_to, faults=faults)
     settings = None if export_settings is None else check_export_settings(export_settings)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
@@ -146,10 +150,7 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
 
 def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> str:
     """The address to send the administrator to. Valid for half an hour, once. Raises Refused."""
-    if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
-        raise Refused(
-            "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
-        )
+    freee_app(ctx)
     connection = find_connection(ctx, connection_key)
     state = secrets.token_urlsafe(32)
     verifier = ctx.authorisation.new_verifier()
@@ -164,21 +165,40 @@ def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> st
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
 
 
+def freee_app(ctx: Context) -> None:
+    """Raises Refused when no application of freee's is set."""
+    if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
+        raise Refused(
+            "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
+        )
+
+
 def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> ConsentView:
     """freee's answer → tokens of the connection the state was given out for. The state is used up, however it ends.
 
-    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused.
+    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused; `fields["connection"]` is the key of
+    the connection, where the state is known.
     """
     consent, connection = _take(ctx, state)
+    try:
+        return _finished(ctx, consent, connection, code=code, error=error)
+    except Refused as refused:
+        fields = {**refused.fields, "connection": connection.key}
+        raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+
+
+def _finished(
+    ctx: Context, consent: ConsentRow, connection: Connection, *, code: str | None, error: str | None
+) -> ConsentView:
     bound = log.bind(connection_id=connection.id)
     if error is not None or not code:
         bound.warning("consent_denied", denied=error == "access_denied")
-        raise _denied(error)
+        raise consent_denied(error)
     try:
         grant = ctx.authorisation.finish(code, redirect_uri=consent.redirect_uri, verifier=consent.verifier)
     except AwaseError as failure:
         bound.warning("consent_failed", code=failure.code)
-        raise _failed(failure) from failure
+        raise consent_failed(failure) from failure
     if grant.company_id != connection.freee_company_id:
         bound.warning("consent_failed", code="wrong_company")
         chosen, wanted = grant.company_id, connection.freee_company_id
@@ -202,13 +222,14 @@ def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
     return consent, connection
 
 
-def _denied(error: str | None) -> Refused:
+def consent_denied(error: str | None) -> Refused:
+    """freee sent the person back without a code."""
     if error == "access_denied":
         return Refused("consent_denied", "freeeの画面で連携が許可されませんでした。", status=409)
     return Refused("consent_refused", "freeeから認可コードが届きませんでした。", status=409)
 
 
-def _failed(error: AwaseError) -> Refused:
+def consent_failed(error: AwaseError) -> Refused:
     """Why the code brought no tokens: the vendor is away, the person has no rights, the code is dead, or the app's
     registration is wrong."""
     if isinstance(error, TemporaryError):
@@ -264,20 +285,22 @@ def _missing_consent(connection: Connection) -> SystemCheck | None:
     return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
 
 
-def _check(name: str, subdomain: str, token: str, company_id: int, mail_to: Sequence[str]) -> None:
-    faults: dict[str, str] = {}
-    if not name.strip():
-        faults["name"] = "名前を入力してください。"
+def check_names(
+    *, name: str, subdomain: str, token: str | None, mail_to: Sequence[str], faults: Mapping[str, str] | None = None
+) -> None:
+    """What a person has typed for a connection (`token` None: stays as it is). Raises Refused naming every wrong field,
+    those of `faults` included."""
+    found = dict(faults or {})
+    if not 0 < len(name.strip()) <= LONGEST_NAME:
+        found["name"] = f"名前を{LONGEST_NAME}文字以内で入力してください。"
     if not _SUBDOMAIN.fullmatch(subdomain):
-        faults["smarthr_subdomain"] = "サブドメインは半角英小文字・数字・ハイフンで入力してください。"
-    if not token.strip():
-        faults["smarthr_token"] = "SmartHRのアクセストークンを入力してください。"  # noqa: S105 - a message
-    if company_id < 1:
-        faults["freee_company_id"] = "freeeの事業所IDは正の整数で入力してください。"
-    if not all(_ADDRESS.fullmatch(address) for address in mail_to):
-        faults["mail_to"] = "メールアドレスの形が正しくありません。"
-    if faults:
-        raise Refused("invalid_connection", "接続の内容を確認してください。", fields=faults)
+        found["smarthr_subdomain"] = "サブドメインは半角英小文字・数字・ハイフンで入力してください。"
+    if token is not None and not _TOKEN.fullmatch(token):
+        found["smarthr_token"] = "SmartHRのアクセストークンを入力してください。"  # noqa: S105 - a message
+    if len(mail_to) > MOST_ADDRESSES or not all(_ADDRESS.fullmatch(address) for address in mail_to):
+        found["mail_to"] = "メールアドレスの形が正しくありません。"
+    if found:
+        raise Refused("invalid_connection", "接続の内容を確認してください。", fields=found)
 
 
 def _hash(state: str) -> str:

@@ -28,6 +28,8 @@ class Context:
     unit_of_work: Callable[[], UnitOfWork]
     """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""
     gateway: Callable[[Connection, System], EmployeeGateway]
+    smarthr_of: Callable[[str, str], EmployeeGateway]
+    """SmartHR by subdomain and token: for a tenant, or a token, that is tried before it is kept."""
     webhook_registry: Callable[[Connection], WebhookRegistry]
     tokens: TokenStore
     authorisation: FreeeAuthorisation

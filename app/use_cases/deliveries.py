@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from app.domain.errors import Refused
+from app.domain.words import System
 from app.storage.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -40,6 +42,7 @@ class DeliveryFilter:
     since: datetime | None = None
     until: datetime | None = None
     failed: bool = False
+    system: System | None = None
 
 
 def list_deliveries(
@@ -58,18 +61,31 @@ def get_delivery(ctx: Context, delivery_id: int) -> DeliveryView:
         return _views(uow, [_find(uow, delivery_id)])[0]
 
 
-def replay(ctx: Context, delivery_id: int) -> ReplayView:
-    """One of them. Raises Refused: unknown, or there is nothing that could be done for it."""
+def count_deliveries(ctx: Context, wanted: DeliveryFilter, *, most: int = 1000) -> int:
+    """How many a replay of these would do again, up to `most` + 1. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        return uow.deliveries.count(limit=most + 1, **_columns_of(uow, wanted))
+
+
+def replay(ctx: Context, delivery_id: int, *, by: str | None = None) -> ReplayView:
+    """One of them. `by`: who the audit trail names. Raises Refused: unknown, or there is nothing that could be done
+    for it."""
     with ctx.unit_of_work() as uow:
         done = _replay(ctx, uow, [_find(uow, delivery_id)])
+        if by is not None and done.replayed:
+            now = ctx.clock.now()
+            uow.audit.add(actor=by, action="delivery_replayed", subject=f"delivery:{delivery_id}", now=now)
     if not done.replayed:
         raise Refused("nothing_to_replay", "この通知からは、いまの設定で同期する従業員がいません。", status=409)
     return done
 
 
-def replay_many(ctx: Context, wanted: DeliveryFilter, *, after: int | None = None, limit: int = 1000) -> ReplayView:
+def replay_many(
+    ctx: Context, wanted: DeliveryFilter, *, after: int | None = None, limit: int = 1000, by: str | None = None
+) -> ReplayView:
     """Up to `limit` of them, newest first, a portion per transaction: what is committed stays done when a later
-    portion fails. Raises Refused: unknown connection; neither `since` nor `failed` (nobody means everything there is).
+    portion fails. `by`: who the audit trail names. Raises Refused: unknown connection; neither `since` nor `failed`
+    (nobody means everything there is).
     """
     if wanted.since is None and not wanted.failed:
         raise Refused(
@@ -80,6 +96,11 @@ def replay_many(ctx: Context, wanted: DeliveryFilter, *, after: int | None = Non
         with ctx.unit_of_work() as uow:
             rows = _portion(_page(uow, wanted, after=after, limit=min(limit, PORTION)))
             done = _replay(ctx, uow, rows)
+            if by is not None and done.replayed:
+                detail = {"deliveries": done.replayed, "first": rows[-1].id, "last": rows[0].id}
+                uow.audit.add(
+                    actor=by, action="deliveries_replayed", subject="deliveries", now=ctx.clock.now(), detail=detail
+                )
         if not rows:
             return ReplayView(replayed, people, skipped, None)
         replayed, people, skipped = replayed + done.replayed, people + done.people, skipped + done.skipped
@@ -117,18 +138,20 @@ def _replay(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> Repla
 
 
 def _page(uow: UnitOfWork, wanted: DeliveryFilter, *, after: int | None, limit: int) -> list[DeliveryRow]:
-    connection_id = None
-    if wanted.connection is not None:
-        connection_id = known_connection(uow, wanted.connection).id
-    return uow.deliveries.page(
-        after=after,
-        limit=limit,
-        connection_id=connection_id,
-        state=wanted.state,
-        since=wanted.since,
-        until=wanted.until,
-        failed=wanted.failed,
-    )
+    return uow.deliveries.page(after=after, limit=limit, **_columns_of(uow, wanted))
+
+
+def _columns_of(uow: UnitOfWork, wanted: DeliveryFilter) -> dict[str, Any]:
+    """The filter as the repository takes it."""
+    connection_id = None if wanted.connection is None else known_connection(uow, wanted.connection).id
+    return {
+        "connection_id": connection_id,
+        "system": wanted.system,
+        "state": wanted.state,
+        "since": wanted.since,
+        "until": wanted.until,
+        "failed": wanted.failed,
+    }
 
 
 def _find(uow: UnitOfWork, delivery_id: int) -> DeliveryRow:

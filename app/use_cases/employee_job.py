@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.dates import today_in_japan
 from app.domain.errors import ItemError
+from app.domain.export_settings import settings_for
 from app.domain.linking import Directory, LinkKind, decide_link
-from app.domain.mapping import BY_KEY
 from app.domain.people import EmployeeRecord
-from app.domain.plan import Note, Plan, PlanKind, Severity
+from app.domain.plan import Plan
 from app.domain.ports import CreateRequest
+from app.domain.reading import name_of
 from app.domain.run_state import ItemState
-from app.domain.snapshot import ABSENT
-from app.domain.three_way import same
 from app.domain.words import Step
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.attempt import Attempt, ended_with_write
+from app.use_cases.counting import counted
 from app.use_cases.ends import End, Job, finish
 from app.use_cases.findings import ended_without_write, new_changes, pair_ids
+from app.use_cases.gate import Known, pass_gate
 from app.use_cases.lease import Lease, LeaseLost
 from app.use_cases.meeting import Meeting
-from app.use_cases.plan_employee import Decided, Terms, agreed_digests, decide, plan_digest, terms_of_run
+from app.use_cases.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run
 from app.use_cases.step_log import StepLog
-from app.use_cases.survey import counted
-
-NOT_TAKEN_OVER = "E15"
-"""The target answered that it took the write and still shows something else: a limited token, mostly."""
 
 
 class EmployeeJob:
@@ -42,7 +41,7 @@ class EmployeeJob:
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
         self._meeting = Meeting(job, self._source, self._target)
-        self._number = ""
+        self._number = self._name = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
         self._terms: Terms = terms_of_run(
@@ -52,11 +51,12 @@ class EmployeeJob:
             as_of_date=run.as_of_date,
             secret_key=ctx.settings.secret_key,
         )
+        self._attempt = Attempt(job, self._terms.fingerprint)
 
     def do(self) -> End:
         with counted(self._ctx, self._run.id, self._source, self._target):
             end = self._bring_into_line()
-        finish(self._job, end, number=self._number, target_id=self._target_id)
+        finish(self._job, end, number=self._number, name=self._name, target_id=self._target_id)
         return end
 
     # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +65,7 @@ class EmployeeJob:
         met = self._meeting.meet()
         if isinstance(met, End):
             return met
-        self._number = met.source.person.number
+        self._number, self._name = met.source.person.number, name_of(met.source)
         if met.target is None:
             return self._create(met.source)
         self._target_id = met.target.person.id
@@ -75,52 +75,52 @@ class EmployeeJob:
     def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> End:
         decided = decide(self._terms, source, target, link.baseline if link else {})
         plan = decided.plan
-        self._settle(plan)
-        if self._approval_is_void(plan):
+        self._attempt.settle(plan)
+        if self._attempt.approval_is_void(plan):
             return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return End(ItemState.FAILED, plan.stops[0].code, plan)
+        if plan.changes:
+            self._pass_gate(plan)
         link = link or self._store_link(source, target)
         if not plan.changes:
             self._agree(link, agreed_digests(self._terms, decided, None))
-            return self._ended_without_write(plan)
+            return self._attempt.ended_without_write(plan)
         self._plan_stored(plan)
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
         self._agree(link, agreed_digests(self._terms, decided, after))
         return self._ended_with_write(source, after, decided)
 
-    def _ended_without_write(self, plan: Plan) -> End:
-        state, code = ended_without_write(plan)
-        if state is ItemState.UNCHANGED and self._has_written():
-            return End(ItemState.SUCCEEDED, None, plan)
-        return End(state, code, plan)
-
     def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> End:
         left = decide(self._terms, source, after, decided.baseline.digests).plan
-        lost = tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
-        notes = decided.plan.notes + lost
-        state, code = ended_without_write(Plan(PlanKind.UPDATE, (), decided.plan.conflicts, notes))
-        if state is ItemState.UNCHANGED:
-            state = ItemState.SUCCEEDED
-        return End(state, code, decided.plan, notes)
+        return ended_with_write(decided.plan, left)
+
+    def _pass_gate(self, plan: Plan) -> None:
+        """Before the first write. Raises Parked, GraverThanKnown."""
+        today = today_in_japan(self._ctx.clock.now())
+        pass_gate(self._job, plan, fingerprint=self._terms.fingerprint, today=today, met=self._known())
+
+    def _known(self) -> Known:
+        return Known(self._number, self._name, self._target_id)
 
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, source: EmployeeRecord) -> End:
         plan = decide(self._terms, source, None, {}).plan
-        if self._approval_is_void(plan):
+        if self._attempt.approval_is_void(plan):
             return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return End(ItemState.FAILED, plan.stops[0].code, plan)
         if not plan.changes:  # held back as a whole, for instance 未選択 for a field the target cannot do without
             return End(*ended_without_write(plan), plan)
+        self._pass_gate(plan)
         found = self._already_there(source)
         if isinstance(found, End):
             return found
         if found is not None:
             return self._write(source, found, None)
         self._plan_stored(plan)
-        created = self._target.create(self._create_request(plan), self._steps)
+        created = self._target.create(self._create_request(source, plan), self._steps)
         link = self._store_link(source, created)
         self._target_id = created.person.id
         end = self._write(source, created, link)
@@ -133,7 +133,8 @@ class EmployeeJob:
         person = source.person
         with self._ctx.unit_of_work() as uow:
             doubtful = uow.steps.unknown_create(self._connection.id, person.id)
-        fresh = doubtful or self._item.attempt > 1
+        passes = 1 if self._run.gate is None else 2  # the first one only planned
+        fresh = doubtful or self._item.attempt > passes
         ids = self._target.ids_by_number(person.number, fresh=fresh)
         if doubtful:
             with self._ctx.unit_of_work() as uow:
@@ -153,12 +154,12 @@ class EmployeeJob:
         found = next(record for record in everybody if record.person.id == decision.target_id)
         return found if found.record is not None else End(ItemState.NEEDS_REVIEW, "person_left")
 
-    def _create_request(self, plan: Plan) -> CreateRequest:
+    def _create_request(self, source: EmployeeRecord, plan: Plan) -> CreateRequest:
         return CreateRequest(
             changes=plan.changes,
             as_of_date=self._run.as_of_date,
             options=self._terms.options,
-            export_settings=self._connection.export_settings,
+            export_settings=settings_for(self._connection, source),
             pay_schedules=self._connection.pay_schedules,
         )
 
@@ -202,32 +203,3 @@ class EmployeeJob:
     def _plan_stored(self, plan: Plan) -> None:
         with self._ctx.unit_of_work() as uow:
             uow.changes.replace(self._item.id, new_changes(plan))
-
-    def _settle(self, plan: Plan) -> None:
-        """What an earlier attempt sent without hearing the answer: the records just read say whether it happened."""
-        if self._item.attempt == 1:
-            return
-        with self._ctx.unit_of_work() as uow:
-            still_open = {change.key for change in plan.changes}
-            keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
-            uow.changes.mark_written(self._item.id, keys)
-
-    def _has_written(self) -> bool:
-        with self._ctx.unit_of_work() as uow:
-            return uow.steps.any_done(self._item.id)
-
-    def _approval_is_void(self, plan: Plan) -> bool:
-        """Approved was another plan. A repetition after a first write has less to do, which is no other plan."""
-        approved = self._item.approved_digest
-        if approved is None or approved == plan_digest(self._terms, plan):
-            return False
-        return not (self._has_written() and self._is_rest_of_approved(plan))
-
-    def _is_rest_of_approved(self, plan: Plan) -> bool:
-        """Whether everything this plan writes is what the first attempt of the approved plan was to write as well."""
-        with self._ctx.unit_of_work() as uow:
-            approved = {change.key: change.after for change in uow.changes.of_items([self._item.id])[self._item.id]}
-        return all(
-            change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key] or ABSENT)
-            for change in plan.changes
-        )

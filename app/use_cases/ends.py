@@ -45,8 +45,10 @@ class Job:
     connection: Connection
 
 
-def finish(job: Job, end: End, *, number: str = "", target_id: str | None = None, detail: str | None = None) -> None:
-    """Store the end. `number` and `target_id`: of the person, as they were met."""
+def finish(
+    job: Job, end: End, *, number: str = "", name: str = "", target_id: str | None = None, detail: str | None = None
+) -> None:
+    """Store the end. `number`, `name` and `target_id`: of the person, as they were met."""
     notes = end.notes or (end.plan.notes if end.plan else ())
     ctx, item = job.ctx, job.item
     now = ctx.clock.now()
@@ -60,6 +62,7 @@ def finish(job: Job, end: End, *, number: str = "", target_id: str | None = None
             kind=end.plan.kind.value if end.plan else None,
             candidates=end.candidates or None,
             number=number or None,
+            name=name or None,
             target_id=target_id,
             detail=detail,
             now=now,
@@ -74,7 +77,7 @@ def finish(job: Job, end: End, *, number: str = "", target_id: str | None = None
 
 def _remember_trouble(job: Job, uow: UnitOfWork, end: End, *, number: str) -> None:
     item = job.item
-    if item.source_id is None:
+    if item.source_id is None or job.run.undone_run_id is not None:  # taken back is not brought into line
         return
     if end.state in _GOOD:
         uow.troubles.settle(item.connection_id, item.direction, [item.source_id])

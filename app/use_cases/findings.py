@@ -3,16 +3,18 @@ apart from its arguments: no transaction, no call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.domain.dates import closing_month, pay_month
-from app.domain.export_settings import complete
+from app.domain.dates import closing_month, pay_month, today_in_japan
+from app.domain.export_settings import complete, settings_for
+from app.domain.guard import as_text, effects_of
 from app.domain.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.plan import Note, Plan, PlanKind
 from app.domain.queues import INTERACTIVE, queue_for
+from app.domain.reading import name_of
 from app.domain.run_state import ItemState
 from app.domain.selection import offer
 from app.domain.settings import Connection
@@ -31,6 +33,7 @@ class Everybody:
         target: list[EmployeeRecord],
         links: list[LinkRow],
         broken: Sequence[LinkRow] = (),
+        different: Collection[tuple[str, str]] = (),
     ) -> None:
         self.connection = connection
         self.source = source
@@ -40,6 +43,7 @@ class Everybody:
         self.link_index = LinkIndex(
             ((link.smarthr_id, link.freee_id) for link in links),
             broken=((link.smarthr_id, link.freee_id) for link in broken),
+            different=different,
         )
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
 
@@ -63,6 +67,11 @@ class Finding:
     agreement: Agreement | None = None
     has_item: bool = True
     content: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a job of their own would follow."""
+        return self.has_item and not self.item.state.is_final
 
 
 def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int) -> list[Finding]:
@@ -137,6 +146,7 @@ class Finder:
         state, code = state_of(plan)
         closing, paid = self._months(source, target)
         waiting = not state.is_final
+        keeps = waiting and self.run.dry_run
         item = self.new_item(
             state,
             number=source.person.number,
@@ -147,9 +157,10 @@ class Finder:
             notes=plan.notes,
             closing_month=str(closing) if closing else None,
             pay_month=str(paid) if paid else None,
-            approved_digest=plan_digest(self.terms, plan) if waiting and self.run.dry_run else None,
-            changes=new_changes(plan) if waiting and self.run.dry_run else (),
-            holds_slot=waiting and not self.run.dry_run,
+            approved_digest=plan_digest(self.terms, plan) if keeps else None,
+            changes=new_changes(plan) if keeps else (),
+            name=name_of(source),
+            effects=as_text(effects_of(plan, today=today_in_japan(self.now))) if waiting else "",
         )
         if target is None or waiting:
             return Finding(item)
@@ -171,7 +182,7 @@ class Finder:
         if in_freee is not None:
             schedule = in_freee.person.pay_schedule
         else:
-            settings = self.everybody.connection.export_settings
+            settings = settings_for(self.everybody.connection, source)
             schedule = self.everybody.connection.pay_schedules.get(settings.pay_schedule_name) if settings else None
         closing = closing_month(self.run.as_of_date, schedule)
         return closing, pay_month(closing, schedule)
@@ -193,6 +204,7 @@ class Finder:
                 target_id=target_id,
                 code=code,
                 candidates=candidates,
+                name=name_of(source),
             )
         )
 
@@ -211,8 +223,11 @@ class Finder:
         pay_month: str | None = None,
         approved_digest: str | None = None,
         changes: tuple[NewChange, ...] = (),
-        holds_slot: bool = False,
+        name: str = "",
+        effects: str = "",
     ) -> NewItem:
+        """Who waits holds the slot of their employee and direction, or is chosen in a preview."""
+        waiting = not state.is_final
         return NewItem(
             run_id=self.run.id,
             connection_id=self.run.connection_id,
@@ -225,7 +240,7 @@ class Finder:
             queue=INTERACTIVE,
             state=state,
             created_at=self.now,
-            holds_slot=holds_slot,
+            holds_slot=waiting and not self.run.dry_run,
             closing_month=closing_month,
             pay_month=pay_month,
             approved_digest=approved_digest,
@@ -233,6 +248,9 @@ class Finder:
             notes=new_notes(notes),
             candidates=tuple(_candidate(candidate) for candidate in candidates),
             changes=changes,
+            name=name,
+            chosen=waiting and self.run.dry_run,
+            effects=effects,
         )
 
 

@@ -3,6 +3,8 @@
 The run stays open for a quiet window after the last event, so that a burst is one run with one mail; then the relay
 releases it. It needs no survey: its jobs read their employees directly. Somebody who waits already is joined, somebody
 being processed gets one more pass, because the job may have read before the change (style.md rule 6).
+
+So many people that the mass-change guard has a say go through a gate (`gate`): a first pass of their jobs only plans.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.dates import today_in_japan
+from app.domain.guard import HARMLESS_PEOPLE
 from app.domain.plan import PlanKind
 from app.domain.queues import INTERACTIVE, queue_for
 from app.domain.run_state import ItemState
@@ -140,6 +143,8 @@ def _release(ctx: Context, run_id: int, now: datetime) -> bool:
         waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
         queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
         uow.runs.set_size(run_id, total=waiting, queue=queue)
+        if waiting > HARMLESS_PEOPLE:
+            uow.runs.close_gate(run_id)
         if queue != INTERACTIVE:
             uow.items.move_to(run_id, queue)
         uow.items.queue_waiting(run_id, now=now)

@@ -13,6 +13,7 @@ from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
+from app.storage.words import MailState
 from app.use_cases.context import Context
 from app.use_cases.item_views import item_view
 from app.use_cases.known_connection import known_connection
@@ -68,41 +69,75 @@ def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
 
 def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[RunView]:
     """Rows → views, with a handful of queries however many rows there are."""
-    ids = [row.id for row in rows]
-    counts, mails = uow.items.counts_of(ids), uow.mails.of_runs(ids)
-    retried = uow.runs.public_ids([row.retried_run_id for row in rows if row.retried_run_id is not None])
-    keys = {connection.id: connection.key for connection in uow.connections.list_all()}
+    counts, mails = counts_of_runs(uow, rows), uow.runs.mail_states([row.id for row in rows])
+    origins = uow.runs.public_ids([each for row in rows for each in (row.retried_run_id, row.undone_run_id) if each])
+    connections = {connection.id: connection for connection in uow.connections.list_all()}
     return [
-        RunView(
-            id=row.public_id,
-            connection=keys[row.connection_id],
-            direction=row.direction,
-            trigger=row.trigger,
-            as_of_date=row.as_of_date,
-            dry_run=row.dry_run,
-            state=row.state,
+        run_view(
+            row,
+            connection=connections[row.connection_id],
             counts=counts[row.id],
-            progress=_progress(ctx, uow, row, counts[row.id]),
-            vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
-            created_at=row.created_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            error_code=row.error_code,
-            error_message=message_of(row.error_code) if row.error_code else None,
-            retried_run=retried.get(row.retried_run_id) if row.retried_run_id is not None else None,
-            missed=len(row.missed or ()),
-            mail_state=mails[row.id].state.value if row.id in mails else "skipped" if row.finished_at else None,
+            progress=progress_of(ctx, uow, row, connections[row.connection_id], counts=counts[row.id]),
+            mail=mails.get(row.id),
+            retried=origins.get(row.retried_run_id) if row.retried_run_id is not None else None,
+            undone=origins.get(row.undone_run_id) if row.undone_run_id is not None else None,
         )
         for row in rows
     ]
 
 
-def _progress(ctx: Context, uow: UnitOfWork, run: RunRow, counts: Mapping[ItemState, int]) -> ProgressView:
+def run_view(
+    row: RunRow,
+    *,
+    connection: Connection,
+    counts: Mapping[ItemState, int],
+    progress: ProgressView,
+    mail: MailState | None,
+    retried: str | None,
+    undone: str | None = None,
+) -> RunView:
+    return RunView(
+        id=row.public_id,
+        connection=connection.key,
+        direction=row.direction,
+        trigger=row.trigger,
+        as_of_date=row.as_of_date,
+        dry_run=row.dry_run,
+        state=row.state,
+        counts=counts,
+        progress=progress,
+        vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error_code=row.error_code,
+        error_message=message_of(row.error_code) if row.error_code else None,
+        retried_run=retried,
+        undone_run=undone,
+        alarms=tuple(row.alarms or ()),
+        missed=len(row.missed or ()),
+        mail_state=mail.value if mail else "skipped" if row.finished_at else None,
+    )
+
+
+def counts_of_runs(uow: UnitOfWork, rows: Sequence[RunRow]) -> dict[int, dict[ItemState, int]]:
+    """Run id → {state: employees}. A finished run holds its own; only of the others the items are counted."""
+    uncounted = [row.id for row in rows if row.finished_at is None or row.counts is None]
+    counted = uow.items.counts_of(uncounted) if uncounted else {}
+    return counted | {
+        row.id: {state: row.counts[state.value] for state in ItemState if row.counts.get(state.value)}
+        for row in rows
+        if row.id not in counted and row.counts is not None
+    }
+
+
+def progress_of(
+    ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection, *, counts: Mapping[ItemState, int]
+) -> ProgressView:
     done = sum(count for state, count in counts.items() if state in FINAL_ITEM_STATES)
     if run.finished_at is not None:
         return ProgressView(done=done, total=run.total, rate=None, eta_seconds=0.0)
-    connection = uow.connections.get(run.connection_id)
-    if run.total is None or run.state is not RunState.RUNNING or connection is None:
+    if run.total is None or run.state is not RunState.RUNNING:
         return ProgressView(done=done, total=run.total, rate=None, eta_seconds=None)  # who knows when it goes on
     now = ctx.clock.now()
     recent_done, began = uow.items.worked_since(run.id, now - RECENT)

@@ -107,7 +107,7 @@ def _check_numbers(numbers: Sequence[str] | None) -> None:
         raise _wrong("employees", "blank_employee_number", "空の従業員番号は指定できません。")
     doubled = [number for number, count in Counter(numbers).items() if count > 1]
     if doubled:
-        raise _wrong("employees", "duplicate_employee_number", f"従業員番号が重複しています: {_listing(doubled)}")
+        raise _wrong("employees", "duplicate_employee_number", f"従業員番号が重複しています: {listing(doubled)}")
 
 
 def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dict[System, int]:
@@ -130,7 +130,7 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
         raise _wrong(
             "employees",
             "unknown_employee_number",
-            f"{source.label}にいない従業員番号です: {_listing(unknown)}",
+            f"{source.label}にいない従業員番号です: {listing(unknown)}",
         )
     return {source: gateway.calls}
 
@@ -145,7 +145,7 @@ def _wrong(field: str, code: str, message: str) -> Refused:
     return Refused(code, message, fields={field: message})
 
 
-def _listing(numbers: Sequence[str]) -> str:
+def listing(numbers: Sequence[str]) -> str:
     shown = "、".join(numbers[:_NAMED])
     return shown if len(numbers) <= _NAMED else f"{shown} ほか{len(numbers) - _NAMED}件"
 
@@ -181,6 +181,8 @@ def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: St
             created_at=now,
             deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
             retried_run_id=command.retried_run_id,
+            undone_run_id=command.undone_run_id,
+            acknowledged=command.acknowledged,
         )
     )
     uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
@@ -233,6 +235,7 @@ def _key_of(command: StartRun) -> _Key:
         command.as_of_date.isoformat(),
         None if command.employees is None else sorted(command.employees),
         command.dry_run,
+        *(["acknowledged"] if command.acknowledged else []),  # a key of an older version still names its request
     ]
     return _Key(
         key_hash=_sha256(command.idempotency_key or ""),

@@ -13,7 +13,10 @@ from app.storage.rows import ChangeRow, ItemRow, StepRow
 from app.use_cases.views import ChangeView, ItemView, NoteView, StepView
 
 
-def item_view(row: ItemRow, changes: Iterable[ChangeRow], steps: Iterable[StepRow]) -> ItemView:
+def item_view(
+    row: ItemRow, changes: Iterable[ChangeRow], steps: Iterable[StepRow], *, reveal: bool = False
+) -> ItemView:
+    """`reveal`: masked items (bank account, insurance numbers, standard incomes) in plain."""
     return ItemView(
         id=row.id,
         employee_number=row.employee_number,
@@ -25,7 +28,7 @@ def item_view(row: ItemRow, changes: Iterable[ChangeRow], steps: Iterable[StepRo
         error_code=row.error_code,
         message=_message(row),
         remedy=(remedy_of(row.error_code) or None) if row.error_code else None,
-        changes=tuple(_change(change) for change in changes),
+        changes=tuple(_change(change, reveal=reveal) for change in changes),
         notes=tuple(_note(note) for note in row.notes),
         steps=tuple(_step(step) for step in steps),
         candidates=row.candidates,
@@ -40,23 +43,23 @@ def _message(row: ItemRow) -> str | None:
     return f"{message}（{row.detail}）" if row.detail and not row.detail.isascii() else message
 
 
-def _change(change: ChangeRow) -> ChangeView:
+def _change(change: ChangeRow, *, reveal: bool) -> ChangeView:
     field = BY_KEY.get(change.key)
     return ChangeView(
         key=change.key,
         label=field.label if field else change.key,
-        before=_shown(change.key, change.before),
-        after=_shown(change.key, change.after),
+        before=_shown(change.key, change.before, reveal=reveal),
+        after=_shown(change.key, change.after, reveal=reveal),
         retroactive=field.retroactive if field else False,
         state=change.state.value,
     )
 
 
-def _shown(key: str, state: FieldState | None) -> str | None:
+def _shown(key: str, state: FieldState | None, *, reveal: bool) -> str | None:
     """None for blank, absent or erased. An item of another version is better hidden than shown by mistake."""
     if state is None or state is BLANK:
         return None
-    return show(key, state) if key in BY_KEY else MASK
+    return show(key, state, reveal=reveal) if key in BY_KEY else MASK
 
 
 def _note(note: dict[str, Any]) -> NoteView:

@@ -1,4 +1,5 @@
-"""Links by hand: which pairs wait for a decision, join two people, let go of a pair that a deletion has broken.
+"""Links by hand: which pairs wait for a decision, join two people, keep two apart, let go of a pair that a deletion has
+broken. Nothing is written to either vendor, and every decision leaves its line in the audit trail.
 
 A deletion never deletes: it breaks the link, and nobody is created or matched again by itself until a person has said
 what the two people are to each other.
@@ -6,7 +7,7 @@ what the two people are to each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -34,6 +35,8 @@ class BrokenLink:
     freee_number: str
     deleted_in: System
     broken_at: datetime
+    name: str = field(default="", repr=False)
+    """As the newest run knew them."""
 
 
 def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
@@ -43,6 +46,8 @@ def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
         broken = uow.links.broken(connection.id)
         smarthr = uow.directory.entries(connection.id, System.SMARTHR, [link.smarthr_id for link in broken])
         freee = uow.directory.entries(connection.id, System.FREEE, [link.freee_id for link in broken])
+        ends = uow.links.last_ends(connection.id, [link.id_in(system) for link in broken for system in System])
+    names = {person_id: end.name for person_id, end in ends.items() if end.name}
     return [
         BrokenLink(
             smarthr_id=link.smarthr_id,
@@ -51,6 +56,7 @@ def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
             freee_number=freee[link.freee_id].employee_number if link.freee_id in freee else "",
             deleted_in=System.SMARTHR if link.unlinked_why is UnlinkReason.SMARTHR_DELETED else System.FREEE,
             broken_at=link.unlinked_at or link.created_at,
+            name=names.get(link.smarthr_id) or names.get(link.freee_id, ""),
         )
         for link in broken
     ]
@@ -73,7 +79,9 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
             if uow.links.by_source(connection.id, system, person_id) is not None:
                 raise Refused("already_linked", f"{system.label}のこの従業員は、すでに紐付いています。", status=409)
         _let_go(uow, [link for link in uow.links.broken(connection.id) if _touches(link, smarthr_id, freee_id)])
-        uow.links.create(connection.id, smarthr_id, freee_id, now=now)
+        uow.links.no_longer_apart(connection.id, smarthr_id, freee_id)
+        link = uow.links.create(connection.id, smarthr_id, freee_id, now=now)
+        _note(uow, "link_joined", link, by=by, now=now)
         gather(
             ctx,
             uow,
@@ -95,18 +103,49 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
         if not found:
             raise Refused("no_broken_link", "この組み合わせの、切れた紐付けはありません。", status=404)
         _let_go(uow, found)
+        for link in found:
+            _note(uow, "link_released", link, by=by, now=ctx.clock.now())
     log.info("link_released", connection_id=connection.id, by=by)
 
 
 def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
-    """Two people were taken for one: end their link. Nothing is written on either side. Raises Refused."""
+    """Two people were taken for one: end their link, and never match these two again by itself. Nothing is written on
+    either side. Raises Refused."""
+    now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         link = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
         if link is None:
             raise Refused("not_linked", "この従業員は紐付いていません。", status=404)
-        uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=ctx.clock.now())
+        uow.links.unlink(link.id, why=UnlinkReason.DIFFERENT, now=now)
+        _note(uow, "link_cut", link, by=by, now=now)
     log.info("link_cut", connection_id=connection.id, by=by)
+
+
+def keep_apart(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
+    """These two look alike and are two people: no run asks about them again. A pair that a deletion has broken is let
+    go. Raises Refused: a blank id, or they are linked (`cut` ends that)."""
+    if not smarthr_id or not freee_id:
+        raise Refused("unknown_employee", "従業員が指定されていません。", status=404)
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        live = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
+        if live is not None and live.freee_id == freee_id:
+            raise Refused(
+                "already_linked", "この二人は紐付いています。別人なら、紐付けを解除してください。", status=409
+            )
+        pair = (smarthr_id, freee_id)
+        _let_go(uow, [each for each in uow.links.broken(connection.id) if (each.smarthr_id, each.freee_id) == pair])
+        if pair not in uow.links.different(connection.id):
+            noted = uow.links.keep_apart(connection.id, smarthr_id, freee_id, now=now)
+            _note(uow, "people_kept_apart", noted, by=by, now=now)
+    log.info("people_kept_apart", connection_id=connection.id, by=by)
+
+
+def _note(uow: UnitOfWork, action: str, link: LinkRow, *, by: str, now: datetime) -> None:
+    pair = {"connection": link.connection_id, "smarthr_id": link.smarthr_id, "freee_id": link.freee_id}
+    uow.audit.add(actor=by, action=action, subject=f"link:{link.id}", now=now, detail=pair)
 
 
 def _touches(link: LinkRow, smarthr_id: str, freee_id: str) -> bool:

@@ -153,7 +153,8 @@ class Meeting:
         with self._ctx.unit_of_work().reading() as uow:
             pairs = [(link.smarthr_id, link.freee_id) for link in uow.links.for_connection(self._connection.id)]
             broken = [(link.smarthr_id, link.freee_id) for link in uow.links.broken(self._connection.id)]
-        return LinkIndex(pairs, broken=broken)
+            different = uow.links.different(self._connection.id)
+        return LinkIndex(pairs, broken=broken, different=different)
 
     def keep_months(self, target: EmployeeRecord, source: EmployeeRecord) -> None:
         """Whose freee record it is, and in which month: shown with the item, and written in again by a repetition."""

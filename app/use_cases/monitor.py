@@ -63,11 +63,13 @@ def _depths(ctx: Context) -> list[QueueDepth] | None:
         return None
 
 
-def requeue(ctx: Context) -> None:
+def requeue(ctx: Context, *, by: str | None = None) -> None:
     """Everything that is due goes to the broker once more. What it still has runs once all the same: the second job
-    finds nothing to claim."""
+    finds nothing to claim. `by`: who the audit trail names."""
     with ctx.unit_of_work() as uow:
-        _queue_all(ctx, uow, connection_id=None)
+        if by is not None:
+            uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())
+        queue_everything(ctx, uow, connection_id=None)
     queue_stuck_mails(ctx, pushed_before=ctx.clock.now())
 
 
@@ -84,11 +86,12 @@ def resume(ctx: Context, connection_key: str) -> None:
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         uow.connections.set_paused(connection.id, False)
-        _queue_all(ctx, uow, connection_id=connection.id)
+        queue_everything(ctx, uow, connection_id=connection.id)
     log.info("connection_resumed", connection_id=connection.id)
 
 
-def _queue_all(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
+def queue_everything(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
+    """Hand out what has been waiting, of one connection or of all."""
     now = ctx.clock.now()
     items = uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
     surveys = uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection_id)

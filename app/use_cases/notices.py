@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -9,10 +10,10 @@ import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.config import Settings
-from app.domain.notices import consent_needed, webhook_silent
+from app.domain.notices import consent_needed, run_held, webhook_silent
 from app.domain.queues import INTERACTIVE
 from app.domain.settings import Connection
-from app.storage.rows import MailRow
+from app.storage.rows import MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailKind, OutboxKind
 from app.use_cases.context import Context
@@ -43,17 +44,37 @@ def tell_webhook_silent(ctx: Context, connection_id: int, *, occasion: str) -> b
     return _tell(ctx, connection_id, kind=MailKind.WEBHOOK, occasion=f"webhook:{connection_id}:{occasion}")
 
 
+def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequence[str]) -> None:
+    """One mail per run that the mass-change guard has stopped, in the transaction that stops it. Its text is kept at
+    once: what raised the alarm is known now."""
+    connection = uow.connections.get(run.connection_id)
+    if connection is None or not connection.mail_to:
+        return
+    mail_id = _add(ctx, uow, connection.id, kind=MailKind.GUARD, occasion=f"guard:{run.id}")
+    if mail_id is not None:
+        subject, body = run_held(
+            connection.name,
+            direction=run.direction,
+            reasons=reasons,
+            link=f"{ctx.settings.base_url}/runs/{run.public_id}/confirm",
+        )
+        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+
 def _tell(ctx: Context, connection_id: int, *, kind: MailKind, occasion: str) -> bool:
+    with ctx.unit_of_work() as uow:
+        return _add(ctx, uow, connection_id, kind=kind, occasion=occasion) is not None
+
+
+def _add(ctx: Context, uow: UnitOfWork, connection_id: int, *, kind: MailKind, occasion: str) -> int | None:
     now = ctx.clock.now()
     host = urlsplit(ctx.settings.base_url).hostname or "localhost"
     message_id = f"<{occasion.replace(':', '.')}@{host}>"
-    with ctx.unit_of_work() as uow:
-        mail_id = uow.mails.add_notice(connection_id, kind=kind, occasion=occasion, message_id=message_id, now=now)
-        if mail_id is not None:
-            uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
+    mail_id = uow.mails.add_notice(connection_id, kind=kind, occasion=occasion, message_id=message_id, now=now)
     if mail_id is not None:
+        uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
         log.warning("notice_queued", connection_id=connection_id, mail_id=mail_id, kind=kind.value)
-    return mail_id is not None
+    return mail_id
 
 
 def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connection) -> tuple[str, str]:

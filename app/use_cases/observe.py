@@ -124,14 +124,15 @@ def _facts(ctx: Context) -> Facts | None:
                 mails=mails,
                 mails_oldest_age=_age(mails.oldest_waiting, now),
                 counters=uow.observation.counters(),
-                connections=tuple(_meter(ctx, facts) for facts in connections),
+                connections=tuple(meter_of(ctx, facts) for facts in connections),
             )
     except (OperationalError, PoolTimeout) as error:
         log.warning("database_unavailable", kind=type(error).__name__)
         return None
 
 
-def _meter(ctx: Context, facts: ConnectionFacts) -> ConnectionMeter:
+def meter_of(ctx: Context, facts: ConnectionFacts) -> ConnectionMeter:
+    """Asks the limiter what is left."""
     keys = {
         System.SMARTHR: f"{System.SMARTHR.value}:{facts.smarthr_subdomain}",
         System.FREEE: f"{System.FREEE.value}:{facts.freee_company_id}",

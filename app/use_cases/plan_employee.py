@@ -111,5 +111,9 @@ def _refusals(terms: Terms, target: EmployeeRecord | None) -> Callable[[Sequence
 
 
 def plan_digest(terms: Terms, plan: Plan) -> str:
+    return digest_of(plan, terms.fingerprint)
+
+
+def digest_of(plan: Plan, fingerprint: Callable[[str, str], str]) -> str:
     """What an approval holds on to: the same plan has the same digest, and nothing can be read out of it."""
-    return planning.digest(plan, planning.Baseline({}, terms.fingerprint))
+    return planning.digest(plan, planning.Baseline({}, fingerprint))

@@ -21,6 +21,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.finalise import close_run_if_done
+from app.use_cases.gate import open_gate_if_ready
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ GRACE = timedelta(seconds=30)
 """From the push of a job to its claim in an idle system, with room for a slow machine."""
 OUTBOX_KEPT = timedelta(days=1)
 IDEMPOTENCY_KEPT = timedelta(days=7)
+SETUPS_KEPT = timedelta(days=30)
 DELIVERIES_KEPT = timedelta(days=30)
 """A vendor repeats a delivery for three days (smarthr-api.md 7.4); people ask what came in for longer."""
 
@@ -52,6 +54,7 @@ def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
         "lost_jobs": _push_lost_jobs,
         "lost_mails": _push_lost_mails,
         "erased_runs": _forget_old,
+        "opened_gates": _open_gates,
         "closed_runs": _close_runs,
     }
     found = {name: count for name, step in steps.items() if (count := step(ctx))}
@@ -152,6 +155,12 @@ def queue_stuck_mails(ctx: Context, *, pushed_before: datetime) -> int:
 # ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _open_gates(ctx: Context) -> int:
+    with ctx.unit_of_work().reading() as uow:
+        ready = uow.runs.gates_ready()
+    return sum(open_gate_if_ready(ctx, run_id) for run_id in ready)
+
+
 def _close_runs(ctx: Context) -> int:
     with ctx.unit_of_work().reading() as uow:
         done = uow.runs.closable()
@@ -169,6 +178,7 @@ def _forget_old(ctx: Context) -> int:
         uow.outbox.purge(now - OUTBOX_KEPT)
         uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
         uow.consents.purge(now)
+        uow.setups.purge(now - SETUPS_KEPT)
         uow.upkeep.erase_notices(oldest)
     _forget_deliveries(ctx, now - DELIVERIES_KEPT)
     while True:

@@ -9,30 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import AwaseError, RunError, TemporaryError
+from app.domain.guard import Alarm, alarms
 from app.domain.people import EmployeeRecord
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Connection
 from app.domain.words import System, Trigger
-from app.storage.rows import RunRow, TroubleRow
+from app.storage.rows import RosterEntry, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind
 from app.use_cases import finalise
 from app.use_cases.context import Context
+from app.use_cases.counting import counted
 from app.use_cases.findings import Everybody, Finding, find_everybody
+from app.use_cases.guarding import hold, weighed
 from app.use_cases.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.pauses import next_try
-from app.use_cases.plan_employee import terms_of_run
+from app.use_cases.plan_employee import Terms, terms_of_run
 from app.use_cases.shown import entries_of, keep_shown
 from app.use_cases.sweep_findings import compare_everybody, remember_troubles
+from app.use_cases.undo_findings import find_undone
 
 log = structlog.get_logger(__name__)
 
@@ -60,12 +65,16 @@ def survey_run(ctx: Context, run_id: int) -> None:
 
 
 def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
+    if run.undone_run_id is not None:
+        _survey_undo(ctx, run, connection, lease=lease)
+        return
     source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
     target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
     both = {run.direction.source: source, run.direction.target: target}
     connection = _learn(ctx, run, connection, both, lease=lease)
     with ctx.unit_of_work() as uow:
         links, broken = uow.links.for_connection(connection.id), uow.links.broken(connection.id)
+        different = uow.links.different(connection.id)
         troubles = _troubles(uow, run)
     terms = terms_of_run(
         connection,
@@ -74,13 +83,32 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, broken)
+    everybody = Everybody(connection, source, target, links, broken, different)
+    findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
+    raised = () if run.dry_run or run.acknowledged else alarms(weighed(findings), linked=len(links))
+    if raised:  # held before its first write: from here on it is kept as a preview is
+        run = replace(run, dry_run=True)
+        findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
+    kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
+    _store(ctx, run, findings, troubles=troubles, kana=kana, raised=raised, lease=lease)
+
+
+def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
+    """What is taken back is decided by the target alone: the source is not read."""
+    gateway = ctx.gateway(connection, run.direction.target)
+    listed = _read_everybody(ctx, run, gateway, lease=lease)
+    with counted(ctx, run.id, gateway):
+        findings = find_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
+    _store(ctx, run, findings, troubles={}, kana={}, lease=lease)
+
+
+def _findings(
+    ctx: Context, run: RunRow, everybody: Everybody, *, terms: Terms, troubles: Mapping[str, TroubleRow]
+) -> list[Finding]:
     now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
     if run.trigger is Trigger.SCHEDULE:
-        findings = compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
-    else:
-        findings = find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
-    _store(ctx, run, findings, troubles=troubles, lease=lease)
+        return compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
+    return find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,22 +128,6 @@ def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, leas
         seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
     with ctx.unit_of_work() as uow:
         return gateway.assemble(uow.survey_pages.rows(run.id, gateway.system), as_of_date=run.as_of_date)
-
-
-class counted:  # noqa: N801 - used as a statement: `with counted(…):`
-    """Adds the vendor requests made inside the block to the run, also when the block fails."""
-
-    def __init__(self, ctx: Context, run_id: int, *gateways: EmployeeGateway) -> None:
-        self._ctx, self._run_id, self._gateways = ctx, run_id, gateways
-        self._before = [gateway.calls for gateway in gateways]
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        with self._ctx.unit_of_work() as uow:
-            for gateway, before in zip(self._gateways, self._before, strict=True):
-                uow.runs.add_calls(self._run_id, gateway.system, gateway.calls - before)
 
 
 def _learn(
@@ -154,17 +166,26 @@ def _learn(
 
 
 def _store(
-    ctx: Context, run: RunRow, findings: Sequence[Finding], *, troubles: Mapping[str, TroubleRow], lease: Lease
+    ctx: Context,
+    run: RunRow,
+    findings: Sequence[Finding],
+    *,
+    troubles: Mapping[str, TroubleRow],
+    kana: Mapping[str, str],
+    raised: Sequence[Alarm] = (),
+    lease: Lease,
 ) -> None:
     with _fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions of a survey that did not get to its end
+        if run.dry_run:
+            uow.rosters.replace(run.id, [_roster_entry(finding, kana) for finding in findings])
     stored: list[tuple[int, Finding]] = []
     for portion in _portions(findings):
         try:
             stored += _store_portion(ctx, run, portion, lease=lease)
         except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
             stored += _store_portion(ctx, run, portion, lease=lease)
-    _set_going(ctx, run, stored, findings=findings, troubles=troubles)
+    _set_going(ctx, run, stored, findings=findings, troubles=troubles, raised=raised)
 
 
 def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[tuple[int, Finding]]:
@@ -184,6 +205,7 @@ def _set_going(
     *,
     findings: Sequence[Finding],
     troubles: Mapping[str, TroubleRow],
+    raised: Sequence[Alarm],
 ) -> None:
     now = ctx.clock.now()
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
@@ -196,10 +218,24 @@ def _set_going(
             raise LeaseLost
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, findings=findings, troubles=troubles)
+            _replace_held(uow, run, now)
+        if raised:
+            hold(ctx, uow, run, raised)
         uow.survey_pages.delete(run.id)
         if state is RunState.RUNNING:
             uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
     log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
+
+
+def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
+    """What an earlier comparison of this direction was held with, this one has found anew, or found mended."""
+    for held_id in uow.sweeps.held(run.connection_id, run.direction, before_run=run.id):
+        uow.runs.cancel(held_id, now)
+
+
+def _roster_entry(finding: Finding, kana: Mapping[str, str]) -> RosterEntry:
+    item = finding.item
+    return RosterEntry(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:

@@ -3,10 +3,16 @@
 A sweep is one run per automatic direction, one after the other. What it needs to know stands in the database: any
 number of processes may ask, a lease lets one of them start runs, and the run is stored together with the beginning of
 the sweep, so a crash neither doubles nor skips one.
+
+A direction whose comparison was held by the mass-change guard is skipped while that run waits for a person, for as long
+as a run may take (RUN_DEADLINE_HOURS). So whoever follows the notice finds the run it names, and there is one notice a
+day instead of one an hour. Then the next comparison takes its place, so that a forgotten one does not switch the safety
+net off and what is approved is not older than a day. Webhooks and the other direction go on meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
@@ -60,25 +66,26 @@ def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
         if connection is None or not _takes_part(connection) or uow.sweeps.has_open_run(connection_id):
             return False
         sweep = uow.sweeps.get(connection_id)
-        direction = _still_to_do(uow, connection, sweep)
+        free = [each for each in connection.automatic.directions if not uow.sweeps.is_held(connection_id, each, now)]
+        direction = _still_to_do(uow, free, connection_id, sweep)
         if direction is None:
             if sweep.started_at is not None and sweep.done_at is None:
                 uow.sweeps.done(connection_id, now)
-            if not _is_due(ctx, connection, sweep, now):
+            if not free or not _is_due(ctx, connection, sweep, now):
                 return False
-            direction = connection.automatic.directions[0]
+            direction = free[0]
             uow.sweeps.started(connection_id, now)
         run = store_run(ctx, uow, connection, _command(connection, direction, today_in_japan(now)))
     log.info("sweep_started", connection_id=connection_id, run_id=run.id, direction=direction.value)
     return True
 
 
-def _still_to_do(uow: UnitOfWork, connection: Connection, sweep: SweepRow) -> Direction | None:
+def _still_to_do(uow: UnitOfWork, free: Sequence[Direction], connection_id: int, sweep: SweepRow) -> Direction | None:
     """The direction that has not had its turn in the sweep under way."""
     if sweep.started_at is None or sweep.done_at is not None:
         return None
-    begun = uow.sweeps.directions_since(connection.id, sweep.started_at)
-    return next((direction for direction in connection.automatic.directions if direction not in begun), None)
+    begun = uow.sweeps.directions_since(connection_id, sweep.started_at)
+    return next((direction for direction in free if direction not in begun), None)
 
 
 def _is_due(ctx: Context, connection: Connection, sweep: SweepRow, now: datetime) -> bool:

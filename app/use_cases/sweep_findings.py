@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.content import content_digest
-from app.domain.dates import closing_month, pay_month
+from app.domain.dates import closing_month, pay_month, today_in_japan
+from app.domain.guard import HARMLESS_PEOPLE, as_text, effects_of
 from app.domain.linking import LinkDecision, LinkKind
 from app.domain.mapping import BY_KEY
 from app.domain.people import EmployeeRecord
-from app.domain.plan import PlanKind
+from app.domain.plan import Change, Plan, PlanKind
 from app.domain.reading import take_snapshot
 from app.domain.run_state import ItemState
 from app.domain.selection import offer
@@ -26,8 +27,8 @@ from app.storage.rows import LinkRow, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.ends import BAD, note_trouble
-from app.use_cases.findings import Everybody, Finder, Finding, in_order
-from app.use_cases.plan_employee import Terms
+from app.use_cases.findings import Everybody, Finder, Finding, in_order, new_changes
+from app.use_cases.plan_employee import Terms, plan_digest
 
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
 
@@ -45,7 +46,22 @@ def compare_everybody(
     source is in no list any more, in the order of their numbers. `troubles`: by source id."""
     comparison = _Comparison(Finder(run, everybody, terms, now), troubles)
     found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
-    return in_order([finding for finding in found if finding is not None], bulk_from=bulk_from)
+    findings = [finding for finding in found if finding is not None]
+    return in_order(_without_surprises(findings, run, terms), bulk_from=bulk_from)
+
+
+def _without_surprises(findings: list[Finding], run: RunRow, terms: Terms) -> list[Finding]:
+    """Somebody who is only looked at has no plan the guard could have weighed. When they are many (a list that came in
+    half), or when a person approves what is shown of the run, their jobs may find out but write nothing."""
+    unplanned = [found for found in findings if found.waits and found.item.kind == PlanKind.NOTHING.value]
+    if not run.dry_run and len(unplanned) <= HARMLESS_PEOPLE:
+        return findings
+    nothing = plan_digest(terms, Plan(PlanKind.NOTHING))
+    ids = {found.item.source_id for found in unplanned}
+    return [
+        replace(found, item=replace(found.item, approved_digest=nothing)) if found.item.source_id in ids else found
+        for found in findings
+    ]
 
 
 def remember_troubles(
@@ -117,7 +133,6 @@ class _Comparison:
             source_id=source_id,
             target_id=link.id_in(self.finder.run.direction.target),
             code=None,
-            holds_slot=True,
         )
         return Finding(item)
 
@@ -148,7 +163,7 @@ class _Comparison:
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow
     ) -> Finding | None:
         """freee hides leavers once their month is over. A 退職年月日 entered later than that still has to arrive: the
-        job reads the last month that shows them."""
+        job reads the last month that shows them. Should more of them differ there, an approval does not cover it."""
         left, schedule = source.person.resigned_on, source.person.pay_schedule
         there = take_snapshot(target, self.finder.terms.options)["resigned_on"]
         if left is None or there is ABSENT or there == left:
@@ -156,6 +171,8 @@ class _Comparison:
         if self._ruling(link, source=left, target=there) in _TARGET_IS_RIGHT:
             return None
         month = closing_month(left, schedule)
+        plan = Plan(PlanKind.UPDATE, (Change("resigned_on", there, left),))
+        keeps = self.finder.run.dry_run
         item = self.finder.new_item(
             ItemState.WAITING,
             number=source.person.number,
@@ -165,7 +182,9 @@ class _Comparison:
             code=None,
             closing_month=str(month),
             pay_month=str(pay_month(month, schedule)),
-            holds_slot=True,
+            approved_digest=plan_digest(self.finder.terms, plan) if keeps else None,
+            changes=new_changes(plan) if keeps else (),
+            effects=as_text(effects_of(plan, today=today_in_japan(self.finder.now))),
         )
         return Finding(item)
 

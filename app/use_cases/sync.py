@@ -19,9 +19,11 @@ from app.use_cases import finalise
 from app.use_cases.context import Context
 from app.use_cases.employee_job import EmployeeJob
 from app.use_cases.ends import End, Job, finish
+from app.use_cases.gate import GraverThanKnown, Parked, open_gate_if_ready
 from app.use_cases.lease import LeaseLost, held, lease_end
 from app.use_cases.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.pauses import next_try
+from app.use_cases.undo_job import UndoJob
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +40,14 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
     try:
         with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
-            end = _switched_off(job) or EmployeeJob(job, lease).do()
+            end = _switched_off(job) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
         bound.info("item_done", state=end.state.value, code=end.code)
     except LeaseLost:
         bound.warning("item_taken_over")
         return
+    except (Parked, GraverThanKnown) as reason:
+        reason.keep(job)
+        bound.info("item_parked")
     except TemporaryError as error:
         _postpone(job, error)
         bound.info("item_postponed", code=error.code, counts=error.counts)
@@ -52,6 +57,8 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     except RunError as error:
         _stop(job, error)
         bound.warning("run_stopped", code=error.code, needs_consent=error.needs_consent)
+    if run.gate is not None:
+        open_gate_if_ready(ctx, item.run_id)
     finalise.close_run_if_done(ctx, item.run_id)
 
 

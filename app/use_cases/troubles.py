@@ -44,6 +44,25 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
     return [_view(row) for row in lifted]
 
 
+def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> int:
+    """End the quarantine of everybody whom this cause has put there; the next event or comparison takes them up again.
+    Says how many. Raises Refused: unknown connection, nobody is there."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        released = uow.troubles.release(connection.id, code)
+        if not released:
+            raise Refused("nobody_in_quarantine", "この原因で止まっている従業員は、もういません。", status=409)
+        uow.audit.add(
+            actor=by,
+            action="quarantine_released",
+            subject=f"connection:{connection_key}",
+            now=ctx.clock.now(),
+            detail={"code": code, "employees": released},
+        )
+    log.info("quarantine_released", connection_id=connection.id, code=code, employees=released)
+    return released
+
+
 def _view(row: TroubleRow) -> TroubleView:
     return TroubleView(
         direction=row.direction,

@@ -55,6 +55,10 @@ class RunView:
     """None (no mail due yet), "pending", "sending", "sent", "failed", "skipped"."""
     missed: int = 0
     """People who had changed without a webhook telling, as its survey found them (at most 1,000)."""
+    undone_run: str | None = None
+    """The run that this one takes back."""
+    alarms: tuple[Mapping[str, int | str], ...] = ()
+    """Why it was held for a person: [{"code", "count", "limit", "creates", "retires", "blanks"}]."""
 
 
 @dataclass(frozen=True)

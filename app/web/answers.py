@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from app.domain.guard import AlarmCode
 from app.domain.plan import PlanKind
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Automatic
@@ -79,6 +80,15 @@ class VendorCallsSchema(AnswerSchema):
     freee = _count()
 
 
+class AlarmSchema(AnswerSchema):
+    code = _word(AlarmCode)
+    count = _count("対象の人数")
+    limit = _count("確認なしに書き込む人数の上限")
+    creates = _count("うち新規登録")
+    retires = _count("うち退職")
+    blanks = _count("うち値の消去")
+
+
 class RunSchema(AnswerSchema):
     id = _text()
     connection = _text()
@@ -99,6 +109,12 @@ class RunSchema(AnswerSchema):
     retried_run = _maybe("もとの実行(再実行のとき)")
     mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
     missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
+    undone_run = _maybe("元に戻す実行(取り消しの実行のとき)")
+    alarms = fields.List(
+        fields.Nested(AlarmSchema),
+        required=True,
+        metadata={"description": "一度に変わる人数が多く、書き込む前に止めたときの理由"},
+    )
 
 
 class RunPageSchema(AnswerSchema):

@@ -9,6 +9,7 @@ from flask import url_for
 from app.domain.commands import StartRun
 from app.domain.words import Trigger
 from app.use_cases import control, history, intake
+from app.use_cases import undo as undoing
 from app.use_cases.access import Scope
 from app.use_cases.offered import offered_employees
 from app.use_cases.views import RunView
@@ -73,6 +74,7 @@ def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
             trigger=Trigger.API,
             started_by=_who(),
             idempotency_key=headers.get("idempotency_key"),
+            acknowledged=body["acknowledge_mass_change"],
         ),
     )
     return _accepted(view)
@@ -123,15 +125,37 @@ def list_items(query: dict[str, Any], run_id: str) -> Any:
     "POST",
     "/runs/<public_id:run_id>/approve",
     scope=Scope.RUNS_WRITE,
-    body=schemas.NothingSchema,
+    body=schemas.ApproveSchema,
     answer=answers.RunSchema,
     status=202,
     location=True,
-    codes=(_RUN_GONE, "not_previewed", "needs_consent", "connection_paused", "unknown_connection"),
+    codes=(
+        "invalid_employees",
+        "empty_employees",
+        "invalid_employee_number",
+        "invalid_boolean",
+        _RUN_GONE,
+        "not_previewed",
+        "nobody_chosen",
+        "not_waiting",
+        "mass_change",
+        "needs_consent",
+        "connection_paused",
+        "unknown_connection",
+    ),
 )
 def approve(body: dict[str, Any], run_id: str) -> Any:
-    """確認待ちの実行を承認して、書き込みを始める"""
-    control.approve(current_context(), run_id, by=_who())
+    """確認待ちの実行を承認して、書き込みを始める
+
+    対象は確認で選ばれている従業員です。employees を指定すると、その従業員だけになります。
+    """
+    control.approve(
+        current_context(),
+        run_id,
+        by=_who(),
+        acknowledged=body["acknowledge_mass_change"],
+        employees=body.get("employees"),
+    )
     return _accepted(history.get_run(current_context(), run_id))
 
 
@@ -149,6 +173,34 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
 def retry(body: dict[str, Any], run_id: str) -> Any:
     """失敗した従業員だけを新しい実行で繰り返す"""
     return _accepted(control.retry(current_context(), run_id, by=_who()))
+
+
+@operation(
+    runs,
+    "POST",
+    "/runs/<public_id:run_id>/undo",
+    scope=Scope.RUNS_WRITE,
+    body=schemas.NothingSchema,
+    answer=answers.RunSchema,
+    status=202,
+    location=True,
+    codes=(
+        _RUN_GONE,
+        "run_not_finished",
+        "nothing_to_undo",
+        "undo_open",
+        "values_erased",
+        "needs_consent",
+        "connection_paused",
+        "unknown_connection",
+    ),
+)
+def undo(body: dict[str, Any], run_id: str) -> Any:
+    """終わった実行が書き込んだ値を元に戻す
+
+    元に戻す内容の確認を返します。承認するまで何も書き込みません。登録した従業員は削除しません。
+    """
+    return _accepted(undoing.undo(current_context(), run_id, by=_who()))
 
 
 @operation(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
 import click
 from flask.cli import AppGroup
 
-from app.use_cases import access
-from app.use_cases.access import Role, Scope
+from app.domain.roles import Role
+from app.use_cases import access, first_start, people
+from app.use_cases.access import Scope
+from app.use_cases.people import CLI, UserView
 from app.use_cases.rotation import rotate_secrets
 from app.web.current import current_context, current_migration
 
@@ -42,6 +45,83 @@ def add_user(login: str, role: str) -> None:
     password = read_secret("パスワード", variable="AWASE_PASSWORD", confirm=True)
     access.add_user(current_context(), login, password, role=role)
     click.echo("利用者を加えました。")
+
+
+@user.command("first")
+@click.argument("login", default=first_start.USUAL_LOGIN)
+@click.option("--json", "as_json", is_flag=True, help="ほかのプログラムのための形")
+def first_user(login: str, as_json: bool) -> None:
+    """利用者がまだいなければ、最初の管理者を作る。パスワードはこのときだけ標準出力に書く"""
+    made = first_start.first_administrator(current_context(), login=login)
+    if as_json:
+        click.echo(json.dumps({"login": made.login, "password": made.password}))
+    elif made.password is None:
+        click.echo(f"利用者はすでにいます。サインインできないときは flask user reset-password {made.login}")
+    else:
+        click.echo(f"ログイン名: {made.login}")
+        _show_once(made.password)
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="ほかのプログラムのための形")
+def list_users(as_json: bool) -> None:
+    """利用者の一覧"""
+    views = people.list_users(current_context())
+    if as_json:
+        click.echo(json.dumps({"items": [_as_json(view) for view in views]}, ensure_ascii=False))
+        return
+    for view in views:
+        state = "無効" if view.disabled_at else "有効"
+        seen = f"{view.last_sign_in_at:%Y-%m-%d %H:%M} UTC" if view.last_sign_in_at else "なし"
+        role = view.role.label if view.role else "不明な役割"
+        click.echo(f"{view.login}  {role}  {state}  最後のサインイン {seen}")
+
+
+@user.command("set-role")
+@click.argument("login")
+@click.argument("role", type=click.Choice([str(r) for r in Role]))
+def set_role(login: str, role: str) -> None:
+    """役割を変える。その人はすぐにサインアウトされる"""
+    ctx = current_context()
+    people.set_role(ctx, people.user_id_of(ctx, login), role, by=CLI)
+    click.echo("役割を変えました。")
+
+
+@user.command("disable")
+@click.argument("login")
+def disable_user(login: str) -> None:
+    """利用者を無効にする。その人はすぐにサインアウトされる"""
+    ctx = current_context()
+    people.disable(ctx, people.user_id_of(ctx, login), by=CLI)
+    click.echo("利用者を無効にしました。")
+
+
+@user.command("enable")
+@click.argument("login")
+def enable_user(login: str) -> None:
+    """無効にした利用者を、また使えるようにする"""
+    ctx = current_context()
+    people.enable(ctx, people.user_id_of(ctx, login), by=CLI)
+    click.echo("利用者を有効にしました。")
+
+
+@user.command("reset-password")
+@click.argument("login")
+def reset_password(login: str) -> None:
+    """新しいパスワードを作る。このときだけ標準出力に書く。その人はすぐにサインアウトされる"""
+    ctx = current_context()
+    _show_once(people.reset_password(ctx, people.user_id_of(ctx, login), by=CLI))
+
+
+def _show_once(password: str) -> None:
+    click.echo(f"パスワード: {password}")
+    click.echo("このパスワードは二度と表示されません。サインインしたら、アカウントの画面で変えてください。", err=True)
+
+
+def _as_json(view: UserView) -> dict[str, str | None]:
+    seen = view.last_sign_in_at.isoformat() if view.last_sign_in_at else None
+    state = "disabled" if view.disabled_at else "active"
+    return {"login": view.login, "role": view.role, "state": state, "last_sign_in_at": seen}
 
 
 @key.command("add")
@@ -83,6 +163,8 @@ def upgrade() -> None:
     """データベースを最新の形にする"""
     current_migration()(current_context().settings)
     click.echo("データベースは最新です。")
+    if not first_start.has_users(current_context()):
+        click.echo("利用者がまだいません。flask user first で最初の管理者を作ってください。", err=True)
 
 
 @secrets_group.command("rotate")

@@ -17,6 +17,7 @@ from app.domain.dates import today_in_japan
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, Trigger
 from app.use_cases import control, history, intake
+from app.use_cases import undo as undoing
 from app.use_cases.views import ChangeView, ItemView, ProgressView, RunView
 from app.web import answers, present
 from app.web.cli_exit import DONE, FAILED
@@ -71,6 +72,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="JSON で出
 @click.option("--employees", required=True, type=_Employees(), help="基準日に在籍する全員なら all")
 @click.option("--dry-run", is_flag=True, help="差分の確認で止まり、承認まで何も書き込まない")
 @click.option("--idempotency-key", default=None, help="同じ鍵の再実行は新しい実行を作らない")
+@click.option("--acknowledge", is_flag=True, help="一度に多くの人が変わっても、確認を待たずに書き込む")
 @_wait_option
 @_json_option
 def start(
@@ -80,6 +82,7 @@ def start(
     employees: list[str],
     dry_run: bool,
     idempotency_key: str | None,
+    acknowledge: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -96,6 +99,7 @@ def start(
             trigger=Trigger.MANUAL,
             started_by=WHO,
             idempotency_key=idempotency_key,
+            acknowledged=acknowledge,
         ),
     )
     _follow(view, wait=wait, as_json=as_json, told="受け付けました")
@@ -119,11 +123,12 @@ def show(run_id: str, with_items: bool, as_json: bool) -> None:
 
 @sync.command("approve")
 @click.argument("run_id")
+@click.option("--acknowledge", is_flag=True, help="一度に多くの人が変わることを確かめた")
 @_wait_option
 @_json_option
-def approve(run_id: str, wait: bool, as_json: bool) -> None:
+def approve(run_id: str, acknowledge: bool, wait: bool, as_json: bool) -> None:
     """確認待ちの実行を承認して書き込みを始める"""
-    control.approve(current_context(), run_id, by=WHO)
+    control.approve(current_context(), run_id, by=WHO, acknowledged=acknowledge)
     _follow(history.get_run(current_context(), run_id), wait=wait, as_json=as_json, told="承認しました")
 
 
@@ -135,6 +140,16 @@ def retry(run_id: str, wait: bool, as_json: bool) -> None:
     """失敗した従業員だけを新しい実行で繰り返す"""
     view = control.retry(current_context(), run_id, by=WHO)
     _follow(view, wait=wait, as_json=as_json, told="再実行を受け付けました")
+
+
+@sync.command("undo")
+@click.argument("run_id")
+@_wait_option
+@_json_option
+def undo(run_id: str, wait: bool, as_json: bool) -> None:
+    """終わった実行が書き込んだ値を元に戻す確認を作る(承認するまで書き込まない)"""
+    view = undoing.undo(current_context(), run_id, by=WHO)
+    _follow(view, wait=wait, as_json=as_json, told="元に戻す内容を確認します")
 
 
 @sync.command("cancel")

@@ -1,7 +1,9 @@
 """/connect/freee: the page a mail leads to when freee has to be authorised anew, and the one freee sends back to.
 
 Needs no sign-in of ours: the state (and the signed link of the mail) is the proof that somebody who may began, and only
-an administrator of exactly this connection's company can bring tokens that are kept.
+an administrator of exactly this connection's company can bring tokens that are kept. Of a connection that is being set
+up, what freee brings is only put aside: somebody who is signed in has to confirm the company. Whoever began on a screen
+of ours is sent back there.
 """
 
 from __future__ import annotations
@@ -9,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, request
+from flask import Blueprint, Response, flash, make_response, redirect, request
+from flask import url_for as url
 
-from app.config import Settings
 from app.domain.errors import Refused
-from app.use_cases import connections
+from app.domain.roles import Permission
+from app.use_cases import connections, setups
 from app.use_cases.notices import RECONNECT, connection_key_of
+from app.web.connect_address import CALLBACK as CALLBACK
+from app.web.connect_address import callback_url as callback_url
 from app.web.current import current_context
 from app.web.pages import origin_of, page
+from app.web.screens.screen import signed_in, wording_here
 
-CALLBACK = "/connect/freee/callback"
 LONGEST = 2000
 """Characters of a code we hand on; freee's have far fewer."""
 
@@ -35,11 +40,6 @@ REMEDIES: Mapping[str, str] = {
 """What to do about each way a consent can fail."""
 
 connect = Blueprint("connect", __name__)
-
-
-def callback_url(settings: Settings) -> str:
-    """The address that has to be registered as コールバックURL of the application at freee."""
-    return settings.base_url + CALLBACK
 
 
 @connect.get(f"{RECONNECT}/<token>")
@@ -69,20 +69,38 @@ def begin(token: str) -> Any:
 
 
 @connect.get(CALLBACK)
-def freee_callback() -> Response:
+def freee_callback() -> Any:
     if request.method == "HEAD":  # a link scanner's look must not use up the state
         return make_response("")
-    sent = request.args
+    ctx, sent = current_context(), request.args
+    state, error = sent.get("state", ""), sent.get("error")
     code = sent.get("code", "")
+    proof = code if len(code) <= LONGEST else None
     try:
-        given = connections.finish_consent(
-            current_context(),
-            state=sent.get("state", ""),
-            code=code if len(code) <= LONGEST else None,
-            error=sent.get("error"),
-        )
+        if setups.belongs_to_setup(ctx, state):
+            key = setups.receive_consent(ctx, state=state, code=proof, error=error)
+            return redirect(url("screens.setup", key=key), code=303)
+        given = connections.finish_consent(ctx, state=state, code=proof, error=error)
     except Refused as refused:
-        answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
-        answer.status_code = refused.status
-        return answer
+        return _refused(refused)
+    if _sets_up():
+        flash(wording_here()("connections.reconnected", company=given.company_name), "good")
+        return redirect(url("screens.connection", key=given.connection.key), code=303)
     return page("consent.html", given=given)
+
+
+def _refused(refused: Refused) -> Any:
+    """Back to the page where it was begun, or told here."""
+    known = {"setup": "screens.setup", "connection": "screens.connection"}
+    back = next((url(view, key=refused.fields[name]) for name, view in known.items() if name in refused.fields), None)
+    if back and _sets_up():
+        flash(wording_here().refusal(refused), "bad")
+        return redirect(back, code=303)
+    answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
+    answer.status_code = refused.status
+    return answer
+
+
+def _sets_up() -> bool:
+    who = signed_in()
+    return who is not None and who.may(Permission.SET_UP)

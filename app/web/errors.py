@@ -1,13 +1,13 @@
-"""Every error as an RFC 9457 problem document with a stable code, in one place."""
+"""Every error as an RFC 9457 problem document with a stable code, in one place; for browsers as a page."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import structlog
-from flask import Flask, Response, current_app, json
+from flask import Flask, Response, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
 from app.domain.catalogue import CATALOGUE, message_of, remedy_of
@@ -17,6 +17,11 @@ from app.web.problems import FIELD_PROBLEMS, PROBLEMS, code_of_status, title_of
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+_PROGRAMS = frozenset({"api", "webhooks", "metrics", "health"})
+"""First parts of addresses that only programs call."""
+_EXTENSION = "awase-error-page"
+ErrorPage = Callable[[str, int, str], Response]
+"""(code, status, detail) → a page."""
 
 log = structlog.get_logger("awase.web")
 
@@ -40,6 +45,11 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer: {type, title, status, detail, code, request_id, fields?}. `detail` and `fields` are for people."""
+    page = cast("ErrorPage | None", current_app.extensions.get(_EXTENSION))
+    if page is not None and wants_page():
+        shown = page(code, status, detail)
+        shown.headers.update(dict(headers or {}))
+        return shown
     body: dict[str, Any] = {
         "type": f"{current_context().settings.base_url}/api/docs#{code}",
         "title": title_of(code, status=status),
@@ -53,6 +63,17 @@ def problem(
     answer = current_app.response_class(json.dumps(body), status=status, mimetype=PROBLEM_TYPE)
     answer.headers.update(dict(headers or {}))
     return answer
+
+
+def answer_browsers_with(app: Flask, page: ErrorPage) -> None:
+    app.extensions[_EXTENSION] = page
+
+
+def wants_page() -> bool:
+    """Somebody looks with a browser, outside what only programs call. `*/*` is what programs say by themselves."""
+    accepted = request.accept_mimetypes
+    asks_for_html = accepted["text/html"] > max(accepted["application/json"], accepted[PROBLEM_TYPE])
+    return asks_for_html and request.path.split("/")[1] not in _PROGRAMS
 
 
 def register_error_handlers(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""GET /: what this is, and where to go on; and how every page of ours is made."""
+"""How the pages that need no sign-in are made: one file each, with its own style sheet inside."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Response, make_response, render_template
 
 from app.web.request_log import allow_style
-
-pages = Blueprint("pages", __name__)
 
 
 def page(template: str, *, forms_to: str = "'none'", **shown: Any) -> Response:
@@ -25,8 +23,3 @@ def page(template: str, *, forms_to: str = "'none'", **shown: Any) -> Response:
 def origin_of(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-@pages.get("/")
-def start() -> Response:
-    return page("start.html")

@@ -56,7 +56,10 @@ def _finish(answer: Response) -> Response:
     answer.headers["X-Request-ID"] = request_id()
     answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
     answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Referrer-Policy"] = "no-referrer"
+    # Forms of ours are recognised by the Referer they send (Flask-WTF, behind TLS): screens say same-origin.
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
     answer.headers.setdefault("Cache-Control", "no-store")
     if request.is_secure:
         answer.headers["Strict-Transport-Security"] = "max-age=31536000"

@@ -169,6 +169,7 @@ class Employees(fields.Field[Any]):
             "oneOf": [{"type": "string", "enum": ["all"]}, listed],
             "example": ["0001", "0002"],
             "description": '基準日に在籍する全員なら "all"、そうでなければ従業員番号の配列',
+            **kwargs.pop("metadata", {}),
         }
         messages = {**_messages("invalid_employees"), "empty": "empty_employees", "number": "invalid_employee_number"}
         super().__init__(error_messages=messages, metadata=metadata, **kwargs)
@@ -195,6 +196,10 @@ def connection_field(**kwargs: Any) -> PatternText:
     )
 
 
+def _acknowledge(description: str) -> Switch:
+    return Switch(load_default=False, metadata={"description": description, "default": False})
+
+
 class StartRunSchema(RequestSchema):
     connection = connection_field(required=True)
     direction = Choice(Direction, code="invalid_direction", required=True, metadata={"example": "smarthr_to_freee"})
@@ -204,6 +209,14 @@ class StartRunSchema(RequestSchema):
         load_default=False,
         metadata={"description": "true なら差分の確認で止まり、承認されるまで何も書き込みません", "default": False},
     )
+    acknowledge_mass_change = _acknowledge("一度に多くの人が変わっても、確認を待たずに書き込みます")
+
+
+class ApproveSchema(RequestSchema):
+    employees = Employees(
+        metadata={"description": '書き込む従業員番号。省略するか "all" なら、確認で選ばれている全員'},
+    )
+    acknowledge_mass_change = _acknowledge("一度に多くの人が変わることを確かめたうえで承認します")
 
 
 class NothingSchema(RequestSchema):

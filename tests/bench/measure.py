@@ -83,6 +83,7 @@ def _run(api: Api, connection: str, vendors: Vendors) -> dict[str, Any]:
             "as_of_date": staff.japan_today().isoformat(),
             "employees": "all",
             "dry_run": False,
+            "acknowledge_mass_change": True,
         },
     )
     run = _ended(api, run["id"])

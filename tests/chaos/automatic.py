@@ -27,6 +27,7 @@ class AutomaticScene(Scene):
     """A scene whose runs start by themselves."""
 
     def start(self, updates: int = 8, creates: int = 2, *, direction: str = "smarthr_to_freee") -> Batch:
+        self.work.accounts = False
         return self.edit(updates, creates, direction=direction)
 
     def settle(self) -> None:

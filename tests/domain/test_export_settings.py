@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Refused
-from app.domain.export_settings import check_export_settings, complete, doubts
-from app.domain.settings import ExportSettings, PayType
+from app.domain.export_settings import check_export_sets, check_export_settings, complete, doubts, settings_for
+from app.domain.people import EmployeeRecord, Person
+from app.domain.settings import Connection, ExportSettings, PayType
+from app.domain.words import System
 
 GOOD: dict[str, Any] = {
     "working_hours_system_name": "固定時間",
@@ -101,3 +103,51 @@ def test_complete() -> None:
     assert complete(check())
     assert not complete(ExportSettings("", "正社員", PayType.MONTHLY, 0))
     assert not complete(ExportSettings("固定時間", "", PayType.MONTHLY, 0))
+
+
+# ── sets by 雇用形態 ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+DEFAULT = ExportSettings("固定時間", "正社員", PayType.MONTHLY, 250_000)
+PART_TIME = ExportSettings("シフト", "アルバイト", PayType.HOURLY, 1_200)
+
+
+def connection(by_type: dict[str, ExportSettings]) -> Connection:
+    return Connection(1, "k", "n", "s", 2, export_settings=DEFAULT, export_settings_by_type=by_type)
+
+
+def crew(kind: object, system: System = System.SMARTHR) -> EmployeeRecord:
+    return EmployeeRecord(Person(system, "1", "0001"), {"employment_type": kind})
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ({"name": "アルバイト・パート"}, PART_TIME),
+        ({"name": " ｱﾙﾊﾞｲﾄ・ﾊﾟｰﾄ "}, PART_TIME),
+        ({"name": "正社員"}, DEFAULT),
+        ({"name": None}, DEFAULT),
+        (None, DEFAULT),
+        ("アルバイト・パート", DEFAULT),
+    ],
+)
+def test_the_employment_type_chooses_the_set(kind: object, settings: ExportSettings) -> None:
+    assert settings_for(connection({"アルバイト・パート": PART_TIME}), crew(kind)) == settings
+
+
+def test_without_sets_everybody_gets_the_default() -> None:
+    assert settings_for(connection({}), crew({"name": "アルバイト・パート"})) == DEFAULT
+    assert settings_for(connection({}), EmployeeRecord(Person(System.SMARTHR, "1", ""), None)) == DEFAULT
+
+
+def test_a_set_is_for_people_of_smarthr_only() -> None:
+    by_type = connection({"アルバイト・パート": PART_TIME})
+    assert settings_for(by_type, crew({"name": "アルバイト・パート"}, System.FREEE)) == DEFAULT
+
+
+def test_sets_are_checked_like_the_default_and_named_by_their_position() -> None:
+    assert check_export_sets({"パート": {**GOOD, "base_pay": "1,200"}})["パート"].base_pay == 1_200
+    with pytest.raises(Refused) as caught:
+        check_export_sets({"パート": GOOD, "役員": {**GOOD, "pay_type": "x", "base_pay": ""}, "あ" * 101: GOOD})
+    assert set(caught.value.fields) == {"1.pay_type", "1.base_pay", "2.employment_type"}
+    with pytest.raises(Refused):
+        check_export_sets({str(number): GOOD for number in range(21)})

@@ -349,3 +349,44 @@ def test_nobody_gets_two_partners_and_nobody_is_doubled(
         if decision.kind is LinkKind.CREATE:
             assert not targets.same_person(person)
             assert not targets.by_number(person.number)
+
+
+# ── two people, as a person has said ──
+
+
+def apart(source: Person, targets: list[Person], different: set[tuple[str, str]], **more: object) -> LinkDecision:
+    links = LinkIndex(more.get("links", ()), different=different)  # type: ignore[arg-type]
+    return decide_link(source, sources=Directory([source]), targets=Directory(targets), links=links, as_of_date=TODAY)
+
+
+def test_somebody_who_looks_alike_and_is_another_is_not_asked_about_again() -> None:
+    mine, other = crew("a"), freee("1", "0002")
+    assert asked(apart(mine, [other], set()), "link_ambiguous") == {"1": CandidateReason.SAME_PERSON}
+    assert apart(mine, [other], {("a", "1")}) == LinkDecision(LinkKind.CREATE)
+    assert apart(other, [mine], {("a", "1")}) == LinkDecision(LinkKind.CREATE)
+    assert apart(mine, [other], {("1", "a")}).kind is LinkKind.REVIEW  # ids of the two systems do not mix
+    assert apart(mine, [hidden("1", "0002")], {("b", "1")}).kind is LinkKind.CREATE
+    nameless = freee("1", "0002", birth_date=None)
+    assert asked(apart(mine, [nameless], set()), "link_ambiguous") == {"1": CandidateReason.SAME_KANA}
+    assert apart(mine, [nameless], {("a", "1")}).kind is LinkKind.CREATE
+
+
+def test_of_several_the_others_are_still_asked_about() -> None:
+    found = asked(apart(crew("a"), [freee("1", "0002"), freee("2", "0003")], {("a", "1")}), "link_ambiguous")
+    assert found == {"2": CandidateReason.SAME_PERSON}
+
+
+def test_anothers_number_has_to_be_mended() -> None:
+    """Created with it, there would be two with one number, and the next first match would be a guess."""
+    decision = apart(crew("a"), [freee("1", **OTHER)], {("a", "1")})
+    assert asked(decision, "E8") == {"1": CandidateReason.SAME_NUMBER}
+
+
+def test_of_two_with_one_number_the_one_who_is_not_another_is_taken() -> None:
+    people = [freee("1"), freee("2")]
+    assert apart(crew("a"), people, set()).code == "E8"
+    assert apart(crew("a"), people, {("a", "1")}) == LinkDecision(LinkKind.MATCHED, "2")
+
+
+def test_a_link_weighs_more_than_what_was_said_before() -> None:
+    assert apart(crew("a"), [freee("1")], {("a", "1")}, links=[("a", "1")]) == LinkDecision(LinkKind.LINKED, "1")

@@ -125,6 +125,7 @@ def run(house: launch.House, direction: str) -> dict[str, Any]:
         "as_of_date": staff.japan_today().isoformat(),
         "employees": "all",
         "dry_run": False,
+        "acknowledge_mass_change": True,
     }
     started = api.post("/api/v1/runs", wanted)
     for _ in range(1200):

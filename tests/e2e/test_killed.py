@@ -79,6 +79,7 @@ def wanted(house: launch.House) -> dict[str, object]:
         "as_of_date": launch.staff.japan_today().isoformat(),
         "employees": "all",
         "dry_run": False,
+        "acknowledge_mass_change": True,
     }
 
 

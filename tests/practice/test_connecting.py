@@ -8,11 +8,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.practice import launch
-from app.practice.connecting import hear_of_changes, write_command
+from app.practice.connecting import first_administrator, hear_of_changes, write_command
+from app.practice.greeting import greeting
 from app.practice.surroundings import Ports, environment
 
 PORTS = Ports(8000, 8011, 8012, 8025)
@@ -56,3 +58,20 @@ def test_the_practice_freee_is_given_its_address_only_when_webhooks_are_wanted()
     assert "--webhook-url %(ENV_BASE_URL)s/webhooks/freee" in with_them["practice_freee"]
     others = [*without.values(), with_them["practice_smarthr"]]
     assert [command for command in others if "--webhook" in command] == []
+
+
+@pytest.mark.processes
+def test_the_first_start_tells_the_password_and_every_later_one_how_to_get_another(tmp_path: Path) -> None:
+    env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=env, check=True, capture_output=True)
+    house = SimpleNamespace(
+        folder=tmp_path, ports=PORTS, env=env, connection="x", api_key="y", notices=(), url="http://127.0.0.1:8000"
+    )
+    first, second = first_administrator(env), first_administrator(env)
+    assert first.password is not None and first.password not in repr(first)
+    assert f"admin / {first.password}" in greeting(house, administrator=first)
+    told = greeting(house, administrator=second)
+    assert first.password not in told
+    assert f"{tmp_path}/flask user reset-password admin" in told
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert first.password.encode() not in kept, "neither in the database nor in a file beside it"

@@ -117,7 +117,7 @@ def running_run(
         claimed = uow.runs.claim_survey(run.id, now=NOW, lease_until=NOW + timedelta(seconds=30))
         assert claimed is not None
         preview = state is RunState.PREVIEWED
-        ids = uow.items.add_many([new_item(claimed, n, holds_slot=not preview) for n in range(items)])
+        ids = uow.items.add_many([new_item(claimed, n, holds_slot=not preview, chosen=preview) for n in range(items)])
         assert uow.runs.plan_committed(run.id, state=state, total=items, now=NOW)
         if not preview:
             uow.items.queue_waiting(run.id, now=NOW)

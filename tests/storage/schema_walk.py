@@ -124,9 +124,11 @@ def contents(engine: Engine) -> Rows:
 
 
 def only(rows: Rows, like: Rows) -> Rows:
-    """The tables and columns of `rows` that `like` has as well."""
+    """The tables and columns of `rows` that `like` has as well. A table without rows has no columns to compare, but
+    must be without rows on both sides."""
+    columns = {table: found[0].keys() if found else () for table, found in like.items()}
     return {
-        table: sorted(({k: v for k, v in row.items() if k in like[table][0]} for row in found), key=repr)
+        table: sorted(({k: v for k, v in row.items() if k in columns[table]} for row in found), key=repr)
         for table, found in rows.items()
-        if like.get(table)
+        if table in columns
     }

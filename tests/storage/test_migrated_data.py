@@ -115,7 +115,15 @@ def test_with_the_connection_everything_of_it_goes(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(Base.metadata.tables["connections"].delete())
     left = {name for name, count in counts(engine).items() if count}
-    assert left == {"api_keys", "users", "leader", "outbox", "tallies"}
+    of_awase_itself = {"api_keys", "users", "sessions", "invitations", "audit"}
+    assert left == of_awase_itself | {"leader", "outbox", "tallies"}
+
+
+def test_with_a_user_their_sessions_and_invitations_go_but_not_what_they_did(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(Base.metadata.tables["users"].delete())
+    gone = {name for name, count in counts(engine).items() if not count}
+    assert gone == {"users", "sessions", "invitations"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +140,9 @@ def test_with_the_connection_everything_of_it_goes(engine: Engine) -> None:
         ("directory", ["connection_id", "system", "person_id"]),
         ("api_keys", ["prefix"]),
         ("users", ["login"]),
+        ("sessions", ["token_hash"]),
+        ("invitations", ["token_hash"]),
+        ("rosters", ["run_id"]),
     ],
 )
 def test_what_must_be_unique_is_unique_in_the_database(database: Database, table: str, columns: list[str]) -> None:

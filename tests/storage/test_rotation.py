@@ -14,11 +14,11 @@ from app.domain.words import Step, System
 from app.storage.access_models import ConsentTable
 from app.storage.models import Base, ConnectionTable, SurveyPageTable
 from app.storage.rotation import encrypted_columns
-from app.storage.rows import NewChange
+from app.storage.rows import NewChange, RosterEntry
 from app.storage.unit_of_work import Database, UnitOfWork
 from app.storage.vault import Vault, VaultError
 from app.storage.words import MailKind
-from tests.storage.databases import KEY, NOW, add_connection, end_item, running_run
+from tests.storage.databases import KEY, NOW, add_connection, end_item, new_item, running_run
 
 NEW = "the-key-of-the-coming-year"
 ROWS = [{"id": "crew-1", "last_name": "架空"}]
@@ -45,6 +45,19 @@ def full(database: Database) -> Database:
         uow.webhooks.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
         uow.webhooks.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
         uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
+        setup: dict[str, Any] = {"seen": {}, "mail_to": ["b@example.com"], "started_by": "user:1", "now": NOW}
+        uow.setups.add(key="s", name="n", smarthr_subdomain="x", smarthr_token="ein-token-3", **setup)
+        (begun,) = uow.setups.all()
+        uow.setups.send_to_freee(begun.id, state_hash="g", verifier="w" * 43, redirect_uri="http://x", until=NOW)
+        tokens = FreeeTokens("ein-zugang", "ein-erneuern", NOW)
+        uow.setups.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
+        uow.items.add_many([new_item(run, 7, holds_slot=False, name="架空 花子")])
+        uow.rosters.replace(run.id, [RosterEntry(0, "0001", "架空 花子", "カクウ ハナコ")])
+        inviter = uow.users.add(login="kanri", password_hash="h", role="admin", now=NOW)
+        later = NOW + timedelta(hours=72)
+        uow.invitations.add(
+            token_hash="t", mail="hana@example.com", role="member", invited_by=inviter.id, now=NOW, expires_at=later
+        )
     candidate = {"system": "freee", "id": "9", "number": "", "reason": "kana"}
     end_item(database, ids[0], state=ItemState.FAILED, detail="架空の理由", candidates=[candidate])
     return database
@@ -84,6 +97,11 @@ def everything(uow: UnitOfWork) -> list[object]:
         uow.connections.smarthr_token(1),
         uow.connections.freee_tokens(1),
         [connection.mail_to for connection in uow.connections.list_all()],
+        [item.name for item in items],
+        [(setup.mail_to, uow.setups.smarthr_token(setup.id)) for setup in uow.setups.all()],
+        [uow.setups.freee_tokens(setup.id) for setup in uow.setups.all()],
+        [(entry.name, entry.kana) for entry in uow.rosters.of_run(1)],
+        [invitation.mail for invitation in uow.invitations.open(NOW)],
     ]
 
 

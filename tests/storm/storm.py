@@ -119,7 +119,7 @@ class Storm:
         """A first run of everybody by hand: who is equal is linked and remembered."""
         today = staff.japan_today().isoformat()
         body = {"connection": self.house.connection, "direction": "smarthr_to_freee", "as_of_date": today}
-        run = self.house.api.post("/api/v1/runs", {**body, "employees": "all", "dry_run": False})
+        run = self.house.api.post("/api/v1/runs", {**body, "employees": "all", "acknowledge_mass_change": True})
         path = f"/api/v1/runs/{run['id']}"
         wait_for(lambda: self.house.api.get(path)["state"] in FINAL_RUNS, seconds=600, what="the first run")
 

@@ -224,6 +224,7 @@ def open_room(database: Database, **settings: str) -> Room:
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=lambda _connection, system: ListingGateway(system, listings[system]),  # type: ignore[arg-type, return-value]
+        smarthr_of=lambda _subdomain, _token: ListingGateway(System.SMARTHR, listings[System.SMARTHR]),  # type: ignore[arg-type, return-value]
         webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
         authorisation=sign_in,

@@ -32,7 +32,7 @@ def surveyed(
     with room.database.unit_of_work() as uow:
         claimed = uow.runs.claim_survey(run.id, now=now, lease_until=now + timedelta(seconds=30))
         assert claimed is not None
-        items = [new_item(run, n, state=end, created_at=now) for n, end in enumerate(ends)]
+        items = [new_item(run, n, state=end, created_at=now, chosen=True) for n, end in enumerate(ends)]
         ids = uow.items.add_many(items)
         assert uow.runs.plan_committed(run.id, state=state, total=len(ends), now=now)
     return run, ids[unchanged:]

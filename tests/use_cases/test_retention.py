@@ -12,23 +12,24 @@ from sqlalchemy import select
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Step, System
 from app.storage.models import Base
-from app.storage.rows import NewChange
+from app.storage.rows import NewChange, RosterEntry
 from app.storage.unit_of_work import Database
 from app.use_cases import control, notify
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.history import get_run, list_items
 from app.use_cases.notices import tell_consent_needed
 from app.use_cases.reconcile import reconcile_once
-from tests.storage.databases import end_item, running_run, start_item
+from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 
 ERASED = {
     "field_changes": {"before_enc", "after_enc"},
-    "items": {"detail_enc", "candidates_enc"},
+    "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }
-KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages"}
-"""Tables whose encrypted columns are no part of a run: they go with the connection, in time, or with the survey."""
+KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages", "rosters", "invitations"}
+"""Tables whose encrypted columns are not blanked: their rows go as a whole, with the connection, with the survey, with
+the values of the run (rosters), or in time."""
 
 
 def snapshot(database: Database) -> dict[str, list[dict[str, Any]]]:
@@ -89,6 +90,23 @@ def test_exactly_the_personal_columns_are_erased(room: Room) -> None:
             assert moved == expected, table
             assert all(new[column] is None for column in ERASED.get(table, set()))
     assert [row["erased_at"] for row in after["runs"] if row["id"] == run_id] == [room.clock.now()]
+
+
+def test_the_names_of_everybody_in_a_preview_go_as_well(room: Room) -> None:
+    run, _ = running_run(room.database, room.connection, state=RunState.PREVIEWED, dry_run=True)
+    with room.database.unit_of_work() as uow:
+        uow.items.add_many([new_item(run, 1, name="架空 花子", holds_slot=False)])
+        uow.rosters.replace(run.id, [RosterEntry(1, "0002", "架空 花子", "カクウ ハナコ")])
+
+    def names() -> list[str]:
+        with room.database.unit_of_work() as uow:
+            listed = [*uow.items.page(run.id, after=0, limit=5), *uow.rosters.of_run(run.id)]
+        return [each.name for each in listed]
+
+    grow_old(room)
+    assert names() == ["架空 花子", "架空 花子"], "cancelled, not yet erased"
+    grow_old(room, days=1)
+    assert names() == [""]
 
 
 def test_one_day_earlier_nothing_is_erased(room: Room) -> None:

@@ -13,12 +13,14 @@ from flask.testing import FlaskClient
 
 from app.domain.people import Person
 from app.domain.ports import FreeeTokens
+from app.domain.roles import Role
 from app.domain.settings import ExportSettings, PayType
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.access import Scope, add_key
 from app.use_cases.context import Context
+from tests.web.visitor import Visitor, visitor
 from tests.web.world import KEY, NOW, World, make_settings, make_world
 
 
@@ -70,6 +72,16 @@ def app(world: World) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def visit(world: World, app: Flask) -> Callable[..., Visitor]:
+    """`visit(Role.MEMBER)` → a new user of that role, signed in, on a browser of their own."""
+
+    def make(role: Role, **named: str) -> Visitor:
+        return visitor(world.ctx, app.test_client(), role, **named)
+
+    return make
 
 
 @pytest.fixture

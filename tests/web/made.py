@@ -82,6 +82,7 @@ def survey(
                     kind="update",
                     queue="interactive",
                     state=item_state,
+                    chosen=item_state is ItemState.WAITING and state is RunState.PREVIEWED,
                     created_at=NOW,
                     closing_month="2026-11",
                     pay_month="2026-12",

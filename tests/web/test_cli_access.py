@@ -14,14 +14,17 @@ from cryptography.fernet import InvalidToken
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from app.domain.errors import RunError
+from app.domain.errors import Refused, RunError
+from app.domain.roles import Role
 from app.domain.run_state import ItemState
 from app.domain.words import System
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault, VaultError
-from app.use_cases import access
+from app.use_cases import access, people
 from app.use_cases.context import Context
+from app.use_cases.sign_in import sign_in, signed_in_by
+from tests.storage.databases import everything_stored
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
 from tests.web.world import KEY, World
 
@@ -41,6 +44,75 @@ def runner(app: Flask) -> Run:
 @pytest.fixture
 def run(app: Flask) -> Run:
     return runner(app)
+
+
+# ── the first administrator, and users from the side of operations ───────────────────────────────────────────────────
+
+
+def can_sign_in(world: World, login: str, password: str) -> bool:
+    try:
+        sign_in(world.ctx, login, password)
+    except Refused:
+        return False
+    return True
+
+
+def test_the_first_administrator_is_made_once_and_the_password_told_once(run: Run, world: World) -> None:
+    hint = run("db", "upgrade")
+    assert "flask user first" in hint.stderr
+    made = run("user", "first")
+    assert made.exit_code == 0
+    password = made.stdout.split("パスワード: ")[1].strip()
+    assert "ログイン名: admin" in made.stdout and "二度と表示されません" in made.stderr
+    assert can_sign_in(world, "admin", password)
+    assert [(view.login, view.role) for view in people.list_users(world.ctx)] == [("admin", Role.ADMIN)]
+    again = run("user", "first", "another")
+    assert again.exit_code == 0 and "reset-password admin" in again.stdout and password not in again.output
+    assert len(people.list_users(world.ctx)) == 1
+    assert "flask user first" not in run("db", "upgrade").output
+    assert password.encode() not in everything_stored(world.ctx.settings)
+
+
+def test_the_first_administrator_for_programs(run: Run, world: World) -> None:
+    assert run("user", "first", "no login").exit_code == 2
+    first, second = (json.loads(run("user", "first", "--json", "kanri@example.invalid").stdout) for _ in range(2))
+    assert can_sign_in(world, first["login"], first["password"])
+    assert second == {"login": "kanri@example.invalid", "password": None}
+
+
+def test_every_generated_password_is_another_and_only_the_last_one_works(run: Run, world: World) -> None:
+    run("user", "first")
+    told = [run("user", "reset-password", "admin").stdout.split()[-1] for _ in range(3)]
+    assert len(set(told)) == 3
+    assert [can_sign_in(world, "admin", password) for password in told] == [False, False, True]
+
+
+def test_users_are_changed_from_the_command_line(run: Run, world: World) -> None:
+    run("user", "first")
+    assert run("user", "add", "hana", "--role", "viewer", env={"AWASE_PASSWORD": "an-invented-password"}).exit_code == 0
+    token = sign_in(world.ctx, "hana", "an-invented-password")
+    assert run("user", "set-role", "hana", "ops").exit_code == 0
+    assert signed_in_by(world.ctx, token) is None
+    assert json.loads(run("user", "list", "--json").stdout)["items"][1]["role"] == "ops"
+    run("user", "disable", "hana")
+    assert "hana  運用  無効" in run("user", "list").stdout
+    assert not can_sign_in(world, "hana", "an-invented-password")
+    run("user", "enable", "hana")
+    assert can_sign_in(world, "hana", "an-invented-password")
+    told = run("user", "reset-password", "hana").stdout.split("パスワード: ")[1].strip()
+    assert can_sign_in(world, "hana", told) and not can_sign_in(world, "hana", "an-invented-password")
+
+
+@pytest.mark.parametrize("command", [["disable", "admin"], ["set-role", "admin", "member"]])
+def test_the_last_administrator_stays_on_the_command_line_too(command: list[str], run: Run) -> None:
+    run("user", "first")
+    result = run("user", *command)
+    assert result.exit_code == 2 and "最後の管理者です" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["disable"], ["enable"], ["reset-password"]])
+def test_a_login_that_nobody_has(command: list[str], run: Run) -> None:
+    assert run("user", *command, "nobody").exit_code == 2
 
 
 # ── keys and users ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,13 +333,13 @@ def test_check_asks_both_sides(run: Run, world: World) -> None:
 
 def test_the_commands_of_the_design_are_there(app: Flask) -> None:
     expected = {
-        "sync": {"start", "show", "approve", "retry", "cancel"},
+        "sync": {"start", "show", "approve", "retry", "cancel", "undo"},
         "queue": {"status", "requeue", "pause", "resume"},
         "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"}
         | {"register-webhook", "rotate-webhook-secret", "remove-webhook", "set-automatic"},
         "delivery": {"list", "show", "replay"},
         "trouble": {"list", "lift"},
-        "user": {"add"},
+        "user": {"first", "add", "list", "set-role", "disable", "enable", "reset-password"},
         "key": {"add", "revoke", "list"},
         "secrets": {"rotate"},
         "db": {"upgrade"},

@@ -24,7 +24,17 @@ from tests.web.world import KEY, World
 
 Bearer = Callable[..., dict[str, str]]
 USE_CASES = Path(__file__).parents[2] / "app" / "use_cases"
-OF_THE_API = ("intake", "control", "history", "monitor", "offered", "deliveries", "known_connection")
+OF_THE_API = (
+    "intake",
+    "control",
+    "history",
+    "monitor",
+    "offered",
+    "deliveries",
+    "known_connection",
+    "guarding",
+    "undo",
+)
 """Use cases behind the API. The others are behind commands and screens, which show a refusal's own text."""
 
 

@@ -21,6 +21,7 @@ ROUTES = {
     ("POST", "/api/v1/runs/<public_id:run_id>/approve"): Scope.RUNS_WRITE,
     ("POST", "/api/v1/runs/<public_id:run_id>/retry"): Scope.RUNS_WRITE,
     ("POST", "/api/v1/runs/<public_id:run_id>/cancel"): Scope.RUNS_WRITE,
+    ("POST", "/api/v1/runs/<public_id:run_id>/undo"): Scope.RUNS_WRITE,
     ("GET", "/api/v1/employees"): Scope.EMPLOYEES_READ,
     ("GET", "/api/v1/queue"): Scope.OPS_READ,
     ("POST", "/api/v1/queue/requeue"): Scope.OPS_WRITE,

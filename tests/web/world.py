@@ -181,11 +181,13 @@ def make_world(settings: Settings) -> World:
     def gateway(connection: Connection, system: System) -> Any:
         return companies[system]
 
+    gateway_of_smarthr: Any = companies[System.SMARTHR]
     ctx = Context(
         settings=settings,
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateway,
+        smarthr_of=lambda _subdomain, _token: gateway_of_smarthr,
         webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
         authorisation=sign_in,

@@ -67,12 +67,17 @@ class BankAccountSchema(_Answer):
     bank_account_setting_id = _text()
 
 
+class EmploymentTypeSchema(_Answer):
+    name = _text()
+
+
 class CrewSchema(_Answer):
     """従業員. Not here: マイナンバー (the API has none) and everything the two systems do not exchange."""
 
     id = _id()
     emp_code = _text()
     emp_status = _text()
+    employment_type = fields.Nested(EmploymentTypeSchema, allow_none=True)
     last_name = _text()
     first_name = _text()
     last_name_yomi = _text()
@@ -132,9 +137,10 @@ WebhookSchema = _WebhookFields.from_dict({event: _yes_no() for event in EVENTS},
 
 
 def crew_fields() -> tuple[str, ...]:
-    """The attributes a sparse answer has to hold: what FIELDS reads, who it is, and 在籍状況."""
+    """The attributes a sparse answer has to hold: what FIELDS reads, who it is, 在籍状況, and 雇用形態, which may
+    choose the export settings."""
     paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))
-    return ("id", *sorted({"emp_status", "emp_code", *map(attribute_of, paths)}))
+    return ("id", *sorted({"emp_status", "emp_code", "employment_type", *map(attribute_of, paths)}))
 
 
 CrewRecord = dict[str, Any]

@@ -1,0 +1,29 @@
+"""The dashboard: both directions, what ran last, what waits for somebody."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from app.domain.roles import Permission
+from app.use_cases.dashboard import connection_names, see_dashboard
+from app.web.current import current_context
+from app.web.screens.screen import needs, render, screens
+
+
+@screens.get("/")
+@needs(None)
+def home() -> Response:
+    ctx = current_context()
+    names = connection_names(ctx)
+    if not names:
+        return render("home.html", connections=names, board=None)
+    wanted = request.args.get("connection", "")
+    key = wanted if wanted in dict(names) else names[0][0]
+    return render("home.html", connections=names, board=see_dashboard(ctx, key))
+
+
+@screens.get("/panels/<public_id:connection_key>")
+@needs(Permission.SEE_RUNS)
+def home_panels(connection_key: str) -> Response:
+    """The two panels alone, for a page that stays open while something runs."""
+    return render("home/panels.html", board=see_dashboard(current_context(), connection_key))

@@ -1,0 +1,170 @@
+"""紐付け: what waits for a decision, all pairs, joining by hand. Nothing here writes to either vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import flash, redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.errors import AwaseError, Refused
+from app.domain.roles import Permission
+from app.domain.words import System
+from app.use_cases import link_repair
+from app.use_cases.connections import list_connections
+from app.use_cases.link_questions import link_questions
+from app.use_cases.link_table import FoundPerson, find_people, link_table
+from app.use_cases.side_by_side import compare_pair
+from app.use_cases.views import ConnectionView
+from app.web.current import current_context
+from app.web.screens.asked import whole_number
+from app.web.screens.screen import me, needs, render, screens, wording_here
+
+SHOWN_AT_ONCE = 6
+"""Pairs that a page reads from both systems by itself; the others are read when somebody opens them."""
+
+
+@screens.get("/links", defaults={"key": None})
+@screens.get("/links/<key>")
+@needs(Permission.SEE_PEOPLE)
+def links(key: str | None) -> Response:
+    ctx = current_context()
+    connections = list_connections(ctx)
+    if key is None:
+        if len(connections) == 1:
+            return redirect(url("screens.links", key=connections[0].key), code=303)
+        return render("links/connections.html", connections=connections)
+    after = whole_number("after")
+    broken = link_repair.broken_links(ctx, key) if after is None else []
+    page = link_questions(ctx, key, after=after)
+    pairs = len(broken) + sum(len(each.candidates) for each in page.items)
+    return render(
+        "links/questions.html",
+        connection=_named(connections, key),
+        connections=connections,
+        broken=broken,
+        page=page,
+        at_once=pairs <= SHOWN_AT_ONCE,
+    )
+
+
+@screens.get("/links/<key>/all")
+@needs(Permission.SEE_PEOPLE)
+def links_all(key: str) -> Response:
+    ctx = current_context()
+    number = request.args.get("number", "").strip()
+    table = link_table(ctx, key, number=number, after=whole_number("after"))
+    connections = list_connections(ctx)
+    return render(
+        "links/all.html",
+        connection=_named(connections, key),
+        connections=connections,
+        table=table,
+        number=number,
+    )
+
+
+@screens.get("/links/<key>/join")
+@needs(Permission.MEND_LINKS)
+def links_join(key: str) -> Response:
+    """Two boxes, one per system; with one person found or chosen on each side, both side by side."""
+    connections = list_connections(current_context())
+    found, faults = {}, {}
+    for system in System:
+        try:
+            found[system] = _found(key, system)
+        except AwaseError as error:
+            if isinstance(error, Refused):
+                raise
+            found[system], faults[system] = [], error.code
+    chosen = {system: _chosen(system, people) for system, people in found.items()}
+    return render(
+        "links/join.html",
+        connection=_named(connections, key),
+        connections=connections,
+        found=found,
+        faults=faults,
+        chosen=chosen,
+        asked={system: _asked_number(system) for system in System},
+        both=all(chosen.values()),
+    )
+
+
+@screens.get("/links/<key>/pair")
+@needs(Permission.SEE_PEOPLE)
+def links_pair(key: str) -> Response:
+    """One pair on a page of its own: what the fragments of the list show, without scripts."""
+    connections = list_connections(current_context())
+    connection = _named(connections, key)
+    return render("links/pair.html", connection=connection, pair=_pair(key))
+
+
+@screens.get("/links/<key>/compare")
+@needs(Permission.SEE_PEOPLE)
+def links_compare(key: str) -> Response:
+    """Two people read anew and held side by side: a fragment of the pages above."""
+    connection = _named(list_connections(current_context()), key)
+    return render("links/compare.html", connection=connection, pair=_pair(key))
+
+
+_DECISIONS: Mapping[str, Callable[..., None]] = {
+    "join": link_repair.join,
+    "apart": link_repair.keep_apart,
+    "release": link_repair.release,
+    "cut": lambda ctx, key, *, smarthr_id, freee_id, by: link_repair.cut(ctx, key, smarthr_id=smarthr_id, by=by),
+}
+
+
+@screens.post("/links/<key>/decide")
+@needs(Permission.MEND_LINKS)
+def links_decide(key: str) -> Response:
+    decision = request.form.get("decision", "")
+    if decision not in _DECISIONS:
+        raise Refused("unknown_decision", "選ばれた操作がありません。")
+    ids = {f"{system.value}_id": request.form.get(system.value, "") for system in System}
+    words = wording_here()
+    try:
+        _DECISIONS[decision](current_context(), key, **ids, by=me().actor)
+    except Refused as refused:
+        if refused.code == "unknown_connection":
+            raise
+        flash(words.refusal(refused), "bad")
+    except AwaseError as error:
+        flash(f"{words.message(error.code)} {words.remedy(error.code)}".strip(), "bad")
+    else:
+        flash(words(f"links.done.{decision}"), "good")
+    back = "screens.links_all" if decision == "cut" else "screens.links"
+    return redirect(url(back, key=key), code=303)
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _named(connections: list[ConnectionView], key: str) -> ConnectionView:
+    for connection in connections:
+        if connection.key == key:
+            return connection
+    raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+
+
+def _pair(key: str) -> Any:
+    wanted = {f"{system.value}_id": request.args.get(system.value, "") for system in System}
+    return compare_pair(current_context(), key, **wanted)
+
+
+def _asked_number(system: System) -> str:
+    return request.args.get(f"{system.value}_number", "").strip()
+
+
+def _found(key: str, system: System) -> list[FoundPerson]:
+    return find_people(current_context(), key, system, _asked_number(system))
+
+
+def _chosen(system: System, people: list[FoundPerson]) -> str | None:
+    """Whoever was picked, also an id from elsewhere (a broken pair); without a choice the only one there is."""
+    asked = request.args.get(system.value, "")
+    if asked:
+        return asked
+    return people[0].id if len(people) == 1 else None

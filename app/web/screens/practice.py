@@ -1,0 +1,20 @@
+"""The banner that says that this is a rehearsal: where the practice vendors have screens of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.domain.words import System
+from app.web.current import current_context
+from app.web.pages import origin_of
+from app.web.screens.screen import screens
+
+
+@screens.app_context_processor
+def practice_words() -> dict[str, Any]:
+    """`practice`: system → the address of its screen; empty where the real products are connected."""
+    settings = current_context().settings
+    if not settings.practice_path:
+        return {"practice": {}}
+    vendors = {System.SMARTHR: settings.smarthr_url, System.FREEE: settings.freee_accounts_url}
+    return {"practice": {system: origin_of(url) + settings.practice_path for system, url in vendors.items()}}

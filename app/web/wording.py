@@ -1,0 +1,119 @@
+"""Every text of the screens, by key: catalogues in texts/<locale>/*.toml, and dates and numbers as people write them.
+
+A key is `<file>.<name>`, for example `history.title`. A text may hold {names}; one that depends on a number is a table
+with `one` and `other`, chosen by the value `n`. Japanese is complete by definition, English by a test.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from app.domain.catalogue import message_of, remedy_of
+from app.domain.dates import JAPAN
+from app.domain.errors import Refused
+from app.domain.mapping import BY_KEY
+
+FOLDER = Path(__file__).parent / "texts"
+LOCALES = ("ja", "en")
+DEFAULT = "ja"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Wording:
+    """The texts of one language."""
+
+    def __init__(self, locale: str) -> None:
+        self.locale = locale if locale in LOCALES else DEFAULT
+        self._texts = catalogue(self.locale)
+
+    def __call__(self, key: str, /, **values: Any) -> str:
+        """The text of a key. Raises KeyError for one that is not in the catalogue."""
+        found = self._texts[key] if key in self._texts else self._texts[f"{key}.{_form(values.get('n'))}"]
+        shown = {name: self.number(v) if type(v) is int else v for name, v in values.items()}
+        return found.format(**shown) if values else found
+
+    # ── words of the domain: Japanese stands there, other languages in texts/<locale>/words.toml and causes.toml ──
+
+    def label(self, word: Any) -> str:
+        """A member of a closed list (a state, a direction, a system, a step, a role), as people call it."""
+        if self.locale == DEFAULT and hasattr(word, "label"):
+            return str(word.label)
+        return self._texts[f"words.{type(word).__name__}.{word.value}"]
+
+    def item(self, key: str) -> str:
+        """The name of an item of FIELDS."""
+        if self.locale == DEFAULT or key not in BY_KEY:
+            return BY_KEY[key].label if key in BY_KEY else key
+        return self._texts[f"words.item.{key}"]
+
+    def message(self, code: str) -> str:
+        """What a code of the error catalogue means."""
+        return message_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.message", code)
+
+    def remedy(self, code: str) -> str:
+        """What to do about it, "" where nobody has to do anything."""
+        return remedy_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.remedy", "")
+
+    def refusal(self, refused: Refused) -> str:
+        """What a refused request is told. What no catalogue holds (it names values) stays Japanese."""
+        if self.locale == DEFAULT:
+            return refused.message
+        return self._texts.get(f"refusals.{refused.code}", refused.message)
+
+    # ── numbers, dates, spans ─────────────────────────────────────────────────────────────────────────────────────
+
+    def number(self, value: float) -> str:
+        return f"{value:,}"
+
+    def day(self, value: date) -> str:
+        if self.locale == DEFAULT:
+            return f"{value.year}年{value.month}月{value.day}日"
+        return f"{_MONTHS[value.month - 1]} {value.day}, {value.year}"
+
+    def month(self, value: str) -> str:
+        """`YYYY-MM` as people write a month."""
+        year, month = (int(part) for part in value.split("-"))
+        return f"{year}年{month}月" if self.locale == DEFAULT else f"{_MONTHS[month - 1]} {year}"
+
+    def instant(self, value: datetime) -> str:
+        """In Japan's time, to the minute."""
+        local = value.astimezone(JAPAN)
+        return f"{self.day(local.date())} {local:%H:%M}"
+
+    def span(self, seconds: float) -> str:
+        """How long, in the largest unit that fits."""
+        for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+            if seconds >= size:
+                return self(f"layout.span_{unit}", n=round(seconds / size))
+        return self("layout.span_second", n=max(0, round(seconds)))
+
+
+@cache
+def wording(locale: str) -> Wording:
+    return Wording(locale)
+
+
+@cache
+def catalogue(locale: str) -> Mapping[str, str]:
+    """Key → text of one language, all files of its folder."""
+    found: dict[str, str] = {}
+    for file in sorted((FOLDER / locale).glob("*.toml")):
+        found |= _flat(tomllib.loads(file.read_text(encoding="utf-8")), file.stem)
+    return found
+
+
+def _flat(table: Mapping[str, Any], path: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in table.items():
+        key = f"{path}.{name}"
+        found |= _flat(value, key) if isinstance(value, dict) else {key: str(value)}
+    return found
+
+
+def _form(number: object) -> str:
+    return "one" if number == 1 else "other"

@@ -1,0 +1,163 @@
+"""`python -m tests.bench.pages`: how long every page takes with 10,000 employees and 500,000 items, and its queries.
+
+PostgreSQL (the tests' own server) filled by tests.bench.filled; gunicorn with the product's settings; every GET page of
+the screens is asked by an administrator over HTTP, one request at a time. Queries are counted in a second pass through
+the test client. Neither vendors nor broker are there: a page that asks a vendor live shows how long it tries. Nothing
+is asserted here: figures belong to their machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import requests
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, event
+
+from app.config import Settings
+from app.factory import create_app
+from app.practice.processes import ROOT
+from app.storage.unit_of_work import Database
+from app.storage.vault import Vault
+from app.wiring import build_context
+from tests.bench.filled import LOGIN, PASSWORD, fill
+from tests.bench.intake import _cluster, _environment, serving
+from tests.web.addresses import addresses
+
+TARGET_MS = 200
+TARGET_QUERIES = 12
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+_STAMP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
+
+
+def main() -> int:
+    asked = _arguments()
+    from tests.storage.servers import create_database
+
+    load = os.getloadavg()[0]
+    with _cluster() as cluster, tempfile.TemporaryDirectory(prefix="awase-pages-", dir="/var/tmp") as folder:
+        if cluster is None:
+            print("no PostgreSQL on this machine: left out", file=sys.stderr)
+            return 0
+        env = _environment(Path(folder), create_database(cluster, "pages"), 1) | {"LOG_LEVEL": "WARNING"}
+        env["REDIS_URL"] = f"unix://{folder}/no-broker.sock"
+        settings = Settings.from_env(env)
+        began = time.monotonic()
+        stock = fill(settings, people=asked.people, items=asked.items, runs=asked.runs)
+        print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        pages = list(addresses(create_app(build_context(settings)), stock))
+        counted = count_queries(settings, pages)
+        with serving("wsgi:app", env) as port:
+            measured = [
+                {"page": endpoint, "address": address, "queries": counted[address], **told}
+                for endpoint, address, told in measure(port, pages, times=asked.times)
+            ]
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    print(table(measured))
+    print(f"{os.cpu_count()} CPUs, load {load:.1f} before the start, {os.getloadavg()[0]:.1f} at the end")
+    return 0
+
+
+def measure(port: int, pages: Sequence[tuple[str, str]], *, times: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(endpoint, address, {"status", "median_ms", "p95_ms", "kib"})."""
+    base = f"http://127.0.0.1:{port}"
+    browser = requests.Session()
+    page = browser.get(f"{base}/sign-in", timeout=30)
+    form = {"login": LOGIN, "password": PASSWORD, "csrf_token": _token_in(page.text)}
+    browser.post(f"{base}/sign-in", data=form, timeout=30)
+    for endpoint, address in pages:
+        spans, answer = [], browser.get(base + address, timeout=60, allow_redirects=False)
+        for _ in range(times if answer.status_code == 200 else 0):
+            began = time.perf_counter()
+            answer = browser.get(base + address, timeout=60, allow_redirects=False)
+            spans.append((time.perf_counter() - began) * 1000)
+        yield endpoint, address, {"status": answer.status_code, "kib": len(answer.content) // 1024, **_figures(spans)}
+
+
+def _figures(spans: Sequence[float]) -> dict[str, float | None]:
+    if len(spans) < 2:
+        return {"median_ms": None, "p95_ms": None}
+    return {"median_ms": round(median(spans), 1), "p95_ms": round(quantiles(spans, n=20)[-1], 1)}
+
+
+def count_queries(settings: Settings, pages: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Address → statements of one request, the sign-in's included."""
+    ctx = build_context(settings)
+    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    client = create_app(replace(ctx, unit_of_work=database.unit_of_work)).test_client()
+    page = client.get("/sign-in").get_data(as_text=True)
+    client.post("/sign-in", data={"login": LOGIN, "password": PASSWORD, "csrf_token": _token_in(page)})
+    found = {address: queries_of(database.engine, client, address)[0] for _, address in pages}
+    database.dispose()
+    return found
+
+
+def queries_of(engine: Engine, client: FlaskClient, address: str) -> tuple[int, int]:
+    """(statements, status) of one GET. BEGIN of SQLite is none."""
+    with counting(engine) as seen:
+        status = client.get(address).status_code
+    return len(seen), status
+
+
+@contextmanager
+def counting(engine: Engine) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def table(measured: Sequence[dict[str, Any]]) -> str:
+    head = f"{'PAGE':<64}{'median ms':>10}{'p95 ms':>9}{'queries':>9}{'KiB':>7}"
+    lines = [head]
+    for one in measured:
+        name = _STAMP.sub("<id>", one["address"])
+        if one["median_ms"] is None:
+            lines.append(f"{name:<64}{'answers ' + str(one['status']):>28}")
+            continue
+        late = one["p95_ms"] > TARGET_MS or one["queries"] > TARGET_QUERIES
+        figures = f"{one['median_ms']:>10.1f}{one['p95_ms']:>9.1f}{one['queries']:>9}{one['kib']:>7}"
+        lines.append(f"{name:<64}{figures}{'  ← over' if late else ''}")
+    lines.append(f"wanted: p95 under {TARGET_MS} ms and at most {TARGET_QUERIES} queries")
+    return "\n".join(lines)
+
+
+def _token_in(page: str) -> str:
+    found = _TOKEN.search(page)
+    assert found is not None
+    return found.group(1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Every page with a large customer's data.")
+    parser.add_argument("--times", type=int, default=20, help="requests per page")
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--items", type=int, default=500_000)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench-pages.json")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
