@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test lint bench chaos storm format pins clean
+.PHONY: help run demo test lint bench screenshots chaos storm format pins clean
 
 help:
 	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
@@ -50,6 +50,10 @@ bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 	@$(BIN)/python -m tests.bench.intake $(INTAKE_ARGS)
 	@$(BIN)/python -m tests.bench.pages $(PAGES_ARGS)
+
+# The pictures of the README: the browser tests make them.
+screenshots: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest tests/browser --screenshots
 
 chaos: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.chaos.run $(ARGS)

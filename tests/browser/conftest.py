@@ -92,9 +92,9 @@ def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Pat
     """`picture(page, name)` saves a screenshot: into docs/screenshots with --screenshots, else beside the test."""
     folder = SCREENSHOTS if request.config.getoption("screenshots") else tmp_path / "screenshots"
 
-    def taken(page: Page, name: str, *, whole: bool = True) -> Path:
+    def taken(page: Page, name: str) -> Path:
         path = folder / f"{name}.png"
-        page.screenshot(path=path, full_page=whole, animations="disabled")
+        page.screenshot(path=path, animations="disabled")
         return path
 
     return taken

@@ -158,7 +158,7 @@ def test_once_switched_on_an_edit_at_smarthr_goes_to_freee_and_freees_echo_comes
     launcher.pasted("curl -X PUT")
     smarthr = launcher.value("練習用の SmartHR").partition("/_practice")[0]
     wait_for(lambda: requests.get(f"{smarthr}/_practice/webhooks", timeout=30).json()["deliveries"])
-    assert launcher.get("runs")["items"] == []
+    assert {run["trigger"] for run in launcher.get("runs")["items"]} == {"api"}  # what the first start leaves to see
 
     command = next(each for each in launcher.text.split("\n\n") if "set-automatic" in each)
     done = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, check=True)
@@ -236,7 +236,8 @@ def test_two_houses_started_in_the_same_moment_keep_apart(start: Start, tmp_path
     assert runs[0] != runs[1]
     for each, run in zip(both, runs, strict=True):
         assert each.ended_run(run)["counts"]["succeeded"] > 0
-        assert [other["id"] for other in each.get("runs")["items"]] == [run]
+        known = [other["id"] for other in each.get("runs")["items"]]
+        assert (known[0], len(known)) == (run, 3)  # and the two of the first start
 
 
 def test_a_vendor_that_had_to_start_afresh_is_told_to_the_person(start: Start, tmp_path: Path) -> None:

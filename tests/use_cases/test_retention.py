@@ -27,7 +27,7 @@ ERASED = {
     "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }
-KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages", "rosters", "invitations"}
+KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages", "rosters", "invitations", "setups"}
 """Tables whose encrypted columns are not blanked: their rows go as a whole, with the connection, with the survey, with
 the values of the run (rosters), or in time."""
 

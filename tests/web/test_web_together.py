@@ -139,7 +139,7 @@ def test_without_a_database_every_route_says_so(without_database: Context, beare
         assert int(answer.headers["Retry-After"]) > 0
         assert "sql" not in answer.text and "nowhere" not in answer.text
         check_headers(answer)
-    for path in ("/", "/api/docs", "/api/openapi.json", "/health/live"):
+    for path in ("/sign-in", "/api/docs", "/api/openapi.json", "/health/live"):
         assert client.get(path).status_code == 200, path
     assert client.get("/health/ready").status_code == 503
     assert "awase_database_up 0.0" in client.get("/metrics").text, "that is what the scrape has to tell"
