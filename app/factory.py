@@ -29,7 +29,7 @@ from app.web.proxies import trust_proxies
 from app.web.request_log import watch_requests
 from app.web.screens import attach_screens, screens
 from app.web.throttle import attach_throttle
-from app.web.webhooks import attach_intake, webhooks
+from app.web.webhooks import WebhooksApart, attach_intake, webhooks
 
 _DATABASE_AWAY = (OperationalError, PoolTimeout)
 
@@ -43,31 +43,38 @@ class AwaseFlask(Flask):
 
 def create_app(ctx: Context | None = None) -> Flask:
     """The web application and its commands; `ctx` None builds one from the environment."""
-    app = AwaseFlask("app.web", template_folder="templates", static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1, PROPAGATE_EXCEPTIONS=False)
     ctx = ctx or _context_from_environment()
     configure_logging(ctx.settings.log_level)
-    app.config["SECRET_KEY"] = ctx.settings.secret_key
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    attach_context(app, ctx, migration=_migrate)
+    app, intake = _bare_app(ctx), _bare_app(ctx)
+    attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
+    intake.register_blueprint(webhooks)
+    app.wsgi_app = WebhooksApart(app.wsgi_app, intake.wsgi_app)  # type: ignore[method-assign]
     trust_proxies(app, ctx.settings)
+    app.config["SECRET_KEY"] = ctx.settings.secret_key
     attach_limiter(app)
     attach_throttle(app, ctx.settings)
-    watch_requests(app)
-    register_error_handlers(app)
-    for error in _DATABASE_AWAY:
-        app.register_error_handler(error, _database_away)
-    attach_intake(app, ctx, database_errors=_DATABASE_AWAY)
-    programs = (runs, employees, ops, webhooks, connect, health, metrics)
-    attach_screens(app, without_csrf=programs)
+    attach_screens(app, without_csrf=(runs, employees, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
-    for plain in (make_docs(api), health, metrics, connect, webhooks, screens):
+    for plain in (make_docs(api), health, metrics, connect, screens):
         app.register_blueprint(plain)
     register_commands(app)
+    return app
+
+
+def _bare_app(ctx: Context) -> Flask:
+    """What every application of ours has: the context, ids and headers of requests, errors as problem documents."""
+    app = AwaseFlask("app.web", template_folder="templates", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1, PROPAGATE_EXCEPTIONS=False)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    attach_context(app, ctx, migration=_migrate)
+    watch_requests(app)
+    register_error_handlers(app)
+    for error in _DATABASE_AWAY:
+        app.register_error_handler(error, _database_away)
     return app
 
 

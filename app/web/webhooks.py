@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, Response, current_app, request
 
@@ -24,6 +25,9 @@ from app.use_cases.events import Accepted, SenderCache, accept, delivery_of, fre
 from app.use_cases.group_commit import GroupCommit
 from app.web.errors import Problem
 from app.web.request_log import tell
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATIENCE_SECONDS = 5.0
 """How long a delivery waits for its turn at the database; freee gives up after 30 s, SmartHR after 60."""
@@ -59,10 +63,23 @@ class Intake:
             self.refused.update(refused)
 
 
-def attach_intake(app: Flask, ctx: Context, *, database_errors: tuple[type[BaseException], ...]) -> None:
-    app.extensions[_EXTENSION] = Intake(
-        ctx, SenderCache(ctx), GroupCommit(lambda groups: _accept_all(ctx, groups), common=database_errors)
-    )
+class WebhooksApart:
+    """Webhooks go to an application of their own in the same process: no session, no form tokens, none of the hooks of
+    the screens. That is a good part of what answering one costs."""
+
+    def __init__(self, everything_else: WSGIApplication, intake: WSGIApplication) -> None:
+        self._everything_else, self._intake = everything_else, intake
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        apart = environ.get("PATH_INFO", "").startswith("/webhooks/")
+        return (self._intake if apart else self._everything_else)(environ, start_response)
+
+
+def attach_intake(*apps: Flask, ctx: Context, database_errors: tuple[type[BaseException], ...]) -> None:
+    """One intake for the application that receives and the one that tells /metrics about it."""
+    intake = Intake(ctx, SenderCache(ctx), GroupCommit(lambda groups: _accept_all(ctx, groups), common=database_errors))
+    for app in apps:
+        app.extensions[_EXTENSION] = intake
 
 
 def current_intake() -> Intake:

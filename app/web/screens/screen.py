@@ -15,7 +15,6 @@ from typing import Any, ParamSpec, cast
 from flask import (
     Blueprint,
     Flask,
-    Request,
     Response,
     current_app,
     g,
@@ -27,7 +26,6 @@ from flask import (
     session,
 )
 from flask import url_for as url
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -60,13 +58,6 @@ class Visitor(UserMixin):  # type: ignore[misc]
         self.who = who
 
 
-class SessionsOfPeople(SecureCookieSessionInterface):
-    """None for webhooks: opening one costs as much as reading a webhook's body."""
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return None if request.path.startswith("/webhooks/") else super().open_session(app, request)
-
-
 def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
     """Sign-in, CSRF and the words of every template. `without_csrf`: blueprints that programs call."""
     secure = current_settings_are_secure(app)
@@ -78,7 +69,6 @@ def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
         PERMANENT_SESSION_LIFETIME=ABSOLUTE,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
-    app.session_interface = SessionsOfPeople()
     protect = CSRFProtect(app)
     for blueprint in without_csrf:
         protect.exempt(blueprint)
