@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 from app.domain.mapping import BY_KEY
 from app.domain.plan import Change, Plan, PlanKind
@@ -140,10 +139,6 @@ def alarm_dict(alarm: Alarm) -> dict[str, int | str]:
         "retires": alarm.retires,
         "blanks": alarm.blanks,
     }
-
-
-def alarm_from(kept: Mapping[str, Any]) -> Alarm:
-    return Alarm(**{**kept, "code": AlarmCode(kept["code"])})
 
 
 _SENTENCES = {

@@ -181,15 +181,6 @@ class DeliveryRepository(Repository):
         )
         return {person for people in self._session.scalars(query) for person in people}
 
-    def last_seen(self) -> dict[tuple[int, System], datetime]:
-        """(connection id, system) → when its last webhook came in."""
-        query = (
-            select(DeliveryTable.connection_id, DeliveryTable.system, func.max(DeliveryTable.received_at))
-            .where(DeliveryTable.connection_id.is_not(None))
-            .group_by(DeliveryTable.connection_id, DeliveryTable.system)
-        )
-        return {(connection, system): at for connection, system, at in self._session.execute(query) if connection}
-
     # ── replay, retention ─────────────────────────────────────────────────────────────────────────────────────────
 
     def mark_replayed(self, delivery_ids: Sequence[int], now: datetime) -> None:

@@ -155,10 +155,6 @@ def test_who_was_told_of_and_when_somebody_was_last_heard(database: Database) ->
     with database.unit_of_work() as uow:
         assert uow.deliveries.people_told_since(connection.id, System.SMARTHR, later) == {"x", "y"}
         assert uow.deliveries.people_told_since(connection.id, System.FREEE, NOW) == {"31"}
-        assert uow.deliveries.last_seen() == {
-            (connection.id, System.SMARTHR): later,
-            (connection.id, System.FREEE): later,
-        }
 
 
 def test_replay_is_remembered_and_old_ones_are_forgotten_with_their_pairs(database: Database) -> None:

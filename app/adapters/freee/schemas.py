@@ -10,7 +10,6 @@ The rule objects keep every field, also those this product does not know: a PUT 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_load, validate
@@ -184,12 +183,3 @@ class TokenAnswerSchema(_Lenient):
     expires_in = fields.Integer(load_default=21600, validate=validate.Range(min=1))
     company_id = fields.Integer(allow_none=True, load_default=None)
     external_cid = _text(load_default=None)
-
-
-def parse_token_answer(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A token answer → {access_token, refresh_token, expires_in, company_id: int | None, external_cid}.
-
-    Raises marshmallow.ValidationError.
-    """
-    parsed: dict[str, Any] = TokenAnswerSchema().load(dict(body))
-    return parsed
