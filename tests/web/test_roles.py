@@ -36,7 +36,8 @@ ALLOWED: Mapping[str, str] = {
     "setup_consent": ADMIN, "setup_webhook": ADMIN,
     "engine": ENGINE, "engine_now": ENGINE, "engine_ask": ENGINE, "engine_act": ENGINE, "deliveries": ENGINE,
     "delivery": ENGINE, "replay_delivery": ENGINE, "ask_replay": ENGINE, "replay_deliveries": ENGINE,
-    "users": ADMIN, "users_disable": ADMIN, "users_enable": ADMIN, "users_role": ADMIN, "users_invite": ADMIN,
+    "users": ADMIN, "users_disable": ADMIN, "users_enable": ADMIN, "users_role": ADMIN, "users_password": ADMIN,
+    "users_invite": ADMIN,
     "users_revoke": ADMIN, "audit": ADMIN,
 }  # fmt: skip
 

@@ -299,3 +299,16 @@ def test_the_mail_of_an_invitation(visit: Visit, world: World) -> None:
     assert mail.to == (HANA,)
     assert "役割: 閲覧者" in mail.body and "2026-11-25 12:00" in mail.body
     assert mail.subject == "【Awase】利用者としての招待"
+
+
+def test_a_forgotten_password_is_made_anew_and_shown_once(visit: Visit, world: World, app: Flask) -> None:
+    member = visit(Role.MEMBER, login=HANA)
+    admin = visit(Role.ADMIN)
+    admin.open("/users")
+    shown = admin.send(f"/users/{id_of(world, HANA)}/password").get_data(as_text=True)
+    (password,) = re.findall(r"<code>([^<]+)</code>", shown)
+    assert password not in admin.open("/users")
+    assert "サインイン" in member.open("/")  # signed out everywhere
+    returned = Visitor(app.test_client())
+    assert returned.sign_in(HANA).status_code == 401
+    assert returned.sign_in(HANA, password).status_code == 200

@@ -68,13 +68,25 @@ def users_enable(user_id: int) -> Response:
     return _back()
 
 
+@screens.post(f"/users/{_ID}user_id>/password")
+@needs(Permission.MANAGE_PEOPLE)
+def users_password(user_id: int) -> Response:
+    """No redirect: this answer is the only place where the new password stands."""
+    return _page(password=people.reset_password(current_context(), user_id, by=me().actor))
+
+
 def _page(
-    *, faults: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None, status: int = 200
+    *,
+    faults: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
+    status: int = 200,
+    password: str | None = None,
 ) -> Response:
     shown: dict[str, Any] = {
         "users": people.list_users(current_context()),
         "invitations": invitations.list_invitations(current_context()),
         "faults": faults or {},
+        "password": password,
         "typed": typed or {"mail": "", "role": Role.MEMBER},
     }
     return render("users/page.html", status=status, **shown)
