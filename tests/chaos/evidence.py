@@ -16,7 +16,8 @@ from app.practice.processes import local_session
 from tests.chaos.house import House
 from tests.chaos.workload import Batch
 
-_RUN_LINK = re.compile(r"/runs/([0-9a-f]{8}-[0-9a-f-]{27})")
+_RUN_LINK = re.compile(r"/runs/([0-9a-f]{8}-[0-9a-f-]{27})(?!/confirm)(?![0-9a-f-])")
+"""Of a summary; that a held run waits is told by a notice of its own, whose link leads to the confirmation."""
 
 
 @dataclass(frozen=True)
