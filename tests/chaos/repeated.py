@@ -35,7 +35,8 @@ class Answered:
     answers: Counter[tuple[int, int]]
     """(status, id of the delivery) → how many copies were answered so."""
     deliveries: Sequence[Mapping[str, Any]] = ()
-    """The API's details of every delivery of this system that came in meanwhile."""
+    """The API's details of every delivery of this system that came in meanwhile and names this person; a sweep may be
+    at work on others."""
     writes: Sequence[Call] = field(default=())
     """What the other side received for this person."""
 
@@ -67,7 +68,7 @@ def _one(scene: Scene, direction: str) -> None:
     seen = Answered(
         system=system,
         answers=answers,
-        deliveries=[each for each in details if each["system"] == system],
+        deliveries=[each for each in details if each["system"] == system and ids[system] in each["people"]],
         writes=[
             call
             for call in calls(house)
