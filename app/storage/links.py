@@ -57,6 +57,15 @@ class LinkRepository(LinkReading):
         """The whole baseline anew."""
         self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(baseline=dict(digests)))
 
+    def move_baseline(self, link_id: int, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
+        """The whole baseline anew, unless it is not the one seen any more: False then. Whoever has moved it meanwhile
+        knows of something later (a write, an undo) than what was read on both sides before."""
+        query = select(LinkTable.baseline).where(LinkTable.id == link_id).with_for_update()
+        if self._session.scalar(query) != dict(seen):
+            return False
+        self.set_baseline(link_id, digests)
+        return True
+
     def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
         """False: it is no live link any more."""
         live = (LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))

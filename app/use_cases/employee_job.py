@@ -198,7 +198,7 @@ class EmployeeJob:
     def _agree(self, link: LinkRow, digests: dict[str, str]) -> None:
         if digests != link.baseline:
             with self._ctx.unit_of_work() as uow:
-                uow.links.set_baseline(link.id, digests)
+                uow.links.move_baseline(link.id, digests, seen=link.baseline)
 
     def _plan_stored(self, plan: Plan) -> None:
         with self._ctx.unit_of_work() as uow:

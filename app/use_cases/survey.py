@@ -261,7 +261,7 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ct
                 baseline=agreement.digests,
             )
         elif agreement.link.baseline != agreement.digests:
-            uow.links.set_baseline(agreement.link.id, agreement.digests)
+            uow.links.move_baseline(agreement.link.id, agreement.digests, seen=agreement.link.baseline)
 
 
 def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:

@@ -42,6 +42,22 @@ def test_an_unlinked_pair_may_be_linked_anew(database: Database) -> None:
     assert old is None
 
 
+def test_a_baseline_moves_only_from_the_one_that_was_seen(database: Database) -> None:
+    """Who read both sides before an undo must not wipe its mark out by storing what he saw then."""
+    connection = add_connection(database)
+    with database.unit_of_work() as uow:
+        link = uow.links.create(connection.id, "crew-1", "1", now=NOW, baseline={"title": "old", "gender": "abc"})
+    with database.unit_of_work() as uow:
+        uow.links.set_baseline(link.id, {**link.baseline, "title": "undone"})
+    with database.unit_of_work() as uow:
+        assert not uow.links.move_baseline(link.id, {"title": "new"}, seen=link.baseline)
+        (now,) = uow.links.for_connection(connection.id)
+        assert now.baseline == {"title": "undone", "gender": "abc"}
+        assert uow.links.move_baseline(link.id, {"title": "new"}, seen=now.baseline)
+        (last,) = uow.links.for_connection(connection.id)
+    assert last.baseline == {"title": "new"}
+
+
 def test_a_create_is_in_doubt_until_it_is_settled(database: Database) -> None:
     connection = add_connection(database)
     _, (item,) = running_run(database, connection)
