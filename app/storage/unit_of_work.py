@@ -7,6 +7,7 @@ take the write lock.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from types import TracebackType
 from typing import Any
@@ -50,6 +51,7 @@ from app.storage.webhooks import WebhookRepository
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk. On PostgreSQL
 how long a row's lock is waited for."""
+_BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
 REST_SECONDS = 1.0
 
@@ -210,9 +212,25 @@ def _asking_after_a_rest(engine: Engine) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver begins nothing by itself; `_begin_sqlite` does
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    _switch_to_wal(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """A new file is switched once, and for that SQLite does not wait: of four processes that start together on a new
+    database one in ten was refused at once. The busy timeout is kept here. Raises OperationalError after it."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -71,7 +71,7 @@ class Engine:
             while not self._stop.wait(PAUSE_SECONDS):
                 rounds += 1
                 with self._turn:
-                    self._round(reconciling=rounds % RECONCILE_EVERY == 0)
+                    self._round(reconciling=rounds % RECONCILE_EVERY == 1)
         except BaseException as error:
             self.failure = error
             raise

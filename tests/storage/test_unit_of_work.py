@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.words import System
-from app.storage.unit_of_work import Database
+from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
 
@@ -66,6 +67,22 @@ def test_sqlite_is_set_up_for_durability(tmp_path: Path) -> None:
         }
     database.dispose()
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+
+
+def test_a_new_file_somebody_is_writing_is_waited_for(tmp_path: Path) -> None:
+    """The switch of a new file to WAL is refused at once while another process has begun to write it."""
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE first (id INTEGER)")
+    letting_go = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    letting_go.start()
+    engine = make_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("SELECT count(*) FROM first")).scalar() == 0
+    engine.dispose()
+    letting_go.join()
+    other.close()
 
 
 def test_many_writers_that_read_first_all_get_through(database: Database) -> None:
