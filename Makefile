@@ -33,8 +33,16 @@ run: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@exec $(BIN)/python -m app.practice.launch demo $(if $(EMPLOYEES),--employees $(EMPLOYEES))
 
+# What starts processes of its own, or a browser, has the machine for itself; the rest shares its cores.
 test: $(VENV)/.installed-dev
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@status=0; \
+	$(BIN)/python -m pytest -m "not live and not processes" --numprocesses auto --dist worksteal || status=1; \
+	$(BIN)/python -m pytest -m processes || status=1; \
+	exit $$status
+endif
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .

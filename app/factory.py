@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -26,7 +27,7 @@ from app.web.health import health
 from app.web.metrics import metrics
 from app.web.problems import MAX_BODY_BYTES
 from app.web.proxies import trust_proxies
-from app.web.request_log import watch_requests
+from app.web.request_log import protect_browsers, watch_requests
 from app.web.screens import attach_screens, screens
 from app.web.throttle import attach_throttle
 from app.web.webhooks import WebhooksApart, attach_intake, webhooks
@@ -40,6 +41,10 @@ class AwaseFlask(Flask):
     def log_exception(self, exc_info: Any) -> None:
         log_bug(exc_info[1])
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view of ours is a coroutine, so nobody is asked whether it is, four times a request."""
+        return func
+
 
 def create_app(ctx: Context | None = None) -> Flask:
     """The web application and its commands; `ctx` None builds one from the environment."""
@@ -49,6 +54,7 @@ def create_app(ctx: Context | None = None) -> Flask:
     attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
     intake.register_blueprint(webhooks)
     app.wsgi_app = WebhooksApart(app.wsgi_app, intake.wsgi_app)  # type: ignore[method-assign]
+    protect_browsers(app)
     trust_proxies(app, ctx.settings)
     app.config["SECRET_KEY"] = ctx.settings.secret_key
     attach_limiter(app)

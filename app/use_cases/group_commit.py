@@ -21,9 +21,9 @@ MOST = 200
 """In one transaction; the rest goes with the next."""
 PAUSE_SECONDS = 0.001
 LONGEST_SECONDS = 0.008
-"""Who stores in a busy moment waits first until nobody has joined for such a pause, at the longest so long: those who
-have just been answered come again, and a quick commit alone would carry them by twos and threes, at three times the
-cost. Somebody who comes when nobody stores, and the last one stored alone, waits for nothing."""
+"""Who stores in a busy moment waits first until as many have joined as lately, or nobody for such a pause, at the
+longest so long: those who have just been answered come again, and a quick commit alone would carry them by twos and
+threes, at three times the cost. Who comes when nobody stores, and the last one stored alone, waits for nothing."""
 
 
 class _Ticket(Generic[T, R]):
@@ -61,8 +61,8 @@ class GroupCommit(Generic[T, R]):
         self._waiting: deque[_Ticket[T, R]] = deque()
         self._lock = threading.Lock()
         self._storing = False
-        self._crowd = False
-        """The last transaction held more than one value."""
+        self._sizes = (1, 1)
+        """How many values the last two transactions held."""
 
     @property
     def waiting(self) -> int:
@@ -81,14 +81,15 @@ class GroupCommit(Generic[T, R]):
         if not first and not ticket.called.acquire(timeout=patience):
             self._withdraw(ticket)
         if ticket.leads:
-            if not first or self._crowd:
+            if not first or self._sizes[-1] > 1:
                 self._let_join()
             self._store_waiting()
         return ticket.outcome()
 
     def _let_join(self) -> None:
         seen, end = 0, time.monotonic() + LONGEST_SECONDS
-        while seen < min(MOST, self.waiting) and time.monotonic() < end:
+        enough = min(MOST, max(2, *self._sizes))
+        while seen < self.waiting < enough and time.monotonic() < end:
             seen = self.waiting
             time.sleep(PAUSE_SECONDS)
 
@@ -97,7 +98,7 @@ class GroupCommit(Generic[T, R]):
         made batches of two or three out of 32 callers."""
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-        self._crowd = len(batch) > 1
+        self._sizes = (self._sizes[-1], len(batch))
         self._settle(batch)
         for ticket in batch:
             ticket.called.release()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from app.config import Settings
+from app.logs import gather_lines
 
 _settings = Settings.from_env()
 
@@ -20,3 +21,7 @@ graceful_timeout = 15
 keepalive = 15
 limit_request_line = 8190
 control_socket_disable = True
+
+
+def post_worker_init(_worker: object) -> None:
+    gather_lines()

@@ -1,4 +1,4 @@
-"""What every request gets: an id, one log line without personal data, and the security headers of the answer."""
+"""What every request gets: an id and one log line without personal data; and what protects an answer in a browser."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def watch_requests(app: Flask) -> None:
     app.after_request(_finish)
 
 
+def protect_browsers(app: Flask) -> None:
+    """Headers that only a browser heeds: for everything but the answers to webhooks, which machines read and which have
+    to be cheap."""
+    app.after_request(_protect)
+
+
 def allow_style(nonce: str, *, forms_to: str = "'none'") -> str:
     """The policy of a page whose only resource is its own style sheet."""
     return f"{_POLICY}; form-action {forms_to}; style-src 'nonce-{nonce}'"
@@ -54,16 +60,20 @@ def _check_body() -> None:
 
 def _finish(answer: Response) -> Response:
     answer.headers["X-Request-ID"] = request_id()
-    answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
     answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers.setdefault("Cache-Control", "no-store")
+    _log(answer)
+    return answer
+
+
+def _protect(answer: Response) -> Response:
+    answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
     # Forms of ours are recognised by the Referer they send (Flask-WTF, behind TLS): screens say same-origin.
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-    answer.headers.setdefault("Cache-Control", "no-store")
     if request.is_secure:
         answer.headers["Strict-Transport-Security"] = "max-age=31536000"
-    _log(answer)
     return answer
 
 

@@ -18,6 +18,8 @@ from tests.house import KEY
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.processes
+
 Picture = Callable[..., Path]
 SignIn = Callable[..., "Page"]
 NOT_ACCEPTED = "反映先が値を受け付けませんでした。"

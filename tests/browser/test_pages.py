@@ -22,6 +22,7 @@ from tests.web.addresses import Stock, addresses
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.processes
 
 NO_PAGES = frozenset(
     f"screens.{name}"

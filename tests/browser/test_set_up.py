@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import delete
 
 from app.domain.roles import Role
@@ -21,6 +22,8 @@ from tests.house import KEY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+pytestmark = pytest.mark.processes
 
 Picture = Callable[..., Path]
 SignIn = Callable[..., "Page"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import structlog
 from flask import Flask
 
 from app.logs import configure_logging
+from app.practice.processes import ROOT
 from app.use_cases import deliveries, monitor, relay
 from tests.web.hooks import CANARIES, SECRET, listen, send_smarthr, smarthr_body, stored
 from tests.web.world import KEY, World
@@ -39,6 +42,30 @@ def test_an_unknown_level_is_info(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.get_logger("x").info("told")
     structlog.get_logger("x").debug("not told")
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["told"]
+
+
+LIVES = {
+    "an orderly end": ('log.info("one"); log.info("two")', ["one", "two"]),
+    "a warning before a sudden end": ('log.info("one"); log.warning("two"); os._exit(0)', ["one", "two"]),
+    "time before a sudden end": ('log.info("one"); time.sleep(1); os._exit(0)', ["one"]),
+    "a child of its own": (
+        'log.info("one")\nif os.fork() == 0: log.info("two"); os._exit(0)\nos.wait()',
+        ["one", "two"],
+    ),
+}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_gathered_lines_are_written_each_once(life: str) -> None:
+    program, expected = LIVES[life]
+    begin = (
+        "import os, time, structlog\nfrom app.logs import configure_logging, gather_lines\n"
+        'configure_logging("INFO"); gather_lines(); log = structlog.get_logger("x")\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", begin + program], cwd=ROOT, capture_output=True, timeout=60, check=True
+    )
+    assert sorted(json.loads(line)["event"] for line in done.stderr.splitlines()) == expected
 
 
 def lines(capsys: pytest.CaptureFixture[str], event: str) -> list[dict[str, Any]]:
