@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Text, case, exists, func, select, type_coerce, update
+from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, System
@@ -116,3 +116,21 @@ class ChoosingRepository(ItemReading):
             some = ItemTable.id.in_(ids[start : start + CHUNK])
             changed += self._changed(update(ItemTable).where(*mine, some).values(chosen=chosen))
         return changed
+
+    def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
+        """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
+        nobody has who waits."""
+        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+        self._session.execute(update(ItemTable).where(*waiting).values(chosen=False))
+        found: set[str] = set()
+        for start in range(0, len(numbers), 500):
+            named = ItemTable.employee_number.in_(numbers[start : start + 500])
+            chosen = update(ItemTable).where(*waiting, named).values(chosen=True).returning(ItemTable.employee_number)
+            found.update(self._session.scalars(chosen))
+        return [number for number in numbers if number not in found]
+
+    def drop_unchosen(self, run_id: int) -> int:
+        """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
+        return self._changed(
+            delete(ItemTable).where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ~ItemTable.chosen)
+        )

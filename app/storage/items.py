@@ -10,103 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
-from app.storage.changes import ChangeRepository
-from app.storage.item_reading import OPEN_STATES, ItemReading, running_runs
+from app.storage.item_adding import ItemAdding, note_columns
+from app.storage.item_reading import running_runs
 from app.storage.models import ItemTable, RunTable
 from app.storage.outbox import OutboxRepository
-from app.storage.rows import ItemRow, NewItem, NewNote
+from app.storage.rows import ItemRow, NewNote
 from app.storage.words import OutboxKind
 
 
-class ItemRepository(ItemReading):
+class ItemRepository(ItemAdding):
     """`uow.items`."""
-
-    # ── writing a run's items ─────────────────────────────────────────────────────────────────────────────────────
-
-    def add_many(self, items: Sequence[NewItem]) -> list[int]:
-        """Insert items with their changes and, for WAITING ones of a run that is not a preview, nothing else: the
-        caller adds outbox rows (`queue_waiting`). Returns the ids in the order of `items`.
-
-        A slot (one open item per employee and direction) that somebody else holds is not taken: such an item waits
-        for it at its claim.
-        """
-        ids: list[int] = []
-        for start in range(0, len(items), 1000):
-            chunk = items[start : start + 1000]
-            free = self._free_slots(chunk)
-            try:
-                with self._session.begin_nested():
-                    ids += self._insert(chunk, slots=free)
-            except IntegrityError:  # another transaction took one of them at this very moment (PostgreSQL)
-                ids += self._insert(chunk, slots=set())
-        changes = ChangeRepository(self._session, self._vault)
-        changes.insert(
-            [changes.values(item_id, c) for item_id, item in zip(ids, items, strict=True) for c in item.changes]
-        )
-        return ids
-
-    def clear(self, run_id: int) -> None:
-        """Forget the items of a run whose survey did not get to its end (they were never claimable)."""
-        self._session.execute(delete(ItemTable).where(ItemTable.run_id == run_id))
-
-    def _insert(self, items: Sequence[NewItem], *, slots: set[tuple[int, Direction, str]]) -> list[int]:
-        values = [self._columns(item, slots) for item in items]
-        if not values:
-            return []
-        rows = self._session.execute(insert(ItemTable).returning(ItemTable.id, ItemTable.position), values)
-        by_position = {position: item_id for item_id, position in rows}
-        return [by_position[item.position] for item in items]
-
-    def _columns(self, item: NewItem, slots: set[tuple[int, Direction, str]]) -> dict[str, Any]:
-        slot = (item.connection_id, item.direction, item.source_id or "")
-        holds = item.holds_slot and not item.state.is_final and slot in slots
-        slots.discard(slot)
-        return {
-            "run_id": item.run_id,
-            "connection_id": item.connection_id,
-            "direction": item.direction,
-            "position": item.position,
-            "employee_number": item.employee_number,
-            "source_id": item.source_id,
-            "target_id": item.target_id,
-            "kind": item.kind,
-            "queue": item.queue,
-            "state": item.state,
-            "holds_slot": holds,
-            "next_at": item.next_at or item.created_at,
-            "closing_month": item.closing_month,
-            "pay_month": item.pay_month,
-            "approved_digest": item.approved_digest,
-            "error_code": item.error_code,
-            "detail_enc": self._seal(item.detail),
-            "notes": _notes(item.notes),
-            "candidates_enc": self._vault.encrypt_json([dict(c) for c in item.candidates]) if item.candidates else None,
-            "name_enc": self._seal(item.name or None),
-            "chosen": item.chosen,
-            "effects": item.effects,
-            "created_at": item.created_at,
-            "finished_at": item.created_at if item.state.is_final else None,
-        }
-
-    def _free_slots(self, items: Sequence[NewItem]) -> set[tuple[int, Direction, str]]:
-        wanted = {(i.connection_id, i.direction, i.source_id) for i in items if i.holds_slot and i.source_id}
-        if not wanted:
-            return set()
-        taken = self._session.execute(
-            select(ItemTable.connection_id, ItemTable.direction, ItemTable.source_id).where(
-                ItemTable.state.in_(OPEN_STATES),
-                ItemTable.holds_slot,
-                ItemTable.connection_id.in_({connection for connection, _, _ in wanted}),
-            )
-        )
-        held = {(connection, direction, source or "") for connection, direction, source in taken}
-        return {(connection, direction, source) for connection, direction, source in wanted if source} - held
 
     # ── the life of one item ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,7 +102,7 @@ class ItemRepository(ItemReading):
         given |= {"employee_number": number, "name_enc": self._seal(name)}
         values |= {name: value for name, value in given.items() if value is not None}
         if notes is not None:
-            values["notes"] = _notes(notes)
+            values["notes"] = note_columns(notes)
         if candidates is not None:
             values["candidates_enc"] = self._vault.encrypt_json([dict(c) for c in candidates])
         return self._if_mine(item_id, attempt, values)
@@ -252,7 +170,7 @@ class ItemRepository(ItemReading):
             "chosen": True,
             "effects": effects,
             "kind": kind,
-            "notes": _notes(notes),
+            "notes": note_columns(notes),
         }
         given = {"employee_number": number, "name_enc": self._seal(name), "target_id": target_id}
         values |= {column: value for column, value in given.items() if value is not None}
@@ -306,24 +224,6 @@ class ItemRepository(ItemReading):
         )
         return len(rows)
 
-    def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
-        """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
-        nobody has who waits."""
-        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
-        self._session.execute(update(ItemTable).where(*waiting).values(chosen=False))
-        found: set[str] = set()
-        for start in range(0, len(numbers), 500):
-            named = ItemTable.employee_number.in_(numbers[start : start + 500])
-            chosen = update(ItemTable).where(*waiting, named).values(chosen=True).returning(ItemTable.employee_number)
-            found.update(self._session.scalars(chosen))
-        return [number for number in numbers if number not in found]
-
-    def drop_unchosen(self, run_id: int) -> int:
-        """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
-        return self._changed(
-            delete(ItemTable).where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ~ItemTable.chosen)
-        )
-
     def move_to(self, run_id: int, queue: str) -> None:
         """The waiting items of a run that turned out large belong to another queue."""
         waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
@@ -353,7 +253,3 @@ def _written_the_other_way() -> ColumnElement[bool]:
         other.state == ItemState.RUNNING,
         or_(other.source_id == ItemTable.target_id, other.target_id == ItemTable.source_id),
     )
-
-
-def _notes(notes: Iterable[NewNote]) -> list[dict[str, str | None]]:
-    return [{"code": note.code, "severity": note.severity, "key": note.key} for note in notes]

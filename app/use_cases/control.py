@@ -59,7 +59,7 @@ def approve(
 
 
 def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:
-    if unknown := uow.items.choose_numbers(run.id, numbers):
+    if unknown := uow.choosing.choose_numbers(run.id, numbers):
         message = f"この確認で同期を待っていない従業員番号です: {listing(unknown)}"
         raise Refused("not_waiting", message, fields={"employees": message})
 
@@ -67,7 +67,7 @@ def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> Non
 def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
     """Only the chosen people stay among those who wait. The run is ours already (its row is locked), so what is counted
     here is what will be queued. Returns how many."""
-    left_out = uow.items.drop_unchosen(run.id)
+    left_out = uow.choosing.drop_unchosen(run.id)
     waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
     if not waiting:
         raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")

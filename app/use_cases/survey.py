@@ -7,42 +7,36 @@ in portions while the run is SURVEYING, where no worker may claim them; one last
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.guard import Alarm, alarms
+from app.domain.guard import alarms
 from app.domain.people import EmployeeRecord
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
-from app.domain.run_state import ItemState, RunState
 from app.domain.settings import Connection
 from app.domain.words import System, Trigger
-from app.storage.rows import RosterEntry, RunRow, TroubleRow
+from app.storage.rows import RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import OutboxKind
 from app.use_cases import finalise
 from app.use_cases.context import Context
 from app.use_cases.counting import counted
 from app.use_cases.findings import Everybody, Finding, find_everybody
-from app.use_cases.guarding import hold, weighed
+from app.use_cases.guarding import weighed
 from app.use_cases.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.pauses import next_try
 from app.use_cases.plan_employee import Terms, terms_of_run
 from app.use_cases.shown import entries_of, keep_shown
-from app.use_cases.sweep_findings import compare_everybody, remember_troubles
+from app.use_cases.survey_store import fenced, store
+from app.use_cases.sweep_findings import compare_everybody
 from app.use_cases.undo_findings import find_undone
 
 log = structlog.get_logger(__name__)
-
-PORTION = 500
-"""Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
 
 
 def survey_run(ctx: Context, run_id: int) -> None:
@@ -90,7 +84,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         run = replace(run, dry_run=True)
         findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
     kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
-    _store(ctx, run, findings, troubles=troubles, kana=kana, raised=raised, lease=lease)
+    store(ctx, run, findings, troubles=troubles, kana=kana, raised=raised, lease=lease)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
@@ -99,7 +93,7 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
     listed = _read_everybody(ctx, run, gateway, lease=lease)
     with counted(ctx, run.id, gateway):
         findings = find_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
-    _store(ctx, run, findings, troubles={}, kana={}, lease=lease)
+    store(ctx, run, findings, troubles={}, kana={}, lease=lease)
 
 
 def _findings(
@@ -109,6 +103,13 @@ def _findings(
     if run.trigger is Trigger.SCHEDULE:
         return compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
     return find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
+
+
+def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
+    """Source id → their trouble, for a sweep; a person who starts a run means everybody."""
+    if run.trigger is not Trigger.SCHEDULE:
+        return {}
+    return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +124,7 @@ def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, leas
         lease.check()
         with counted(ctx, run.id, gateway):
             page = gateway.survey_page(cursor, as_of_date=run.as_of_date)
-        with _fenced(ctx, run, lease) as uow:
+        with fenced(ctx, run, lease) as uow:
             uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.rows, next_cursor=page.next_cursor)
         seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
     with ctx.unit_of_work() as uow:
@@ -148,7 +149,7 @@ def _learn(
         if person.pay_schedule is not None and person.pay_schedule.name
     }
     entries = {system: entries_of(ctx, people) for system, people in sides.items()}
-    with _fenced(ctx, run, lease) as uow:
+    with fenced(ctx, run, lease) as uow:
         uow.connections.learn(
             connection.id,
             readable_attributes=readable_attributes(records),
@@ -162,130 +163,7 @@ def _learn(
     return learned
 
 
-# ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _store(
-    ctx: Context,
-    run: RunRow,
-    findings: Sequence[Finding],
-    *,
-    troubles: Mapping[str, TroubleRow],
-    kana: Mapping[str, str],
-    raised: Sequence[Alarm] = (),
-    lease: Lease,
-) -> None:
-    with _fenced(ctx, run, lease) as uow:
-        uow.items.clear(run.id)  # portions of a survey that did not get to its end
-        if run.dry_run:
-            uow.rosters.replace(run.id, [_roster_entry(finding, kana) for finding in findings])
-    stored: list[tuple[int, Finding]] = []
-    for portion in _portions(findings):
-        try:
-            stored += _store_portion(ctx, run, portion, lease=lease)
-        except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
-            stored += _store_portion(ctx, run, portion, lease=lease)
-    _set_going(ctx, run, stored, findings=findings, troubles=troubles, raised=raised)
-
-
-def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[tuple[int, Finding]]:
-    """Returns the new items' ids, each with its finding."""
-    with_item = [finding for finding in portion if finding.has_item]
-    with _fenced(ctx, run, lease) as uow:
-        ids = uow.items.add_many([finding.item for finding in with_item])
-        if not run.dry_run:
-            _store_links(uow, run, portion, ctx=ctx)
-    return list(zip(ids, with_item, strict=True))
-
-
-def _set_going(
-    ctx: Context,
-    run: RunRow,
-    stored: Sequence[tuple[int, Finding]],
-    *,
-    findings: Sequence[Finding],
-    troubles: Mapping[str, TroubleRow],
-    raised: Sequence[Alarm],
-) -> None:
-    now = ctx.clock.now()
-    waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
-    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in findings)
-    total = len(stored) + equal
-    state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
-    with ctx.unit_of_work() as uow:
-        attempt = run.survey_attempt
-        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
-            raise LeaseLost
-        if run.trigger is Trigger.SCHEDULE:
-            remember_troubles(ctx, uow, run, stored, findings=findings, troubles=troubles)
-            _replace_held(uow, run, now)
-        if raised:
-            hold(ctx, uow, run, raised)
-        uow.survey_pages.delete(run.id)
-        if state is RunState.RUNNING:
-            uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
-    log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
-
-
-def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
-    """What an earlier comparison of this direction was held with, this one has found anew, or found mended."""
-    for held_id in uow.sweeps.held(run.connection_id, run.direction, before_run=run.id):
-        uow.runs.cancel(held_id, now)
-
-
-def _roster_entry(finding: Finding, kana: Mapping[str, str]) -> RosterEntry:
-    item = finding.item
-    return RosterEntry(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
-
-
-def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
-    """Source id → their trouble, for a sweep; a person who starts a run means everybody."""
-    if run.trigger is not Trigger.SCHEDULE:
-        return {}
-    return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
-
-
-def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
-    """Links of people met for the first time who need no write, and baselines that have moved."""
-    agreements = [finding.agreement for finding in portion if finding.agreement is not None]
-    linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
-    for agreement in agreements:
-        if agreement.link is None:
-            if {agreement.smarthr_id, agreement.freee_id} & linked:
-                continue  # another run has met them meanwhile
-            uow.links.create(
-                run.connection_id,
-                agreement.smarthr_id,
-                agreement.freee_id,
-                now=ctx.clock.now(),
-                baseline=agreement.digests,
-            )
-        elif agreement.link.baseline != agreement.digests:
-            uow.links.move_baseline(agreement.link.id, agreement.digests, seen=agreement.link.baseline)
-
-
-def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
-    links = uow.links.for_connection(run.connection_id)
-    return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
-
-
-def _portions(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
-    for start in range(0, len(findings), PORTION):
-        yield findings[start : start + PORTION]
-
-
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
-    """A transaction that commits only while the survey is ours. Raises LeaseLost: cancelled, or taken over because we
-    stood still for longer than the lease, and then somebody else's pages and items are not ours to touch."""
-    lease.check()
-    with ctx.unit_of_work() as uow:
-        if not uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt):
-            raise LeaseLost
-        yield uow
 
 
 def _stop(ctx: Context, run: RunRow, error: RunError) -> None:

@@ -25,6 +25,7 @@ from app.domain.roles import Role
 from app.domain.run_state import ItemState, RunState
 from app.domain.settings import ExportSettings, PayType
 from app.domain.words import Direction, Step, System, Trigger
+from app.practice import staff
 from app.storage.models import Base
 from app.storage.rows import RosterEntry
 from app.storage.schema import migrate
@@ -103,13 +104,13 @@ def _connection(ctx: Context) -> int:
         connection = uow.connections.add(
             key=KEY,
             name="練習用の会社",
-            smarthr_subdomain="awase-renshu",
-            smarthr_token="an-invented-token",
-            freee_company_id=1234567,
+            smarthr_subdomain=staff.SUBDOMAIN,
+            smarthr_token=staff.SMARTHR_TOKEN,
+            freee_company_id=staff.FREEE_COMPANY_ID,
             mail_to=["hr@example.invalid"],
             now=now,
         )
-        tokens = FreeeTokens("an-invented-access-token", "an-invented-refresh-token", now + timedelta(hours=6))
+        tokens = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, now + timedelta(hours=6))
         uow.connections.set_freee_tokens(connection.id, tokens, now=now)
         uow.connections.set_export_settings(connection.id, ExportSettings("標準", "月末締め", PayType.MONTHLY, 200_000))
     return connection.id

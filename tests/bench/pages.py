@@ -2,8 +2,8 @@
 
 PostgreSQL (the tests' own server) filled by tests.bench.filled; gunicorn with the product's settings; every GET page of
 the screens is asked by an administrator over HTTP, one request at a time. Queries are counted in a second pass through
-the test client. Neither vendors nor broker are there: a page that asks a vendor live shows how long it tries. Nothing
-is asserted here: figures belong to their machine.
+the test client. Both practice vendors are there for the pages that compare two people live, and a broker, without which
+only a tenth of a vendor's limit is used. Nothing is asserted here: figures belong to their machine.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import argparse
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
@@ -26,9 +27,14 @@ import requests
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
-from app.config import Settings
+from app.config import Settings, embedded_socket
 from app.factory import create_app
+from app.practice import staff
+from app.practice.freee import create_freee
 from app.practice.processes import ROOT
+from app.practice.server import start_in_thread
+from app.practice.smarthr import create_smarthr
+from app.practice.staff import build_company
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.wiring import build_context
@@ -38,6 +44,7 @@ from tests.web.addresses import addresses
 
 TARGET_MS = 200
 TARGET_QUERIES = 12
+_LIVE = frozenset({"screens.links_compare", "screens.links_pair"})
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _STAMP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
 
@@ -47,17 +54,23 @@ def main() -> int:
     from tests.storage.servers import create_database
 
     load = os.getloadavg()[0]
-    with _cluster() as cluster, tempfile.TemporaryDirectory(prefix="awase-pages-", dir="/var/tmp") as folder:
+    with ExitStack() as stack:
+        cluster = stack.enter_context(_cluster())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="awase-pages-", dir="/var/tmp"))
         if cluster is None:
             print("no PostgreSQL on this machine: left out", file=sys.stderr)
             return 0
         env = _environment(Path(folder), create_database(cluster, "pages"), 1) | {"LOG_LEVEL": "WARNING"}
-        env["REDIS_URL"] = f"unix://{folder}/no-broker.sock"
+        crew, employee = stack.enter_context(_vendors(env))
+        stack.enter_context(_broker(env))
         settings = Settings.from_env(env)
         began = time.monotonic()
         stock = fill(settings, people=asked.people, items=asked.items, runs=asked.runs)
         print(f"filled in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        pages = list(addresses(create_app(build_context(settings)), stock))
+        pages = [
+            (endpoint, f"{address}?smarthr={crew}&freee={employee}" if endpoint in _LIVE else address)
+            for endpoint, address in addresses(create_app(build_context(settings)), stock)
+        ]
         counted = count_queries(settings, pages)
         with serving("wsgi:app", env) as port:
             measured = [
@@ -69,6 +82,38 @@ def main() -> int:
     print(table(measured))
     print(f"{os.cpu_count()} CPUs, load {load:.1f} before the start, {os.getloadavg()[0]:.1f} at the end")
     return 0
+
+
+@contextmanager
+def _vendors(env: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Both practice vendors, and where they are into `env`. The ids of two of their people."""
+    company = build_company(staff.japan_today())
+    servers = [start_in_thread(create(company)) for create in (create_smarthr, create_freee)]
+    env |= {"SMARTHR_URL": f"{servers[0].url}/{{subdomain}}/api", "FREEE_API_URL": f"{servers[1].url}/hr"}
+    env |= {"FREEE_ACCOUNTS_URL": servers[1].url, "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID}
+    env["FREEE_CLIENT_SECRET"] = staff.FREEE_CLIENT_SECRET
+    try:
+        yield str(company.crews[0]["id"]), int(company.employees[0]["id"])
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@contextmanager
+def _broker(env: dict[str, str]) -> Iterator[None]:
+    """The embedded one, where these settings look for it."""
+    process = subprocess.Popen([sys.executable, "-m", "workers.broker"], cwd=ROOT, env=env)
+    socket = embedded_socket(Path(env["DATA_DIR"]))
+    end = time.monotonic() + 30
+    while not socket.exists():
+        if process.poll() is not None or time.monotonic() > end:
+            raise SystemExit("there is no broker on this machine")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def measure(port: int, pages: Sequence[tuple[str, str]], *, times: int) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -190,7 +190,7 @@ def test_nobody_chosen_and_unknown_numbers_are_refused_and_nothing_has_happened(
     equal = next(item.employee_number for item in before if item.state is ItemState.UNCHANGED)
     assert refused(linked, preview, employees=[equal]).code == "not_waiting"
     with linked.ctx.unit_of_work() as uow:
-        uow.items.choose_numbers(row(linked, preview).id, [])
+        uow.choosing.choose_numbers(row(linked, preview).id, [])
     assert refused(linked, preview).code == "nobody_chosen"
     assert len(linked.items(preview)) == len(before)
     assert linked.seen(preview).state is RunState.PREVIEWED
