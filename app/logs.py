@@ -80,7 +80,7 @@ class _Lines:
     def gather(self) -> None:
         self._gathering = True
         threading.Thread(target=self._write_gathered, name="log lines", daemon=True).start()
-        atexit.register(self._write)
+        atexit.register(self._write, waiting=True)
 
     def _write_gathered(self) -> None:
         while True:
@@ -103,8 +103,9 @@ class _Lines:
     msg = log = debug = info
     error = critical = warning
 
-    def _write(self) -> None:
-        while self._lines and self._writing.acquire(blocking=False):  # who writes looks again before he goes
+    def _write(self, *, waiting: bool = False) -> None:
+        """`waiting`: at the end of the process, when whoever is writing may not live to look again."""
+        while self._lines and self._writing.acquire(blocking=waiting):  # who writes looks again before he goes
             try:
                 sys.stderr.write("".join([self._lines.popleft() for _ in range(len(self._lines))]))
                 sys.stderr.flush()

@@ -28,6 +28,7 @@ from app.practice.limits import FAST
 from app.practice.server import RunningServer, start_in_thread
 from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of
 from app.practice.staff import PracticeCompany
+from app.practice.surroundings import practice_vendors
 from app.practice.wire import Wire, wire_of
 from app.storage.rows import ItemRow
 from app.storage.schema import migrate
@@ -222,11 +223,7 @@ def settings_for(folder: Path, *, smarthr: str, freee: str, **more: str) -> Sett
         "SECRET_KEY": "k" * 32,
         "ENCRYPTION_KEYS": "an-invented-encryption-key",
         "BASE_URL": "http://awase.test",
-        "SMARTHR_URL": f"{smarthr}/{{subdomain}}/api",
-        "FREEE_API_URL": f"{freee}/hr",
-        "FREEE_ACCOUNTS_URL": freee,
-        "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
-        "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+        **practice_vendors(smarthr, freee),
         "RETRY_BASE_SECONDS": "1",
     }
     return Settings.from_env({**env, **more})

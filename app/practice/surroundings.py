@@ -104,11 +104,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         "BASE_URL": f"http://127.0.0.1:{ports.web}",
         "SMTP_URL": f"smtp://127.0.0.1:{ports.mail}",
         "MAIL_FROM": "awase@example.com",
-        "SMARTHR_URL": f"http://127.0.0.1:{ports.smarthr}/{{subdomain}}/api",
-        "FREEE_API_URL": f"http://127.0.0.1:{ports.freee}/hr",
-        "FREEE_ACCOUNTS_URL": f"http://127.0.0.1:{ports.freee}",
-        "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
-        "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+        **practice_vendors(f"http://127.0.0.1:{ports.smarthr}", f"http://127.0.0.1:{ports.freee}"),
         "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
         "PRACTICE_PATH": "/_practice/",
         "BIND": "127.0.0.1",
@@ -120,6 +116,17 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), around.get("PATH", "")]),
     }
     return {"SMARTHR_LIMITS": PRACTICE_LIMITS, "FREEE_LIMITS": PRACTICE_LIMITS, **passed, **practice}
+
+
+def practice_vendors(smarthr: str, freee: str) -> dict[str, str]:
+    """What leads the service to practice vendors with these addresses."""
+    return {
+        "SMARTHR_URL": f"{smarthr}/{{subdomain}}/api",
+        "FREEE_API_URL": f"{freee}/hr",
+        "FREEE_ACCOUNTS_URL": freee,
+        "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
+        "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+    }
 
 
 def kept_secrets(file: Path) -> dict[str, str]:

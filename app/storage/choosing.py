@@ -12,7 +12,7 @@ from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, up
 
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, System
-from app.storage.item_reading import ItemReading
+from app.storage.item_reading import ItemReading, waits_in
 from app.storage.models import FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 from app.storage.repository import as_row
 from app.storage.rows import ItemRow, RunRow
@@ -69,8 +69,8 @@ class ChoosingRepository(ItemReading):
         return {row[0]: row[1] for row in self._session.execute(query)}
 
     def chosen_count(self, run_id: int) -> int:
-        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ItemTable.chosen)
-        return self._session.scalar(select(func.count()).select_from(ItemTable).where(*mine)) or 0
+        query = select(func.count()).select_from(ItemTable).where(waits_in(run_id), ItemTable.chosen)
+        return self._session.scalar(query) or 0
 
     def pages_read(self, run_id: int) -> dict[System, tuple[int, bool]]:
         """Of a survey on its way: system → (pages kept so far, whether the last one is there)."""
@@ -110,27 +110,24 @@ class ChoosingRepository(ItemReading):
         previewed = exists().where(
             RunTable.id == ItemTable.run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None)
         )
-        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, previewed)
         changed = 0
         for start in range(0, len(ids), CHUNK):
             some = ItemTable.id.in_(ids[start : start + CHUNK])
-            changed += self._changed(update(ItemTable).where(*mine, some).values(chosen=chosen))
+            changed += self._changed(update(ItemTable).where(waits_in(run_id), previewed, some).values(chosen=chosen))
         return changed
 
     def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
         """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
         nobody has who waits."""
-        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
-        self._session.execute(update(ItemTable).where(*waiting).values(chosen=False))
+        waiting = update(ItemTable).where(waits_in(run_id))
+        self._session.execute(waiting.values(chosen=False))
         found: set[str] = set()
-        for start in range(0, len(numbers), 500):
-            named = ItemTable.employee_number.in_(numbers[start : start + 500])
-            chosen = update(ItemTable).where(*waiting, named).values(chosen=True).returning(ItemTable.employee_number)
+        for start in range(0, len(numbers), CHUNK):
+            named = ItemTable.employee_number.in_(numbers[start : start + CHUNK])
+            chosen = waiting.where(named).values(chosen=True).returning(ItemTable.employee_number)
             found.update(self._session.scalars(chosen))
         return [number for number in numbers if number not in found]
 
     def drop_unchosen(self, run_id: int) -> int:
         """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
-        return self._changed(
-            delete(ItemTable).where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ~ItemTable.chosen)
-        )
+        return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))

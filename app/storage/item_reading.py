@@ -169,7 +169,7 @@ class ItemReading(Repository):
         """What the guard counts → how many people have exactly that, of those who wait and are chosen."""
         query = (
             select(ItemTable.effects, func.count().label("items"))
-            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ItemTable.chosen)
+            .where(waits_in(run_id), ItemTable.chosen)
             .group_by(ItemTable.effects)
         )
         return {row.effects: row.items for row in self._session.execute(query)}
@@ -204,6 +204,11 @@ def _may_have_created() -> ColumnElement[bool]:
         ItemStepTable.step == Step.CREATE,
         ItemStepTable.state != StepState.FAILED,
     )
+
+
+def waits_in(run_id: int) -> ColumnElement[bool]:
+    """Of this run, and nobody has begun with it or given it up."""
+    return and_(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
 
 
 def running_runs() -> Select[int]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from app.domain.run_state import ItemState, RunState
 from app.storage.item_adding import ItemAdding, note_columns
-from app.storage.item_reading import running_runs
+from app.storage.item_reading import running_runs, waits_in
 from app.storage.models import ItemTable, RunTable
 from app.storage.outbox import OutboxRepository
 from app.storage.rows import ItemRow, NewNote
@@ -216,7 +216,7 @@ class ItemRepository(ItemAdding):
         """Outbox rows for all WAITING items of a run (its plan was just committed or approved). Says how many."""
         rows = self._session.execute(
             select(ItemTable.id, ItemTable.attempt, ItemTable.queue)
-            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+            .where(waits_in(run_id))
             .order_by(ItemTable.position)
         ).all()
         OutboxRepository(self._session, self._vault).add_many(
@@ -226,14 +226,13 @@ class ItemRepository(ItemAdding):
 
     def move_to(self, run_id: int, queue: str) -> None:
         """The waiting items of a run that turned out large belong to another queue."""
-        waiting = (ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
-        self._session.execute(update(ItemTable).where(*waiting).values(queue=queue))
+        self._session.execute(update(ItemTable).where(waits_in(run_id)).values(queue=queue))
 
     def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
         """Every WAITING item of the run → that final state. Says how many."""
         return self._changed(
             update(ItemTable)
-            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+            .where(waits_in(run_id))
             .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
         )
 

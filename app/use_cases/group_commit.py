@@ -88,7 +88,7 @@ class GroupCommit(Generic[T, R]):
 
     def _let_join(self) -> None:
         seen, end = 0, time.monotonic() + LONGEST_SECONDS
-        enough = min(MOST, max(2, *self._sizes))
+        enough = max(2, *self._sizes)
         while seen < self.waiting < enough and time.monotonic() < end:
             seen = self.waiting
             time.sleep(PAUSE_SECONDS)

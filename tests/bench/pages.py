@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ import requests
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, event
 
-from app.config import Settings, embedded_socket
+from app.config import Settings
 from app.factory import create_app
 from app.practice import staff
 from app.practice.freee import create_freee
@@ -35,11 +34,13 @@ from app.practice.processes import ROOT
 from app.practice.server import start_in_thread
 from app.practice.smarthr import create_smarthr
 from app.practice.staff import build_company
+from app.practice.surroundings import practice_vendors
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.wiring import build_context
 from tests.bench.filled import LOGIN, PASSWORD, fill
 from tests.bench.intake import _cluster, _environment, serving
+from tests.chaos.parts import broker_in
 from tests.web.addresses import addresses
 
 TARGET_MS = 200
@@ -62,7 +63,9 @@ def main() -> int:
             return 0
         env = _environment(Path(folder), create_database(cluster, "pages"), 1) | {"LOG_LEVEL": "WARNING"}
         crew, employee = stack.enter_context(_vendors(env))
-        stack.enter_context(_broker(env))
+        broker = broker_in(Path(folder))
+        stack.callback(broker.stop)
+        broker.start()
         settings = Settings.from_env(env)
         began = time.monotonic()
         stock = fill(settings, people=asked.people, items=asked.items, runs=asked.runs)
@@ -89,31 +92,12 @@ def _vendors(env: dict[str, str]) -> Iterator[tuple[str, int]]:
     """Both practice vendors, and where they are into `env`. The ids of two of their people."""
     company = build_company(staff.japan_today())
     servers = [start_in_thread(create(company)) for create in (create_smarthr, create_freee)]
-    env |= {"SMARTHR_URL": f"{servers[0].url}/{{subdomain}}/api", "FREEE_API_URL": f"{servers[1].url}/hr"}
-    env |= {"FREEE_ACCOUNTS_URL": servers[1].url, "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID}
-    env["FREEE_CLIENT_SECRET"] = staff.FREEE_CLIENT_SECRET
+    env |= practice_vendors(*(server.url for server in servers))
     try:
         yield str(company.crews[0]["id"]), int(company.employees[0]["id"])
     finally:
         for server in servers:
             server.stop()
-
-
-@contextmanager
-def _broker(env: dict[str, str]) -> Iterator[None]:
-    """The embedded one, where these settings look for it."""
-    process = subprocess.Popen([sys.executable, "-m", "workers.broker"], cwd=ROOT, env=env)
-    socket = embedded_socket(Path(env["DATA_DIR"]))
-    end = time.monotonic() + 30
-    while not socket.exists():
-        if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit("there is no broker on this machine")
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def measure(port: int, pages: Sequence[tuple[str, str]], *, times: int) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -17,18 +17,16 @@ import psycopg
 import requests
 from sqlalchemy import create_engine, text
 
-from app.config import embedded_socket
 from app.practice import launch
 from app.practice.connecting import connect, flask
 from app.practice.demo import Api
 from app.practice.processes import ROOT, Processes
 from app.practice.surroundings import environment
 from tests.chaos.deployment import Deployment, run_in
-from tests.chaos.parts import Broker, Failpoints, Vendor
+from tests.chaos.parts import Broker, Failpoints, Vendor, broker_in
 from tests.chaos.proxy import Proxy
 from tests.e2e.processes import matching
 from tests.storage.servers import create_database, running_cluster
-from workers import broker as embedded
 
 LIMITS = "60/s"
 """What Awase is told it may use of either vendor."""
@@ -248,12 +246,7 @@ def stop_everything() -> None:
 
 
 def _broker(folder: Path, stack: ExitStack) -> Broker:
-    binary = embedded.server_binary()
-    if binary is None:
-        raise RuntimeError("no broker on this machine")
-    socket = embedded_socket(folder)
-    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    broker = Broker(socket, folder / "broker.log", binary)
+    broker = broker_in(folder)
     _keep(broker.stop, stack)
     broker.start()
     return broker

@@ -16,6 +16,7 @@ from typing import Any
 import redis
 import requests
 
+from app.config import embedded_socket
 from app.practice.processes import local_session
 from workers import broker as embedded
 
@@ -110,6 +111,16 @@ class Broker:
             if self.client.type(key) == b"hash":
                 parts += [value for value in self.client.hgetall(key).values() if isinstance(value, bytes)]
         return b"\n".join(parts)
+
+
+def broker_in(folder: Path) -> Broker:
+    """Not started yet; where the service with this data folder looks for it. Raises RuntimeError."""
+    binary = embedded.server_binary()
+    if binary is None:
+        raise RuntimeError("no broker on this machine")
+    socket = embedded_socket(folder)
+    socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Broker(socket, folder / "broker.log", binary)
 
 
 @dataclass(frozen=True)
