@@ -21,7 +21,7 @@ from app.practice import freee_gate, freee_oauth, staff
 from app.practice.freee_company import FreeeCompany, Record
 from app.practice.freee_gate import Gate
 from app.practice.freee_months import Month, PayGroup
-from app.practice.freee_oauth import TokenDesk, oauth_routes
+from app.practice.freee_oauth import TokenDesk, TokenLimit, oauth_routes
 from app.practice.freee_routes import hr_routes
 from app.practice.freee_rules import House, Rules
 from app.practice.freee_screen import screen_routes
@@ -84,6 +84,7 @@ class PracticeFreee:
         self._clock = clock
         self.company: FreeeCompany
         self.desk: TokenDesk
+        self.token_limit: TokenLimit
         self.reset()
 
     def reset(self) -> None:
@@ -93,6 +94,7 @@ class PracticeFreee:
             self.company.seed(self._source.employees)
             self.desk.start_with(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN)
             self.limits.reset()
+            self.token_limit = TokenLimit(self._clock)
             self.notices.reset()
 
     @property
@@ -232,7 +234,8 @@ def create_freee(
         COMPANY_NAME,
         staff.FREEE_EXTERNAL_CID,
     )
-    app.register_blueprint(oauth_routes(registered, desk=lambda: freee.desk, switch=wire.switch))
+    accounts = oauth_routes(registered, desk=lambda: freee.desk, switch=wire.switch, limit=lambda: freee.token_limit)
+    app.register_blueprint(accounts)
     app.wsgi_app = _one_at_a_time(app.wsgi_app, freee.lock)  # type: ignore[assignment,method-assign]
     wire.attach(app, state=freee.dump, on_reset=freee.reset)
     return app

@@ -1,7 +1,9 @@
-"""freee's accounts server: authorize, token, revoke (freee-hr-api.md section 2), with a clock that can be turned.
+"""freee's accounts server: authorize, token, revoke, with a clock that can be turned.
 
 Access tokens live 6 hours, refresh tokens 90 days and work once; a refresh kills the old access token at once. Every
-grant is good for the one practice company (prompt=select_company). Field names of revoke are [U]: RFC 7009 is taken.
+grant is good for the one practice company (prompt=select_company). freee does not document the field names of revoke:
+RFC 7009 is taken. From 2026-12-15 freee limits the token endpoint per client (announcement 8711) and publishes no
+number: here it is a switch, off at first.
 """
 
 from __future__ import annotations
@@ -9,16 +11,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, jsonify, redirect, request
 from markupsafe import escape
 
-from app.practice.limits import Clock
+from app.practice.limits import Clock, FixedWindow
 from app.practice.wire import Switch
 
 ACCESS_SECONDS = 6 * 3600
@@ -29,6 +34,10 @@ Reply = Response | tuple[Response, int]
 
 SWITCHES = (
     Switch("interactive", False, note="authorize shows a page asking 許可する instead of consenting at once"),
+    Switch("token_limit", 0, range(10_001), note="token requests a minute and client; 0 = no limit"),
+    Switch(
+        "token_limit_says", "retry_after", ("retry_after", "date", "nothing"), note="what its 429 says about the wait"
+    ),
     Switch("refresh_after_expiry", "allowed", ("allowed", "refused"), note="one FAQ: the access token must still live"),
 )
 
@@ -64,6 +73,31 @@ class Code:
     issued_at: float
     challenge: str | None
     method: str
+
+
+class TokenLimit:
+    """How often the client may ask the token endpoint: so often in a fixed minute. The caller holds the lock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._window = FixedWindow(0, 60)
+
+    def refusal(self, limit: int, *, says: str) -> Reply | None:
+        """429 beyond the limit (0 = none). `says`: "retry_after" in seconds, its "date", or "nothing"."""
+        now = self._clock()
+        if self._window.limit != limit:
+            self._window = FixedWindow(limit, 60)
+        if limit == 0 or self._window.take(now):
+            return None
+        answer, status = _error(429, "rate_limit_exceeded", "リクエスト数の上限を超えました。")
+        seconds = math.ceil(self._window.resets_at(now) - now)
+        if says == "retry_after":
+            answer.headers["Retry-After"] = str(seconds)
+        elif says == "date":
+            # By the clock of the server's Date header, which nobody turns.
+            moment = datetime.now(UTC) + timedelta(seconds=seconds)
+            answer.headers["Retry-After"] = format_datetime(moment, usegmt=True)
+        return answer, status
 
 
 class BadGrant(Exception):
@@ -182,8 +216,10 @@ def _proves(verifier: str, challenge: str, *, method: str) -> bool:
     return secrets.compare_digest(digest, challenge.encode())
 
 
-def oauth_routes(app: App, *, desk: Callable[[], TokenDesk], switch: Callable[[str], Any]) -> Blueprint:
-    """The three routes. `desk` gives the present desk (a reset makes a new one)."""
+def oauth_routes(
+    app: App, *, desk: Callable[[], TokenDesk], switch: Callable[[str], Any], limit: Callable[[], TokenLimit]
+) -> Blueprint:
+    """The three routes. `desk` and `limit` give the present ones (a reset makes new ones)."""
     routes = Blueprint("freee_oauth", __name__, url_prefix="/public_api")
 
     @routes.get("/authorize")
@@ -208,7 +244,7 @@ def oauth_routes(app: App, *, desk: Callable[[], TokenDesk], switch: Callable[[s
     @routes.post("/token")
     def token() -> Reply:
         sent = request.form
-        refusal = _client_fault(sent, app)
+        refusal = _client_fault(sent, app) or limit().refusal(switch("token_limit"), says=switch("token_limit_says"))
         if refusal is not None:
             return refusal
         try:
@@ -263,7 +299,7 @@ def _client_fault(sent: Mapping[str, str], app: App) -> Reply | None:
     return _error(401, "invalid_client", "クライアント認証に失敗しました。")
 
 
-def _error(status: int, error: str, description: str) -> Reply:
+def _error(status: int, error: str, description: str) -> tuple[Response, int]:
     return jsonify(error=error, error_description=description), status
 
 

@@ -38,6 +38,8 @@ NOTES: Mapping[str, str] = {
     "missing_permission": "アプリに権限がない(あり、なし、認可のやり直しが必要)",
     "role": "認可した人の権限(管理者、本人のみ、ほかの権限)",
     "interactive": "認可のとき、許可するかどうかを尋ねる画面を出す",
+    "token_limit": "トークンの発行と更新の上限(1分あたりの回数。0は上限なし)",
+    "token_limit_says": "トークンの上限で断るときの知らせ方(秒数、日時、なし)",
     "refresh_after_expiry": "アクセストークンの期限が切れた後の更新(許す、断る)",
     "omitted_field": "更新で送らなかった項目(残す、消す)",
     "null_on_non_nullable": "空にできない項目を空にしようとしたとき(断る、消す)",

@@ -71,7 +71,8 @@ def switch_routes(wire: Wire, *, title: str, offered: tuple[Mishap, ...]) -> Blu
 
 
 def _set(wire: Wire, switch: Switch, sent: Mapping[str, str]) -> None:
-    """A list is typed with commas; of the others the position of the value is sent. Anything else changes nothing."""
+    """A list is typed with commas; of the others the position of the value is sent, which is the number itself where
+    numbers are offered. Anything else changes nothing."""
     try:
         if switch.allowed is None:
             names = (each.strip() for each in sent.get("list", "").split(","))
@@ -83,12 +84,15 @@ def _set(wire: Wire, switch: Switch, sent: Mapping[str, str]) -> None:
 
 
 def _shown(switch: Switch, value: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": switch.name, "text": NOTES[switch.name], "choices": [], "list": None, "most": None}
+    if isinstance(switch.allowed, range):
+        return {**shown, "most": switch.allowed[-1], "number": value}
     choices = [
         {"at": at, "text": _word(each), "on": type(each) is type(value) and each == value}
         for at, each in enumerate(switch.allowed or ())
     ]
     listed = ", ".join(value) if switch.allowed is None else None
-    return {"name": switch.name, "text": NOTES[switch.name], "choices": choices, "list": listed}
+    return {**shown, "choices": choices, "list": listed}
 
 
 def _word(value: Any) -> str:
@@ -120,6 +124,7 @@ ul { list-style: none; padding: 0; } form { display: flex; flex-wrap: wrap; gap:
 <ul>{% for each in switches %}<li><span>{{ each.text }}<br><code>{{ each.name }}</code></span>
 <form method="post" action="clicks"><input type="hidden" name="switch" value="{{ each.name }}">
 {% if each.list is not none %}<input name="list" value="{{ each.list }}" aria-label="{{ each.text }}"><button>変える</button>
+{% elif each.most is not none %}<input type="number" name="choice" min="0" max="{{ each.most }}" value="{{ each.number }}" aria-label="{{ each.text }}"><button>変える</button>
 {% else %}{% for choice in each.choices %}<button name="choice" value="{{ choice.at }}" aria-pressed="{{ "true" if choice.on else "false" }}">{{ choice.text }}</button>{% endfor %}{% endif %}
 </form></li>{% endfor %}</ul>
 </main></body></html>"""  # noqa: E501 - markup

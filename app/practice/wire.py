@@ -37,12 +37,13 @@ class BadSwitch(ValueError):
 class Switch:
     """One open question about the vendor, or one state of the tenant.
 
-    `allowed` lists the values; None allows any list of texts (the default must be a tuple then).
+    `allowed` lists the values, a range from 0 on gives numbers; None allows any list of texts (the default must be a
+    tuple then).
     """
 
     name: str
     default: Any
-    allowed: tuple[Any, ...] | None = (False, True)
+    allowed: tuple[Any, ...] | range | None = (False, True)
     note: str = ""
 
     def check(self, value: Any) -> Any:
@@ -51,7 +52,10 @@ class Switch:
             if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
                 raise BadSwitch(f"{self.name}: a list of texts is wanted")
             return tuple(value)
-        if not any(type(value) is type(each) and value == each for each in self.allowed):
+        if isinstance(self.allowed, range):
+            if type(value) is not int or value not in self.allowed:
+                raise BadSwitch(f"{self.name}: a whole number from 0 to {self.allowed[-1]} is wanted")
+        elif not any(type(value) is type(each) and value == each for each in self.allowed):
             raise BadSwitch(f"{self.name}: one of {', '.join(map(str, self.allowed))} is wanted")
         return value
 

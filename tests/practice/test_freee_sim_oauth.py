@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from app.practice import staff
+from app.practice.wire import BadSwitch
 from tests.practice.freee_house import COMPANY, Caller
 
 BACK = "http://127.0.0.1:9/callback"
@@ -306,3 +309,47 @@ def test_no_token_is_in_the_dump_or_the_log(caller: Caller) -> None:
     for secret in (pair["access_token"], pair["refresh_token"], staff.FREEE_REFRESH_TOKEN, staff.FREEE_CLIENT_SECRET):
         assert secret not in dump
     assert caller.http.get("/_practice/state").get_json()["tokens"] == {"pairs_issued": 2, "pairs_alive": 1}
+
+
+# ── the limit of the token endpoint ───────────────────────────────────────────────────────────────────────────────
+
+
+def statuses(caller: Caller, number: int) -> list[int]:
+    """So many refreshes in a row, each with the newest refresh token."""
+    seen, newest = [], staff.FREEE_REFRESH_TOKEN
+    for _ in range(number):
+        answer = refresh(caller, newest)
+        seen.append(answer.status_code)
+        newest = answer.json.get("refresh_token", newest)
+    return seen
+
+
+def test_without_the_switch_the_token_endpoint_has_no_limit(caller: Caller) -> None:
+    assert statuses(caller, 20) == [200] * 20
+
+
+@pytest.mark.parametrize("says", ["retry_after", "date", "nothing"])
+def test_beyond_its_limit_the_token_endpoint_refuses_and_spends_no_token(caller: Caller, says: str) -> None:
+    caller.switch("token_limit", 2)
+    caller.switch("token_limit_says", says)
+    first = refresh(caller)
+    second = refresh(caller, first.json["refresh_token"])
+    refused = refresh(caller, second.json["refresh_token"])
+    assert (second.status_code, refused.status_code) == (200, 429)
+    assert refused.json["error"] == "rate_limit_exceeded"
+    asked = refused.headers.get("Retry-After")
+    if says == "retry_after":
+        assert asked is not None and 0 < int(asked) <= 60
+    elif says == "date":
+        assert asked is not None
+        assert 0 < (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds() <= 61
+    else:
+        assert asked is None
+    caller.clock.turn(60)
+    assert refresh(caller, second.json["refresh_token"]).status_code == 200, "the refusal has spent nothing"
+
+
+@pytest.mark.parametrize("value", [-1, 10_001, True, "5", 2.0])
+def test_the_limit_is_a_whole_number(caller: Caller, value: Any) -> None:
+    with pytest.raises(BadSwitch):
+        caller.freee.wire.set_switch("token_limit", value)
