@@ -15,6 +15,7 @@ from app.adapters.freee.client import build_freee_client
 from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
+from app.adapters.freee.oauth import FreeeOAuth, FreeeSession
 from app.adapters.job_queue import RqJobQueue
 from app.adapters.limiter import RedisRateLimiter
 from app.adapters.mailer import SmtpMailer
@@ -23,11 +24,11 @@ from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.adapters.smarthr.registry import SmartHRWebhookRegistry
 from app.config import Settings
-from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenStore, WebhookRegistry
+from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenDoor, TokenStore, WebhookRegistry
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.schema import migrate as migrate_database
-from app.storage.token_store import DatabaseTokenStore
+from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.context import Context
@@ -48,9 +49,12 @@ def connect_broker(settings: Settings) -> redis.Redis:
 class Gateways:
     """Builds a gateway per connection and system. HTTP sessions are kept per thread: `requests` does not share well."""
 
-    def __init__(self, settings: Settings, tokens: TokenStore, limiter: RateLimiter, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, tokens: TokenStore, door: TokenDoor, limiter: RateLimiter, clock: Clock
+    ) -> None:
         self._settings = settings
         self._tokens = tokens
+        self._door = door
         self._limiter = limiter
         self._clock = clock
         self._local = threading.local()
@@ -65,11 +69,25 @@ class Gateways:
             connection.id,
             connection.freee_company_id,
             self._tokens,
+            self._door,
             self._limiter,
             self._clock,
             self._session(connection.id, system),
         )
         return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
+
+    def keep_alive(self, connection: Connection) -> bool:
+        """Renew the connection's pair of freee's tokens, as `FreeeSession.keep_alive`."""
+        oauth = FreeeOAuth(self._settings, self._clock, self._session(connection.id, System.FREEE))
+        session = FreeeSession(
+            oauth,
+            self._tokens,
+            self._door,
+            self._clock,
+            connection_id=connection.id,
+            company_id=connection.freee_company_id,
+        )
+        return session.keep_alive()
 
     def smarthr_of(self, subdomain: str, token: str) -> EmployeeGateway:
         """A tenant that is no connection (yet), or a connection's with a token that is only tried."""
@@ -106,7 +124,8 @@ def build_context(settings: Settings | None = None) -> Context:
         settings.limiter_patience,
     )
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
-    gateways = Gateways(settings, tokens, limiter, clock)
+    door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
+    gateways = Gateways(settings, tokens, door, limiter, clock)
     return Context(
         settings=settings,
         clock=clock,
@@ -115,7 +134,9 @@ def build_context(settings: Settings | None = None) -> Context:
         smarthr_of=gateways.smarthr_of,
         webhook_registry=gateways.webhook_registry,
         tokens=tokens,
-        authorisation=FreeeConsent(settings, limiter, clock),
+        token_door=door,
+        keep_alive=gateways.keep_alive,
+        authorisation=FreeeConsent(settings, limiter, door, clock),
         limiter=limiter,
         job_queue=RqJobQueue(broker),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from),

@@ -32,7 +32,7 @@ from app.practice.surroundings import practice_vendors
 from app.practice.wire import Wire, wire_of
 from app.storage.rows import ItemRow
 from app.storage.schema import migrate
-from app.storage.token_store import DatabaseTokenStore
+from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases import history, intake, notify, reconcile, relay, survey, sync
@@ -235,19 +235,23 @@ def open_house(
     *,
     smarthr_switches: dict[str, Any] | None = None,
     freee_switches: dict[str, Any] | None = None,
+    turn_freee: bool = False,
     **more: str,
 ) -> House:
-    """Everything connected, nothing run yet. Call `close()`."""
+    """Everything connected, nothing run yet. `turn_freee`: the practice freee follows the house's clock, so that its
+    tokens end and its limits pass when that is turned. Call `close()`."""
+    clock = TurnedClock(datetime.now(UTC))
+    freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
     smarthr_app: Flask = create_smarthr(company, smarthr_switches or {}, rates=FAST)
-    freee_app: Flask = create_freee(company, freee_switches or {}, rates=FAST)
+    freee_app: Flask = create_freee(company, freee_switches or {}, freee_clock, rates=FAST)
     servers = start_in_thread(smarthr_app), start_in_thread(freee_app)
     settings = settings_for(folder, smarthr=servers[0].url, freee=servers[1].url, **more)
     migrate(settings.database_url)
     database = Database(settings.database_url, Vault(settings.encryption_keys))
-    clock = TurnedClock(datetime.now(UTC))
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
-    gateways = Gateways(settings, tokens, limiter, clock)
+    door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
+    gateways = Gateways(settings, tokens, door, limiter, clock)
     ctx = Context(
         settings=settings,
         clock=clock,
@@ -256,7 +260,9 @@ def open_house(
         smarthr_of=gateways.smarthr_of,
         webhook_registry=gateways.webhook_registry,
         tokens=tokens,
-        authorisation=FreeeConsent(settings, limiter, clock),
+        token_door=door,
+        keep_alive=gateways.keep_alive,
+        authorisation=FreeeConsent(settings, limiter, door, clock),
         limiter=limiter,
         job_queue=queue,
         mailer=postbox,

@@ -13,11 +13,11 @@ import structlog
 
 from app.config import Settings
 from app.logs import configure_logging
-from app.use_cases.connections import keep_tokens_alive
 from app.use_cases.context import Context
 from app.use_cases.metering import METER_SECONDS, meter_once
 from app.use_cases.reconcile import reconcile_once
 from app.use_cases.sweep import SECONDS, sweep_due
+from app.use_cases.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from app.use_cases.webhook_watch import CHECK_SECONDS, check_webhooks
 from app.wiring import get_context
 from workers.loop import Stop, run_loop
@@ -39,7 +39,8 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
     return (
         Periodic("reconcile", settings.reconcile_seconds, reconcile_once),
         Periodic("meter", METER_SECONDS, meter_once),
-        Periodic("keep_tokens_alive", 600.0, keep_tokens_alive),
+        Periodic("keep_tokens_alive", KEEP_SECONDS, keep_tokens_alive),
+        Periodic("settle_doubts", DOUBT_SECONDS, settle_doubts),
         Periodic("sweep", SECONDS, sweep_due),
         Periodic("check_webhooks", CHECK_SECONDS, check_webhooks),
     )

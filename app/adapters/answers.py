@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,32 +66,37 @@ def load_answer(response: Response, schema: Schema | None) -> Any:
 
 def within_an_hour(seconds: float | None) -> float:
     """A wait a vendor asked for, made sane: 1 s to 1 h, 60 s when it said nothing (or no number)."""
-    if seconds is None or seconds != seconds:
+    if seconds is None or math.isnan(seconds):
         return DEFAULT_CLOSED_SECONDS
     return min(max(seconds, 1.0), MAX_CLOSED_SECONDS)
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds of the Retry-After header (a number or an HTTP date), None when it is missing or unreadable."""
+    """Seconds of the Retry-After header (a number or an HTTP date), None when it is missing or says nothing sensible:
+    no text, no number, a date that cannot be. A moment in the past is negative."""
     text = response.headers.get("Retry-After", "").strip()
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         pass
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return (moment - server_time(response)).total_seconds() if moment.tzinfo else None
+    else:
+        return None if math.isnan(seconds) else seconds
+    moment = _http_date(text)
+    return (moment - server_time(response)).total_seconds() if moment else None
 
 
 def server_time(response: Response) -> datetime:
     """The vendor's own now (Date header), so that a wrong clock of ours shortens no wait; ours when it is missing."""
+    return _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+
+
+def _http_date(text: str) -> datetime | None:
+    """An HTTP date, which is UTC where it names no zone; None for anything else."""
     try:
-        moment = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return datetime.now(UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):  # all of them leave parsedate_to_datetime
+        return None
 
 
 def _parse_json(content: bytes) -> Any:

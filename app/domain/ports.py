@@ -173,6 +173,8 @@ class FreeeTokens:
     """Moves with every stored refresh; the compare-and-set of `TokenStore`."""
     refresh_unknown: bool = False
     """The answer of a refresh of this pair was lost: only the fate of the old access token can tell what freee did."""
+    issued_at: datetime | None = field(default=None, compare=False)
+    """When freee gave the pair out, as far as we know; not part of what makes the pair."""
 
 
 class TokenStore(Protocol):
@@ -188,7 +190,12 @@ class TokenStore(Protocol):
         ...
 
     def refresh_not_done(self, connection_id: int, *, version: int) -> None:
-        """freee has refused or never got it: the pair is as good as before. The claim runs on as a pause."""
+        """freee never got it: the pair is as good as before. The claim runs on as a pause."""
+        ...
+
+    def refresh_refused(self, connection_id: int, *, version: int) -> None:
+        """freee has refused to hear it (limit, maintenance): the pair is as good as before, and the claim is over. The
+        token door says when somebody may ask again."""
         ...
 
     def old_token_works(self, connection_id: int, *, version: int) -> None:
@@ -205,6 +212,40 @@ class TokenStore(Protocol):
         ...
 
     def mark_needs_consent(self, connection_id: int, *, version: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Passage:
+    """The right to ask freee's token endpoint, for one request. `number` fences it: a holder who was thought dead says
+    nothing any more."""
+
+    number: int
+
+
+class TokenDoor(Protocol):
+    """What stands before freee's token endpoint: one request at a time for the whole installation, none while it is
+    closed. Each method is one short transaction."""
+
+    def opens_in(self) -> float:
+        """Seconds until it is worth entering: a look that takes nothing. 0.0 while somebody is inside."""
+        ...
+
+    def enter(self) -> Passage | float:
+        """A passage, to be ended by one of the three methods below within a minute and a half; or the seconds that the
+        door stays closed, 0.0 while it is only busy: another request is under way."""
+        ...
+
+    def heard(self, passage: Passage) -> None:
+        """freee listened: it gave tokens, or said why not."""
+        ...
+
+    def refused(self, passage: Passage, *, status: int, retry_after: float | None) -> float:
+        """freee did not listen (429, 503). `retry_after`: sane seconds it asked for. Returns the seconds to wait."""
+        ...
+
+    def left(self, passage: Passage) -> None:
+        """Nothing was sent, or no answer came: it says nothing about the limit."""
+        ...
 
 
 class FreeeGrant(Protocol):

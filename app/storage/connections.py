@@ -22,7 +22,7 @@ from app.domain.settings import (
 )
 from app.storage.models import ConnectionTable
 from app.storage.repository import Repository, as_row
-from app.storage.rows import ConnectionStatus
+from app.storage.rows import ConnectionStatus, PairRow
 from app.storage.words import RefreshState
 
 
@@ -218,6 +218,7 @@ class ConnectionRepository(Repository):
             expires_at=record.freee_expires_at,
             version=record.freee_version,
             refresh_unknown=record.freee_refresh_state is RefreshState.UNKNOWN,
+            issued_at=record.freee_refreshed_at,
         )
 
     def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
@@ -238,6 +239,12 @@ class ConnectionRepository(Repository):
         The claim runs on, as a pause before the next try."""
         mine = ConnectionTable.freee_refresh_state == was
         return self._token_update(connection_id, version, mine, values={"freee_refresh_state": RefreshState.OK})
+
+    def release_refresh(self, connection_id: int, *, version: int) -> bool:
+        """freee has not listened: the pair is good as it is, and whoever finds the door open may ask at once."""
+        mine = ConnectionTable.freee_refresh_state == RefreshState.SENDING
+        values = {"freee_refresh_state": RefreshState.OK, "freee_claimed_until": None}
+        return self._token_update(connection_id, version, mine, values=values)
 
     def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int, now: datetime) -> bool:
         values = self._token_values(tokens, now) | {"freee_version": version + 1}
@@ -278,12 +285,22 @@ class ConnectionRepository(Repository):
             values["needs_consent"] = True
         return self._token_update(connection_id, version, values=values)
 
-    def ending_tokens(self, before: datetime) -> list[int]:
-        """Connections whose access token ends before that moment and may be renewed, or whose renewal is in doubt."""
-        lost = ConnectionTable.freee_refresh_state.in_([RefreshState.SENDING, RefreshState.UNKNOWN])
-        ending = (ConnectionTable.freee_expires_at < before) & (ConnectionTable.freee_refresh_state == RefreshState.OK)
-        query = select(ConnectionTable.id).where(ending | lost)
-        return list(self._session.scalars(query))
+    def pairs_to_keep(self) -> list[PairRow]:
+        """Every pair that may be renewed, the one that ends first before the others."""
+        query = (
+            select(ConnectionTable.id, ConnectionTable.freee_refreshed_at, ConnectionTable.freee_expires_at)
+            .where(
+                ConnectionTable.freee_refresh_state == RefreshState.OK, ConnectionTable.freee_expires_at.is_not(None)
+            )
+            .order_by(ConnectionTable.freee_expires_at, ConnectionTable.id)
+        )
+        return [PairRow(row.id, row.freee_refreshed_at, row.freee_expires_at) for row in self._session.execute(query)]
+
+    def refreshes_in_doubt(self, now: datetime) -> list[int]:
+        """Connections whose renewal may or may not have happened: its answer was lost, or its sender died."""
+        state = ConnectionTable.freee_refresh_state
+        dead = (state == RefreshState.SENDING) & (ConnectionTable.freee_claimed_until < now)
+        return list(self._session.scalars(select(ConnectionTable.id).where((state == RefreshState.UNKNOWN) | dead)))
 
     def _token_update(self, connection_id: int, version: int, *where: Any, values: dict[str, Any]) -> bool:
         mine = (ConnectionTable.id == connection_id, ConnectionTable.freee_version == version)

@@ -64,6 +64,17 @@ class ConnectionTable(Base):
     created_at: Mapped[datetime]
 
 
+class TokenDoorTable(Base):
+    """What is known of freee's token endpoint, per client id of the installation. `passage` counts who went in."""
+
+    __tablename__ = "token_doors"
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[dict[str, Any]]
+    passage: Mapped[int]
+    held_until: Mapped[datetime | None]
+
+
 class RunTable(Base):
     __tablename__ = "runs"
     __table_args__ = (

@@ -317,6 +317,15 @@ class ConnectionStatus:
 
 
 @dataclass(frozen=True)
+class PairRow:
+    """When the access token of a connection was issued and when it ends."""
+
+    connection_id: int
+    issued_at: datetime | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class ConsentRow:
     connection_id: int
     verifier: str = field(repr=False)

@@ -1,18 +1,25 @@
-"""TokenStore on the database: every method is one short transaction, every change a compare-and-set on the version."""
+"""TokenStore and TokenDoor on the database: every method is one short transaction."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import timedelta
 
 from app.domain.errors import RunError
-from app.domain.ports import Clock, FreeeTokens
+from app.domain.ports import Clock, FreeeTokens, Passage
+from app.domain.token_door import Door, after_answer, after_refusal
+from app.storage.tallies import labels
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import RefreshState
 
+REFUSALS = "freee_token_refusals"
+"""The tally of requests that freee's token endpoint refused to hear, by status."""
+_LIMITED = 429
+
 
 class DatabaseTokenStore:
-    """Implements `ports.TokenStore`."""
+    """Implements `ports.TokenStore`; every change is a compare-and-set on the version."""
 
     def __init__(self, unit_of_work: Callable[[], UnitOfWork], clock: Clock) -> None:
         self._unit_of_work = unit_of_work
@@ -44,6 +51,10 @@ class DatabaseTokenStore:
         with self._unit_of_work() as uow:
             uow.connections.settle_refresh(connection_id, version=version, was=RefreshState.SENDING)
 
+    def refresh_refused(self, connection_id: int, *, version: int) -> None:
+        with self._unit_of_work() as uow:
+            uow.connections.release_refresh(connection_id, version=version)
+
     def old_token_works(self, connection_id: int, *, version: int) -> None:
         with self._unit_of_work() as uow:
             uow.connections.settle_refresh(connection_id, version=version, was=RefreshState.UNKNOWN)
@@ -55,3 +66,47 @@ class DatabaseTokenStore:
     def mark_needs_consent(self, connection_id: int, *, version: int) -> None:
         with self._unit_of_work() as uow:
             uow.connections.mark_refresh(connection_id, RefreshState.NEEDS_CONSENT, version=version)
+
+
+class DatabaseTokenDoor:
+    """Implements `ports.TokenDoor`."""
+
+    def __init__(
+        self,
+        unit_of_work: Callable[[], UnitOfWork],
+        clock: Clock,
+        client_id: str,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._client_id = client_id
+        self._chance = chance
+
+    def opens_in(self) -> float:
+        with self._unit_of_work().reading() as uow:
+            return uow.token_doors.look(self._client_id).opens_in(self._clock.now())
+
+    def enter(self) -> Passage | float:
+        with self._unit_of_work() as uow:
+            return uow.token_doors.enter(self._client_id, now=self._clock.now())
+
+    def heard(self, passage: Passage) -> None:
+        now = self._clock.now()
+        with self._unit_of_work() as uow:
+            uow.token_doors.leave(self._client_id, passage, lambda door: after_answer(door, now))
+
+    def refused(self, passage: Passage, *, status: int, retry_after: float | None) -> float:
+        now, chance = self._clock.now(), self._chance()
+
+        def closed(door: Door) -> Door:
+            return after_refusal(door, now, retry_after=retry_after, limited=status == _LIMITED, chance=chance)
+
+        with self._unit_of_work() as uow:
+            uow.tallies.add({(REFUSALS, labels(status=str(status))): 1})
+            return uow.token_doors.leave(self._client_id, passage, closed).opens_in(now)
+
+    def left(self, passage: Passage) -> None:
+        with self._unit_of_work() as uow:
+            uow.token_doors.leave(self._client_id, passage)

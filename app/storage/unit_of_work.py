@@ -43,6 +43,7 @@ from app.storage.steps import StepRepository
 from app.storage.survey_pages import SurveyPageRepository
 from app.storage.sweeps import SweepRepository
 from app.storage.tallies import TallyRepository
+from app.storage.token_doors import TokenDoorRepository
 from app.storage.troubles import TroubleRepository
 from app.storage.upkeep import UpkeepRepository
 from app.storage.vault import Vault
@@ -90,6 +91,7 @@ class UnitOfWork:
     troubles: TroubleRepository
     sweeps: SweepRepository
     tallies: TallyRepository
+    token_doors: TokenDoorRepository
 
     def __init__(self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault) -> None:
         self._sessions = writing
@@ -133,6 +135,7 @@ class UnitOfWork:
         self.troubles = TroubleRepository(session, self._vault)
         self.sweeps = SweepRepository(session, self._vault)
         self.tallies = TallyRepository(session, self._vault)
+        self.token_doors = TokenDoorRepository(session, self._vault)
         return self
 
     def __exit__(

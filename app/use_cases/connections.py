@@ -22,15 +22,11 @@ from app.domain.words import System
 from app.storage.rows import ConsentRow
 from app.use_cases.context import Context
 from app.use_cases.known_connection import find_connection
-from app.use_cases.notices import hold_for_consent
 from app.use_cases.views import ConnectionView, ConsentView
 
 log = structlog.get_logger(__name__)
 
 CONSENT_MINUTES = 30
-RENEW_BEFORE = timedelta(minutes=25)
-"""A call this long before the access token's end renews the pair. It is not certain that a refresh works after the
-access token has died (freee-hr-api.md section 2), and a refresh token lives 90 days: idle ones are kept alive."""
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TOKEN = re.compile(r"[!-~]{1,500}")
 LONGEST_NAME = 100
@@ -107,7 +103,7 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
     connection = find_connection(ctx, connection_key)
     missing = _missing_consent(connection)
     return [
-        missing if missing and missing.system is system else _check_system(ctx, connection, system) for system in System
+        missing if missing and missing.system is system else check_system(ctx, connection, system) for system in System
     ]
 
 
@@ -254,23 +250,11 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
     return ConsentView(connection_views(ctx, [find_connection(ctx, connection.key)])[0], grant.company_name)
 
 
-def keep_tokens_alive(ctx: Context) -> int:
-    """One call for every connection whose access token is about to end: the adapter renews it. Says how many."""
-    with ctx.unit_of_work().reading() as uow:
-        ending = uow.connections.ending_tokens(ctx.clock.now() + RENEW_BEFORE)
-        connections = [connection for connection_id in ending if (connection := uow.connections.get(connection_id))]
-    for connection in connections:
-        check = _check_system(ctx, connection, System.FREEE)
-        log.info("token_kept_alive", connection_id=connection.id, ok=check.ok, code=check.code)
-        if check.code == "needs_consent":
-            hold_for_consent(ctx, connection.id)
-    return len(connections)
-
-
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _check_system(ctx: Context, connection: Connection, system: System) -> SystemCheck:
+def check_system(ctx: Context, connection: Connection, system: System) -> SystemCheck:
+    """Ask one side for one page of employees."""
     try:
         ctx.gateway(connection, system).survey_page(None, as_of_date=today_in_japan(ctx.clock.now()))
     except AwaseError as error:

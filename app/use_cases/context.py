@@ -13,6 +13,7 @@ from app.domain.ports import (
     JobQueue,
     Mailer,
     MeteredRateLimiter,
+    TokenDoor,
     TokenStore,
     WebhookRegistry,
 )
@@ -32,6 +33,10 @@ class Context:
     """SmartHR by subdomain and token: for a tenant, or a token, that is tried before it is kept."""
     webhook_registry: Callable[[Connection], WebhookRegistry]
     tokens: TokenStore
+    token_door: TokenDoor
+    keep_alive: Callable[[Connection], bool]
+    """Renew a connection's pair of freee's tokens. True: done now; False: somebody else is at it, or it is in doubt.
+    Raises TemporaryError with the seconds to wait, RunError when only a person can help."""
     authorisation: FreeeAuthorisation
     limiter: MeteredRateLimiter
     job_queue: JobQueue

@@ -75,6 +75,10 @@ class CannedServer:
     def will(self, *replies: Reply) -> None:
         self._replies.extend(replies)
 
+    def forget(self) -> None:
+        """The reply at hand, which would stay the last one, is over: the next ones count."""
+        self._replies.popleft()
+
     def close(self) -> None:
         self._stop.set()
         with contextlib.suppress(OSError):

@@ -22,9 +22,10 @@ from app.config import Settings
 from app.domain.errors import AwaseError
 from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.plan import Change
-from app.domain.ports import FreeeTokens
+from app.domain.ports import FreeeTokens, Passage
 from app.domain.settings import ExportSettings, MappingOptions, PayType
 from app.domain.snapshot import ABSENT, FieldState
+from app.domain.token_door import Door, after_answer, after_refusal
 from app.domain.words import Step
 from app.practice import staff
 from app.practice.freee import PracticeFreee, create_freee, freee_of
@@ -72,6 +73,7 @@ class MemoryTokens:
         self.claims: list[int] = []
         self.unknown: list[int] = []
         self.consent_wanted: list[int] = []
+        self.given_back: list[int] = []
         self._clock = clock
         self._claimed_until: datetime | None = None
         self._lock = threading.Lock()
@@ -104,6 +106,11 @@ class MemoryTokens:
 
     def refresh_not_done(self, connection_id: int, *, version: int) -> None:
         """The claim runs on as a pause."""
+        self.given_back.append(version)
+
+    def refresh_refused(self, connection_id: int, *, version: int) -> None:
+        with self._lock:
+            self._claimed_until = None
 
     def old_token_works(self, connection_id: int, *, version: int) -> None:
         with self._lock:
@@ -114,6 +121,51 @@ class MemoryTokens:
 
     def mark_needs_consent(self, connection_id: int, *, version: int) -> None:
         self.consent_wanted.append(version)
+
+
+class MemoryDoor:
+    """The port TokenDoor for one process, with the promises of its docstrings; `chance` is drawn for every back-off."""
+
+    def __init__(self, clock: HandClock, *, chance: float = 0.5) -> None:
+        self.door = Door()
+        self.refusals: list[int] = []
+        self._clock = clock
+        self._chance = chance
+        self._number = 0
+        self._inside: int | None = None
+        self._lock = threading.Lock()
+
+    def opens_in(self) -> float:
+        return self.door.opens_in(self._clock.now())
+
+    def enter(self) -> Passage | float:
+        with self._lock:
+            if self._inside is not None:
+                return 0.0
+            wait = self.door.opens_in(self._clock.now())
+            if wait > 0:
+                return wait
+            self._number += 1
+            self._inside = self._number
+            return Passage(self._number)
+
+    def heard(self, passage: Passage) -> None:
+        self._end(passage, after_answer(self.door, self._clock.now()))
+
+    def refused(self, passage: Passage, *, status: int, retry_after: float | None) -> float:
+        self.refusals.append(status)
+        now, limited = self._clock.now(), status == 429
+        closed = after_refusal(self.door, now, retry_after=retry_after, limited=limited, chance=self._chance)
+        self._end(passage, closed)
+        return self.opens_in()
+
+    def left(self, passage: Passage) -> None:
+        self._end(passage, self.door)
+
+    def _end(self, passage: Passage, door: Door) -> None:
+        with self._lock:
+            assert self._inside == passage.number, "one at a time"
+            self._inside, self.door = None, door
 
 
 class Steps:
@@ -200,6 +252,7 @@ class World:
     wire: Recorder
     clock: HandClock
     tokens: MemoryTokens
+    door: MemoryDoor
     limiter: OpenLimiter
     settings: Settings
     cache: DirectoryCache | None = None
@@ -209,7 +262,7 @@ class World:
         session = requests.Session()
         self.sessions.append(session)
         return build_freee_client(
-            self.settings, CONNECTION_ID, company_id, self.tokens, self.limiter, self.clock, session
+            self.settings, CONNECTION_ID, company_id, self.tokens, self.door, self.limiter, self.clock, session
         )
 
     def gateway(self) -> FreeeGateway:
@@ -237,7 +290,14 @@ def freee_world(switches: Mapping[str, Any] | None = None, *, rates: Rates = FAS
     server = start_in_thread(wire)
     first = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, NOW + timedelta(hours=6), version=1)
     world = World(
-        freee_of(app), server.url, wire, clock, MemoryTokens(first, clock), OpenLimiter(), settings_for(server.url)
+        freee_of(app),
+        server.url,
+        wire,
+        clock,
+        MemoryTokens(first, clock),
+        MemoryDoor(clock),
+        OpenLimiter(),
+        settings_for(server.url),
     )
     try:
         yield world

@@ -18,10 +18,10 @@ from app.adapters.freee.client import build_freee_client
 from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.oauth import CLAIM_SECONDS, FreeeOAuth, FreeeSession, InvalidGrant
 from app.domain.errors import RunError, TemporaryError
-from app.domain.ports import FreeeTokens
+from app.domain.ports import FreeeTokens, Passage
 from app.practice import staff
 from app.storage.schema import migrate
-from app.storage.token_store import DatabaseTokenStore
+from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from tests.adapters.canned import CannedServer, OpenLimiter, Reply, answer, raw, reset, silence
@@ -32,6 +32,7 @@ from tests.adapters.freee_world import (
     NOW,
     SAME_MONTH_PAYER,
     HandClock,
+    MemoryDoor,
     MemoryTokens,
     World,
     freee_world,
@@ -59,7 +60,8 @@ def pairs_issued(world: World) -> int:
 # ── in time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_young_token_is_used_as_it_is(world: World) -> None:
+def test_a_token_before_its_last_half_hour_is_used_as_it_is(world: World) -> None:
+    """To renew it earlier is the business of who keeps tokens alive: no job waits for that."""
     world.clock.forward(hours=5, minutes=29)
     world.read(SAME_MONTH_PAYER)
 
@@ -170,11 +172,12 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
         )
         uow.connections.set_freee_tokens(connection.id, world.tokens.tokens, now=NOW)
     store = DatabaseTokenStore(database.unit_of_work, world.clock)
+    door = DatabaseTokenDoor(database.unit_of_work, world.clock, staff.FREEE_CLIENT_ID)
     world.clock.forward(hours=7)
 
     def read() -> Any:
         client = build_freee_client(
-            world.settings, connection.id, COMPANY_ID, store, world.limiter, world.clock, requests.Session()
+            world.settings, connection.id, COMPANY_ID, store, door, world.limiter, world.clock, requests.Session()
         )
         return client.get_employee(SAME_MONTH_PAYER, NOVEMBER)
 
@@ -195,11 +198,22 @@ def test_the_others_go_on_with_the_old_token_while_one_renews(world: World) -> N
 
 
 def session_of(
-    server: CannedServer, tokens: MemoryTokens, clock: HandClock, *, wait_seconds: float = 0.2
+    server: CannedServer,
+    tokens: MemoryTokens,
+    clock: HandClock,
+    *,
+    wait_seconds: float = 0.2,
+    door: MemoryDoor | None = None,
 ) -> FreeeSession:
     oauth = FreeeOAuth(settings_for(server.url), clock, timeout=(1.0, 0.5))
     return FreeeSession(
-        oauth, tokens, clock, connection_id=CONNECTION_ID, company_id=COMPANY_ID, wait_seconds=wait_seconds
+        oauth,
+        tokens,
+        door or MemoryDoor(clock),
+        clock,
+        connection_id=CONNECTION_ID,
+        company_id=COMPANY_ID,
+        wait_seconds=wait_seconds,
     )
 
 
@@ -324,17 +338,102 @@ def test_a_lost_refresh_that_happened_is_told_by_the_old_token(vendor: CannedSer
     assert len(vendor.seen) == 1, "the spent refresh token is not shown again"
 
 
+BODIES = [b"", b"<html>busy</html>", b'{"error":"invalid_grant"}', b'{"error":"invalid_client"}', b"[1]"]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=["empty", "html", "invalid_grant", "invalid_client", "a list"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_refresh_refused_before_it_happened_is_not_a_lost_answer(vendor: CannedServer, status: int) -> None:
+def test_a_refresh_that_was_not_heard_is_no_lost_answer_and_costs_no_consent(
+    vendor: CannedServer, status: int, body: bytes
+) -> None:
     tokens, clock = pair(DEAD)
-    vendor.will(raw(b"", status=status), answer(granted()))
+    vendor.will(raw(body, status=status), answer(granted()))
     session = session_of(vendor, tokens, clock)
     with pytest.raises(TemporaryError) as caught:
         session.headers()
 
     assert (caught.value.code, caught.value.counts, tokens.unknown) == ("E22", False, [])
-    clock.forward(seconds=CLAIM_SECONDS + 1)
-    assert session.headers() == {"Authorization": "Bearer new-access"}
+    assert tokens.consent_wanted == []
+    assert caught.value.retry_after == 15.0, "half of the first back-off"
+    clock.forward(seconds=16)
+    assert session.headers() == {"Authorization": "Bearer new-access"}, "as soon as the door opens"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_closed_door_is_closed_for_every_connection_and_one_probe_opens_it(vendor: CannedServer, status: int) -> None:
+    clock = HandClock()
+    door = MemoryDoor(clock)
+    sessions = [
+        session_of(vendor, MemoryTokens(FreeeTokens(f"a{n}", f"r{n}", NOW + DEAD, version=4), clock), clock, door=door)
+        for n in range(5)
+    ]
+    vendor.will(raw(b"", status=status, headers={"Retry-After": "120"}))
+    waits = [refused(session) for session in sessions]
+    assert (waits, len(vendor.seen)) == ([120.0] * 5, 1)
+    clock.forward(seconds=119)
+    assert [refused(session) for session in sessions] == [1.0] * 5
+    clock.forward(seconds=1)
+    assert [refused(session) for session in sessions] == [120.0] * 5
+    assert len(vendor.seen) == 2, "one probe"
+    clock.forward(seconds=120)
+    vendor.will(answer(granted()), answer(granted()))
+    vendor.forget()
+    for session in sessions:
+        assert session.headers() == {"Authorization": "Bearer new-access"}
+
+
+def refused(session: FreeeSession) -> float | None:
+    with pytest.raises(TemporaryError) as caught:
+        session.headers()
+    assert (caught.value.code, caught.value.counts) == ("E22", False)
+    return caught.value.retry_after
+
+
+def test_a_job_with_a_living_token_waits_for_nobody(vendor: CannedServer) -> None:
+    """Neither for a closed door nor for one who is inside."""
+    tokens, clock = pair(ALIVE)
+    door = MemoryDoor(clock)
+    session = session_of(vendor, tokens, clock, door=door, wait_seconds=60)
+    inside = door.enter()
+    assert isinstance(inside, Passage)
+    assert session.headers() == {"Authorization": "Bearer old-access"}
+    door.refused(inside, status=429, retry_after=300.0)
+    assert session.headers() == {"Authorization": "Bearer old-access"}
+    assert vendor.seen == []
+
+
+NONSENSE = ["", " ", "soon", "nan", "-nan", "-5", "0", "-inf", "1,5", "Mon, 32 Jan 2026 00:00:00 GMT", "\xb9"]
+NONSENSE += ["Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999999999999", "0x10", "1e-400"]
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_a_wish_that_names_no_time_to_come_counts_as_none(vendor: CannedServer, text: str) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(raw(b"", status=429, headers={"Retry-After": text}))
+    assert refused(session_of(vendor, tokens, clock)) == 15.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7", 7), ("0.2", 1), ("1e9", 3600), ("inf", 3600), ("99999999999999999999", 3600)]
+)
+def test_a_wish_is_kept_between_a_second_and_an_hour(vendor: CannedServer, text: str, seconds: float) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(raw(b"", status=429, headers={"Retry-After": text}))
+    assert refused(session_of(vendor, tokens, clock)) == pytest.approx(seconds)
+
+
+def test_a_wish_as_a_date_is_counted_from_the_clock_of_the_vendor(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    dates = {"Date": "Tue, 15 Dec 2026 03:00:00 GMT", "Retry-After": "Tue, 15 Dec 2026 03:01:30 GMT"}
+    vendor.will(raw(b"", status=429, headers=dates))
+    assert refused(session_of(vendor, tokens, clock)) == 90.0
+
+
+def test_a_throttle_of_the_accounts_host_closes_the_door_as_well(vendor: CannedServer) -> None:
+    tokens, clock = pair(DEAD)
+    vendor.will(raw(b"", status=403))
+    assert refused(session_of(vendor, tokens, clock)) == 600.0
+    assert tokens.unknown == tokens.consent_wanted == []
 
 
 def test_an_accounts_host_that_cannot_be_reached_is_not_a_lost_answer() -> None:
@@ -384,13 +483,15 @@ def test_a_token_of_another_company_is_never_used(vendor: CannedServer) -> None:
 
 
 def test_a_wrong_client_secret_stops_the_run_without_asking_for_consent(vendor: CannedServer) -> None:
+    """And without a doubt about the pair: nothing was done with it."""
     tokens, clock = pair(DEAD)
-    vendor.will(answer({"error": "invalid_client"}, status=401))
+    vendor.will(answer({"error": "invalid_client"}, status=401), answer(granted()))
+    session = session_of(vendor, tokens, clock)
     with pytest.raises(RunError) as caught:
-        session_of(vendor, tokens, clock).headers()
+        session.headers()
 
     assert (caught.value.code, caught.value.needs_consent) == ("E23", False)
-    assert tokens.consent_wanted == []
+    assert (tokens.consent_wanted, tokens.given_back) == ([], [4])
 
 
 def test_no_secret_is_in_an_error_or_a_repr(vendor: CannedServer) -> None:
@@ -409,7 +510,7 @@ def test_no_secret_is_in_an_error_or_a_repr(vendor: CannedServer) -> None:
 
 
 def consent_of(world: World) -> FreeeConsent:
-    return FreeeConsent(world.settings, OpenLimiter(), world.clock)
+    return FreeeConsent(world.settings, OpenLimiter(), world.door, world.clock)
 
 
 def code_for(world: World, consent: FreeeConsent, verifier: str) -> str:
@@ -474,8 +575,25 @@ def test_a_code_works_once_and_only_with_its_verifier(world: World) -> None:
 
 def test_an_answer_that_names_no_company_connects_nothing(vendor: CannedServer) -> None:
     vendor.will(answer(granted(company_id=None)))
-    consent = FreeeConsent(settings_for(vendor.url), OpenLimiter(), HandClock())
+    clock = HandClock()
+    consent = FreeeConsent(settings_for(vendor.url), OpenLimiter(), MemoryDoor(clock), clock)
     with pytest.raises(RunError) as caught:
         consent.finish("code", redirect_uri=REDIRECT, verifier="v" * 43)
 
     assert caught.value.code == "E23"
+
+
+def test_a_code_waits_at_the_closed_door_without_being_sent(world: World) -> None:
+    consent = consent_of(world)
+    verifier = consent.new_verifier()
+    code = code_for(world, consent, verifier)
+    world.freee.wire.set_switch("token_limit", 1)
+    assert consent.finish(code, redirect_uri=REDIRECT, verifier=verifier).company_id == COMPANY_ID
+    another = code_for(world, consent, verifier)
+    for _ in range(3):
+        with pytest.raises(TemporaryError) as caught:
+            consent.finish(another, redirect_uri=REDIRECT, verifier=verifier)
+        assert (caught.value.code, caught.value.counts) == ("E22", False)
+    assert refreshes(world) == 2
+    world.clock.forward(seconds=61)
+    assert consent.finish(another, redirect_uri=REDIRECT, verifier=verifier).company_id == COMPANY_ID

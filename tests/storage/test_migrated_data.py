@@ -116,7 +116,7 @@ def test_with_the_connection_everything_of_it_goes(engine: Engine) -> None:
         connection.execute(Base.metadata.tables["connections"].delete())
     left = {name for name, count in counts(engine).items() if count}
     of_awase_itself = {"api_keys", "users", "sessions", "invitations", "audit"}
-    assert left == of_awase_itself | {"leader", "outbox", "tallies"}
+    assert left == of_awase_itself | {"leader", "outbox", "tallies", "token_doors"}
 
 
 def test_with_a_user_their_sessions_and_invitations_go_but_not_what_they_did(engine: Engine) -> None:

@@ -15,7 +15,7 @@ from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPag
 from app.domain.settings import Connection, ExportSettings, PayType
 from app.domain.words import Direction, System, Trigger
 from app.storage.rows import MailRow, RunRow
-from app.storage.token_store import DatabaseTokenStore
+from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
 from tests.registrations import Registrations
@@ -152,6 +152,15 @@ class SignIn:
         self.answer: Grant | AwaseError = Grant(1234567, tokens)
         self.seen: dict[str, str] = {}
         self.codes: list[str] = []
+        self.kept: list[int] = []
+        self.trouble: AwaseError | None = None
+
+    def keep_alive(self, connection: Connection) -> bool:
+        """A renewal of the pair, or the trouble that the test put into `trouble`."""
+        self.kept.append(connection.id)
+        if self.trouble is not None:
+            raise self.trouble
+        return True
 
     def new_verifier(self) -> str:
         return "pkce-verifier"
@@ -227,6 +236,8 @@ def open_room(database: Database, **settings: str) -> Room:
         smarthr_of=lambda _subdomain, _token: ListingGateway(System.SMARTHR, listings[System.SMARTHR]),  # type: ignore[arg-type, return-value]
         webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        token_door=DatabaseTokenDoor(database.unit_of_work, clock, env["FREEE_CLIENT_ID"]),
+        keep_alive=sign_in.keep_alive,
         authorisation=sign_in,
         limiter=limiter,
         job_queue=broker,

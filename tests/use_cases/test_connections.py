@@ -199,17 +199,6 @@ def test_a_check_says_that_only_a_person_can_help_and_asks_freee_nothing_more(ro
     assert freee() == (True, None)
 
 
-def test_tokens_about_to_end_are_used_in_time(room: Room) -> None:
-    listing = room.listings[System.FREEE]
-    assert connections.keep_tokens_alive(room.ctx) == 0
-    room.clock.turn(hours=5, minutes=40)
-    listing.error = TemporaryError("E22")
-    assert connections.keep_tokens_alive(room.ctx) == 1
-    assert listing.asked == 1
-    room.ctx.tokens.mark_needs_consent(room.connection.id, version=1)
-    assert connections.keep_tokens_alive(room.ctx) == 0
-
-
 # ── offered ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

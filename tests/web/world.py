@@ -19,7 +19,7 @@ from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPag
 from app.domain.settings import Connection
 from app.domain.words import System
 from app.storage.models import Base
-from app.storage.token_store import DatabaseTokenStore
+from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
@@ -190,6 +190,8 @@ def make_world(settings: Settings) -> World:
         smarthr_of=lambda _subdomain, _token: gateway_of_smarthr,
         webhook_registry=lambda _connection: Registrations(),
         tokens=DatabaseTokenStore(database.unit_of_work, clock),
+        token_door=DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id),
+        keep_alive=lambda _connection: False,
         authorisation=sign_in,
         limiter=OpenLimiter(),
         job_queue=broker,

@@ -107,7 +107,8 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
     assert {row.name: row.seconds for row in rows} == {
         "reconcile": settings.reconcile_seconds,
         "meter": 15.0,
-        "keep_tokens_alive": 600.0,
+        "keep_tokens_alive": 10.0,
+        "settle_doubts": 120.0,
         "sweep": 30.0,
         "check_webhooks": 900.0,
     }

@@ -29,7 +29,7 @@ from app.adapters.http import HttpClient
 from app.config import Settings
 from app.domain.errors import RunError
 from app.domain.people import YearMonth
-from app.domain.ports import Clock, RateLimiter, TokenStore
+from app.domain.ports import Clock, RateLimiter, TokenDoor, TokenStore
 
 PAGE = 100
 """The largest page freee gives."""
@@ -206,14 +206,14 @@ def build_freee_client(
     connection_id: int,
     company_id: int,
     tokens: TokenStore,
+    door: TokenDoor,
     limiter: RateLimiter,
     clock: Clock,
     session: requests.Session | None = None,
 ) -> FreeeClient:
     """A client that signs its calls with the newest stored token of the connection. `session` pools connections."""
-    token = FreeeSession(
-        FreeeOAuth(settings, clock, session), tokens, clock, connection_id=connection_id, company_id=company_id
-    )
+    oauth = FreeeOAuth(settings, clock, session)
+    token = FreeeSession(oauth, tokens, door, clock, connection_id=connection_id, company_id=company_id)
     return freee_client(settings, company_id, token, limiter, session)
 
 

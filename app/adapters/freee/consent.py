@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import requests
 
 from app.adapters.freee.client import freee_client
-from app.adapters.freee.oauth import FixedToken, FreeeOAuth, new_code_verifier
+from app.adapters.freee.oauth import WAIT_SECONDS, FixedToken, FreeeOAuth, door_closed, new_code_verifier, through
 from app.config import Settings
 from app.domain.errors import RunError
-from app.domain.ports import Clock, FreeeTokens, RateLimiter
+from app.domain.ports import Clock, FreeeTokens, Passage, RateLimiter, TokenDoor
 
 ADMIN = "company_admin"
-"""Practically every employee call wants an administrator (freee-hr-api.md section 2)."""
+"""Practically every employee call of freee wants an administrator."""
+
+_KNOCK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,16 @@ class FreeeConsent:
     its own. Consents are rare."""
 
     def __init__(
-        self, settings: Settings, limiter: RateLimiter, clock: Clock, session: requests.Session | None = None
+        self,
+        settings: Settings,
+        limiter: RateLimiter,
+        door: TokenDoor,
+        clock: Clock,
+        session: requests.Session | None = None,
     ) -> None:
         self._settings = settings
         self._limiter = limiter
+        self._door = door
         self._clock = clock
         self._session = session
 
@@ -51,9 +60,11 @@ class FreeeConsent:
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Consent:
         """The code that came back → tokens of a company in which the person is 管理者.
 
-        Raises RunError("needs_consent") for a dead code, RunError("E19") without administrator rights.
+        Raises RunError("needs_consent") for a dead code, RunError("E19") without administrator rights, TemporaryError
+        while the token endpoint may not be asked: the code is not spent then.
         """
-        grant = self._oauth().exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
+        with through(self._door, self._passage()):
+            grant = self._oauth().exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
         if grant.company_id is None:
             raise RunError("E23", "freee named no company in its token answer")
         token = FixedToken(grant.tokens.access_token)
@@ -65,6 +76,15 @@ class FreeeConsent:
             external_cid=company.get("external_cid") or grant.external_cid or "",
             tokens=grant.tokens,
         )
+
+    def _passage(self) -> Passage:
+        """A person waits: another request under way is waited for. Raises TemporaryError."""
+        end = time.monotonic() + WAIT_SECONDS
+        while not isinstance(passage := self._door.enter(), Passage):
+            if passage > 0 or time.monotonic() > end:
+                raise door_closed(passage)
+            time.sleep(_KNOCK_SECONDS)
+        return passage
 
     def _oauth(self) -> FreeeOAuth:
         return FreeeOAuth(self._settings, self._clock, self._session)

@@ -1,10 +1,14 @@
 """freee's sign-in and the renewal of its tokens: one refresh at a time over all workers, the new pair kept before use.
 
-A refresh token works once and a refresh kills the access token before it (freee-hr-api.md section 2, trap 3). So a
-refresh is claimed by compare-and-set in the database (`TokenStore`) and sent exactly once. A lost answer is marked and
-never repeated blindly: while the old access token works, freee has not carried the refresh out and its token is not
-spent; when it does not, only a new authorisation helps. Whoever does not get the claim goes on with the old access
-token while it lives.
+A refresh token works once and a refresh kills the access token before it. So a refresh is claimed by compare-and-set in
+the database (`TokenStore`) and sent exactly once. A lost answer is marked and never repeated blindly: while the old
+access token works, freee has not carried the refresh out and its token is not spent; when it does not, only a new
+authorisation helps.
+
+The token endpoint is limited per client, which is the whole installation. So every request to it goes through one door
+(`TokenDoor`), one at a time; a refusal closes the door for all connections. Pairs are renewed early by the cron process
+(`use_cases.token_keeping`); a job renews one itself only in the last part of its life, and uses the old access token
+while that lives rather than wait.
 
 Authlib builds the authorisation request (PKCE included). Its OAuth2Session is not used for renewal: its hook runs
 after the refresh in one process and knows no claim, and its answers come without our caps and deadlines.
@@ -13,31 +17,32 @@ after the refresh in one process and knows no claim, and its answers come withou
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 import requests
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 
-from app.adapters.answers import Response
+from app.adapters.answers import Response, retry_after, within_an_hour
 from app.adapters.freee.errors import AccessExpired, classify
 from app.adapters.freee.schemas import TokenAnswerSchema
 from app.adapters.http import HttpClient, bearer
 from app.config import Settings
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.ports import Clock, FreeeTokens, TokenStore
+from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor, TokenStore
+from app.domain.token_door import reserve_of
 
-REFRESH_BEFORE = timedelta(minutes=30)
-"""Renew while the old access token still lives: freee's pages differ on whether a later refresh works (section 2)."""
 CLAIM_SECONDS = 90.0
 """Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second one starts beside it."""
 WAIT_SECONDS = 5.0
 _PATIENCE = 30.0
 """Seconds to wait before an item is tried again that found no usable token."""
-
+_BUSY_PATIENCE = 5.0
+"""The same where the door was busy all the time: many connections are being renewed, one after the other."""
 
 _OAUTH_ERRORS = ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 """RFC 6749 5.2; only these words of an answer are repeated in an error."""
@@ -57,6 +62,17 @@ class InvalidGrant(RunError):
 
     def __init__(self) -> None:
         super().__init__("needs_consent", "invalid_grant", needs_consent=True)
+
+
+class NotHeard(TemporaryError):
+    """The token endpoint did not listen (429, 503, throttled): nothing was done, and the door closes. `asked_for`: sane
+    seconds the endpoint wants to be left alone, None when it named none."""
+
+    def __init__(self, status: int, *, asked_for: float | None) -> None:
+        # `closes_connection` keeps HttpClient from calling the outcome unknown.
+        super().__init__("E22", f"token endpoint: status {status}", counts=False, closes_connection=True)
+        self.status = status
+        self.asked_for = asked_for
 
 
 class AccessToken(Protocol):
@@ -145,8 +161,32 @@ class FreeeOAuth:
             access_token=answer["access_token"],
             refresh_token=answer["refresh_token"],
             expires_at=asked_at + timedelta(seconds=answer["expires_in"]),
+            issued_at=asked_at,
         )
         return Grant(tokens, answer["company_id"], answer["external_cid"])
+
+
+@contextmanager
+def through(door: TokenDoor, passage: Passage) -> Iterator[None]:
+    """One request to the token endpoint; the door learns how it ended. Raises what the request raises, with the
+    seconds of the door where the endpoint did not listen."""
+    try:
+        yield
+    except NotHeard as error:
+        error.retry_after = door.refused(passage, status=error.status, retry_after=error.asked_for)
+        raise
+    except RunError:
+        door.heard(passage)
+        raise
+    except BaseException:
+        door.left(passage)
+        raise
+    door.heard(passage)
+
+
+def door_closed(seconds: float) -> TemporaryError:
+    """Nobody may ask the token endpoint for so long."""
+    return TemporaryError("E22", "the token door is closed", retry_after=seconds, counts=False)
 
 
 class FreeeSession:
@@ -156,6 +196,7 @@ class FreeeSession:
         self,
         oauth: FreeeOAuth,
         tokens: TokenStore,
+        door: TokenDoor,
         clock: Clock,
         *,
         connection_id: int,
@@ -164,20 +205,23 @@ class FreeeSession:
     ) -> None:
         self._oauth = oauth
         self._tokens = tokens
+        self._door = door
         self._clock = clock
         self._connection_id = connection_id
         self._company_id = company_id
         self._wait_seconds = wait_seconds
         self._handed_out: FreeeTokens | None = None
+        self._rests_until: datetime | None = None
 
     def headers(self) -> Mapping[str, str]:
-        """The Authorization header for one request; renews a token that is about to expire."""
+        """The Authorization header for one request. An access token in the reserve of its life is renewed first where
+        nobody has to be waited for; a dead one is renewed, or waited for. Raises RunError, TemporaryError."""
         current = self._tokens.freee_tokens(self._connection_id)
         left = current.expires_at - self._clock.now()
-        if current.refresh_unknown and left <= timedelta(0):
-            self._lost(current)
-        if left <= REFRESH_BEFORE and not current.refresh_unknown:
-            current = self._renewed(current, alive=left > timedelta(0))
+        if left <= timedelta(0):
+            current = self._renewed(current)
+        elif left <= reserve_of(issued_at=current.issued_at, expires_at=current.expires_at):
+            current = self._renewed_early(current)
         self._handed_out = current
         return bearer(current.access_token)
 
@@ -185,9 +229,17 @@ class FreeeSession:
         """freee refused the token handed out last: renew it, unless somebody else has done so meanwhile."""
         current = self._tokens.freee_tokens(self._connection_id)
         if self._handed_out is None or current.version == self._handed_out.version:
-            if current.refresh_unknown:
-                self._lost(current)
-            self._renewed(current, alive=False)
+            self._renewed(current)
+
+    def keep_alive(self) -> bool:
+        """Renew a pair before its end, whether its access token still lives or not. True: it was done now; False: it
+        is in doubt, or somebody else is at it. Raises TemporaryError with the seconds to wait while the door is closed
+        or busy, RunError when only a person can help."""
+        current = self._tokens.freee_tokens(self._connection_id)
+        passage = self._door.enter()
+        if not isinstance(passage, Passage):
+            raise door_closed(passage)
+        return self._claimed_and_refreshed(current, passage) is not None
 
     def accepted(self) -> None:
         """The old access token works: a refresh whose answer was lost has not happened, and may be tried anew."""
@@ -205,27 +257,79 @@ class FreeeSession:
         current = self._tokens.freee_tokens(self._connection_id)
         self._tokens.mark_needs_consent(self._connection_id, version=current.version)
 
-    def _renewed(self, current: FreeeTokens, *, alive: bool) -> FreeeTokens:
-        """A newer pair, renewed here or by another worker; the current one while it lives and somebody else renews."""
-        if self._tokens.claim_refresh(self._connection_id, version=current.version, seconds=CLAIM_SECONDS):
-            return self._refresh(current, alive=alive)
-        return current if alive else self._wait_for_newer(current)
-
-    def _refresh(self, current: FreeeTokens, *, alive: bool) -> FreeeTokens:
-        """The one refresh of this version. Raises RunError, and TemporaryError when the old token is dead as well."""
+    def _renewed_early(self, current: FreeeTokens) -> FreeeTokens:
+        """A newer pair where the door is open and nobody else renews this one; the current pair, which still works,
+        in any other case. After a try that brought nothing this job leaves the door alone for a while."""
+        now = self._clock.now()
+        if current.refresh_unknown or (self._rests_until and now < self._rests_until) or self._door.opens_in() > 0:
+            return current
         try:
-            grant = self._oauth.refresh(current.refresh_token)
+            passage = self._door.enter()
+            newer = self._claimed_and_refreshed(current, passage) if isinstance(passage, Passage) else None
+        except TemporaryError:
+            newer = None
+        if newer is None:
+            self._rests_until = now + timedelta(seconds=_PATIENCE)
+        return newer or current
+
+    def _renewed(self, current: FreeeTokens) -> FreeeTokens:
+        """A newer pair in the place of a dead one, renewed here or by somebody else. Raises TemporaryError with the
+        seconds to wait when that takes longer than a few seconds."""
+        end, pause, patience = time.monotonic() + self._wait_seconds, 0.02, _BUSY_PATIENCE
+        while True:
+            if current.refresh_unknown:
+                self._lost(current)
+            if patience is _BUSY_PATIENCE:
+                wait = self._door.enter()
+                if isinstance(wait, Passage):
+                    newer = self._claimed_and_refreshed(current, wait)
+                    if newer is not None:
+                        return newer
+                    patience = _PATIENCE  # another one has claimed it: what is left is to see how that ends
+                elif wait > 0:
+                    raise door_closed(wait)
+            if time.monotonic() >= end:
+                raise TemporaryError("E18", "nobody has renewed the token yet", retry_after=patience, counts=False)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
+            latest = self._tokens.freee_tokens(self._connection_id)
+            if latest.version != current.version:
+                return latest
+            current = latest
+
+    def _claimed_and_refreshed(self, current: FreeeTokens, passage: Passage) -> FreeeTokens | None:
+        """The one refresh of this version, by the holder of the door; None when another one has claimed it."""
+        try:
+            mine = self._tokens.claim_refresh(self._connection_id, version=current.version, seconds=CLAIM_SECONDS)
+        except BaseException:
+            self._door.left(passage)
+            raise
+        if not mine:
+            self._door.left(passage)
+            return None
+        return self._refresh(current, passage)
+
+    def _refresh(self, current: FreeeTokens, passage: Passage) -> FreeeTokens:
+        """Send it. Raises RunError, and TemporaryError when it brought nothing."""
+        try:
+            with through(self._door, passage):
+                grant = self._oauth.refresh(current.refresh_token)
         except InvalidGrant:
             return self._after_invalid_grant(current)
+        except NotHeard:
+            self._tokens.refresh_refused(self._connection_id, version=current.version)
+            raise
         except TemporaryError as error:
             if error.outcome_unknown:
                 self._tokens.mark_refresh_unknown(self._connection_id, version=current.version)
             else:
                 self._tokens.refresh_not_done(self._connection_id, version=current.version)
-            if alive:
-                return current
             code = "refresh_unknown" if error.outcome_unknown else error.code
             raise TemporaryError(code, retry_after=error.retry_after or _PATIENCE, counts=False) from None
+        except RunError:
+            # Refused for the client or its address, not for this token: nothing was done with it.
+            self._tokens.refresh_not_done(self._connection_id, version=current.version)
+            raise
         if grant.company_id not in (None, self._company_id):
             self._tokens.mark_needs_consent(self._connection_id, version=current.version)
             raise RunError("needs_consent", "the token belongs to another company", needs_consent=True)
@@ -240,18 +344,6 @@ class FreeeSession:
             return latest
         self._tokens.mark_needs_consent(self._connection_id, version=current.version)
         raise InvalidGrant from None
-
-    def _wait_for_newer(self, current: FreeeTokens) -> FreeeTokens:
-        """Another worker renews right now. Raises TemporaryError when that takes longer than a few seconds."""
-        end = time.monotonic() + self._wait_seconds
-        pause = 0.02
-        while time.monotonic() < end:
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.25)
-            latest = self._tokens.freee_tokens(self._connection_id)
-            if latest.version != current.version:
-                return latest
-        raise TemporaryError("E18", "another worker's refresh has not ended", retry_after=_PATIENCE, counts=False)
 
 
 @dataclass(frozen=True)
@@ -275,7 +367,7 @@ class FixedToken:
 
 
 class _Unlimited:
-    """The accounts host has no published limit, and its calls are a handful a day."""
+    """The token door stands before this client and knows when the endpoint may be asked."""
 
     def reserve(self, key: str) -> float:
         return 0.0
@@ -290,17 +382,24 @@ class _Unlimited:
 
 
 def _token_refusal(response: Response) -> AwaseError:
-    """The token endpoint's refusals (RFC 6749 5.2). 429 and 503 say that nothing was done, other faults do not."""
+    """The token endpoint's refusals (RFC 6749 5.2). 429 and 503 say that nothing was done, whatever their body says;
+    other faults of the server do not."""
+    if response.status in (429, 503):
+        return NotHeard(response.status, asked_for=_sane(retry_after(response)))
     body = response.json()
     error = body.get("error") if isinstance(body, Mapping) else None
     if error == "invalid_grant":
         return InvalidGrant()
-    if response.status in (429, 503):
-        # `closes_connection` keeps HttpClient from calling the outcome unknown; the door it closes is this host's own.
-        return TemporaryError("E22", f"token endpoint: status {response.status}", counts=False, closes_connection=True)
     refusal = classify(response)
+    if isinstance(refusal, TemporaryError) and refusal.closes_connection:
+        return NotHeard(response.status, asked_for=refusal.retry_after)
     if isinstance(refusal, TemporaryError) or (
         isinstance(refusal, RunError) and not isinstance(refusal, AccessExpired)
     ):
         return refusal
     return RunError("E23", f"token endpoint: {error if error in _OAUTH_ERRORS else response.status}")
+
+
+def _sane(seconds: float | None) -> float | None:
+    """The wait that was asked for; None when it names no time to come, so that the door chooses its own."""
+    return within_an_hour(seconds) if seconds is not None and seconds > 0 else None
