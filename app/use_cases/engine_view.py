@@ -18,7 +18,7 @@ from app.domain.run_state import ItemState
 from app.domain.words import System
 from app.storage.engine_reading import Backlog, OpenRunRow
 from app.use_cases.context import Context
-from app.use_cases.observe import ConnectionMeter, meter_of
+from app.use_cases.observe import ConnectionMeter, TokenDoorMeter, meter_of, token_door_of
 from app.use_cases.reconcile import LEADER
 
 log = structlog.get_logger(__name__)
@@ -80,6 +80,7 @@ class EngineView:
     runs: tuple[OpenRunRow, ...]
     connections: tuple[ConnectionMeter, ...]
     quarantine: tuple[Quarantined, ...]
+    token_door: TokenDoorMeter
 
     @property
     def rate(self) -> float:
@@ -107,6 +108,7 @@ def engine_view(ctx: Context) -> EngineView:
         open_runs, runs = uow.observation.open_runs(limit=MOST_RUNS)
         facts = uow.observation.connections()
         troubles = uow.troubles.quarantined_causes()
+        token_door = token_door_of(ctx, uow, facts)
     names = {each.id: (each.key, each.name) for each in facts}
     return EngineView(
         queues=queues,
@@ -132,6 +134,7 @@ def engine_view(ctx: Context) -> EngineView:
         runs=tuple(runs),
         connections=tuple(meter_of(ctx, each) for each in facts),
         quarantine=tuple(Quarantined(*names[each], code, people) for each, code, people in troubles if each in names),
+        token_door=token_door,
     )
 
 

@@ -3,9 +3,9 @@ not an error."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -18,6 +18,8 @@ from app.domain.words import System
 from app.storage.observation import ConnectionFacts, MailFacts
 from app.storage.tallies import Labels as Labels
 from app.storage.tallies import labels
+from app.storage.token_store import REFUSALS
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.events import TALLY
 
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 NO_EVENT = "-"
 """In place of the event's name, where it is not kept: refused before it was read, or not to be sorted into items."""
 DELIVERIES = TALLY
+TOKEN_REFUSALS = REFUSALS
+ENDS_SOON = timedelta(minutes=30)
+"""An access token that ends so soon should have been renewed: pairs fall due before (`domain.token_door`)."""
 MISSED = "missed_webhooks"
 """The tally a scheduled comparison adds to."""
 
@@ -46,6 +51,16 @@ class ConnectionMeter:
 
 
 @dataclass(frozen=True)
+class TokenDoorMeter:
+    """How freee's token endpoint stands for this installation. `ending`: connections whose access token has ended or
+    ends within half an hour, though no person is needed to renew it; `refusals`: in a row."""
+
+    closed_for: float
+    refusals: int
+    ending: int
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the database says. Ages in seconds, 0.0 where nothing waits."""
 
@@ -63,6 +78,7 @@ class Facts:
     mails_oldest_age: float
     counters: Mapping[str, Mapping[Labels, int]]
     connections: tuple[ConnectionMeter, ...]
+    token_door: TokenDoorMeter
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,7 @@ def _facts(ctx: Context) -> Facts | None:
                 mails_oldest_age=_age(mails.oldest_waiting, now),
                 counters=uow.observation.counters(),
                 connections=tuple(meter_of(ctx, facts) for facts in connections),
+                token_door=token_door_of(ctx, uow, connections),
             )
     except (OperationalError, PoolTimeout) as error:
         log.warning("database_unavailable", kind=type(error).__name__)
@@ -144,6 +161,14 @@ def meter_of(ctx: Context, facts: ConnectionFacts) -> ConnectionMeter:
         closed_for={system: ctx.limiter.closed_for(key) for system, key in keys.items()},
         remaining={system: ctx.limiter.remaining(key) for system, key in keys.items()},
     )
+
+
+def token_door_of(ctx: Context, uow: UnitOfWork, connections: Iterable[ConnectionFacts]) -> TokenDoorMeter:
+    now = ctx.clock.now()
+    door = uow.token_doors.look(ctx.settings.freee_client_id)
+    soon = now + ENDS_SOON
+    ending = [each for each in connections if not each.needs_consent and each.expires_at and each.expires_at < soon]
+    return TokenDoorMeter(closed_for=door.opens_in(now), refusals=door.refusals, ending=len(ending))
 
 
 def _age(since: datetime | None, now: datetime) -> float:

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from app.domain.run_state import ItemState, RunState
 from app.domain.words import Direction, System
 from app.use_cases.metering import BUCKETS, CALLS, ENDLESS, ITEM_SECONDS, ITEMS, MILLISECONDS, RUN_SECONDS, RUNS
-from app.use_cases.observe import DELIVERIES, MISSED, ConnectionMeter, Facts, Labels, Observation
+from app.use_cases.observe import DELIVERIES, MISSED, TOKEN_REFUSALS, ConnectionMeter, Facts, Labels, Observation
 from app.use_cases.views import MailKind, MailState, RefreshState, WebhookState
 
 Rows = Iterable[tuple[Sequence[str], float]]
@@ -30,6 +30,7 @@ def families(seen: Observation) -> Iterator[Metric]:
     yield from _backlog(seen.facts)
     yield from _counters(seen.facts.counters, seen.facts.connections)
     yield from _vendors(seen.facts.connections)
+    yield from _token_endpoint(seen.facts)
     yield from _intake(seen.facts.connections)
     yield from _mails(seen.facts)
 
@@ -115,6 +116,17 @@ def _vendors(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
     yield _states("awase_freee_refresh_state", "State of freee's tokens", refresh, RefreshState)
     states = {each.facts.id: each.state for each in connections}
     yield _states("awase_connection_state", "State of a connection", states, ("active", "paused", "needs_consent"))
+
+
+def _token_endpoint(facts: Facts) -> Iterator[Metric]:
+    refused: dict[tuple[str, ...], float] = {(str(status),): 0.0 for status in (429, 503)}
+    refused |= dict(_ordered(facts.counters.get(TOKEN_REFUSALS, {}), ("status",)))
+    text = "Requests that freee's token endpoint refused to hear"
+    yield _counter("awase_freee_token_refusals", text, ("status",), refused.items())
+    text = "Seconds freee's token endpoint is left alone by the whole installation"
+    yield _one("awase_freee_token_door_closed_seconds", text, facts.token_door.closed_for)
+    text = "Connections whose access token of freee has ended or ends within 30 minutes; not those that need a consent"
+    yield _one("awase_freee_tokens_ending", text, facts.token_door.ending)
 
 
 def _intake(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
