@@ -16,12 +16,12 @@ from flask import Flask
 
 from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
-from app.domain.commands import StartRun
+from app.domain.enums import Direction, Trigger
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob
-from app.domain.queues import QUEUES
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Connection, ExportSettings, PayType
-from app.domain.words import Direction, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.queues import QUEUES
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.practice import staff
 from app.practice.freee import PracticeFreee, create_freee, freee_of
 from app.practice.limits import FAST

@@ -10,13 +10,13 @@ from typing import Any
 
 import requests
 
-from app.domain.dates import today_in_japan
+from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import FIELDS
+from app.domain.planning.three_way import same
 from app.domain.reading import take_snapshot
-from app.domain.settings import Automatic
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import is_value
-from app.domain.three_way import same
-from app.domain.words import Direction, System, Trigger
 from app.factory import create_app
 from app.practice import staff
 from app.practice.server import start_in_thread

@@ -22,7 +22,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_pool import WorkerPool
 
 from app.config import Settings
-from app.domain.queues import BULK, INTERACTIVE, QUEUES
+from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
 from app.wiring import connect_broker
 from workers import jobs as jobs  # preloaded: the workers are forks of this process

@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth, QueuedJob
-from app.domain.queues import QUEUES
+from app.domain.runs.queues import QUEUES
 from app.failpoints import failpoint
 
 SERIALIZER = JSONSerializer

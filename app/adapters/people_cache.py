@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from app.domain.people import EmployeeRecord
+from app.domain.employee import EmployeeRecord
 from app.domain.ports import Clock
 
 _Key = tuple[str, str, date]

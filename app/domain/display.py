@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
-from app.domain.settings import BlankPolicy
+from app.domain.settings.connection_settings import BlankPolicy
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Plain, Unconvertible
 
 MASK: Final = "••••"

@@ -2,8 +2,8 @@
 
 `TemporaryError`: the same call may work later. `ItemError`: this employee cannot go through as it is.
 `RunError`: nothing in this run can work. `Refused`: a person's or a program's request is not acceptable.
-Texts never hold personal values: `code` names an entry of the error catalogue (`app.domain.catalogue`), `detail` only
-what a vendor or a rule said about the *kind* of fault.
+Texts never hold personal values: `code` names an entry of the error catalogue (`app.domain.error_catalogue`), `detail`
+only what a vendor or a rule said about the *kind* of fault.
 """
 
 from __future__ import annotations

@@ -12,18 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from app.domain.assumptions import SMARTHR_ADDRESS_KANA_TAKES_SIGNS
-from app.domain.codecs import (
-    CannotEncode,
-    Choice,
-    Codec,
-    Date,
-    Katakana,
-    Raw,
-    Text,
-    YesNo,
-)
-from app.domain.codecs_address import (
+from app.domain.codecs.address import (
     ZIP_CODE,
     AddressInOne,
     AddressInParts,
@@ -33,18 +22,29 @@ from app.domain.codecs_address import (
     PrefectureName,
     SplitZipCode,
 )
-from app.domain.codecs_bank import (
+from app.domain.codecs.bank import (
     FREEE_ACCOUNT_TYPE,
     SMARTHR_ACCOUNT_TYPE,
     AccountHolder,
     AccountNumber,
     PaddedDigits,
 )
-from app.domain.codecs_contact import PHONE_IN_ONE, FirstPosition, SplitPhone, erase_positions
-from app.domain.codecs_numbers import Grouped, NumberAsInteger, NumberAsText, Yen
-from app.domain.settings import BlankPolicy, MappingOptions
+from app.domain.codecs.base import (
+    CannotEncode,
+    Choice,
+    Codec,
+    Date,
+    Katakana,
+    Raw,
+    Text,
+    YesNo,
+)
+from app.domain.codecs.contact import PHONE_IN_ONE, FirstPosition, SplitPhone, erase_positions
+from app.domain.codecs.numbers import Grouped, NumberAsInteger, NumberAsText, Yen
+from app.domain.enums import Step, System
+from app.domain.settings.connection_settings import BlankPolicy, MappingOptions
 from app.domain.snapshot import Plain
-from app.domain.words import Step, System
+from app.domain.vendors.assumptions import SMARTHR_ADDRESS_KANA_TAKES_SIGNS
 
 Erased = tuple[Any, ...] | Callable[[Raw], Raw] | None
 

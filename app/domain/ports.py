@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import Step, System
 from app.domain.errors import AwaseError
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
-from app.domain.plan import Change
-from app.domain.settings import ExportSettings, MappingOptions
-from app.domain.words import Step, System
+from app.domain.planning.plan import Change
+from app.domain.settings.connection_settings import ExportSettings, MappingOptions
 
 
 class Clock(Protocol):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from app.domain.codecs import UNKNOWN_VALUE, Raw
-from app.domain.codecs_bank import salary_account
+from app.domain.codecs.bank import salary_account
+from app.domain.codecs.base import UNKNOWN_VALUE, Raw
+from app.domain.employee import EmployeeRecord, Record
+from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
-from app.domain.people import EmployeeRecord, Record
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot
-from app.domain.words import Step, System
 
 _MISSING: Final = object()  # the key is not there
 _MISSHAPEN: Final = object()  # an object was expected on the way and something else found

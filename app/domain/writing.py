@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from app.domain.assumptions import NEW_ADDRESS_COUNTRY
-from app.domain.codecs import CannotEncode, Raw, parsed_date
-from app.domain.codecs_bank import accounts_to_write
+from app.domain.codecs.bank import accounts_to_write
+from app.domain.codecs.base import CannotEncode, Raw, parsed_date
+from app.domain.employee import Record
+from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
-from app.domain.people import Record
-from app.domain.plan import Change
+from app.domain.planning.plan import Change
 from app.domain.reading import attribute_of, raw_values
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Unconvertible
-from app.domain.words import Step, System
+from app.domain.vendors.assumptions import NEW_ADDRESS_COUNTRY
 
 _ADDRESSES = ("address", "resident_card_address")
 _ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
 from app.storage.base import Base, refers
 from app.storage.words import DeliveryState, WebhookState
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Integer, LargeBinary, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Step, System, Trigger
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.columns import Instant, Word
 from app.storage.words import (
     ChangeState,

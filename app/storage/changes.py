@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from app.domain.enums import Step
 from app.domain.snapshot import FieldState
-from app.domain.words import Step
 from app.storage.models import FieldChangeTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import ChangeRow, NewChange

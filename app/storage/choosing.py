@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.item_reading import ItemReading, waits_in
 from app.storage.models import FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 from app.storage.repository import as_row

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.models import ConnectionTable, FieldChangeTable, ItemTable, RunTable
 from app.storage.repository import Repository
 from app.storage.words import ChangeState

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from app.domain.people import PaySchedule
+from app.domain.employee import PaySchedule
 from app.domain.ports import FreeeTokens
-from app.domain.settings import (
+from app.domain.settings.connection_settings import (
     Automatic,
     BlankPolicy,
     ConflictPolicy,

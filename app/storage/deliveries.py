@@ -26,8 +26,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.orm import aliased
 
-from app.domain.run_state import ItemState
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState
 from app.storage.automatic_models import DeliveryItemTable, DeliveryTable
 from app.storage.base import Base
 from app.storage.models import ItemTable

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, select
 
-from app.domain.words import System
+from app.domain.enums import System
 from app.storage.models import ConnectionTable, DirectoryTable
 from app.storage.repository import Repository
 from app.storage.rows import DirectoryEntry

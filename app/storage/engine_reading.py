@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, cast, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.domain.run_state import FINAL_ITEM_STATES, ItemState, RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.storage.access_models import LeaderTable
 from app.storage.automatic_models import DeliveryTable
 from app.storage.models import ConnectionTable, ItemTable, MailTable, OutboxTable, RunTable

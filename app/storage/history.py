@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app.domain.run_state import RunState
+from app.domain.runs.run_state import RunState
 from app.storage.models import HistoryTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import HistoryRow

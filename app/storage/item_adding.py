@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.words import Direction
+from app.domain.enums import Direction
 from app.storage.changes import ChangeRepository
 from app.storage.item_reading import OPEN_STATES, ItemReading
 from app.storage.models import ItemTable

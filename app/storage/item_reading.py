@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Step
+from app.domain.enums import Direction, Step
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import ItemRow

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.item_adding import ItemAdding, note_columns
 from app.storage.item_reading import running_runs, waits_in
 from app.storage.models import ItemTable, RunTable

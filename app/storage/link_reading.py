@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.domain.linking import QUESTIONS
-from app.domain.run_state import ItemState
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.matching.linking import QUESTIONS
+from app.domain.runs.run_state import ItemState
 from app.storage.models import DirectoryTable, ItemTable, LinkTable, RunTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import LinkRow

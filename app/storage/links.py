@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from app.domain.words import System
+from app.domain.enums import System
 from app.storage.link_reading import LinkReading
 from app.storage.models import LinkTable
 from app.storage.repository import as_row

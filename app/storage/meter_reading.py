@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, case, delete, func, insert, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.domain.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState
+from app.domain.runs.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState
 from app.storage.automatic_models import TallyTable
 from app.storage.models import ItemTable, RunTable
 from app.storage.repository import Repository

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Step, System, Trigger
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage import access_models as access_models  # so that Base knows every table wherever one is known
 from app.storage import automatic_models as automatic_models
 from app.storage.base import Base as Base

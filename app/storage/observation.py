@@ -16,9 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, literal, select, text
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.storage.automatic_models import DeliveryTable, SweepTable, TallyTable, TroubleTable, WebhookTable
 from app.storage.engine_reading import EngineReading
 from app.storage.meter_reading import MeterReading

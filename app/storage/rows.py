@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
-from app.domain.words import Direction, Step, System, Trigger
 from app.storage.words import (
     ChangeState,
     DeliveryState,

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Select, case, func, or_, select
 
-from app.domain.run_state import RunState
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import RunState
 from app.storage.models import MailTable, RunTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import RunRow

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.run_state import ItemState, RunState, result_of
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState, result_of
 from app.storage.item_reading import OPEN_STATES
 from app.storage.items import ItemRepository, is_parked
 from app.storage.models import ConnectionTable, ItemTable, RunTable

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, select, update
 
-from app.domain.words import Step
+from app.domain.enums import Step
 from app.storage.models import ItemStepTable, ItemTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import StepRow

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
-from app.domain.words import System
+from app.domain.enums import System
 from app.storage.models import SurveyPageTable
 from app.storage.repository import Repository
 from app.storage.rows import PagePosition

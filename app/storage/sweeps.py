@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, select
 
-from app.domain.run_state import RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import RunState
 from app.storage.automatic_models import SweepTable
 from app.storage.models import ItemStepTable, ItemTable, RunTable
 from app.storage.repository import Repository, as_row

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.domain.ports import Passage
-from app.domain.token_door import Door, Pace
+from app.domain.vendors.token_door import Door, Pace
 from app.storage.models import TokenDoorTable
 from app.storage.repository import Repository
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from app.domain.errors import RunError
 from app.domain.ports import Clock, FreeeTokens, Passage
-from app.domain.token_door import Door, after_answer, after_refusal
+from app.domain.vendors.token_door import Door, after_answer, after_refusal
 from app.storage.tallies import labels
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import RefreshState

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
-from app.domain.words import Direction
+from app.domain.enums import Direction
 from app.storage.automatic_models import TroubleTable
 from app.storage.repository import Repository, as_row
 from app.storage.rows import TroubleRow

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.item_reading import OPEN_STATES, running_runs
 from app.storage.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
 from app.storage.outbox import OutboxRepository

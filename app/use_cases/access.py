@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.access.passwords import check_password
+from app.domain.access.roles import Role
 from app.domain.errors import Refused
-from app.domain.passwords import check_password
-from app.domain.roles import Role
 from app.storage.rows import KeyRow
 from app.use_cases.context import Context
 from app.use_cases.passwords import hash_password

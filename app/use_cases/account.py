@@ -7,8 +7,8 @@ from datetime import datetime
 
 import structlog
 
+from app.domain.access.passwords import check_password
 from app.domain.errors import Refused
-from app.domain.passwords import check_password
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.passwords import hash_password, is_right

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.domain.mapping import BY_KEY
-from app.domain.plan import Note, Plan, PlanKind, Severity
-from app.domain.run_state import ItemState
+from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.planning.three_way import same
+from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT
-from app.domain.three_way import same
 from app.use_cases.ends import End, Job
 from app.use_cases.findings import ended_without_write
 from app.use_cases.plan_employee import digest_of

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from app.domain.catalogue import message_of, remedy_of
-from app.domain.dates import today_in_japan
+from app.domain.employee import Record
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.mapping import FIELDS
-from app.domain.people import Record
 from app.domain.reading import attribute_of, readable_attributes
+from app.domain.runs.dates import today_in_japan
 from app.use_cases.context import Context
 from app.use_cases.known_connection import find_connection
 

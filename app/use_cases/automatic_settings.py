@@ -9,11 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from app.domain.enums import Direction, System
 from app.domain.errors import Refused
-from app.domain.export_settings import complete
 from app.domain.mapping import FIELDS
-from app.domain.settings import Automatic, ConflictPolicy, Connection, MailPolicy
-from app.domain.words import Direction, System
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
+from app.domain.settings.export_settings import complete
 from app.storage.rows import WebhookRow
 from app.storage.words import WebhookState
 from app.use_cases.context import Context

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from app.domain.commands import StartRun
+from app.domain.enums import Trigger
 from app.domain.errors import Refused
-from app.domain.run_state import RunState
-from app.domain.words import Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.run_state import RunState
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases import control, intake

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from app.domain.enums import Direction
 from app.domain.errors import Refused
-from app.domain.export_settings import check_export_sets, check_export_settings
 from app.domain.mapping import BY_KEY, FIELDS
-from app.domain.settings import BlankPolicy, Connection
-from app.domain.words import Direction
+from app.domain.settings.connection_settings import BlankPolicy, Connection
+from app.domain.settings.export_settings import check_export_sets, check_export_settings
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import WebhookState
 from app.use_cases import attributes, automatic_settings, connections, webhook_registration

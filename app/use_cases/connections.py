@@ -12,13 +12,13 @@ from typing import Any
 
 import structlog
 
-from app.domain.catalogue import message_of, remedy_of
-from app.domain.dates import today_in_japan
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
-from app.domain.export_settings import check_export_settings, complete
 from app.domain.ports import FreeeGrant, FreeeTokens
-from app.domain.settings import Connection, ExportSettings
-from app.domain.words import System
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Connection, ExportSettings
+from app.domain.settings.export_settings import check_export_settings, complete
 from app.storage.rows import ConsentRow
 from app.use_cases.context import Context
 from app.use_cases.known_connection import find_connection

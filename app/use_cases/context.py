@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.config import Settings
+from app.domain.enums import System
 from app.domain.ports import (
     Clock,
     EmployeeGateway,
@@ -17,8 +18,7 @@ from app.domain.ports import (
     TokenStore,
     WebhookRegistry,
 )
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.settings.connection_settings import Connection
 from app.storage.unit_of_work import UnitOfWork
 
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import structlog
 
-from app.domain.commands import StartRun
+from app.domain.enums import Trigger
 from app.domain.errors import Refused
-from app.domain.queues import queue_for
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.queues import queue_for
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

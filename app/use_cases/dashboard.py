@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic, Connection
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 
+from app.domain.enums import System
 from app.domain.errors import Refused
-from app.domain.words import System
 from app.storage.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

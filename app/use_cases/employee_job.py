@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.dates import today_in_japan
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Step
 from app.domain.errors import ItemError
-from app.domain.export_settings import settings_for
-from app.domain.linking import Directory, LinkKind, decide_link
-from app.domain.people import EmployeeRecord
-from app.domain.plan import Plan
+from app.domain.matching.linking import Directory, LinkKind, decide_link
+from app.domain.planning.plan import Plan
 from app.domain.ports import CreateRequest
 from app.domain.reading import name_of
-from app.domain.run_state import ItemState
-from app.domain.words import Step
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.export_settings import settings_for
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.attempt import Attempt, ended_with_write

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.domain.plan import Note, Plan
-from app.domain.run_state import ItemState
-from app.domain.settings import Automatic, Connection
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.planning.plan import Note, Plan
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

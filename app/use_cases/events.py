@@ -22,9 +22,9 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.commands import Delivery, ReceivedEvent
-from app.domain.settings import Connection
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.commands import Delivery, ReceivedEvent
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import DeliveryRow, NewDelivery
 from app.storage.tallies import Labels, labels
 from app.storage.unit_of_work import UnitOfWork

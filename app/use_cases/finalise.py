@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from app.domain.queues import INTERACTIVE
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import MailPolicy
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.runs.queues import INTERACTIVE
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import MailPolicy
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, MailKind, OutboxKind

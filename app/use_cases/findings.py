@@ -7,18 +7,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.domain.dates import closing_month, pay_month, today_in_japan
-from app.domain.export_settings import complete, settings_for
-from app.domain.guard import as_text, effects_of
-from app.domain.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
-from app.domain.plan import Note, Plan, PlanKind
-from app.domain.queues import INTERACTIVE, queue_for
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import System
+from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
+from app.domain.matching.selection import offer
+from app.domain.planning.mass_change import as_text, effects_of
+from app.domain.planning.plan import Note, Plan, PlanKind
 from app.domain.reading import name_of
-from app.domain.run_state import ItemState
-from app.domain.selection import offer
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.runs.dates import closing_month, pay_month, today_in_japan
+from app.domain.runs.queues import INTERACTIVE, queue_for
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
+from app.domain.settings.export_settings import complete, settings_for
 from app.storage.rows import LinkRow, NewChange, NewItem, NewNote, RunRow
 from app.use_cases.plan_employee import Terms, agreed_digests, decide, plan_digest
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from app.domain.passwords import new_password
-from app.domain.roles import Role
+from app.domain.access.passwords import new_password
+from app.domain.access.roles import Role
 from app.use_cases.access import check_login
 from app.use_cases.context import Context
 from app.use_cases.passwords import hash_password

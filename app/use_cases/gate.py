@@ -19,9 +19,9 @@ from datetime import date, timedelta
 
 import structlog
 
-from app.domain.guard import as_text, effects_of, from_text
-from app.domain.plan import Plan
-from app.domain.run_state import ItemState
+from app.domain.planning.mass_change import as_text, effects_of, from_text
+from app.domain.planning.plan import Plan
+from app.domain.runs.run_state import ItemState
 from app.storage.rows import RosterEntry, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import Gate

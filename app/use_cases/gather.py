@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.domain.dates import today_in_japan
-from app.domain.guard import HARMLESS_PEOPLE
-from app.domain.plan import PlanKind
-from app.domain.queues import INTERACTIVE, queue_for
-from app.domain.run_state import ItemState
-from app.domain.settings import Connection
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.planning.mass_change import HARMLESS_PEOPLE
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.queues import INTERACTIVE, queue_for
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import NewItem, NewRun
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind

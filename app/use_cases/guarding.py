@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from app.domain.errors import Refused
-from app.domain.guard import Alarm, Consequences, alarm_dict, alarms, consequences, from_text, sentence
+from app.domain.planning.mass_change import Alarm, Consequences, alarm_dict, alarms, consequences, from_text, sentence
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

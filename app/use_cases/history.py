@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from app.domain.catalogue import message_of
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import Refused
-from app.domain.progress import measure
-from app.domain.run_state import FINAL_ITEM_STATES, ItemState, RunState
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.runs.progress import measure
+from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailState

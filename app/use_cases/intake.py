@@ -16,13 +16,13 @@ from datetime import date, timedelta
 
 import structlog
 
-from app.domain.commands import StartRun
-from app.domain.dates import today_in_japan
+from app.domain.enums import System
 from app.domain.errors import Refused, RunError, TemporaryError
-from app.domain.export_settings import complete
-from app.domain.queues import queue_for
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.queues import queue_for
+from app.domain.settings.connection_settings import Connection
+from app.domain.settings.export_settings import complete
 from app.storage.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind, OutboxKind

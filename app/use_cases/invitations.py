@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from app.domain.access.passwords import check_password
+from app.domain.access.roles import Role
 from app.domain.errors import Refused
-from app.domain.notices import invited
-from app.domain.passwords import check_password
-from app.domain.queues import INTERACTIVE
-from app.domain.roles import Role
+from app.domain.mail_text.notices import invited
+from app.domain.runs.queues import INTERACTIVE
 from app.storage.rows import InvitationRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailKind, MailState, OutboxKind

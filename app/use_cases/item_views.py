@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from app.domain.catalogue import message_of, remedy_of
 from app.domain.display import MASK, show
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.mapping import BY_KEY
 from app.domain.snapshot import BLANK, FieldState
 from app.storage.rows import ChangeRow, ItemRow, StepRow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.errors import Refused
-from app.domain.settings import Connection
+from app.domain.settings.connection_settings import Connection
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.linking import CandidateReason
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.matching.linking import CandidateReason
 from app.storage.link_reading import AskedRow
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection

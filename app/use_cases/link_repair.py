@@ -12,9 +12,9 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.dates import today_in_japan
+from app.domain.enums import System
 from app.domain.errors import Refused
-from app.domain.words import System
+from app.domain.runs.dates import today_in_japan
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import UnlinkReason

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.domain.linking import comparable_number
-from app.domain.run_state import ItemState
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.matching.linking import comparable_number
+from app.domain.runs.run_state import ItemState
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.dates import closing_month, pay_month
-from app.domain.export_settings import complete
-from app.domain.linking import Directory, LinkIndex, LinkKind, decide_link
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import System
+from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
 from app.domain.ports import EmployeeGateway
-from app.domain.run_state import ItemState
-from app.domain.words import System
+from app.domain.runs.dates import closing_month, pay_month
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.export_settings import complete
 from app.storage.rows import LinkRow
 from app.storage.words import UnlinkReason
 from app.use_cases.ends import End, Job

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import structlog
 
+from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
-from app.domain.words import System
 from app.storage.observation import ConnectionFacts
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections import connection_views

@@ -10,9 +10,9 @@ import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.config import Settings
-from app.domain.notices import consent_needed, run_held, webhook_silent
-from app.domain.queues import INTERACTIVE
-from app.domain.settings import Connection
+from app.domain.mail_text.notices import consent_needed, run_held, webhook_silent
+from app.domain.runs.queues import INTERACTIVE
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailKind, OutboxKind

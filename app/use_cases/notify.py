@@ -11,14 +11,14 @@ from datetime import timedelta
 
 import structlog
 
-from app.domain.catalogue import message_of, remedy_of
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import ItemError, TemporaryError
-from app.domain.mail import LIST_LIMIT, Outcome, RunSummary, compose
+from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
 from app.domain.ports import Mail
-from app.domain.queues import INTERACTIVE
-from app.domain.run_state import ItemState
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.runs.queues import INTERACTIVE
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import ItemRow, MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import MailState, OutboxKind

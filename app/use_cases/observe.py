@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import System
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.observation import ConnectionFacts, MailFacts
 from app.storage.tallies import Labels as Labels
 from app.storage.tallies import labels

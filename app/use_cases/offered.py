@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date
 
-from app.domain.catalogue import message_of
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import Refused, RunError, TemporaryError
-from app.domain.people import EmployeeRecord
-from app.domain.selection import offer
-from app.domain.settings import Connection
-from app.domain.words import Direction, System
+from app.domain.matching.selection import offer
+from app.domain.settings.connection_settings import Connection
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection
 from app.use_cases.shown import keep_numbers

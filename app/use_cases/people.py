@@ -13,9 +13,9 @@ from datetime import datetime
 
 import structlog
 
+from app.domain.access.passwords import new_password
+from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.domain.passwords import new_password
-from app.domain.roles import Permission, Role
 from app.storage.rows import UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.account import renew_password

@@ -10,11 +10,11 @@ from typing import Any
 
 from app.config import Settings
 from app.domain.display import MASK, show
+from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY
-from app.domain.run_state import ItemState
-from app.domain.settings import Connection
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
-from app.domain.words import Step, System
 from app.storage.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import ChangeState, StepState

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from app.domain import planning, writing
-from app.domain.people import EmployeeRecord
-from app.domain.plan import Change, Plan
+from app.domain import writing
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Direction, System, Trigger
+from app.domain.planning import planning
+from app.domain.planning.plan import Change, Plan
 from app.domain.reading import take_snapshot
-from app.domain.settings import ConflictPolicy, Connection, MappingOptions
+from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import Snapshot
-from app.domain.words import Direction, System, Trigger
 
 
 @dataclass(frozen=True)

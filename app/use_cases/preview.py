@@ -11,11 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import BY_KEY
-from app.domain.plan import PlanKind
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Connection
-from app.domain.words import Direction, System, Trigger
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
 from app.storage.choosing import Outlined
 from app.storage.rows import ItemRow, RosterEntry, RunRow
 from app.storage.unit_of_work import UnitOfWork

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from app.domain.guard import Alarm
-from app.domain.plan import PlanKind
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import ExportSettings
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.planning.mass_change import Alarm
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import ExportSettings
 from app.use_cases.views import ItemView
 
 

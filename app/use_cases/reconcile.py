@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import TemporaryError
-from app.domain.queues import INTERACTIVE
+from app.domain.runs.queues import INTERACTIVE
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind
 from app.use_cases.context import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from app.domain.words import Direction
+from app.domain.enums import Direction
 from app.use_cases.context import Context
 from app.use_cases.history import find_run
 from app.use_cases.person_results import PersonResult, Sight, person_results

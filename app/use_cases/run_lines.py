@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from app.domain.dates import JAPAN
-from app.domain.run_state import FINAL_ITEM_STATES, ItemState, RunState
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.dates import JAPAN
+from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.storage.rows import RunRow
 from app.storage.run_reading import RunFilter
 from app.use_cases.actors import Actor, known_actors

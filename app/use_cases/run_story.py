@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.domain.catalogue import entry_of
-from app.domain.catalogue_entries import Who
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Connection
-from app.domain.words import System, Trigger
+from app.domain.enums import System, Trigger
+from app.domain.error_catalogue.catalogue import entry_of
+from app.domain.error_catalogue.entries import Who
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import HistoryKind

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import AwaseError, Refused
-from app.domain.settings import Connection
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import SetupConsent, SetupRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.attributes import AttributeRow, TokenCheck, attribute_rows, try_token

@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from app.domain.content import content_of, is_other_content
-from app.domain.people import EmployeeRecord
-from app.domain.words import System
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import System
+from app.domain.planning.content import content_of, is_other_content
 from app.storage.rows import DirectoryEntry, RunRow
 from app.storage.tallies import labels
 from app.storage.unit_of_work import UnitOfWork

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from app.domain.dates import closing_month, today_in_japan
+from app.domain.employee import EmployeeRecord, PaySchedule
+from app.domain.enums import System
 from app.domain.errors import AwaseError
-from app.domain.linking import comparable_kana, comparable_number
-from app.domain.people import EmployeeRecord, PaySchedule
+from app.domain.matching.linking import comparable_kana, comparable_number
 from app.domain.reading import name_of
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.runs.dates import closing_month, today_in_japan
+from app.domain.settings.connection_settings import Connection
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection
 

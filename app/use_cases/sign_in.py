@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.domain.roles import Permission, Role
 from app.storage.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

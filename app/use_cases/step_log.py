@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.domain.enums import Step
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.words import Step
 from app.storage.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.lease import Lease, LeaseLost, lease_end

@@ -13,13 +13,13 @@ from datetime import datetime
 
 import structlog
 
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.guard import alarms
-from app.domain.people import EmployeeRecord
+from app.domain.planning.mass_change import alarms
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
-from app.domain.settings import Connection
-from app.domain.words import System, Trigger
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases import finalise

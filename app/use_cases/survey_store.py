@@ -11,9 +11,9 @@ from datetime import datetime
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.guard import Alarm
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.planning.mass_change import Alarm
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import RosterEntry, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import OutboxKind

@@ -17,10 +17,10 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from app.domain.commands import StartRun
-from app.domain.dates import today_in_japan
-from app.domain.settings import Connection
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import SweepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.domain.content import content_digest
-from app.domain.dates import closing_month, pay_month, today_in_japan
-from app.domain.guard import HARMLESS_PEOPLE, as_text, effects_of
-from app.domain.linking import LinkDecision, LinkKind
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import System
 from app.domain.mapping import BY_KEY
-from app.domain.people import EmployeeRecord
-from app.domain.plan import Change, Plan, PlanKind
+from app.domain.matching.linking import LinkDecision, LinkKind
+from app.domain.matching.selection import offer
+from app.domain.planning.content import content_digest
+from app.domain.planning.mass_change import HARMLESS_PEOPLE, as_text, effects_of
+from app.domain.planning.plan import Change, Plan, PlanKind
+from app.domain.planning.three_way import Baseline, Ruling, rule
 from app.domain.reading import take_snapshot
-from app.domain.run_state import ItemState
-from app.domain.selection import offer
-from app.domain.settings import Automatic
+from app.domain.runs.dates import closing_month, pay_month, today_in_japan
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import ABSENT, BLANK, FieldState
-from app.domain.three_way import Baseline, Ruling, rule
-from app.domain.words import System
 from app.storage.rows import LinkRow, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

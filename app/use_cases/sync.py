@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.run_state import ItemState
+from app.domain.runs.run_state import ItemState
 from app.storage.rows import ClaimedItem
 from app.use_cases import finalise
 from app.use_cases.context import Context

@@ -10,9 +10,9 @@ import time
 
 import structlog
 
+from app.domain.enums import System
 from app.domain.errors import RunError, TemporaryError
-from app.domain.token_door import renewal_due_at
-from app.domain.words import System
+from app.domain.vendors.token_door import renewal_due_at
 from app.use_cases.connections import check_system
 from app.use_cases.context import Context
 from app.use_cases.notices import hold_for_consent

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import structlog
 
-from app.domain.catalogue import message_of, remedy_of
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import Refused
 from app.storage.rows import TroubleRow
 from app.use_cases.context import Context

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.commands import StartRun
+from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
-from app.domain.words import Direction, Trigger
+from app.domain.runs.commands import StartRun
 from app.storage.item_reading import WrittenCounts
 from app.storage.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork

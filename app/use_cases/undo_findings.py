@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.dates import today_in_japan
-from app.domain.guard import as_text, effects_of
-from app.domain.people import EmployeeRecord, YearMonth
-from app.domain.plan import Plan, PlanKind
+from app.domain.employee import EmployeeRecord, YearMonth
+from app.domain.enums import Step, System
+from app.domain.planning.mass_change import as_text, effects_of
+from app.domain.planning.plan import Plan, PlanKind
+from app.domain.planning.undoing import CREATED, Written, plan_undo
 from app.domain.ports import EmployeeGateway
-from app.domain.queues import INTERACTIVE, queue_for
 from app.domain.reading import take_snapshot
-from app.domain.run_state import ItemState
-from app.domain.settings import Connection
-from app.domain.undoing import CREATED, Written, plan_undo
-from app.domain.words import Step, System
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.queues import INTERACTIVE, queue_for
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
 from app.domain.writing import unwritable
 from app.storage.rows import ChangeRow, ItemRow, NewItem, RunRow, StepRow
 from app.storage.words import ChangeState, StepState

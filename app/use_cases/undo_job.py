@@ -4,10 +4,10 @@ write step by step, record. The source is neither read nor written.
 
 from __future__ import annotations
 
-from app.domain.people import EmployeeRecord
-from app.domain.plan import Plan
-from app.domain.run_state import ItemState
-from app.domain.undoing import Written, undone
+from app.domain.employee import EmployeeRecord
+from app.domain.planning.plan import Plan
+from app.domain.planning.undoing import Written, undone
+from app.domain.runs.run_state import ItemState
 from app.use_cases.attempt import Attempt, ended_with_write
 from app.use_cases.counting import counted
 from app.use_cases.ends import End, Job, finish

@@ -9,9 +9,9 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from app.config import Settings
-from app.domain.assumptions import FREEE_EMPLOYEE_PAGE, SMARTHR_CREW_PAGE
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.assumptions import FREEE_EMPLOYEE_PAGE, SMARTHR_CREW_PAGE
 
 _SMARTHR_HOST = "{subdomain}.smarthr.jp"
 _FREEE_HOST = "api.freee.co.jp"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
+from app.domain.enums import Direction, System, Trigger
 from app.domain.ports import QueueDepth
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.storage.words import DeliveryState as DeliveryState
 from app.storage.words import MailKind as MailKind
 from app.storage.words import MailState as MailState

@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import structlog
 
-from app.domain.dates import JAPAN
 from app.domain.errors import AwaseError, ItemError, Refused, TemporaryError
 from app.domain.ports import WebhookRegistration, WebhookRegistry
-from app.domain.settings import Connection
+from app.domain.runs.dates import JAPAN
+from app.domain.settings.connection_settings import Connection
 from app.storage.rows import WebhookRow
 from app.storage.words import WebhookState
 from app.use_cases.context import Context

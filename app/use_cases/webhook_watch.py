@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import structlog
 
-from app.domain.dates import today_in_japan
 from app.domain.errors import AwaseError
-from app.domain.settings import Automatic, Connection
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Automatic, Connection
 from app.use_cases.context import Context
 from app.use_cases.notices import tell_webhook_silent
 from app.use_cases.webhook_registration import check_webhook

@@ -6,11 +6,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
-from app.domain.guard import AlarmCode
-from app.domain.plan import PlanKind
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.planning.mass_change import AlarmCode
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.use_cases.views import DeliveryState, WebhookState
 
 

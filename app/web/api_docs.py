@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template
 
-from app.domain.catalogue import CATALOGUE
+from app.domain.error_catalogue.catalogue import CATALOGUE
 from app.use_cases.access import Scope
 from app.web.problems import PROBLEMS
 from app.web.request_log import allow_style

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import url_for
 
-from app.domain.commands import StartRun
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.runs.commands import StartRun
 from app.use_cases import control, history, intake
 from app.use_cases import undo as undoing
 from app.use_cases.access import Scope

@@ -8,7 +8,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from app.domain.catalogue import message_of, remedy_of
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
 from app.use_cases.readiness import database_state

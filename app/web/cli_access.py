@@ -9,7 +9,7 @@ import sys
 import click
 from flask.cli import AppGroup
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.use_cases import access, first_start, people
 from app.use_cases.access import Scope
 from app.use_cases.people import CLI, UserView

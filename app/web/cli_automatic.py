@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.domain.catalogue import message_of
-from app.domain.dates import JAPAN
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import AwaseError
-from app.domain.settings import Automatic, ConflictPolicy, MailPolicy
+from app.domain.runs.dates import JAPAN
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
 from app.use_cases import automatic_settings, webhook_registration
 from app.use_cases.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
 from app.use_cases.known_connection import find_connection

@@ -10,9 +10,9 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from app.domain.dates import JAPAN
-from app.domain.run_state import ItemState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.dates import JAPAN
+from app.domain.runs.run_state import ItemState
 from app.use_cases import deliveries, troubles
 from app.use_cases.deliveries import DeliveryFilter
 from app.use_cases.views import DeliveryState, DeliveryView, IntakeView, QueueView, TroubleView

@@ -10,11 +10,11 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from app.domain.catalogue import message_of
-from app.domain.export_settings import doubts
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState
-from app.domain.settings import PayType
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import PayType
+from app.domain.settings.export_settings import doubts
 from app.use_cases import connections, monitor
 from app.use_cases.views import ConnectionView, QueueView
 from app.web import answers, cli_automatic, cli_deliveries, present

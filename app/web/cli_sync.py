@@ -12,10 +12,10 @@ import click
 from flask.cli import AppGroup
 from tqdm import tqdm
 
-from app.domain.commands import StartRun
-from app.domain.dates import today_in_japan
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases import control, history, intake
 from app.use_cases import undo as undoing
 from app.use_cases.views import ChangeView, ItemView, ProgressView, RunView

@@ -14,8 +14,8 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, request
 from flask import url_for as url
 
+from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.domain.roles import Permission
 from app.use_cases import connections, setups
 from app.use_cases.notices import RECONNECT, connection_key_of
 from app.web.connect_address import CALLBACK as CALLBACK

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
-from app.domain.catalogue import CATALOGUE, message_of, remedy_of
+from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.web.current import current_context, request_id
 from app.web.problems import FIELD_PROBLEMS, PROBLEMS, code_of_status, title_of

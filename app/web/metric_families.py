@@ -12,8 +12,8 @@ from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.metering import BUCKETS, CALLS, ENDLESS, ITEM_SECONDS, ITEMS, MILLISECONDS, RUN_SECONDS, RUNS
 from app.use_cases.observe import DELIVERIES, MISSED, TOKEN_REFUSALS, ConnectionMeter, Facts, Labels, Observation
 from app.use_cases.views import MailKind, MailState, RefreshState, WebhookState

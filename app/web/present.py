@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.domain.catalogue import message_of
-from app.domain.run_state import ItemState
+from app.domain.error_catalogue.catalogue import message_of
+from app.domain.runs.run_state import ItemState
 from app.use_cases.views import (
     ChangeView,
     ConnectionView,

@@ -8,8 +8,8 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields
 
-from app.domain.run_state import ItemState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState
 from app.use_cases.intake import MAX_NUMBERS
 from app.use_cases.views import DeliveryState
 from app.web.problems import FIRST_YEAR, LAST_YEAR

@@ -18,8 +18,8 @@ from flask import Blueprint, Flask, Response, current_app, request
 from app.adapters.freee import webhook as freee
 from app.adapters.smarthr import webhook as smarthr
 from app.adapters.webhook import BadBody, secret_matches
-from app.domain.commands import Delivery, ReceivedEvent
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.commands import Delivery, ReceivedEvent
 from app.use_cases.context import Context
 from app.use_cases.events import Accepted, SenderCache, accept, delivery_of, freee_secrets
 from app.use_cases.group_commit import GroupCommit

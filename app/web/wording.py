@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.domain.catalogue import message_of, remedy_of
-from app.domain.dates import JAPAN
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
+from app.domain.runs.dates import JAPAN
 
 FOLDER = Path(__file__).parent / "texts"
 LOCALES = ("ja", "en")

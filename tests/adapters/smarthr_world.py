@@ -12,11 +12,11 @@ from flask import Flask
 from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.config import Settings
+from app.domain.enums import Step
 from app.domain.errors import AwaseError
-from app.domain.plan import Change
-from app.domain.settings import MappingOptions
+from app.domain.planning.plan import Change
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState
-from app.domain.words import Step
 from app.practice.limits import FAST
 from app.practice.server import RunningServer, start_in_thread
 from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of

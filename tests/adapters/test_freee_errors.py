@@ -17,9 +17,9 @@ from app.adapters.freee.errors import (
     classify,
     step_of,
 )
-from app.domain.catalogue import CATALOGUE
+from app.domain.enums import Step
+from app.domain.error_catalogue.catalogue import CATALOGUE
 from app.domain.errors import ItemError, RunError, TemporaryError
-from app.domain.words import Step
 
 PROFILE = "/api/v1/employees/100001/profile_rule"
 DENIED = "アクセスする権限がありません"

@@ -11,14 +11,14 @@ import pytest
 
 from app.adapters.freee.bodies import rule_object
 from app.adapters.freee.directory_cache import DirectoryCache
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import Step
 from app.domain.errors import ItemError, RunError, TemporaryError
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
-from app.domain.plan import Change
+from app.domain.planning.plan import Change
 from app.domain.ports import CreateRequest
 from app.domain.reading import take_snapshot
-from app.domain.settings import PayType
+from app.domain.settings.connection_settings import PayType
 from app.domain.snapshot import BLANK
-from app.domain.words import Step
 from tests.adapters.freee_world import (
     CLOSES_ON_20,
     DECEMBER,

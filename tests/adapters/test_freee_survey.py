@@ -15,8 +15,8 @@ from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
 from app.adapters.freee.oauth import FixedToken
 from app.adapters.freee.survey import Cursor, assemble
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.errors import RunError, TemporaryError
-from app.domain.people import EmployeeRecord, PaySchedule, YearMonth
 from tests.adapters.canned import CannedServer, OpenLimiter, answer
 from tests.adapters.freee_world import (
     CLOSES_ON_20,

@@ -14,7 +14,7 @@ from rq.job import Job
 from app.adapters.job_queue import FAILURE_TTL, SERIALIZER, RqJobQueue
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
-from app.domain.queues import BULK, INTERACTIVE, QUEUES
+from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from tests.adapters.conftest import BrokerProcess
 
 done: list[tuple[int, ...]] = []

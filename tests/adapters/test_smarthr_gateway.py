@@ -12,12 +12,12 @@ import pytest
 from app.adapters.smarthr.client import MAX_PAGES, SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.adapters.smarthr.schemas import CrewSchema, crew_fields
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Step
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.people import EmployeeRecord
 from app.domain.ports import CreateRequest
 from app.domain.reading import take_snapshot
 from app.domain.snapshot import ABSENT, BLANK, FieldState
-from app.domain.words import Step
 from tests.adapters.canned import CannedServer, OpenLimiter, answer
 from tests.adapters.smarthr_world import (
     NEW_PERSON,

@@ -20,11 +20,11 @@ import psycopg
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from app.config import Settings
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.ports import FreeeTokens
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import ExportSettings, PayType
-from app.domain.words import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice import staff
 from app.storage.models import Base
 from app.storage.rows import RosterEntry

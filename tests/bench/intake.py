@@ -26,7 +26,7 @@ from statistics import median
 from typing import Any
 
 from app.config import Settings
-from app.domain.settings import Automatic
+from app.domain.settings.connection_settings import Automatic
 from app.practice.processes import ROOT
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database

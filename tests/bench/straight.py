@@ -22,15 +22,15 @@ import requests
 from app.adapters.freee.bodies import RULES, create_object, created_at_once, employee_object, rule_object
 from app.adapters.freee.survey import person_of, schedule_of
 from app.adapters.smarthr.schemas import crew_fields
-from app.domain.dates import closing_month
+from app.domain.employee import EmployeeRecord, Person, YearMonth
+from app.domain.enums import Direction, Step, System
 from app.domain.errors import ItemError
-from app.domain.people import EmployeeRecord, Person, YearMonth
-from app.domain.plan import Change
-from app.domain.planning import Baseline, plan
+from app.domain.matching.selection import offer
+from app.domain.planning.plan import Change
+from app.domain.planning.planning import Baseline, plan
 from app.domain.reading import readable_attributes, take_snapshot
-from app.domain.selection import offer
-from app.domain.settings import ConflictPolicy, ExportSettings, MappingOptions, PayType
-from app.domain.words import Direction, Step, System
+from app.domain.runs.dates import closing_month
+from app.domain.settings.connection_settings import ConflictPolicy, ExportSettings, MappingOptions, PayType
 from app.domain.writing import encode, keys_by_step, unwritable
 from app.practice import staff
 from tests.bench.memory import own_peak

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.practice.staff import build_company, japan_today
 from tests.browser.site import PASSWORD, Site, chromium, open_site
 from tests.conftest import missing

@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.factory import create_app
 from app.practice.server import start_in_thread
 from app.practice.staff import PracticeCompany

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
 from tests.browser.axe import findings
 from tests.browser.site import Site
 from tests.house import KEY

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.run_state import RunState
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
+from app.domain.runs.run_state import RunState
 from app.use_cases.views import RunView
 from tests.browser.axe import findings
 from tests.browser.conftest import NARROW, WIDE

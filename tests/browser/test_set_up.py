@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import delete
 
-from app.domain.roles import Role
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
 from app.practice.staff import FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.models import ConnectionTable
 from tests.browser.axe import findings

@@ -25,13 +25,13 @@ from app.adapters.freee.schemas import (
     InsuranceRuleSchema,
     ProfileRuleSchema,
 )
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Step
 from app.domain.errors import AwaseError
 from app.domain.mapping import FIELDS
-from app.domain.people import EmployeeRecord
 from app.domain.ports import CreateRequest
 from app.domain.reading import take_snapshot
 from app.domain.snapshot import BLANK, FieldState, is_value
-from app.domain.words import Step
 from tests.adapters.freee_world import (
     CLOSES_ON_20,
     DECEMBER,

@@ -14,9 +14,9 @@ from flask import Flask, Response, request
 from app.adapters.smarthr.registry import SmartHRWebhookRegistry
 from app.adapters.smarthr.schemas import CrewSchema, WebhookSchema
 from app.adapters.smarthr.webhook import EVENTS
+from app.domain.employee import EmployeeRecord
 from app.domain.errors import AwaseError
 from app.domain.mapping import FIELDS
-from app.domain.people import EmployeeRecord
 from app.domain.ports import CreateRequest
 from app.domain.snapshot import BLANK
 from app.practice.smarthr import SWITCHES

@@ -13,8 +13,8 @@ import yaml
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.domain.settings import Automatic
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
 from app.use_cases.events import sort_received
 from app.use_cases.metering import meter_once

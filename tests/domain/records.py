@@ -5,12 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from app.domain.people import EmployeeRecord, Person
-from app.domain.plan import Change
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.enums import System
+from app.domain.planning.plan import Change
 from app.domain.reading import take_snapshot
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import ABSENT, FieldState, Snapshot
-from app.domain.words import System
 
 CREW: dict[str, Any] = {
     "id": "1f0c6c0e-3b0f-4c39-9d7e-0d5a7a5b1c11",

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.domain.words import Step, System
+from app.domain.enums import Step, System
 from tests.domain.records import CREW, EMPLOYEE
 
 Record = dict[str, Any]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.address import Split, comparable, joined, split
-from app.domain.codecs import CannotEncode
-from app.domain.codecs_address import AddressInOne, AddressInParts
-from app.domain.municipalities import MUNICIPALITIES
-from app.domain.settings import MappingOptions
+from app.domain.codecs.address import AddressInOne, AddressInParts
+from app.domain.codecs.base import CannotEncode
+from app.domain.japanese.address import Split, comparable, joined, split
+from app.domain.japanese.municipalities import MUNICIPALITIES
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK
 
 WITH_BUILDING = MappingOptions(include_building=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.catalogue import CATALOGUE, Who, cause_of, entry_of, message_of, recognise, remedy_of
-from app.domain.words import Step, System
+from app.domain.enums import Step, System
+from app.domain.error_catalogue.catalogue import CATALOGUE, Who, cause_of, entry_of, message_of, recognise, remedy_of
 
 APP = Path(__file__).parents[2] / "app"
 RAISED = {

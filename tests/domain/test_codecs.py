@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.codecs import (
+from app.domain.codecs.address import ZIP_CODE, AddressKana, PrefectureCode, PrefectureName, SplitZipCode
+from app.domain.codecs.bank import (
+    FREEE_ACCOUNT_TYPE,
+    AccountHolder,
+    AccountNumber,
+    PaddedDigits,
+    smarthr_account_type,
+)
+from app.domain.codecs.base import (
     CannotEncode,
     Choice,
     Date,
@@ -17,18 +25,10 @@ from app.domain.codecs import (
     Text,
     YesNo,
 )
-from app.domain.codecs_address import ZIP_CODE, AddressKana, PrefectureCode, PrefectureName, SplitZipCode
-from app.domain.codecs_bank import (
-    FREEE_ACCOUNT_TYPE,
-    AccountHolder,
-    AccountNumber,
-    PaddedDigits,
-    smarthr_account_type,
-)
-from app.domain.codecs_contact import PhoneInOne, SplitPhone, first_by_rank
-from app.domain.codecs_numbers import Grouped, NumberAsInteger, NumberAsText, Yen
+from app.domain.codecs.contact import PhoneInOne, SplitPhone, first_by_rank
+from app.domain.codecs.numbers import Grouped, NumberAsInteger, NumberAsText, Yen
 from app.domain.mapping import FIELDS, Place
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Unconvertible
 from tests.domain.records import CREW, EMPLOYEE
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.content import content_digest, content_of, is_other_content
+from app.domain.employee import EmployeeRecord, Person, YearMonth
+from app.domain.enums import System
 from app.domain.mapping import FIELDS
-from app.domain.people import EmployeeRecord, Person, YearMonth
+from app.domain.planning.content import content_digest, content_of, is_other_content
 from app.domain.snapshot import ABSENT, BLANK, Snapshot, Unconvertible
-from app.domain.words import System
 from tests.domain.records import crew, employee, seen_in_smarthr
 
 CREW = EmployeeRecord(Person(System.SMARTHR, "crew-1", "00123"), crew())

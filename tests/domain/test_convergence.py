@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.catalogue import CATALOGUE
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import CATALOGUE
 from app.domain.mapping import FIELDS
-from app.domain.plan import Change, Note, Plan, PlanKind, Severity
-from app.domain.planning import Baseline, plan, shared_digests
-from app.domain.settings import ConflictPolicy, MappingOptions
+from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
+from app.domain.planning.planning import Baseline, plan, shared_digests
+from app.domain.settings.connection_settings import ConflictPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, Missing, Snapshot, is_value
-from app.domain.words import Direction, System
 from app.domain.writing import encode, unwritable
 from tests.domain.records import READABLE, crew, employee, seen_in_freee, seen_in_smarthr
 from tests.domain.staff import CREWS, EMPLOYEES, POSITION_MASTER, Record, written

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.dates import closing_month, pay_month, today_in_japan
-from app.domain.people import PaySchedule, YearMonth
+from app.domain.employee import PaySchedule, YearMonth
+from app.domain.runs.dates import closing_month, pay_month, today_in_japan
 
 
 def schedule(closing_day: int, *, next_month: bool = False) -> PaySchedule:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.enums import System
 from app.domain.errors import Refused
-from app.domain.export_settings import check_export_sets, check_export_settings, complete, doubts, settings_for
-from app.domain.people import EmployeeRecord, Person
-from app.domain.settings import Connection, ExportSettings, PayType
-from app.domain.words import System
+from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
+from app.domain.settings.export_settings import check_export_sets, check_export_settings, complete, doubts, settings_for
 
 GOOD: dict[str, Any] = {
     "working_hours_system_name": "固定時間",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import prefectures
-from app.domain.kana import fold_hyphens, full_width, katakana, large_kana, narrow, settled, without_spaces
+from app.domain.japanese import prefectures
+from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, narrow, settled, without_spaces
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.linking import (
+from app.domain.employee import Person
+from app.domain.enums import System
+from app.domain.matching.linking import (
     MAX_CANDIDATES,
     CandidateReason,
     Directory,
@@ -18,8 +20,6 @@ from app.domain.linking import (
     LinkKind,
     decide_link,
 )
-from app.domain.people import Person
-from app.domain.words import System
 
 TODAY = date(2024, 6, 15)
 BORN = date(1990, 4, 2)

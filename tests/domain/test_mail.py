@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.catalogue import message_of, remedy_of
-from app.domain.mail import LIST_LIMIT, Outcome, RunSummary, compose
-from app.domain.run_state import ItemState
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
+from app.domain.runs.run_state import ItemState
 
 
 def outcome(number: str, code: str) -> Outcome:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import prefectures
-from app.domain.kana import katakana
-from app.domain.municipalities import MUNICIPALITIES
+from app.domain.japanese import prefectures
+from app.domain.japanese.kana import katakana
+from app.domain.japanese.municipalities import MUNICIPALITIES
 
 
 def test_the_table_is_whole() -> None:

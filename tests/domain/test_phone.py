@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.phone import fits, split
+from app.domain.japanese.phone import fits, split
 from app.domain.snapshot import Unconvertible
 
 

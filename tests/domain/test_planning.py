@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.catalogue import CATALOGUE
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import CATALOGUE
 from app.domain.mapping import BY_KEY, FIELDS
-from app.domain.plan import Change, Conflict, Note, Plan, PlanKind, Severity
-from app.domain.planning import Baseline, digest, plan, shared_digests
-from app.domain.settings import BlankPolicy, ConflictPolicy, MappingOptions
+from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Severity
+from app.domain.planning.planning import Baseline, digest, plan, shared_digests
+from app.domain.settings.connection_settings import BlankPolicy, ConflictPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Snapshot, Unconvertible
-from app.domain.words import Direction, System
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 MANUAL = ConflictPolicy.SOURCE_WINS
@@ -667,7 +667,7 @@ def test_whatever_comes_the_plan_is_sound(
 
 def test_planning_loads_no_framework() -> None:
     code = (
-        "import sys, app.domain.planning\n"
+        "import sys, app.domain.planning.planning\n"
         "print(sorted({name.partition('.')[0] for name in sys.modules}\n"
         "  & {'flask', 'rq', 'redis', 'sqlalchemy', 'requests', 'marshmallow', 'authlib', 'structlog'}))\n"
         "print(sorted(name for name in sys.modules if name.startswith('app.') and not name.startswith('app.domain')))"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.progress import measure
+from app.domain.runs.progress import measure
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.reading import readable_attributes
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, Missing, Unconvertible, is_value
 from tests.domain.records import CREW, EMPLOYEE, OPTIONS, READABLE, crew, employee, seen_in_freee, seen_in_smarthr
 

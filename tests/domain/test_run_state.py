@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState, may_become, result_of
+from app.domain.runs.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState, may_become, result_of
 
 R, I = RunState, ItemState  # noqa: E741
 

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from app.domain.people import Person
-from app.domain.selection import Offer, offer
-from app.domain.words import System
+from app.domain.employee import Person
+from app.domain.enums import System
+from app.domain.matching.selection import Offer, offer
 
 NEW_YEAR = date(2019, 1, 1)
 

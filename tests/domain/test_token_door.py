@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.token_door import (
+from app.domain.vendors.token_door import (
     FIRST_SECONDS,
     LONGEST_SECONDS,
     MOST_ANSWERS,

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from app.domain.enums import Direction
 from app.domain.mapping import BY_KEY
-from app.domain.plan import Change, Plan, PlanKind, Severity
-from app.domain.settings import ConflictPolicy
+from app.domain.planning.plan import Change, Plan, PlanKind, Severity
+from app.domain.planning.three_way import UNDONE, Baseline, Ruling, form, rule
+from app.domain.planning.undoing import Written, plan_undo, undone
+from app.domain.settings.connection_settings import ConflictPolicy
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertible
-from app.domain.three_way import UNDONE, Baseline, Ruling, form, rule
-from app.domain.undoing import Written, plan_undo, undone
-from app.domain.words import Direction
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 BANK = {

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.codecs import CannotEncode
+from app.domain.codecs.base import CannotEncode
+from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS
-from app.domain.plan import Change
-from app.domain.settings import MappingOptions
+from app.domain.planning.plan import Change
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, is_value
-from app.domain.words import Step, System
 from app.domain.writing import encode, keys_by_step, unwritable
 from tests.domain.records import CREW, OPTIONS, READABLE, change, crew, employee, seen_in_freee, seen_in_smarthr
 

@@ -13,9 +13,9 @@ import requests
 from click.testing import Result
 from flask import Flask
 
+from app.domain.enums import Direction
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.factory import create_app
 from app.logs import configure_logging
 from app.practice import staff

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Connection
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
 from app.storage.choosing import CHUNK
 from app.storage.rows import NewChange
 from app.storage.unit_of_work import Database

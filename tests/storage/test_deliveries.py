@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from app.domain.run_state import ItemState
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState
 from app.storage.rows import NewDelivery
 from app.storage.tallies import labels
 from app.storage.unit_of_work import Database

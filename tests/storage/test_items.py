@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewNote
 from app.storage.unit_of_work import Database
 from app.storage.words import OutboxKind

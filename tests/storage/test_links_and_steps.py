@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.people import PaySchedule
-from app.domain.run_state import RunState
+from app.domain.employee import PaySchedule
+from app.domain.enums import Step, System
+from app.domain.runs.run_state import RunState
 from app.domain.snapshot import BLANK
-from app.domain.words import Step, System
 from app.storage.rows import DirectoryEntry, NewChange
 from app.storage.unit_of_work import Database
 from app.storage.words import ChangeState, StepState, UnlinkReason

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.enums import Direction, System
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import DirectoryEntry
 from app.storage.unit_of_work import Database
 from app.storage.words import HistoryKind, MailKind, MailState, OutboxKind, UnlinkReason

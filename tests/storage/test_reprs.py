@@ -52,7 +52,7 @@ OF_THE_CODE = {"FieldMapping", "Place", "Choice", "Entry"}
 
 def modules() -> Iterable[types.ModuleType]:
     yield from (app.storage.rows, app.use_cases.views)
-    for found in pkgutil.iter_modules(app.domain.__path__, "app.domain."):
+    for found in pkgutil.walk_packages(app.domain.__path__, "app.domain."):
         yield importlib.import_module(found.name)
 
 
@@ -139,7 +139,7 @@ def test_the_canaries_are_where_they_should_be() -> None:
     assert tokens.access_token == f"{CANARY}access_token;"
     mail = make(RECORDS["app.domain.ports.Mail"], CANARY)
     assert mail.to == (f"{CANARY}to;",)
-    connection = make(RECORDS["app.domain.settings.Connection"], CANARY)
+    connection = make(RECORDS["app.domain.settings.connection_settings.Connection"], CANARY)
     assert connection.mail_to == (f"{CANARY}mail_to;",)
     assert CANARY in repr(connection)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
+from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState
-from app.domain.words import Step, System
+from app.domain.runs.run_state import ItemState
 from app.storage.access_models import ConsentTable
 from app.storage.models import Base, ConnectionTable, SurveyPageTable
 from app.storage.rotation import encrypted_columns

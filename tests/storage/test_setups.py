@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.ports import FreeeTokens
-from app.domain.settings import ExportSettings, PayType
+from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.storage.access_models import SetupTable
 from app.storage.rows import SetupRow
 from app.storage.unit_of_work import Database, UnitOfWork

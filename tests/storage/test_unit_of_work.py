@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.words import System
+from app.domain.enums import System
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import StatementError
 
+from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState
+from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
-from app.domain.words import Step, System
 from app.storage.rows import NewChange
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database

@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.config import Settings
-from app.domain.commands import StartRun
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.people import EmployeeRecord, Person
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
-from app.domain.settings import Connection, ExportSettings, PayType
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.storage.rows import MailRow, RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 
 import pytest
 
+from app.domain.enums import Direction, System
 from app.domain.errors import AwaseError, ItemError, Refused, RunError, TemporaryError
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState
-from app.domain.settings import ExportSettings, PayType
-from app.domain.words import Direction, System
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.storage.unit_of_work import Database
 from app.use_cases import connections, monitor
 from app.use_cases.intake import start_run

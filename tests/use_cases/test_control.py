@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases import control, monitor
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.relay import relay_once

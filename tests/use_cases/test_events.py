@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 
-from app.domain.commands import Delivery, ReceivedEvent
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.commands import Delivery, ReceivedEvent
+from app.domain.settings.connection_settings import Automatic
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.words import DeliveryState, UnlinkReason
 from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender, sort_received

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import MailPolicy
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import MailPolicy
 from app.storage.words import HistoryKind, MailState, OutboxKind
 from app.use_cases.finalise import close_run_if_done, mails
 from tests.storage.databases import add_run, end_item, running_run, start_item

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.storage.rows import DirectoryEntry, ItemRow, RunRow
 from app.use_cases import control
 from app.use_cases.finalise import close_run_if_done

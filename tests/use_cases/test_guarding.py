@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.practice.staff import PracticeCompany, build_company
 from app.storage.rows import RunRow
 from app.storage.words import Gate

@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from app.domain.catalogue import message_of
+from app.domain.enums import Step
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
-from app.domain.words import Step
 from app.storage.rows import NewChange, NewNote
 from app.use_cases import history
 from app.use_cases.finalise import close_run_if_done

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused, RunError, TemporaryError
-from app.domain.run_state import RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.run_state import RunState
 from app.storage.words import HistoryKind, OutboxKind
 from app.use_cases import history, monitor
 from app.use_cases.intake import start_run

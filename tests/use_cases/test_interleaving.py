@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff import PracticeCompany
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases import control, reconcile, relay, survey, sync

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import ItemRow
 from app.use_cases.control import cancel
 from app.use_cases.finalise import close_run_if_done

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from app.domain.enums import Direction, System
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState
-from app.domain.words import Direction, System
+from app.domain.runs.run_state import ItemState
 from app.practice.staff import PracticeCompany
 from app.use_cases import link_repair
 from app.use_cases.link_questions import Question, link_questions

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from app.domain.enums import Direction
 from app.domain.errors import Refused
-from app.domain.run_state import ItemState
-from app.domain.settings import Automatic, ConflictPolicy
-from app.domain.words import Direction
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
 from app.use_cases import link_repair
 from tests.house import KEY, House

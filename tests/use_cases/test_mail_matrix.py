@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import MailPolicy
-from app.domain.words import Trigger
+from app.domain.enums import Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import MailPolicy
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.history import get_run
 from tests.storage.databases import end_item, running_run

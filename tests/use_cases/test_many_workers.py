@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from app.domain.run_state import ItemState
+from app.domain.runs.run_state import ItemState
 from app.practice.staff import PracticeCompany
 from app.use_cases import reconcile, relay
 from tests.house import House

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import System, Trigger
+from app.domain.enums import System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.models import RunTable
 from app.storage.tallies import Labels, labels
 from app.storage.unit_of_work import Database

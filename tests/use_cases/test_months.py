@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.run_state import ItemState
-from app.domain.settings import ExportSettings, PayType
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice.staff import PracticeCompany
 from app.practice.staff_story import Story
 from app.use_cases import relay

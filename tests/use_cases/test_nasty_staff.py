@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from app.domain.enums import Direction, Trigger
 from app.domain.mapping import FIELDS
-from app.domain.run_state import ItemState
-from app.domain.three_way import says_something
-from app.domain.words import Direction, Trigger
+from app.domain.planning.three_way import says_something
+from app.domain.runs.run_state import ItemState
 from app.practice.staff import PracticeCompany, build_company
 from app.use_cases.plan_employee import decide, terms_of_run
 from tests.house import House

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.domain.errors import ItemError, TemporaryError
-from app.domain.run_state import ItemState
+from app.domain.runs.run_state import ItemState
 from app.storage.rows import MailRow
 from app.storage.words import MailState
 from app.use_cases import notify

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import RunRow
 from app.use_cases import history
 from app.use_cases.control import approve, cancel

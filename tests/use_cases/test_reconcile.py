@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.rows import ItemRow, NewChange
 from app.storage.words import MailState

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Step, System
+from app.domain.enums import Step, System
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.models import Base
 from app.storage.rows import NewChange, RosterEntry
 from app.storage.unit_of_work import Database

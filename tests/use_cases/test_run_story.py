@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.run_state import ItemState
+from app.domain.enums import Step, System, Trigger
+from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import BLANK, Unconvertible
-from app.domain.words import Step, System, Trigger
 from app.storage.rows import DirectoryEntry, NewChange, RunRow
 from app.storage.words import MailState
 from app.use_cases.actors import Actor, known_actors

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff import PracticeCompany, build_company
 from app.use_cases import relay, survey
 from tests.house import House

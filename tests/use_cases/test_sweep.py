@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.dates import JAPAN
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic, ConflictPolicy
-from app.domain.words import Direction, Trigger
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.dates import JAPAN
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany, build_company
 from app.practice.staff_story import Story
 from app.use_cases import history

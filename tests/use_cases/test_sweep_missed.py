@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.settings.connection_settings import Automatic
 from app.practice.staff import PracticeCompany
 from app.storage.rows import NewDelivery
 from app.storage.tallies import labels

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.practice import freee, smarthr
 from app.practice.staff import PracticeCompany
 from app.practice.wire import Switch

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.enums import Direction, Step
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Step
+from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff import PracticeCompany, build_company
 from app.practice.staff_story import Story
 from app.storage.words import ChangeState, StepState

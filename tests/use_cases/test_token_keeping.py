@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from app.domain.employee import YearMonth
+from app.domain.enums import Direction, System
 from app.domain.errors import RunError, TemporaryError
-from app.domain.people import YearMonth
 from app.domain.ports import FreeeTokens
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Connection
-from app.domain.token_door import renewal_due_at
-from app.domain.words import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.token_door import renewal_due_at
 from app.practice import staff
 from app.storage.words import RefreshState
 from app.use_cases.pauses import next_try

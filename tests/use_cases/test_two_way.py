@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.people import YearMonth
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic, ConflictPolicy
-from app.domain.words import Direction, System, Trigger
+from app.domain.employee import YearMonth
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
 from app.storage.rows import ItemRow, RunRow
 from app.storage.words import DeliveryState, UnlinkReason

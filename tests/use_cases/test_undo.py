@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
-from app.domain.guard import AlarmCode
 from app.domain.mapping import BY_KEY
+from app.domain.planning.mass_change import AlarmCode
+from app.domain.planning.three_way import UNDONE, form
 from app.domain.reading import take_snapshot
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic, ConflictPolicy
-from app.domain.three_way import UNDONE, form
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
 from app.use_cases import control, guarding, reconcile, relay
 from app.use_cases.history import get_run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.settings.connection_settings import Connection
 from app.use_cases.vendor_pages import vendor_page
 
 CONNECTION = Connection(1, "renshu", "見本", smarthr_subdomain="mihon", freee_company_id=7, export_settings=None)

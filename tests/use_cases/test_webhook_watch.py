@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.ports import Mail
-from app.domain.settings import Automatic
+from app.domain.settings.connection_settings import Automatic
 from app.storage.words import WebhookState
 from app.use_cases.reconcile import reconcile_once
 from app.use_cases.webhook_registration import register_webhook

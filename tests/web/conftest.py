@@ -11,10 +11,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.people import Person
+from app.domain.access.roles import Role
+from app.domain.employee import Person
 from app.domain.ports import FreeeTokens
-from app.domain.roles import Role
-from app.domain.settings import ExportSettings, PayType
+from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from app.domain.settings import Automatic, Connection
+from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.automatic_models import DeliveryItemTable, DeliveryTable
 from app.storage.models import ItemTable
 from app.storage.rows import DeliveryRow, ItemRow, RunRow

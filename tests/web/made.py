@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from app.domain.commands import ReceivedEvent
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, Step, System, Trigger
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.commands import ReceivedEvent
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.storage.rows import NewChange, NewItem, NewNote, NewRun
 from app.use_cases.events import accept, delivery_of, sort_received
 from tests.web.world import KEY, NOW, World

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import event
 
-from app.domain.plan import PlanKind
-from app.domain.run_state import ItemState, RunState
+from app.domain.enums import Direction, Trigger
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
-from app.domain.words import Direction, Trigger
 from app.storage.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, RosterEntry, RunRow
 from app.storage.unit_of_work import Database
 from app.storage.words import HistoryKind

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from app.domain.passwords import LONGEST, SHORTEST
-from app.domain.roles import Role
+from app.domain.access.passwords import LONGEST, SHORTEST
+from app.domain.access.roles import Role
 from app.use_cases import account
 from app.web.throttle import PER_ACCOUNT
 from app.web.wording import LOCALES

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.use_cases.access import add_key, revoke_key
 from app.use_cases.audit_trail import PAGE, audit_page
 from app.web.wording import LOCALES, catalogue

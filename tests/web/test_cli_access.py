@@ -14,10 +14,10 @@ from cryptography.fernet import InvalidToken
 from flask import Flask
 from sqlalchemy import inspect, text
 
+from app.domain.access.roles import Role
+from app.domain.enums import System
 from app.domain.errors import Refused, RunError
-from app.domain.roles import Role
-from app.domain.run_state import ItemState
-from app.domain.words import System
+from app.domain.runs.run_state import ItemState
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault, VaultError

@@ -12,7 +12,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases import control
 from app.use_cases.history import get_run, list_runs
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close

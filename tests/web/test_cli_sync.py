@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from app.domain.plan import Severity
-from app.domain.run_state import ItemState, RunState
+from app.domain.planning.plan import Severity
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewNote
 from app.use_cases.history import list_runs
 from app.use_cases.views import ProgressView

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.domain.roles import Role
-from app.domain.settings import Automatic, BlankPolicy, ConflictPolicy, Connection, MailPolicy
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
+from app.domain.settings.connection_settings import Automatic, BlankPolicy, ConflictPolicy, Connection, MailPolicy
 from app.practice.staff import SMARTHR_TOKEN
 from app.storage.words import WebhookState
 from tests.house import KEY

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.domain.run_state import ItemState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic
 from app.use_cases import deliveries, relay
 from app.use_cases.deliveries import DeliveryFilter
 from tests.web.hooks import rows, stored

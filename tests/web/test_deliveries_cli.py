@@ -10,7 +10,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.words import Direction
+from app.domain.enums import Direction
 from tests.web.hooks import listen, rows, stored
 from tests.web.made import add_delivery
 from tests.web.test_cli_access import runner

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.factory import create_app
 from app.use_cases.context import Context
 from app.web.throttle import PER_ADDRESS

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, Trigger
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import RunRow
 from app.use_cases.finalise import close_run_if_done
 from tests.storage.databases import add_connection, end_item, new_item, running_run

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import Automatic
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
 from app.storage.models import ConnectionTable
 from app.storage.words import UnlinkReason, WebhookState
 from tests.web.made import add_run

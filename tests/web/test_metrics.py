@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.domain.run_state import ItemState
-from app.domain.settings import Automatic
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
 from app.storage.tallies import labels
 from app.storage.words import MailKind, MailState, RefreshState, WebhookState

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
 from tests.web.made import add_run
 from tests.web.previewed import (
     CHANGED,

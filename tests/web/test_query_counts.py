@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.domain.roles import Role
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
 from app.factory import create_app
 from app.use_cases import relay
 from tests.bench.pages import TARGET_QUERIES, queries_of

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.domain.roles import Permission, Role
-from app.domain.words import Direction
+from app.domain.access.roles import Permission, Role
+from app.domain.enums import Direction
 from app.factory import create_app
 from app.use_cases import relay
 from tests.house import KEY, House

@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.settings import MailPolicy
-from app.domain.words import Direction, Trigger
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import MailPolicy
 from app.factory import create_app
 from app.use_cases import relay
 from tests.house import House

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from tests.web.hooks import listen, rows, send_smarthr, smarthr_body
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, World

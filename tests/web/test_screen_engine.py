@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState
-from app.domain.words import Direction, System
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState
 from app.use_cases.engine_view import engine_view
 from app.use_cases.reconcile import reconcile_once
 from tests.web.hooks import listen, send_smarthr, smarthr_body

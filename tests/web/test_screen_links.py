@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
 from app.factory import create_app
 from app.practice.staff import PracticeCompany
 from app.storage.words import UnlinkReason

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.config import Settings
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.logs import configure_logging
 from app.use_cases import people
 from app.web.throttle import PER_ACCOUNT, PER_ADDRESS, WAIT_SECONDS, Attempts, TooManyAttempts

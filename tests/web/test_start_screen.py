@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.run_state import RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.access.roles import Role
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import RunState
 from tests.web.previewed import CHANGED, audited, counted, preview_of, runs_of, state_of
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, World

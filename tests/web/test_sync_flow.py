@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
+from app.domain.runs.run_state import ItemState, RunState
 from app.factory import create_app
 from tests.house import KEY, House
 from tests.web.visitor import Visitor, visitor

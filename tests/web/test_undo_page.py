@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.roles import Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Step
+from app.domain.access.roles import Role
+from app.domain.enums import Step
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.history import list_runs
 from app.use_cases.views import RunView
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close

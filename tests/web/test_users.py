@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
+from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.domain.roles import Permission, Role
 from app.logs import configure_logging
 from app.use_cases import invitations, notify, people, relay
 from app.use_cases.context import Context

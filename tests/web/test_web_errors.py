@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
+from app.domain.enums import System
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.words import System
 from app.factory import create_app
 from app.web.auth import FAILURES
 from tests.web.test_web_runs import RUNS, request_body

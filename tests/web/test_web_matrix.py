@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.web.problems import MAX_BODY_BYTES
 from tests.web.made import add_delivery, add_run
 from tests.web.test_web_runs import RUNS, request_body

@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.domain.people import Person
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import System
+from app.domain.employee import Person
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState, RunState
 from app.factory import create_app
 from app.storage.schema import downgrade
 from app.use_cases.context import Context

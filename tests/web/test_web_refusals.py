@@ -13,7 +13,7 @@ from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases import monitor
 from app.use_cases.intake import MAX_NUMBERS
 from app.web.problems import FIELD_PROBLEMS, MAX_BODY_BYTES, PROBLEMS, REFUSALS

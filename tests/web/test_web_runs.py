@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.domain.plan import Severity
-from app.domain.run_state import ItemState, RunState
+from app.domain.planning.plan import Severity
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewNote
 from app.web.problems import PROBLEMS
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from app.domain.settings import Automatic, Connection
-from app.domain.words import Direction, System
+from app.domain.enums import Direction, System
+from app.domain.settings.connection_settings import Automatic, Connection
 from app.factory import create_app
 from app.storage.tallies import labels
 from app.storage.words import DeliveryState

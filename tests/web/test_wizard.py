@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from app.domain.access.roles import Role
+from app.domain.enums import Direction
 from app.domain.errors import Refused
-from app.domain.roles import Role
-from app.domain.settings import Automatic, PayType
-from app.domain.words import Direction
+from app.domain.settings.connection_settings import Automatic, PayType
 from app.practice.staff import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.access_models import SetupTable
 from app.storage.words import WebhookState

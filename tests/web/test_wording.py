@@ -12,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from app.domain import plan, roles, run_state, settings, words
-from app.domain.catalogue import CATALOGUE, Who
+from app.domain import enums
+from app.domain.access import roles
+from app.domain.error_catalogue.catalogue import CATALOGUE, Who
 from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
+from app.domain.planning import plan
+from app.domain.runs import run_state
+from app.domain.settings import connection_settings
 from app.storage.words import ChangeState, DeliveryState, MailState, StepState, WebhookState
 from app.web.wording import LOCALES, Wording, catalogue, wording
 
@@ -23,9 +27,15 @@ APP = Path(__file__).resolve().parents[2] / "app"
 ONLY_ENGLISH = re.compile(r"(words\.(Role|System|RunState|ItemState|Step|Who|Scope|item)|causes|refusals)\.")
 """What is Japanese in the domain itself."""
 SHOWN = (
-    *(words.Direction, words.System, words.Step, words.Trigger, run_state.RunState, run_state.ItemState, roles.Role),
+    *(enums.Direction, enums.System, enums.Step, enums.Trigger, run_state.RunState, run_state.ItemState, roles.Role),
     *(plan.PlanKind, plan.Severity, Who, ChangeState, DeliveryState, MailState, StepState, WebhookState),
-    *(settings.Automatic, settings.BlankPolicy, settings.ConflictPolicy, settings.MailPolicy, settings.PayType),
+    *(
+        connection_settings.Automatic,
+        connection_settings.BlankPolicy,
+        connection_settings.ConflictPolicy,
+        connection_settings.MailPolicy,
+        connection_settings.PayType,
+    ),
 )
 _CALL = re.compile(r"""(?<![\w.])(?:t|words|wording_here\(\)|told|say)\(\s*["']([a-z_]+\.[\w.]+)["']\s*[,)]""")
 _KEY = re.compile(r"""["']([a-z_]+(?:\.\w+)+)["']""")

@@ -10,7 +10,7 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.domain.roles import Role
+from app.domain.access.roles import Role
 from app.use_cases.access import add_user
 from app.use_cases.context import Context
 

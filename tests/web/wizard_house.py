@@ -14,8 +14,8 @@ import requests
 from flask import Flask
 from sqlalchemy import delete
 
-from app.domain.dates import today_in_japan
-from app.domain.roles import Role
+from app.domain.access.roles import Role
+from app.domain.runs.dates import today_in_japan
 from app.factory import create_app
 from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, build_company
 from app.storage.models import ConnectionTable

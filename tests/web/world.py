@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 from sqlalchemy import text
 
 from app.config import Settings
+from app.domain.employee import EmployeeRecord, Person, YearMonth
+from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.people import EmployeeRecord, Person, YearMonth
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
-from app.domain.settings import Connection
-from app.domain.words import System
+from app.domain.settings.connection_settings import Connection
 from app.storage.models import Base
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine

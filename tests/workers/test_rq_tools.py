@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.ports import QueuedJob
-from app.domain.queues import QUEUES
+from app.domain.runs.queues import QUEUES
 from tests.workers.test_worker import Station, wait_for
 
 

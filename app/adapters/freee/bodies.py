@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.domain.employee import Record
+from app.domain.enums import Step
 from app.domain.errors import ItemError
 from app.domain.mapping import BY_KEY
-from app.domain.people import Record
-from app.domain.settings import ExportSettings
-from app.domain.words import Step
+from app.domain.settings.connection_settings import ExportSettings
 
 Parts = Mapping[Step, Mapping[str, Any]]
 """What `writing.encode` gives: per step the dotted vendor paths to set."""

@@ -27,8 +27,8 @@ from app.adapters.freee.schemas import (
 )
 from app.adapters.http import HttpClient
 from app.config import Settings
+from app.domain.employee import YearMonth
 from app.domain.errors import RunError
-from app.domain.people import YearMonth
 from app.domain.ports import Clock, RateLimiter, TokenDoor, TokenStore
 
 PAGE = 100

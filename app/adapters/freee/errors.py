@@ -15,9 +15,9 @@ from typing import Any
 
 from app.adapters.answers import Response, retry_after, server_time, within_an_hour
 from app.adapters.masking import vendor_text
-from app.domain.catalogue import recognise
+from app.domain.enums import Step, System
+from app.domain.error_catalogue.catalogue import recognise
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.words import Step, System
 
 THROTTLED_SECONDS = 600.0
 """The burst rule lifts by itself after about ten minutes (section 11)."""

@@ -33,14 +33,14 @@ from app.adapters.freee.survey import (
     schedule_of,
 )
 from app.adapters.people_cache import PeopleCache
-from app.domain.dates import closing_month
+from app.domain.employee import EmployeeRecord, PaySchedule, Record, YearMonth
+from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.linking import comparable_number
-from app.domain.people import EmployeeRecord, PaySchedule, Record, YearMonth
-from app.domain.plan import Change
+from app.domain.matching.linking import comparable_number
+from app.domain.planning.plan import Change
 from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
-from app.domain.settings import ExportSettings, MappingOptions
-from app.domain.words import Step, System
+from app.domain.runs.dates import closing_month
+from app.domain.settings.connection_settings import ExportSettings, MappingOptions
 from app.domain.writing import encode, keys_by_step
 
 MAX_ROWS = 200_000

@@ -34,7 +34,7 @@ from app.adapters.http import HttpClient, bearer
 from app.config import Settings
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor, TokenStore
-from app.domain.token_door import reserve_of
+from app.domain.vendors.token_door import reserve_of
 
 CLAIM_SECONDS = 90.0
 """Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second one starts beside it."""

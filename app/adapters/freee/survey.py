@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from app.domain.dates import closing_month
-from app.domain.people import EmployeeRecord, PaySchedule, Person, Record, YearMonth
-from app.domain.words import System
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, YearMonth
+from app.domain.enums import System
+from app.domain.runs.dates import closing_month
 
 NEXT_MONTH = "next_month"
 """The only literal of month_of_pay_day that is documented; anything else means the same month."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.adapters.webhook import ids_of, json_object, moment_of, name_of
-from app.domain.commands import ReceivedEvent
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.commands import ReceivedEvent
 
 HEADER = "x-freee-token"
 RESOURCE = "hr:employee"

@@ -12,9 +12,9 @@ from typing import Any
 
 from app.adapters.answers import Response, retry_after
 from app.adapters.masking import vendor_text
-from app.domain.catalogue import recognise
+from app.domain.enums import Step, System
+from app.domain.error_catalogue.catalogue import recognise
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.domain.words import Step, System
 
 SECOND_LIMIT_PAUSE = 1.0
 _COUNTERS = ("x-rate-limit", "x-intensive-rate-limit")

@@ -10,15 +10,15 @@ from typing import Any
 from app.adapters.people_cache import PeopleCache
 from app.adapters.smarthr.client import SmartHRClient
 from app.adapters.smarthr.schemas import CrewRecord
-from app.domain.codecs import parsed_date
+from app.domain.codecs.base import parsed_date
+from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
+from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError
-from app.domain.linking import comparable_number
-from app.domain.people import EmployeeRecord, Person, Record, YearMonth
-from app.domain.plan import Change
+from app.domain.matching.linking import comparable_number
+from app.domain.planning.plan import Change
 from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
-from app.domain.settings import MappingOptions
+from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK
-from app.domain.words import Step, System
 from app.domain.writing import encode, unwritable
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from app.adapters.smarthr.webhook import EVENTS
-from app.domain.dates import JAPAN
 from app.domain.mapping import FIELDS
 from app.domain.reading import attribute_of
+from app.domain.runs.dates import JAPAN
 
 
 class _Answer(Schema):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.adapters.webhook import ids_of, json_object, moment_of, name_of
-from app.domain.commands import ReceivedEvent
-from app.domain.words import System
+from app.domain.enums import System
+from app.domain.runs.commands import ReceivedEvent
 
 HEADER = "X-SmartHR-Token"
 

@@ -6,8 +6,8 @@ from flask import flash, redirect, request, session
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
+from app.domain.access.passwords import LONGEST, SHORTEST
 from app.domain.errors import Refused
-from app.domain.passwords import LONGEST, SHORTEST
 from app.use_cases import account as accounts
 from app.use_cases import invitations
 from app.web.current import current_context

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from flask import request
 
-from app.domain.dates import JAPAN
+from app.domain.runs.dates import JAPAN
 
 _MOST = 2**63 - 1
 

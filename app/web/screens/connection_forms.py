@@ -10,8 +10,8 @@ from typing import Any
 from flask import request
 
 from app.domain.errors import AwaseError, Refused
-from app.domain.export_settings import doubts
-from app.domain.settings import Connection, ExportSettings
+from app.domain.settings.connection_settings import Connection, ExportSettings
+from app.domain.settings.export_settings import doubts
 from app.web.screens.screen import wording_here
 from app.web.wording import DEFAULT, Wording
 

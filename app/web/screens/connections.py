@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response, flash, redirect, request
 from flask import url_for as url
 
+from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
-from app.domain.roles import Permission
-from app.domain.settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
+from app.domain.settings.connection_settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
 from app.use_cases import attributes, connection_settings, connections, setups
 from app.use_cases.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.connect_address import callback_url

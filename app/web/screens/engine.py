@@ -9,9 +9,9 @@ from flask import flash, redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
-from app.domain.dates import JAPAN
+from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.domain.roles import Permission
+from app.domain.runs.dates import JAPAN
 from app.use_cases import connection_settings, monitor, troubles
 from app.use_cases.engine_view import EngineView, engine_view
 from app.web.charts import bars

@@ -9,9 +9,9 @@ from flask import flash, redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
+from app.domain.access.roles import Permission
+from app.domain.enums import System
 from app.domain.errors import Refused
-from app.domain.roles import Permission
-from app.domain.words import System
 from app.use_cases import deliveries as cases
 from app.use_cases.connections import list_connections
 from app.use_cases.deliveries import DeliveryFilter

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from flask import Response, request
 
-from app.domain.roles import Permission
-from app.domain.run_state import RunState
-from app.domain.words import Direction, Trigger
+from app.domain.access.roles import Permission
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import RunState
 from app.use_cases.run_lines import Wanted, run_list
 from app.web.current import current_context
 from app.web.screens.screen import needs, render, screens

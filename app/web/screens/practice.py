@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.words import System
+from app.domain.enums import System
 from app.web.current import current_context
 from app.web.pages import origin_of
 from app.web.screens.screen import screens

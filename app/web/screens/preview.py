@@ -10,9 +10,9 @@ from flask import flash, jsonify, redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
+from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.domain.roles import Permission
-from app.domain.run_state import RunState
+from app.domain.runs.run_state import RunState
 from app.use_cases import choosing, control
 from app.use_cases.preview import see_people, see_plan, see_preview, see_reading
 from app.use_cases.preview_views import GROUPS, WRITABLE, Group

@@ -6,9 +6,9 @@ from flask import Response, flash, redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.domain.roles import Permission
-from app.domain.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases import control
 from app.use_cases.person_results import Sight
 from app.use_cases.results_csv import begin_download, results

@@ -30,11 +30,11 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.domain.dates import today_in_japan
+from app.domain.access.roles import Permission, Role
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, Refused
-from app.domain.roles import Permission, Role
-from app.domain.run_state import ItemState, RunState
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
 from app.web.wording import DEFAULT, LOCALES, Wording, wording

@@ -11,12 +11,12 @@ from flask import redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
-from app.domain.commands import StartRun
-from app.domain.dates import today_in_japan
+from app.domain.access.roles import Permission
+from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
-from app.domain.export_settings import complete
-from app.domain.roles import Permission
-from app.domain.words import Direction, System, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.export_settings import complete
 from app.use_cases import choosing, intake
 from app.use_cases.known_connection import find_connection
 from app.use_cases.preview import previews_waiting

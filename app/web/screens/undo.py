@@ -6,8 +6,8 @@ from flask import redirect
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
+from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.domain.roles import Permission
 from app.use_cases import undo as undoing
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, render, screens

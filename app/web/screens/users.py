@@ -9,8 +9,8 @@ from flask import flash, redirect, request
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
+from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.domain.roles import Permission, Role
 from app.use_cases import invitations, people
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, render, screens, wording_here

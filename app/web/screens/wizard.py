@@ -11,9 +11,9 @@ from typing import Any
 from flask import Response, flash, redirect, request
 from flask import url_for as url
 
+from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
-from app.domain.roles import Permission
-from app.domain.settings import PayType
+from app.domain.settings.connection_settings import PayType
 from app.use_cases import connection_settings, setups
 from app.use_cases.connections import check_connection
 from app.use_cases.setups import SetupView

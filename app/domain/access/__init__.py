@@ -1,0 +1,1 @@
+"""What the users of the screens may do, and what a password must be."""

@@ -1,0 +1,74 @@
+"""Who is who in one system: what linking, selection and months need to know of a person, and the record behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from app.domain.enums import System
+
+Record = Mapping[str, Any]
+"""A vendor's record, parsed by the adapter's schema, in the vendor's own field names."""
+
+
+class YearMonth(NamedTuple):
+    """A calendar month. Text form `YYYY-MM`."""
+
+    year: int
+    month: int
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+    @classmethod
+    def parse(cls, text: str) -> YearMonth:
+        """`YYYY-MM` → YearMonth. Raises ValueError."""
+        year, month = text.split("-")
+        if not 1 <= int(month) <= 12:
+            raise ValueError(f"not a month: {text}")
+        return cls(int(year), int(month))
+
+    def next(self) -> YearMonth:
+        return YearMonth(self.year + self.month // 12, self.month % 12 + 1)
+
+
+@dataclass(frozen=True)
+class PaySchedule:
+    """締め日支払い日 of a person (freee-hr-api.md section 3). `closing_day` 31 means month end."""
+
+    closing_day: int
+    pay_day: int
+    paid_next_month: bool
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """One row of a system's directory. `id` is the vendor's id as text; `number` is "" when blank."""
+
+    system: System
+    id: str
+    number: str
+    last_name_kana: str = field(default="", repr=False)
+    first_name_kana: str = field(default="", repr=False)
+    birth_date: date | None = field(default=None, repr=False)
+    hired_on: date | None = None
+    resigned_on: date | None = None
+    pay_schedule: PaySchedule | None = None
+    """freee only; None outside payroll and in SmartHR."""
+    in_payroll: bool = True
+
+
+@dataclass(frozen=True)
+class EmployeeRecord:
+    """A person with the vendor's record. `month` is the closing month freee was read at (None for SmartHR).
+
+    `record` is None when the system lists the person but does not show the record for that month
+    (freee: not yet hired, or already left): its items are then ABSENT, not blank.
+    """
+
+    person: Person
+    record: Record | None = field(repr=False)
+    month: YearMonth | None = None

@@ -1,0 +1,1 @@
+"""What went wrong in words for people: cause, remedy, who can repair it."""

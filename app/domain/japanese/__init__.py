@@ -1,0 +1,1 @@
+"""Japanese writing: kana and width, addresses, prefectures and municipalities, telephone numbers."""

@@ -1,0 +1,1 @@
+"""The text of every mail: the summary of a run, and notices."""

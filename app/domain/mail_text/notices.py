@@ -1,0 +1,98 @@
+"""Mails that tell no result: freee has to be authorised anew, SmartHR sends no more notifications, a run was held,
+somebody is invited.
+
+Plain text without personal data, like the summary mail (`domain.mail`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.domain.enums import Direction
+from app.domain.mail_text.summary import one_line
+from app.domain.runs.dates import JAPAN
+
+_LONGEST_NAME = 60
+
+
+def consent_needed(company: str, *, link: str, days: int) -> tuple[str, str]:
+    """(subject, body). `link` leads to the page that begins the authorisation; it is good for `days`."""
+    name = one_line(company, _LONGEST_NAME)
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        "freee人事労務の認可が無効になったため、従業員情報の同期を止めています。",
+        "freee の管理者の方が次のページを開いて、認可をやり直してください。",
+        "",
+        link,
+        "",
+        f"このページは {days} 日間使えます。認可が済むと、待っている同期は自動で続きます。",
+        "この間に届いた変更の通知は失われません。",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return f"【要対応】freee人事労務の認可をやり直してください｜{name}", "\n".join(lines) + "\n"
+
+
+def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link: str) -> tuple[str, str]:
+    """(subject, body). `reasons`: what raised the alarm, in words. `link` leads to the page that shows all plans."""
+    name = one_line(company, _LONGEST_NAME)
+    way = f"{direction.source.label} から {direction.target.label} への同期"
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        f"{way}で、一度に変わる人数が多いため、書き込む前に止めました。",
+        "まだ何も書き込んでいません。",
+        "",
+        "【止めた理由】",
+        *(f"・{reason}" for reason in reasons),
+        "",
+        "次のページで内容を確かめて、承認するか取り消してください。",
+        "",
+        link,
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return f"【要確認】{way}を止めています｜{name}", "\n".join(lines) + "\n"
+
+
+def webhook_silent(company: str, *, connection_key: str, since: datetime | None) -> tuple[str, str]:
+    """(subject, body). `since`: when SmartHR switched the registration off; None: it was deleted or changed there."""
+    name = one_line(company, _LONGEST_NAME)
+    what = (
+        f"SmartHR の Webhook が {since.astimezone(JAPAN):%Y-%m-%d %H:%M} に無効になりました。"
+        if since is not None
+        else "SmartHR の Webhook の登録が、削除または変更されています。"
+    )
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        what,
+        "SmartHR での変更がすぐには反映されません。定期的な照合は続いているため、変更が失われることはありません。",
+        "",
+        "直すには、Awase を動かしているサーバーで次のコマンドを実行してください。",
+        f"flask connection check {connection_key} --repair",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return f"【要対応】SmartHRからの通知が届いていません｜{name}", "\n".join(lines) + "\n"
+
+
+def invited(link: str, *, role: str, until: datetime) -> tuple[str, str]:
+    """(subject, body) of an invitation to become a user. `link` is good once, and until then."""
+    lines = (
+        "Awase(SmartHR と freee人事労務の従業員情報をそろえるサービス)の利用者として招待されました。",
+        "",
+        f"役割: {role}",
+        "",
+        "次のページを開いて、パスワードを決めてください。このメールアドレスがログイン名になります。",
+        "",
+        link,
+        "",
+        f"このページは {until.astimezone(JAPAN):%Y-%m-%d %H:%M} まで、一度だけ使えます。",
+        "心当たりがないときは、このメールを破棄してください。何も起こりません。",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return "【Awase】利用者としての招待", "\n".join(lines) + "\n"

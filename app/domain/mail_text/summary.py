@@ -1,0 +1,149 @@
+"""The summary mail of a run: subject and body in the order of sync-items 4.7, then our additions.
+
+Plain text; holds employee numbers, counts and reasons, never names or values. Everything that comes from outside is put
+on one line first, so that neither a header nor a line of the body can be forged by a company's name or a number.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import cause_of, entry_of
+from app.domain.runs.dates import JAPAN
+from app.domain.runs.run_state import ItemState
+
+LIST_LIMIT = 50
+"""Employees named one by one; the history page holds all of them."""
+_NUMBERS_IN_GROUP = 10
+_LONGEST_NAME = 60
+_LONGEST_TEXT = 300
+_NOT_VISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_RULE = "─" * 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One employee who needs somebody: a code of the error catalogue with its texts."""
+
+    number: str
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What the mail tells. `failures` and `reviews` may be shorter than their counts: the rest is "ほか n 件"."""
+
+    direction: Direction
+    company: str
+    run_url: str
+    started_at: datetime
+    finished_at: datetime
+    as_of_date: date
+    counts: Mapping[ItemState, int]
+    failures: Sequence[Outcome] = field(default=(), repr=False)
+    reviews: Sequence[Outcome] = field(default=(), repr=False)
+    calls: Mapping[System, int] = field(default_factory=dict)
+    run_error: str | None = None
+    """Catalogue code of what stopped the whole run, or None."""
+
+
+def compose(summary: RunSummary) -> tuple[str, str]:
+    """(subject, body). The subject is one line."""
+    body = [*_documented_part(summary), "", *_our_part(summary)]
+    return _subject(summary), "\n".join(body) + "\n"
+
+
+def _subject(summary: RunSummary) -> str:
+    source, target = summary.direction.source.label, summary.direction.target.label
+    return f"{source}から{target}へ従業員情報を同期しました｜{one_line(summary.company, _LONGEST_NAME)}"
+
+
+def _documented_part(summary: RunSummary) -> Iterable[str]:
+    source, target = summary.direction.source.label, summary.direction.target.label
+    failed = summary.counts.get(ItemState.FAILED, 0)
+    yield f"{one_line(summary.company, _LONGEST_NAME)} ご担当者様"
+    yield ""
+    yield f"{source}から{target}への従業員情報の同期が終わりましたので、結果をお知らせします。"
+    yield ""
+    yield f"成功: {summary.counts.get(ItemState.SUCCEEDED, 0)} 件"
+    yield f"失敗: {failed} 件"
+    yield _RULE
+    if summary.run_error is not None:
+        entry = entry_of(summary.run_error)
+        yield f"同期を最後まで行えませんでした: {entry.message}"
+        yield f"対処: {entry.remedy}"
+    yield from _listed(summary.failures, total=failed, reason="失敗理由")
+    yield "再実行しても解決しない場合は、サポートにお問い合わせください。"
+    yield "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。"
+    yield _RULE
+
+
+def _our_part(summary: RunSummary) -> Iterable[str]:
+    counts = summary.counts
+    reviews = counts.get(ItemState.NEEDS_REVIEW, 0) + counts.get(ItemState.CONFLICT, 0)
+    yield f"変更なし: {counts.get(ItemState.UNCHANGED, 0)} 件"
+    yield f"要確認: {reviews} 件"
+    if counts.get(ItemState.CANCELLED, 0):
+        yield f"取り消し: {counts[ItemState.CANCELLED]} 件"
+    yield from _listed(summary.reviews, total=reviews, reason="確認事項")
+    yield from _grouped([*summary.failures, *summary.reviews])
+    yield ""
+    yield f"情報取得基準日: {summary.as_of_date.isoformat()}"
+    yield f"開始: {_clock(summary.started_at)}　終了: {_clock(summary.finished_at)}"
+    if summary.calls:
+        yield "APIの呼び出し: " + "、".join(f"{system.label} {count} 回" for system, count in summary.calls.items())
+    yield f"連携履歴: {one_line(summary.run_url, _LONGEST_TEXT)}"
+    yield ""
+    yield "このメールは送信専用のアドレスから送っています。返信はお受けできません。"
+
+
+def _listed(outcomes: Sequence[Outcome], *, total: int, reason: str) -> Iterable[str]:
+    """One line per employee, the first LIST_LIMIT of them."""
+    shown = outcomes[:LIST_LIMIT]
+    for outcome in shown:
+        yield f"{_bracketed(outcome.number)} {reason}: {one_line(outcome.message, _LONGEST_TEXT)}"
+    left_out = max(total, len(outcomes)) - len(shown)
+    if left_out > 0:
+        yield f"ほか {left_out} 件（連携履歴で確認できます）"
+
+
+def _grouped(outcomes: Sequence[Outcome]) -> Iterable[str]:
+    """Employees grouped by what to do, the commonest first."""
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((cause_of(outcome.code), outcome.remedy), []).append(outcome)
+    if groups:
+        yield ""
+        yield "原因ごとの対処"
+    for (cause, _), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        yield f"■ {entry_of(cause).message}（{len(members)} 件）"
+        if members[0].remedy:
+            yield f"　対処: {one_line(members[0].remedy, _LONGEST_TEXT)}"
+        yield f"　対象: {_numbers(members)}"
+
+
+def _numbers(members: Sequence[Outcome]) -> str:
+    shown = "".join(_bracketed(member.number) for member in members[:_NUMBERS_IN_GROUP])
+    left_out = len(members) - _NUMBERS_IN_GROUP
+    return f"{shown} ほか {left_out} 件" if left_out > 0 else shown
+
+
+def _bracketed(number: str) -> str:
+    return f"【{one_line(number, _LONGEST_NAME) or '番号なし'}】"
+
+
+def _clock(instant: datetime) -> str:
+    return instant.astimezone(JAPAN).strftime("%Y-%m-%d %H:%M")
+
+
+def one_line(text: str, longest: int) -> str:
+    """Whatever is no visible sign (line ends, direction marks, halves of a surrogate pair) as a blank, then cut."""
+    visible = "".join(" " if unicodedata.category(sign) in _NOT_VISIBLE else sign for sign in text)
+    line = " ".join(visible.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -1,0 +1,286 @@
+"""Who on the other side is this person: linked, matched by number, new, or a question for somebody.
+
+sync-items 4.1: the first time people are found by 社員番号 = 従業員番号, afterwards by the stored link. Whatever is not
+clear becomes a question with the candidates named, because a wrong guess overwrites a stranger or makes a
+second record.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from app.domain.employee import Person
+from app.domain.enums import System
+from app.domain.japanese.kana import katakana, large_kana, without_spaces
+
+MAX_CANDIDATES = 20
+"""Named in one question: more help nobody, and a company where everybody has number 0 must not cost n × n."""
+
+
+QUESTIONS = ("E7", "E8", "E20", "link_ambiguous", "number_swapped", "rehired", "relink_offered")
+"""The codes under which a person is asked who somebody is."""
+
+
+class LinkKind(StrEnum):
+    LINKED = "linked"  # the stored link decides
+    MATCHED = "matched"  # found by number for the first time: the caller stores a link
+    CREATE = "create"  # nobody over there
+    REVIEW = "review"  # a person has to decide
+
+
+class CandidateReason(StrEnum):
+    """Why somebody is named in a question."""
+
+    SAME_NUMBER = "same_number"
+    SAME_PERSON = "same_person"  # same kana and birth date
+    SAME_KANA = "same_kana"  # same kana, birth date not known on one side
+
+    @property
+    def label(self) -> str:
+        return _REASON_LABELS[self]
+
+
+_REASON_LABELS = {
+    CandidateReason.SAME_NUMBER: "番号が同じ",
+    CandidateReason.SAME_PERSON: "カナと生年月日が同じ",
+    CandidateReason.SAME_KANA: "カナが同じ（生年月日は不明）",
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Somebody a person should look at before deciding; on either side."""
+
+    system: System
+    id: str
+    number: str
+    reason: CandidateReason
+
+
+@dataclass(frozen=True)
+class LinkDecision:
+    """`target_id` for LINKED and MATCHED; `code` (error catalogue) and `candidates` for REVIEW."""
+
+    kind: LinkKind
+    target_id: str | None = None
+    code: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Directory:
+    """Everybody of one system, found at once by id, number, or kana and birth date. Holds leavers as well."""
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        self._by_id: dict[str, Person] = {}
+        self._by_number: dict[str, list[Person]] = defaultdict(list)
+        self._by_identity: dict[tuple[str, date | None], list[Person]] = defaultdict(list)
+        self._by_kana: dict[str, list[Person]] = defaultdict(list)
+        for person in people:
+            if person.id in self._by_id:
+                continue  # pages of a listing may overlap: one person is one person
+            self._by_id[person.id] = person
+            if number := comparable_number(person.number):
+                self._by_number[number].append(person)
+            if kana := comparable_kana(person):
+                self._by_identity[kana, person.birth_date].append(person)
+                self._by_kana[kana].append(person)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def by_id(self, person_id: str) -> Person | None:
+        return self._by_id.get(person_id)
+
+    def by_number(self, number: str) -> Sequence[Person]:
+        """Everybody with this number; nobody for a blank number."""
+        return self._by_number.get(comparable_number(number), ())
+
+    def same_person(self, person: Person) -> Sequence[Person]:
+        """Everybody with the same kana and birth date, both known."""
+        kana = comparable_kana(person)
+        if not kana or person.birth_date is None:
+            return ()
+        return self._by_identity.get((kana, person.birth_date), ())
+
+    def perhaps_same_person(self, person: Person) -> Sequence[Person]:
+        """Everybody with the same kana whose birth date, or this person's, is not known."""
+        kana = comparable_kana(person)
+        if not kana:
+            return ()
+        if person.birth_date is None:
+            return self._by_kana.get(kana, ())
+        return self._by_identity.get((kana, None), ())
+
+
+class LinkIndex:
+    """The links of one connection, found from either side, those that a deletion has broken, and the pairs of which a
+    person has said that they are two people."""
+
+    def __init__(
+        self,
+        pairs: Iterable[tuple[str, str]],
+        *,
+        broken: Iterable[tuple[str, str]] = (),
+        different: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Pairs are (smarthr id, freee id)."""
+        self._different = frozenset(different)
+        self._broken = {(system, person_id) for pair in broken for system, person_id in zip(System, pair, strict=True)}
+        self._freee: dict[str, str] = {}
+        self._smarthr: dict[str, str] = {}
+        for smarthr_id, freee_id in pairs:
+            self._freee[smarthr_id] = freee_id
+            self._smarthr[freee_id] = smarthr_id
+
+    def partner(self, system: System, person_id: str) -> str | None:
+        """The id on the other side that this person of `system` is linked to."""
+        links = self._freee if system is System.SMARTHR else self._smarthr
+        return links.get(person_id)
+
+    def is_broken(self, person: Person) -> bool:
+        """This person had a partner who was deleted, and nobody has decided yet what follows from that."""
+        return (person.system, person.id) in self._broken and self.partner(person.system, person.id) is None
+
+    def perhaps_one(self, person: Person, others: Sequence[Person]) -> list[Person]:
+        """Those of the other system's `others` of whom nobody has said that they are somebody else."""
+        if not self._different:
+            return list(others)
+        return [other for other in others if self._pair(person, other) not in self._different]
+
+    def _pair(self, person: Person, other: Person) -> tuple[str, str]:
+        return (person.id, other.id) if person.system is System.SMARTHR else (other.id, person.id)
+
+
+def decide_link(
+    source: Person,
+    *,
+    sources: Directory,
+    targets: Directory,
+    links: LinkIndex,
+    as_of_date: date | None = None,
+) -> LinkDecision:
+    """Decide for one person. Both directories must hold everybody of their system, leavers included.
+
+    `as_of_date` tells a leaver from somebody whose leaving date is still ahead; None takes every 退職日 as past.
+    """
+    partner = links.partner(source.system, source.id)
+    if partner is not None:
+        if targets.by_id(partner) is None:
+            return _review("E20", _namesakes(source, targets), _numbered(source, targets))
+        return LinkDecision(LinkKind.LINKED, partner)
+    if links.is_broken(source):
+        return _review("E20", _numbered(source, targets), _namesakes(source, targets))
+    if not comparable_number(source.number):
+        return _review("E8", [(source, CandidateReason.SAME_NUMBER)], _namesakes(source, targets))
+    same_number = links.perhaps_one(source, targets.by_number(source.number))
+    if len(sources.by_number(source.number)) > 1 or len(same_number) > 1:
+        return _review("E8", _numbered(source, sources), _numbered(source, targets))
+    if same_number:
+        return _first_match(source, same_number[0], sources=sources, targets=targets, links=links, on=as_of_date)
+    if targets.by_number(
+        source.number
+    ):  # somebody else's number: a second one with it would be matched to the wrong one
+        return _review("E8", _numbered(source, targets), _namesakes(source, targets))
+    return _nobody_with_number(source, sources=sources, targets=targets, links=links)
+
+
+def comparable_number(number: str) -> str:
+    """社員番号 in one form: full-width digits as half-width, no blanks around. Leading zeros count."""
+    return unicodedata.normalize("NFKC", number).strip()
+
+
+def comparable_kana(person: Person) -> str:
+    """Kana of the full name in one form, "" when not known: width, hiragana, blanks and small letters do not count."""
+    if not person.last_name_kana or not person.first_name_kana:
+        return ""
+    return without_spaces(large_kana(katakana(person.last_name_kana + person.first_name_kana)))
+
+
+# ── no link yet ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _first_match(
+    source: Person, target: Person, *, sources: Directory, targets: Directory, links: LinkIndex, on: date | None
+) -> LinkDecision:
+    """Exactly one person on each side has the number, and the source has no link."""
+    if links.partner(target.system, target.id) is not None:
+        return _review("E7", _numbered(source, targets), _namesakes(source, targets))
+    if links.is_broken(target):
+        return _review("relink_offered", _numbered(source, targets), _namesakes(source, targets))
+    if _differ(source, target):
+        return _review("number_swapped", _numbered(source, targets), _namesakes(source, targets))
+    if _left_behind(source, targets, sources=sources, links=links):
+        return _review("E7", _numbered(source, targets), _namesakes(source, targets))
+    if _rehired(source, target, on=on):
+        return _review("rehired", _numbered(source, targets), _namesakes(source, targets))
+    return LinkDecision(LinkKind.MATCHED, target.id)
+
+
+def _nobody_with_number(source: Person, *, sources: Directory, targets: Directory, links: LinkIndex) -> LinkDecision:
+    """A new person, unless somebody over there looks like this one."""
+    same = links.perhaps_one(source, targets.same_person(source))
+    if any(links.is_broken(person) for person in same):
+        return _review("relink_offered", _as_namesakes(same))
+    if same:
+        taken = any(links.partner(person.system, person.id) is not None for person in same)
+        return _review("E7" if taken else "link_ambiguous", _as_namesakes(same))
+    namesakes = links.perhaps_one(source, targets.perhaps_same_person(source))
+    perhaps = [person for person in namesakes if _unclaimed(person, sources, links=links)]
+    if perhaps:
+        return _review("link_ambiguous", [(person, CandidateReason.SAME_KANA) for person in perhaps])
+    return LinkDecision(LinkKind.CREATE)
+
+
+def _differ(source: Person, target: Person) -> bool:
+    """Both kana and birth date are known on both sides and both differ: a name may change, a person does not."""
+    kana = comparable_kana(source), comparable_kana(target)
+    births = source.birth_date, target.birth_date
+    return all(kana) and None not in births and kana[0] != kana[1] and births[0] != births[1]
+
+
+def _left_behind(source: Person, targets: Directory, *, sources: Directory, links: LinkIndex) -> bool:
+    """The same person over there hangs on a source record that is gone: deleted and created anew (E7)."""
+    same = links.perhaps_one(source, targets.same_person(source))
+    partners = (links.partner(person.system, person.id) for person in same)
+    return any(partner is not None and sources.by_id(partner) is None for partner in partners)
+
+
+def _rehired(source: Person, target: Person, *, on: date | None) -> bool:
+    """The two records are different employments: one begins after the other ended, or only the target has left."""
+    if source.resigned_on is not None and target.hired_on is not None and source.resigned_on < target.hired_on:
+        return True
+    if target.resigned_on is None:
+        return False
+    if source.hired_on is not None and source.hired_on > target.resigned_on:
+        return True
+    return source.resigned_on is None and (on is None or target.resigned_on < on)
+
+
+def _unclaimed(target: Person, sources: Directory, *, links: LinkIndex) -> bool:
+    """Nobody at the source is linked to this person or has this person's number."""
+    return links.partner(target.system, target.id) is None and not sources.by_number(target.number)
+
+
+def _numbered(source: Person, directory: Directory) -> list[tuple[Person, CandidateReason]]:
+    return [(person, CandidateReason.SAME_NUMBER) for person in directory.by_number(source.number)[:MAX_CANDIDATES]]
+
+
+def _namesakes(source: Person, targets: Directory) -> list[tuple[Person, CandidateReason]]:
+    return _as_namesakes(targets.same_person(source))
+
+
+def _as_namesakes(people: Sequence[Person]) -> list[tuple[Person, CandidateReason]]:
+    return [(person, CandidateReason.SAME_PERSON) for person in people[:MAX_CANDIDATES]]
+
+
+def _review(code: str, *groups: Sequence[tuple[Person, CandidateReason]]) -> LinkDecision:
+    """REVIEW with everybody named once, in the order found."""
+    seen: dict[tuple[System, str], Candidate] = {}
+    for person, reason in (named for group in groups for named in group):
+        seen.setdefault((person.system, person.id), Candidate(person.system, person.id, person.number, reason))
+    return LinkDecision(LinkKind.REVIEW, code=code, candidates=tuple(seen.values()))

@@ -1,0 +1,28 @@
+"""Who is offered for a run on a reference date (情報取得基準日), sync-items 4.3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from app.domain.employee import Person
+
+
+@dataclass(frozen=True)
+class Offer:
+    """`warning` is a catalogue code, or None. Somebody who is not offered has no warning."""
+
+    offered: bool
+    warning: str | None = None
+
+
+def offer(person: Person, as_of_date: date) -> Offer:
+    """Offered when 入社日 ≤ the date and (no 退職日 or 退職日 ≥ the date).
+
+    Without 入社日 somebody is offered with the warning E1: hiding them would hide the mistake.
+    """
+    if person.resigned_on is not None and person.resigned_on < as_of_date:
+        return Offer(offered=False)
+    if person.hired_on is None:
+        return Offer(offered=True, warning="E1")
+    return Offer(offered=person.hired_on <= as_of_date)

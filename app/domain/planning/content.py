@@ -1,0 +1,41 @@
+"""What a person has in one system, as one keyed digest: tells whether it has changed, and nothing of what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from app.domain.employee import EmployeeRecord
+from app.domain.mapping import FIELDS
+from app.domain.planning.three_way import form
+from app.domain.reading import take_snapshot
+from app.domain.settings.connection_settings import MappingOptions
+from app.domain.snapshot import BLANK, Missing, Snapshot
+
+Fingerprint = Callable[[str, str], str]
+"""(what it stands for, text) → digest; keyed, as for a baseline."""
+
+
+def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:
+    """Digest of all items of FIELDS. Absent counts as blank: a token that is shown more than before moves nobody."""
+    states = [(row, snapshot[row.key]) for row in FIELDS]
+    forms = [form(row, BLANK if isinstance(state, Missing) else state) for row, state in states]
+    return fingerprint("content", json.dumps(forms, ensure_ascii=False))
+
+
+def content_of(record: EmployeeRecord, fingerprint: Fingerprint) -> str | None:
+    """What the directory keeps of a record, freee's with the closing month it was read at ("2026-11:<digest>"). None:
+    the system does not show it. A connection's settings have no say: changing them changes nobody's content."""
+    if record.record is None:
+        return None
+    digest = content_digest(take_snapshot(record, MappingOptions()), fingerprint)
+    return f"{record.month}:{digest}" if record.month else digest
+
+
+def is_other_content(before: str | None, after: str | None) -> bool:
+    """Whether somebody changed something between these two. What freee shows of different months may differ because of
+    what was entered long ago, so that it says nothing; neither does what was not shown."""
+    if before is None or after is None:
+        return False
+    (month_before, _, _), (month_after, _, _) = before.rpartition(":"), after.rpartition(":")
+    return month_before == month_after and before != after

@@ -1,0 +1,262 @@
+"""What to write for one employee: both sides and the last agreement in, a Plan out. Pure.
+
+Three states decide (design decision 4): what is ABSENT on either side is left alone, a BLANK source erases only where
+the item's policy says so, a value is written when the comparison with the last agreement says so (`three_way`). What
+the target could not take as a whole is taken out again by `planning_guards`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.enums import Direction, System
+from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
+from app.domain.planning import target_limits as guards
+from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Severity
+from app.domain.planning.three_way import (
+    Baseline,
+    Ruling,
+    agreed,
+    as_target,
+    form,
+    is_known,
+    rule,
+    same,
+    says_something,
+)
+from app.domain.settings.connection_settings import BlankPolicy, ConflictPolicy, MappingOptions
+from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertible, is_value
+
+__all__ = ["Baseline", "Encodable", "digest", "plan", "shared_digests"]
+
+Encodable = Callable[[Sequence[Change]], Mapping[str, str]]
+"""Trial of `writing.encode` with the target's present record: key → reason for every change that cannot be encoded."""
+
+_BANK = tuple(row for row in FIELDS if row.group == "bank")
+
+Finding = Change | Conflict | Note
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What stays the same while the items of one employee are looked at."""
+
+    direction: Direction
+    baseline: Baseline
+    policy: ConflictPolicy
+    policies: Mapping[str, ConflictPolicy]
+    options: MappingOptions
+
+    def ruling(self, rows: Sequence[FieldMapping], source: Snapshot, target: Snapshot) -> Ruling:
+        return rule(
+            rows,
+            sources=[source[row.key] for row in rows],
+            targets=[as_target(target[row.key]) for row in rows],
+            baseline=self.baseline,
+            policy=self.policies.get(rows[0].group or rows[0].key, self.policy),
+            direction=self.direction,
+        )
+
+
+def plan(
+    source: Snapshot,
+    target: Snapshot | None,
+    *,
+    direction: Direction,
+    baseline: Baseline,
+    policy: ConflictPolicy,
+    options: MappingOptions,
+    policies: Mapping[str, ConflictPolicy] | None = None,
+    target_in_payroll: bool = True,
+    source_in_payroll: bool = True,
+    encodable: Encodable | None = None,
+) -> Plan:
+    """The plan for one employee. `target` None: nobody over there yet, the plan is to create.
+
+    `policy` SOURCE_WINS is a manual run; `policies` are others for single items (key of FIELDS, or the group). The
+    side that is freee is in payroll or not (給与計算対象外). Give `encodable` whenever the plan is to be written or
+    approved; without it a value may turn out unwritable only when it is sent.
+    """
+    if target is None:
+        return _creation(source, direction=direction, encodable=encodable)
+    if not (_readable(source) and _readable(target)):
+        return Plan(PlanKind.NOTHING, notes=(Note("record_hidden", Severity.REVIEW),))
+    case = _Case(direction, baseline, policy, policies or {}, options)
+    rows = [row for row in FIELDS if not _outside_payroll(row, source, source_in_payroll)]
+    rows = [row for row in rows if not _outside_payroll(row, target, target_in_payroll)]
+    findings = list(_single_items(case, rows, source=source, target=target))
+    if _BANK[0] in rows:
+        findings += _bank(case, source, target)
+    if any(says_something(side[row.key]) for row in FIELDS if row not in rows for side in (source, target)):
+        findings.append(Note("E14", Severity.INFO))  # once for the employee, not for each of some thirty items
+    draft = guards.Draft(
+        changes=tuple(finding for finding in findings if isinstance(finding, Change)),
+        conflicts=tuple(finding for finding in findings if isinstance(finding, Conflict)),
+        notes=tuple(finding for finding in findings if isinstance(finding, Note)),
+    )
+    draft = guards.guarded(draft, target=target, direction=direction, encodable=encodable)
+    kind = PlanKind.UPDATE if draft.changes else PlanKind.NOTHING
+    return Plan(kind, draft.changes, draft.conflicts, draft.notes)
+
+
+def shared_digests(source: Snapshot, target: Snapshot, baseline: Baseline) -> dict[str, str]:
+    """Key → digest for every item on which both sides now hold the same: what the next baseline takes over."""
+    digests = {}
+    for row in FIELDS:
+        state = source[row.key]
+        if (is_value(state) or state is BLANK) and same(row, state, target[row.key]):
+            digests[row.key] = baseline.fingerprint(row.key, form(row, state))
+    return digests
+
+
+def digest(decided: Plan, baseline: Baseline) -> str:
+    """Stands for what a plan would write and what it holds back; notes do not count. Keyed, not reversible."""
+    changes = [(c.key, form(BY_KEY[c.key], c.before), form(BY_KEY[c.key], c.after)) for c in decided.changes]
+    conflicts = [(c.key, form(BY_KEY[c.key], c.source), form(BY_KEY[c.key], c.target)) for c in decided.conflicts]
+    text = json.dumps([decided.kind.value, sorted(changes), sorted(conflicts)], ensure_ascii=False)
+    return baseline.fingerprint("plan", text)
+
+
+# ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+_DECISIVE = frozenset({"employee_number", "resigned_on"})
+"""Beside the required items: nobody is created without the number they have, or as employed when they have left."""
+
+
+def _creation(source: Snapshot, *, direction: Direction, encodable: Encodable | None) -> Plan:
+    """Everything the source holds. Missing required items stop it; required items nobody can convert ask a person."""
+    nobody = Snapshot({row.key: BLANK for row in FIELDS})
+    notes = [note for row in FIELDS for note in _missing(row, source[row.key], direction.target)]
+    singles = [row for row in FIELDS if row.group != "bank" and is_value(source[row.key])]
+    changes = [Change(row.key, BLANK, source[row.key]) for row in singles]
+    notes += [Note(reason, Severity.REVIEW, key) for key, reason in _unconvertible(source)]
+    if _bank_complete(source):
+        changes += [Change(row.key, BLANK, source[row.key]) for row in _BANK]
+    elif any(is_value(source[row.key]) for row in _BANK):
+        notes.append(Note("bank_incomplete", Severity.REVIEW, _BANK[0].key))
+    draft = guards.Draft(tuple(changes), (), tuple(notes))
+    draft = guards.guarded(draft, target=nobody, direction=direction, encodable=encodable)
+    created = Plan(PlanKind.CREATE, draft.changes, notes=draft.notes)
+    asked = {note.key for note in draft.notes if note.severity is Severity.REVIEW}
+    decisive = {row.key for row in FIELDS if direction.target in row.required_by} | _DECISIVE
+    if asked & decisive and not created.stops:
+        return Plan(PlanKind.NOTHING, notes=tuple(note for note in draft.notes if note.severity is not Severity.INFO))
+    return created
+
+
+def _missing(row: FieldMapping, state: FieldState, target: System) -> Iterable[Note]:
+    if target in row.required_by and state in (ABSENT, BLANK):
+        yield Note("E1" if row.key == "hired_on" else "E2", Severity.STOP, row.key)
+
+
+def _unconvertible(source: Snapshot) -> Iterable[tuple[str, str]]:
+    for row in FIELDS:
+        state = source[row.key]
+        if isinstance(state, Unconvertible):
+            yield row.key, state.reason
+
+
+def _bank_complete(source: Snapshot) -> bool:
+    return all(is_value(source[row.key]) for row in _BANK)
+
+
+# ── updating ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _readable(side: Snapshot) -> bool:
+    return any(side[row.key] is not ABSENT for row in FIELDS)
+
+
+def _outside_payroll(row: FieldMapping, side: Snapshot, in_payroll: bool) -> bool:
+    """freee keeps the person outside payroll and therefore has no place for the item."""
+    return not in_payroll and side[row.key] is ABSENT
+
+
+def _single_items(
+    case: _Case, rows: Sequence[FieldMapping], *, source: Snapshot, target: Snapshot
+) -> Iterable[Finding]:
+    for row in rows:
+        finding = _single_item(case, row, source=source, target=target) if row.group != "bank" else None
+        if finding is not None:
+            yield finding
+
+
+def _single_item(case: _Case, row: FieldMapping, *, source: Snapshot, target: Snapshot) -> Finding | None:
+    before, after = target[row.key], source[row.key]
+    if ABSENT in (before, after):
+        other = after if before is ABSENT else before
+        return Note("not_readable", Severity.INFO, row.key) if says_something(other) else None
+    before = as_target(before)
+    if isinstance(after, Unconvertible):
+        stated = says_something(after) or before is not BLANK
+        return Note(after.reason, Severity.REVIEW, row.key) if stated else None
+    if after is BLANK and isinstance(before, Unconvertible):
+        return Note(before.reason, Severity.REVIEW, row.key)
+    if same(row, before, after):
+        return None
+    if after is BLANK:
+        return _blank_item(case, row, source=source, target=target)
+    if (
+        before is BLANK
+        and not is_known([row], case.baseline)
+        and row.blank_policy(case.options) is not BlankPolicy.ERASE
+    ):
+        return Change(row.key, before, after)  # filling an empty place loses nothing
+    return _ruled(case.ruling([row], source, target), row, before=before, after=after)
+
+
+def _ruled(ruling: Ruling, row: FieldMapping, *, before: FieldState, after: FieldState) -> Finding:
+    if ruling is Ruling.WRITE:
+        return Change(row.key, before, after)
+    if ruling is Ruling.HOLD:
+        return Conflict(row.key, source=after, target=before)
+    return Note("target_newer" if ruling is Ruling.TARGET_NEWER else "target_wins", Severity.INFO, row.key)
+
+
+def _blank_item(case: _Case, row: FieldMapping, *, source: Snapshot, target: Snapshot) -> Finding:
+    """The source is blank and the target holds a value."""
+    policy, before = row.blank_policy(case.options), target[row.key]
+    ruling = case.ruling([row], source, target)
+    counts = policy is BlankPolicy.ERASE or is_known([row], case.baseline)
+    if counts and ruling is not Ruling.WRITE:
+        return _ruled(ruling, row, before=before, after=BLANK)
+    on_purpose = policy is BlankPolicy.ERASE_IF_AGREED and agreed(row, before, case.baseline)
+    if ruling is not Ruling.WRITE or not (policy is BlankPolicy.ERASE or on_purpose):
+        return Note("kept_blank", Severity.INFO, row.key)
+    if case.direction.target in row.unclearable_in:
+        return Note("cannot_clear", Severity.REVIEW, row.key)
+    return Change(row.key, before, BLANK)
+
+
+# ── the bank account: five items or none (sync-items 1.4) ─────────────────────────────────────────────────────────
+
+
+def _bank(case: _Case, source: Snapshot, target: Snapshot) -> Iterable[Finding]:
+    sources = [source[row.key] for row in _BANK]
+    targets = [target[row.key] for row in _BANK]
+    if ABSENT in sources or ABSENT in targets:
+        if any(says_something(state) for state in (*sources, *targets)):
+            yield Note("not_readable", Severity.INFO, _BANK[0].key)
+        return
+    refused = [(row, state) for row, state in zip(_BANK, sources, strict=True) if isinstance(state, Unconvertible)]
+    if refused:
+        yield from (Note(state.reason, Severity.REVIEW, row.key) for row, state in refused)
+    elif not _bank_complete(source):
+        if any(is_value(state) for state in sources):
+            yield Note("bank_incomplete", Severity.REVIEW, _BANK[0].key)
+    elif not all(same(row, *pair) for row, pair in zip(_BANK, zip(sources, targets, strict=True), strict=True)):
+        yield from _bank_account(case, source, target)
+
+
+def _bank_account(case: _Case, source: Snapshot, target: Snapshot) -> Iterable[Finding]:
+    """A complete account that differs: all five are written, held or left; half of each would pay a stranger."""
+    empty = all(target[row.key] is BLANK for row in _BANK)
+    fills = empty and not is_known(_BANK, case.baseline)
+    ruling = Ruling.WRITE if fills else case.ruling(_BANK, source, target)
+    for row in _BANK:
+        before, after = target[row.key], source[row.key]
+        if ruling is Ruling.WRITE or not same(row, before, after):
+            yield _ruled(ruling, row, before=before, after=after)

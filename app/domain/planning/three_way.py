@@ -1,0 +1,101 @@
+"""Comparing one item on both sides with the last agreement: who moved, and who therefore wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from app.domain.enums import Direction, System
+from app.domain.mapping import FieldMapping
+from app.domain.settings.connection_settings import ConflictPolicy
+from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Unconvertible
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What both sides agreed on last. Values are not kept, only keyed digests: key of FIELDS → digest."""
+
+    digests: Mapping[str, str] = field(repr=False)
+    fingerprint: Callable[[str, str], str] = field(repr=False)
+    """(key of FIELDS, compared form) → digest; keyed, so that a birth date cannot be guessed from it."""
+
+
+UNDONE = "undone"
+"""Instead of a digest: what we wrote was taken back, so that the sides differ on purpose (`undoing.undone`)."""
+
+
+class Ruling(Enum):
+    """What the comparison says for items that differ."""
+
+    WRITE = auto()
+    TARGET_NEWER = auto()  # only the target moved
+    TARGET_WINS = auto()  # both moved and the policy prefers the target
+    HOLD = auto()  # both moved and a person decides
+
+
+def form(row: FieldMapping, state: FieldState) -> str:
+    """One text per state; equal texts mean the same for both systems."""
+    if isinstance(state, Unconvertible):
+        return f"unconvertible:{state.reason}"
+    if isinstance(state, Missing):
+        return state.value
+    return f"value:{row.comparable(state)}"
+
+
+def same(row: FieldMapping, one: FieldState, other: FieldState) -> bool:
+    return form(row, one) == form(row, other)
+
+
+def agreed(row: FieldMapping, state: FieldState, baseline: Baseline) -> bool:
+    """Whether this is what both sides held when they last agreed on the item."""
+    known = baseline.digests.get(row.key)
+    return known is not None and known == baseline.fingerprint(row.key, form(row, state))
+
+
+def is_known(rows: Sequence[FieldMapping], baseline: Baseline) -> bool:
+    """Whether both sides have ever agreed on all these items."""
+    return all(row.key in baseline.digests for row in rows)
+
+
+def rule(
+    rows: Sequence[FieldMapping],
+    *,
+    sources: Sequence[FieldState],
+    targets: Sequence[FieldState],
+    baseline: Baseline,
+    policy: ConflictPolicy,
+    direction: Direction,
+) -> Ruling:
+    """The ruling for items that move together (one, or the five of the bank account) and are not the same.
+
+    Manual runs come with SOURCE_WINS: the source is right whoever moved. Items never agreed on count as moved on both
+    sides, because nobody knows which side is older. What a person has taken back is for a person, whatever the policy.
+    """
+    if policy is ConflictPolicy.SOURCE_WINS:
+        return Ruling.WRITE
+    if any(baseline.digests.get(row.key) == UNDONE for row in rows):
+        return Ruling.HOLD
+    if is_known(rows, baseline):
+        source_moved = not all(agreed(row, state, baseline) for row, state in zip(rows, sources, strict=True))
+        target_moved = not all(agreed(row, state, baseline) for row, state in zip(rows, targets, strict=True))
+        if not target_moved:
+            return Ruling.WRITE
+        if not source_moved:
+            return Ruling.TARGET_NEWER
+    if policy is ConflictPolicy.HOLD:
+        return Ruling.HOLD
+    winner = System.SMARTHR if policy is ConflictPolicy.SMARTHR_WINS else System.FREEE
+    return Ruling.WRITE if winner is direction.source else Ruling.TARGET_WINS
+
+
+_NOT_STATED = frozenset({"gender_unselected"})
+
+
+def as_target(state: FieldState) -> FieldState:
+    """freee's 未選択 is a word for "not stated": as something to be overwritten it is a blank."""
+    return BLANK if isinstance(state, Unconvertible) and state.reason in _NOT_STATED else state
+
+
+def says_something(state: FieldState) -> bool:
+    return state is not ABSENT and as_target(state) is not BLANK

@@ -1,0 +1,1 @@
+"""What a customer decides per connection, checked before it is kept."""

@@ -1,0 +1,129 @@
+"""What a customer decides per connection, and what the connection has learned about the two systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from app.domain.employee import PaySchedule
+from app.domain.enums import Direction
+
+
+class BlankPolicy(StrEnum):
+    """What a blank at the source does to a value at the target."""
+
+    KEEP = "keep"  # never erases
+    ERASE_IF_AGREED = "erase_if_agreed"  # erases only a value both sides once agreed on: somebody cleared it on purpose
+    ERASE = "erase"  # the source's blank counts as a value
+
+
+class ConflictPolicy(StrEnum):
+    """Who wins when both sides moved away from the last agreement. Manual runs: SOURCE_WINS."""
+
+    SOURCE_WINS = "source_wins"
+    SMARTHR_WINS = "smarthr_wins"
+    FREEE_WINS = "freee_wins"
+    HOLD = "hold"
+
+
+class Automatic(StrEnum):
+    """In which direction a connection syncs by itself (webhooks and the periodic comparison)."""
+
+    OFF = "off"
+    SMARTHR_TO_FREEE = "smarthr_to_freee"
+    FREEE_TO_SMARTHR = "freee_to_smarthr"
+    BOTH = "both"
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        if self is Automatic.OFF:
+            return ()
+        return tuple(Direction) if self is Automatic.BOTH else (Direction(self.value),)
+
+
+class MailPolicy(StrEnum):
+    """When an automatic run mails; manual and API runs always do."""
+
+    ALWAYS = "always"
+    CHANGES = "changes"
+    FAILURES = "failures"
+
+
+class PayType(StrEnum):
+    MONTHLY = "monthly"
+    DAILY = "daily"
+    HOURLY = "hourly"
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """エクスポート設定: what freee needs for a new employee and SmartHR does not hold (sync-items section 3)."""
+
+    working_hours_system_name: str
+    pay_schedule_name: str
+    pay_type: PayType
+    base_pay: int
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """How items are converted for one connection."""
+
+    include_building: bool = True
+    """Send 建物名・部屋番号 as part of 市区町村以降の住所 (freee has no field of its own for it)."""
+    create_positions: bool = False
+    """Whether a freee 肩書 unknown to SmartHR's 役職 master may create an entry there."""
+    known_positions: frozenset[str] | None = None
+    """SmartHR's 役職 master by name, None when it was not read."""
+    readable_attributes: frozenset[str] | None = None
+    """SmartHR attributes (top-level names) this token has ever shown a value for. A null outside this set may mean
+    "not visible to this token" and counts as ABSENT (smarthr-api trap 15). None: not known, every null is ABSENT."""
+    blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
+    """Overrides by key of FIELDS."""
+    excluded: frozenset[str] = frozenset()
+    """Keys of FIELDS the customer does not exchange."""
+    as_of_date: date | None = None
+    """情報取得基準日: a 退職年月日 before it turns SmartHR's 在籍状況 to 退職済. None: 在籍状況 is left alone."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One SmartHR tenant and one freee company. Tokens are not here: `TokenStore` hands them to the adapters."""
+
+    id: int
+    key: str
+    """Public, unguessable: part of URLs and of API calls."""
+    name: str
+    smarthr_subdomain: str
+    freee_company_id: int
+    export_settings: ExportSettings | None
+    export_settings_by_type: Mapping[str, ExportSettings] = field(default_factory=dict)
+    """Other values for new people whose 雇用形態 in SmartHR has that name; `export_settings` for everybody else."""
+    include_building: bool = True
+    create_positions: bool = False
+    automatic: Automatic = Automatic.OFF
+    conflict_policy: ConflictPolicy = ConflictPolicy.HOLD
+    conflict_policies: Mapping[str, ConflictPolicy] = field(default_factory=dict)
+    """Another policy for single items: by key of FIELDS, the five items of the bank account by "bank"."""
+    quiet_seconds: float | None = None
+    """Quiet window of this connection; None: the setting QUIET_SECONDS."""
+    sweep_minutes: int | None = None
+    """How often both sides are compared as a whole; None: the setting SWEEP_MINUTES."""
+    mail_policy: MailPolicy = MailPolicy.CHANGES
+    mail_to: tuple[str, ...] = field(default=(), repr=False)
+    blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
+    excluded: frozenset[str] = frozenset()
+    readable_attributes: frozenset[str] = frozenset()
+    missing_attributes: frozenset[str] = frozenset()
+    """SmartHR attributes that were asked for and in nobody's answer, at the last check of the token."""
+    attributes_checked_at: datetime | None = None
+    employment_types: frozenset[str] = frozenset()
+    """Names of SmartHR's 雇用形態 that people have, at the last check of the token."""
+    pay_schedules: Mapping[str, PaySchedule] = field(default_factory=dict)
+    """締め日支払い日 group name → schedule, learned from surveys: freee's API lists no groups."""
+    known_positions: frozenset[str] | None = None
+    """SmartHR's 役職 master by name, learned from surveys; None before the first one."""
+    paused: bool = False
+    needs_consent: bool = False

@@ -1,0 +1,1 @@
+"""What the vendors do not document and we assume, and how freee's token endpoint is asked."""
