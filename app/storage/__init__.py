@@ -1,0 +1,1 @@
+"""How it is kept: tables, one repository per aggregate, unit of work, encryption, migrations."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from app.storage.models import Base
+    from app.storage.tables.models import Base
 from app.storage.vault import Vault
 
 R = TypeVar("R", bound="DataclassInstance")

@@ -10,7 +10,7 @@ from typing import Any
 from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
-from app.storage.words import (
+from app.storage.enums import (
     ChangeState,
     DeliveryState,
     Gate,

@@ -9,9 +9,9 @@ from datetime import timedelta
 from app.domain.errors import RunError
 from app.domain.ports import Clock, FreeeTokens, Passage
 from app.domain.vendors.token_door import Door, after_answer, after_refusal
-from app.storage.tallies import labels
+from app.storage.enums import RefreshState
+from app.storage.metrics.counters import labels
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import RefreshState
 
 REFUSALS = "freee_token_refusals"
 """The tally of requests that freee's token endpoint refused to hear, by status."""

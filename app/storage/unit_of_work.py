@@ -17,37 +17,37 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.failpoints import failpoint
-from app.storage.access import KeyRepository, UserRepository
-from app.storage.audit import AuditRepository
-from app.storage.changes import ChangeRepository
-from app.storage.choosing import ChoosingRepository
-from app.storage.connection_facts import ConnectionFactsRepository
-from app.storage.connections import ConnectionRepository
-from app.storage.consents import ConsentRepository
-from app.storage.deliveries import DeliveryRepository
-from app.storage.directory import DirectoryRepository
-from app.storage.history import HistoryRepository
-from app.storage.idempotency import IdempotencyRepository
-from app.storage.items import ItemRepository
-from app.storage.leader import LeaderRepository
-from app.storage.links import LinkRepository
-from app.storage.mails import MailRepository
-from app.storage.observation import ObservationRepository
-from app.storage.outbox import OutboxRepository
-from app.storage.rosters import RosterRepository
-from app.storage.rotation import RotationRepository
-from app.storage.runs import RunRepository
-from app.storage.setups import SetupRepository
-from app.storage.sign_ins import InvitationRepository, SessionRepository
-from app.storage.steps import StepRepository
-from app.storage.survey_pages import SurveyPageRepository
-from app.storage.sweeps import SweepRepository
-from app.storage.tallies import TallyRepository
-from app.storage.token_doors import TokenDoorRepository
-from app.storage.troubles import TroubleRepository
-from app.storage.upkeep import UpkeepRepository
+from app.storage.access.audit import AuditRepository
+from app.storage.access.keys_and_users import KeyRepository, UserRepository
+from app.storage.access.sign_ins import InvitationRepository, SessionRepository
+from app.storage.automatic.deliveries import DeliveryRepository
+from app.storage.automatic.sweeps import SweepRepository
+from app.storage.automatic.troubles import TroubleRepository
+from app.storage.automatic.webhook_registrations import WebhookRepository
+from app.storage.connections.connection_facts import ConnectionFactsRepository
+from app.storage.connections.connection_wizard import SetupRepository
+from app.storage.connections.connections import ConnectionRepository
+from app.storage.connections.consents import ConsentRepository
+from app.storage.connections.token_doors import TokenDoorRepository
+from app.storage.links.directory import DirectoryRepository
+from app.storage.links.links import LinkRepository
+from app.storage.metrics.counters import TallyRepository
+from app.storage.metrics.snapshot import ObservationRepository
+from app.storage.outgoing.mails import MailRepository
+from app.storage.outgoing.outbox import OutboxRepository
+from app.storage.runs.changes import ChangeRepository
+from app.storage.runs.history import HistoryRepository
+from app.storage.runs.idempotency import IdempotencyRepository
+from app.storage.runs.items import ItemRepository
+from app.storage.runs.preview_names import RosterRepository
+from app.storage.runs.preview_selection import ChoosingRepository
+from app.storage.runs.runs import RunRepository
+from app.storage.runs.steps import StepRepository
+from app.storage.runs.survey_pages import SurveyPageRepository
+from app.storage.upkeep.leader import LeaderRepository
+from app.storage.upkeep.recovery import UpkeepRepository
+from app.storage.upkeep.rotation import RotationRepository
 from app.storage.vault import Vault
-from app.storage.webhooks import WebhookRepository
 
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk. On PostgreSQL

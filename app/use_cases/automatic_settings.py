@@ -14,8 +14,8 @@ from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
 from app.domain.settings.export_settings import complete
+from app.storage.enums import WebhookState
 from app.storage.rows import WebhookRow
-from app.storage.words import WebhookState
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection
 

@@ -16,8 +16,8 @@ from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.settings.connection_settings import BlankPolicy, Connection
 from app.domain.settings.export_settings import check_export_sets, check_export_settings
+from app.storage.enums import WebhookState
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import WebhookState
 from app.use_cases import attributes, automatic_settings, connections, webhook_registration
 from app.use_cases.attributes import AttributeRow
 from app.use_cases.context import Context

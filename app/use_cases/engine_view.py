@@ -16,7 +16,7 @@ from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState
-from app.storage.engine_reading import Backlog, OpenRunRow
+from app.storage.metrics.engine_reading import Backlog, OpenRunRow
 from app.use_cases.context import Context
 from app.use_cases.observe import ConnectionMeter, TokenDoorMeter, meter_of, token_door_of
 from app.use_cases.reconcile import LEADER

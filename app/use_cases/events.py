@@ -25,10 +25,10 @@ import structlog
 from app.domain.enums import Direction, System
 from app.domain.runs.commands import Delivery, ReceivedEvent
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import DeliveryState
+from app.storage.metrics.counters import Labels, labels
 from app.storage.rows import DeliveryRow, NewDelivery
-from app.storage.tallies import Labels, labels
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import DeliveryState
 from app.use_cases.context import Context
 from app.use_cases.gather import Wish, gather
 

@@ -22,9 +22,9 @@ import structlog
 from app.domain.planning.mass_change import as_text, effects_of, from_text
 from app.domain.planning.plan import Plan
 from app.domain.runs.run_state import ItemState
+from app.storage.enums import Gate
 from app.storage.rows import RosterEntry, RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import Gate
 from app.use_cases.context import Context
 from app.use_cases.ends import End, Job, finish
 from app.use_cases.findings import new_changes, new_notes

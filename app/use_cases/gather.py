@@ -24,9 +24,9 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import HistoryKind
 from app.storage.rows import NewItem, NewRun
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import HistoryKind
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

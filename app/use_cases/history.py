@@ -11,9 +11,9 @@ from app.domain.errors import Refused
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import MailState
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import MailState
 from app.use_cases.context import Context
 from app.use_cases.item_views import item_view
 from app.use_cases.known_connection import known_connection

@@ -23,9 +23,9 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.runs.queues import queue_for
 from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete
+from app.storage.enums import HistoryKind, OutboxKind
 from app.storage.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import HistoryKind, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.history import get_run
 from app.use_cases.known_connection import known_connection

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.domain.enums import System
 from app.domain.matching.linking import CandidateReason
-from app.storage.link_reading import AskedRow
+from app.storage.links.link_reading import AskedRow
 from app.use_cases.context import Context
 from app.use_cases.known_connection import known_connection
 from app.use_cases.views import Page

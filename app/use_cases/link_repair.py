@@ -15,9 +15,9 @@ import structlog
 from app.domain.enums import System
 from app.domain.errors import Refused
 from app.domain.runs.dates import today_in_japan
+from app.storage.enums import UnlinkReason
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import UnlinkReason
 from app.use_cases.context import Context
 from app.use_cases.gather import Wish, gather
 from app.use_cases.known_connection import known_connection

@@ -15,8 +15,8 @@ from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import closing_month, pay_month
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
+from app.storage.enums import UnlinkReason
 from app.storage.rows import LinkRow
-from app.storage.words import UnlinkReason
 from app.use_cases.ends import End, Job
 from app.use_cases.findings import candidates_of
 

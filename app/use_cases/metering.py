@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.storage.meter_reading import BUCKETS as BUCKETS
-from app.storage.meter_reading import CALLS as CALLS
-from app.storage.meter_reading import ENDLESS as ENDLESS
-from app.storage.meter_reading import ITEM_SECONDS as ITEM_SECONDS
-from app.storage.meter_reading import ITEMS as ITEMS
-from app.storage.meter_reading import MILLISECONDS as MILLISECONDS
-from app.storage.meter_reading import RUN_SECONDS as RUN_SECONDS
-from app.storage.meter_reading import RUNS as RUNS
+from app.storage.metrics.counted_work import BUCKETS as BUCKETS
+from app.storage.metrics.counted_work import CALLS as CALLS
+from app.storage.metrics.counted_work import ENDLESS as ENDLESS
+from app.storage.metrics.counted_work import ITEM_SECONDS as ITEM_SECONDS
+from app.storage.metrics.counted_work import ITEMS as ITEMS
+from app.storage.metrics.counted_work import MILLISECONDS as MILLISECONDS
+from app.storage.metrics.counted_work import RUN_SECONDS as RUN_SECONDS
+from app.storage.metrics.counted_work import RUNS as RUNS
 from app.use_cases.context import Context
 from app.use_cases.reconcile import HOLDER
 

@@ -9,7 +9,7 @@ import structlog
 from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
-from app.storage.observation import ConnectionFacts
+from app.storage.metrics.snapshot import ConnectionFacts
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections import connection_views
 from app.use_cases.context import Context

@@ -13,9 +13,9 @@ from app.config import Settings
 from app.domain.mail_text.notices import consent_needed, run_held, webhook_silent
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import MailKind, OutboxKind
 from app.storage.rows import MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import MailKind, OutboxKind
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

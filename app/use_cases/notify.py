@@ -19,9 +19,9 @@ from app.domain.ports import Mail
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import MailState, OutboxKind
 from app.storage.rows import ItemRow, MailRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import MailState, OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.notices import notice_text
 from app.use_cases.pauses import next_try

@@ -15,9 +15,9 @@ from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.observation import ConnectionFacts, MailFacts
-from app.storage.tallies import Labels as Labels
-from app.storage.tallies import labels
+from app.storage.metrics.counters import Labels as Labels
+from app.storage.metrics.counters import labels
+from app.storage.metrics.snapshot import ConnectionFacts, MailFacts
 from app.storage.token_store import REFUSALS
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context

@@ -15,9 +15,9 @@ from app.domain.mapping import BY_KEY
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from app.storage.enums import ChangeState, StepState
 from app.storage.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import ChangeState, StepState
 from app.use_cases.vendor_pages import vendor_page
 
 

@@ -17,8 +17,8 @@ import structlog
 
 from app.domain.errors import TemporaryError
 from app.domain.runs.queues import INTERACTIVE
+from app.storage.enums import OutboxKind
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.gate import open_gate_if_ready

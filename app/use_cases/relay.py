@@ -11,8 +11,8 @@ import structlog
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
+from app.storage.enums import OutboxKind
 from app.storage.rows import OutboxRow
-from app.storage.words import OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.events import sort_received
 from app.use_cases.gather import release_gathered

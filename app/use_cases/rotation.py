@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.domain.errors import Refused
-from app.storage.rotation import encrypted_columns
+from app.storage.upkeep.rotation import encrypted_columns
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
 

@@ -13,7 +13,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.storage.rows import RunRow
-from app.storage.run_reading import RunFilter
+from app.storage.runs.run_reading import RunFilter
 from app.use_cases.actors import Actor, known_actors
 from app.use_cases.context import Context
 from app.use_cases.history import counts_of_runs

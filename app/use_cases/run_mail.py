@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from app.storage.enums import MailState
 from app.storage.rows import MailRow, RunRow
-from app.storage.words import MailState
 from app.use_cases.context import Context
 from app.use_cases.history import find_run
 

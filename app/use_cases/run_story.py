@@ -12,9 +12,9 @@ from app.domain.error_catalogue.catalogue import entry_of
 from app.domain.error_catalogue.entries import Who
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
+from app.storage.enums import HistoryKind
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import HistoryKind
 from app.use_cases.actors import Actor, known_actors
 from app.use_cases.context import Context
 from app.use_cases.history import counts_of_runs, find_run, progress_of, run_view

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.enums import Trigger
 from app.domain.planning.mass_change import Alarm
 from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import OutboxKind
 from app.storage.rows import RosterEntry, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import OutboxKind
 from app.use_cases.context import Context
 from app.use_cases.findings import Finding
 from app.use_cases.guarding import hold

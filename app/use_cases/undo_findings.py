@@ -21,8 +21,8 @@ from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.writing import unwritable
+from app.storage.enums import ChangeState, StepState
 from app.storage.rows import ChangeRow, ItemRow, NewItem, RunRow, StepRow
-from app.storage.words import ChangeState, StepState
 from app.use_cases.context import Context
 from app.use_cases.findings import Finding, new_changes, new_notes, state_of
 from app.use_cases.lease import Lease

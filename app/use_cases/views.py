@@ -11,11 +11,11 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.storage.words import DeliveryState as DeliveryState
-from app.storage.words import MailKind as MailKind
-from app.storage.words import MailState as MailState
-from app.storage.words import RefreshState as RefreshState
-from app.storage.words import WebhookState as WebhookState
+from app.storage.enums import DeliveryState as DeliveryState
+from app.storage.enums import MailKind as MailKind
+from app.storage.enums import MailState as MailState
+from app.storage.enums import RefreshState as RefreshState
+from app.storage.enums import WebhookState as WebhookState
 
 T = TypeVar("T")
 

@@ -26,13 +26,13 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice import staff
-from app.storage.models import Base
+from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
 from app.storage.rows import RosterEntry
 from app.storage.schema import migrate
+from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.storage.values import dump_state
 from app.storage.vault import Vault
-from app.storage.words import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
 from app.use_cases.access import add_user
 from app.use_cases.context import Context
 from app.wiring import build_context

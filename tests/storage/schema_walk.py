@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Engine, MetaData, inspect, select
 
 from app.storage import schema
-from app.storage.columns import Instant, Word
-from app.storage.models import Base
+from app.storage.tables.columns import Instant, Word
+from app.storage.tables.models import Base
 from app.storage.unit_of_work import make_engine
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)

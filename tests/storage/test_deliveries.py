@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState
+from app.storage.enums import DeliveryState, WebhookState
+from app.storage.metrics.counters import labels
 from app.storage.rows import NewDelivery
-from app.storage.tallies import labels
 from app.storage.unit_of_work import Database
-from app.storage.words import DeliveryState, WebhookState
 from tests.storage.databases import NOW, add_connection, end_item, running_run
 
 

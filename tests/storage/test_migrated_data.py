@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Column, Engine, Table, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from app.storage.columns import Word
-from app.storage.models import Base
 from app.storage.schema import current_revision, downgrade, migrate
+from app.storage.tables.columns import Word
+from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage import schema_walk

@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
-from app.storage.models import Base
 from app.storage.schema import current_revision, downgrade, migrate
+from app.storage.tables.models import Base
 from tests.storage.schema_walk import REVISIONS, STEPS, engine_of, shape
 
 

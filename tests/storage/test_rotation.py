@@ -11,13 +11,13 @@ from sqlalchemy import event, select, update
 from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
-from app.storage.access_models import ConsentTable
-from app.storage.models import Base, ConnectionTable, SurveyPageTable
-from app.storage.rotation import encrypted_columns
+from app.storage.enums import MailKind
 from app.storage.rows import NewChange, RosterEntry
+from app.storage.tables.access_models import ConsentTable
+from app.storage.tables.models import Base, ConnectionTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork
+from app.storage.upkeep.rotation import encrypted_columns
 from app.storage.vault import Vault, VaultError
-from app.storage.words import MailKind
 from tests.storage.databases import KEY, NOW, add_connection, end_item, new_item, running_run
 
 NEW = "the-key-of-the-coming-year"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.ports import Passage
-from app.storage.tallies import labels
+from app.storage.metrics.counters import labels
 from app.storage.token_store import REFUSALS, DatabaseTokenDoor
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW

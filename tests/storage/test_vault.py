@@ -12,12 +12,12 @@ from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from app.storage.enums import MailKind
 from app.storage.rows import NewChange
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database
 from app.storage.values import dump_state, load_state
 from app.storage.vault import Vault, VaultError
-from app.storage.words import MailKind
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, running_run, start_item
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event, text
 from app.domain.enums import Direction, System
 from app.domain.runs.commands import Delivery, ReceivedEvent
 from app.domain.settings.connection_settings import Automatic
+from app.storage.enums import DeliveryState, UnlinkReason
 from app.storage.unit_of_work import UnitOfWork
-from app.storage.words import DeliveryState, UnlinkReason
 from app.use_cases.events import SenderCache, accept, delivery_of, freee_connections, smarthr_sender, sort_received
 from app.use_cases.reconcile import reconcile_once
 from tests.storage.databases import NOW, add_connection

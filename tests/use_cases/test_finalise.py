@@ -9,7 +9,7 @@ import pytest
 from app.domain.enums import Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
-from app.storage.words import HistoryKind, MailState, OutboxKind
+from app.storage.enums import HistoryKind, MailState, OutboxKind
 from app.use_cases.finalise import close_run_if_done, mails
 from tests.storage.databases import add_run, end_item, running_run, start_item
 from tests.storage.test_items import together

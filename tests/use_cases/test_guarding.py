@@ -13,8 +13,8 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff import PracticeCompany, build_company
+from app.storage.enums import Gate
 from app.storage.rows import RunRow
-from app.storage.words import Gate
 from app.use_cases import control, guarding, reconcile, relay, sweep
 from app.use_cases.views import RunView
 from tests.house import House

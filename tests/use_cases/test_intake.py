@@ -10,7 +10,7 @@ import pytest
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused, RunError, TemporaryError
 from app.domain.runs.run_state import RunState
-from app.storage.words import HistoryKind, OutboxKind
+from app.storage.enums import HistoryKind, OutboxKind
 from app.use_cases import history, monitor
 from app.use_cases.intake import start_run
 from tests.storage.test_items import together

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.adapters.mailer import SmtpMailer
-from app.storage.words import MailState
+from app.storage.enums import MailState
 from app.use_cases import notify
 from app.use_cases.history import get_run
 from app.use_cases.reconcile import reconcile_once

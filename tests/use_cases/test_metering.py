@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from app.domain.enums import System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.models import RunTable
-from app.storage.tallies import Labels, labels
+from app.storage.metrics.counters import Labels, labels
+from app.storage.tables.models import RunTable
 from app.storage.unit_of_work import Database
 from app.use_cases import metering
 from app.use_cases.metering import BUCKETS, ENDLESS, SETTLED, meter_once

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.runs.run_state import ItemState
+from app.storage.enums import MailState
 from app.storage.rows import MailRow
-from app.storage.words import MailState
 from app.use_cases import notify
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.relay import relay_once

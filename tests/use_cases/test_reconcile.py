@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
+from app.storage.enums import MailState
 from app.storage.rows import ItemRow, NewChange
-from app.storage.words import MailState
 from app.use_cases import monitor, notify
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.intake import start_run

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.runs.run_state import ItemState
-from app.storage.words import OutboxKind
+from app.storage.enums import OutboxKind
 from app.use_cases.intake import start_run
 from app.use_cases.relay import relay_once
 from tests.storage.databases import end_item, running_run

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.models import Base
 from app.storage.rows import NewChange, RosterEntry
+from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.use_cases import control, notify
 from app.use_cases.finalise import close_run_if_done

@@ -9,8 +9,8 @@ import pytest
 from app.domain.enums import Step, System, Trigger
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import BLANK, Unconvertible
+from app.storage.enums import MailState
 from app.storage.rows import DirectoryEntry, NewChange, RunRow
-from app.storage.words import MailState
 from app.use_cases.actors import Actor, known_actors
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.person_results import Holds, PersonResult, Sight

@@ -10,9 +10,9 @@ import pytest
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff import PracticeCompany
+from app.storage.enums import DeliveryState
+from app.storage.metrics.counters import labels
 from app.storage.rows import NewDelivery
-from app.storage.tallies import labels
-from app.storage.words import DeliveryState
 from app.use_cases.offered import offered_employees
 from app.use_cases.views import RunView
 from tests.house import House

@@ -15,7 +15,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff import PracticeCompany, build_company
 from app.practice.staff_story import Story
-from app.storage.words import ChangeState, StepState
+from app.storage.enums import ChangeState, StepState
 from app.use_cases import control, reconcile, relay, sync
 from tests.house import House
 

@@ -18,7 +18,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.token_door import renewal_due_at
 from app.practice import staff
-from app.storage.words import RefreshState
+from app.storage.enums import RefreshState
 from app.use_cases.pauses import next_try
 from app.use_cases.token_keeping import KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from tests.house import House

@@ -13,8 +13,8 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
+from app.storage.enums import DeliveryState, UnlinkReason
 from app.storage.rows import ItemRow, RunRow
-from app.storage.words import DeliveryState, UnlinkReason
 from app.use_cases.events import sort_received
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept

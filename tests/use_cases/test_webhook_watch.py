@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.ports import Mail
 from app.domain.settings.connection_settings import Automatic
-from app.storage.words import WebhookState
+from app.storage.enums import WebhookState
 from app.use_cases.reconcile import reconcile_once
 from app.use_cases.webhook_registration import register_webhook
 from app.use_cases.webhook_watch import CHECK_SECONDS, check_webhooks

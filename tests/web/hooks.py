@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app.domain.settings.connection_settings import Automatic, Connection
-from app.storage.automatic_models import DeliveryItemTable, DeliveryTable
-from app.storage.models import ItemTable
 from app.storage.rows import DeliveryRow, ItemRow, RunRow
+from app.storage.tables.automatic_models import DeliveryItemTable, DeliveryTable
+from app.storage.tables.models import ItemTable
 from app.storage.unit_of_work import Database
 from app.use_cases.events import sort_received
 from app.web.current import current_context

@@ -15,9 +15,9 @@ from app.domain.enums import Direction, Trigger
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
+from app.storage.enums import HistoryKind
 from app.storage.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, RosterEntry, RunRow
 from app.storage.unit_of_work import Database
-from app.storage.words import HistoryKind
 from tests.web.world import KEY, NOW, World
 
 _numbers = itertools.count(1)

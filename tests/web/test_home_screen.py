@@ -13,8 +13,8 @@ from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.storage.models import ConnectionTable
-from app.storage.words import UnlinkReason, WebhookState
+from app.storage.enums import UnlinkReason, WebhookState
+from app.storage.tables.models import ConnectionTable
 from tests.web.made import add_run
 from tests.web.previewed import CHANGED, EQUAL, counted, preview_of, waiting_preview
 from tests.web.visitor import Visitor

@@ -15,8 +15,8 @@ from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
-from app.storage.tallies import labels
-from app.storage.words import MailKind, MailState, RefreshState, WebhookState
+from app.storage.enums import MailKind, MailState, RefreshState, WebhookState
+from app.storage.metrics.counters import labels
 from app.use_cases import observe, shown
 from app.use_cases.context import Context
 from app.use_cases.events import sort_received

@@ -10,7 +10,7 @@ from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.factory import create_app
 from app.practice.staff import PracticeCompany
-from app.storage.words import UnlinkReason
+from app.storage.enums import UnlinkReason
 from tests.house import KEY, House
 from tests.use_cases.test_sync import only
 from tests.use_cases.test_two_way import somebody

@@ -18,7 +18,7 @@ import pytest
 from flask import Flask
 
 from app.factory import create_app
-from app.storage.words import DeliveryState
+from app.storage.enums import DeliveryState
 from tests.web.hooks import (
     FREEE_EVENTS,
     FREEE_TOKEN,

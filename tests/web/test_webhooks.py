@@ -20,8 +20,8 @@ from werkzeug.test import TestResponse
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.factory import create_app
-from app.storage.tallies import labels
-from app.storage.words import DeliveryState
+from app.storage.enums import DeliveryState
+from app.storage.metrics.counters import labels
 from app.use_cases import relay
 from app.use_cases.context import Context
 from app.use_cases.events import sort_received

@@ -15,8 +15,8 @@ from app.domain.enums import Direction
 from app.domain.errors import Refused
 from app.domain.settings.connection_settings import Automatic, PayType
 from app.practice.staff import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
-from app.storage.access_models import SetupTable
-from app.storage.words import WebhookState
+from app.storage.enums import WebhookState
+from app.storage.tables.access_models import SetupTable
 from tests.web.wizard_house import EXPORT, GOOD, Wizarding, wizard_house
 
 READABLE = "両方の向きにそろえます。"

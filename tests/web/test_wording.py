@@ -20,7 +20,7 @@ from app.domain.mapping import FIELDS
 from app.domain.planning import plan
 from app.domain.runs import run_state
 from app.domain.settings import connection_settings
-from app.storage.words import ChangeState, DeliveryState, MailState, StepState, WebhookState
+from app.storage.enums import ChangeState, DeliveryState, MailState, StepState, WebhookState
 from app.web.wording import LOCALES, Wording, catalogue, wording
 
 APP = Path(__file__).resolve().parents[2] / "app"

@@ -18,8 +18,8 @@ from app.domain.access.roles import Role
 from app.domain.runs.dates import today_in_japan
 from app.factory import create_app
 from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, build_company
-from app.storage.models import ConnectionTable
 from app.storage.rows import AuditRow
+from app.storage.tables.models import ConnectionTable
 from app.web.connect_address import CALLBACK
 from tests.house import House, open_house
 from tests.web.visitor import Visitor, visitor

@@ -18,7 +18,7 @@ from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings.connection_settings import Connection
-from app.storage.models import Base
+from app.storage.tables.models import Base
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault

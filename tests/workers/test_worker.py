@@ -24,9 +24,9 @@ from rq.utils import import_attribute
 
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
+from app.storage.enums import MailState, OutboxKind
 from app.storage.rows import OutboxRow
 from app.storage.unit_of_work import Database
-from app.storage.words import MailState, OutboxKind
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.relay import _JOBS, relay_once
 from tests.conftest import missing

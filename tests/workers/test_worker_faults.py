@@ -24,8 +24,8 @@ from sqlalchemy import update
 
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
-from app.storage.models import MailTable
-from app.storage.words import MailState
+from app.storage.enums import MailState
+from app.storage.tables.models import MailTable
 from app.use_cases.finalise import close_run_if_done
 from app.use_cases.reconcile import reconcile_once
 from app.use_cases.relay import relay_once

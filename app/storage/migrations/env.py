@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.storage.models import Base
+from app.storage.tables.models import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.storage.columns import Instant
+from app.storage.tables.columns import Instant
 
 revision: str = "0002"
 down_revision: str | None = "0001"

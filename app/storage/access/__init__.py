@@ -1,0 +1,1 @@
+"""Access to Awase itself: API keys, users, sessions, invitations, the audit trail."""

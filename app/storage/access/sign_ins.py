@@ -1,0 +1,116 @@
+"""Sessions of people who are signed in, and invitations to become a user. Tokens are kept as hashes only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+
+from app.storage.repository import Repository, as_row
+from app.storage.rows import InvitationRow, SessionRow, UserRow
+from app.storage.tables.access_models import InvitationTable, SessionTable, UserTable
+
+
+class SessionRepository(Repository):
+    """`uow.sessions`."""
+
+    def add(self, *, token_hash: str, user_id: int, now: datetime) -> None:
+        self._session.add(SessionTable(token_hash=token_hash, user_id=user_id, created_at=now, seen_at=now))
+        self._session.flush()
+
+    def find(self, token_hash: str) -> SessionRow | None:
+        query = (
+            select(SessionTable, UserTable)
+            .join(UserTable, UserTable.id == SessionTable.user_id)
+            .where(SessionTable.token_hash == token_hash)
+        )
+        found = self._session.execute(query).first()
+        if found is None:
+            return None
+        session, user = found
+        return SessionRow(session.id, as_row(UserRow, user), session.created_at, session.seen_at)
+
+    def of_user(self, user_id: int) -> list[SessionRow]:
+        """Those that have not been ended, the last used first; some may have timed out."""
+        query = (
+            select(SessionTable, UserTable)
+            .join(UserTable, UserTable.id == SessionTable.user_id)
+            .where(SessionTable.user_id == user_id)
+            .order_by(SessionTable.seen_at.desc(), SessionTable.id.desc())
+        )
+        found = self._session.execute(query)
+        return [SessionRow(s.id, as_row(UserRow, user), s.created_at, s.seen_at) for s, user in found]
+
+    def touch(self, session_id: int, *, now: datetime) -> None:
+        self._session.execute(update(SessionTable).where(SessionTable.id == session_id).values(seen_at=now))
+
+    def end(self, token_hash: str) -> None:
+        self._session.execute(delete(SessionTable).where(SessionTable.token_hash == token_hash))
+
+    def end_all(self, user_id: int) -> int:
+        """Signed out everywhere. Returns how many sessions there were."""
+        return self._changed(delete(SessionTable).where(SessionTable.user_id == user_id))
+
+    def end_old(self, *, seen_before: datetime, begun_before: datetime) -> int:
+        """Forget what has timed out."""
+        old = or_(SessionTable.seen_at < seen_before, SessionTable.created_at < begun_before)
+        return self._changed(delete(SessionTable).where(old))
+
+
+class InvitationRepository(Repository):
+    """`uow.invitations`."""
+
+    def add(
+        self, *, token_hash: str, mail: str, role: str, invited_by: int, now: datetime, expires_at: datetime
+    ) -> int:
+        record = InvitationTable(
+            token_hash=token_hash,
+            mail_enc=self._vault.encrypt(mail),
+            role=role,
+            invited_by=invited_by,
+            created_at=now,
+            expires_at=expires_at,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return record.id
+
+    def find(self, token_hash: str) -> InvitationRow | None:
+        record = self._session.scalar(select(InvitationTable).where(InvitationTable.token_hash == token_hash))
+        return self._row(record) if record else None
+
+    def open(self, now: datetime) -> list[InvitationRow]:
+        """Those that can still be used, the newest first."""
+        query = select(InvitationTable).where(
+            InvitationTable.used_at.is_(None), InvitationTable.revoked_at.is_(None), InvitationTable.expires_at > now
+        )
+        return [self._row(record) for record in self._session.scalars(query.order_by(InvitationTable.id.desc()))]
+
+    def use(self, token_hash: str, *, now: datetime) -> bool:
+        """The one use of an invitation. False: used, revoked or too old."""
+        good = (
+            InvitationTable.token_hash == token_hash,
+            InvitationTable.used_at.is_(None),
+            InvitationTable.revoked_at.is_(None),
+            InvitationTable.expires_at > now,
+        )
+        return self._changed(update(InvitationTable).where(*good).values(used_at=now)) == 1
+
+    def revoke(self, invitation_id: int, *, now: datetime) -> bool:
+        """True when one that was not used and not revoked yet is revoked now."""
+        return self._revoke(InvitationTable.id == invitation_id, now) == 1
+
+    def revoke_of(self, inviter: int, *, now: datetime) -> int:
+        """Whoever may no longer invite leaves no open invitations behind."""
+        return self._revoke(InvitationTable.invited_by == inviter, now)
+
+    def forget(self, ended_before: datetime) -> int:
+        """Delete those that could last be used before then: they hold mail addresses."""
+        return self._changed(delete(InvitationTable).where(InvitationTable.expires_at < ended_before))
+
+    def _revoke(self, which: ColumnElement[bool], now: datetime) -> int:
+        good = (which, InvitationTable.used_at.is_(None), InvitationTable.revoked_at.is_(None))
+        return self._changed(update(InvitationTable).where(*good).values(revoked_at=now))
+
+    def _row(self, record: InvitationTable) -> InvitationRow:
+        return as_row(InvitationRow, record, mail=self._vault.decrypt(record.mail_enc))

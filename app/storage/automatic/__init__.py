@@ -1,0 +1,1 @@
+"""Automatic sync: webhook deliveries and registrations, sweeps, employees in trouble."""

@@ -1,0 +1,261 @@
+"""Deliveries: webhooks as they came in. One row each, doubled ones refused by their key; no bodies, no values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Result,
+    Text,
+    bindparam,
+    cast,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.orm import aliased
+
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState
+from app.storage.enums import DeliveryState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import DeliveryRow, NewDelivery
+from app.storage.tables.automatic_models import DeliveryItemTable, DeliveryTable
+from app.storage.tables.base import Base
+from app.storage.tables.models import ItemTable
+
+_DELIVERIES, _PAIRS = (Base.metadata.tables[each.__tablename__] for each in (DeliveryTable, DeliveryItemTable))
+"""For plain inserts, which cost twice as much through the classes; the intake does little else."""
+_GIVEN = [each for each in _DELIVERIES.c if each.name not in ("id", "replayed_at")]
+_LIST = (
+    func.jsonb_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSONB))
+    .table_valued(*(column(each.name, each.type) for each in _GIVEN))
+    .render_derived(name="new", with_types=True)
+)
+_INSERT_LIST = str(
+    postgresql.insert(_DELIVERIES)
+    .from_select(_GIVEN, select(*_LIST.c), include_defaults=False)
+    .on_conflict_do_nothing(index_elements=["dedup"])
+    .returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id)
+    .compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
+)
+"""PostgreSQL: all rows as one parameter, a JSON array. Ten parameters a row cost the driver as much as all the
+rest, and a statement of another length for every number of rows is never prepared. As text, because looking it up
+among the compiled statements costs more than the driver's part."""
+_FAILED_ENDS = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT, ItemState.CANCELLED)
+
+
+class DeliveryRepository(Repository):
+    """`uow.deliveries`."""
+
+    def add_many(self, deliveries: Sequence[NewDelivery]) -> list[int | None]:
+        """Ids in the order given; None where a delivery with this key is there already."""
+        ids: list[int | None] = [None] * len(deliveries)
+        keyed = {new.dedup: place for place, new in reversed(list(enumerate(deliveries))) if new.dedup is not None}
+        single = [place for place, new in enumerate(deliveries) if new.dedup is None]
+        in_order = [deliveries[keyed[dedup]] for dedup in sorted(keyed)]  # two transactions must not wait crosswise
+        for dedup, row_id in self._insert_new(in_order):
+            ids[keyed[dedup]] = row_id
+        for place in single:
+            row = self._session.execute(insert(_DELIVERIES).returning(_DELIVERIES.c.id), _columns(deliveries[place]))
+            ids[place] = row.scalar_one()
+        return ids
+
+    def _insert_new(self, deliveries: Sequence[NewDelivery]) -> Iterable[tuple[str, int]]:
+        """(key, id) of those that were not there."""
+        if not deliveries:
+            return []
+        rows = [_columns(new) for new in deliveries]
+        if self._dialect is postgresql:
+            listed = {"rows": json.dumps(rows, default=str)}
+            stored: Result[Any] = self._session.connection().exec_driver_sql(_INSERT_LIST, listed)
+        else:
+            insertion = self._dialect.insert(_DELIVERIES).on_conflict_do_nothing(index_elements=["dedup"])
+            stored = self._session.execute(insertion.returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id), rows)
+        return [(str(row.dedup), row.id) for row in stored]
+
+    def found(self, dedups: Sequence[str]) -> dict[str, DeliveryRow]:
+        """Key → row of those that are there."""
+        query = select(DeliveryTable).where(DeliveryTable.dedup.in_(dedups))
+        return {str(record.dedup): as_row(DeliveryRow, record) for record in self._session.scalars(query)}
+
+    def unsorted(self, *, limit: int) -> list[DeliveryRow]:
+        """Those nobody has sorted yet, the oldest first; on PostgreSQL they are held until the transaction ends, and
+        what another transaction holds is left out."""
+        query = (
+            select(DeliveryTable)
+            .where(DeliveryTable.state == DeliveryState.RECEIVED)
+            .order_by(DeliveryTable.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+
+    def any_unsorted(self) -> bool:
+        query = select(DeliveryTable.id).where(DeliveryTable.state == DeliveryState.RECEIVED).limit(1)
+        return self._session.scalar(query) is not None
+
+    def sorted_as(self, state: DeliveryState, delivery_ids: Sequence[int]) -> None:
+        """What became of them."""
+        if delivery_ids:
+            chosen = DeliveryTable.id.in_(delivery_ids)
+            self._session.execute(update(DeliveryTable).where(chosen).values(state=state))
+
+    def link_items(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """(delivery id, item id): which items a delivery asked for. A replay may ask for one that waits already."""
+        unique = sorted(set(pairs))
+        if unique:
+            values = [{"delivery_id": delivery, "item_id": item} for delivery, item in unique]
+            self._session.execute(self._dialect.insert(_PAIRS).on_conflict_do_nothing(), values)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, delivery_id: int) -> DeliveryRow | None:
+        record = self._session.get(DeliveryTable, delivery_id, populate_existing=True)
+        return None if record is None else as_row(DeliveryRow, record)
+
+    def page(
+        self,
+        *,
+        after: int | None,
+        limit: int,
+        connection_id: int | None = None,
+        system: System | None = None,
+        state: DeliveryState | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        failed: bool = False,
+    ) -> list[DeliveryRow]:
+        """Newest first; `after`: id of the last one of the page before. `failed`: an item of it did not end well."""
+        query = select(DeliveryTable).order_by(DeliveryTable.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(DeliveryTable.id < after)
+        query = query.where(*_wanted(connection_id, system, state, since=since, until=until, failed=failed))
+        return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+
+    def count(
+        self,
+        *,
+        limit: int,
+        connection_id: int | None = None,
+        system: System | None = None,
+        state: DeliveryState | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        failed: bool = False,
+    ) -> int:
+        """How many there are, counted no further than `limit`."""
+        chosen = _wanted(connection_id, system, state, since=since, until=until, failed=failed)
+        some = select(DeliveryTable.id).where(*chosen).limit(limit).subquery()
+        return self._session.scalar(select(func.count()).select_from(some)) or 0
+
+    def items_of(self, delivery_ids: Sequence[int]) -> dict[int, list[tuple[int, int, ItemState]]]:
+        """Delivery id → [(item id, run id, state)]."""
+        found: dict[int, list[tuple[int, int, ItemState]]] = {each: [] for each in delivery_ids}
+        query = (
+            select(DeliveryItemTable.delivery_id, ItemTable.id, ItemTable.run_id, ItemTable.state)
+            .join(ItemTable, ItemTable.id == DeliveryItemTable.item_id)
+            .where(DeliveryItemTable.delivery_id.in_(delivery_ids))
+        )
+        for delivery_id, item_id, run_id, state in self._session.execute(query):
+            found[delivery_id].append((item_id, run_id, state))
+        return found
+
+    def asked_for(self, run_id: int) -> list[tuple[int, str]]:
+        """(delivery id, source id) of the WAITING items of a run that webhooks have joined."""
+        query = (
+            select(DeliveryItemTable.delivery_id, ItemTable.source_id)
+            .join(ItemTable, ItemTable.id == DeliveryItemTable.item_id)
+            .where(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING, ItemTable.source_id.is_not(None))
+        )
+        return [(delivery_id, str(source_id)) for delivery_id, source_id in self._session.execute(query)]
+
+    def people_told_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
+        """Whom the webhooks of one system have named since then."""
+        query = select(DeliveryTable.people).where(
+            DeliveryTable.connection_id == connection_id,
+            DeliveryTable.system == system,
+            DeliveryTable.received_at >= moment,
+        )
+        return {person for people in self._session.scalars(query) for person in people}
+
+    # ── replay, retention ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def mark_replayed(self, delivery_ids: Sequence[int], now: datetime) -> None:
+        self._session.execute(
+            update(DeliveryTable)
+            .where(DeliveryTable.id.in_(delivery_ids))
+            .values(replayed_at=now, replays=DeliveryTable.replays + 1, state=DeliveryState.ACCEPTED)
+        )
+
+    def purge(self, received_before: datetime, *, limit: int = 1000) -> int:
+        """Forget deliveries from before that moment, a portion at a time."""
+        old = select(DeliveryTable.id).where(DeliveryTable.received_at < received_before).limit(limit)
+        return self._changed(delete(DeliveryTable).where(DeliveryTable.id.in_(old.scalar_subquery())))
+
+
+def _wanted(
+    connection_id: int | None,
+    system: System | None,
+    state: DeliveryState | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    failed: bool,
+) -> list[ColumnElement[bool]]:
+    """The conditions of those that are given."""
+    conditions: list[ColumnElement[bool]] = [_ended_badly()] if failed else []
+    if connection_id is not None:
+        conditions.append(DeliveryTable.connection_id == connection_id)
+    if system is not None:
+        conditions.append(DeliveryTable.system == system)
+    if state is not None:
+        conditions.append(DeliveryTable.state == state)
+    if since is not None:
+        conditions.append(DeliveryTable.received_at >= since)
+    if until is not None:
+        conditions.append(DeliveryTable.received_at < until)
+    return conditions
+
+
+def _ended_badly() -> Exists:
+    """An item of the delivery ended so, and no later one for the same person has been asked for by it (a replay)."""
+    later, later_asked = aliased(ItemTable), aliased(DeliveryItemTable)
+    replayed = exists().where(
+        later_asked.delivery_id == DeliveryItemTable.delivery_id,
+        later.id == later_asked.item_id,
+        later.id > ItemTable.id,
+        later.source_id == ItemTable.source_id,
+    )
+    return exists().where(
+        DeliveryItemTable.delivery_id == DeliveryTable.id,
+        ItemTable.id == DeliveryItemTable.item_id,
+        ItemTable.state.in_(_FAILED_ENDS),
+        ~replayed,
+    )
+
+
+def _columns(new: NewDelivery) -> Mapping[str, object]:
+    return {
+        "system": new.system,
+        "connection_id": new.connection_id,
+        "event": new.event,
+        "dedup": new.dedup,
+        "digest": new.digest,
+        "state": new.state,
+        "people": list(new.people),
+        "received_at": new.received_at,
+        "triggered_at": new.triggered_at,
+        "replays": 0,
+    }

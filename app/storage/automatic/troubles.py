@@ -1,0 +1,113 @@
+"""Troubles: employees who keep ending with one cause in automatic runs, until they are left alone (quarantine)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+
+from app.domain.enums import Direction
+from app.storage.repository import Repository, as_row
+from app.storage.rows import TroubleRow
+from app.storage.tables.automatic_models import TroubleTable
+
+
+class TroubleRepository(Repository):
+    """`uow.troubles`."""
+
+    def note(
+        self,
+        connection_id: int,
+        direction: Direction,
+        source_id: str,
+        *,
+        employee_number: str,
+        code: str,
+        now: datetime,
+        quarantine_after: int,
+    ) -> bool:
+        """One more bad end. True: it ended with the same cause the time before, so it is no news."""
+        mine = _of(connection_id, direction, source_id)
+        record = self._session.scalar(select(TroubleTable).where(*mine))
+        if record is None:
+            record = TroubleTable(
+                connection_id=connection_id,
+                direction=direction,
+                source_id=source_id,
+                employee_number=employee_number,
+                code=code,
+                times=0,
+                first_at=now,
+                last_at=now,
+            )
+            self._session.add(record)
+        again = record.code == code and record.times > 0
+        if not again:
+            record.code, record.times, record.first_at, record.quarantined_at = code, 0, now, None
+        record.employee_number = employee_number
+        record.times += 1
+        record.last_at = now
+        if record.times >= quarantine_after and record.quarantined_at is None:
+            record.quarantined_at = now
+        self._session.flush()
+        return again
+
+    def settle(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> int:
+        """They ended well, or a person has lifted it. Says how many."""
+        return self._changed(
+            delete(TroubleTable).where(
+                TroubleTable.connection_id == connection_id,
+                TroubleTable.direction == direction,
+                TroubleTable.source_id.in_(source_ids),
+            )
+        )
+
+    def set_content(self, connection_id: int, direction: Direction, source_id: str, content: str) -> None:
+        """Digest of both sides at the time of the last bad end: another one lifts the quarantine."""
+        mine = _of(connection_id, direction, source_id)
+        self._session.execute(update(TroubleTable).where(*mine).values(content=content))
+
+    def of_connection(self, connection_id: int, direction: Direction | None = None) -> list[TroubleRow]:
+        query = select(TroubleTable).where(TroubleTable.connection_id == connection_id).order_by(TroubleTable.id)
+        if direction is not None:
+            query = query.where(TroubleTable.direction == direction)
+        return [as_row(TroubleRow, record) for record in self._session.scalars(query)]
+
+    def quarantined_causes(self) -> list[tuple[int, str, int]]:
+        """(connection id, cause, employees) of those in quarantine, the most frequent first."""
+        number = func.count().label("employees")
+        query = (
+            select(TroubleTable.connection_id, TroubleTable.code, number)
+            .where(TroubleTable.quarantined_at.is_not(None))
+            .group_by(TroubleTable.connection_id, TroubleTable.code)
+            .order_by(number.desc(), TroubleTable.connection_id, TroubleTable.code)
+        )
+        return [(row.connection_id, row.code, row.employees) for row in self._session.execute(query)]
+
+    def release(self, connection_id: int, code: str) -> int:
+        """Forget everybody of the connection who is in quarantine for this cause. Says how many."""
+        return self._changed(
+            delete(TroubleTable).where(
+                TroubleTable.connection_id == connection_id,
+                TroubleTable.code == code,
+                TroubleTable.quarantined_at.is_not(None),
+            )
+        )
+
+    def quarantined_counts(self) -> dict[int, int]:
+        """Connection id → employees in quarantine."""
+        query = (
+            select(TroubleTable.connection_id, func.count())
+            .where(TroubleTable.quarantined_at.is_not(None))
+            .group_by(TroubleTable.connection_id)
+        )
+        return {row[0]: row[1] for row in self._session.execute(query)}
+
+
+def _of(connection_id: int, direction: Direction, source_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        TroubleTable.connection_id == connection_id,
+        TroubleTable.direction == direction,
+        TroubleTable.source_id == source_id,
+    )

@@ -1,0 +1,70 @@
+"""Webhooks: the registration of a connection at SmartHR, and the secrets its deliveries may come with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from app.storage.enums import WebhookState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import WebhookRow
+from app.storage.tables.automatic_models import WebhookTable
+
+
+class WebhookRepository(Repository):
+    """`uow.webhooks`."""
+
+    def get(self, connection_id: int) -> WebhookRow | None:
+        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+        return None if record is None else self._row(record)
+
+    def all(self) -> dict[int, WebhookRow]:
+        """Connection id → its registration."""
+        return {record.connection_id: self._row(record) for record in self._session.scalars(select(WebhookTable))}
+
+    def set_secret(self, connection_id: int, secret: str, *, previous_until: datetime) -> None:
+        """A new secret; the one before it stays good until then."""
+        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+        if record is None:
+            record = WebhookTable(connection_id=connection_id, state=WebhookState.NONE)
+            self._session.add(record)
+        elif record.secret_enc:
+            record.previous_enc, record.previous_until = record.secret_enc, previous_until
+        record.secret_enc = self._vault.encrypt(secret)
+        self._session.flush()
+
+    def drop_secret(self, connection_id: int) -> None:
+        """The newest secret was not taken over by SmartHR: back to the one before it."""
+        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+        if record is None:
+            return
+        if record.previous_enc is None:
+            self._session.delete(record)
+        else:
+            record.secret_enc, record.previous_enc, record.previous_until = record.previous_enc, None, None
+        self._session.flush()
+
+    def found(
+        self,
+        connection_id: int,
+        *,
+        vendor_id: str | None,
+        state: WebhookState,
+        disabled_at: datetime | None,
+        now: datetime,
+    ) -> None:
+        """How the registration was found at SmartHR."""
+        self._session.execute(
+            update(WebhookTable)
+            .where(WebhookTable.connection_id == connection_id)
+            .values(vendor_id=vendor_id, state=state, disabled_at=disabled_at, checked_at=now)
+        )
+
+    def _row(self, record: WebhookTable) -> WebhookRow:
+        return as_row(
+            WebhookRow,
+            record,
+            secret=self._vault.decrypt(record.secret_enc),
+            previous=self._open(record.previous_enc),
+        )

@@ -1,0 +1,122 @@
+"""Connections that are being set up: what the wizard has collected before there is a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from app.domain.ports import FreeeTokens
+from app.storage.repository import Repository, as_row
+from app.storage.rows import SetupConsent, SetupRow
+from app.storage.tables.access_models import SetupTable
+
+
+class SetupRepository(Repository):
+    """`uow.setups`."""
+
+    def add(
+        self,
+        *,
+        key: str,
+        name: str,
+        smarthr_subdomain: str,
+        smarthr_token: str,
+        seen: Mapping[str, Any],
+        mail_to: Iterable[str],
+        started_by: str,
+        now: datetime,
+    ) -> None:
+        record = SetupTable(
+            key=key,
+            name=name,
+            smarthr_subdomain=smarthr_subdomain,
+            smarthr_token_enc=self._vault.encrypt(smarthr_token),
+            seen=dict(seen),
+            mail_to_enc=self._vault.encrypt_json(list(mail_to)),
+            started_by=started_by,
+            created_at=now,
+        )
+        self._session.add(record)
+        self._session.flush()
+
+    def get(self, key: str) -> SetupRow | None:
+        record = self._session.scalar(select(SetupTable).where(SetupTable.key == key))
+        return None if record is None else self._row(record)
+
+    def all(self) -> list[SetupRow]:
+        """Oldest first."""
+        return [self._row(record) for record in self._session.scalars(select(SetupTable).order_by(SetupTable.id))]
+
+    def delete(self, setup_id: int) -> None:
+        self._session.execute(delete(SetupTable).where(SetupTable.id == setup_id))
+
+    def purge(self, begun_before: datetime) -> int:
+        """Forget those of that age: their credentials lie about otherwise. Connections made stay."""
+        return self._changed(delete(SetupTable).where(SetupTable.created_at < begun_before))
+
+    def made(self, setup_id: int, connection_id: int) -> None:
+        """There is a connection now: it has the credentials."""
+        blank = self._vault.encrypt("")
+        self._set(setup_id, connection_id=connection_id, smarthr_token_enc=blank, freee_tokens_enc=None)
+
+    def smarthr_token(self, setup_id: int) -> str:
+        return self._vault.decrypt(
+            self._session.get_one(SetupTable, setup_id, populate_existing=True).smarthr_token_enc
+        )
+
+    # ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send_to_freee(
+        self, setup_id: int, *, state_hash: str, verifier: str, redirect_uri: str, until: datetime
+    ) -> None:
+        """An authorisation begins; one that was on its way for this setup is worth nothing any more."""
+        sealed = self._vault.encrypt(verifier)
+        self._set(setup_id, state_hash=state_hash, verifier_enc=sealed, redirect_uri=redirect_uri, consent_until=until)
+
+    def knows_state(self, state_hash: str) -> bool:
+        """A look that needs no write lock."""
+        return self._session.scalar(select(SetupTable.id).where(SetupTable.state_hash == state_hash)) is not None
+
+    def take_state(self, state_hash: str, *, now: datetime) -> SetupConsent | None:
+        """The one use of a state; None when unknown, used or too old."""
+        record = self._session.scalar(select(SetupTable).where(SetupTable.state_hash == state_hash))
+        if record is None or record.verifier_enc is None or record.consent_until is None:
+            return None
+        until = record.consent_until
+        taken = SetupConsent(self._row(record), self._vault.decrypt(record.verifier_enc), record.redirect_uri or "")
+        used = update(SetupTable).where(SetupTable.state_hash == state_hash)
+        mine = self._changed(used.values(state_hash=None, verifier_enc=None, redirect_uri=None, consent_until=None))
+        return taken if mine and until >= now else None
+
+    def keep_grant(
+        self, setup_id: int, tokens: FreeeTokens, *, company_id: int, company_name: str, external_cid: str
+    ) -> None:
+        """What freee brought, until somebody confirms or refuses the company."""
+        sealed = self._vault.encrypt_json([tokens.access_token, tokens.refresh_token, tokens.expires_at.isoformat()])
+        self._set(
+            setup_id,
+            freee_company_id=company_id,
+            freee_company_name=company_name,
+            freee_external_cid=external_cid,
+            freee_tokens_enc=sealed,
+        )
+
+    def drop_grant(self, setup_id: int) -> None:
+        nothing = dict.fromkeys(("freee_company_id", "freee_company_name", "freee_external_cid", "freee_tokens_enc"))
+        self._set(setup_id, **nothing)
+
+    def freee_tokens(self, setup_id: int) -> FreeeTokens | None:
+        sealed = self._session.get_one(SetupTable, setup_id, populate_existing=True).freee_tokens_enc
+        if sealed is None:
+            return None
+        access, refresh, expires_at = self._vault.decrypt_json(sealed)
+        return FreeeTokens(access, refresh, datetime.fromisoformat(expires_at))
+
+    def _set(self, setup_id: int, **values: Any) -> None:
+        self._session.execute(update(SetupTable).where(SetupTable.id == setup_id).values(**values))
+
+    def _row(self, record: SetupTable) -> SetupRow:
+        return as_row(SetupRow, record, mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)))

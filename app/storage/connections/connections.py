@@ -1,0 +1,324 @@
+"""Connections: one SmartHR tenant and one freee company, with settings, what was learned, and encrypted tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from app.domain.employee import PaySchedule
+from app.domain.ports import FreeeTokens
+from app.domain.settings.connection_settings import (
+    Automatic,
+    BlankPolicy,
+    ConflictPolicy,
+    Connection,
+    ExportSettings,
+    MailPolicy,
+    PayType,
+)
+from app.storage.enums import RefreshState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import ConnectionStatus, PairRow
+from app.storage.tables.models import ConnectionTable
+
+
+class ConnectionRepository(Repository):
+    def add(
+        self,
+        *,
+        key: str,
+        name: str,
+        smarthr_subdomain: str,
+        smarthr_token: str,
+        freee_company_id: int,
+        freee_external_cid: str | None = None,
+        mail_to: Iterable[str] = (),
+        now: datetime,
+    ) -> Connection:
+        """A connection with default settings, without freee tokens yet (`set_freee_tokens`)."""
+        record = ConnectionTable(
+            key=key,
+            name=name,
+            smarthr_subdomain=smarthr_subdomain,
+            smarthr_token_enc=self._vault.encrypt(smarthr_token),
+            freee_company_id=freee_company_id,
+            freee_external_cid=freee_external_cid,
+            freee_refresh_state=RefreshState.NONE,
+            needs_consent=True,
+            options={},
+            learned={},
+            mail_to_enc=self._vault.encrypt_json(list(mail_to)),
+            created_at=now,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return self._connection(record)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, connection_id: int) -> Connection | None:
+        record = self._session.get(ConnectionTable, connection_id, populate_existing=True)
+        return None if record is None else self._connection(record)
+
+    def get_by_key(self, key: str) -> Connection | None:
+        record = self._session.scalar(select(ConnectionTable).where(ConnectionTable.key == key))
+        return None if record is None else self._connection(record)
+
+    def get_by_company(self, freee_company_id: int) -> list[Connection]:
+        """The connections of one freee company."""
+        query = select(ConnectionTable).where(ConnectionTable.freee_company_id == freee_company_id)
+        return [self._connection(r) for r in self._session.scalars(query.order_by(ConnectionTable.id))]
+
+    def list_all(self) -> list[Connection]:
+        return [
+            self._connection(r) for r in self._session.scalars(select(ConnectionTable).order_by(ConnectionTable.id))
+        ]
+
+    def status(self, connection_id: int) -> ConnectionStatus:
+        record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
+        return as_row(ConnectionStatus, record, refresh_state=record.freee_refresh_state)
+
+    def _connection(self, record: ConnectionTable) -> Connection:
+        options, learned = record.options, record.learned
+        return Connection(
+            id=record.id,
+            key=record.key,
+            name=record.name,
+            smarthr_subdomain=record.smarthr_subdomain,
+            freee_company_id=record.freee_company_id,
+            export_settings=_export_settings(record.export_settings),
+            export_settings_by_type={
+                name: made
+                for name, stored in options.get("export_by_type", {}).items()
+                if (made := _export_settings(stored))
+            },
+            include_building=options.get("include_building", True),
+            create_positions=options.get("create_positions", False),
+            automatic=Automatic(options.get("automatic", Automatic.OFF)),
+            conflict_policy=ConflictPolicy(options.get("conflict_policy", ConflictPolicy.HOLD)),
+            conflict_policies={key: ConflictPolicy(v) for key, v in options.get("conflict_policies", {}).items()},
+            quiet_seconds=options.get("quiet_seconds"),
+            sweep_minutes=options.get("sweep_minutes"),
+            mail_policy=MailPolicy(options.get("mail_policy", MailPolicy.CHANGES)),
+            mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)),
+            blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
+            excluded=frozenset(options.get("excluded", ())),
+            readable_attributes=frozenset(learned.get("readable_attributes", ())),
+            missing_attributes=frozenset(learned.get("missing_attributes", ())),
+            attributes_checked_at=_moment(learned.get("attributes_checked_at")),
+            employment_types=frozenset(learned.get("employment_types", ())),
+            known_positions=frozenset(learned["known_positions"]) if "known_positions" in learned else None,
+            pay_schedules={name: PaySchedule(**s) for name, s in learned.get("pay_schedules", {}).items()},
+            paused=record.paused,
+            needs_consent=record.needs_consent,
+        )
+
+    # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def set_export_settings(self, connection_id: int, settings: ExportSettings | None) -> None:
+        self._set(connection_id, export_settings=None if settings is None else asdict(settings))
+
+    def set_options(self, connection: Connection) -> None:
+        """Keep what a customer decides, as the given Connection has it."""
+        self._set(
+            connection.id,
+            name=connection.name,
+            mail_to_enc=self._vault.encrypt_json(list(connection.mail_to)),
+            options={
+                "export_by_type": {name: asdict(each) for name, each in connection.export_settings_by_type.items()},
+                "include_building": connection.include_building,
+                "create_positions": connection.create_positions,
+                "automatic": connection.automatic.value,
+                "conflict_policy": connection.conflict_policy.value,
+                "conflict_policies": {key: policy.value for key, policy in connection.conflict_policies.items()},
+                "quiet_seconds": connection.quiet_seconds,
+                "sweep_minutes": connection.sweep_minutes,
+                "mail_policy": connection.mail_policy.value,
+                "blank_policies": {key: policy.value for key, policy in connection.blank_policies.items()},
+                "excluded": sorted(connection.excluded),
+            },
+        )
+
+    def set_smarthr_token(self, connection_id: int, token: str) -> None:
+        """Forgets what the former token has shown and what it has not."""
+        learned = self._session.scalar(
+            select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+        )
+        kept = {name: value for name, value in (learned or {}).items() if name not in _OF_THE_TOKEN}
+        self._set(connection_id, smarthr_token_enc=self._vault.encrypt(token), learned=kept)
+
+    def learn_token(
+        self,
+        connection_id: int,
+        *,
+        seen: Iterable[str],
+        missing: Iterable[str],
+        employment_types: Iterable[str],
+        now: datetime,
+    ) -> None:
+        """What a check of SmartHR's token has shown: attributes with a value (added to those known), attributes that
+        nobody's answer had, names of 雇用形態."""
+        known: dict[str, Any] = dict(
+            self._session.scalar(
+                select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+            )
+            or {}
+        )
+        known["readable_attributes"] = sorted({*known.get("readable_attributes", ()), *seen})
+        known["missing_attributes"] = sorted(missing)
+        known["employment_types"] = sorted(employment_types)
+        known["attributes_checked_at"] = now.isoformat()
+        self._set(connection_id, learned=known)
+
+    def set_paused(self, connection_id: int, paused: bool) -> None:
+        self._set(connection_id, paused=paused)
+
+    def set_needs_consent(self, connection_id: int, needs_consent: bool) -> None:
+        self._set(connection_id, needs_consent=needs_consent)
+
+    def learn(
+        self,
+        connection_id: int,
+        readable_attributes: Iterable[str],
+        pay_schedules: Mapping[str, PaySchedule],
+        known_positions: Iterable[str] | None = None,
+    ) -> None:
+        """Add what a survey saw: attributes the token showed a value for (never unlearned by a survey without one),
+        the pay schedule groups as they are now, and SmartHR's 役職 master where it was read."""
+        learned = self._session.scalar(
+            select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+        )
+        known: dict[str, Any] = dict(learned or {})
+        known["readable_attributes"] = sorted({*known.get("readable_attributes", ()), *readable_attributes})
+        known["pay_schedules"] = known.get("pay_schedules", {}) | {
+            name: asdict(schedule) for name, schedule in pay_schedules.items()
+        }
+        if known_positions is not None:
+            known["known_positions"] = sorted(known_positions)
+        self._set(connection_id, learned=known)
+
+    # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def smarthr_token(self, connection_id: int) -> str:
+        record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
+        return self._vault.decrypt(record.smarthr_token_enc)
+
+    def freee_tokens(self, connection_id: int) -> FreeeTokens | None:
+        record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
+        access, refresh = record.freee_access_token_enc, record.freee_refresh_token_enc
+        if access is None or refresh is None or record.freee_expires_at is None:
+            return None
+        return FreeeTokens(
+            access_token=self._vault.decrypt(access),
+            refresh_token=self._vault.decrypt(refresh),
+            expires_at=record.freee_expires_at,
+            version=record.freee_version,
+            refresh_unknown=record.freee_refresh_state is RefreshState.UNKNOWN,
+            issued_at=record.freee_refreshed_at,
+        )
+
+    def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
+        """A claim that ran out while its request was under way: its holder is dead, and nobody knows what freee did."""
+        state, claimed_until = ConnectionTable.freee_refresh_state, ConnectionTable.freee_claimed_until
+        dead = (state == RefreshState.SENDING, claimed_until < now)
+        self._token_update(connection_id, version, *dead, values={"freee_refresh_state": RefreshState.UNKNOWN})
+        return self._token_update(
+            connection_id,
+            version,
+            (claimed_until.is_(None)) | (claimed_until < now),
+            state == RefreshState.OK,
+            values={"freee_claimed_until": until, "freee_refresh_state": RefreshState.SENDING},
+        )
+
+    def settle_refresh(self, connection_id: int, *, version: int, was: RefreshState) -> bool:
+        """The pair is good as it is: freee has done nothing (SENDING), or the old access token still works (UNKNOWN).
+        The claim runs on, as a pause before the next try."""
+        mine = ConnectionTable.freee_refresh_state == was
+        return self._token_update(connection_id, version, mine, values={"freee_refresh_state": RefreshState.OK})
+
+    def release_refresh(self, connection_id: int, *, version: int) -> bool:
+        """freee has not listened: the pair is good as it is, and whoever finds the door open may ask at once."""
+        mine = ConnectionTable.freee_refresh_state == RefreshState.SENDING
+        values = {"freee_refresh_state": RefreshState.OK, "freee_claimed_until": None}
+        return self._token_update(connection_id, version, mine, values=values)
+
+    def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int, now: datetime) -> bool:
+        values = self._token_values(tokens, now) | {"freee_version": version + 1}
+        return self._token_update(connection_id, version, values=values)
+
+    def set_freee_tokens(
+        self,
+        connection_id: int,
+        tokens: FreeeTokens,
+        *,
+        now: datetime,
+        company_name: str | None = None,
+        external_cid: str | None = None,
+    ) -> None:
+        """A new authorisation by a person: replaces whatever there was."""
+        values = self._token_values(tokens, now) | {
+            "freee_version": ConnectionTable.freee_version + 1,
+            "needs_consent": False,
+        }
+        named = {"freee_company_name": company_name, "freee_external_cid": external_cid}
+        values |= {column: value for column, value in named.items() if value}
+        self._set(connection_id, **values)
+
+    def _token_values(self, tokens: FreeeTokens, now: datetime) -> dict[str, Any]:
+        return {
+            "freee_access_token_enc": self._vault.encrypt(tokens.access_token),
+            "freee_refresh_token_enc": self._vault.encrypt(tokens.refresh_token),
+            "freee_expires_at": tokens.expires_at,
+            "freee_refreshed_at": now,
+            "freee_claimed_until": None,
+            "freee_refresh_state": RefreshState.OK,
+        }
+
+    def mark_refresh(self, connection_id: int, state: RefreshState, *, version: int) -> bool:
+        """UNKNOWN or NEEDS_CONSENT, as long as nobody has stored a newer pair."""
+        values: dict[str, Any] = {"freee_refresh_state": state}
+        if state is RefreshState.NEEDS_CONSENT:
+            values["needs_consent"] = True
+        return self._token_update(connection_id, version, values=values)
+
+    def pairs_to_keep(self) -> list[PairRow]:
+        """Every pair that may be renewed, the one that ends first before the others."""
+        query = (
+            select(ConnectionTable.id, ConnectionTable.freee_refreshed_at, ConnectionTable.freee_expires_at)
+            .where(
+                ConnectionTable.freee_refresh_state == RefreshState.OK, ConnectionTable.freee_expires_at.is_not(None)
+            )
+            .order_by(ConnectionTable.freee_expires_at, ConnectionTable.id)
+        )
+        return [PairRow(row.id, row.freee_refreshed_at, row.freee_expires_at) for row in self._session.execute(query)]
+
+    def refreshes_in_doubt(self, now: datetime) -> list[int]:
+        """Connections whose renewal may or may not have happened: its answer was lost, or its sender died."""
+        state = ConnectionTable.freee_refresh_state
+        dead = (state == RefreshState.SENDING) & (ConnectionTable.freee_claimed_until < now)
+        return list(self._session.scalars(select(ConnectionTable.id).where((state == RefreshState.UNKNOWN) | dead)))
+
+    def _token_update(self, connection_id: int, version: int, *where: Any, values: dict[str, Any]) -> bool:
+        mine = (ConnectionTable.id == connection_id, ConnectionTable.freee_version == version)
+        return self._changed(update(ConnectionTable).where(*mine, *where).values(values)) == 1
+
+    def _set(self, connection_id: int, **values: Any) -> None:
+        self._session.execute(update(ConnectionTable).where(ConnectionTable.id == connection_id).values(values))
+
+
+_OF_THE_TOKEN = ("readable_attributes", "missing_attributes", "employment_types", "attributes_checked_at")
+
+
+def _moment(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored else None
+
+
+def _export_settings(stored: Mapping[str, Any] | None) -> ExportSettings | None:
+    if stored is None:
+        return None
+    settings = ExportSettings(**stored)
+    return replace(settings, pay_type=PayType(settings.pay_type))

@@ -1,0 +1,1 @@
+"""Which crew is which employee, and who was there when a system was last listed."""

@@ -1,0 +1,154 @@
+"""What people are shown of links: the pairs of a connection page by page, open questions, how somebody ended last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import and_, exists, func, or_, select, text
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from app.domain.enums import Direction, System
+from app.domain.matching.linking import QUESTIONS
+from app.domain.runs.run_state import ItemState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import LinkRow
+from app.storage.tables.models import DirectoryTable, ItemTable, LinkTable, RunTable
+
+Ids = Mapping[System, Sequence[str]]
+"""People of both systems."""
+
+
+@dataclass(frozen=True)
+class AskedRow:
+    """The newest end of somebody of whom it is not clear who they are. `candidates` as in `ItemRow`."""
+
+    id: int
+    direction: Direction
+    source_id: str
+    employee_number: str
+    error_code: str
+    finished_at: datetime
+    name: str = field(repr=False)
+    candidates: tuple[Mapping[str, str], ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LastEnd:
+    """How the newest item of somebody ended. `run`: public id."""
+
+    run: str
+    state: ItemState
+    at: datetime
+    name: str = field(repr=False)
+
+
+class LinkReading(Repository):
+    """Part of `uow.links`."""
+
+    def page(self, connection_id: int, *, after: int | None, limit: int, people: Ids | None = None) -> list[LinkRow]:
+        """Live links, the newest first, older than the link `after`. `people`: only those with one of these."""
+        query = select(LinkTable).where(LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
+        if after is not None:
+            query = query.where(LinkTable.id < after)
+        if people is not None:
+            one = LinkTable.smarthr_id.in_(people.get(System.SMARTHR, ()))
+            query = query.where(or_(one, LinkTable.freee_id.in_(people.get(System.FREEE, ()))))
+        rows = self._session.scalars(query.order_by(LinkTable.id.desc()).limit(limit))
+        return [as_row(LinkRow, record) for record in rows]
+
+    def count(self, connection_id: int) -> int:
+        """Of the live links."""
+        query = select(func.count()).select_from(LinkTable)
+        live = (LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
+        return self._session.scalar(query.where(*live)) or 0
+
+    def asked(self, connection_id: int, *, after: int | None, limit: int) -> list[AskedRow]:
+        """People whose newest end is a question about who they are, the newest first, older than the item `after`.
+        Whoever has been linked since is left out."""
+        newer = aliased(ItemTable)
+        ended_again = exists().where(
+            newer.connection_id == ItemTable.connection_id,
+            newer.source_id == ItemTable.source_id,
+            newer.direction == ItemTable.direction,
+            newer.id > ItemTable.id,
+            newer.finished_at.is_not(None),
+        )
+        linked_since = exists().where(
+            LinkTable.connection_id == ItemTable.connection_id,
+            LinkTable.unlinked_at.is_(None),
+            or_(
+                *(
+                    and_(ItemTable.direction == direction, _side(direction.source) == ItemTable.source_id)
+                    for direction in Direction
+                )
+            ),
+            or_(ItemTable.error_code != "E20", LinkTable.created_at > ItemTable.created_at),
+        )
+        query = (
+            select(ItemTable)
+            .where(
+                ItemTable.connection_id == connection_id,
+                text("items.state = 'needs_review'"),  # as the partial index says it, or SQLite does not use it
+                ItemTable.error_code.in_(QUESTIONS),
+                ItemTable.source_id.is_not(None),
+                ~ended_again,
+                ~linked_since,
+            )
+            .order_by(ItemTable.id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(ItemTable.id < after)
+        return [self._asked(record) for record in self._session.scalars(query)]
+
+    def last_ends(self, connection_id: int, source_ids: Sequence[str]) -> dict[str, LastEnd]:
+        """Person's id → their newest end, whichever system was the source."""
+        newest = (
+            select(func.max(ItemTable.id))
+            .where(
+                ItemTable.connection_id == connection_id,
+                ItemTable.source_id.in_(source_ids),
+                ItemTable.finished_at.is_not(None),
+            )
+            .group_by(ItemTable.source_id)
+        )
+        query = (
+            select(ItemTable.source_id, RunTable.public_id, ItemTable.state, ItemTable.finished_at, ItemTable.name_enc)
+            .join(RunTable, RunTable.id == ItemTable.run_id)
+            .where(ItemTable.id.in_(newest))
+        )
+        rows = self._session.execute(query)
+        return {
+            str(person): LastEnd(run, state, at, self._open(name) or "")
+            for person, run, state, at, name in rows
+            if at is not None
+        }
+
+    def numbered(self, connection_id: int, system: System, number: str, *, limit: int) -> dict[str, str]:
+        """Person's id → number of those who were listed last with a number that begins so."""
+        query = (
+            select(DirectoryTable.person_id, DirectoryTable.employee_number)
+            .where(
+                DirectoryTable.connection_id == connection_id,
+                DirectoryTable.system == system,
+                DirectoryTable.employee_number.startswith(number, autoescape=True),
+            )
+            .order_by(DirectoryTable.employee_number, DirectoryTable.person_id)
+            .limit(limit)
+        )
+        return {row.person_id: row.employee_number for row in self._session.execute(query)}
+
+    def _asked(self, record: ItemTable) -> AskedRow:
+        sealed = record.candidates_enc
+        return as_row(
+            AskedRow,
+            record,
+            name=self._open(record.name_enc) or "",
+            candidates=tuple(self._vault.decrypt_json(sealed)) if sealed else (),
+        )
+
+
+def _side(system: System) -> InstrumentedAttribute[str]:
+    return LinkTable.smarthr_id if system is System.SMARTHR else LinkTable.freee_id

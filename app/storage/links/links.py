@@ -1,0 +1,123 @@
+"""Employee links: which crew is which employee, and the digests of what both sides last agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from app.domain.enums import System
+from app.storage.enums import UnlinkReason
+from app.storage.links.link_reading import LinkReading
+from app.storage.repository import as_row
+from app.storage.rows import LinkRow
+from app.storage.tables.models import LinkTable
+
+
+class LinkRepository(LinkReading):
+    """`uow.links`."""
+
+    def for_connection(self, connection_id: int) -> list[LinkRow]:
+        """All live links."""
+        query = select(LinkTable).where(LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
+        return [as_row(LinkRow, record) for record in self._session.scalars(query)]
+
+    def by_source(self, connection_id: int, system: System, source_id: str) -> LinkRow | None:
+        """The live link of one person of `system`."""
+        side = LinkTable.smarthr_id if system is System.SMARTHR else LinkTable.freee_id
+        query = select(LinkTable).where(
+            LinkTable.connection_id == connection_id, side == source_id, LinkTable.unlinked_at.is_(None)
+        )
+        record = self._session.scalar(query)
+        return None if record is None else as_row(LinkRow, record)
+
+    def create(
+        self,
+        connection_id: int,
+        smarthr_id: str,
+        freee_id: str,
+        *,
+        now: datetime,
+        baseline: Mapping[str, str] | None = None,
+    ) -> LinkRow:
+        """Raises IntegrityError when one of the two already has a live link."""
+        record = LinkTable(
+            connection_id=connection_id,
+            smarthr_id=smarthr_id,
+            freee_id=freee_id,
+            baseline=dict(baseline or {}),
+            created_at=now,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return as_row(LinkRow, record)
+
+    def set_baseline(self, link_id: int, digests: Mapping[str, str]) -> None:
+        """The whole baseline anew."""
+        self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(baseline=dict(digests)))
+
+    def move_baseline(self, link_id: int, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
+        """The whole baseline anew, unless it is not the one seen any more: False then. Whoever has moved it meanwhile
+        knows of something later (a write, an undo) than what was read on both sides before."""
+        query = select(LinkTable.baseline).where(LinkTable.id == link_id).with_for_update()
+        if self._session.scalar(query) != dict(seen):
+            return False
+        self.set_baseline(link_id, digests)
+        return True
+
+    def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
+        """False: it is no live link any more."""
+        live = (LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))
+        return self._changed(update(LinkTable).where(*live).values(unlinked_at=now, unlinked_why=why)) == 1
+
+    def decide(self, link_id: int) -> None:
+        """A person has said what follows from the deletion: it is no open question any more."""
+        self._session.execute(
+            update(LinkTable).where(LinkTable.id == link_id).values(unlinked_why=UnlinkReason.BY_PERSON)
+        )
+
+    def broken(self, connection_id: int) -> list[LinkRow]:
+        """Links that ended because somebody was deleted, the newest first."""
+        query = select(LinkTable).where(
+            LinkTable.connection_id == connection_id,
+            LinkTable.unlinked_why.in_([UnlinkReason.SMARTHR_DELETED, UnlinkReason.FREEE_DELETED]),
+        )
+        return [as_row(LinkRow, record) for record in self._session.scalars(query.order_by(LinkTable.id.desc()))]
+
+    # ── people who are not one ────────────────────────────────────────────────────────────────────────────────────
+
+    def different(self, connection_id: int) -> frozenset[tuple[str, str]]:
+        """(smarthr id, freee id) of those of whom a person has said that they are two people."""
+        query = select(LinkTable.smarthr_id, LinkTable.freee_id).where(
+            LinkTable.connection_id == connection_id, LinkTable.unlinked_why == UnlinkReason.DIFFERENT
+        )
+        return frozenset((smarthr_id, freee_id) for smarthr_id, freee_id in self._session.execute(query))
+
+    def keep_apart(self, connection_id: int, smarthr_id: str, freee_id: str, *, now: datetime) -> LinkRow:
+        """Note that these are two people: a link that ended when it began."""
+        record = LinkTable(
+            connection_id=connection_id,
+            smarthr_id=smarthr_id,
+            freee_id=freee_id,
+            baseline={},
+            created_at=now,
+            unlinked_at=now,
+            unlinked_why=UnlinkReason.DIFFERENT,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return as_row(LinkRow, record)
+
+    def no_longer_apart(self, connection_id: int, smarthr_id: str, freee_id: str) -> None:
+        """A person has thought again: nothing speaks against these two."""
+        self._session.execute(
+            update(LinkTable)
+            .where(
+                LinkTable.connection_id == connection_id,
+                LinkTable.smarthr_id == smarthr_id,
+                LinkTable.freee_id == freee_id,
+                LinkTable.unlinked_why == UnlinkReason.DIFFERENT,
+            )
+            .values(unlinked_why=UnlinkReason.BY_PERSON)
+        )

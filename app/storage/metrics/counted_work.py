@@ -1,0 +1,200 @@
+"""What metering asks of the database: which runs to look at, what they have come to, and what was counted of them.
+
+What was counted of a run stands in `tallies` too, under `meter.<run id>`, in the transaction that counts it: so a
+repetition adds the difference and nothing twice. These rows go once the run is past and its number is behind the
+watermark, the row `meter`: all runs up to it have been seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, case, delete, func, insert, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.domain.runs.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState
+from app.storage.metrics.counters import Labels, labels
+from app.storage.repository import Repository
+from app.storage.tables.automatic_models import TallyTable
+from app.storage.tables.models import ItemTable, RunTable
+
+ITEMS, RUNS, CALLS = "items", "runs", "vendor_calls"
+ITEM_SECONDS, RUN_SECONDS = "item_seconds", "run_seconds"
+BUCKETS: Mapping[str, tuple[float, ...]] = {
+    ITEM_SECONDS: (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+    RUN_SECONDS: (5, 15, 60, 300, 900, 3600, 14400, 86400),
+}
+"""Upper ends; what is longer counts under `ENDLESS`. A tally holds what is in one bucket, /metrics adds them up."""
+ENDLESS = "+Inf"
+MILLISECONDS = "_milliseconds"
+"""After the name of a histogram: the sum of it, whole milliseconds."""
+NO_CODE = "none"
+
+_METER = "meter"
+_COUNTED_STATES = frozenset(FINAL_RUN_STATES | {RunState.RUNNING})
+"""Before that, a survey that begins anew takes its items back."""
+
+Counts = Counter[tuple[str, Labels]]
+
+
+@dataclass(frozen=True)
+class RunTotal:
+    """What a run has come to so far. `past`: it ended a while ago, nothing is added to it any more."""
+
+    run_id: int
+    past: bool
+    counts: Counts = field(default_factory=Counter)
+
+
+class MeterReading(Repository):
+    """Part of `uow.observation`."""
+
+    def runs_to_meter(self, *, limit: int) -> list[int]:
+        """Runs that may have come to more since they were looked at, and up to `limit` that nobody has seen yet."""
+        tracked = self._tracked()
+        new = select(RunTable.id).where(RunTable.id > self._watermark()).order_by(RunTable.id)
+        unseen = [run_id for run_id in self._session.scalars(new.limit(limit + len(tracked))) if run_id not in tracked]
+        return [*(run_id for run_id, past in sorted(tracked.items()) if not past), *unseen[:limit]]
+
+    def run_totals(self, run_ids: Sequence[int], *, past_before: datetime) -> list[RunTotal]:
+        """Of those that are there (a run may have been erased)."""
+        runs = list(self._session.scalars(select(RunTable).where(RunTable.id.in_(run_ids)).order_by(RunTable.id)))
+        counts = {run.id: _of_run(run) for run in runs}
+        counted = [run for run in runs if run.state in _COUNTED_STATES]
+        self._add_items(counts, counted)
+        return [
+            RunTotal(run.id, run.finished_at is not None and run.finished_at < past_before, counts[run.id])
+            for run in runs
+        ]
+
+    def advance(self, totals: Sequence[RunTotal]) -> Counts:
+        """What the runs have come to since they were counted last; from now on that counts as counted. Never less than
+        nothing: an older reading than the one before adds nothing."""
+        names = {_name(total.run_id): total for total in totals}
+        before: dict[str, Counts] = {name: Counter() for name in names}
+        tracked: dict[str, bool] = {}
+        for record in self._session.scalars(select(TallyTable).where(TallyTable.name.in_(names))):
+            found: dict[str, str] = json.loads(record.labels)
+            if found:
+                before[record.name][found.pop("of"), labels(**found)] = record.value
+            else:
+                tracked[record.name] = bool(record.value)
+        grown: Counts = Counter()
+        kept: list[dict[str, Any]] = []
+        for name, total in names.items():
+            new = total.counts - before[name]
+            if tracked.get(name) or (name in tracked and not new and not total.past):
+                continue
+            grown.update(new)
+            kept.append({"name": name, "labels": "{}", "value": int(total.past)})
+            kept += [] if total.past else _rows(name, total.counts | before[name])
+        self._session.execute(delete(TallyTable).where(TallyTable.name.in_([row["name"] for row in kept])))
+        if kept:
+            self._session.execute(insert(TallyTable), kept)
+        return grown
+
+    def settle_meter(self, *, created_before: datetime, now: datetime) -> None:
+        """Move the watermark over runs that are tracked and old enough that no lower number can still appear, forget
+        the past ones behind it, and note when this was."""
+        tracked, watermark = self._tracked(), self._watermark()
+        query = select(RunTable.id, RunTable.created_at).where(RunTable.id > watermark).order_by(RunTable.id)
+        for run_id, created_at in self._session.execute(query.limit(5000)):
+            if run_id not in tracked or created_at >= created_before:
+                break
+            watermark = run_id
+        done = [_name(run_id) for run_id, past in tracked.items() if past and run_id <= watermark]
+        gone = self._erased([run_id for run_id, past in tracked.items() if not past])
+        for start in range(0, len(done), 500):
+            self._session.execute(delete(TallyTable).where(TallyTable.name.in_(done[start : start + 500])))
+        self._session.execute(delete(TallyTable).where(TallyTable.name.in_([_name(run_id) for run_id in gone])))
+        self._set(_METER, watermark)
+        self._set("metered_at", int(now.timestamp()))
+
+    # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tracked(self) -> dict[int, bool]:
+        """Run id → whether it is past and counted for good."""
+        query = select(TallyTable.name, TallyTable.value).where(
+            TallyTable.name.like(f"{_METER}.%"), TallyTable.labels == "{}"
+        )
+        return {int(name.partition(".")[2]): bool(value) for name, value in self._session.execute(query)}
+
+    def _erased(self, run_ids: Sequence[int]) -> set[int]:
+        there = set(self._session.scalars(select(RunTable.id).where(RunTable.id.in_(run_ids))))
+        return set(run_ids) - there
+
+    def _watermark(self) -> int:
+        return self._session.scalar(select(TallyTable.value).where(TallyTable.name == _METER)) or 0
+
+    def _set(self, name: str, value: int) -> None:
+        self._session.merge(TallyTable(name=name, labels="{}", value=value))
+        self._session.flush()
+
+    def _add_items(self, counts: Mapping[int, Counts], runs: Iterable[RunTable]) -> None:
+        by_id = {run.id: run for run in runs}
+        seconds = self._seconds(ItemTable.started_at, ItemTable.finished_at)
+        bucket = case(
+            (ItemTable.started_at.is_(None), None),
+            *((seconds <= end, index) for index, end in enumerate(BUCKETS[ITEM_SECONDS])),
+            else_=len(BUCKETS[ITEM_SECONDS]),
+        ).label("bucket")
+        query = (
+            select(ItemTable.run_id, ItemTable.state, ItemTable.error_code, bucket, func.count(), func.sum(seconds))
+            .where(ItemTable.run_id.in_(by_id), ItemTable.state.in_(FINAL_ITEM_STATES))
+            .group_by(ItemTable.run_id, ItemTable.state, ItemTable.error_code, bucket)
+        )
+        for run_id, state, code, place, number, total in self._session.execute(query):
+            run = by_id[run_id]
+            counts[run_id][ITEMS, _item_labels(run, state, code)] += number
+            if place is not None:
+                _observe(counts[run_id], ITEM_SECONDS, run, place, number=number, seconds=float(total))
+
+    def _seconds(
+        self, start: InstrumentedAttribute[datetime | None], end: InstrumentedAttribute[datetime | None]
+    ) -> ColumnElement[float]:
+        if self._session.get_bind().dialect.name == "postgresql":
+            return func.extract("epoch", end - start).cast(Float)
+        days: ColumnElement[float] = func.julianday(end) - func.julianday(start)
+        return func.round(days * literal(86400.0), 3)  # it is exact to a few hundredths of a millisecond
+
+
+def _of_run(run: RunTable) -> Counts:
+    counts: Counts = Counter()
+    counts[CALLS, labels(system="smarthr")] = run.smarthr_calls
+    counts[CALLS, labels(system="freee")] = run.freee_calls
+    if run.finished_at is not None:
+        counts[RUNS, labels(direction=run.direction, trigger=run.trigger, state=run.state)] = 1
+        counts[ITEMS, _item_labels(run, ItemState.UNCHANGED, None)] = run.equal
+        seconds = max((run.finished_at - run.created_at).total_seconds(), 0.0)
+        ends = BUCKETS[RUN_SECONDS]
+        place = next((index for index, end in enumerate(ends) if seconds <= end), len(ends))
+        _observe(counts, RUN_SECONDS, run, place, number=1, seconds=seconds)
+    return counts
+
+
+def _item_labels(run: RunTable, state: ItemState, code: str | None) -> Labels:
+    return labels(direction=run.direction, trigger=run.trigger, state=state, code=code or NO_CODE)
+
+
+def _observe(counts: Counts, name: str, run: RunTable, place: int, *, number: int, seconds: float) -> None:
+    ends = (*map(str, BUCKETS[name]), ENDLESS)
+    where = {"direction": str(run.direction), "trigger": str(run.trigger)}
+    counts[name, labels(**where, le=ends[place])] += number
+    counts[name + MILLISECONDS, labels(**where)] += round(seconds * 1000)
+
+
+def _name(run_id: int) -> str:
+    return f"{_METER}.{run_id}"
+
+
+def _rows(name: str, counts: Counts) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "labels": json.dumps({"of": of, **dict(pairs)}, sort_keys=True), "value": value}
+        for (of, pairs), value in sorted(counts.items())
+        if value
+    ]

@@ -1,0 +1,165 @@
+"""What the engine room's page asks of the database: a handful of queries over indexes, without anything personal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, cast, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.storage.enums import MailState
+from app.storage.repository import Repository
+from app.storage.tables.access_models import LeaderTable
+from app.storage.tables.automatic_models import DeliveryTable
+from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, OutboxTable, RunTable
+
+TROUBLED = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits, and since when the oldest of it does. `lead_until`: how long the reconciler's lease runs."""
+
+    outbox: int
+    outbox_since: datetime | None
+    unsorted: int
+    unsorted_since: datetime | None
+    item_since: datetime | None
+    mails: int
+    mails_since: datetime | None
+    mails_failed: int
+    lead_until: datetime | None
+
+
+@dataclass(frozen=True)
+class OpenRunRow:
+    """A run that has not ended. `connection`: its key. `done` of `total`; `total` None before the survey knows it."""
+
+    run: str
+    connection: str
+    direction: Direction
+    trigger: Trigger
+    state: RunState
+    created_at: datetime
+    total: int | None
+    done: int
+
+
+class EngineReading(Repository):
+    """Part of `uow.observation`."""
+
+    def backlog(self, now: datetime, *, leader: str, mails_since: datetime) -> Backlog:
+        """In one query. `mails_since`: undelivered mails count from then on."""
+        outbox = (OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
+        unsorted = text("deliveries.state = 'received'")  # as the partial index says it, or SQLite does not use it
+        unsent = MailTable.state.in_([MailState.PENDING, MailState.SENDING])
+        failed = (MailTable.state == MailState.FAILED, MailTable.created_at >= mails_since)
+        parts: dict[str, Select[Any]] = {
+            "outbox": select(func.count()).select_from(OutboxTable).where(*outbox),
+            "outbox_since": select(func.min(OutboxTable.due_at)).where(*outbox),
+            "unsorted": select(func.count()).select_from(DeliveryTable).where(unsorted),
+            "unsorted_since": select(DeliveryTable.received_at).where(unsorted).order_by(DeliveryTable.id).limit(1),
+            "item_since": _oldest_due(now),
+            "mails": select(func.count()).select_from(MailTable).where(unsent),
+            "mails_since": select(func.min(MailTable.created_at)).where(unsent),
+            "mails_failed": select(func.count()).select_from(MailTable).where(*failed),
+            "lead_until": select(LeaderTable.lease_until).where(LeaderTable.name == leader),
+        }
+        row = self._session.execute(select(*(part.scalar_subquery().label(name) for name, part in parts.items()))).one()
+        return Backlog(**row._mapping)
+
+    def ended_per(self, seconds: int, *, since: datetime) -> dict[int, dict[bool, int]]:
+        """Items that have ended: number of the span since 1970 → {in trouble: items}."""
+        span = self._span(ItemTable.finished_at, seconds)
+        troubled = ItemTable.state.in_(TROUBLED)
+        query = (
+            select(span, troubled, func.count())
+            .where(ItemTable.finished_at >= since)
+            .group_by(span, troubled)
+            .order_by(span)
+        )
+        found: dict[int, dict[bool, int]] = {}
+        for number, bad, items in self._session.execute(query):
+            found.setdefault(number, {})[bool(bad)] = items
+        return found
+
+    def received_per(self, seconds: int, *, since: datetime) -> dict[int, dict[System, int]]:
+        """Webhooks that came in: number of the span since 1970 → {system: webhooks}."""
+        span = self._span(DeliveryTable.received_at, seconds)
+        query = (
+            select(span, DeliveryTable.system, func.count())
+            .where(DeliveryTable.received_at >= since)
+            .group_by(span, DeliveryTable.system)
+            .order_by(span)
+        )
+        found: dict[int, dict[System, int]] = {}
+        for number, system, deliveries in self._session.execute(query):
+            found.setdefault(number, {})[system] = deliveries
+        return found
+
+    def causes_since(self, moment: datetime) -> list[tuple[str, ItemState, int]]:
+        """(cause, state, items) of what ended in trouble since then."""
+        query = (
+            select(ItemTable.error_code, ItemTable.state, func.count())
+            .where(ItemTable.finished_at >= moment, ItemTable.state.in_(TROUBLED), ItemTable.error_code.is_not(None))
+            .group_by(ItemTable.error_code, ItemTable.state)
+        )
+        return [(str(code), state, items) for code, state, items in self._session.execute(query)]
+
+    def open_runs(self, *, limit: int) -> tuple[int, list[OpenRunRow]]:
+        """How many have not ended, and the newest of them."""
+        columns = (RunTable.id, RunTable.public_id, ConnectionTable.key, RunTable.direction, RunTable.trigger)
+        query = (
+            select(*columns, RunTable.state, RunTable.created_at, RunTable.total, RunTable.equal, func.count().over())
+            .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
+            .where(RunTable.finished_at.is_(None))
+            .order_by(RunTable.id.desc())
+            .limit(limit)
+        )
+        rows = self._session.execute(query).all()
+        done = self._done([row[0] for row in rows])
+        found = [
+            OpenRunRow(run, key, direction, trigger, state, created_at, total, done.get(run_id, 0) + equal)
+            for run_id, run, key, direction, trigger, state, created_at, total, equal, _ in rows
+        ]
+        return (rows[0][-1] if rows else 0), found
+
+    def _done(self, run_ids: Sequence[int]) -> dict[int, int]:
+        query = (
+            select(ItemTable.run_id, func.count().label("items"))
+            .where(ItemTable.run_id.in_(run_ids), ItemTable.state.in_(FINAL_ITEM_STATES))
+            .group_by(ItemTable.run_id)
+        )
+        return {row.run_id: row.items for row in self._session.execute(query)}
+
+    def _span(
+        self, column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], seconds: int
+    ) -> ColumnElement[int]:
+        if self._session.get_bind().dialect.name == "postgresql":
+            return cast(func.floor(func.extract("epoch", column) / seconds), Integer)
+        return cast(func.strftime("%s", column), Integer) // seconds
+
+
+def _oldest_due(now: datetime) -> Select[Any]:
+    """As `uow.observation.oldest_due`."""
+    works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+    return (
+        select(ItemTable.next_at)
+        .join(RunTable, RunTable.id == ItemTable.run_id)
+        .join(ConnectionTable, ConnectionTable.id == ItemTable.connection_id)
+        .where(
+            text("items.state IN ('waiting', 'running')"),
+            ItemTable.state == ItemState.WAITING,
+            ItemTable.next_at <= now,
+            RunTable.state == RunState.RUNNING,
+            RunTable.ends_as.is_(None),
+            *works,
+        )
+        .order_by(ItemTable.next_at)
+        .limit(1)
+    )

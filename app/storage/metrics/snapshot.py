@@ -1,0 +1,198 @@
+"""What health checks, metrics and the queue's status ask of the database, in a few cheap queries.
+
+/metrics is asked every few seconds and has to stay quick with half a million items (README, ops): nothing here walks
+through the items, deliveries or runs that are over, except for the counts per state of runs and mails.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, literal, select, text
+
+from app.domain.enums import System
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic
+from app.storage.enums import DeliveryState, MailKind, MailState, RefreshState, WebhookState
+from app.storage.metrics.counted_work import MeterReading
+from app.storage.metrics.counters import Labels, labels
+from app.storage.metrics.engine_reading import EngineReading
+from app.storage.tables.automatic_models import DeliveryTable, SweepTable, TallyTable, TroubleTable, WebhookTable
+from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, RunTable
+
+
+@dataclass(frozen=True)
+class ConnectionFacts:
+    """How a connection stands."""
+
+    id: int
+    key: str
+    name: str
+    smarthr_subdomain: str
+    freee_company_id: int
+    paused: bool
+    needs_consent: bool
+    automatic: Automatic
+    sweep_minutes: float | None
+    """Its own; None: the setting's."""
+    created_at: datetime
+    refresh_state: RefreshState
+    refreshed_at: datetime | None
+    expires_at: datetime | None
+    webhook_state: WebhookState
+    webhook_disabled_at: datetime | None
+    webhook_checked_at: datetime | None
+    sweep_done_at: datetime | None
+    last_webhook: dict[System, datetime | None]
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    counts: dict[tuple[MailKind, MailState], int]
+    oldest_waiting: datetime | None
+    """When the oldest mail that is not sent yet was written."""
+
+
+class ObservationRepository(EngineReading, MeterReading):
+    """`uow.observation`."""
+
+    def is_migrated(self) -> bool:
+        """Whether the database stands at the revision this version of the code was written for."""
+        found = MigrationContext.configure(self._session.connection()).get_current_revision()
+        return found == _newest_revision()
+
+    def runs_by_state(self) -> dict[RunState, int]:
+        """States without a run are left out."""
+        rows = self._session.execute(select(RunTable.state, func.count().label("runs")).group_by(RunTable.state))
+        return {row.state: row.runs for row in rows}
+
+    def gathering(self) -> tuple[int, datetime | None]:
+        """Runs that webhooks are filling, and since when the oldest of them is due."""
+        query = select(func.count(), func.min(RunTable.gather_until)).where(
+            RunTable.finished_at.is_(None),
+            RunTable.state == RunState.WAITING,
+            RunTable.gather_until.is_not(None),
+            RunTable.ends_as.is_(None),
+        )
+        count, oldest = self._session.execute(query).one()
+        return count, oldest
+
+    def unsorted(self) -> tuple[int, datetime | None]:
+        """Webhooks that are stored and not sorted into items yet, and when the oldest of them came in."""
+        query = select(func.count(), func.min(DeliveryTable.received_at)).where(text("deliveries.state = 'received'"))
+        count, oldest = self._session.execute(query).one()
+        return count, oldest
+
+    def oldest_due(self, now: datetime) -> datetime | None:
+        """Since when the item that waits longest could have been worked on: of running runs, of connections that take
+        work. Those postponed until later do not wait yet."""
+        query = (
+            select(ItemTable.next_at)
+            .join(RunTable, RunTable.id == ItemTable.run_id)
+            .join(ConnectionTable, ConnectionTable.id == ItemTable.connection_id)
+            .where(
+                text(
+                    "items.state IN ('waiting', 'running')"
+                ),  # as the partial index says it, or SQLite does not use it
+                ItemTable.state == ItemState.WAITING,
+                ItemTable.next_at <= now,
+                RunTable.state == RunState.RUNNING,
+                RunTable.ends_as.is_(None),
+                ~ConnectionTable.paused,
+                ~ConnectionTable.needs_consent,
+            )
+            .order_by(ItemTable.next_at)
+            .limit(1)
+        )
+        return self._session.scalar(query)
+
+    def mails(self) -> MailFacts:
+        found = select(MailTable.kind, MailTable.state, func.count(), func.min(MailTable.created_at))
+        rows = list(self._session.execute(found.group_by(MailTable.kind, MailTable.state)))
+        unsent = [oldest for _, state, _, oldest in rows if state in (MailState.PENDING, MailState.SENDING)]
+        return MailFacts({(kind, state): count for kind, state, count, _ in rows}, min(unsent, default=None))
+
+    def deliveries_since(self, moment: datetime) -> dict[DeliveryState, int]:
+        query = (
+            select(DeliveryTable.state, func.count())
+            .where(DeliveryTable.received_at >= moment)
+            .group_by(DeliveryTable.state)
+        )
+        return {row[0]: row[1] for row in self._session.execute(query)}
+
+    def connections(self) -> list[ConnectionFacts]:
+        """All of them, in one query; the last webhook of each is one look into an index."""
+        last = {
+            system: select(func.max(DeliveryTable.received_at))
+            .where(DeliveryTable.connection_id == ConnectionTable.id, DeliveryTable.system == literal(system.value))
+            .correlate(ConnectionTable)
+            .scalar_subquery()
+            for system in System
+        }
+        quarantined = (
+            select(func.count())
+            .select_from(TroubleTable)
+            .where(TroubleTable.connection_id == ConnectionTable.id, TroubleTable.quarantined_at.is_not(None))
+            .correlate(ConnectionTable)
+            .scalar_subquery()
+        )
+        query = (
+            select(ConnectionTable, WebhookTable, SweepTable.done_at, quarantined, *last.values())
+            .outerjoin(WebhookTable, WebhookTable.connection_id == ConnectionTable.id)
+            .outerjoin(SweepTable, SweepTable.connection_id == ConnectionTable.id)
+            .order_by(ConnectionTable.id)
+        )
+        return [
+            _facts(record, webhook, done_at, number, dict(zip(last, seen, strict=True)))
+            for record, webhook, done_at, number, *seen in self._session.execute(query)
+        ]
+
+    def counters(self) -> dict[str, dict[Labels, int]]:
+        """`uow.tallies.all()` without the notes of metering."""
+        found: dict[str, dict[Labels, int]] = {}
+        rows = select(TallyTable.name, TallyTable.labels, TallyTable.value).where(TallyTable.name.not_like("meter.%"))
+        for name, pairs, value in self._session.execute(rows):
+            found.setdefault(name, {})[labels(**json.loads(pairs))] = value
+        return found
+
+
+def _facts(
+    record: ConnectionTable,
+    webhook: WebhookTable | None,
+    done_at: datetime | None,
+    quarantined: int,
+    seen: dict[System, datetime | None],
+) -> ConnectionFacts:
+    return ConnectionFacts(
+        id=record.id,
+        key=record.key,
+        name=record.name,
+        smarthr_subdomain=record.smarthr_subdomain,
+        freee_company_id=record.freee_company_id,
+        paused=record.paused,
+        needs_consent=record.needs_consent,
+        automatic=Automatic(record.options.get("automatic", Automatic.OFF)),
+        sweep_minutes=record.options.get("sweep_minutes"),
+        created_at=record.created_at,
+        refresh_state=record.freee_refresh_state,
+        refreshed_at=record.freee_refreshed_at,
+        expires_at=record.freee_expires_at,
+        webhook_state=webhook.state if webhook else WebhookState.NONE,
+        webhook_disabled_at=webhook.disabled_at if webhook else None,
+        webhook_checked_at=webhook.checked_at if webhook else None,
+        sweep_done_at=done_at,
+        last_webhook=seen,
+        quarantined=quarantined,
+    )
+
+
+@lru_cache(maxsize=1)
+def _newest_revision() -> str | None:
+    return ScriptDirectory(str(Path(__file__).parents[1] / "migrations")).get_current_head()

@@ -1,0 +1,1 @@
+"""What has to leave: the outbox of jobs for the broker, and mails."""

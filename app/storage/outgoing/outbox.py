@@ -1,0 +1,68 @@
+"""Outbox: what has to reach a worker, written in the transaction that made it necessary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert, select, update
+
+from app.storage.enums import OutboxKind
+from app.storage.repository import Repository, as_row
+from app.storage.rows import OutboxRow
+from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
+
+
+class OutboxRepository(Repository):
+    def add(self, kind: OutboxKind, ref_id: int, *, attempt: int, queue: str, due_at: datetime, now: datetime) -> None:
+        self.add_many([(ref_id, attempt, queue)], kind=kind, due_at=due_at, now=now)
+
+    def add_many(
+        self, rows: Iterable[tuple[int, int, str]], *, kind: OutboxKind, due_at: datetime, now: datetime
+    ) -> None:
+        """`rows`: (ref_id, attempt, queue)."""
+        values = [
+            {"kind": kind, "ref_id": ref, "attempt": attempt, "queue": queue, "due_at": due_at, "created_at": now}
+            for ref, attempt, queue in rows
+        ]
+        if values:
+            self._session.execute(insert(OutboxTable), values)
+
+    def due(self, now: datetime, *, limit: int = 500) -> list[OutboxRow]:
+        """Unsent rows that are due, oldest first."""
+        query = (
+            select(OutboxTable)
+            .where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
+            .order_by(OutboxTable.due_at, OutboxTable.id)
+            .limit(limit)
+        )
+        return [as_row(OutboxRow, record) for record in self._session.scalars(query)]
+
+    def mark_sent(self, rows: Sequence[OutboxRow], now: datetime) -> None:
+        """The broker has them: remember it here and on what they refer to (the reconciler looks there)."""
+        self._session.execute(update(OutboxTable).where(OutboxTable.id.in_([r.id for r in rows])).values(sent_at=now))
+        refs = {kind: [r.ref_id for r in rows if r.kind is kind] for kind in OutboxKind}
+        if refs[OutboxKind.ITEM]:
+            self._session.execute(
+                update(ItemTable).where(ItemTable.id.in_(refs[OutboxKind.ITEM])).values(pushed_at=now)
+            )
+        if refs[OutboxKind.SURVEY]:
+            self._session.execute(
+                update(RunTable).where(RunTable.id.in_(refs[OutboxKind.SURVEY])).values(survey_pushed_at=now)
+            )
+        if refs[OutboxKind.MAIL]:
+            self._session.execute(
+                update(MailTable).where(MailTable.id.in_(refs[OutboxKind.MAIL])).values(pushed_at=now)
+            )
+
+    def waiting(self, now: datetime) -> tuple[int, float | None]:
+        """How many rows are due and unsent, and the age of the oldest in seconds."""
+        count, oldest = self._session.execute(
+            select(func.count(), func.min(OutboxTable.due_at)).where(
+                OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now
+            )
+        ).one()
+        return count, None if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+    def purge(self, sent_before: datetime) -> int:
+        return self._changed(delete(OutboxTable).where(OutboxTable.sent_at < sent_before))

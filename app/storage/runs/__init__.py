@@ -1,0 +1,1 @@
+"""Runs and their items: states, steps, planned changes, previews, history."""

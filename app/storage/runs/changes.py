@@ -1,0 +1,71 @@
+"""Field changes: what one item plans and has written, values encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from app.domain.enums import Step
+from app.domain.snapshot import FieldState
+from app.storage.enums import ChangeState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import ChangeRow, NewChange
+from app.storage.tables.models import FieldChangeTable
+from app.storage.values import dump_state, load_state
+
+
+class ChangeRepository(Repository):
+    def replace(self, item_id: int, changes: Iterable[NewChange], *, state: ChangeState = ChangeState.PLANNED) -> None:
+        """The plan of this item anew. What an earlier attempt has written stays; a key that has to be written once
+        more keeps the first `before`, because that is what the whole item changes."""
+        fresh = list(changes)
+        mine = FieldChangeTable.item_id == item_id
+        self._session.execute(delete(FieldChangeTable).where(mine, FieldChangeTable.state == ChangeState.PLANNED))
+        written = set(self._session.scalars(select(FieldChangeTable.key).where(mine)))
+        self.insert([self.values(item_id, change, state) for change in fresh if change.key not in written])
+        for change in fresh:
+            if change.key in written:
+                again = self.values(item_id, change, state)
+                del again["before_enc"]
+                self._session.execute(
+                    update(FieldChangeTable).where(mine, FieldChangeTable.key == change.key).values(**again)
+                )
+
+    def values(self, item_id: int, change: NewChange, state: ChangeState = ChangeState.PLANNED) -> dict[str, Any]:
+        """One change as the columns of its row."""
+        return {
+            "item_id": item_id,
+            "key": change.key,
+            "before_enc": self._vault.encrypt(dump_state(change.before)),
+            "after_enc": self._vault.encrypt(dump_state(change.after)),
+            "state": state,
+            "step": change.step,
+        }
+
+    def insert(self, values: Sequence[dict[str, Any]]) -> None:
+        if values:
+            self._session.execute(insert(FieldChangeTable), values)
+
+    def mark_written(self, item_id: int, keys: Sequence[str], *, step: Step | None = None) -> None:
+        values: dict[str, Any] = {"state": ChangeState.WRITTEN}
+        if step is not None:
+            values["step"] = step
+        self._session.execute(
+            update(FieldChangeTable)
+            .where(FieldChangeTable.item_id == item_id, FieldChangeTable.key.in_(keys))
+            .values(**values)
+        )
+
+    def of_items(self, item_ids: Sequence[int]) -> dict[int, list[ChangeRow]]:
+        """Item id → its changes in the order they were planned."""
+        query = select(FieldChangeTable).where(FieldChangeTable.item_id.in_(item_ids)).order_by(FieldChangeTable.id)
+        found: dict[int, list[ChangeRow]] = {item_id: [] for item_id in item_ids}
+        for record in self._session.scalars(query):
+            row = as_row(ChangeRow, record, before=self._state(record.before_enc), after=self._state(record.after_enc))
+            found[record.item_id].append(row)
+        return found
+
+    def _state(self, token: str | None) -> FieldState | None:
+        return None if token is None else load_state(self._vault.decrypt(token))

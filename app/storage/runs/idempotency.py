@@ -1,0 +1,34 @@
+"""Idempotency keys: the same request twice starts one run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from app.storage.repository import Repository, as_row
+from app.storage.rows import IdempotencyRow
+from app.storage.tables.access_models import IdempotencyTable
+
+
+class IdempotencyRepository(Repository):
+    def find(self, key_hash: str, owner: str) -> IdempotencyRow | None:
+        query = select(IdempotencyTable).where(IdempotencyTable.key_hash == key_hash, IdempotencyTable.owner == owner)
+        record = self._session.scalar(query)
+        return None if record is None else as_row(IdempotencyRow, record)
+
+    def add(self, key_hash: str, owner: str, *, request_hash: str, run_id: int, now: datetime) -> bool:
+        """False: another request with this key came first, at this very moment."""
+        record = IdempotencyTable(
+            key_hash=key_hash, owner=owner, request_hash=request_hash, run_id=run_id, created_at=now
+        )
+        try:
+            with self._session.begin_nested():
+                self._session.add(record)
+        except IntegrityError:
+            return False
+        return True
+
+    def purge(self, created_before: datetime) -> int:
+        return self._changed(delete(IdempotencyTable).where(IdempotencyTable.created_at < created_before))

@@ -1,0 +1,221 @@
+"""Reading items: one, a page, counts; and which runs' items may be worked on at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+
+from app.domain.enums import Direction, Step
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import ChangeState, StepState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import ItemRow
+from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
+
+OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
+
+
+@dataclass(frozen=True)
+class WrittenCounts:
+    """`people`: who were there and were written. `by_key`: key of FIELDS → how many of them. `created`: new people."""
+
+    people: int
+    by_key: Mapping[str, int]
+    created: int
+
+
+class ItemReading(Repository):
+    """What is asked of items, by `uow.items` and by people."""
+
+    def get(self, item_id: int) -> ItemRow | None:
+        record = self._session.get(ItemTable, item_id, populate_existing=True)
+        return None if record is None else self._row(record)
+
+    def page(
+        self,
+        run_id: int,
+        *,
+        after: int,
+        limit: int,
+        state: ItemState | None = None,
+        code: str | None = None,
+        number: str = "",
+    ) -> list[ItemRow]:
+        """Items of a run in their order, from the position behind `after` (start with -1). `number`: how the employee
+        number begins."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
+        if state is not None:
+            query = query.where(ItemTable.state == state)
+        if code is not None:
+            query = query.where(ItemTable.error_code == code)
+        if number:
+            query = query.where(ItemTable.employee_number.startswith(number, autoescape=True))
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def counts(self, run_id: int) -> dict[ItemState, int]:
+        return self.counts_of([run_id])[run_id]
+
+    def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
+        """Run id → {state: employees}, states without any left out. Those whom a sweep found equal have no item."""
+        query = (
+            select(ItemTable.run_id, ItemTable.state, func.count())
+            .where(ItemTable.run_id.in_(run_ids))
+            .group_by(ItemTable.run_id, ItemTable.state)
+        )
+        found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
+        for run_id, state, count in self._session.execute(query):
+            found[run_id][state] = count
+        equal = select(RunTable.id, RunTable.equal).where(RunTable.id.in_(run_ids), RunTable.equal > 0)
+        for run_id, count in self._session.execute(equal):
+            found[run_id][ItemState.UNCHANGED] = found[run_id].get(ItemState.UNCHANGED, 0) + count
+        return found
+
+    def news(self, run_id: int) -> dict[ItemState, int]:
+        """{state: items} without those that ended as they did the time before."""
+        query = (
+            select(ItemTable.state, func.count().label("items"))
+            .where(ItemTable.run_id == run_id, ~ItemTable.known)
+            .group_by(ItemTable.state)
+        )
+        return {row.state: row.items for row in self._session.execute(query)}
+
+    def worked_since(self, run_id: int, moment: datetime) -> tuple[int, datetime | None]:
+        """How many items a worker has brought to their end since then, and when the first one of the run was begun.
+        What the survey itself ended says nothing about the workers' pace."""
+        worked = (ItemTable.run_id == run_id, ItemTable.started_at.is_not(None))
+        ended = select(func.count()).select_from(ItemTable).where(*worked, ItemTable.finished_at >= moment)
+        began = select(ItemTable.started_at).where(*worked).order_by(ItemTable.started_at).limit(1)
+        return self._session.scalar(ended) or 0, self._session.scalar(began)
+
+    def numbers(self, run_id: int, states: Sequence[ItemState]) -> list[str]:
+        query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
+        return list(self._session.scalars(query.order_by(ItemTable.position)))
+
+    def waiting_for(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> dict[str, int]:
+        """Source id → an item that waits for this person and will read them anew: a further event joins it. An
+        approved item is none: it writes what was approved and nothing else."""
+        takes_part = or_(
+            RunTable.state == RunState.RUNNING,
+            and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None)),
+        )
+        found: dict[str, int] = {}
+        for start in range(0, len(source_ids), 500):
+            query = (
+                select(ItemTable.source_id, ItemTable.id)
+                .join(RunTable, RunTable.id == ItemTable.run_id)
+                .where(
+                    ItemTable.connection_id == connection_id,
+                    ItemTable.direction == direction,
+                    ItemTable.source_id.in_(source_ids[start : start + 500]),
+                    ItemTable.state == ItemState.WAITING,
+                    ItemTable.approved_digest.is_(None),
+                    RunTable.ends_as.is_(None),
+                    takes_part,
+                )
+                .order_by(ItemTable.id.desc())
+            )
+            found.update({str(source_id): item_id for source_id, item_id in self._session.execute(query)})
+        return found
+
+    def counts_of_open_runs(self) -> dict[ItemState, int]:
+        open_runs = select(RunTable.id).where(RunTable.finished_at.is_(None))  # a join has SQLite walk all items
+        query = (
+            select(ItemTable.state, func.count().label("items"))
+            .where(ItemTable.run_id.in_(open_runs))
+            .group_by(ItemTable.state)
+        )
+        return {row.state: row.items for row in self._session.execute(query)}
+
+    def at(self, run_id: int, position: int) -> ItemRow | None:
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position == position)
+        record = self._session.scalar(query)
+        return None if record is None else self._row(record)
+
+    def written(self, run_id: int, *, after: int, limit: int) -> list[ItemRow]:
+        """Items that have written something, or may have, in their order from the position behind `after`."""
+        sent = exists().where(ItemStepTable.item_id == ItemTable.id, ItemStepTable.state != StepState.FAILED)
+        wrote = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.WRITTEN)
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after, or_(sent, wrote))
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def written_counts(self, run_id: int) -> WrittenCounts:
+        """What the run has written, or may have: to how many people who were there, and whom it created."""
+        mine = ItemTable.run_id == run_id
+        created = _may_have_created()
+        wrote = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.WRITTEN)
+        sent = exists().where(ItemStepTable.item_id == ItemTable.id, ItemStepTable.state != StepState.FAILED)
+        by_key = (
+            select(FieldChangeTable.key, func.count().label("items"))
+            .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
+            .where(mine, ~created, FieldChangeTable.state == ChangeState.WRITTEN)
+            .group_by(FieldChangeTable.key)
+        )
+        people = select(func.count()).select_from(ItemTable).where(mine, ~created, or_(wrote, sent))
+        return WrittenCounts(
+            people=self._session.scalar(people) or 0,
+            by_key={row.key: row.items for row in self._session.execute(by_key)},
+            created=self._session.scalar(select(func.count()).select_from(ItemTable).where(mine, created)) or 0,
+        )
+
+    def created(self, run_id: int, *, limit: int) -> list[ItemRow]:
+        """Whom the run has created, or may have, in their order."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, _may_have_created())
+        return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def effects(self, run_id: int) -> dict[str, int]:
+        """What the guard counts → how many people have exactly that, of those who wait and are chosen."""
+        query = (
+            select(ItemTable.effects, func.count().label("items"))
+            .where(waits_in(run_id), ItemTable.chosen)
+            .group_by(ItemTable.effects)
+        )
+        return {row.effects: row.items for row in self._session.execute(query)}
+
+    def causes(self, run_id: int) -> list[tuple[ItemState, str, int]]:
+        """(state, error code, items) of the ended items that somebody has to look at, the most frequent first."""
+        number = func.count().label("items")
+        query = (
+            select(ItemTable.state, ItemTable.error_code, number)
+            .where(ItemTable.run_id == run_id, ItemTable.error_code.is_not(None), ItemTable.finished_at.is_not(None))
+            .group_by(ItemTable.state, ItemTable.error_code)
+            .order_by(number.desc(), ItemTable.error_code)
+        )
+        return [(row.state, row.error_code, row.items) for row in self._session.execute(query)]
+
+    def _row(self, record: ItemTable) -> ItemRow:
+        sealed = record.candidates_enc
+        candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
+        return as_row(
+            ItemRow,
+            record,
+            detail=self._open(record.detail_enc),
+            candidates=candidates,
+            name=self._open(record.name_enc) or "",
+        )
+
+
+def _may_have_created() -> ColumnElement[bool]:
+    """A create of this item left us and was not refused."""
+    return exists().where(
+        ItemStepTable.item_id == ItemTable.id,
+        ItemStepTable.step == Step.CREATE,
+        ItemStepTable.state != StepState.FAILED,
+    )
+
+
+def waits_in(run_id: int) -> ColumnElement[bool]:
+    """Of this run, and nobody has begun with it or given it up."""
+    return and_(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
+
+
+def running_runs() -> Select[int]:
+    """Ids of the runs whose items may be worked on: running, not ending, and the connection takes work."""
+    works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+    return (
+        select(RunTable.id)
+        .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
+        .where(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), *works)
+    )

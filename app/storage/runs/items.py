@@ -1,0 +1,254 @@
+"""Items: one employee in one run. Every change of state is one conditional UPDATE; the attempt number is the fence.
+
+A claim takes WAITING to RUNNING with a lease and the next attempt number; whoever finishes, postpones or renews names
+that number, so that the late word of an orphaned worker changes no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import OutboxKind
+from app.storage.outgoing.outbox import OutboxRepository
+from app.storage.rows import ItemRow, NewNote
+from app.storage.runs.item_adding import ItemAdding, note_columns
+from app.storage.runs.item_reading import running_runs, waits_in
+from app.storage.tables.models import ItemTable, RunTable
+
+
+class ItemRepository(ItemAdding):
+    """`uow.items`."""
+
+    # ── the life of one item ──────────────────────────────────────────────────────────────────────────────────────
+
+    def claim(self, item_id: int, attempt: int, *, now: datetime, lease_until: datetime, worker: str) -> ItemRow | None:
+        """WAITING with this attempt number → RUNNING with the next one. None: not ours (done, claimed, not yet due,
+        the run is ending, the connection is paused), or another run's item for this employee is open, or one that is
+        being written the other way (then this one waits a little)."""
+        values = {
+            "state": ItemState.RUNNING,
+            "attempt": ItemTable.attempt + 1,
+            "starts": ItemTable.starts + 1,
+            "lease_until": lease_until,
+            "lease_by": worker,
+            "started_at": func.coalesce(ItemTable.started_at, now),
+            "holds_slot": True,
+        }
+        mine = (
+            ItemTable.id == item_id,
+            ItemTable.attempt == attempt,
+            ItemTable.state == ItemState.WAITING,
+            ItemTable.next_at <= now,
+            ItemTable.run_id.in_(running_runs()),
+        )
+        self._one_claim_at_a_time(item_id)
+        try:
+            with self._session.begin_nested():
+                claimed = self._changed(update(ItemTable).where(*mine, ~_written_the_other_way()).values(values))
+        except IntegrityError:
+            claimed = 0
+        if claimed:
+            return self.get(item_id)
+        until = now + (lease_until - now) / 6
+        if self._changed(update(ItemTable).where(*mine).values(next_at=until, pushed_at=None)):
+            self._queue_again(item_id, now=now)
+        return None
+
+    def _one_claim_at_a_time(self, item_id: int) -> None:
+        """PostgreSQL: two claims at once would not see each other's item. (SQLite has one writer anyway.)"""
+        if self._session.get_bind().dialect.name == "postgresql":
+            lock = select(func.pg_advisory_xact_lock(ItemTable.connection_id)).where(ItemTable.id == item_id)
+            self._session.execute(lock)
+
+    def renew(self, item_id: int, attempt: int, lease_until: datetime) -> bool:
+        """False: the item is no longer ours; stop before the next write."""
+        return self._if_mine(item_id, attempt, {"lease_until": lease_until})
+
+    def finish(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        state: ItemState,
+        now: datetime,
+        error_code: str | None = None,
+        detail: str | None = None,
+        notes: Iterable[NewNote] | None = None,
+        kind: str | None = None,
+        target_id: str | None = None,
+        closing_month: str | None = None,
+        pay_month: str | None = None,
+        candidates: Sequence[Mapping[str, str]] | None = None,
+        number: str | None = None,
+        name: str | None = None,
+    ) -> bool:
+        """RUNNING with this attempt → a final state. None leaves a column as it is. False: somebody else has it."""
+        values: dict[str, Any] = {
+            "state": state,
+            "finished_at": now,
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": error_code,
+            "detail_enc": self._seal(detail),
+        }
+        given = {"kind": kind, "target_id": target_id, "closing_month": closing_month, "pay_month": pay_month}
+        given |= {"employee_number": number, "name_enc": self._seal(name)}
+        values |= {name: value for name, value in given.items() if value is not None}
+        if notes is not None:
+            values["notes"] = note_columns(notes)
+        if candidates is not None:
+            values["candidates_enc"] = self._vault.encrypt_json([dict(c) for c in candidates])
+        return self._if_mine(item_id, attempt, values)
+
+    def postpone(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        next_at: datetime,
+        error_code: str | None,
+        counts: bool,
+        now: datetime,
+        detail: str | None = None,
+    ) -> bool:
+        """RUNNING with this attempt → WAITING until `next_at`, with the outbox row for then. `counts`: the attempt is
+        spent. When the run is ending, the item ends with it instead. False: somebody else has it."""
+        ends_as, run_error = self._session.execute(
+            select(RunTable.ends_as, RunTable.error_code).join(ItemTable).where(ItemTable.id == item_id)
+        ).one()
+        if ends_as is not None:
+            state = ItemState.CANCELLED if ends_as is RunState.CANCELLED else ItemState.FAILED
+            return self.finish(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
+        values = {
+            "state": ItemState.WAITING,
+            "next_at": next_at,
+            "pushed_at": None,
+            "starts": 0,
+            "attempts_failed": ItemTable.attempts_failed + (1 if counts else 0),
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": error_code,
+            "detail_enc": self._seal(detail),
+        }
+        if not self._if_mine(item_id, attempt, values):
+            return False
+        self._queue_again(item_id, now=now)
+        return True
+
+    def park(
+        self,
+        item_id: int,
+        attempt: int,
+        *,
+        until: datetime,
+        approved_digest: str,
+        effects: str,
+        kind: str,
+        notes: Iterable[NewNote],
+        number: str | None,
+        name: str | None,
+        target_id: str | None,
+    ) -> bool:
+        """RUNNING with this attempt → WAITING with a plan, and nobody takes it up before `until`: the gate of its run
+        opens earlier. False: somebody else has it."""
+        values: dict[str, Any] = {
+            "state": ItemState.WAITING,
+            "next_at": until,
+            "pushed_at": None,
+            "starts": 0,
+            "lease_until": None,
+            "lease_by": None,
+            "error_code": None,
+            "approved_digest": approved_digest,
+            "chosen": True,
+            "effects": effects,
+            "kind": kind,
+            "notes": note_columns(notes),
+        }
+        given = {"employee_number": number, "name_enc": self._seal(name), "target_id": target_id}
+        values |= {column: value for column, value in given.items() if value is not None}
+        return self._if_mine(item_id, attempt, values)
+
+    def unpark(self, run_id: int, *, now: datetime, held: bool) -> None:
+        """The parked items of a run are due. `held`: a person has to approve what they plan, and until then they keep
+        nobody else from working on the same people; otherwise they plan anew."""
+        parked = (ItemTable.run_id == run_id, is_parked())
+        values: dict[str, Any] = {"next_at": now}
+        values |= {"holds_slot": False} if held else {"approved_digest": None}
+        self._session.execute(update(ItemTable).where(*parked).values(**values))
+
+    def set_known(self, item_id: int) -> None:
+        """It ended as it did the time before: no news for a mail."""
+        self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(known=True))
+
+    def set_target(self, item_id: int, attempt: int, target_id: str, *, kind: str | None = None) -> bool:
+        """Remember the counterpart as soon as it is known (just created, or found)."""
+        values = {"target_id": target_id} | ({"kind": kind} if kind else {})
+        return self._if_mine(item_id, attempt, values)
+
+    def set_months(self, item_id: int, attempt: int, *, closing_month: str | None, pay_month: str | None) -> bool:
+        return self._if_mine(item_id, attempt, {"closing_month": closing_month, "pay_month": pay_month})
+
+    def _if_mine(self, item_id: int, attempt: int, values: Mapping[str, Any]) -> bool:
+        statement = (
+            update(ItemTable)
+            .where(ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.RUNNING)
+            .values(values)
+        )
+        return self._changed(statement) == 1
+
+    def _queue_again(self, item_id: int, *, now: datetime) -> None:
+        attempt, queue, due_at = self._session.execute(
+            select(ItemTable.attempt, ItemTable.queue, ItemTable.next_at).where(ItemTable.id == item_id)
+        ).one()
+        OutboxRepository(self._session, self._vault).add(
+            OutboxKind.ITEM, item_id, attempt=attempt, queue=queue, due_at=due_at, now=now
+        )
+
+    def queue_waiting(self, run_id: int, *, now: datetime) -> int:
+        """Outbox rows for all WAITING items of a run (its plan was just committed or approved). Says how many."""
+        rows = self._session.execute(
+            select(ItemTable.id, ItemTable.attempt, ItemTable.queue)
+            .where(waits_in(run_id))
+            .order_by(ItemTable.position)
+        ).all()
+        OutboxRepository(self._session, self._vault).add_many(
+            [(item_id, attempt, queue) for item_id, attempt, queue in rows], kind=OutboxKind.ITEM, due_at=now, now=now
+        )
+        return len(rows)
+
+    def move_to(self, run_id: int, queue: str) -> None:
+        """The waiting items of a run that turned out large belong to another queue."""
+        self._session.execute(update(ItemTable).where(waits_in(run_id)).values(queue=queue))
+
+    def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
+        """Every WAITING item of the run → that final state. Says how many."""
+        return self._changed(
+            update(ItemTable)
+            .where(waits_in(run_id))
+            .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
+        )
+
+
+def is_parked() -> ColumnElement[bool]:
+    """Of a run with a gate: the item waits with a plan."""
+    return and_(ItemTable.state == ItemState.WAITING, ItemTable.approved_digest.is_not(None))
+
+
+def _written_the_other_way() -> ColumnElement[bool]:
+    """Whether the same pair is being worked on in the other direction: each job would write what the other has just
+    replaced, and both sides would end with the other's old value."""
+    other = aliased(ItemTable)
+    return exists().where(
+        other.connection_id == ItemTable.connection_id,
+        other.direction != ItemTable.direction,
+        other.state == ItemState.RUNNING,
+        or_(other.source_id == ItemTable.target_id, other.target_id == ItemTable.source_id),
+    )

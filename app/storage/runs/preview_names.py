@@ -1,0 +1,35 @@
+"""Names of everybody in a preview, in one encrypted piece: 10,000 names one by one would take too long to open."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+
+from app.storage.repository import Repository
+from app.storage.rows import RosterEntry
+from app.storage.tables.models import RosterTable
+
+
+class RosterRepository(Repository):
+    """`uow.rosters`."""
+
+    def replace(self, run_id: int, people: Sequence[RosterEntry]) -> None:
+        """Everybody of a run, in the order of their positions."""
+        listed = [[entry.position, entry.number, entry.name, entry.kana] for entry in people]
+        packed = zlib.compress(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode(), level=1)
+        self.delete([run_id])
+        self._session.add(RosterTable(run_id=run_id, people_enc=self._vault.encrypt_bytes(packed)))
+        self._session.flush()
+
+    def of_run(self, run_id: int) -> list[RosterEntry]:
+        """[] when there never was one, or it was erased."""
+        sealed = self._session.scalar(select(RosterTable.people_enc).where(RosterTable.run_id == run_id))
+        if sealed is None:
+            return []
+        return [RosterEntry(*entry) for entry in json.loads(zlib.decompress(self._vault.decrypt_bytes(sealed)))]
+
+    def delete(self, run_ids: Sequence[int]) -> None:
+        self._session.execute(delete(RosterTable).where(RosterTable.run_id.in_(run_ids)))

@@ -1,0 +1,133 @@
+"""Choosing: who of a preview is to be written, and what the people and the plan pages ask of 10,000 items at once.
+
+`outline` reads the columns that need no key; names, candidates and values are opened for the people of one page only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
+
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.repository import as_row
+from app.storage.rows import ItemRow, RunRow
+from app.storage.runs.item_reading import ItemReading, waits_in
+from app.storage.tables.models import FieldChangeTable, ItemTable, RunTable, SurveyPageTable
+
+_STATES = {state.value: state for state in ItemState}
+CHUNK = 5_000
+"""Ids in one statement; SQLite takes 32,766 parameters."""
+
+
+class Outlined(NamedTuple):
+    """Somebody of a run, without anything that is encrypted. `kind`: value of `plan.PlanKind`."""
+
+    id: int
+    position: int
+    state: ItemState
+    kind: str
+    chosen: bool
+
+
+class ChoosingRepository(ItemReading):
+    """`uow.choosing`."""
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def outline(self, run_id: int) -> list[Outlined]:
+        """Everybody of a run, in the order of their positions. 10,000 rows: no work per row that can be spared."""
+        word = type_coerce(ItemTable.state, Text)
+        query = select(ItemTable.id, ItemTable.position, word, ItemTable.kind, ItemTable.chosen)
+        rows = self._session.execute(query.where(ItemTable.run_id == run_id).order_by(ItemTable.position))
+        return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
+
+    def items(self, ids: Sequence[int]) -> list[ItemRow]:
+        """These items, in the order of their positions."""
+        query = select(ItemTable).where(ItemTable.id.in_(ids)).order_by(ItemTable.position)
+        return [self._row(record) for record in self._session.scalars(query)]
+
+    def keys_of(self, ids: Sequence[int]) -> dict[int, list[str]]:
+        """Item id → keys of FIELDS that its plan changes; no value is opened."""
+        query = select(FieldChangeTable.item_id, FieldChangeTable.key).where(FieldChangeTable.item_id.in_(ids))
+        found: dict[int, list[str]] = {item_id: [] for item_id in ids}
+        for item_id, key in self._session.execute(query.order_by(FieldChangeTable.id)):
+            found[item_id].append(key)
+        return found
+
+    def changes_by_key(self, run_id: int, *, kind: str) -> dict[str, int]:
+        """Key of FIELDS → how many of the chosen people of that kind it changes for."""
+        query = (
+            select(FieldChangeTable.key, func.count())
+            .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
+            .where(ItemTable.run_id == run_id, ItemTable.kind == kind)
+            .where(ItemTable.chosen, ItemTable.state == ItemState.WAITING)
+            .group_by(FieldChangeTable.key)
+        )
+        return {row[0]: row[1] for row in self._session.execute(query)}
+
+    def chosen_count(self, run_id: int) -> int:
+        query = select(func.count()).select_from(ItemTable).where(waits_in(run_id), ItemTable.chosen)
+        return self._session.scalar(query) or 0
+
+    def pages_read(self, run_id: int) -> dict[System, tuple[int, bool]]:
+        """Of a survey on its way: system → (pages kept so far, whether the last one is there)."""
+        last = func.max(case((SurveyPageTable.next_cursor.is_(None), 1), else_=0))
+        query = (
+            select(SurveyPageTable.system, func.count(), last)
+            .where(SurveyPageTable.run_id == run_id)
+            .group_by(SurveyPageTable.system)
+        )
+        return {system: (pages, bool(complete)) for system, pages, complete in self._session.execute(query)}
+
+    # ── runs, as the dashboard asks for them ──────────────────────────────────────────────────────────────────────
+
+    def open_runs(self, connection_id: int, *, limit: int = 50) -> list[RunRow]:
+        """Runs that have not ended, the newest first."""
+        query = select(RunTable).where(RunTable.connection_id == connection_id, RunTable.finished_at.is_(None))
+        found = self._session.scalars(query.order_by(RunTable.id.desc()).limit(limit))
+        return [as_row(RunRow, record) for record in found]
+
+    def last_attempt(self, connection_id: int, direction: Direction, *, succeeded: bool = False) -> RunRow | None:
+        """The newest run of this direction that has ended, or ended well. A preview that was thrown away is none."""
+        thrown_away = (RunTable.state == RunState.CANCELLED) & RunTable.dry_run & RunTable.approved_at.is_(None)
+        query = select(RunTable).where(
+            RunTable.connection_id == connection_id,
+            RunTable.direction == direction,
+            RunTable.finished_at.is_not(None),
+            RunTable.state == RunState.SUCCEEDED if succeeded else ~thrown_away,
+        )
+        record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))
+        return None if record is None else as_row(RunRow, record)
+
+    # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def choose(self, run_id: int, ids: Sequence[int], *, chosen: bool) -> int:
+        """Tick these people, or take the ticks away; only of a preview that nobody has decided on, and only those who
+        wait to be written. Says how many."""
+        previewed = exists().where(
+            RunTable.id == ItemTable.run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None)
+        )
+        changed = 0
+        for start in range(0, len(ids), CHUNK):
+            some = ItemTable.id.in_(ids[start : start + CHUNK])
+            changed += self._changed(update(ItemTable).where(waits_in(run_id), previewed, some).values(chosen=chosen))
+        return changed
+
+    def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
+        """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
+        nobody has who waits."""
+        waiting = update(ItemTable).where(waits_in(run_id))
+        self._session.execute(waiting.values(chosen=False))
+        found: set[str] = set()
+        for start in range(0, len(numbers), CHUNK):
+            named = ItemTable.employee_number.in_(numbers[start : start + CHUNK])
+            chosen = waiting.where(named).values(chosen=True).returning(ItemTable.employee_number)
+            found.update(self._session.scalars(chosen))
+        return [number for number in numbers if number not in found]
+
+    def drop_unchosen(self, run_id: int) -> int:
+        """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
+        return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))

@@ -1,0 +1,122 @@
+"""Reading runs for people: a filtered page of the 連携履歴, last times per direction, which runs belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, case, func, or_, select
+
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import RunState
+from app.storage.enums import MailState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import RunRow
+from app.storage.tables.models import MailTable, RunTable
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """What is looked for; None where it does not matter. A run began at `since` or later and before `until`."""
+
+    connection_id: int | None = None
+    direction: Direction | None = None
+    trigger: Trigger | None = None
+    state: RunState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LastRuns:
+    """Of one connection and direction. `tried`: the run that was begun last; a comparison nobody approved is none."""
+
+    connection_id: int
+    direction: Direction
+    tried: RunRow
+    succeeded_at: datetime | None
+
+
+class RunReading(Repository):
+    """What people ask of runs, by `uow.runs`."""
+
+    def get(self, run_id: int) -> RunRow | None:
+        record = self._session.get(RunTable, run_id, populate_existing=True)
+        return None if record is None else as_row(RunRow, record)
+
+    def get_by_public_id(self, public_id: str) -> RunRow | None:
+        record = self._session.scalar(select(RunTable).where(RunTable.public_id == public_id))
+        return None if record is None else as_row(RunRow, record)
+
+    def page(self, *, after: int | None, limit: int, connection_id: int | None = None) -> list[RunRow]:
+        """Newest first; `after` is the id of the last run of the page before."""
+        return self.search(RunFilter(connection_id=connection_id), after=after, limit=limit)
+
+    def search(self, wanted: RunFilter, *, after: int | None, limit: int) -> list[RunRow]:
+        """Newest first; `after` is the id of the last run of the page before."""
+        query = _narrowed(select(RunTable), wanted).order_by(RunTable.id.desc()).limit(limit)
+        if after is not None:
+            query = query.where(RunTable.id < after)
+        return [as_row(RunRow, record) for record in self._session.scalars(query)]
+
+    def public_ids(self, run_ids: Sequence[int]) -> dict[int, str]:
+        if not run_ids:
+            return {}
+        query = select(RunTable.id, RunTable.public_id).where(RunTable.id.in_(run_ids))
+        return {row.id: row.public_id for row in self._session.execute(query)}
+
+    def open_undo_of(self, run_id: int) -> RunRow | None:
+        """The unfinished run that takes this one back; there is one at most."""
+        query = select(RunTable).where(RunTable.undone_run_id == run_id, RunTable.finished_at.is_(None))
+        record = self._session.scalar(query)
+        return None if record is None else as_row(RunRow, record)
+
+    def related(self, run: RunRow) -> list[RunRow]:
+        """The run that this one repeats or takes back, and the runs that repeat or take back this one; oldest first."""
+        origins = [each for each in (run.retried_run_id, run.undone_run_id) if each is not None]
+        belongs = [RunTable.retried_run_id == run.id, RunTable.undone_run_id == run.id]
+        query = select(RunTable).where(or_(RunTable.id.in_(origins), *belongs)).order_by(RunTable.id)
+        return [as_row(RunRow, record) for record in self._session.scalars(query)]
+
+    def last_runs(self) -> list[LastRuns]:
+        """Per connection and direction that ever ran."""
+        succeeded = case((RunTable.state == RunState.SUCCEEDED, RunTable.finished_at))
+        grouped = (
+            select(func.max(RunTable.id).label("tried"), func.max(succeeded).label("succeeded_at"))
+            .where(or_(~RunTable.dry_run, RunTable.approved_at.is_not(None)))
+            .group_by(RunTable.connection_id, RunTable.direction)
+            .subquery()
+        )
+        query = (
+            select(RunTable, grouped.c.succeeded_at)
+            .join(grouped, RunTable.id == grouped.c.tried)
+            .order_by(RunTable.connection_id, RunTable.direction)
+        )
+        return [
+            LastRuns(record.connection_id, record.direction, as_row(RunRow, record), succeeded_at)
+            for record, succeeded_at in self._session.execute(query)
+        ]
+
+    def mail_states(self, run_ids: Sequence[int]) -> dict[int, MailState]:
+        """Run id → how its summary stands, without opening any of them."""
+        if not run_ids:
+            return {}
+        query = select(MailTable.run_id, MailTable.state).where(MailTable.run_id.in_(run_ids))
+        return {row.run_id: row.state for row in self._session.execute(query)}
+
+
+def _narrowed(query: Select[RunTable], wanted: RunFilter) -> Select[RunTable]:
+    for column, value in (
+        (RunTable.connection_id, wanted.connection_id),
+        (RunTable.direction, wanted.direction),
+        (RunTable.trigger, wanted.trigger),
+        (RunTable.state, wanted.state),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(RunTable.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(RunTable.created_at < wanted.until)
+    return query

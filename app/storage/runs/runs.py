@@ -1,0 +1,302 @@
+"""Runs: the survey's claim, the commit of the plan, and the one conditional UPDATE that closes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.enums import Direction, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState, result_of
+from app.storage.enums import Gate, OutboxKind
+from app.storage.outgoing.outbox import OutboxRepository
+from app.storage.repository import as_row
+from app.storage.rows import NewRun, RunRow
+from app.storage.runs.item_reading import OPEN_STATES
+from app.storage.runs.items import ItemRepository, is_parked
+from app.storage.runs.run_reading import RunReading
+from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
+
+MISSED_KEPT = 1000
+"""People named in a run whose change no webhook has told; the tally counts all of them."""
+
+
+class RunRepository(RunReading):
+    def add(self, new: NewRun) -> RunRow:
+        """A WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
+        record = RunTable(
+            public_id=new.public_id,
+            connection_id=new.connection_id,
+            direction=new.direction,
+            trigger=new.trigger,
+            as_of_date=new.as_of_date,
+            dry_run=new.dry_run,
+            scope=None if new.scope is None else list(new.scope),
+            queue=new.queue,
+            state=RunState.WAITING,
+            started_by=new.started_by,
+            created_at=new.created_at,
+            survey_next_at=None if new.gather_until else new.created_at,
+            gather_until=new.gather_until,
+            deadline_at=new.deadline_at,
+            retried_run_id=new.retried_run_id,
+            undone_run_id=new.undone_run_id,
+            acknowledged=new.acknowledged,
+        )
+        self._session.add(record)
+        self._session.flush()
+        return as_row(RunRow, record)
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open_count(self) -> int:
+        query = select(func.count()).select_from(RunTable).where(RunTable.finished_at.is_(None))
+        return self._session.scalar(query) or 0
+
+    def stopped_so_before(self, run: RunRow) -> bool:
+        """Whether the automatic run of this connection that ended before this one was stopped by the same error."""
+        query = (
+            select(RunTable.error_code)
+            .where(
+                RunTable.connection_id == run.connection_id,
+                RunTable.trigger.in_([trigger for trigger in Trigger if trigger.is_automatic]),
+                RunTable.finished_at.is_not(None),
+                RunTable.id != run.id,
+            )
+            .order_by(RunTable.finished_at.desc(), RunTable.id.desc())
+            .limit(1)
+        )
+        return run.trigger.is_automatic and self._session.scalar(query) == run.error_code
+
+    # ── gathering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def gather_more(
+        self, connection_id: int, direction: Direction, *, people: int, until: datetime, at_most: timedelta
+    ) -> tuple[int, int] | None:
+        """Make room for so many people more in the run that webhooks fill, and keep it open until then (but never
+        longer than `at_most` from its beginning). Returns (run id, first free position); None: there is no such run.
+
+        The row stays locked until the transaction ends, so that two of them do not add the same person.
+        """
+        found = self._session.execute(
+            update(RunTable)
+            .where(
+                RunTable.connection_id == connection_id,
+                RunTable.direction == direction,
+                RunTable.state == RunState.WAITING,
+                RunTable.gather_until.is_not(None),
+                RunTable.ends_as.is_(None),
+            )
+            .values(total=RunTable.total + people)
+            .returning(RunTable.id, RunTable.total, RunTable.created_at, RunTable.gather_until)
+        ).first()
+        if found is None:
+            return None
+        run_id, total, created_at, open_until = found
+        longer = min(until, created_at + at_most)
+        if open_until is None or longer > open_until:
+            self._update(run_id, values={"gather_until": longer})
+        return run_id, (total or people) - people
+
+    def start_gathering(self, new: NewRun, *, people: int) -> RunRow | None:
+        """A run that webhooks fill, with room for so many people. None: another transaction began one just now."""
+        try:
+            with self._session.begin_nested():
+                run = self.add(new)
+        except IntegrityError:
+            return None
+        self._update(run.id, values={"total": people})
+        return run
+
+    def gathered(self, now: datetime) -> list[int]:
+        """Runs whose quiet window is over."""
+        query = select(RunTable.id).where(
+            RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None)
+        )
+        return list(self._session.scalars(query))
+
+    def release(self, run_id: int, *, now: datetime, as_of_date: date) -> bool:
+        """WAITING and gathered → RUNNING; nobody joins it from here on. False: something more has come in, or somebody
+        else released it."""
+        due = (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None))
+        values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date}
+        return self._update(run_id, *due, values=values)
+
+    def set_size(self, run_id: int, *, total: int, queue: str) -> None:
+        self._update(run_id, values={"total": total, "queue": queue})
+
+    # ── the gate of a gathered run ────────────────────────────────────────────────────────────────────────────────
+
+    def close_gate(self, run_id: int) -> None:
+        """Its jobs plan and keep their plans; nothing is written before all of them are known."""
+        self._update(run_id, values={"gate": Gate.CLOSED})
+
+    def open_gate(self, run_id: int) -> bool:
+        """CLOSED → OPEN once everybody's plan is known. True for the one caller that opened it.
+
+        Like `close`: the first statement of a transaction of its own, after the last item's commit.
+        """
+        return self._update(run_id, *_gate_ready(), values={"gate": Gate.OPEN})
+
+    def gates_ready(self) -> list[int]:
+        """Runs whose gate nobody has opened (a crash between two transactions)."""
+        return list(self._session.scalars(select(RunTable.id).where(*_gate_ready())))
+
+    def hold(self, run_id: int, *, now: datetime) -> bool:
+        """RUNNING → PREVIEWED before anything was written."""
+        running = (RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None))
+        return self._update(run_id, *running, values={"state": RunState.PREVIEWED, "surveyed_at": now})
+
+    # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def claim_survey(self, run_id: int, *, now: datetime, lease_until: datetime) -> RunRow | None:
+        """WAITING and due, or SURVEYING with a dead lease → SURVEYING with a new lease; starts are counted. None:
+        somebody else surveys, there is nothing left to survey, or the connection is paused."""
+        free = or_(
+            and_(RunTable.state == RunState.WAITING, RunTable.survey_next_at <= now),
+            and_(RunTable.state == RunState.SURVEYING, RunTable.survey_lease_until < now),
+        )
+        values: dict[str, Any] = {
+            "state": RunState.SURVEYING,
+            "survey_attempt": RunTable.survey_attempt + 1,
+            "survey_starts": RunTable.survey_starts + 1,
+            "survey_lease_until": lease_until,
+            "started_at": func.coalesce(RunTable.started_at, now),
+        }
+        works = select(ConnectionTable.id).where(~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+        allowed = (RunTable.ends_as.is_(None), RunTable.connection_id.in_(works))
+        return self.get(run_id) if self._update(run_id, free, *allowed, values=values) else None
+
+    def renew_survey(self, run_id: int, lease_until: datetime, *, attempt: int | None = None) -> bool:
+        """False: the survey is no longer ours (cancelled, failed, or with `attempt` given: taken over)."""
+        return self._update(run_id, *self._surveying(attempt), values={"survey_lease_until": lease_until})
+
+    def postpone_survey(
+        self,
+        run_id: int,
+        *,
+        next_at: datetime,
+        counts: bool,
+        error_code: str | None,
+        now: datetime,
+        attempt: int | None = None,
+    ) -> bool:
+        """SURVEYING → WAITING until `next_at`, with the outbox row for then. `counts`: a failure is spent."""
+        values = {
+            "state": RunState.WAITING,
+            "survey_next_at": next_at,
+            "survey_pushed_at": None,
+            "survey_lease_until": None,
+            "survey_starts": 0,
+            "survey_failures": RunTable.survey_failures + (1 if counts else 0),
+            "error_code": error_code,
+        }
+        if not self._update(run_id, *self._surveying(attempt), values=values):
+            return False
+        self.queue_survey(run_id, due_at=next_at, now=now)
+        return True
+
+    def queue_survey(self, run_id: int, *, due_at: datetime, now: datetime) -> None:
+        attempt, queue = self._session.execute(
+            select(RunTable.survey_attempt, RunTable.queue).where(RunTable.id == run_id)
+        ).one()
+        OutboxRepository(self._session, self._vault).add(
+            OutboxKind.SURVEY, run_id, attempt=attempt, queue=queue, due_at=due_at, now=now
+        )
+
+    def plan_committed(
+        self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None, equal: int = 0
+    ) -> bool:
+        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. False: roll back, it is not ours
+        any more (raise inside the unit of work). `equal`: so many of `total` are unchanged and have no item."""
+        values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
+        values |= {"equal": equal, "surveyed_at": now}
+        return self._update(run_id, *self._surveying(attempt), values=values)
+
+    @staticmethod
+    def _surveying(attempt: int | None) -> list[ColumnElement[bool]]:
+        mine = [RunTable.state == RunState.SURVEYING, RunTable.ends_as.is_(None)]
+        return mine if attempt is None else [*mine, RunTable.survey_attempt == attempt]
+
+    def add_calls(self, run_id: int, system: System, count: int) -> None:
+        """Vendor requests sent on behalf of this run."""
+        column = RunTable.smarthr_calls if system is System.SMARTHR else RunTable.freee_calls
+        if count:
+            self._update(run_id, values={column.key: column + count})
+
+    def add_missed(self, run_id: int, people: Sequence[Mapping[str, str]]) -> None:
+        """[{"system", "id"}] of people who had changed without a webhook telling; the first MISSED_KEPT are kept."""
+        kept = self._session.scalar(select(RunTable.missed).where(RunTable.id == run_id)) or []
+        self._update(run_id, values={"missed": [*kept, *map(dict, people)][:MISSED_KEPT]})
+
+    # ── approval and end ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def approve(self, run_id: int, *, by: str, now: datetime, deadline_at: datetime) -> bool:
+        """PREVIEWED → RUNNING; the time allowed begins anew."""
+        values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
+        return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
+
+    def set_alarms(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
+        """Why the run waits for a person although nobody asked for a preview."""
+        self._update(run_id, values={"alarms": [dict(alarm) for alarm in alarms]})
+
+    def fail(self, run_id: int, code: str, now: datetime) -> bool:
+        """The run stops as a whole: WAITING items become FAILED with this code, RUNNING ones end by themselves (finish
+        your own item before). The caller then asks for the close. False: it has ended or is ending already."""
+        return self._end(run_id, RunState.FAILED, ItemState.FAILED, code=code, now=now)
+
+    def cancel(self, run_id: int, now: datetime) -> bool:
+        """As `fail`, with WAITING items CANCELLED."""
+        return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=None, now=now)
+
+    def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
+        live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None))
+        if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": code}):
+            return False
+        ItemRepository(self._session, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
+        return True
+
+    def close(self, run_id: int, *, now: datetime) -> RunState | None:
+        """The end of a run, once: the result, or None when it is not at its end or somebody else closed it.
+
+        Must be the first statement of a transaction of its own, after the last item's commit (engine.md D.3).
+        """
+        has_open = exists().where(ItemTable.run_id == run_id, ItemTable.state.in_(OPEN_STATES))
+        at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
+        if not self._update(run_id, RunTable.finished_at.is_(None), at_end, ~has_open, values={"finished_at": now}):
+            return None
+        counts = ItemRepository(self._session, self._vault).counts(run_id)
+        result = self._result(run_id, counts)
+        final = {state.value: count for state, count in counts.items()}
+        self._update(run_id, values={"state": result, "survey_lease_until": None, "counts": final})
+        return result
+
+    def _result(self, run_id: int, counts: dict[ItemState, int]) -> RunState:
+        ends_as, trigger = self._session.execute(
+            select(RunTable.ends_as, RunTable.trigger).where(RunTable.id == run_id)
+        ).one()
+        compared = trigger is Trigger.SCHEDULE and not counts  # both lists were read, and nobody was to be looked at
+        result = RunState.SUCCEEDED if compared else result_of(counts)
+        if ends_as is None:
+            return result
+        if not counts.get(ItemState.SUCCEEDED):
+            return ends_as  # stopped before anything was written
+        return RunState.PARTLY_FAILED if ends_as is RunState.FAILED else result
+
+    def closable(self) -> list[int]:
+        """Runs at their end that nobody has closed (a crash between two transactions)."""
+        has_open = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES))
+        at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
+        return list(self._session.scalars(select(RunTable.id).where(RunTable.finished_at.is_(None), at_end, ~has_open)))
+
+    def _update(self, run_id: int, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
+        return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1
+
+
+def _gate_ready() -> tuple[ColumnElement[bool], ...]:
+    """Everybody of the run has ended or is parked with a plan."""
+    unknown = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES), ~is_parked())
+    return (RunTable.gate == Gate.CLOSED, RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), ~unknown)

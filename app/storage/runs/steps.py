@@ -1,0 +1,99 @@
+"""Item steps: one row per writing request, stored before it leaves, so that a lost answer is known as such."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, exists, select, update
+
+from app.domain.enums import Step
+from app.storage.enums import StepState
+from app.storage.repository import Repository, as_row
+from app.storage.rows import StepRow
+from app.storage.tables.models import ItemStepTable, ItemTable
+
+
+class StepRepository(Repository):
+    def sending(self, item_id: int, attempt: int, step: Step, *, keys: Sequence[str], now: datetime) -> None:
+        """Commit this before the request leaves."""
+        self._session.add(
+            ItemStepTable(item_id=item_id, attempt=attempt, step=step, state=StepState.SENDING, keys=list(keys), at=now)
+        )
+        self._session.flush()
+
+    def done(self, item_id: int, attempt: int, step: Step, *, now: datetime) -> None:
+        self._set(item_id, attempt, step, state=StepState.DONE, error_code=None, now=now)
+
+    def failed(
+        self, item_id: int, attempt: int, step: Step, *, error_code: str, now: datetime, unknown: bool = False
+    ) -> None:
+        """`unknown`: the request may have been carried out although no answer came."""
+        state = StepState.UNKNOWN if unknown else StepState.FAILED
+        self._set(item_id, attempt, step, state=state, error_code=error_code, now=now)
+
+    def _set(
+        self, item_id: int, attempt: int, step: Step, *, state: StepState, error_code: str | None, now: datetime
+    ) -> None:
+        self._session.execute(
+            update(ItemStepTable)
+            .where(
+                ItemStepTable.item_id == item_id,
+                ItemStepTable.attempt == attempt,
+                ItemStepTable.step == step,
+                ItemStepTable.state == StepState.SENDING,
+            )
+            .values(state=state, error_code=error_code, at=now)
+        )
+
+    def unknown_create(self, connection_id: int, source_id: str) -> bool:
+        """Whether somewhere a create for this person left us and its outcome is not known."""
+        return bool(self._session.scalar(select(exists().where(*self._doubtful_creates(connection_id, source_id)))))
+
+    def any_done(self, item_id: int) -> bool:
+        """Whether this item has written anything, in whichever attempt."""
+        done = exists().where(ItemStepTable.item_id == item_id, ItemStepTable.state == StepState.DONE)
+        return bool(self._session.scalar(select(done)))
+
+    def settle(self, item_id: int, *, still_open: Collection[str], now: datetime) -> list[str]:
+        """Both sides were read anew: requests in doubt whose keys are no longer a difference did happen. Returns the
+        keys they carried. (Creates are settled by looking for the person.)"""
+        doubtful = self._session.scalars(
+            select(ItemStepTable).where(
+                ItemStepTable.item_id == item_id,
+                ItemStepTable.step != Step.CREATE,
+                ItemStepTable.state.in_([StepState.SENDING, StepState.UNKNOWN]),
+            )
+        )
+        keys: list[str] = []
+        for record in doubtful:
+            happened = not set(record.keys) & set(still_open)
+            keys += record.keys if happened else []
+            record.state, record.at = StepState.DONE if happened else StepState.FAILED, now
+        self._session.flush()
+        return keys
+
+    def settle_creates(self, connection_id: int, source_id: str, *, happened: bool, now: datetime) -> None:
+        """Looked up at the target: the creates in doubt did happen, or did not."""
+        self._session.execute(
+            update(ItemStepTable)
+            .where(*self._doubtful_creates(connection_id, source_id))
+            .values(state=StepState.DONE if happened else StepState.FAILED, at=now)
+        )
+
+    @staticmethod
+    def _doubtful_creates(connection_id: int, source_id: str) -> list[ColumnElement[bool]]:
+        items = select(ItemTable.id).where(ItemTable.connection_id == connection_id, ItemTable.source_id == source_id)
+        return [
+            ItemStepTable.item_id.in_(items),
+            ItemStepTable.step == Step.CREATE,
+            ItemStepTable.state.in_([StepState.SENDING, StepState.UNKNOWN]),
+        ]
+
+    def of_items(self, item_ids: Sequence[int]) -> dict[int, list[StepRow]]:
+        """Item id → its steps in the order they were sent."""
+        query = select(ItemStepTable).where(ItemStepTable.item_id.in_(item_ids)).order_by(ItemStepTable.id)
+        found: dict[int, list[StepRow]] = {item_id: [] for item_id in item_ids}
+        for record in self._session.scalars(query):
+            found[record.item_id].append(as_row(StepRow, record))
+        return found

@@ -1,0 +1,136 @@
+"""Tables of access to Awase itself, and of what guards a single use: consents, keys, users, idempotency, leases."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.storage.tables.base import Base, refers
+
+
+class ConsentTable(Base):
+    """An authorisation on its way: freee's answer is taken only for a state that we gave out, once, in time."""
+
+    __tablename__ = "consents"
+
+    state_hash: Mapped[str] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    verifier_enc: Mapped[str]
+    redirect_uri: Mapped[str]
+    expires_at: Mapped[datetime]
+
+
+class SetupTable(Base):
+    """A connection that is being set up: nothing of it works before its company has been confirmed by a person."""
+
+    __tablename__ = "setups"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    connection_id: Mapped[int | None] = mapped_column(refers("connections.id"), index=True)
+    name: Mapped[str]
+    smarthr_subdomain: Mapped[str]
+    smarthr_token_enc: Mapped[str]
+    seen: Mapped[dict[str, Any]]
+    mail_to_enc: Mapped[str]
+    state_hash: Mapped[str | None] = mapped_column(unique=True)
+    verifier_enc: Mapped[str | None]
+    redirect_uri: Mapped[str | None]
+    consent_until: Mapped[datetime | None]
+    freee_company_id: Mapped[int | None]
+    freee_company_name: Mapped[str | None]
+    freee_external_cid: Mapped[str | None]
+    freee_tokens_enc: Mapped[str | None]
+    started_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ApiKeyTable(Base):
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(unique=True)
+    digest: Mapped[str]
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class UserTable(Base):
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    role: Mapped[str]
+    locale: Mapped[str] = mapped_column(String(8), default="ja")
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
+    last_sign_in_at: Mapped[datetime | None]
+
+
+class SessionTable(Base):
+    """Somebody signed in on one browser. The token itself is only in its cookie."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[int] = mapped_column(refers("users.id"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+class InvitationTable(Base):
+    """Somebody who may become a user with the link of a mail."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    mail_enc: Mapped[str]
+    role: Mapped[str] = mapped_column(String(32))
+    invited_by: Mapped[int] = mapped_column(refers("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditTable(Base):
+    """Who did what. `actor`: "user:3", "key:<prefix>", "cli"; `subject`: "run:<id>", "connection:<id>"; ids and codes
+    only."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_subject", "subject", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+
+
+class IdempotencyTable(Base):
+    __tablename__ = "idempotency"
+
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    created_at: Mapped[datetime]
+
+
+class LeaderTable(Base):
+    __tablename__ = "leader"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    lease_until: Mapped[datetime]

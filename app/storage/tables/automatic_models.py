@@ -1,0 +1,105 @@
+"""Tables of the automatic sync: webhooks received, the registration at SmartHR, employees in trouble, counters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.enums import Direction, System
+from app.storage.enums import DeliveryState, WebhookState
+from app.storage.tables.base import Base, refers
+
+
+class DeliveryTable(Base):
+    """One webhook. Its body is not kept: ids, a digest and times only."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_seen", "connection_id", "system", "received_at"),
+        Index("ix_deliveries_received", "received_at"),
+        Index(
+            "ix_deliveries_unsorted",
+            "id",
+            sqlite_where=text("state = 'received'"),
+            postgresql_where=text("state = 'received'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    system: Mapped[System]
+    connection_id: Mapped[int | None] = mapped_column(refers("connections.id"))
+    event: Mapped[str]
+    dedup: Mapped[str | None] = mapped_column(unique=True)
+    digest: Mapped[str]
+    state: Mapped[DeliveryState]
+    people: Mapped[list[str]]
+    received_at: Mapped[datetime]
+    triggered_at: Mapped[datetime | None]
+    replayed_at: Mapped[datetime | None]
+    replays: Mapped[int] = mapped_column(default=0)
+
+
+class DeliveryItemTable(Base):
+    """Which items a webhook asked for."""
+
+    __tablename__ = "delivery_items"
+    __table_args__ = (Index("ix_delivery_items_item", "item_id"),)
+
+    delivery_id: Mapped[int] = mapped_column(refers("deliveries.id"), primary_key=True)
+    item_id: Mapped[int] = mapped_column(refers("items.id"), primary_key=True)
+
+
+class WebhookTable(Base):
+    """The registration of one connection at SmartHR, and the secrets it may come with."""
+
+    __tablename__ = "webhooks"
+
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), primary_key=True)
+    vendor_id: Mapped[str | None]
+    secret_enc: Mapped[str]
+    previous_enc: Mapped[str | None]
+    previous_until: Mapped[datetime | None]
+    state: Mapped[WebhookState]
+    disabled_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]
+
+
+class TroubleTable(Base):
+    """An employee who keeps ending with one cause in automatic runs."""
+
+    __tablename__ = "troubles"
+    __table_args__ = (Index("uq_troubles_person", "connection_id", "direction", "source_id", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    direction: Mapped[Direction]
+    source_id: Mapped[str]
+    employee_number: Mapped[str]
+    code: Mapped[str]
+    times: Mapped[int]
+    content: Mapped[str | None]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    quarantined_at: Mapped[datetime | None]
+
+
+class SweepTable(Base):
+    """When a connection was compared as a whole."""
+
+    __tablename__ = "sweeps"
+
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), primary_key=True)
+    started_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+
+
+class TallyTable(Base):
+    """Counters of /metrics that only grow. `labels` is a JSON object with sorted keys; `value` is a whole number."""
+
+    __tablename__ = "tallies"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]

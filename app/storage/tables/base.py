@@ -1,0 +1,71 @@
+"""Base of the tables: how Python types become columns, and the names of indexes and keys."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Integer, LargeBinary, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase
+
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import (
+    ChangeState,
+    DeliveryState,
+    Gate,
+    HistoryKind,
+    MailKind,
+    MailState,
+    OutboxKind,
+    RefreshState,
+    StepState,
+    UnlinkReason,
+    WebhookState,
+)
+from app.storage.tables.columns import Instant, Word
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own form)
+        int: _BIG,
+        str: Text(),
+        datetime: Instant(),
+        date: Date(),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        RunState: Word(RunState),
+        ItemState: Word(ItemState),
+        Direction: Word(Direction),
+        Trigger: Word(Trigger),
+        System: Word(System),
+        Step: Word(Step),
+        ChangeState: Word(ChangeState),
+        Gate: Word(Gate),
+        HistoryKind: Word(HistoryKind),
+        MailKind: Word(MailKind),
+        MailState: Word(MailState),
+        OutboxKind: Word(OutboxKind),
+        RefreshState: Word(RefreshState),
+        StepState: Word(StepState),
+        DeliveryState: Word(DeliveryState),
+        WebhookState: Word(WebhookState),
+        UnlinkReason: Word(UnlinkReason),
+    }
+
+
+def refers(target: str) -> Any:
+    """A foreign key whose row goes with the one it names."""
+    return ForeignKey(target, ondelete="CASCADE")

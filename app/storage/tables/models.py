@@ -1,0 +1,346 @@
+"""Tables. The truth about every run is here; Redis only carries jobs to a worker (design decision 1).
+
+`*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Lists that decide (states) are enums by value.
+The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks and what
+follows from them) in `automatic_models`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import (
+    ChangeState,
+    Gate,
+    HistoryKind,
+    MailKind,
+    MailState,
+    OutboxKind,
+    RefreshState,
+    StepState,
+    UnlinkReason,
+)
+from app.storage.tables import access_models as access_models  # so that Base knows every table wherever one is known
+from app.storage.tables import automatic_models as automatic_models
+from app.storage.tables.base import Base as Base
+from app.storage.tables.base import refers
+
+_OPEN = "state IN ('waiting', 'running')"
+_ASKING = "state = 'needs_review'"
+_OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
+_GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL"
+
+
+class ConnectionTable(Base):
+    __tablename__ = "connections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    smarthr_subdomain: Mapped[str]
+    smarthr_token_enc: Mapped[str]
+    freee_company_id: Mapped[int]
+    freee_external_cid: Mapped[str | None]
+    freee_company_name: Mapped[str | None]
+    freee_access_token_enc: Mapped[str | None]
+    freee_refresh_token_enc: Mapped[str | None]
+    freee_expires_at: Mapped[datetime | None]
+    freee_refreshed_at: Mapped[datetime | None]
+    freee_version: Mapped[int] = mapped_column(default=0)
+    freee_claimed_until: Mapped[datetime | None]
+    freee_refresh_state: Mapped[RefreshState]
+    export_settings: Mapped[dict[str, Any] | None]
+    options: Mapped[dict[str, Any]]
+    learned: Mapped[dict[str, Any]]
+    mail_to_enc: Mapped[str]
+    paused: Mapped[bool] = mapped_column(default=False)
+    needs_consent: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class TokenDoorTable(Base):
+    """What is known of freee's token endpoint, per client id of the installation. `passage` counts who went in."""
+
+    __tablename__ = "token_doors"
+
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[dict[str, Any]]
+    passage: Mapped[int]
+    held_until: Mapped[datetime | None]
+
+
+class RunTable(Base):
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(
+            "ix_runs_open",
+            "state",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
+        Index("ix_runs_connection_id_id", "connection_id", "id"),
+        # One run per connection and direction gathers what webhooks tell.
+        Index(
+            "uq_runs_gathering",
+            "connection_id",
+            "direction",
+            unique=True,
+            sqlite_where=text(_GATHERING),
+            postgresql_where=text(_GATHERING),
+        ),
+        # A run is taken back by one run at a time.
+        Index(
+            "uq_runs_open_undo",
+            "undone_run_id",
+            unique=True,
+            sqlite_where=text(_OPEN_UNDO),
+            postgresql_where=text(_OPEN_UNDO),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), index=True)
+    direction: Mapped[Direction]
+    trigger: Mapped[Trigger]
+    as_of_date: Mapped[date]
+    dry_run: Mapped[bool]
+    scope: Mapped[list[str] | None]
+    queue: Mapped[str]
+    state: Mapped[RunState]
+    ends_as: Mapped[RunState | None]
+    total: Mapped[int | None]
+    equal: Mapped[int] = mapped_column(default=0)
+    gather_until: Mapped[datetime | None]
+    missed: Mapped[list[Any] | None]
+    started_by: Mapped[str]
+    survey_attempt: Mapped[int] = mapped_column(default=0)
+    survey_starts: Mapped[int] = mapped_column(default=0)
+    survey_failures: Mapped[int] = mapped_column(default=0)
+    survey_lease_until: Mapped[datetime | None]
+    survey_next_at: Mapped[datetime | None]
+    survey_pushed_at: Mapped[datetime | None]
+    smarthr_calls: Mapped[int] = mapped_column(default=0)
+    freee_calls: Mapped[int] = mapped_column(default=0)
+    error_code: Mapped[str | None]
+    retried_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    undone_run_id: Mapped[int | None]  # no foreign key: SQLite adds one to a copy of the table only
+    surveyed_at: Mapped[datetime | None]
+    alarms: Mapped[list[Any] | None]
+    acknowledged: Mapped[bool] = mapped_column(default=False)
+    gate: Mapped[Gate | None]
+    counts: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
+
+
+class ItemTable(Base):
+    __tablename__ = "items"
+    __table_args__ = (
+        Index("ix_items_run_state", "run_id", "state"),
+        Index("ix_items_finished", "run_id", "finished_at"),
+        Index("ix_items_source", "connection_id", "source_id", "id"),
+        # The engine room's charts: how many ended when, and with which cause, without a look at the rows.
+        Index("ix_items_ended", "finished_at", "state", "error_code"),
+        Index("ix_items_asking", "connection_id", "id", sqlite_where=text(_ASKING), postgresql_where=text(_ASKING)),
+        # One open item per employee and direction (design decision 2). Previews, and items waiting behind another
+        # run's item, hold no slot.
+        Index(
+            "uq_items_slot",
+            "connection_id",
+            "direction",
+            "source_id",
+            unique=True,
+            sqlite_where=text(f"{_OPEN} AND holds_slot"),
+            postgresql_where=text(f"{_OPEN} AND holds_slot"),
+        ),
+        Index("ix_items_open", "state", "next_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        Index("uq_items_run_position", "run_id", "position", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    direction: Mapped[Direction]
+    position: Mapped[int]
+    employee_number: Mapped[str]
+    source_id: Mapped[str | None]
+    target_id: Mapped[str | None]
+    kind: Mapped[str]
+    queue: Mapped[str]
+    state: Mapped[ItemState]
+    holds_slot: Mapped[bool]
+    attempt: Mapped[int] = mapped_column(default=0)
+    starts: Mapped[int] = mapped_column(default=0)
+    attempts_failed: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    lease_by: Mapped[str | None]
+    next_at: Mapped[datetime]
+    pushed_at: Mapped[datetime | None]
+    closing_month: Mapped[str | None]
+    pay_month: Mapped[str | None]
+    approved_digest: Mapped[str | None]
+    error_code: Mapped[str | None]
+    detail_enc: Mapped[str | None]
+    notes: Mapped[list[Any]]
+    candidates_enc: Mapped[str | None]
+    name_enc: Mapped[str | None]
+    chosen: Mapped[bool] = mapped_column(default=False)
+    effects: Mapped[str] = mapped_column(default="")
+    known: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class FieldChangeTable(Base):
+    __tablename__ = "field_changes"
+    __table_args__ = (Index("uq_field_changes_item_key", "item_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(refers("items.id"))
+    key: Mapped[str]
+    before_enc: Mapped[str | None]
+    after_enc: Mapped[str | None]
+    state: Mapped[ChangeState]
+    step: Mapped[Step | None]
+
+
+class ItemStepTable(Base):
+    __tablename__ = "item_steps"
+    __table_args__ = (Index("ix_item_steps_item", "item_id", "attempt"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(refers("items.id"))
+    attempt: Mapped[int]
+    step: Mapped[Step]
+    state: Mapped[StepState]
+    keys: Mapped[list[str]]
+    error_code: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class LinkTable(Base):
+    __tablename__ = "links"
+    __table_args__ = tuple(
+        Index(
+            f"uq_links_{side}",
+            "connection_id",
+            side,
+            unique=True,
+            sqlite_where=text("unlinked_at IS NULL"),
+            postgresql_where=text("unlinked_at IS NULL"),
+        )
+        for side in ("smarthr_id", "freee_id")
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    smarthr_id: Mapped[str]
+    freee_id: Mapped[str]
+    baseline: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    unlinked_at: Mapped[datetime | None]
+    unlinked_why: Mapped[UnlinkReason | None]
+
+
+class OutboxTable(Base):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "ix_outbox_due", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")
+        ),
+        Index("ix_outbox_ref", "kind", "ref_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[OutboxKind]
+    ref_id: Mapped[int]
+    attempt: Mapped[int]
+    queue: Mapped[str]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class MailTable(Base):
+    __tablename__ = "mails"
+    __table_args__ = (Index("uq_mails_run_kind", "run_id", "kind", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(refers("runs.id"))
+    connection_id: Mapped[int | None] = mapped_column(refers("connections.id"))
+    occasion: Mapped[str | None] = mapped_column(unique=True)
+    kind: Mapped[MailKind]
+    state: Mapped[MailState]
+    message_id: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    next_at: Mapped[datetime]
+    pushed_at: Mapped[datetime | None]
+    to_enc: Mapped[str | None]
+    subject: Mapped[str | None]
+    body_enc: Mapped[str | None]
+    error_code: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class HistoryTable(Base):
+    __tablename__ = "history"
+    __table_args__ = (Index("uq_history_run_kind", "run_id", "kind", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    kind: Mapped[HistoryKind]
+    at: Mapped[datetime]
+    result: Mapped[RunState | None]
+
+
+class SurveyPageTable(Base):
+    __tablename__ = "survey_pages"
+    __table_args__ = (Index("uq_survey_pages", "run_id", "system", "seq", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(refers("runs.id"))
+    system: Mapped[System]
+    seq: Mapped[int]
+    rows_enc: Mapped[bytes]
+    next_cursor: Mapped[str | None]
+
+
+class RosterTable(Base):
+    """Names of everybody in a preview, in one piece: searched in memory."""
+
+    __tablename__ = "rosters"
+
+    run_id: Mapped[int] = mapped_column(refers("runs.id"), primary_key=True)
+    people_enc: Mapped[bytes]
+
+
+class DirectoryTable(Base):
+    __tablename__ = "directory"
+    __table_args__ = (
+        Index("uq_directory_person", "connection_id", "system", "person_id", unique=True),
+        Index("ix_directory_number", "connection_id", "system", "employee_number"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    system: Mapped[System]
+    employee_number: Mapped[str]
+    person_id: Mapped[str]
+    schedule: Mapped[dict[str, Any] | None]
+    content: Mapped[str | None]
+    seen_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""What periodic jobs ask: recovery after crashes, leases by name, key rotation."""

@@ -1,0 +1,28 @@
+"""Leases by name: one process at a time does a periodic job; a dead one is followed by whoever asks next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.storage.repository import Repository
+from app.storage.tables.access_models import LeaderTable
+
+
+class LeaderRepository(Repository):
+    def take(self, name: str, *, holder: str, now: datetime, lease_until: datetime) -> bool:
+        """True: `holder` leads until `lease_until` (first taken, renewed, or taken over from a dead lease)."""
+        mine_or_dead = (LeaderTable.holder == holder) | (LeaderTable.lease_until < now)
+        taken = update(LeaderTable).where(LeaderTable.name == name, mine_or_dead)
+        if self._changed(taken.values(holder=holder, lease_until=lease_until)):
+            return True
+        if self._session.scalar(select(LeaderTable.name).where(LeaderTable.name == name)) is not None:
+            return False
+        try:
+            with self._session.begin_nested():
+                self._session.add(LeaderTable(name=name, holder=holder, lease_until=lease_until))
+        except IntegrityError:
+            return False
+        return True

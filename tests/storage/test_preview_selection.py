@@ -1,0 +1,107 @@
+"""Choosing: only those who wait, only while nobody has decided; and what the pages ask of a whole run at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.domain.enums import Direction, System
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.storage.rows import NewChange
+from app.storage.runs.preview_selection import CHUNK
+from app.storage.unit_of_work import Database
+from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
+
+
+def test_only_of_a_preview_that_nobody_has_decided_on(database: Database) -> None:
+    connection = add_connection(database)
+    run, ids = running_run(database, connection, items=3, state=RunState.PREVIEWED, dry_run=True)
+    with database.unit_of_work() as uow:
+        assert uow.choosing.choose(run.id, ids[:2], chosen=False) == 2
+        assert uow.choosing.chosen_count(run.id) == 1
+    with database.unit_of_work() as uow:
+        assert uow.runs.approve(run.id, by="test", now=NOW, deadline_at=NOW)
+    with database.unit_of_work() as uow:
+        assert uow.choosing.choose(run.id, ids, chosen=True) == 0
+        assert uow.choosing.chosen_count(run.id) == 1
+
+
+def test_nobody_of_another_run_and_nobody_who_does_not_wait(database: Database) -> None:
+    connection = add_connection(database)
+    mine, ids = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
+    other, others = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
+    with database.unit_of_work() as uow:
+        uow.items.add_many([new_item(mine, 7, state=ItemState.UNCHANGED, chosen=False)])
+        (equal,) = [each for each in uow.choosing.outline(mine.id) if each.position == 7]
+        assert uow.choosing.choose(mine.id, [*others, equal.id], chosen=True) == 0
+        assert uow.choosing.choose(mine.id, others, chosen=False) == 0
+        assert uow.choosing.chosen_count(other.id) == 2
+        assert uow.choosing.choose(mine.id, [ids[0]] * (CHUNK + 1), chosen=False) == 2  # two statements, one person
+
+
+def test_the_outline_is_in_order(database: Database) -> None:
+    run, _ = running_run(database, add_connection(database), items=0, state=RunState.PREVIEWED, dry_run=True)
+    items = [new_item(run, n, source_id=f"p{n}", chosen=n == 1, kind="create", holds_slot=False) for n in (2, 0, 1)]
+    with database.unit_of_work() as uow:
+        uow.items.add_many(items)
+        seen = uow.choosing.outline(run.id)
+    assert [(each.position, each.chosen, each.state, each.kind) for each in seen] == [
+        (0, False, ItemState.WAITING, "create"),
+        (1, True, ItemState.WAITING, "create"),
+        (2, False, ItemState.WAITING, "create"),
+    ]
+
+
+def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> None:
+    run, _ = running_run(database, add_connection(database), items=0, state=RunState.PREVIEWED, dry_run=True)
+    change = (NewChange("last_name", "a", "b"), NewChange("title", "c", "d"))
+    with database.unit_of_work() as uow:
+        uow.items.add_many(
+            [
+                new_item(run, 0, changes=change, chosen=True, holds_slot=False),
+                new_item(run, 1, changes=change[:1], chosen=True, holds_slot=False),
+                new_item(run, 2, changes=change, chosen=False, holds_slot=False),
+                new_item(run, 3, changes=change, chosen=True, holds_slot=False, kind="create"),
+            ]
+        )
+        assert uow.choosing.changes_by_key(run.id, kind="update") == {"last_name": 2, "title": 1}
+        ids = [each.id for each in uow.choosing.outline(run.id)]
+        assert uow.choosing.keys_of(ids[:2]) == {ids[0]: ["last_name", "title"], ids[1]: ["last_name"]}
+        assert [row.position for row in uow.choosing.items([ids[3], ids[0]])] == [0, 3]
+
+
+def test_how_far_a_survey_has_read(database: Database) -> None:
+    run = add_run(database, add_connection(database))
+    with database.unit_of_work() as uow:
+        assert uow.choosing.pages_read(run.id) == {}
+        uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=[], next_cursor="2")
+        uow.survey_pages.add(run.id, System.SMARTHR, seq=1, rows=[], next_cursor=None)
+        uow.survey_pages.add(run.id, System.FREEE, seq=0, rows=[], next_cursor="x")
+        assert uow.choosing.pages_read(run.id) == {System.SMARTHR: (2, True), System.FREEE: (1, False)}
+
+
+def ended(database: Database, connection: Connection, state: RunState, **changes: object) -> str:
+    run = add_run(database, connection, **changes)
+    with database.unit_of_work() as uow:
+        uow.runs.fail(run.id, "E1", NOW) if state is RunState.FAILED else uow.runs.cancel(run.id, NOW)
+        assert uow.runs.close(run.id, now=NOW + timedelta(minutes=1)) is state
+    return run.public_id
+
+
+def test_the_last_attempt_is_no_preview_that_was_thrown_away(database: Database) -> None:
+    connection = add_connection(database)
+    to_freee = Direction.SMARTHR_TO_FREEE
+    failed = ended(database, connection, RunState.FAILED)
+    ended(database, connection, RunState.CANCELLED, dry_run=True)
+    ended(database, connection, RunState.FAILED, direction=Direction.FREEE_TO_SMARTHR)
+    with database.unit_of_work() as uow:
+        last = uow.choosing.last_attempt(connection.id, to_freee)
+        assert last is not None and last.public_id == failed
+        assert uow.choosing.last_attempt(connection.id, to_freee, succeeded=True) is None
+        assert uow.choosing.open_runs(connection.id) == []
+    cancelled = ended(database, connection, RunState.CANCELLED)
+    waiting = add_run(database, connection, dry_run=True)
+    with database.unit_of_work() as uow:
+        last = uow.choosing.last_attempt(connection.id, to_freee)
+        assert last is not None and last.public_id == cancelled
+        assert [run.public_id for run in uow.choosing.open_runs(connection.id)] == [waiting.public_id]
