@@ -35,9 +35,14 @@ from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
-from app.use_cases import history, intake, notify, reconcile, relay, survey, sync
 from app.use_cases.context import Context
-from app.use_cases.views import RunView
+from app.use_cases.employee import job as sync
+from app.use_cases.finish import notify
+from app.use_cases.intake import start_run
+from app.use_cases.queries import history
+from app.use_cases.shared.views import RunView
+from app.use_cases.survey import survey
+from app.use_cases.upkeep import reconcile, relay
 from app.wiring import Gateways
 
 KEY = "renshu"
@@ -144,7 +149,7 @@ class House:
             started_by="test",
             acknowledged=True,
         )
-        return intake.start_run(self.ctx, replace(command, **changes))
+        return start_run.start_run(self.ctx, replace(command, **changes))
 
     def work(self, *, reconciling: bool = True, rounds: int = 200) -> None:
         """Relay, run every job, and let time pass until nothing is left to do."""

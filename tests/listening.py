@@ -20,8 +20,9 @@ from app.domain.snapshot import is_value
 from app.factory import create_app
 from app.practice import staff
 from app.practice.server import start_in_thread
-from app.use_cases import reconcile, relay, sweep
-from app.use_cases.plan_employee import terms_of_run
+from app.use_cases.planning.plan_employee import terms_of_run
+from app.use_cases.survey import sweep
+from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 
 SECRET = "an-invented-webhook-secret"

@@ -14,11 +14,11 @@ import structlog
 from app.config import Settings
 from app.logs import configure_logging
 from app.use_cases.context import Context
-from app.use_cases.metering import METER_SECONDS, meter_once
-from app.use_cases.reconcile import reconcile_once
-from app.use_cases.sweep import SECONDS, sweep_due
-from app.use_cases.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
-from app.use_cases.webhook_watch import CHECK_SECONDS, check_webhooks
+from app.use_cases.monitoring.counters import METER_SECONDS, meter_once
+from app.use_cases.survey.sweep import SECONDS, sweep_due
+from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
+from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
 from app.wiring import get_context
 from workers.loop import Stop, run_loop
 

@@ -1,8 +1,10 @@
-"""The jobs: an id in, one use case called. Queued by name (see `app.use_cases.relay`), so the names are fixed."""
+"""The jobs: an id in, one use case called. `app.use_cases.upkeep.relay` queues by name: the names are fixed."""
 
 from __future__ import annotations
 
-from app.use_cases import notify, survey, sync
+from app.use_cases.employee import job
+from app.use_cases.finish import notify
+from app.use_cases.survey import survey
 from app.wiring import get_context
 
 
@@ -11,7 +13,7 @@ def survey_run(run_id: int) -> None:
 
 
 def sync_item(item_id: int, attempt: int) -> None:
-    sync.sync_item(get_context(), item_id, attempt)
+    job.sync_item(get_context(), item_id, attempt)
 
 
 def send_mail(mail_id: int) -> None:

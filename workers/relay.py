@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.logs import configure_logging
-from app.use_cases.relay import relay_once
+from app.use_cases.upkeep.relay import relay_once
 from app.wiring import get_context
 from workers.loop import Stop, run_loop
 

@@ -11,7 +11,7 @@ from app.domain.planning.mass_change import AlarmCode
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.use_cases.views import DeliveryState, WebhookState
+from app.use_cases.shared.views import DeliveryState, WebhookState
 
 
 class AnswerSchema(Schema):

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, render_template
 
 from app.domain.error_catalogue.catalogue import CATALOGUE
-from app.use_cases.access import Scope
+from app.use_cases.accounts.api_keys import Scope
 from app.web.problems import PROBLEMS
 from app.web.request_log import allow_style
 

@@ -15,7 +15,7 @@ from flask_smorest import Api, Blueprint
 from webargs.flaskparser import FlaskParser
 from werkzeug.routing import BaseConverter
 
-from app.use_cases.access import Scope
+from app.use_cases.accounts.api_keys import Scope
 from app.web.answers import ProblemSchema
 from app.web.auth import require
 from app.web.errors import PROBLEM_TYPE, Problem

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.use_cases import connections as connection_cases
-from app.use_cases import deliveries as delivery_cases
-from app.use_cases import monitor
-from app.use_cases.access import Scope
-from app.use_cases.deliveries import DeliveryFilter
+from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.connections import connections as connection_cases
+from app.use_cases.monitoring import deliveries as delivery_cases
+from app.use_cases.monitoring import queue_admin
+from app.use_cases.monitoring.deliveries import DeliveryFilter
 from app.web import answers, present, schemas
 from app.web.api_operation import make_blueprint, operation
 from app.web.current import current_context
@@ -22,7 +22,7 @@ _FILTER = ("invalid_connection", "invalid_instant", "invalid_boolean", "invalid_
 @operation(ops, "GET", "/queue", scope=Scope.OPS_READ, answer=answers.QueueSchema)
 def show_queue() -> Any:
     """待ち行列、滞留、連携先ごとの制限"""
-    return present.queue(monitor.queue_status(current_context()))
+    return present.queue(queue_admin.queue_status(current_context()))
 
 
 @operation(
@@ -36,8 +36,8 @@ def show_queue() -> Any:
 )
 def requeue(body: dict[str, Any]) -> Any:
     """待っている処理をキューに入れ直す"""
-    monitor.requeue(current_context())
-    return present.queue(monitor.queue_status(current_context()))
+    queue_admin.requeue(current_context())
+    return present.queue(queue_admin.queue_status(current_context()))
 
 
 @operation(ops, "GET", "/connections", scope=Scope.OPS_READ, answer=answers.ConnectionsSchema)
@@ -58,7 +58,7 @@ def list_connections() -> Any:
 )
 def pause(body: dict[str, Any], key: str) -> Any:
     """接続を一時停止する(処理中の従業員は最後まで行い、新しい実行は 409 で断る)"""
-    monitor.pause(current_context(), key)
+    queue_admin.pause(current_context(), key)
     return present.connections(connection_cases.list_connections(current_context()))
 
 
@@ -74,7 +74,7 @@ def pause(body: dict[str, Any], key: str) -> Any:
 )
 def resume(body: dict[str, Any], key: str) -> Any:
     """一時停止した接続を再開する"""
-    monitor.resume(current_context(), key)
+    queue_admin.resume(current_context(), key)
     return present.connections(connection_cases.list_connections(current_context()))
 
 

@@ -8,11 +8,13 @@ from flask import url_for
 
 from app.domain.enums import Trigger
 from app.domain.runs.commands import StartRun
-from app.use_cases import control, history, intake
-from app.use_cases import undo as undoing
-from app.use_cases.access import Scope
-from app.use_cases.offered import offered_employees
-from app.use_cases.views import RunView
+from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.intake import start_run as intake
+from app.use_cases.intake import undo as undoing
+from app.use_cases.intake.offered import offered_employees
+from app.use_cases.queries import history
+from app.use_cases.shared.views import RunView
 from app.web import answers, present, schemas
 from app.web.api_operation import make_blueprint, operation
 from app.web.auth import known_caller, may_see_values
@@ -149,7 +151,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
 
     対象は確認で選ばれている従業員です。employees を指定すると、その従業員だけになります。
     """
-    control.approve(
+    approve_retry_cancel.approve(
         current_context(),
         run_id,
         by=_who(),
@@ -172,7 +174,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
 )
 def retry(body: dict[str, Any], run_id: str) -> Any:
     """失敗した従業員だけを新しい実行で繰り返す"""
-    return _accepted(control.retry(current_context(), run_id, by=_who()))
+    return _accepted(approve_retry_cancel.retry(current_context(), run_id, by=_who()))
 
 
 @operation(
@@ -216,7 +218,7 @@ def undo(body: dict[str, Any], run_id: str) -> Any:
 )
 def cancel(body: dict[str, Any], run_id: str) -> Any:
     """まだ始まっていない従業員の処理を取り消す"""
-    control.cancel(current_context(), run_id, by=_who())
+    approve_retry_cancel.cancel(current_context(), run_id, by=_who())
     return _accepted(history.get_run(current_context(), run_id))
 
 

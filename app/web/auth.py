@@ -9,7 +9,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-from app.use_cases.access import KeyView, Scope, verify_key
+from app.use_cases.accounts.api_keys import KeyView, Scope, verify_key
 from app.web.current import current_context
 from app.web.errors import Problem
 

@@ -11,7 +11,7 @@ from flask.cli import ScriptInfo
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
-from app.use_cases.readiness import database_state
+from app.use_cases.monitoring.readiness import database_state
 from app.web.cli_access import db, key, secrets_group, user
 from app.web.cli_deliveries import delivery, trouble
 from app.web.cli_exit import FAILED, REFUSED

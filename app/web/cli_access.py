@@ -10,10 +10,10 @@ import click
 from flask.cli import AppGroup
 
 from app.domain.access.roles import Role
-from app.use_cases import access, first_start, people
-from app.use_cases.access import Scope
-from app.use_cases.people import CLI, UserView
-from app.use_cases.rotation import rotate_secrets
+from app.use_cases.accounts import api_keys, first_administrator, users
+from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.accounts.users import CLI, UserView
+from app.use_cases.upkeep.rotation import rotate_secrets
 from app.web.current import current_context, current_migration
 
 user = AppGroup("user", help="画面の利用者")
@@ -43,16 +43,16 @@ def read_secret(label: str, *, variable: str, confirm: bool = False) -> str:
 def add_user(login: str, role: str) -> None:
     """利用者を加える。パスワードは環境変数 AWASE_PASSWORD か標準入力、なければ尋ねる"""
     password = read_secret("パスワード", variable="AWASE_PASSWORD", confirm=True)
-    access.add_user(current_context(), login, password, role=role)
+    api_keys.add_user(current_context(), login, password, role=role)
     click.echo("利用者を加えました。")
 
 
 @user.command("first")
-@click.argument("login", default=first_start.USUAL_LOGIN)
+@click.argument("login", default=first_administrator.USUAL_LOGIN)
 @click.option("--json", "as_json", is_flag=True, help="ほかのプログラムのための形")
 def first_user(login: str, as_json: bool) -> None:
     """利用者がまだいなければ、最初の管理者を作る。パスワードはこのときだけ標準出力に書く"""
-    made = first_start.first_administrator(current_context(), login=login)
+    made = first_administrator.first_administrator(current_context(), login=login)
     if as_json:
         click.echo(json.dumps({"login": made.login, "password": made.password}))
     elif made.password is None:
@@ -66,7 +66,7 @@ def first_user(login: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="ほかのプログラムのための形")
 def list_users(as_json: bool) -> None:
     """利用者の一覧"""
-    views = people.list_users(current_context())
+    views = users.list_users(current_context())
     if as_json:
         click.echo(json.dumps({"items": [_as_json(view) for view in views]}, ensure_ascii=False))
         return
@@ -83,7 +83,7 @@ def list_users(as_json: bool) -> None:
 def set_role(login: str, role: str) -> None:
     """役割を変える。その人はすぐにサインアウトされる"""
     ctx = current_context()
-    people.set_role(ctx, people.user_id_of(ctx, login), role, by=CLI)
+    users.set_role(ctx, users.user_id_of(ctx, login), role, by=CLI)
     click.echo("役割を変えました。")
 
 
@@ -92,7 +92,7 @@ def set_role(login: str, role: str) -> None:
 def disable_user(login: str) -> None:
     """利用者を無効にする。その人はすぐにサインアウトされる"""
     ctx = current_context()
-    people.disable(ctx, people.user_id_of(ctx, login), by=CLI)
+    users.disable(ctx, users.user_id_of(ctx, login), by=CLI)
     click.echo("利用者を無効にしました。")
 
 
@@ -101,7 +101,7 @@ def disable_user(login: str) -> None:
 def enable_user(login: str) -> None:
     """無効にした利用者を、また使えるようにする"""
     ctx = current_context()
-    people.enable(ctx, people.user_id_of(ctx, login), by=CLI)
+    users.enable(ctx, users.user_id_of(ctx, login), by=CLI)
     click.echo("利用者を有効にしました。")
 
 
@@ -110,7 +110,7 @@ def enable_user(login: str) -> None:
 def reset_password(login: str) -> None:
     """新しいパスワードを作る。このときだけ標準出力に書く。その人はすぐにサインアウトされる"""
     ctx = current_context()
-    _show_once(people.reset_password(ctx, people.user_id_of(ctx, login), by=CLI))
+    _show_once(users.reset_password(ctx, users.user_id_of(ctx, login), by=CLI))
 
 
 def _show_once(password: str) -> None:
@@ -136,7 +136,7 @@ def _as_json(view: UserView) -> dict[str, str | None]:
 )
 def add_key(name: str, scopes: tuple[str, ...]) -> None:
     """API キーを作る。キーだけを標準出力に書く"""
-    token = access.add_key(current_context(), name, scopes)
+    token = api_keys.add_key(current_context(), name, scopes)
     click.echo(token)
     click.echo("このキーは二度と表示されません。安全な場所に保管してください。", err=True)
 
@@ -145,14 +145,14 @@ def add_key(name: str, scopes: tuple[str, ...]) -> None:
 @click.argument("prefix")
 def revoke_key(prefix: str) -> None:
     """API キーを使えなくする(PREFIX は flask key list に出る)"""
-    access.revoke_key(current_context(), prefix)
+    api_keys.revoke_key(current_context(), prefix)
     click.echo("キーを無効にしました。")
 
 
 @key.command("list")
 def list_keys() -> None:
     """API キーの一覧(秘密の部分は保存されていない)"""
-    for view in access.list_keys(current_context()):
+    for view in api_keys.list_keys(current_context()):
         state = f"無効({view.revoked_at:%Y-%m-%d})" if view.revoked_at else "有効"
         used = f"{view.last_used_at:%Y-%m-%d %H:%M} UTC" if view.last_used_at else "未使用"
         click.echo(f"{view.prefix}  {state}  最終利用 {used}  {view.name}  {' '.join(sorted(view.scopes))}")
@@ -163,7 +163,7 @@ def upgrade() -> None:
     """データベースを最新の形にする"""
     current_migration()(current_context().settings)
     click.echo("データベースは最新です。")
-    if not first_start.has_users(current_context()):
+    if not first_administrator.has_users(current_context()):
         click.echo("利用者がまだいません。flask user first で最初の管理者を作ってください。", err=True)
 
 

@@ -9,10 +9,10 @@ from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import AwaseError
 from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
-from app.use_cases import automatic_settings, webhook_registration
-from app.use_cases.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
-from app.use_cases.known_connection import find_connection
-from app.use_cases.webhook_registration import WebhookCheck
+from app.use_cases.connections import automatic_settings, webhook_registration
+from app.use_cases.connections.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
+from app.use_cases.connections.webhook_registration import WebhookCheck
+from app.use_cases.shared.connection_lookup import find_connection
 from app.web.cli_exit import DONE, FAILED
 from app.web.current import current_context
 

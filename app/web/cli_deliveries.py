@@ -13,9 +13,9 @@ from flask.cli import AppGroup
 from app.domain.enums import Direction
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState
-from app.use_cases import deliveries, troubles
-from app.use_cases.deliveries import DeliveryFilter
-from app.use_cases.views import DeliveryState, DeliveryView, IntakeView, QueueView, TroubleView
+from app.use_cases.monitoring import deliveries, troubles
+from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.shared.views import DeliveryState, DeliveryView, IntakeView, QueueView, TroubleView
 from app.web import answers, present
 from app.web.current import current_context
 from app.web.problems import FIRST_YEAR, LAST_YEAR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.use_cases import link_repair
+from app.use_cases.links import decide
 from app.web.current import current_context
 
 link = AppGroup("link", help="従業員の紐付け")
@@ -20,7 +20,7 @@ _BY = "cli"
 @_key
 def list_broken(key: str) -> None:
     """削除で切れ、判断を待っている紐付けを表示する"""
-    found = link_repair.broken_links(current_context(), key)
+    found = decide.broken_links(current_context(), key)
     for each in found:
         numbers = f"社員番号 {each.smarthr_number or '不明'} / 従業員番号 {each.freee_number or '不明'}"
         click.echo(f"SmartHR {each.smarthr_id}  freee {each.freee_id}  {each.deleted_in.label}で削除  {numbers}")
@@ -34,7 +34,7 @@ def list_broken(key: str) -> None:
 @_freee
 def join(key: str, smarthr_id: str, freee_id: str) -> None:
     """二人を同じ従業員として紐付ける"""
-    link_repair.join(current_context(), key, smarthr_id=smarthr_id, freee_id=freee_id, by=_BY)
+    decide.join(current_context(), key, smarthr_id=smarthr_id, freee_id=freee_id, by=_BY)
     click.echo("紐付けました。")
 
 
@@ -44,7 +44,7 @@ def join(key: str, smarthr_id: str, freee_id: str) -> None:
 @_freee
 def release(key: str, smarthr_id: str, freee_id: str) -> None:
     """切れた紐付けを手放す。残った従業員は、次の同期で新しい相手と紐付くか、作成される"""
-    link_repair.release(current_context(), key, smarthr_id=smarthr_id, freee_id=freee_id, by=_BY)
+    decide.release(current_context(), key, smarthr_id=smarthr_id, freee_id=freee_id, by=_BY)
     click.echo("手放しました。")
 
 
@@ -53,5 +53,5 @@ def release(key: str, smarthr_id: str, freee_id: str) -> None:
 @_smarthr
 def cut(key: str, smarthr_id: str) -> None:
     """誤った紐付けを解除する。どちらの製品にも書き込まない"""
-    link_repair.cut(current_context(), key, smarthr_id=smarthr_id, by=_BY)
+    decide.cut(current_context(), key, smarthr_id=smarthr_id, by=_BY)
     click.echo("解除しました。")

@@ -15,8 +15,9 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
-from app.use_cases import connections, monitor
-from app.use_cases.views import ConnectionView, QueueView
+from app.use_cases.connections import connections
+from app.use_cases.monitoring import queue_admin
+from app.use_cases.shared.views import ConnectionView, QueueView
 from app.web import answers, cli_automatic, cli_deliveries, present
 from app.web.cli_access import read_secret
 from app.web.cli_exit import DONE, FAILED
@@ -44,7 +45,7 @@ _key_option = click.option("--connection", "key", required=True, metavar="KEY", 
 @_json_option
 def status(as_json: bool) -> None:
     """待ち、実行中、失敗、滞留の長さを表示する"""
-    view = monitor.queue_status(current_context())
+    view = queue_admin.queue_status(current_context())
     if as_json:
         click.echo(json.dumps(answers.QueueSchema().dump(present.queue(view)), ensure_ascii=False, indent=2))
     else:
@@ -54,7 +55,7 @@ def status(as_json: bool) -> None:
 @queue.command("requeue")
 def requeue() -> None:
     """待っている処理をキューに入れ直す(二重に入っても一度しか実行されない)"""
-    monitor.requeue(current_context())
+    queue_admin.requeue(current_context())
     click.echo("待っている処理をキューに入れ直しました。")
 
 
@@ -62,7 +63,7 @@ def requeue() -> None:
 @_key_option
 def pause(key: str) -> None:
     """接続を一時停止する。処理中の従業員は最後まで行い、残りは待ち、新しい実行は断る"""
-    monitor.pause(current_context(), key)
+    queue_admin.pause(current_context(), key)
     click.echo("一時停止しました。再開: flask queue resume --connection " + key)
 
 
@@ -70,7 +71,7 @@ def pause(key: str) -> None:
 @_key_option
 def resume(key: str) -> None:
     """一時停止した接続を再開する"""
-    monitor.resume(current_context(), key)
+    queue_admin.resume(current_context(), key)
     click.echo("再開しました。")
 
 

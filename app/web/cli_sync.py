@@ -16,9 +16,10 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases import control, history, intake
-from app.use_cases import undo as undoing
-from app.use_cases.views import ChangeView, ItemView, ProgressView, RunView
+from app.use_cases.intake import approve_retry_cancel, start_run
+from app.use_cases.intake import undo as undoing
+from app.use_cases.queries import history
+from app.use_cases.shared.views import ChangeView, ItemView, ProgressView, RunView
 from app.web import answers, present
 from app.web.cli_exit import DONE, FAILED
 from app.web.current import current_context
@@ -88,7 +89,7 @@ def start(
 ) -> None:
     """同期を始める。失敗した従業員がいれば終了コード 1、入力の誤りなら 2"""
     ctx = current_context()
-    view = intake.start_run(
+    view = start_run.start_run(
         ctx,
         StartRun(
             connection_key=connection,
@@ -128,7 +129,7 @@ def show(run_id: str, with_items: bool, as_json: bool) -> None:
 @_json_option
 def approve(run_id: str, acknowledge: bool, wait: bool, as_json: bool) -> None:
     """確認待ちの実行を承認して書き込みを始める"""
-    control.approve(current_context(), run_id, by=WHO, acknowledged=acknowledge)
+    approve_retry_cancel.approve(current_context(), run_id, by=WHO, acknowledged=acknowledge)
     _follow(history.get_run(current_context(), run_id), wait=wait, as_json=as_json, told="承認しました")
 
 
@@ -138,7 +139,7 @@ def approve(run_id: str, acknowledge: bool, wait: bool, as_json: bool) -> None:
 @_json_option
 def retry(run_id: str, wait: bool, as_json: bool) -> None:
     """失敗した従業員だけを新しい実行で繰り返す"""
-    view = control.retry(current_context(), run_id, by=WHO)
+    view = approve_retry_cancel.retry(current_context(), run_id, by=WHO)
     _follow(view, wait=wait, as_json=as_json, told="再実行を受け付けました")
 
 
@@ -156,7 +157,7 @@ def undo(run_id: str, wait: bool, as_json: bool) -> None:
 @click.argument("run_id")
 def cancel(run_id: str) -> None:
     """まだ始まっていない従業員の処理を取り消す"""
-    control.cancel(current_context(), run_id, by=WHO)
+    approve_retry_cancel.cancel(current_context(), run_id, by=WHO)
     _echo_run(history.get_run(current_context(), run_id))
 
 

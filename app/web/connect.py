@@ -16,8 +16,8 @@ from flask import url_for as url
 
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.use_cases import connections, setups
-from app.use_cases.notices import RECONNECT, connection_key_of
+from app.use_cases.connections import connection_wizard, connections
+from app.use_cases.finish.notices import RECONNECT, connection_key_of
 from app.web.connect_address import CALLBACK as CALLBACK
 from app.web.connect_address import callback_url as callback_url
 from app.web.current import current_context
@@ -77,8 +77,8 @@ def freee_callback() -> Any:
     code = sent.get("code", "")
     proof = code if len(code) <= LONGEST else None
     try:
-        if setups.belongs_to_setup(ctx, state):
-            key = setups.receive_consent(ctx, state=state, code=proof, error=error)
+        if connection_wizard.belongs_to_setup(ctx, state):
+            key = connection_wizard.receive_consent(ctx, state=state, code=proof, error=error)
             return redirect(url("screens.setup", key=key), code=303)
         given = connections.finish_consent(ctx, state=state, code=proof, error=error)
     except Refused as refused:

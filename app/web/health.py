@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, jsonify
 
-from app.use_cases.readiness import check_readiness
+from app.use_cases.monitoring.readiness import check_readiness
 from app.web.current import current_context
 
 health = Blueprint("health", __name__, url_prefix="/health")

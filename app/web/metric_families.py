@@ -14,9 +14,26 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases.metering import BUCKETS, CALLS, ENDLESS, ITEM_SECONDS, ITEMS, MILLISECONDS, RUN_SECONDS, RUNS
-from app.use_cases.observe import DELIVERIES, MISSED, TOKEN_REFUSALS, ConnectionMeter, Facts, Labels, Observation
-from app.use_cases.views import MailKind, MailState, RefreshState, WebhookState
+from app.use_cases.monitoring.counters import (
+    BUCKETS,
+    CALLS,
+    ENDLESS,
+    ITEM_SECONDS,
+    ITEMS,
+    MILLISECONDS,
+    RUN_SECONDS,
+    RUNS,
+)
+from app.use_cases.monitoring.snapshot import (
+    DELIVERIES,
+    MISSED,
+    TOKEN_REFUSALS,
+    ConnectionMeter,
+    Facts,
+    Labels,
+    Observation,
+)
+from app.use_cases.shared.views import MailKind, MailState, RefreshState, WebhookState
 
 Rows = Iterable[tuple[Sequence[str], float]]
 """(label values in the order of the labels, value)."""

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from app.use_cases.access import Scope
-from app.use_cases.observe import Observation, count_refusals, observe
+from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.monitoring.snapshot import Observation, count_refusals, observe
 from app.web.auth import require
 from app.web.current import current_context
 from app.web.metric_families import families

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.domain.error_catalogue.catalogue import message_of
 from app.domain.runs.run_state import ItemState
-from app.use_cases.views import (
+from app.use_cases.shared.views import (
     ChangeView,
     ConnectionView,
     DeliveryState,

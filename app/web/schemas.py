@@ -10,8 +10,8 @@ from marshmallow import RAISE, Schema, fields
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
-from app.use_cases.intake import MAX_NUMBERS
-from app.use_cases.views import DeliveryState
+from app.use_cases.intake.start_run import MAX_NUMBERS
+from app.use_cases.shared.views import DeliveryState
 from app.web.problems import FIRST_YEAR, LAST_YEAR
 
 MAX_NUMBER_LENGTH = 100

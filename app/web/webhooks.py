@@ -21,8 +21,8 @@ from app.adapters.webhook import BadBody, secret_matches
 from app.domain.enums import System
 from app.domain.runs.commands import Delivery, ReceivedEvent
 from app.use_cases.context import Context
-from app.use_cases.events import Accepted, SenderCache, accept, delivery_of, freee_secrets
-from app.use_cases.group_commit import GroupCommit
+from app.use_cases.intake.group_commit import GroupCommit
+from app.use_cases.intake.webhook_intake import Accepted, SenderCache, accept, delivery_of, freee_secrets
 from app.web.errors import Problem
 from app.web.request_log import tell
 

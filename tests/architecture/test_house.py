@@ -38,7 +38,7 @@ def test_the_domain_loads_no_framework(module: str) -> None:
 
 
 def test_every_job_that_is_queued_by_name_exists_in_the_workers() -> None:
-    relay = (ROOT / "app" / "use_cases" / "relay.py").read_text(encoding="utf-8")
+    relay = (ROOT / "app" / "use_cases" / "upkeep" / "relay.py").read_text(encoding="utf-8")
     names = re.findall(r"_job\(\"\w\", row, \"(\w+)\"", relay)
     assert set(names) == {"survey_run", "sync_item", "send_mail"}
     jobs = importlib.import_module("workers.jobs")

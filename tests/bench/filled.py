@@ -33,7 +33,7 @@ from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.storage.values import dump_state
 from app.storage.vault import Vault
-from app.use_cases.access import add_user
+from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.context import Context
 from app.wiring import build_context
 from tests.web.addresses import Stock

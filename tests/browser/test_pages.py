@@ -12,7 +12,7 @@ import pytest
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.domain.runs.run_state import RunState
-from app.use_cases.views import RunView
+from app.use_cases.shared.views import RunView
 from tests.browser.axe import findings
 from tests.browser.conftest import NARROW, WIDE
 from tests.browser.site import Site

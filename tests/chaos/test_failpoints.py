@@ -82,6 +82,6 @@ def test_a_frozen_process_goes_on_when_told(points: Failpoints) -> None:
 
 
 def test_what_was_not_reached_is_taken_back(points: Failpoints) -> None:
-    points.arm("before_mail@app.use_cases.notify.send_mail", "kill")
-    assert points.disarm() == ["before_mail@app.use_cases.notify.send_mail"]
+    points.arm("before_mail@app.use_cases.finish.notify.send_mail", "kill")
+    assert points.disarm() == ["before_mail@app.use_cases.finish.notify.send_mail"]
     assert points.disarm() == []

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.domain.enums import Direction
 from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
-from app.use_cases.events import sort_received
-from app.use_cases.metering import meter_once
+from app.use_cases.intake.webhook_intake import sort_received
+from app.use_cases.monitoring.counters import meter_once
 from tests.house import KEY, House
 
 OPS = Path(__file__).parents[2] / "docs" / "ops"

@@ -12,6 +12,7 @@ import pytest
 import requests
 from click.testing import Result
 from flask import Flask
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.errors import Refused
@@ -21,10 +22,9 @@ from app.logs import configure_logging
 from app.practice import staff
 from app.practice.server import start_in_thread
 from app.practice.staff import PracticeCompany
-from app.use_cases import connections
+from app.use_cases.connections import connections
 from app.web.connect import REMEDIES
 from tests.house import KEY, House
-from tests.use_cases.test_sync import only
 
 NEW = "shinki"
 TO_FREEE = Direction.SMARTHR_TO_FREEE

@@ -18,7 +18,7 @@ import pytest
 
 import app.domain
 import app.storage.rows
-import app.use_cases.views
+import app.use_cases.shared.views
 from app.domain import errors
 from app.domain.ports import FreeeTokens
 
@@ -51,7 +51,7 @@ OF_THE_CODE = {"FieldMapping", "Place", "Choice", "Entry"}
 
 
 def modules() -> Iterable[types.ModuleType]:
-    yield from (app.storage.rows, app.use_cases.views)
+    yield from (app.storage.rows, app.use_cases.shared.views)
     for found in pkgutil.walk_packages(app.domain.__path__, "app.domain."):
         yield importlib.import_module(found.name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.mapping import FIELDS
-from app.use_cases.attributes import ATTRIBUTES, Reading, TokenCheck, Writing, attribute_rows
+from app.use_cases.connections.attributes import ATTRIBUTES, Reading, TokenCheck, Writing, attribute_rows
 
 NOTHING: frozenset[str] = frozenset()
 

@@ -10,7 +10,7 @@ from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
 from app.storage.enums import WebhookState
-from app.use_cases.automatic_settings import ITEM_LABELS, AutomaticView, set_automatic, show_automatic
+from app.use_cases.connections.automatic_settings import ITEM_LABELS, AutomaticView, set_automatic, show_automatic
 from tests.use_cases.engine_room import Room
 
 EVERYTHING = {

@@ -13,10 +13,11 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.storage.unit_of_work import Database
-from app.use_cases import connections, monitor
-from app.use_cases.intake import start_run
-from app.use_cases.offered import offered_employees
-from app.use_cases.relay import relay_once
+from app.use_cases.connections import connections
+from app.use_cases.intake.offered import offered_employees
+from app.use_cases.intake.start_run import start_run
+from app.use_cases.monitoring import queue_admin
+from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import TODAY, Room, open_room, person
 
@@ -246,27 +247,27 @@ def test_the_queue_as_ops_sees_it(room: Room) -> None:
     start_run(room.ctx, room.command())
     room.limiter.close("freee:1234567", 42.0)
     room.clock.turn(seconds=7)
-    before = monitor.queue_status(room.ctx)
+    before = queue_admin.queue_status(room.ctx)
     assert (before.outbox_waiting, before.outbox_oldest_age) == (3, 7.0)
     assert before.items == {ItemState.SUCCEEDED: 1, ItemState.WAITING: 1}
     assert (before.runs_open, before.mails_waiting, before.broker_reachable) == (2, 0, True)
     (view,) = before.connections
     assert (view.state, view.smarthr_closed_for, view.freee_closed_for) == ("active", 0.0, 42.0)
     relay_once(room.ctx)
-    after = monitor.queue_status(room.ctx)
+    after = queue_admin.queue_status(room.ctx)
     assert (after.outbox_waiting, after.outbox_oldest_age) == (0, None)
     assert {depth.queue: depth.waiting for depth in after.queues} == {"interactive": 3, "bulk": 0}
     room.broker.up = False
-    away = monitor.queue_status(room.ctx)
+    away = queue_admin.queue_status(room.ctx)
     assert (away.broker_reachable, away.queues) == (False, ())
 
 
 def test_pausing_shows_and_unknown_connections_are_refused(room: Room) -> None:
-    monitor.pause(room.ctx, "renshu")
-    assert monitor.queue_status(room.ctx).connections[0].state == "paused"
-    monitor.resume(room.ctx, "renshu")
-    assert monitor.queue_status(room.ctx).connections[0].state == "active"
-    for act in (monitor.pause, monitor.resume):
+    queue_admin.pause(room.ctx, "renshu")
+    assert queue_admin.queue_status(room.ctx).connections[0].state == "paused"
+    queue_admin.resume(room.ctx, "renshu")
+    assert queue_admin.queue_status(room.ctx).connections[0].state == "active"
+    for act in (queue_admin.pause, queue_admin.resume):
         with pytest.raises(Refused) as caught:
             act(room.ctx, "nobody")
         assert (caught.value.code, caught.value.status) == ("unknown_connection", 404)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from app.domain.errors import TemporaryError
-from app.use_cases.group_commit import MOST, GroupCommit
+from app.use_cases.intake.group_commit import MOST, GroupCommit
 
 
 class Away(Exception):

@@ -12,9 +12,9 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.rows import NewChange, NewNote
-from app.use_cases import history
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.intake import start_run
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.start_run import start_run
+from app.use_cases.queries import history
 from tests.storage.databases import add_connection, end_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 

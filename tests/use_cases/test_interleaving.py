@@ -11,15 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import NOVEMBER, contents, numbers, only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff import PracticeCompany
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases import control, reconcile, relay, survey, sync
-from app.use_cases.views import RunView
+from app.use_cases.employee import job as sync
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.shared.views import RunView
+from app.use_cases.survey import survey
+from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
-from tests.use_cases.test_sync import NOVEMBER, contents, numbers, only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 STRIDE = int(os.environ.get("EVERY_TRANSACTION") or 7)
@@ -248,7 +251,7 @@ def test_a_run_that_was_cancelled_during_its_survey_keeps_no_open_items(
     surveying.start()
     while not any("/employees" in r.path for r in house.freee_wire.requests):
         pass
-    control.cancel(house.ctx, run.id, by="test")
+    approve_retry_cancel.cancel(house.ctx, run.id, by="test")
     surveying.join()
     assert house.seen(run).state is RunState.CANCELLED
     assert not {ItemState.WAITING, ItemState.RUNNING} & set(house.states(run).values())
@@ -268,14 +271,14 @@ def test_an_approved_preview_ends_the_same_whichever_request_fails(
     undisturbed = open_practice(people)
     preview = undisturbed.run(TO_FREEE, dry_run=True)
     before = len(undisturbed.freee_wire.requests)
-    control.approve(undisturbed.ctx, preview.id, by="test")
+    approve_retry_cancel.approve(undisturbed.ctx, preview.id, by="test")
     undisturbed.work()
     expected = outcome(undisturbed, preview)
     assert expected[0] == {ItemState.SUCCEEDED: 2}
     for nth in range(1 + after, len(undisturbed.freee_wire.requests) - before + 1, 2):
         house = open_practice(people)
         preview = house.run(TO_FREEE, dry_run=True)
-        control.approve(house.ctx, preview.id, by="test")
+        approve_retry_cancel.approve(house.ctx, preview.id, by="test")
         house.freee_wire.fault(path=".*", nth=nth, cut=True, after=after)
         house.work()
         assert outcome(house, preview) == expected, nth
@@ -288,7 +291,7 @@ def test_a_repetition_writes_nothing_that_was_not_approved(
     """Somebody edits the person after the first write of an approved plan: that edit was never shown to anybody."""
     house = open_practice(only(company, "create", most=1))
     preview = house.run(TO_FREEE, dry_run=True)
-    control.approve(house.ctx, preview.id, by="test")
+    approve_retry_cancel.approve(house.ctx, preview.id, by="test")
     house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
     relay.relay_once(house.ctx)
     for job in house.queue.take():
@@ -312,8 +315,8 @@ def test_two_approvals_at_once_start_the_run_once(
 
     def approve() -> None:
         try:
-            control.approve(house.ctx, preview.id, by="test")
-        except control.Refused as error:
+            approve_retry_cancel.approve(house.ctx, preview.id, by="test")
+        except approve_retry_cancel.Refused as error:
             refused.append(error.code)
 
     both = [threading.Thread(target=approve) for _ in range(2)]

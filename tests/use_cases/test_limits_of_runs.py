@@ -8,9 +8,9 @@ import pytest
 
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import ItemRow
-from app.use_cases.control import cancel
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.reconcile import reconcile_once
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.approve_retry_cancel import cancel
+from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 

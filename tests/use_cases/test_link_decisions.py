@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
 from app.practice.staff import PracticeCompany
-from app.use_cases import link_repair
-from app.use_cases.link_questions import Question, link_questions
-from app.use_cases.link_table import find_people, link_table
-from app.use_cases.side_by_side import Bond, Pair, Sameness, Sight, compare_pair
+from app.use_cases.links import decide
+from app.use_cases.links.compare_pair import Bond, Pair, Sameness, Sight, compare_pair
+from app.use_cases.links.pairs import find_people, link_table
+from app.use_cases.links.questions import Question, link_questions
 from tests.house import KEY, House
-from tests.use_cases.test_sync import only
 from tests.use_cases.test_two_way import somebody
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -65,7 +65,7 @@ def test_kept_apart_the_next_run_creates_the_missing_one_and_nobody_asks_again(h
     house.run(TO_FREEE)
     crew, employee = alike(house)
     writes = house.writes()
-    link_repair.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
+    decide.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert (house.writes(), crew in questions(house)) == (writes, False)
     run = house.run(TO_FREEE)
     (item,) = [item for item in house.items(run) if item.source_id == crew]
@@ -81,13 +81,13 @@ def test_saying_it_twice_is_one_entry_and_thinking_again_links_them(house: House
     house.run(TO_FREEE)
     crew, employee = alike(house)
     for _ in range(2):
-        link_repair.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
+        decide.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert [action for action, _ in actions(house)] == ["people_kept_apart"]
     assert side_by_side(house, crew, employee).bond is Bond.DIFFERENT
-    link_repair.join(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
+    decide.join(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert side_by_side(house, crew, employee).bond is Bond.LINKED
     with pytest.raises(Refused) as caught:
-        link_repair.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
+        decide.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert caught.value.code == "already_linked"
     with house.ctx.unit_of_work() as uow:
         assert uow.links.different(house.connection.id) == frozenset()
@@ -96,7 +96,7 @@ def test_saying_it_twice_is_one_entry_and_thinking_again_links_them(house: House
 def test_joined_the_question_is_gone_and_the_next_run_writes(house: House) -> None:
     house.run(TO_FREEE)
     crew, employee = alike(house)
-    link_repair.join(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
+    decide.join(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert crew not in questions(house)
     run = house.run(TO_FREEE)
     (item,) = [item for item in house.items(run) if item.source_id == crew]
@@ -106,7 +106,7 @@ def test_joined_the_question_is_gone_and_the_next_run_writes(house: House) -> No
 
 def test_a_cut_pair_is_not_matched_again_by_its_number(pairs: House) -> None:
     crew, employee = somebody(pairs)
-    link_repair.cut(pairs.ctx, KEY, smarthr_id=crew, by="user:7")
+    decide.cut(pairs.ctx, KEY, smarthr_id=crew, by="user:7")
     run = pairs.run(TO_FREEE)
     (item,) = [item for item in pairs.items(run) if item.source_id == crew]
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "E8")
@@ -116,7 +116,7 @@ def test_a_cut_pair_is_not_matched_again_by_its_number(pairs: House) -> None:
 
 def test_what_names_nobody_is_refused(house: House) -> None:
     with pytest.raises(Refused) as caught:
-        link_repair.keep_apart(house.ctx, KEY, smarthr_id="", freee_id="1", by="user:7")
+        decide.keep_apart(house.ctx, KEY, smarthr_id="", freee_id="1", by="user:7")
     assert caught.value.code == "unknown_employee"
 
 
@@ -198,7 +198,7 @@ def test_a_vendor_that_is_away_is_told_beside_the_other(pairs: House) -> None:
 
 def test_somebody_who_is_gone_cannot_be_joined(pairs: House) -> None:
     crew, employee = somebody(pairs)
-    link_repair.cut(pairs.ctx, KEY, smarthr_id=crew, by="user:7")
+    decide.cut(pairs.ctx, KEY, smarthr_id=crew, by="user:7")
     pairs.freee.remove(employee)
     seen = side_by_side(pairs, crew, str(employee))
     assert seen.seen[System.FREEE].sight is Sight.GONE and not seen.may_join

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
-from app.use_cases import link_repair
+from app.use_cases.links import decide
 from tests.house import KEY, House
 from tests.listening import FREEE_TOKEN, automatic, listening, settle
-from tests.use_cases.test_sync import only
 from tests.use_cases.test_two_way import all_items, in_freee, somebody
 
 TO_FREEE = Direction.SMARTHR_TO_FREEE
@@ -40,12 +40,12 @@ def broken(house: House) -> tuple[str, int]:
 
 def refusal(house: House, crew: str, employee: int) -> str:
     with pytest.raises(Refused) as caught:
-        link_repair.join(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
+        decide.join(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
     return caught.value.code
 
 
 def test_what_waits_for_a_decision_is_listed(house: House, broken: tuple[str, int]) -> None:
-    (pair,) = link_repair.broken_links(house.ctx, KEY)
+    (pair,) = decide.broken_links(house.ctx, KEY)
     assert (pair.smarthr_id, pair.freee_id) == (broken[0], str(broken[1]))
     assert pair.smarthr_number == house.smarthr.crew(broken[0])["emp_code"]
     assert pair.deleted_in.label == "freee人事労務"
@@ -59,8 +59,8 @@ def test_a_manual_run_asks_as_well(house: House, broken: tuple[str, int]) -> Non
 
 def test_released_the_person_is_created_again(house: House, broken: tuple[str, int]) -> None:
     crew, employee = broken
-    link_repair.release(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
-    assert link_repair.broken_links(house.ctx, KEY) == []
+    decide.release(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
+    assert decide.broken_links(house.ctx, KEY) == []
     house.run(TO_FREEE)
     assert len(house.freee.ids_by_num(house.smarthr.crew(crew)["emp_code"])) == 1
 
@@ -77,11 +77,11 @@ def test_joined_with_somebody_else_the_sync_goes_on(house: House, broken: tuple[
         }
     )
     with listening(house, Automatic.SMARTHR_TO_FREEE, conflict_policy=ConflictPolicy.SMARTHR_WINS):
-        link_repair.join(house.ctx, KEY, smarthr_id=crew, freee_id=str(again), by="test")
+        decide.join(house.ctx, KEY, smarthr_id=crew, freee_id=str(again), by="test")
         settle(house)
         house.smarthr.edit(crew, {"first_name": "新次郎"})
         settle(house)
-    assert link_repair.broken_links(house.ctx, KEY) == []
+    assert decide.broken_links(house.ctx, KEY) == []
     assert {item.source_id for item in all_items(house) if item.target_id == str(again)} == {crew}
     assert in_freee(house, again)["profile_rule"]["first_name"] == "新次郎"
 
@@ -98,13 +98,13 @@ def test_only_people_who_are_there_and_free_are_joined(house: House, broken: tup
 def test_a_wrong_link_is_cut_and_nothing_is_written(house: House) -> None:
     crew, employee = somebody(house)
     writes = house.writes()
-    link_repair.cut(house.ctx, KEY, smarthr_id=crew, by="test")
+    decide.cut(house.ctx, KEY, smarthr_id=crew, by="test")
     with house.ctx.unit_of_work() as uow:
         assert crew not in {link.smarthr_id for link in uow.links.for_connection(house.connection.id)}
-    assert (house.writes(), link_repair.broken_links(house.ctx, KEY)) == (writes, [])
+    assert (house.writes(), decide.broken_links(house.ctx, KEY)) == (writes, [])
     with pytest.raises(Refused) as caught:
-        link_repair.cut(house.ctx, KEY, smarthr_id=crew, by="test")
+        decide.cut(house.ctx, KEY, smarthr_id=crew, by="test")
     assert caught.value.code == "not_linked"
     with pytest.raises(Refused) as caught:
-        link_repair.release(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
+        decide.release(house.ctx, KEY, smarthr_id=crew, freee_id=str(employee), by="test")
     assert caught.value.code == "no_broken_link"

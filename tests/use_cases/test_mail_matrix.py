@@ -10,8 +10,8 @@ import pytest
 from app.domain.enums import Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.history import get_run
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.queries.history import get_run
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import Room
 

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from app.adapters.mailer import SmtpMailer
 from app.storage.enums import MailState
-from app.use_cases import notify
-from app.use_cases.history import get_run
-from app.use_cases.reconcile import reconcile_once
-from app.use_cases.relay import relay_once
+from app.use_cases.finish import notify
+from app.use_cases.queries.history import get_run
+from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.relay import relay_once
 from tests.adapters.test_mailer import Inbox, smtp
 from tests.use_cases.engine_room import Room
 from tests.use_cases.test_notify import closed_run, stored

@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice.staff import PracticeCompany
 from app.practice.staff_story import Story
-from app.use_cases import relay
+from app.use_cases.upkeep import relay
 from tests.house import House
-from tests.use_cases.test_sync import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 OCTOBER, NOVEMBER, DECEMBER = (2026, 10), (2026, 11), (2026, 12)

@@ -14,7 +14,7 @@ from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import says_something
 from app.domain.runs.run_state import ItemState
 from app.practice.staff import PracticeCompany, build_company
-from app.use_cases.plan_employee import decide, terms_of_run
+from app.use_cases.planning.plan_employee import decide, terms_of_run
 from tests.house import House
 
 NASTY_CREW: dict[str, list[Any]] = {

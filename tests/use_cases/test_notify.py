@@ -9,9 +9,9 @@ from app.domain.errors import ItemError, TemporaryError
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailState
 from app.storage.rows import MailRow
-from app.use_cases import notify
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.relay import relay_once
+from app.use_cases.finish import notify
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import Room

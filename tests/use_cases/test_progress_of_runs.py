@@ -10,11 +10,11 @@ import pytest
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import RunRow
-from app.use_cases import history
-from app.use_cases.control import approve, cancel
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.intake import start_run
-from app.use_cases.views import ProgressView
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.approve_retry_cancel import approve, cancel
+from app.use_cases.intake.start_run import start_run
+from app.use_cases.queries import history
+from app.use_cases.shared.views import ProgressView
 from tests.storage.databases import add_run, new_item, start_item
 from tests.use_cases.engine_room import Room
 

@@ -10,11 +10,12 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import MailState
 from app.storage.rows import ItemRow, NewChange
-from app.use_cases import monitor, notify
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.intake import start_run
-from app.use_cases.reconcile import reconcile_once
-from app.use_cases.relay import relay_once
+from app.use_cases.finish import notify
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.start_run import start_run
+from app.use_cases.monitoring import queue_admin
+from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import add_run, end_item, new_item, running_run, start_item
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import Room
@@ -312,7 +313,7 @@ def test_requeue_pushes_what_is_due_without_waiting(room: Room) -> None:
     run = start_run(room.ctx, room.command())
     relay_once(room.ctx)
     room.clock.turn(seconds=1)
-    monitor.requeue(room.ctx)
+    queue_admin.requeue(room.ctx)
     assert sorted(pushed(room)) == sorted([*(f"i{i}-a0" for i in ids), f"s{room.run_row(run.id).id}-a0"])
 
 
@@ -320,11 +321,11 @@ def test_pause_holds_and_resume_hands_out(room: Room) -> None:
     _, (item_id,) = running_run(room.database, room.connection)
     relay_once(room.ctx)
     room.broker.take()
-    monitor.pause(room.ctx, "renshu")
+    queue_admin.pause(room.ctx, "renshu")
     with room.database.unit_of_work() as uow:
         now = room.clock.now()
         assert uow.items.claim(item_id, 0, now=now, lease_until=now, worker="test") is None
     room.clock.turn(seconds=1)
-    monitor.resume(room.ctx, "renshu")
+    queue_admin.resume(room.ctx, "renshu")
     assert pushed(room) == [f"i{item_id}-a0"]
     assert start_item(room.database, item_id, now=room.clock.now()) == 1

@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import OutboxKind
-from app.use_cases.intake import start_run
-from app.use_cases.relay import relay_once
+from app.use_cases.intake.start_run import start_run
+from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import Room
 

@@ -14,11 +14,12 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewChange, RosterEntry
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
-from app.use_cases import control, notify
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.history import get_run, list_items
-from app.use_cases.notices import tell_consent_needed
-from app.use_cases.reconcile import reconcile_once
+from app.use_cases.finish import notify
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.finish.notices import tell_consent_needed
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.queries.history import get_run, list_items
+from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 
@@ -215,7 +216,7 @@ def test_a_preview_approved_late_is_kept_from_its_end(room: Room) -> None:
     with room.database.unit_of_work() as uow:
         row = uow.runs.get(run_id)
     assert row is not None
-    control.approve(room.ctx, row.public_id, by="cli")
+    approve_retry_cancel.approve(room.ctx, row.public_id, by="cli")
     attempt = start_item(room.database, item_id, now=room.clock.now())
     with room.database.unit_of_work() as uow:
         assert uow.items.finish(item_id, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())

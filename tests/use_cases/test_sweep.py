@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
@@ -16,11 +17,10 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany, build_company
 from app.practice.staff_story import Story
-from app.use_cases import history
-from app.use_cases.sweep import request_sweep, sweep_due
-from app.use_cases.views import RunView
+from app.use_cases.queries import history
+from app.use_cases.shared.views import RunView
+from app.use_cases.survey.sweep import request_sweep, sweep_due
 from tests.house import House
-from tests.use_cases.test_sync import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 SMARTHR_PHONE, FREEE_PHONE = "080-0000-9999", "090-0000-8888"

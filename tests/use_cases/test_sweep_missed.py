@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic
@@ -13,11 +14,10 @@ from app.practice.staff import PracticeCompany
 from app.storage.enums import DeliveryState
 from app.storage.metrics.counters import labels
 from app.storage.rows import NewDelivery
-from app.use_cases.offered import offered_employees
-from app.use_cases.views import RunView
+from app.use_cases.intake.offered import offered_employees
+from app.use_cases.shared.views import RunView
 from tests.house import House
 from tests.use_cases.test_sweep import at, newcomer, person, set_freee_phone, set_smarthr_phone, settle, sweep
-from tests.use_cases.test_sync import only
 
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 

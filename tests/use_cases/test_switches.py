@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.practice import freee, smarthr
 from app.practice.staff import PracticeCompany
 from app.practice.wire import Switch
-from app.use_cases import reconcile
-from app.use_cases.views import RunView
+from app.use_cases.shared.views import RunView
+from app.use_cases.upkeep import reconcile
 from tests.house import House, open_house
-from tests.use_cases.test_sync import only
 
 STOPPED = {
     ("smarthr", "inactive_subdomain", True): "smarthr_subdomain_inactive",

@@ -19,8 +19,8 @@ from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.token_door import renewal_due_at
 from app.practice import staff
 from app.storage.enums import RefreshState
-from app.use_cases.pauses import next_try
-from app.use_cases.token_keeping import KEEP_SECONDS, keep_tokens_alive, settle_doubts
+from app.use_cases.shared.backoff import next_try
+from app.use_cases.upkeep.token_keeping import KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from tests.house import House
 from tests.storage.databases import add_connection
 from tests.use_cases.engine_room import Room

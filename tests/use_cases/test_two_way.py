@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import only
 
 from app.domain.employee import YearMonth
 from app.domain.enums import Direction, System, Trigger
@@ -15,10 +16,9 @@ from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
 from app.storage.enums import DeliveryState, UnlinkReason
 from app.storage.rows import ItemRow, RunRow
-from app.use_cases.events import sort_received
+from app.use_cases.intake.webhook_intake import sort_received
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept
-from tests.use_cases.test_sync import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.use_cases.test_sync import contents, only
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
@@ -18,15 +19,16 @@ from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import PracticeCompany
-from app.use_cases import control, guarding, reconcile, relay
-from app.use_cases.history import get_run
-from app.use_cases.plan_employee import terms_of_run
-from app.use_cases.undo import outlook, undo
-from app.use_cases.views import RunView
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.intake.undo import outlook, undo
+from app.use_cases.planning import mass_change
+from app.use_cases.planning.plan_employee import terms_of_run
+from app.use_cases.queries.history import get_run
+from app.use_cases.shared.views import RunView
+from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
 from tests.use_cases.test_interleaving import Interrupted, a_few, die, work_through_deaths
-from tests.use_cases.test_sync import contents, only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 Held = dict[str, dict[str, str]]
@@ -53,7 +55,7 @@ def taken_back(house: House, run: RunView) -> RunView:
     preview = undo(house.ctx, run.id, by="test")
     house.work()
     if house.seen(preview).state is RunState.PREVIEWED:
-        control.approve(house.ctx, preview.id, by="test", acknowledged=True)
+        approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
         house.work()
     return house.seen(preview)
 
@@ -117,7 +119,7 @@ def test_a_preview_writes_nothing_and_never_asks_the_source(
     house.work()
     assert house.seen(preview).state is RunState.PREVIEWED
     assert (house.writes(), held_by(house, direction.target)) == (writes, held)
-    control.approve(house.ctx, preview.id, by="test", acknowledged=True)
+    approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
     house.work()
     assert house.writes() > writes
     assert len(wires[direction.source].requests) == asked
@@ -192,7 +194,7 @@ def test_an_edit_after_the_approval_is_not_overwritten(pair: tuple[House, str, i
     run = wrote(house, crew, first_name="新次郎", tel_number="080-1111-2222")
     preview = undo(house.ctx, run.id, by="test")
     house.work()
-    control.approve(house.ctx, preview.id, by="test")
+    approve_retry_cancel.approve(house.ctx, preview.id, by="test")
     edited(house, run, employee, {"profile_rule": {"first_name": "別人"}})
     writes = house.writes()
     house.work()
@@ -289,7 +291,7 @@ def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end
         preview = undo_through_deaths(house, run)
         work_through_deaths(house)
         if house.seen(preview).state is RunState.PREVIEWED:
-            control.approve(house.ctx, preview.id, by="test", acknowledged=True)
+            approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
             work_through_deaths(house)
         happened = dying.stop()
         people_now = sorted(str(items) for items in held_by(house, direction.target).values())  # new ids are random
@@ -326,7 +328,7 @@ def test_a_lost_answer_of_any_request_is_made_good(
         run = house.run(TO_FREEE)
         preview = undo(house.ctx, run.id, by="test")
         house.work()
-        control.approve(house.ctx, preview.id, by="test", acknowledged=True)
+        approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
         house.freee_wire.fault(path="/employees/", nth=nth, cut=True, after=after)
         house.work()
         assert house.states(preview)[house.items(preview)[0].source_id or ""] is ItemState.SUCCEEDED, nth
@@ -346,7 +348,7 @@ def test_a_write_whose_answer_was_lost_for_good_is_taken_back_as_well(pair: tupl
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)
-    control.cancel(house.ctx, run.id, by="test")
+    approve_retry_cancel.cancel(house.ctx, run.id, by="test")
     house.work()
     assert house.seen(run).state is RunState.CANCELLED
     assert in_freee(house) != before
@@ -362,10 +364,10 @@ def test_a_repetition_of_a_failed_undo_is_an_undo(pair: tuple[House, str, int]) 
     failed = taken_back(house, run)
     assert failed.counts == {ItemState.FAILED: 1}
     house.freee_wire.clear_faults()
-    again = control.retry(house.ctx, failed.id, by="test")
+    again = approve_retry_cancel.retry(house.ctx, failed.id, by="test")
     assert (again.trigger, again.undone_run) == (Trigger.UNDO, run.id)
     house.work()
-    control.approve(house.ctx, again.id, by="test")
+    approve_retry_cancel.approve(house.ctx, again.id, by="test")
     house.work()
     assert in_freee(house) == before
 
@@ -399,7 +401,7 @@ def test_a_cancelled_undo_makes_room_for_another(pair: tuple[House, str, int]) -
     run = wrote(house, crew, first_name="新次郎")
     first = undo(house.ctx, run.id, by="test")
     house.work()
-    control.cancel(house.ctx, first.id, by="test")
+    approve_retry_cancel.cancel(house.ctx, first.id, by="test")
     assert taken_back(house, run).state is RunState.SUCCEEDED
 
 
@@ -413,10 +415,10 @@ def test_the_guard_looks_at_an_undo_as_at_every_run(
     run = house.run(TO_FREEE)
     preview = undo(house.ctx, run.id, by="test")
     house.work()
-    (alarm,) = guarding.alarms_of(house.ctx, preview.id)
+    (alarm,) = mass_change.alarms_of(house.ctx, preview.id)
     assert (alarm.code, alarm.blanks) == (AlarmCode.PEOPLE, len(house.smarthr.crews))
     with pytest.raises(Refused) as caught:
-        control.approve(house.ctx, preview.id, by="test")
+        approve_retry_cancel.approve(house.ctx, preview.id, by="test")
     assert caught.value.code == "mass_change"
 
 

@@ -14,7 +14,7 @@ from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
 from app.factory import create_app
 from app.storage.enums import WebhookState
 from app.storage.rows import WebhookRow
-from app.use_cases import webhook_registration as registration
+from app.use_cases.connections import webhook_registration as registration
 from tests.house import KEY, House
 
 ADDRESS = f"http://awase.test/webhooks/smarthr/{KEY}"

@@ -10,9 +10,9 @@ import pytest
 from app.domain.ports import Mail
 from app.domain.settings.connection_settings import Automatic
 from app.storage.enums import WebhookState
-from app.use_cases.reconcile import reconcile_once
-from app.use_cases.webhook_registration import register_webhook
-from app.use_cases.webhook_watch import CHECK_SECONDS, check_webhooks
+from app.use_cases.connections.webhook_registration import register_webhook
+from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
 from tests.house import KEY, House
 
 DISABLED = {"disabled_at": "2026-11-10T01:02:03.000Z"}

@@ -18,7 +18,7 @@ from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
-from app.use_cases.access import Scope, add_key
+from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.context import Context
 from tests.web.visitor import Visitor, visitor
 from tests.web.world import KEY, NOW, World, make_settings, make_world

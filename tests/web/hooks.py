@@ -17,7 +17,7 @@ from app.storage.rows import DeliveryRow, ItemRow, RunRow
 from app.storage.tables.automatic_models import DeliveryItemTable, DeliveryTable
 from app.storage.tables.models import ItemTable
 from app.storage.unit_of_work import Database
-from app.use_cases.events import sort_received
+from app.use_cases.intake.webhook_intake import sort_received
 from app.web.current import current_context
 from tests.web.world import KEY, NOW, World
 

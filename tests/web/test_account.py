@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.domain.access.passwords import LONGEST, SHORTEST
 from app.domain.access.roles import Role
-from app.use_cases import account
+from app.use_cases.accounts import account
 from app.web.throttle import PER_ACCOUNT
 from app.web.wording import LOCALES
 from tests.web.visitor import PASSWORD, Visitor, forms

@@ -21,9 +21,9 @@ from app.domain.runs.run_state import ItemState
 from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault, VaultError
-from app.use_cases import access, people
+from app.use_cases.accounts import api_keys, users
+from app.use_cases.accounts.sign_in import sign_in, signed_in_by
 from app.use_cases.context import Context
-from app.use_cases.sign_in import sign_in, signed_in_by
 from tests.storage.databases import everything_stored
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
 from tests.web.world import KEY, World
@@ -65,10 +65,10 @@ def test_the_first_administrator_is_made_once_and_the_password_told_once(run: Ru
     password = made.stdout.split("パスワード: ")[1].strip()
     assert "ログイン名: admin" in made.stdout and "二度と表示されません" in made.stderr
     assert can_sign_in(world, "admin", password)
-    assert [(view.login, view.role) for view in people.list_users(world.ctx)] == [("admin", Role.ADMIN)]
+    assert [(view.login, view.role) for view in users.list_users(world.ctx)] == [("admin", Role.ADMIN)]
     again = run("user", "first", "another")
     assert again.exit_code == 0 and "reset-password admin" in again.stdout and password not in again.output
-    assert len(people.list_users(world.ctx)) == 1
+    assert len(users.list_users(world.ctx)) == 1
     assert "flask user first" not in run("db", "upgrade").output
     assert password.encode() not in everything_stored(world.ctx.settings)
 
@@ -121,7 +121,7 @@ def test_a_login_that_nobody_has(command: list[str], run: Run) -> None:
 def test_a_key_alone_goes_to_standard_output_and_opens(run: Run, world: World) -> None:
     result = run("key", "add", "--name", "人事", "--scope", "runs:read", "--scope", "ops:read")
     assert result.exit_code == 0
-    view = access.verify_key(world.ctx, result.stdout.strip())
+    view = api_keys.verify_key(world.ctx, result.stdout.strip())
     assert view and view.scopes == {"runs:read", "ops:read"}
     assert "二度と表示されません" in result.stderr
 
@@ -133,7 +133,7 @@ def test_keys_are_listed_without_their_secret_and_revoked(run: Run, world: World
     assert prefix in listed and "人事" in listed and "有効" in listed and "未使用" in listed
     assert secret not in listed
     assert run("key", "revoke", prefix).exit_code == 0
-    assert access.verify_key(world.ctx, token) is None
+    assert api_keys.verify_key(world.ctx, token) is None
     assert "無効(2026-11-22)" in run("key", "list").stdout
 
 

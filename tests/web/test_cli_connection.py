@@ -11,7 +11,7 @@ from click.testing import Result
 from flask import Flask
 
 from app.factory import create_app
-from app.use_cases import connections
+from app.use_cases.connections import connections
 from tests.web.test_cli_access import ADD, SETTINGS, runner
 from tests.web.world import KEY, World
 

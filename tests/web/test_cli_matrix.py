@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases import control
-from app.use_cases.history import get_run, list_runs
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.queries.history import get_run, list_runs
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close
 from tests.web.test_cli_sync import START, workers
 from tests.web.world import NOW, World
@@ -104,7 +104,7 @@ def test_approve_and_wait(run: Run, world: World) -> None:
 
 def test_a_run_that_somebody_else_cancels_ends_the_waiting(run: Run, world: World) -> None:
     preview = add_run(world, ItemState.WAITING, state=RunState.PREVIEWED)
-    control.cancel(world.ctx, preview, by="cli")
+    approve_retry_cancel.cancel(world.ctx, preview, by="cli")
     shown = run("sync", "show", preview, "--json")
     assert (shown.exit_code, json.loads(shown.stdout)["state"]) == (0, "cancelled")
 

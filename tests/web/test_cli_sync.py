@@ -15,8 +15,8 @@ from flask import Flask
 from app.domain.planning.plan import Severity
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewNote
-from app.use_cases.history import list_runs
-from app.use_cases.views import ProgressView
+from app.use_cases.queries.history import list_runs
+from app.use_cases.shared.views import ProgressView
 from app.web.cli_sync import pace_text
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close, survey
 from tests.web.world import KEY, World

@@ -13,8 +13,9 @@ from flask.testing import FlaskClient
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
-from app.use_cases import deliveries, relay
-from app.use_cases.deliveries import DeliveryFilter
+from app.use_cases.monitoring import deliveries
+from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.upkeep import relay
 from tests.web.hooks import rows, stored
 from tests.web.made import add_delivery
 from tests.web.world import KEY, World

@@ -17,10 +17,11 @@ from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
 from app.storage.enums import MailKind, MailState, RefreshState, WebhookState
 from app.storage.metrics.counters import labels
-from app.use_cases import observe, shown
 from app.use_cases.context import Context
-from app.use_cases.events import sort_received
-from app.use_cases.metering import SETTLED, meter_once
+from app.use_cases.intake.webhook_intake import sort_received
+from app.use_cases.monitoring import snapshot
+from app.use_cases.monitoring.counters import SETTLED, meter_once
+from app.use_cases.survey import change_detection
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
 from tests.web.made import add_delivery, add_run
 from tests.web.world import KEY, NOW, World, impatient_database, locked
@@ -134,11 +135,11 @@ def test_automatic_directions_and_the_comparison(client: FlaskClient, world: Wor
     assert named(found, "awase_webhooks_missed_total") == {(ONE, "smarthr"): 0, (ONE, "freee"): 0}
     with world.ctx.unit_of_work() as uow:
         uow.sweeps.done(connection.id, NOW)
-        uow.tallies.add({(shown.TALLY, labels(connection=str(connection.id), system="smarthr")): 4})
+        uow.tallies.add({(change_detection.TALLY, labels(connection=str(connection.id), system="smarthr")): 4})
     found = metrics(client)
     assert named(found, "awase_sweep_done_timestamp_seconds") == {(ONE,): NOW.timestamp()}
     assert found["awase_webhooks_missed_total", ONE, "smarthr"] == 4
-    assert observe.MISSED == shown.TALLY
+    assert snapshot.MISSED == change_detection.TALLY
 
 
 def test_employees_in_quarantine(client: FlaskClient, world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.factory import create_app
-from app.use_cases import relay
+from app.use_cases.upkeep import relay
 from tests.bench.pages import TARGET_QUERIES, queries_of
 from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses

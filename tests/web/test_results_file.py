@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.runs.run_state import ItemState
-from app.use_cases.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
+from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
 from app.web.screens.results_file import lines
 from app.web.wording import wording
 

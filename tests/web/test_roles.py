@@ -9,7 +9,7 @@ import pytest
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction
 from app.factory import create_app
-from app.use_cases import relay
+from app.use_cases.upkeep import relay
 from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses
 from tests.web.visitor import visitor

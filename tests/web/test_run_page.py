@@ -15,7 +15,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
 from app.factory import create_app
-from app.use_cases import relay
+from app.use_cases.upkeep import relay
 from tests.house import House
 from tests.web.visitor import PASSWORD, Visitor, visitor
 

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState
-from app.use_cases.engine_view import engine_view
-from app.use_cases.reconcile import reconcile_once
+from app.use_cases.monitoring.engine_view import engine_view
+from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.web.hooks import listen, send_smarthr, smarthr_body
 from tests.web.made import add_run
 from tests.web.visitor import Visitor

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from app.config import Settings
 from app.domain.access.roles import Role
 from app.logs import configure_logging
-from app.use_cases import people
+from app.use_cases.accounts import users
 from app.web.throttle import PER_ACCOUNT, PER_ADDRESS, WAIT_SECONDS, Attempts, TooManyAttempts
 from tests.storage.databases import everything_stored
 from tests.web.visitor import PASSWORD, Visitor
@@ -193,7 +193,7 @@ def test_a_broker_that_hangs_holds_nobody_up(world: World) -> None:
 
 def test_signing_in_and_out_and_failing_are_in_the_audit_trail(client: FlaskClient, visit: Visit, world: World) -> None:
     visit(Role.MEMBER, login=LOGIN)
-    me = f"user:{people.user_id_of(world.ctx, LOGIN)}"
+    me = f"user:{users.user_id_of(world.ctx, LOGIN)}"
     visitor = Visitor(client)
     guess(visitor, LOGIN, times=1)
     guess(visitor, "nobody@example.invalid", times=1)

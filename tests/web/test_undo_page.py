@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from app.domain.access.roles import Role
 from app.domain.enums import Step
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases.history import list_runs
-from app.use_cases.views import RunView
+from app.use_cases.queries.history import list_runs
+from app.use_cases.shared.views import RunView
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close
 from tests.web.visitor import Visitor
 from tests.web.world import NOW, World

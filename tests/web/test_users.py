@@ -13,10 +13,12 @@ from flask import Flask
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.logs import configure_logging
-from app.use_cases import invitations, notify, people, relay
+from app.use_cases.accounts import invitations, users
+from app.use_cases.accounts.invitations import GOOD_FOR
+from app.use_cases.accounts.sign_in import INVITATIONS_KEPT, SignedIn
 from app.use_cases.context import Context
-from app.use_cases.invitations import GOOD_FOR
-from app.use_cases.sign_in import INVITATIONS_KEPT, SignedIn
+from app.use_cases.finish import notify
+from app.use_cases.upkeep import relay
 from tests.storage.databases import everything_stored
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import Postbox, World
@@ -28,7 +30,7 @@ NEW = "quite-another-password"
 
 
 def id_of(world: World, login: str) -> int:
-    return people.user_id_of(world.ctx, login)
+    return users.user_id_of(world.ctx, login)
 
 
 def invite(admin: Visitor, mail: str = HANA, role: Role = Role.VIEWER) -> str:
@@ -122,7 +124,7 @@ def test_somebody_disabled_is_out_until_enabled(visit: Visit, world: World) -> N
 def test_the_last_administrator_stays(form: str, visit: Visit, world: World) -> None:
     admin = visit(Role.ADMIN, login="first@example.invalid")
     second = visit(Role.ADMIN, login="second@example.invalid")
-    people.disable(world.ctx, id_of(world, "second@example.invalid"), by="test")
+    users.disable(world.ctx, id_of(world, "second@example.invalid"), by="test")
     assert "パスワード" in second.open("/")
     admin.open("/users")
     answer = admin.send(f"/users/{id_of(world, 'first@example.invalid')}/{form}", role="member")
@@ -132,7 +134,7 @@ def test_the_last_administrator_stays(form: str, visit: Visit, world: World) -> 
 
 def test_a_reset_password_ends_sessions_and_works_once_known(visit: Visit, world: World, app: Flask) -> None:
     member = visit(Role.MEMBER)
-    password = people.reset_password(world.ctx, id_of(world, "member@example.invalid"), by="cli")
+    password = users.reset_password(world.ctx, id_of(world, "member@example.invalid"), by="cli")
     assert "パスワード" in member.open("/")
     visitor = Visitor(app.test_client())
     assert visitor.sign_in("member@example.invalid").status_code == 401
@@ -141,7 +143,7 @@ def test_a_reset_password_ends_sessions_and_works_once_known(visit: Visit, world
 
 @pytest.mark.parametrize("user_id", [0, 999, 2_147_483_647])
 def test_a_user_that_is_none(user_id: int, visit: Visit, world: World) -> None:
-    for change in (people.disable, people.enable):
+    for change in (users.disable, users.enable):
         with pytest.raises(Refused, match="unknown_user"):
             change(world.ctx, user_id, by="test")
 
@@ -211,7 +213,7 @@ def test_whoever_may_no_longer_invite_leaves_no_open_invitation(visit: Visit, wo
     visit(Role.ADMIN)
     invite(visit(Role.ADMIN, login="leaving@example.invalid"))
     (link,) = mailed(world)
-    people.set_role(world.ctx, id_of(world, "leaving@example.invalid"), "member", by="test")
+    users.set_role(world.ctx, id_of(world, "leaving@example.invalid"), "member", by="test")
     Visitor(app.test_client()).open(link, status=404)
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 
 from app.factory import create_app
-from app.use_cases.access import Scope
+from app.use_cases.accounts.api_keys import Scope
 from app.web import schemas
 from app.web.problems import FIELD_PROBLEMS, PROBLEMS
 from tests.web.test_web_scopes import ROUTES

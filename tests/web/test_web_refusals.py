@@ -14,8 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases import monitor
-from app.use_cases.intake import MAX_NUMBERS
+from app.use_cases.intake.start_run import MAX_NUMBERS
+from app.use_cases.monitoring import queue_admin
 from app.web.problems import FIELD_PROBLEMS, MAX_BODY_BYTES, PROBLEMS, REFUSALS
 from tests.web.made import add_run
 from tests.web.test_web_errors import check_problem
@@ -25,15 +25,15 @@ from tests.web.world import KEY, World
 Bearer = Callable[..., dict[str, str]]
 USE_CASES = Path(__file__).parents[2] / "app" / "use_cases"
 OF_THE_API = (
-    "intake",
-    "control",
-    "history",
-    "monitor",
-    "offered",
-    "deliveries",
-    "known_connection",
-    "guarding",
-    "undo",
+    "intake/start_run",
+    "intake/approve_retry_cancel",
+    "queries/history",
+    "monitoring/queue_admin",
+    "intake/offered",
+    "monitoring/deliveries",
+    "shared/connection_lookup",
+    "planning/mass_change",
+    "intake/undo",
 )
 """Use cases behind the API. The others are behind commands and screens, which show a refusal's own text."""
 
@@ -58,14 +58,18 @@ def test_the_list_of_codes_is_what_the_use_cases_raise() -> None:
 
 def test_one_code_has_one_status_everywhere() -> None:
     found: dict[str, set[int]] = {}
-    for code, _, status in refusals(*(path.stem for path in USE_CASES.glob("*.py"))):
+    for code, _, status in refusals(
+        *(str(path.relative_to(USE_CASES).with_suffix("")) for path in USE_CASES.rglob("*.py"))
+    ):
         found.setdefault(code, set()).add(status)
     assert {code: statuses for code, statuses in found.items() if len(statuses) > 1} == {}
     assert {code for code in found if code in PROBLEMS and PROBLEMS[code].status not in found[code]} == set()
 
 
 def test_every_refusal_is_told_in_japanese() -> None:
-    for code, text, _ in refusals(*(path.stem for path in USE_CASES.glob("*.py"))):
+    for code, text, _ in refusals(
+        *(str(path.relative_to(USE_CASES).with_suffix("")) for path in USE_CASES.rglob("*.py"))
+    ):
         written = "message" in text or text.startswith("_") or not text.isascii()
         assert written, (code, text)
     for code, kind in PROBLEMS.items():
@@ -91,9 +95,9 @@ def test_what_is_said_about_a_pause_is_what_happens(
     assert "受け付けは続" not in summary
     if text == "pause":
         assert "409" in summary
-        monitor.pause(world.ctx, KEY)
+        queue_admin.pause(world.ctx, KEY)
         check_problem(client.post(RUNS, json=request_body(), headers=bearer()), 409, "connection_paused")
-        monitor.resume(world.ctx, KEY)
+        queue_admin.resume(world.ctx, KEY)
     assert client.post(RUNS, json=request_body(), headers=bearer()).status_code == 202
 
 

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases.access import Scope, add_key
+from app.use_cases.accounts.api_keys import Scope, add_key
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_delivery, add_run
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import KEY, NOW, World

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from app.use_cases.access import Scope
+from app.use_cases.accounts.api_keys import Scope
 from tests.web.world import World
 
 Bearer = Callable[..., dict[str, str]]

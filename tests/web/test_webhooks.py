@@ -22,9 +22,9 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.factory import create_app
 from app.storage.enums import DeliveryState
 from app.storage.metrics.counters import labels
-from app.use_cases import relay
 from app.use_cases.context import Context
-from app.use_cases.events import sort_received
+from app.use_cases.intake.webhook_intake import sort_received
+from app.use_cases.upkeep import relay
 from tests.storage.databases import everything_stored
 from tests.web.hooks import (
     CANARIES,

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.domain.access.roles import Role
-from app.use_cases.access import add_user
+from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.context import Context
 
 PASSWORD = "an-invented-password"

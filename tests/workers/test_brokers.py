@@ -17,7 +17,7 @@ from app.adapters.limiter import RedisRateLimiter
 from app.config import Settings, Window
 from app.domain.ports import QueuedJob
 from app.storage.unit_of_work import Database
-from app.use_cases.relay import relay_once
+from app.use_cases.upkeep.relay import relay_once
 from tests.conftest import missing
 from tests.storage.databases import running_run
 from tests.use_cases.engine_room import open_room

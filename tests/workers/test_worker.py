@@ -27,8 +27,8 @@ from app.domain.ports import QueuedJob
 from app.storage.enums import MailState, OutboxKind
 from app.storage.rows import OutboxRow
 from app.storage.unit_of_work import Database
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.relay import _JOBS, relay_once
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.upkeep.relay import _JOBS, relay_once
 from tests.conftest import missing
 from tests.storage.databases import KEY, running_run
 from tests.use_cases.engine_room import Room, open_room

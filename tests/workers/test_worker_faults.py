@@ -26,9 +26,9 @@ from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.storage.enums import MailState
 from app.storage.tables.models import MailTable
-from app.use_cases.finalise import close_run_if_done
-from app.use_cases.reconcile import reconcile_once
-from app.use_cases.relay import relay_once
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.relay import relay_once
 from tests.adapters.test_mailer import Inbox, smtp
 from tests.storage.databases import running_run
 from tests.workers import jobs_of_tests

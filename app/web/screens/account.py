@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from app.domain.access.passwords import LONGEST, SHORTEST
 from app.domain.errors import Refused
-from app.use_cases import account as accounts
-from app.use_cases import invitations
+from app.use_cases.accounts import account as accounts
+from app.use_cases.accounts import invitations
 from app.web.current import current_context
 from app.web.screens.screen import end_session, me, my_token, needs, render, screens, signed_in, wording_here
 from app.web.screens.sign_in import enter

@@ -11,7 +11,7 @@ from flask import url_for as url
 from werkzeug.wrappers import Response
 
 from app.domain.access.roles import Permission, Role
-from app.use_cases.audit_trail import LONGEST_SUBJECT, AuditEntry, Party, audit_page
+from app.use_cases.queries.audit_trail import LONGEST_SUBJECT, AuditEntry, Party, audit_page
 from app.web.current import current_context
 from app.web.screens.screen import has_view, needs, render, screens, wording_here
 from app.web.wording import DEFAULT, Wording, catalogue

@@ -12,8 +12,8 @@ from flask import url_for as url
 from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
-from app.use_cases import attributes, connection_settings, connections, setups
-from app.use_cases.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
+from app.use_cases.connections import attributes, connection_settings, connection_wizard, connections
+from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.connect_address import callback_url
 from app.web.current import current_context
 from app.web.pages import origin_of
@@ -45,7 +45,7 @@ class Sent:
 @needs(Permission.SET_UP)
 def connection_list() -> Response:
     ctx = current_context()
-    unconnected = [each for each in setups.open_setups(ctx) if not each.connected]
+    unconnected = [each for each in connection_wizard.open_setups(ctx) if not each.connected]
     return render("connections/list.html", listed=connection_settings.listed_connections(ctx), setups=unconnected)
 
 

@@ -12,8 +12,9 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN
-from app.use_cases import connection_settings, monitor, troubles
-from app.use_cases.engine_view import EngineView, engine_view
+from app.use_cases.connections import connection_settings
+from app.use_cases.monitoring import queue_admin, troubles
+from app.use_cases.monitoring.engine_view import EngineView, engine_view
 from app.web.charts import bars
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, render, screens, wording_here
@@ -89,7 +90,7 @@ def _resume(asked: Asked) -> int:
 
 
 def _requeue(_asked: Asked) -> int:
-    monitor.requeue(current_context(), by=me().actor)
+    queue_admin.requeue(current_context(), by=me().actor)
     return 1
 
 
@@ -113,4 +114,4 @@ def _asked(given: Mapping[str, str]) -> Asked:
 
 
 def _names() -> Mapping[str, str]:
-    return {each.key: each.name for each in monitor.queue_status(current_context()).connections}
+    return {each.key: each.name for each in queue_admin.queue_status(current_context()).connections}

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.enums import System
 from app.domain.errors import Refused
-from app.use_cases import deliveries as cases
-from app.use_cases.connections import list_connections
-from app.use_cases.deliveries import DeliveryFilter
-from app.use_cases.views import DeliveryState
+from app.use_cases.connections.connections import list_connections
+from app.use_cases.monitoring import deliveries as cases
+from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.shared.views import DeliveryState
 from app.web.current import current_context
 from app.web.screens.asked import instant, whole_number
 from app.web.screens.screen import me, needs, render, screens, wording_here

@@ -11,7 +11,7 @@ from flask import Response, request
 from app.domain.access.roles import Permission
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import RunState
-from app.use_cases.run_lines import Wanted, run_list
+from app.use_cases.queries.run_list import Wanted, run_list
 from app.web.current import current_context
 from app.web.screens.screen import needs, render, screens
 

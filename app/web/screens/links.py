@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.enums import System
 from app.domain.errors import AwaseError, Refused
-from app.use_cases import link_repair
-from app.use_cases.connections import list_connections
-from app.use_cases.link_questions import link_questions
-from app.use_cases.link_table import FoundPerson, find_people, link_table
-from app.use_cases.side_by_side import compare_pair
-from app.use_cases.views import ConnectionView
+from app.use_cases.connections.connections import list_connections
+from app.use_cases.links import decide
+from app.use_cases.links.compare_pair import compare_pair
+from app.use_cases.links.pairs import FoundPerson, find_people, link_table
+from app.use_cases.links.questions import link_questions
+from app.use_cases.shared.views import ConnectionView
 from app.web.current import current_context
 from app.web.screens.asked import whole_number
 from app.web.screens.screen import me, needs, render, screens, wording_here
@@ -37,7 +37,7 @@ def links(key: str | None) -> Response:
             return redirect(url("screens.links", key=connections[0].key), code=303)
         return render("links/connections.html", connections=connections)
     after = whole_number("after")
-    broken = link_repair.broken_links(ctx, key) if after is None else []
+    broken = decide.broken_links(ctx, key) if after is None else []
     page = link_questions(ctx, key, after=after)
     pairs = len(broken) + sum(len(each.candidates) for each in page.items)
     return render(
@@ -110,10 +110,10 @@ def links_compare(key: str) -> Response:
 
 
 _DECISIONS: Mapping[str, Callable[..., None]] = {
-    "join": link_repair.join,
-    "apart": link_repair.keep_apart,
-    "release": link_repair.release,
-    "cut": lambda ctx, key, *, smarthr_id, freee_id, by: link_repair.cut(ctx, key, smarthr_id=smarthr_id, by=by),
+    "join": decide.join,
+    "apart": decide.keep_apart,
+    "release": decide.release,
+    "cut": lambda ctx, key, *, smarthr_id, freee_id, by: decide.cut(ctx, key, smarthr_id=smarthr_id, by=by),
 }
 
 

@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import RunState
-from app.use_cases import choosing, control
-from app.use_cases.preview import see_people, see_plan, see_preview, see_reading
-from app.use_cases.preview_views import GROUPS, WRITABLE, Group
+from app.use_cases.intake import approve_retry_cancel, choose_people
+from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
+from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
 from app.web.screens.screen import has_view, me, needs, refused_page, render, screens, wording_here
 
@@ -59,7 +59,7 @@ def choose(run_id: str) -> Response:
     _keep_ticks(run_id)
     for_all = request.form.get("all")
     if for_all in ("on", "off"):
-        choosing.choose_all(ctx, run_id, chosen=for_all == "on", groups=groups, search=search)
+        choose_people.choose_all(ctx, run_id, chosen=for_all == "on", groups=groups, search=search)
     if request.form.get("go"):
         return redirect(url("screens.confirm", run_id=run_id), code=303)
     flash(wording_here()("preview.saved"), "good")
@@ -71,7 +71,7 @@ def choose(run_id: str) -> Response:
 @screens.post("/runs/<public_id:run_id>/again")
 @needs(Permission.RUN_SYNC)
 def read_again(run_id: str) -> Response:
-    started = choosing.read_again(
+    started = choose_people.read_again(
         current_context(), run_id, by=me().actor, key=f"{run_id}:{request.form.get('key', '')}"
     )
     return redirect(url("screens.preview", run_id=started), code=303)
@@ -80,7 +80,7 @@ def read_again(run_id: str) -> Response:
 @screens.post("/runs/<public_id:run_id>/discard")
 @needs(Permission.RUN_SYNC)
 def discard(run_id: str) -> Response:
-    choosing.discard(current_context(), run_id, by=me().actor)
+    choose_people.discard(current_context(), run_id, by=me().actor)
     flash(wording_here()("preview.discarded"), "good")
     return redirect(url("screens.home"), code=303)
 
@@ -103,7 +103,7 @@ def ask_approval(run_id: str) -> Response:
 def approve(run_id: str) -> Response:
     ctx, who = current_context(), me()
     try:
-        control.approve(ctx, run_id, by=who.actor, acknowledged=bool(request.form.get("acknowledged")))
+        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=bool(request.form.get("acknowledged")))
     except Refused as refused:
         if refused.code != "mass_change":
             return _not_approved(run_id, refused)
@@ -173,7 +173,7 @@ def _choose_one(run_id: str) -> Response:
     if type(position) is not int or type(chosen) is not bool or not 0 <= position < 2**31:
         return jsonify(error="invalid"), 422  # type: ignore[return-value]
     try:
-        number = choosing.choose(current_context(), run_id, {position: chosen})
+        number = choose_people.choose(current_context(), run_id, {position: chosen})
     except Refused as refused:
         return jsonify(error=wording_here().refusal(refused)), refused.status  # type: ignore[return-value]
     return jsonify(chosen=number, text=wording_here()("preview.chosen", n=number))
@@ -184,7 +184,7 @@ def _keep_ticks(run_id: str) -> None:
     shown = {int(text) for text in request.form.getlist("shown") if text.isdecimal() and len(text) < 10}
     ticked = {int(text) for text in request.form.getlist("chosen") if text.isdecimal() and len(text) < 10}
     if shown:
-        choosing.choose(current_context(), run_id, {position: position in ticked for position in shown})
+        choose_people.choose(current_context(), run_id, {position: position in ticked for position in shown})
 
 
 def _filter() -> tuple[str, frozenset[Group]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.use_cases.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
+from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
 from app.web.wording import Wording
 
 MARK = "\ufeff"

@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases import control
-from app.use_cases.person_results import Sight
-from app.use_cases.results_csv import begin_download, results
-from app.use_cases.run_mail import run_mail as mail_of
-from app.use_cases.run_story import Look, RunStory, run_story
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.queries.person_results import Sight
+from app.use_cases.queries.results_csv import begin_download, results
+from app.use_cases.queries.run_detail import Look, RunStory, run_story
+from app.use_cases.queries.run_mail import run_mail as mail_of
 from app.web.current import current_context
 from app.web.screens.history import chosen, position
 from app.web.screens.results_file import lines
@@ -72,7 +72,7 @@ def ask(run_id: str, what: str) -> Response:
 @needs(Permission.RUN_SYNC)
 def cancel_run(run_id: str) -> AnyResponse:
     try:
-        control.cancel(current_context(), _printable(run_id), by=me().actor)
+        approve_retry_cancel.cancel(current_context(), _printable(run_id), by=me().actor)
     except Refused as refused:
         return _told(run_id, refused)
     flash(wording_here()("run.told.cancel"), "good")
@@ -83,7 +83,7 @@ def cancel_run(run_id: str) -> AnyResponse:
 @needs(Permission.RUN_SYNC)
 def retry_run(run_id: str) -> AnyResponse:
     try:
-        again = control.retry(current_context(), _printable(run_id), by=me().actor)
+        again = approve_retry_cancel.retry(current_context(), _printable(run_id), by=me().actor)
     except Refused as refused:
         return _told(run_id, refused)
     flash(wording_here()("run.told.retry"), "good")

@@ -35,7 +35,7 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, Refused
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
-from app.use_cases.sign_in import ABSOLUTE, SignedIn, signed_in_by
+from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
 from app.web.wording import DEFAULT, LOCALES, Wording, wording
 

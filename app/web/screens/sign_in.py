@@ -9,7 +9,7 @@ from flask import url_for as url
 from werkzeug.wrappers import Response
 
 from app.domain.errors import Refused
-from app.use_cases import sign_in as sign_ins
+from app.use_cases.accounts import sign_in as sign_ins
 from app.web.current import current_context
 from app.web.screens.screen import begin_session, end_session, render, screens, signed_in, wording_here
 from app.web.throttle import TooManyAttempts, count_attempt, forget_attempts

@@ -17,9 +17,9 @@ from app.domain.errors import Refused
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.export_settings import complete
-from app.use_cases import choosing, intake
-from app.use_cases.known_connection import find_connection
-from app.use_cases.preview import previews_waiting
+from app.use_cases.intake import choose_people, start_run
+from app.use_cases.queries.preview import previews_waiting
+from app.use_cases.shared.connection_lookup import find_connection
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, refused_page, render, screens, wording_here
 
@@ -42,10 +42,10 @@ def begin_sync(connection_key: str, direction: str) -> Response:
     ctx, who = current_context(), me()
     try:
         command = _command(connection_key, Direction(direction))
-        run = intake.start_run(ctx, command)
+        run = start_run.start_run(ctx, command)
     except Refused as refused:
         return _form(connection_key, Direction(direction), typed=request.form, refused=refused)
-    choosing.note(ctx, run.id, action="run_started", by=who.actor)
+    choose_people.note(ctx, run.id, action="run_started", by=who.actor)
     return redirect(url("screens.preview", run_id=run.id), code=303)
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.use_cases import undo as undoing
+from app.use_cases.intake import undo as undoing
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, render, screens
 

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.use_cases import invitations, people
+from app.use_cases.accounts import invitations
+from app.use_cases.accounts import users as people
 from app.web.current import current_context
 from app.web.screens.screen import me, needs, render, screens, wording_here
 

@@ -14,9 +14,9 @@ from flask import url_for as url
 from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import PayType
-from app.use_cases import connection_settings, setups
-from app.use_cases.connections import check_connection
-from app.use_cases.setups import SetupView
+from app.use_cases.connections import connection_settings, connection_wizard
+from app.use_cases.connections.connection_wizard import SetupView
+from app.use_cases.connections.connections import check_connection
 from app.web.connect_address import callback_url
 from app.web.current import current_context
 from app.web.pages import origin_of
@@ -51,7 +51,7 @@ def connect() -> Response:
 def begin_setup() -> Any:
     typed = {name: text(name) for name in ("name", "smarthr_subdomain", "mail_to")}
     try:
-        key = setups.begin_setup(
+        key = connection_wizard.begin_setup(
             current_context(),
             me(),
             name=typed["name"],
@@ -68,7 +68,7 @@ def begin_setup() -> Any:
 @needs(Permission.SET_UP)
 def setup(key: str) -> Any:
     """The first step that is not done."""
-    found = setups.show_setup(current_context(), key)
+    found = connection_wizard.show_setup(current_context(), key)
     stage = Stage.FREEE if not found.connected else Stage.EXPORT
     return redirect(url("screens.setup_step", key=key, step=stage.value), code=303)
 
@@ -76,7 +76,7 @@ def setup(key: str) -> Any:
 @screens.get("/connections/new/<key>/<any(smarthr, freee, export, webhook, done):step>")
 @needs(Permission.SET_UP)
 def setup_step(key: str, step: str) -> Any:
-    found, stage = setups.show_setup(current_context(), key), Stage(step)
+    found, stage = connection_wizard.show_setup(current_context(), key), Stage(step)
     if stage not in (Stage.SMARTHR, Stage.FREEE) and not found.connected:
         return redirect(url("screens.setup_step", key=key, step=Stage.FREEE.value), code=303)
     return _PAGES[stage](found)
@@ -88,7 +88,7 @@ def setup_consent(key: str) -> Any:
     """On to freee."""
     ctx = current_context()
     try:
-        address = setups.begin_setup_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
+        address = connection_wizard.begin_setup_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
     except Refused as refused:
         return _back(key, Stage.FREEE, wording_here().refusal(refused), "bad")
     return redirect(address, code=303)
@@ -102,9 +102,9 @@ def setup_company(key: str) -> Any:
     try:
         if request.form.get("answer") == "confirm":
             company = request.form.get("company", 0, type=int)
-            setups.confirm_company(ctx, me(), key, company_id=company)
+            connection_wizard.confirm_company(ctx, me(), key, company_id=company)
             return _back(key, Stage.EXPORT, wording_here()("wizard.connected"), "good")
-        setups.reject_company(ctx, me(), key)
+        connection_wizard.reject_company(ctx, me(), key)
     except Refused as refused:
         if refused.code == "unknown_setup":
             raise
@@ -117,11 +117,11 @@ def setup_company(key: str) -> Any:
 def setup_export(key: str) -> Any:
     default, sets = typed_export()
     if request.form.get("answer") == "more":
-        return _export(setups.show_setup(current_context(), key), typed=(default, [*sets, {}]))
+        return _export(connection_wizard.show_setup(current_context(), key), typed=(default, [*sets, {}]))
     try:
         connection_settings.set_export_settings(current_context(), me(), key, default, sets)
     except Refused as refused:
-        found = setups.show_setup(current_context(), key)
+        found = connection_wizard.show_setup(current_context(), key)
         return _export(found, typed=(default, sets), faults=fault_words(refused), status=refused.status)
     return _back(key, Stage.WEBHOOK, wording_here()("wizard.export_saved"), "good")
 
@@ -144,8 +144,8 @@ def setup_webhook(key: str) -> Any:
 @needs(Permission.SET_UP)
 def end_setup(key: str) -> Any:
     """The setup is over, or given up while there is no connection yet."""
-    connected = setups.show_setup(current_context(), key).connected
-    setups.drop_setup(current_context(), me(), key)
+    connected = connection_wizard.show_setup(current_context(), key).connected
+    connection_wizard.drop_setup(current_context(), me(), key)
     flash(wording_here()("wizard.finished" if connected else "wizard.given_up"), "good")
     return redirect(url("screens.connection", key=key) if connected else url("screens.connections"), code=303)
 

@@ -1,0 +1,1 @@
+"""Who may use Awase: API keys, users, passwords, sessions, invitations."""

@@ -1,0 +1,154 @@
+"""Who may use Awase: API keys with scopes, and users.
+
+A key reads `awase_<prefix>_<secret>`. The secret has 256 random bits, so one SHA-256 keeps it safe at rest and a
+slow hash would only cost every request; a password is guessable and gets argon2id. The prefix finds the row, names
+the key in logs and history, and is no secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.domain.access.passwords import check_password
+from app.domain.access.roles import Role
+from app.domain.errors import Refused
+from app.storage.rows import KeyRow
+from app.use_cases.accounts.passwords import hash_password
+from app.use_cases.context import Context
+
+_FORM = re.compile(r"awase_([0-9a-f]{12})_([0-9a-f]{64})")
+_TOUCH_AFTER = timedelta(minutes=10)
+_LOGIN = re.compile(r"[^\s\x00-\x1f\x7f]{1,254}")
+_NO_DIGEST = "0" * 64
+MAX_KEY_NAME = 100
+
+
+class Scope(StrEnum):
+    RUNS_READ = "runs:read"
+    RUNS_WRITE = "runs:write"
+    EMPLOYEES_READ = "employees:read"
+    OPS_READ = "ops:read"
+    OPS_WRITE = "ops:write"
+    PERSONAL_READ = "personal:read"
+
+    @property
+    def label(self) -> str:
+        return _SCOPE_LABELS[self]
+
+
+_SCOPE_LABELS = {
+    Scope.RUNS_READ: "実行と従業員ごとの結果を見る(値は伏せ字)",
+    Scope.RUNS_WRITE: "実行を始める、承認する、再実行する、取り消す",
+    Scope.EMPLOYEES_READ: "同期の対象になる従業員を見る",
+    Scope.OPS_READ: "キュー、接続、計測値を見る",
+    Scope.OPS_WRITE: "キューへの入れ直し、接続の一時停止と再開",
+    Scope.PERSONAL_READ: "差分の値を見る(口座、被保険者番号、標準報酬月額は常に伏せ字)",
+}
+
+
+@dataclass(frozen=True)
+class KeyView:
+    prefix: str
+    name: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") -> str:
+    """A new key; the answer is the only time its secret is seen. Raises Refused."""
+    if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not name.isprintable():
+        raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。")
+    wanted = sorted({_scope(scope) for scope in scopes})
+    if not wanted:
+        raise Refused("empty_scopes", "スコープを1つ以上指定してください。")
+    prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=now)
+        uow.audit.add(actor=by, action="key_added", subject=f"key:{prefix}", now=now, detail={"scopes": wanted})
+    return f"awase_{prefix}_{secret}"
+
+
+def revoke_key(ctx: Context, prefix: str, *, by: str = "cli") -> None:
+    """Refuse this key from now on. Raises Refused when there is no such key; a second time changes nothing."""
+    with ctx.unit_of_work() as uow:
+        if uow.keys.by_prefix(prefix) is None:
+            raise Refused(
+                "unknown_key", "この接頭辞の API キーはありません。flask key list で確認してください。", status=404
+            )
+        now = ctx.clock.now()
+        if uow.keys.revoke(prefix, now=now):
+            uow.audit.add(actor=by, action="key_revoked", subject=f"key:{prefix}", now=now)
+
+
+def list_keys(ctx: Context) -> list[KeyView]:
+    with ctx.unit_of_work().reading() as uow:
+        return [_view(row) for row in uow.keys.all()]
+
+
+def verify_key(ctx: Context, token: str) -> KeyView | None:
+    """The key behind a bearer token; None for every reason a token is no good, without telling which."""
+    match = _FORM.fullmatch(token)
+    if match is None:
+        return None
+    prefix, secret = match.groups()
+    with ctx.unit_of_work().reading() as uow:
+        row = uow.keys.by_prefix(prefix)
+    same = hmac.compare_digest(_digest(secret).encode(), (row.digest if row else _NO_DIGEST).encode())
+    if row is None or not same or row.revoked_at is not None:
+        return None
+    _touch(ctx, row)
+    return _view(row)
+
+
+def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER, by: str = "cli") -> None:
+    """Raises Refused: bad login, bad password, unknown role, login taken."""
+    check_login(login)
+    check_password(password, login=login)
+    if role not in list(Role):
+        raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
+    hashed, now = hash_password(password), ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        if uow.users.by_login(login) is not None:
+            raise Refused("login_taken", "このログイン名はすでに使われています。", status=409)
+        user = uow.users.add(login=login, password_hash=hashed, role=role, now=now)
+        uow.audit.add(actor=by, action="user_added", subject=f"user:{user.id}", now=now, detail={"role": role})
+
+
+def check_login(login: str) -> None:
+    """Raises Refused when this cannot be a login."""
+    if not _LOGIN.fullmatch(login):
+        raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
+
+
+def _touch(ctx: Context, row: KeyRow) -> None:
+    """Note the use, but seldom: reading must not wait for the write lock with every request."""
+    now = ctx.clock.now()
+    if row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER:
+        with ctx.unit_of_work() as uow:
+            uow.keys.touch(row.prefix, now=now)
+
+
+def _scope(text: str) -> Scope:
+    if text not in list(Scope):
+        raise Refused("unknown_scope", f"スコープは次から指定してください: {', '.join(Scope)}")
+    return Scope(text)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _view(row: KeyRow) -> KeyView:
+    """A scope word that a newer version has written is left out: it must not open anything here."""
+    known = frozenset(Scope(s) for s in row.scopes if s in list(Scope))
+    return KeyView(row.prefix, row.name, known, row.created_at, row.last_used_at, row.revoked_at)

@@ -1,0 +1,136 @@
+"""Signing in with a password: sessions kept here, so that they end by idleness, by age, and everywhere at once.
+
+The token is in the browser's cookie only; the database keeps its hash. Whoever has the database cannot sign in with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.access.roles import Permission, Role
+from app.domain.errors import Refused
+from app.storage.rows import SessionRow, UserRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.passwords import hash_password, is_outdated, is_right
+from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
+
+IDLE = timedelta(hours=1)
+ABSOLUTE = timedelta(hours=12)
+NOBODY = "nobody"
+"""The actor of what strangers do."""
+FAILED = "sign_in_failed"
+FAILURES_KEPT = timedelta(days=90)
+INVITATIONS_KEPT = timedelta(days=30)
+_TOUCH_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who uses the screens."""
+
+    user_id: int
+    login: str = field(repr=False)
+    role: Role
+    locale: str
+
+    @property
+    def actor(self) -> str:
+        """As runs and the audit trail name this person."""
+        return f"user:{self.user_id}"
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.role.permissions
+
+
+def sign_in(ctx: Context, login: str, password: str) -> str:
+    """The token of a new session. Raises Refused("sign_in_failed") for every reason alike."""
+    with ctx.unit_of_work().reading() as uow:
+        user = uow.users.by_typed(login) if login.isprintable() else None
+    if not is_right(user.password_hash if user else None, password) or user is None:
+        raise _failed(ctx, user)
+    renewed = hash_password(password) if is_outdated(user.password_hash) else user.password_hash
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        held = uow.users.hold(user.id)
+        good = held is not None and held.disabled_at is None and held.password_hash == user.password_hash
+        if good:
+            _tidy(uow, now)
+            uow.users.change(user.id, last_sign_in_at=now, password_hash=renewed)
+            token = begin_session(uow, user.id, now=now)
+            uow.audit.add(actor=f"user:{user.id}", action="signed_in", subject=f"user:{user.id}", now=now)
+    if not good:
+        raise _failed(ctx, user)
+    log.info("signed_in", user_id=user.id)
+    return token
+
+
+def begin_session(uow: UnitOfWork, user_id: int, *, now: datetime) -> str:
+    """The token of a session that begins with this transaction."""
+    token = secrets.token_urlsafe(32)
+    uow.sessions.add(token_hash=hash_of(token), user_id=user_id, now=now)
+    return token
+
+
+def _failed(ctx: Context, user: UserRow | None) -> Refused:
+    """The same work, row by row, whether somebody has this login or not: the time it takes must not tell."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        subject = f"user:{user.id}" if user else "user:0"
+        uow.audit.add(actor=NOBODY, action=FAILED, subject=subject, now=now)
+    log.warning("sign_in_failed", user_id=user.id if user else None)
+    return Refused("sign_in_failed", "ログイン名かパスワードが違います。", status=401)
+
+
+def _tidy(uow: UnitOfWork, now: datetime) -> None:
+    """What has run out, at the moment somebody signs in anyway."""
+    uow.sessions.end_old(seen_before=now - IDLE, begun_before=now - ABSOLUTE)
+    uow.invitations.forget(now - INVITATIONS_KEPT)
+    uow.audit.forget(FAILED, before=now - FAILURES_KEPT)
+
+
+def signed_in_by(ctx: Context, token: str) -> SignedIn | None:
+    """Who this session belongs to; None when it has ended, however it did."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work().reading() as uow:
+        session = uow.sessions.find(hash_of(token))
+    if session is None or session.user.disabled_at is not None or session.user.role not in list(Role):
+        return None
+    if not is_alive(session, now):
+        return None
+    _touch(ctx, session)
+    user = session.user
+    return SignedIn(user.id, user.login, Role(user.role), user.locale)
+
+
+def is_alive(session: SessionRow, now: datetime) -> bool:
+    """Neither left alone for too long nor too old."""
+    return now - session.seen_at <= IDLE and now - session.created_at <= ABSOLUTE
+
+
+def sign_out(ctx: Context, token: str) -> None:
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        session = uow.sessions.find(hash_of(token))
+        if session is not None:
+            uow.sessions.end(hash_of(token))
+            actor = f"user:{session.user.id}"
+            uow.audit.add(actor=actor, action="signed_out", subject=actor, now=now)
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _touch(ctx: Context, session: SessionRow) -> None:
+    """Note the use, but seldom: looking at a page must not wait for the write lock."""
+    now = ctx.clock.now()
+    if now - session.seen_at > _TOUCH_AFTER:
+        with ctx.unit_of_work() as uow:
+            uow.sessions.touch(session.id, now=now)

@@ -1,0 +1,1 @@
+"""Connections: the wizard, settings, consents, tokens, and the webhook registration at SmartHR."""

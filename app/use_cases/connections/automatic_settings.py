@@ -1,0 +1,165 @@
+"""The automatic sync of a connection: in which direction, who wins a conflict, how soon, how often, when it mails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from app.domain.enums import Direction, System
+from app.domain.errors import Refused
+from app.domain.mapping import FIELDS
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
+from app.domain.settings.export_settings import complete
+from app.storage.enums import WebhookState
+from app.storage.rows import WebhookRow
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+
+BANK = "bank"
+DEFAULT = "default"
+"""Takes a connection's own value back: an item follows the connection again, a number the setting of the service."""
+QUIET_RANGE = (0, 600)
+SWEEP_RANGE = (5, 1440)
+POLICIES = tuple(policy for policy in ConflictPolicy if policy is not ConflictPolicy.SOURCE_WINS)
+"""Not SOURCE_WINS: with both directions on it would let whoever moved last win, and nobody could tell who that is."""
+ITEM_LABELS: Mapping[str, str] = {
+    **{row.key: row.label for row in FIELDS if row.group != BANK},
+    BANK: "口座(5項目)",
+}
+"""What may have a policy of its own: the account is one thing, half an account of each side is nobody's."""
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True)
+class AutomaticView:
+    """The automatic settings of a connection, its own and those of the service in the places it leaves open."""
+
+    automatic: Automatic
+    policy: ConflictPolicy
+    item_policies: Mapping[str, ConflictPolicy]
+    quiet_seconds: float
+    sweep_minutes: float
+    mail: MailPolicy
+    webhook: WebhookState
+    webhook_checked_at: datetime | None
+
+    @property
+    def deaf(self) -> bool:
+        """SmartHR's changes are wanted, and nobody will tell of them before the next sweep."""
+        reads_smarthr = any(direction.source is System.SMARTHR for direction in self.automatic.directions)
+        return reads_smarthr and self.webhook is not WebhookState.OK
+
+
+def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
+    """Raises Refused for an unknown connection."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, connection_key)
+        webhook = uow.webhooks.get(connection.id)
+    return view_of(ctx, connection, webhook)
+
+
+def view_of(ctx: Context, connection: Connection, webhook: WebhookRow | None) -> AutomaticView:
+    """The same, for somebody who has both at hand."""
+    quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
+    return AutomaticView(
+        automatic=connection.automatic,
+        policy=connection.conflict_policy,
+        item_policies=connection.conflict_policies,
+        quiet_seconds=ctx.settings.quiet_seconds if quiet is None else quiet,
+        sweep_minutes=ctx.settings.sweep_minutes if sweep is None else sweep,
+        mail=connection.mail_policy,
+        webhook=webhook.state if webhook else WebhookState.NONE,
+        webhook_checked_at=webhook.checked_at if webhook else None,
+    )
+
+
+def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, Any]) -> AutomaticView:
+    """Change what is given, keep the rest: `directions`, `policy`, `item_policies` ({key: policy}), `quiet_seconds`,
+    `sweep_minutes`, `mail`, all of them as text. Raises Refused naming everything that is wrong, and changes nothing.
+    """
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        uow.connections.set_options(changed(connection, changes))
+    return show_automatic(ctx, connection_key)
+
+
+# ── checking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
+    """The connection with these changes. Raises Refused naming everything that is wrong."""
+    faults: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for name, given in changes.items():
+        field, read = _READERS.get(name, (name, _unknown))
+        try:
+            values[field] = read(given)
+        except ValueError as error:
+            faults[name] = str(error)
+    kept = {**connection.conflict_policies, **values.pop("item_policies", {})}
+    values["conflict_policies"] = {key: policy for key, policy in kept.items() if policy is not None}
+    result = replace(connection, **values)
+    if Direction.SMARTHR_TO_FREEE in result.automatic.directions and not complete(result.export_settings):
+        faults["directions"] = (
+            "freee人事労務に従業員を作成するには、先に flask connection set-export-settings で"
+            "エクスポート設定を登録してください。"
+        )
+    if faults:
+        raise Refused("invalid_automatic", "自動同期の設定を確認してください。", fields=faults)
+    return result
+
+
+def _unknown(_given: Any) -> Any:
+    raise ValueError(f"指定できるのは {', '.join(_READERS)} です。")
+
+
+def _one_of(choices: tuple[E, ...]) -> Callable[[Any], E]:
+    def read(given: Any) -> E:
+        for choice in choices:
+            if choice.value == given:
+                return choice
+        raise ValueError(f"{'、'.join(choice.value for choice in choices)} のどれかを指定してください。")
+
+    return read
+
+
+def _policies(given: Mapping[str, Any]) -> dict[str, ConflictPolicy | None]:
+    """Item → its policy, None to follow the connection again."""
+    unknown = [key for key in given if key not in ITEM_LABELS]
+    if unknown:
+        raise ValueError(f"{'、'.join(unknown)} という項目はありません。指定できる項目: {', '.join(ITEM_LABELS)}")
+    read = _one_of(POLICIES)
+    return {key: None if value == DEFAULT else read(value) for key, value in given.items()}
+
+
+def _number(kind: type[int] | type[float], between: tuple[int, int]) -> Callable[[Any], float | None]:
+    low, high = between
+
+    def read(given: Any) -> float | None:
+        if given == DEFAULT:
+            return None
+        try:
+            number = kind(given)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not low <= number <= high:
+            raise ValueError(f"{low}から{high}までの数か {DEFAULT} を指定してください。")
+        return number
+
+    return read
+
+
+_READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "directions": ("automatic", _one_of(tuple(Automatic))),
+    "policy": ("conflict_policy", _one_of(POLICIES)),
+    "item_policies": ("item_policies", _policies),
+    "quiet_seconds": ("quiet_seconds", _number(float, QUIET_RANGE)),
+    "sweep_minutes": ("sweep_minutes", _number(int, SWEEP_RANGE)),
+    "mail": ("mail_policy", _one_of(tuple(MailPolicy))),
+}
+"""What may be changed → the Connection's field, and what reads it. Raises ValueError in Japanese."""

@@ -1,0 +1,265 @@
+"""What an administrator changes about a connection on its settings page: each part by itself, with its audit entry.
+
+A refused change leaves what was stored. The audit names the parts that changed, never their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from app.domain.enums import Direction
+from app.domain.errors import Refused
+from app.domain.mapping import BY_KEY, FIELDS
+from app.domain.settings.connection_settings import BlankPolicy, Connection
+from app.domain.settings.export_settings import check_export_sets, check_export_settings
+from app.storage.enums import WebhookState
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.sign_in import SignedIn
+from app.use_cases.connections import attributes, automatic_settings, connections, webhook_registration
+from app.use_cases.connections.attributes import AttributeRow
+from app.use_cases.context import Context
+from app.use_cases.monitoring.queue_admin import queue_everything
+from app.use_cases.shared.connection_lookup import find_connection, known_connection
+
+ALWAYS_EXCHANGED = frozenset({"employee_number", "last_name", "first_name", "last_name_kana", "first_name_kana"})
+"""Without these nobody is recognised or created."""
+ITEMS = tuple(row for row in FIELDS if row.key not in ALWAYS_EXCHANGED)
+
+
+@dataclass(frozen=True)
+class CompanyFacts:
+    """The freee side of a connection, as the consent named it."""
+
+    name: str
+    external_cid: str
+    id: int
+    consent_from: datetime | None
+    """When the present tokens were brought."""
+
+
+@dataclass(frozen=True)
+class SettingsView:
+    """Everything the settings page shows."""
+
+    connection: Connection
+    company: CompanyFacts
+    automatic: automatic_settings.AutomaticView
+    attributes: tuple[AttributeRow, ...]
+    webhook_disabled_at: datetime | None
+    last_success: Mapping[Direction, datetime]
+    setup_open: bool
+
+
+@dataclass(frozen=True)
+class ListedConnection:
+    connection: Connection
+    company_name: str
+    company_number: str
+    last_success: Mapping[Direction, datetime]
+    webhook: WebhookState
+    setup_open: bool
+    """The wizard was left before its end."""
+
+
+def listed_connections(ctx: Context) -> list[ListedConnection]:
+    """Oldest first."""
+    with ctx.unit_of_work().reading() as uow:
+        known = uow.connections.list_all()
+        succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhooks.all()
+        companies = uow.connection_facts.companies()
+        unfinished = {setup.connection_id for setup in uow.setups.all()}
+    return [
+        ListedConnection(
+            connection=each,
+            company_name=companies[each.id][0],
+            company_number=companies[each.id][1],
+            last_success={way: at for way in Direction if (at := succeeded.get((each.id, way)))},
+            webhook=webhooks[each.id].state if each.id in webhooks else WebhookState.NONE,
+            setup_open=each.id in unfinished,
+        )
+        for each in known
+    ]
+
+
+def show_settings(ctx: Context, key: str) -> SettingsView:
+    """Raises Refused for an unknown connection."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, key)
+        status = uow.connections.status(connection.id)
+        written = uow.connection_facts.written_to_smarthr(connection.id)
+        webhook = uow.webhooks.get(connection.id)
+        succeeded = uow.connection_facts.last_successes(connection.id)
+        setup = uow.setups.get(key)
+    return SettingsView(
+        connection=connection,
+        company=CompanyFacts(
+            name=status.freee_company_name or "",
+            external_cid=status.freee_external_cid or "",
+            id=connection.freee_company_id,
+            consent_from=status.freee_refreshed_at,
+        ),
+        automatic=automatic_settings.view_of(ctx, connection, webhook),
+        attributes=tuple(
+            attributes.attribute_rows(connection.readable_attributes, connection.missing_attributes, written=written)
+        ),
+        webhook_disabled_at=webhook.disabled_at if webhook else None,
+        last_success={way: at for way in Direction if (at := succeeded.get((connection.id, way)))},
+        setup_open=setup is not None,
+    )
+
+
+# ── changes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def set_names(ctx: Context, who: SignedIn, key: str, *, name: str, mail_to: Sequence[str]) -> None:
+    """The name and who gets the mails. Raises Refused."""
+    with _changing(ctx, who, key, "connection_renamed") as (uow, connection):
+        connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
+        uow.connections.set_options(replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
+
+
+def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None:
+    """Another token of the same tenant, tried at SmartHR before it replaces the one that works. Raises Refused."""
+    connection, given = find_connection(ctx, key), token.strip()
+    connections.check_names(
+        name=connection.name, subdomain=connection.smarthr_subdomain, token=given, mail_to=connection.mail_to
+    )
+    check = attributes.try_token(ctx, connection.smarthr_subdomain, given)
+    with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, _):
+        uow.connections.set_smarthr_token(connection.id, given)
+        uow.connections.learn_token(
+            connection.id,
+            seen=check.seen,
+            missing=check.missing,
+            employment_types=check.employment_types,
+            now=ctx.clock.now(),
+        )
+
+
+def set_export_settings(
+    ctx: Context, who: SignedIn, key: str, default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
+) -> None:
+    """The default set and those of single 雇用形態 (`employment_type` beside the four values).
+
+    Raises Refused; faults of a further set are named "<position>.<field>".
+    """
+    faults: dict[str, str] = {}
+    settings, sets = None, {}
+    try:
+        settings = check_export_settings(default)
+    except Refused as refused:
+        faults |= refused.fields
+    try:
+        sets = check_export_sets(_by_name(by_type))
+    except Refused as refused:
+        if not refused.fields:
+            raise
+        faults |= refused.fields
+    if faults or settings is None:
+        raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
+    with _changing(ctx, who, key, "export_settings_changed") as (uow, connection):
+        uow.connections.set_export_settings(connection.id, settings)
+        uow.connections.set_options(replace(connection, export_settings_by_type=sets))
+
+
+def set_automatic(ctx: Context, who: SignedIn, key: str, changes: Mapping[str, Any]) -> None:
+    """As `automatic_settings.set_automatic`. Raises Refused."""
+    with _changing(ctx, who, key, "automatic_changed", {"parts": sorted(changes)}) as (uow, connection):
+        uow.connections.set_options(automatic_settings.changed(connection, changes))
+
+
+def set_items(
+    ctx: Context,
+    who: SignedIn,
+    key: str,
+    *,
+    excluded: Sequence[str],
+    blank_policies: Mapping[str, str],
+    include_building: bool,
+    create_positions: bool,
+) -> None:
+    """Which items are exchanged, and what a blank does. A policy "" is the item's own. Raises Refused."""
+    if not set(excluded) | set(blank_policies) <= {row.key for row in ITEMS}:
+        raise Refused("invalid_items", "項目を確認してください。")
+    try:
+        policies = {name: BlankPolicy(value) for name, value in blank_policies.items() if value}
+    except ValueError:
+        raise Refused("invalid_items", "空欄の扱いを一覧から選んでください。") from None
+    kept = {name: policy for name, policy in policies.items() if policy is not BY_KEY[name].blank}
+    with _changing(ctx, who, key, "items_changed") as (uow, connection):
+        changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
+        changed = replace(changed, include_building=include_building, create_positions=create_positions)
+        uow.connections.set_options(changed)
+
+
+def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
+    """Paused, running employees end and the rest waits; resumed, what has been waiting is handed out."""
+    action = "connection_paused" if paused else "connection_resumed"
+    with _changing(ctx, who, key, action) as (uow, connection):
+        uow.connections.set_paused(connection.id, paused)
+        if not paused:
+            queue_everything(ctx, uow, connection_id=connection.id)
+
+
+# ── webhook ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def register_webhook(ctx: Context, who: SignedIn, key: str) -> None:
+    """Register at SmartHR, or repair what is there. Raises Refused and the errors of SmartHR."""
+    webhook_registration.register_webhook(ctx, key)
+    _told(ctx, who, key, "webhook_registered")
+
+
+def rotate_webhook(ctx: Context, who: SignedIn, key: str) -> datetime:
+    """Returns until when the former secret is still taken. Raises Refused and the errors of SmartHR."""
+    until = webhook_registration.rotate_webhook_secret(ctx, key)
+    _told(ctx, who, key, "webhook_secret_rotated")
+    return until
+
+
+def check_webhook(ctx: Context, key: str) -> WebhookState:
+    """How it stands at SmartHR now. Raises Refused and the errors of SmartHR."""
+    return webhook_registration.check_webhook(ctx, find_connection(ctx, key)).state
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _changing(
+    ctx: Context, who: SignedIn, key: str, action: str, detail: Mapping[str, Any] | None = None
+) -> Iterator[tuple[UnitOfWork, Connection]]:
+    """A transaction on one connection that ends with its audit entry."""
+    with ctx.unit_of_work() as uow:
+        yield uow, known_connection(uow, key)
+        uow.audit.add(
+            actor=who.actor, action=action, subject=f"connection:{key}", now=ctx.clock.now(), detail=detail or {}
+        )
+
+
+def _told(ctx: Context, who: SignedIn, key: str, action: str) -> None:
+    with _changing(ctx, who, key, action):
+        pass
+
+
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Raises Refused for a 雇用形態 that is blank or named twice."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for position, row in enumerate(rows):
+        name = str(row.get("employment_type", "")).strip()
+        if not name or name in found:
+            message = "雇用形態が重複しています。" if name else "雇用形態を入力してください。"
+            field = {f"{position}.employment_type": message}
+            raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=field)
+        found[name] = row
+    return found
+
+
+def _whole_account(excluded: Sequence[str]) -> frozenset[str]:
+    """The account is one thing: without one of its items none is exchanged."""
+    account = {row.key for row in FIELDS if row.group == "bank"}
+    return frozenset(excluded) | (account if account & set(excluded) else set())

@@ -1,0 +1,254 @@
+"""A new connection, step by step: SmartHR's token tried, freee's consent given, its company confirmed by a person.
+
+Before the confirmation there is no connection, only a setup: no run can be started with it, no webhook belongs to it.
+The confirmation makes the connection, and the setup stays beside it until the person is through the last step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.errors import AwaseError, Refused
+from app.domain.settings.connection_settings import Connection
+from app.storage.rows import SetupConsent, SetupRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.sign_in import SignedIn
+from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
+from app.use_cases.connections.connections import (
+    CONSENT_MINUTES,
+    check_names,
+    consent_denied,
+    consent_failed,
+    freee_app,
+)
+from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class FoundCompany:
+    """The 事業所 a person has chosen at freee."""
+
+    id: int
+    name: str
+    external_cid: str
+
+
+@dataclass(frozen=True)
+class SetupView:
+    key: str
+    name: str
+    smarthr_subdomain: str
+    attributes: tuple[AttributeRow, ...]
+    employment_types: frozenset[str]
+    people: int
+    """How many people the check of SmartHR has seen."""
+    company: FoundCompany | None
+    """Waits to be confirmed, or was."""
+    connected: bool
+    """The connection exists."""
+    created_at: datetime
+
+
+def begin_setup(
+    ctx: Context, who: SignedIn, *, name: str, smarthr_subdomain: str, smarthr_token: str, mail_to: Sequence[str]
+) -> str:
+    """Try the token at SmartHR and keep both; returns the key of the setup and, later, of the connection.
+
+    Raises Refused naming the fields to correct, and then nothing is stored.
+    """
+    subdomain, token = smarthr_subdomain.strip(), smarthr_token.strip()
+    check_names(name=name, subdomain=subdomain, token=token, mail_to=mail_to)
+    check = try_token(ctx, subdomain, token)
+    now, key = ctx.clock.now(), secrets.token_hex(12)
+    with ctx.unit_of_work() as uow:
+        uow.setups.add(
+            key=key,
+            name=name.strip(),
+            smarthr_subdomain=subdomain,
+            smarthr_token=token,
+            seen=check.stored(),
+            mail_to=mail_to,
+            started_by=who.actor,
+            now=now,
+        )
+        uow.audit.add(actor=who.actor, action="setup_begun", subject=f"connection:{key}", now=now)
+    log.info("setup_begun")
+    return key
+
+
+def show_setup(ctx: Context, key: str) -> SetupView:
+    """Raises Refused("unknown_setup")."""
+    with ctx.unit_of_work().reading() as uow:
+        return _view(_known(uow, key))
+
+
+def open_setups(ctx: Context) -> list[SetupView]:
+    with ctx.unit_of_work().reading() as uow:
+        return [_view(row) for row in uow.setups.all()]
+
+
+def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
+    """Forget it, credentials included. A connection that was made stays. Raises Refused."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        setup = _known(uow, key)
+        uow.setups.delete(setup.id)
+        action = "setup_dropped" if setup.connection_id is None else "setup_ended"
+        uow.audit.add(actor=who.actor, action=action, subject=f"connection:{key}", now=now)
+
+
+# ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
+    """The address to send the administrator to, good once for half an hour. Raises Refused."""
+    freee_app(ctx)
+    state = secrets.token_urlsafe(32)
+    verifier = ctx.authorisation.new_verifier()
+    until = ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES)
+    with ctx.unit_of_work() as uow:
+        setup = _unconnected(uow, key)
+        uow.setups.drop_grant(setup.id)
+        uow.setups.send_to_freee(
+            setup.id, state_hash=_hash(state), verifier=verifier, redirect_uri=redirect_uri, until=until
+        )
+    return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
+
+
+def belongs_to_setup(ctx: Context, state: str) -> bool:
+    """Whether a setup is waiting for this answer of freee. Costs no write lock."""
+    with ctx.unit_of_work().reading() as uow:
+        return uow.setups.knows_state(_hash(state))
+
+
+def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> str:
+    """freee's answer: the company and its tokens wait for the confirmation. Returns the setup's key.
+
+    The state is used up, however it ends. Raises Refused; `fields["setup"]` names the setup then, where it is known.
+    """
+    with ctx.unit_of_work() as uow:
+        taken = uow.setups.take_state(_hash(state), now=ctx.clock.now())
+    if taken is None:
+        raise Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
+    try:
+        return _granted(ctx, taken, code, error)
+    except Refused as refused:
+        log.warning("setup_consent_failed", code=refused.code)
+        fields = {**refused.fields, "setup": taken.setup.key}
+        raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+
+
+def _granted(ctx: Context, taken: SetupConsent, code: str | None, error: str | None) -> str:
+    if error is not None or not code:
+        raise consent_denied(error)
+    try:
+        grant = ctx.authorisation.finish(code, redirect_uri=taken.redirect_uri, verifier=taken.verifier)
+    except AwaseError as failure:
+        raise consent_failed(failure) from failure
+    with ctx.unit_of_work() as uow:
+        setup = _unconnected(uow, taken.setup.key)
+        uow.setups.keep_grant(
+            setup.id,
+            grant.tokens,
+            company_id=grant.company_id,
+            company_name=grant.company_name,
+            external_cid=grant.external_cid,
+        )
+    return setup.key
+
+
+def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -> None:
+    """The person has seen this company and says it is the right one: from here on there is a connection.
+
+    Raises Refused: nothing to confirm, another company than the one shown, or the two are connected already.
+    """
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        setup = _unconnected(uow, key)
+        tokens = uow.setups.freee_tokens(setup.id)
+        if tokens is None or setup.freee_company_id != company_id:
+            raise Refused("company_changed", "表示していた事業所と違います。もう一度確認してください。", status=409)
+        if any(
+            each.smarthr_subdomain == setup.smarthr_subdomain for each in uow.connections.get_by_company(company_id)
+        ):
+            raise Refused("already_connected", "このSmartHRとこの事業所は、すでに接続されています。", status=409)
+        connection = uow.connections.add(
+            key=setup.key,
+            name=setup.name,
+            smarthr_subdomain=setup.smarthr_subdomain,
+            smarthr_token=uow.setups.smarthr_token(setup.id),
+            freee_company_id=company_id,
+            freee_external_cid=setup.freee_external_cid,
+            mail_to=setup.mail_to,
+            now=now,
+        )
+        uow.connections.set_freee_tokens(connection.id, tokens, company_name=setup.freee_company_name, now=now)
+        _learn(uow, connection, setup, now)
+        uow.setups.made(setup.id, connection.id)
+        detail = {"freee_company_id": company_id}
+        uow.audit.add(actor=who.actor, action="connection_added", subject=f"connection:{key}", now=now, detail=detail)
+    log.info("connection_added", connection_id=connection.id)
+
+
+def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
+    """The wrong company: its tokens are forgotten, and another can be chosen. Raises Refused."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        setup = _unconnected(uow, key)
+        uow.setups.drop_grant(setup.id)
+        detail = {"freee_company_id": setup.freee_company_id}
+        uow.audit.add(actor=who.actor, action="company_rejected", subject=f"connection:{key}", now=now, detail=detail)
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _learn(uow: UnitOfWork, connection: Connection, setup: SetupRow, now: datetime) -> None:
+    check = TokenCheck.of_stored(setup.seen)
+    uow.connections.learn_token(
+        connection.id, seen=check.seen, missing=check.missing, employment_types=check.employment_types, now=now
+    )
+
+
+def _known(uow: UnitOfWork, key: str) -> SetupRow:
+    setup = uow.setups.get(key)
+    if setup is None:
+        raise Refused("unknown_setup", "この接続の設定は、終わったか取りやめられています。", status=404)
+    return setup
+
+
+def _unconnected(uow: UnitOfWork, key: str) -> SetupRow:
+    setup = _known(uow, key)
+    if setup.connection_id is not None:
+        raise Refused("already_connected", "この接続は、すでにつながっています。", status=409)
+    return setup
+
+
+def _view(row: SetupRow) -> SetupView:
+    check = TokenCheck.of_stored(row.seen)
+    company = None
+    if row.freee_company_id is not None:
+        company = FoundCompany(row.freee_company_id, row.freee_company_name or "", row.freee_external_cid or "")
+    return SetupView(
+        key=row.key,
+        name=row.name,
+        smarthr_subdomain=row.smarthr_subdomain,
+        attributes=tuple(attribute_rows(check.seen, check.missing, written=frozenset())),
+        employment_types=check.employment_types,
+        people=check.people,
+        company=company,
+        connected=row.connection_id is not None,
+        created_at=row.created_at,
+    )
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()

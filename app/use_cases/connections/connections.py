@@ -1,0 +1,291 @@
+"""Connections: add, look at, check against both systems, settings, and freee's consent."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.domain.ports import FreeeGrant, FreeeTokens
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Connection, ExportSettings
+from app.domain.settings.export_settings import check_export_settings, complete
+from app.storage.rows import ConsentRow
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import find_connection
+from app.use_cases.shared.views import ConnectionView, ConsentView
+
+log = structlog.get_logger(__name__)
+
+CONSENT_MINUTES = 30
+_SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_TOKEN = re.compile(r"[!-~]{1,500}")
+LONGEST_NAME = 100
+MOST_ADDRESSES = 20
+_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+|[^@\s,;<>\"]+@localhost")
+
+
+@dataclass(frozen=True)
+class SystemCheck:
+    """Whether one side answers. `code` and `message` (Japanese) say why not."""
+
+    system: System
+    ok: bool
+    code: str | None = None
+    message: str | None = None
+
+
+def add_connection(
+    ctx: Context,
+    *,
+    name: str,
+    smarthr_subdomain: str,
+    smarthr_token: str,
+    freee_company_id: int,
+    freee_external_cid: str | None = None,
+    freee_tokens: FreeeTokens | None = None,
+    mail_to: Sequence[str] = (),
+    export_settings: Mapping[str, Any] | None = None,
+    key: str | None = None,
+) -> ConnectionView:
+    """Store a connection, its tokens encrypted. Without `freee_tokens` it waits for the consent. Raises Refused."""
+    faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
+    check_names(name=name, subdomain=smarthr_subdomain, token=smarthr_token, mail_to=mail_to, faults=faults)
+    settings = None if export_settings is None else check_export_settings(export_settings)
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        chosen = key or secrets.token_hex(12)  # no sign a command line could take for an option
+        if uow.connections.get_by_key(chosen) is not None:
+            raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
+        connection = uow.connections.add(
+            key=chosen,
+            name=name.strip(),
+            smarthr_subdomain=smarthr_subdomain,
+            smarthr_token=smarthr_token,
+            freee_company_id=freee_company_id,
+            freee_external_cid=freee_external_cid,
+            mail_to=mail_to,
+            now=now,
+        )
+        if freee_tokens is not None:
+            uow.connections.set_freee_tokens(connection.id, freee_tokens, now=now)
+        uow.connections.set_export_settings(connection.id, settings)
+        stored = uow.connections.get(connection.id) or connection
+    log.info("connection_added", connection_id=connection.id)
+    return connection_views(ctx, [stored])[0]
+
+
+def list_connections(ctx: Context) -> list[ConnectionView]:
+    with ctx.unit_of_work().reading() as uow:
+        return connection_views(ctx, uow.connections.list_all())
+
+
+def show_connection(ctx: Context, connection_key: str) -> tuple[ConnectionView, ExportSettings | None]:
+    """Raises Refused for an unknown connection."""
+    connection = find_connection(ctx, connection_key)
+    return connection_views(ctx, [connection])[0], connection.export_settings
+
+
+def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
+    """Ask both systems for one page of employees. freee is not asked without a consent that holds.
+
+    Raises Refused for an unknown connection.
+    """
+    connection = find_connection(ctx, connection_key)
+    missing = _missing_consent(connection)
+    return [
+        missing if missing and missing.system is system else check_system(ctx, connection, system) for system in System
+    ]
+
+
+def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str, Any]) -> ConnectionView:
+    """Change the fields given, keep the others. Raises Refused naming every wrong or missing field."""
+    connection = find_connection(ctx, connection_key)
+    kept = asdict(connection.export_settings) if connection.export_settings else {}
+    settings = check_export_settings({**kept, **changes})
+    with ctx.unit_of_work() as uow:
+        uow.connections.set_export_settings(connection.id, settings)
+    return connection_views(ctx, [find_connection(ctx, connection_key)])[0]
+
+
+def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None:
+    """Another access token of the same tenant (renewed, or with other permissions). What the former one could see says
+    nothing about this one, so the visible attributes are learned anew. Raises Refused."""
+    connection = find_connection(ctx, connection_key)
+    with ctx.unit_of_work() as uow:
+        uow.connections.set_smarthr_token(connection.id, token)
+
+
+def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[ConnectionView]:
+    return [
+        ConnectionView(
+            key=connection.key,
+            name=connection.name,
+            smarthr_subdomain=connection.smarthr_subdomain,
+            freee_company_id=connection.freee_company_id,
+            state="needs_consent" if connection.needs_consent else "paused" if connection.paused else "active",
+            export_settings_complete=complete(connection.export_settings),
+            smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
+            freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
+        )
+        for connection in connections
+    ]
+
+
+# ── freee's consent ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> str:
+    """The address to send the administrator to. Valid for half an hour, once. Raises Refused."""
+    freee_app(ctx)
+    connection = find_connection(ctx, connection_key)
+    state = secrets.token_urlsafe(32)
+    verifier = ctx.authorisation.new_verifier()
+    with ctx.unit_of_work() as uow:
+        uow.consents.add(
+            _hash(state),
+            connection.id,
+            verifier=verifier,
+            redirect_uri=redirect_uri,
+            expires_at=ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES),
+        )
+    return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
+
+
+def freee_app(ctx: Context) -> None:
+    """Raises Refused when no application of freee's is set."""
+    if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
+        raise Refused(
+            "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
+        )
+
+
+def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> ConsentView:
+    """freee's answer → tokens of the connection the state was given out for. The state is used up, however it ends.
+
+    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused; `fields["connection"]` is the key of
+    the connection, where the state is known.
+    """
+    consent, connection = _take(ctx, state)
+    try:
+        return _finished(ctx, consent, connection, code=code, error=error)
+    except Refused as refused:
+        fields = {**refused.fields, "connection": connection.key}
+        raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+
+
+def _finished(
+    ctx: Context, consent: ConsentRow, connection: Connection, *, code: str | None, error: str | None
+) -> ConsentView:
+    bound = log.bind(connection_id=connection.id)
+    if error is not None or not code:
+        bound.warning("consent_denied", denied=error == "access_denied")
+        raise consent_denied(error)
+    try:
+        grant = ctx.authorisation.finish(code, redirect_uri=consent.redirect_uri, verifier=consent.verifier)
+    except AwaseError as failure:
+        bound.warning("consent_failed", code=failure.code)
+        raise consent_failed(failure) from failure
+    if grant.company_id != connection.freee_company_id:
+        bound.warning("consent_failed", code="wrong_company")
+        chosen, wanted = grant.company_id, connection.freee_company_id
+        raise Refused(
+            "wrong_company", f"選ばれた事業所(ID {chosen})は、この接続の事業所(ID {wanted})ではありません。", status=409
+        )
+    return _keep(ctx, connection, grant)
+
+
+def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
+    """The one use of a state. Anybody may call us with an invented one: that costs no write lock. Raises Refused."""
+    unknown = Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
+    with ctx.unit_of_work().reading() as uow:
+        if not uow.consents.known(_hash(state)):
+            raise unknown
+    with ctx.unit_of_work() as uow:
+        consent = uow.consents.take(_hash(state), now=ctx.clock.now())
+        connection = uow.connections.get(consent.connection_id) if consent else None
+    if consent is None or connection is None:
+        raise unknown
+    return consent, connection
+
+
+def consent_denied(error: str | None) -> Refused:
+    """freee sent the person back without a code."""
+    if error == "access_denied":
+        return Refused("consent_denied", "freeeの画面で連携が許可されませんでした。", status=409)
+    return Refused("consent_refused", "freeeから認可コードが届きませんでした。", status=409)
+
+
+def consent_failed(error: AwaseError) -> Refused:
+    """Why the code brought no tokens: the vendor is away, the person has no rights, the code is dead, or the app's
+    registration is wrong."""
+    if isinstance(error, TemporaryError):
+        return Refused("freee_away", "freeeから応答がないため、認可を終えられませんでした。", status=503)
+    if error.code == "E19":
+        return Refused("not_administrator", "認可した人が、選ばれた事業所の管理者ではありません。", status=409)
+    if error.code == "E3":
+        return Refused("freee_address_refused", f"{message_of(error.code)}{remedy_of(error.code)}", status=409)
+    return Refused("consent_refused", "freeeが認可コードを受け付けませんでした。", status=409)
+
+
+def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentView:
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        uow.connections.set_freee_tokens(
+            connection.id, grant.tokens, company_name=grant.company_name, external_cid=grant.external_cid, now=now
+        )
+        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection.id)
+        for run_id in uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection.id):
+            uow.runs.queue_survey(run_id, due_at=now, now=now)
+    log.info("consent_given", connection_id=connection.id)
+    return ConsentView(connection_views(ctx, [find_connection(ctx, connection.key)])[0], grant.company_name)
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_system(ctx: Context, connection: Connection, system: System) -> SystemCheck:
+    """Ask one side for one page of employees."""
+    try:
+        ctx.gateway(connection, system).survey_page(None, as_of_date=today_in_japan(ctx.clock.now()))
+    except AwaseError as error:
+        return SystemCheck(system, ok=False, code=error.code, message=message_of(error.code))
+    return SystemCheck(system, ok=True)
+
+
+def _missing_consent(connection: Connection) -> SystemCheck | None:
+    """freee's check when only a person can help: nobody has authorised, or it was revoked."""
+    if not connection.needs_consent:
+        return None
+    return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
+
+
+def check_names(
+    *, name: str, subdomain: str, token: str | None, mail_to: Sequence[str], faults: Mapping[str, str] | None = None
+) -> None:
+    """What a person has typed for a connection (`token` None: stays as it is). Raises Refused naming every wrong field,
+    those of `faults` included."""
+    found = dict(faults or {})
+    if not 0 < len(name.strip()) <= LONGEST_NAME:
+        found["name"] = f"名前を{LONGEST_NAME}文字以内で入力してください。"
+    if not _SUBDOMAIN.fullmatch(subdomain):
+        found["smarthr_subdomain"] = "サブドメインは半角英小文字・数字・ハイフンで入力してください。"
+    if token is not None and not _TOKEN.fullmatch(token):
+        found["smarthr_token"] = "SmartHRのアクセストークンを入力してください。"  # noqa: S105 - a message
+    if len(mail_to) > MOST_ADDRESSES or not all(_ADDRESS.fullmatch(address) for address in mail_to):
+        found["mail_to"] = "メールアドレスの形が正しくありません。"
+    if found:
+        raise Refused("invalid_connection", "接続の内容を確認してください。", fields=found)
+
+
+def _hash(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()

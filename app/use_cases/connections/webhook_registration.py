@@ -1,0 +1,303 @@
+"""The registration at SmartHR that brings its webhooks here: made, looked after, repaired, its secret changed, removed.
+
+It is found by the id SmartHR gave it, else by its address, which holds our unguessable key: so a second call repairs
+instead of doubling, and a POST whose answer was lost is looked up. A secret is stored before it is sent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+import structlog
+
+from app.domain.errors import AwaseError, ItemError, Refused, TemporaryError
+from app.domain.ports import WebhookRegistration, WebhookRegistry
+from app.domain.runs.dates import JAPAN
+from app.domain.settings.connection_settings import Connection
+from app.storage.enums import WebhookState
+from app.storage.rows import WebhookRow
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import find_connection
+from app.use_cases.survey.sweep import request_sweep
+
+log = structlog.get_logger(__name__)
+
+OVERLAP = timedelta(hours=24)
+"""How long the secret before a rotation is still taken: by what is on its way, and while an answer is missing."""
+DESCRIPTION = "Awase 従業員情報の同期"
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class WebhookCheck:
+    """How the registration was found. `message` and `remedy` are Japanese, `remedy` "" where nothing is to be done."""
+
+    state: WebhookState
+    disabled_at: datetime | None
+    message: str
+    remedy: str
+
+    @property
+    def ok(self) -> bool:
+        return self.state is WebhookState.OK
+
+    @property
+    def registered(self) -> bool:
+        """False: never from here; nothing to repair."""
+        return self.state is not WebhookState.NONE
+
+
+def webhook_url(ctx: Context, connection: Connection) -> str:
+    """Where SmartHR sends this connection's notifications."""
+    return f"{ctx.settings.base_url}/webhooks/smarthr/{quote(connection.key, safe='')}"
+
+
+# ── by a person ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def register_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
+    """Register the address, or bring what is registered into order. Raises Refused and what SmartHR's refusal means."""
+    return _bring_up(ctx, find_connection(ctx, connection_key))
+
+
+def repair_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
+    """As `register_webhook`, for what was registered from here before. Raises Refused."""
+    connection = find_connection(ctx, connection_key)
+    _stored(ctx, connection)
+    return _bring_up(ctx, connection)
+
+
+def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
+    """A new secret here and at SmartHR; says until when the former is still taken. Raises Refused.
+
+    When SmartHR refuses it, the former stays. When its answer is lost both are good for `OVERLAP`, and a repair or
+    another rotation settles which one SmartHR has.
+    """
+    connection = find_connection(ctx, connection_key)
+    stored = _stored(ctx, connection)
+    registry, url = ctx.webhook_registry(connection), webhook_url(ctx, connection)
+    ours = _ours(registry, url, stored)
+    if not ours:
+        raise _unregistered()
+    now = ctx.clock.now()
+    changing = False
+    try:
+        if len(stored.secrets_at(now)) > 1:  # another rotation just now: which of the two SmartHR has may be unknown
+            _sent(registry, ours[0].id, url=url, secret=stored.secret)
+        changing, until = True, now + OVERLAP
+        secret = _new_secret(ctx, connection, previous_until=until)
+        registration = _sent(registry, ours[0].id, url=url, secret=secret)
+    except AwaseError as error:
+        if changing and not _may_be_done(error):
+            with ctx.unit_of_work() as uow:
+                uow.webhooks.drop_secret(connection.id)
+        raise _in_words(error) from error
+    _store(ctx, connection, registry, registration)
+    log.info("webhook_secret_rotated", connection_id=connection.id)
+    return until
+
+
+def remove_webhook(ctx: Context, connection_key: str) -> int:
+    """Take it away at SmartHR, then forget its secrets. Says how many registrations were there. Raises Refused."""
+    connection = find_connection(ctx, connection_key)
+    stored = _stored(ctx, connection)
+    registry = ctx.webhook_registry(connection)
+    ours = _ours(registry, webhook_url(ctx, connection), stored)
+    for each in ours:
+        registry.remove(each.id)
+    _forget_secrets(ctx, connection)
+    return len(ours)
+
+
+def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
+    """Look at SmartHR how it is, and keep that. Not registered from here: nobody is asked.
+
+    Raises the three errors of `app.domain.errors`, and then what was kept stays.
+    """
+    with ctx.unit_of_work().reading() as uow:
+        stored = uow.webhooks.get(connection.id)
+    if stored is None:
+        return _told(WebhookState.NONE, None, connection)
+    registry = ctx.webhook_registry(connection)
+    ours = _ours(registry, webhook_url(ctx, connection), stored)
+    if ours:
+        return _store(ctx, connection, registry, ours[0])
+    # The answer of the first POST was lost and nothing came of it: it was never there.
+    state = WebhookState.NONE if stored.state is WebhookState.NONE else WebhookState.MISSING
+    _keep(ctx, connection, vendor_id=None, state=state)
+    return _told(state, None, connection)
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
+    registry, url = ctx.webhook_registry(connection), webhook_url(ctx, connection)
+    with ctx.unit_of_work().reading() as uow:
+        stored = uow.webhooks.get(connection.id)
+    ours = _ours(registry, url, stored)
+    secret = stored.secret if stored else _new_secret(ctx, connection, previous_until=ctx.clock.now())
+    try:
+        registration = _registered(registry, ours, url=url, secret=secret)
+    except AwaseError as error:
+        if stored is None and not _may_be_done(error):
+            _forget_secrets(ctx, connection)
+        raise _in_words(error) from error
+    check = _store(ctx, connection, registry, registration)
+    _remove_spare(registry, [each for each in ours if each.id != registration.id], connection)
+    if not ours or _state_of(registry, url, ours[0]) is not WebhookState.OK:
+        request_sweep(ctx, connection.id)  # what happened while nobody told of it
+    log.info("webhook_registered", connection_id=connection.id, state=check.state.value, anew=not ours)
+    return check
+
+
+def _registered(registry: WebhookRegistry, ours: list[WebhookRegistration], *, url: str, secret: str) -> (
+    WebhookRegistration
+):  # fmt: skip
+    """The first of ours in order again; a new one where there is none, or where it cannot be switched on ([G])."""
+    if ours:
+        repaired = _sent(registry, ours[0].id, url=url, secret=secret)
+        if repaired.disabled_at is None:
+            return repaired
+    try:
+        return registry.register(url=url, secret=secret, description=DESCRIPTION)
+    except TemporaryError as error:
+        if not error.outcome_unknown:
+            raise
+        made = _looked_up(registry, url, known=ours)
+        if made is None:
+            raise
+        return made
+
+
+def _looked_up(registry: WebhookRegistry, url: str, *, known: list[WebhookRegistration]) -> WebhookRegistration | None:
+    """What the POST with the lost answer made; None: nothing so far, or SmartHR still does not answer."""
+    ids = {each.id for each in known}
+    try:
+        return next((each for each in registry.registrations() if each.url == url and each.id not in ids), None)
+    except AwaseError:
+        return None
+
+
+def _sent(registry: WebhookRegistry, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
+    """A PATCH may be repeated, so a lost answer is asked for once more."""
+    try:
+        return registry.repair(registration_id, url=url, secret=secret)
+    except TemporaryError as error:
+        if not error.outcome_unknown:
+            raise
+    try:
+        return registry.repair(registration_id, url=url, secret=secret)
+    except AwaseError as error:
+        raise TemporaryError(error.code, error.detail, outcome_unknown=True) from error  # the first may have been done
+
+
+def _ours(registry: WebhookRegistry, url: str, stored: WebhookRow | None) -> list[WebhookRegistration]:
+    """The one we know first, then those that lead to the same address."""
+    known = stored.vendor_id if stored else None
+    found = [each for each in registry.registrations() if each.id == known or each.url == url]
+    return sorted(found, key=lambda each: each.id != known)
+
+
+def _remove_spare(registry: WebhookRegistry, spare: list[WebhookRegistration], connection: Connection) -> None:
+    """Doubles do no harm but noise: deliveries are told apart by their content. So a failure is only logged."""
+    for each in spare:
+        try:
+            registry.remove(each.id)
+        except AwaseError as error:
+            log.warning("webhook_double_stays", connection_id=connection.id, code=error.code)
+
+
+def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetime) -> str:
+    """Stored before anybody hears of it, so that no delivery that comes with it is refused."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    with ctx.unit_of_work() as uow:
+        uow.webhooks.set_secret(connection.id, secret, previous_until=previous_until)
+    return secret
+
+
+def _forget_secrets(ctx: Context, connection: Connection) -> None:
+    with ctx.unit_of_work() as uow:
+        while uow.webhooks.get(connection.id) is not None:  # the one before it counts as the newest then
+            uow.webhooks.drop_secret(connection.id)
+
+
+def _stored(ctx: Context, connection: Connection) -> WebhookRow:
+    with ctx.unit_of_work().reading() as uow:
+        stored = uow.webhooks.get(connection.id)
+    if stored is None:
+        raise _unregistered()
+    return stored
+
+
+def _unregistered() -> Refused:
+    return Refused(
+        "webhook_unregistered",
+        "SmartHRにWebhookが登録されていません。flask connection register-webhook で登録してください。",
+        status=409,
+    )
+
+
+def _may_be_done(error: AwaseError) -> bool:
+    return isinstance(error, TemporaryError) and error.outcome_unknown
+
+
+def _in_words(error: AwaseError) -> AwaseError:
+    """What a person is told: SmartHR's own reason for a refusal, and what to do when it did not answer."""
+    if isinstance(error, ItemError):
+        return Refused("webhook_refused", f"SmartHRがWebhookを受け付けませんでした({error.detail})。")
+    if _may_be_done(error):
+        return Refused(
+            "webhook_unsure",
+            "SmartHRの応答がなく、結果が分かりません。後で flask connection check --repair を実行してください。",
+            status=503,
+        )
+    return error
+
+
+def _store(
+    ctx: Context, connection: Connection, registry: WebhookRegistry, registration: WebhookRegistration
+) -> WebhookCheck:
+    state = _state_of(registry, webhook_url(ctx, connection), registration)
+    _keep(ctx, connection, vendor_id=registration.id, state=state, disabled_at=registration.disabled_at)
+    return _told(state, registration.disabled_at, connection)
+
+
+def _state_of(registry: WebhookRegistry, url: str, registration: WebhookRegistration) -> WebhookState:
+    if registration.disabled_at is not None:
+        return WebhookState.DISABLED
+    wanted = (url, registry.events, True)
+    as_wanted = (registration.url, registration.events, registration.expose_only_id) == wanted
+    return WebhookState.OK if as_wanted else WebhookState.CHANGED
+
+
+def _keep(
+    ctx: Context,
+    connection: Connection,
+    *,
+    vendor_id: str | None,
+    state: WebhookState,
+    disabled_at: datetime | None = None,
+) -> None:
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        uow.webhooks.found(connection.id, vendor_id=vendor_id, state=state, disabled_at=disabled_at, now=now)
+
+
+def _told(state: WebhookState, disabled_at: datetime | None, connection: Connection) -> WebhookCheck:
+    moment = f"{disabled_at.astimezone(JAPAN):%Y-%m-%d %H:%M} に" if disabled_at else ""
+    message = {
+        WebhookState.NONE: "登録していません",
+        WebhookState.OK: "登録されていて、有効です",
+        WebhookState.DISABLED: f"SmartHRで{moment}無効になりました",
+        WebhookState.MISSING: "SmartHRから登録が消えています",
+        WebhookState.CHANGED: "SmartHRで登録のアドレスかイベントが変えられています",
+    }[state]
+    remedy = {
+        WebhookState.NONE: f"flask connection register-webhook {connection.key}",
+        WebhookState.OK: "",
+    }.get(state, f"flask connection check {connection.key} --repair")
+    return WebhookCheck(state, disabled_at, message, remedy)

@@ -1,0 +1,66 @@
+"""What every attempt at an item does around its plan, whatever it plans by: settle what an earlier attempt left open,
+hold the plan against the approved one, and name the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.domain.mapping import BY_KEY
+from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.planning.three_way import same
+from app.domain.runs.run_state import ItemState
+from app.domain.snapshot import ABSENT
+from app.use_cases.employee.outcome import End, Job
+from app.use_cases.planning.plan_employee import digest_of
+from app.use_cases.survey.plan_survey import ended_without_write
+
+NOT_TAKEN_OVER = "E15"
+"""The target answered that it took the write and still shows something else: a limited token, mostly."""
+
+
+class Attempt:
+    def __init__(self, job: Job, fingerprint: Callable[[str, str], str]) -> None:
+        self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
+
+    def settle(self, plan: Plan) -> None:
+        """What an earlier attempt sent without hearing the answer: the records just read say whether it happened."""
+        if self._item.attempt == 1:
+            return
+        with self._ctx.unit_of_work() as uow:
+            still_open = {change.key for change in plan.changes}
+            keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
+            uow.changes.mark_written(self._item.id, keys)
+
+    def approval_is_void(self, plan: Plan) -> bool:
+        """Approved was another plan. A repetition after a first write has less to do, which is no other plan."""
+        approved = self._item.approved_digest
+        if approved is None or approved == digest_of(plan, self._fingerprint):
+            return False
+        return not (self._has_written() and self._is_rest_of_approved(plan))
+
+    def ended_without_write(self, plan: Plan) -> End:
+        state, code = ended_without_write(plan)
+        if state is ItemState.UNCHANGED and self._has_written():
+            return End(ItemState.SUCCEEDED, None, plan)
+        return End(state, code, plan)
+
+    def _has_written(self) -> bool:
+        with self._ctx.unit_of_work() as uow:
+            return uow.steps.any_done(self._item.id)
+
+    def _is_rest_of_approved(self, plan: Plan) -> bool:
+        """Whether everything this plan writes is what the first attempt of the approved plan was to write as well."""
+        with self._ctx.unit_of_work() as uow:
+            kept = uow.changes.of_items([self._item.id])[self._item.id]
+        approved = {change.key: ABSENT if change.after is None else change.after for change in kept}
+        return all(
+            change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key])
+            for change in plan.changes
+        )
+
+
+def ended_with_write(plan: Plan, left: Plan) -> End:
+    """`left`: planned once more with the answers of the writes."""
+    notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
+    state, code = ended_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
+    return End(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)

@@ -1,0 +1,205 @@
+"""One attempt at one employee: meet both sides, plan, write step by step, record.
+
+A repetition plans again: what went through last time is no longer a difference, so it goes on where the last one
+stopped. The attempt number of the claim is the fence: every commit of this job names it, and a job that lost its lease
+stops before its next request.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Step
+from app.domain.errors import ItemError
+from app.domain.matching.linking import Directory, LinkKind, decide_link
+from app.domain.planning.plan import Plan
+from app.domain.ports import CreateRequest
+from app.domain.reading import name_of
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.export_settings import settings_for
+from app.storage.rows import LinkRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.employee.attempt import Attempt, ended_with_write
+from app.use_cases.employee.hold_mass_change import Known, pass_gate
+from app.use_cases.employee.outcome import End, Job, finish
+from app.use_cases.employee.read_pair import Meeting
+from app.use_cases.employee.step_log import StepLog
+from app.use_cases.planning.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run
+from app.use_cases.shared.call_counter import counted
+from app.use_cases.shared.lease import Lease, LeaseLost
+from app.use_cases.survey.plan_survey import ended_without_write, new_changes, pair_ids
+
+
+class EmployeeJob:
+    """`do()` brings the employee into line and stores how it ended. Raises the gateways' errors, and LeaseLost."""
+
+    def __init__(self, job: Job, lease: Lease) -> None:
+        ctx, run, connection = job.ctx, job.run, job.connection
+        self._job, self._ctx, self._item, self._run, self._connection = job, ctx, job.item, run, connection
+        self._source = ctx.gateway(connection, run.direction.source)
+        self._target = ctx.gateway(connection, run.direction.target)
+        self._meeting = Meeting(job, self._source, self._target)
+        self._number = self._name = ""
+        self._target_id: str | None = None
+        self._steps = StepLog(ctx, job.item, lease)
+        self._terms: Terms = terms_of_run(
+            connection,
+            direction=run.direction,
+            trigger=run.trigger,
+            as_of_date=run.as_of_date,
+            secret_key=ctx.settings.secret_key,
+        )
+        self._attempt = Attempt(job, self._terms.fingerprint)
+
+    def do(self) -> End:
+        with counted(self._ctx, self._run.id, self._source, self._target):
+            end = self._bring_into_line()
+        finish(self._job, end, number=self._number, name=self._name, target_id=self._target_id)
+        return end
+
+    # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _bring_into_line(self) -> End:
+        met = self._meeting.meet()
+        if isinstance(met, End):
+            return met
+        self._number, self._name = met.source.person.number, name_of(met.source)
+        if met.target is None:
+            return self._create(met.source)
+        self._target_id = met.target.person.id
+        self._meeting.keep_months(met.target, met.source)
+        return self._write(met.source, met.target, met.link)
+
+    def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> End:
+        decided = decide(self._terms, source, target, link.baseline if link else {})
+        plan = decided.plan
+        self._attempt.settle(plan)
+        if self._attempt.approval_is_void(plan):
+            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+        if plan.stops:
+            return End(ItemState.FAILED, plan.stops[0].code, plan)
+        if plan.changes:
+            self._pass_gate(plan)
+        link = link or self._store_link(source, target)
+        if not plan.changes:
+            self._agree(link, agreed_digests(self._terms, decided, None))
+            return self._attempt.ended_without_write(plan)
+        self._plan_stored(plan)
+        after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
+        self._agree(link, agreed_digests(self._terms, decided, after))
+        return self._ended_with_write(source, after, decided)
+
+    def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> End:
+        left = decide(self._terms, source, after, decided.baseline.digests).plan
+        return ended_with_write(decided.plan, left)
+
+    def _pass_gate(self, plan: Plan) -> None:
+        """Before the first write. Raises Parked, GraverThanKnown."""
+        today = today_in_japan(self._ctx.clock.now())
+        pass_gate(self._job, plan, fingerprint=self._terms.fingerprint, today=today, met=self._known())
+
+    def _known(self) -> Known:
+        return Known(self._number, self._name, self._target_id)
+
+    # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _create(self, source: EmployeeRecord) -> End:
+        plan = decide(self._terms, source, None, {}).plan
+        if self._attempt.approval_is_void(plan):
+            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+        if plan.stops:
+            return End(ItemState.FAILED, plan.stops[0].code, plan)
+        if not plan.changes:  # held back as a whole, for instance 未選択 for a field the target cannot do without
+            return End(*ended_without_write(plan), plan)
+        self._pass_gate(plan)
+        found = self._already_there(source)
+        if isinstance(found, End):
+            return found
+        if found is not None:
+            return self._write(source, found, None)
+        self._plan_stored(plan)
+        created = self._target.create(self._create_request(source, plan), self._steps)
+        link = self._store_link(source, created)
+        self._target_id = created.person.id
+        end = self._write(source, created, link)
+        if end.state is ItemState.UNCHANGED:
+            return End(ItemState.SUCCEEDED, None, plan)
+        return End(end.state, end.code, plan, end.notes)
+
+    def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | End | None:
+        """Look before a create: whether the person is at the target meanwhile, perhaps by our own lost create."""
+        person = source.person
+        with self._ctx.unit_of_work() as uow:
+            doubtful = uow.steps.unknown_create(self._connection.id, person.id)
+        passes = 1 if self._run.gate is None else 2  # the first one only planned
+        fresh = doubtful or self._item.attempt > passes
+        ids = self._target.ids_by_number(person.number, fresh=fresh)
+        if doubtful:
+            with self._ctx.unit_of_work() as uow:
+                uow.steps.settle_creates(self._connection.id, person.id, happened=bool(ids), now=self._ctx.clock.now())
+        if not ids:
+            return None
+        everybody = self._target.directory(as_of_date=self._run.as_of_date)
+        decision = decide_link(
+            person,
+            sources=Directory([person]),
+            targets=Directory(record.person for record in everybody),
+            links=self._meeting.links(),
+            as_of_date=self._run.as_of_date,
+        )
+        if decision.kind is not LinkKind.MATCHED:
+            return End(ItemState.NEEDS_REVIEW, decision.code or "link_ambiguous")
+        found = next(record for record in everybody if record.person.id == decision.target_id)
+        return found if found.record is not None else End(ItemState.NEEDS_REVIEW, "person_left")
+
+    def _create_request(self, source: EmployeeRecord, plan: Plan) -> CreateRequest:
+        return CreateRequest(
+            changes=plan.changes,
+            as_of_date=self._run.as_of_date,
+            options=self._terms.options,
+            export_settings=settings_for(self._connection, source),
+            pay_schedules=self._connection.pay_schedules,
+        )
+
+    # ── reading and keeping ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _store_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
+        """The pair belongs together from now on; a create counts as carried out only with its link."""
+        self._meeting.keep_months(target, source)
+        try:
+            return self._stored_link(source, target)
+        except IntegrityError:  # a survey has linked these two at this very moment (PostgreSQL): now it is seen
+            return self._stored_link(source, target)
+
+    def _stored_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
+        smarthr_id, freee_id = pair_ids(self._terms, source.person.id, target.person.id)
+        now = self._ctx.clock.now()
+        with self._ctx.unit_of_work() as uow:
+            if not uow.items.set_target(self._item.id, self._item.attempt, target.person.id):
+                raise LeaseLost
+            link = self._linked_meanwhile(uow, source, target) or uow.links.create(
+                self._connection.id, smarthr_id, freee_id, now=now
+            )
+            if self._steps.created_keys is not None:
+                uow.steps.done(self._item.id, self._item.attempt, Step.CREATE, now=now)
+                uow.changes.mark_written(self._item.id, self._steps.created_keys, step=Step.CREATE)
+        return link
+
+    def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
+        """The link of just these two that another run has stored. Raises ItemError: one of them has another partner."""
+        sides = (source.person, target.person)
+        links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
+        if links[0] != links[1]:
+            raise ItemError("E7")
+        return links[0]
+
+    def _agree(self, link: LinkRow, digests: dict[str, str]) -> None:
+        if digests != link.baseline:
+            with self._ctx.unit_of_work() as uow:
+                uow.links.move_baseline(link.id, digests, seen=link.baseline)
+
+    def _plan_stored(self, plan: Plan) -> None:
+        with self._ctx.unit_of_work() as uow:
+            uow.changes.replace(self._item.id, new_changes(plan))

@@ -1,0 +1,115 @@
+"""One employee: claim, bring into line, and what to do when that is interrupted.
+
+The work itself is `employee_job`; here is what every attempt has in common: one conditional UPDATE begins it, a lease
+holds it, and its end or its postponement is stored under the attempt number of the claim.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.runs.run_state import ItemState
+from app.storage.rows import ClaimedItem
+from app.use_cases.context import Context
+from app.use_cases.employee.bring_into_line import EmployeeJob
+from app.use_cases.employee.hold_mass_change import GraverThanKnown, Parked, open_gate_if_ready
+from app.use_cases.employee.outcome import End, Job, finish
+from app.use_cases.employee.undo_job import UndoJob
+from app.use_cases.finish import finalise
+from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
+from app.use_cases.shared.backoff import next_try
+from app.use_cases.shared.lease import LeaseLost, held, lease_end
+
+log = structlog.get_logger(__name__)
+
+
+def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
+    """Bring one employee into line. Does nothing when the item is not waiting with this attempt number."""
+    with ctx.unit_of_work() as uow:
+        item = uow.items.claim(item_id, attempt, now=ctx.clock.now(), lease_until=lease_end(ctx), worker=worker_name())
+        run = uow.runs.get(item.run_id) if item else None
+        connection = uow.connections.get(item.connection_id) if item else None
+    if item is None or run is None or connection is None:
+        return
+    job = Job(ctx, item, run, connection)
+    bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
+    try:
+        with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
+            end = _switched_off(job) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
+        bound.info("item_done", state=end.state.value, code=end.code)
+    except LeaseLost:
+        bound.warning("item_taken_over")
+        return
+    except (Parked, GraverThanKnown) as reason:
+        reason.keep(job)
+        bound.info("item_parked")
+    except TemporaryError as error:
+        _postpone(job, error)
+        bound.info("item_postponed", code=error.code, counts=error.counts)
+    except ItemError as error:
+        _fail(job, error)
+        bound.info("item_failed", code=error.code)
+    except RunError as error:
+        _stop(job, error)
+        bound.warning("run_stopped", code=error.code, needs_consent=error.needs_consent)
+    if run.gate is not None:
+        open_gate_if_ready(ctx, item.run_id)
+    finalise.close_run_if_done(ctx, item.run_id)
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _switched_off(job: Job) -> End | None:
+    """An automatic run whose direction a person has switched off since: nothing is written by itself any more."""
+    if not job.run.trigger.is_automatic or job.run.direction in job.connection.automatic.directions:
+        return None
+    end = End(ItemState.CANCELLED, "automatic_off")
+    finish(job, end)
+    return end
+
+
+# ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _renew(ctx: Context, item: ClaimedItem, until: datetime) -> bool:
+    with ctx.unit_of_work() as uow:
+        return uow.items.renew(item.id, item.attempt, until)
+
+
+def _postpone(job: Job, error: TemporaryError) -> None:
+    ctx, item = job.ctx, job.item
+    failures = item.attempts_failed + (1 if error.counts else 0)
+    if failures >= ctx.settings.max_attempts:
+        _fail(job, error)
+        return
+    pause = next_try(ctx.settings, failures=failures, retry_after=error.retry_after)
+    _wait(job, error.code, pause=pause, counts=error.counts)
+
+
+def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
+    now = job.ctx.clock.now()
+    with job.ctx.unit_of_work() as uow:
+        uow.items.postpone(job.item.id, job.item.attempt, next_at=now + pause, error_code=code, counts=counts, now=now)
+
+
+def _fail(job: Job, error: AwaseError) -> None:
+    finish(job, End(ItemState.FAILED, error.code), detail=error.detail or None)
+
+
+def _stop(job: Job, error: RunError) -> None:
+    """Nothing in this run can work. What only waits for a person's consent is held until it is given; otherwise the
+    run ends here."""
+    if error.needs_consent:
+        hold_for_consent(job.ctx, job.connection.id)
+        _wait(job, error.code, pause=CONSENT_PAUSE, counts=False)
+        return
+    _fail(job, error)
+    with job.ctx.unit_of_work() as uow:
+        uow.runs.fail(job.run.id, error.code, job.ctx.clock.now())

@@ -1,0 +1,108 @@
+"""How one employee's job ends, and what follows from it, in one transaction.
+
+Automatic runs remember who keeps ending badly (quarantine), and when both directions are on, a job that finds the
+target newer asks for the way back: that is how a value reaches the other side for which no webhook was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.enums import Trigger
+from app.domain.planning.plan import Note, Plan
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Automatic, Connection
+from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.survey.plan_survey import new_notes
+
+TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
+_GOOD = frozenset({ItemState.SUCCEEDED, ItemState.UNCHANGED})
+BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
+
+
+@dataclass(frozen=True)
+class End:
+    """How an item ends. `candidates`: who may be the same person, [{"system", "id", "number", "reason"}]."""
+
+    state: ItemState
+    code: str | None = None
+    plan: Plan | None = None
+    notes: tuple[Note, ...] = ()
+    candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one employee: what was claimed, and for whom."""
+
+    ctx: Context
+    item: ClaimedItem
+    run: RunRow
+    connection: Connection
+
+
+def finish(
+    job: Job, end: End, *, number: str = "", name: str = "", target_id: str | None = None, detail: str | None = None
+) -> None:
+    """Store the end. `number`, `name` and `target_id`: of the person, as they were met."""
+    notes = end.notes or (end.plan.notes if end.plan else ())
+    ctx, item = job.ctx, job.item
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        ended = uow.items.finish(
+            item.id,
+            item.attempt,
+            state=end.state,
+            error_code=end.code,
+            notes=new_notes(notes),
+            kind=end.plan.kind.value if end.plan else None,
+            candidates=end.candidates or None,
+            number=number or None,
+            name=name or None,
+            target_id=target_id,
+            detail=detail,
+            now=now,
+        )
+        if not ended:
+            return
+        _remember_trouble(job, uow, end, number=number or item.employee_number)
+        target = target_id or item.target_id
+        if target is not None and _wants_way_back(job, notes):
+            gather(ctx, uow, [Wish(job.connection, job.run.direction.reverse, target)], now=now)
+
+
+def _remember_trouble(job: Job, uow: UnitOfWork, end: End, *, number: str) -> None:
+    item = job.item
+    if item.source_id is None or job.run.undone_run_id is not None:  # taken back is not brought into line
+        return
+    if end.state in _GOOD:
+        uow.troubles.settle(item.connection_id, item.direction, [item.source_id])
+    elif end.state in BAD and job.run.trigger.is_automatic:
+        note_trouble(job.ctx, uow, item, item.id, number=number, code=end.code)
+
+
+def note_trouble(
+    ctx: Context, uow: UnitOfWork, of: ItemRow | NewItem, item_id: int, *, number: str, code: str | None
+) -> None:
+    """One more bad end of this employee in an automatic run; the same cause as the time before is no news."""
+    known = uow.troubles.note(
+        of.connection_id,
+        of.direction,
+        of.source_id or "",
+        employee_number=number,
+        code=code or "unexpected",
+        now=ctx.clock.now(),
+        quarantine_after=ctx.settings.quarantine_after,
+    )
+    if known:
+        uow.items.set_known(item_id)
+
+
+def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:
+    """A comparison of everybody looks in both directions anyway."""
+    two_way = job.connection.automatic is Automatic.BOTH and job.run.trigger is Trigger.WEBHOOK
+    return two_way and any(note.code in TARGET_IS_RIGHT for note in notes)

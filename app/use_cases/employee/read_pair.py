@@ -1,0 +1,173 @@
+"""Meeting one employee: both records as they are now, in the right month, and who over there this person is.
+
+A survey has settled pair and month for its items. An item of a webhook knows an id and nothing else, so this is where a
+newcomer is matched, somebody not yet there is left for their day, and a deletion breaks the link instead of deleting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import System
+from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
+from app.domain.ports import EmployeeGateway
+from app.domain.runs.dates import closing_month, pay_month
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.export_settings import complete
+from app.storage.enums import UnlinkReason
+from app.storage.rows import LinkRow
+from app.use_cases.employee.outcome import End, Job
+from app.use_cases.survey.plan_survey import candidates_of
+
+_GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReason.FREEE_DELETED}
+
+
+@dataclass(frozen=True)
+class Met:
+    """Both sides. `target` None: nobody over there, to be created. `link` None: not linked yet."""
+
+    source: EmployeeRecord
+    target: EmployeeRecord | None
+    link: LinkRow | None
+
+
+class Meeting:
+    """Reads for one item. `is_gathered`: the item comes from a webhook, so nobody has looked at the person yet."""
+
+    def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway) -> None:
+        self._job, self._source, self._target = job, source, target
+        self._ctx, self._item, self._run, self._connection = job.ctx, job.item, job.run, job.connection
+        self._months = {System.FREEE: YearMonth.parse(self._item.closing_month) if self._item.closing_month else None}
+
+    @property
+    def is_gathered(self) -> bool:
+        return self._run.gather_until is not None
+
+    def meet(self) -> Met | End:
+        link = self._link()
+        source = self._find(self._source, self._item.source_id or "")
+        if source is None:
+            return self._source_gone(link)
+        if source.record is None:
+            return End(ItemState.UNCHANGED) if self.is_gathered else End(ItemState.NEEDS_REVIEW, "person_left")
+        if link is None and self.is_gathered and self._is_elsewhen(source):
+            return End(ItemState.UNCHANGED)
+        target_id = link.id_in(self._target.system) if link else self._item.target_id
+        if target_id is not None:
+            return self._met(source, target_id, link)
+        return self._newcomer(source) if self.is_gathered else Met(source, None, None)
+
+    def _met(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> Met | End:
+        target = self._find(self._target, target_id)
+        if target is None:
+            return self._target_gone(link)
+        if target.record is None:
+            left = self.is_gathered and source.person.resigned_on is not None
+            return End(ItemState.UNCHANGED) if left else End(ItemState.NEEDS_REVIEW, "person_left")
+        return Met(source, target, link)
+
+    def _is_elsewhen(self, source: EmployeeRecord) -> bool:
+        """Joins on a later day, on which the comparison of everybody finds them; or had left before we knew them."""
+        person, on = source.person, self._run.as_of_date
+        early = person.hired_on is not None and person.hired_on > on
+        return early or (person.resigned_on is not None and person.resigned_on < on)
+
+    # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _source_gone(self, link: LinkRow | None) -> End:
+        if link is None:
+            return End(ItemState.UNCHANGED) if self.is_gathered else End(ItemState.FAILED, "employee_vanished")
+        self._unlink(link, self._source.system)
+        return End(ItemState.NEEDS_REVIEW, "source_deleted")
+
+    def _target_gone(self, link: LinkRow | None) -> End:
+        if link is not None:
+            self._unlink(link, self._target.system)
+        return End(ItemState.NEEDS_REVIEW, "E20")
+
+    def _unlink(self, link: LinkRow, deleted_in: System) -> None:
+        with self._ctx.unit_of_work() as uow:
+            uow.links.unlink(link.id, why=_GONE[deleted_in], now=self._ctx.clock.now())
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _find(self, gateway: EmployeeGateway, person_id: str) -> EmployeeRecord | None:
+        """None: the system has this person no more. `record` None: it does not show them in this month."""
+        month = self._month(gateway.system, person_id)
+        if gateway.system is System.SMARTHR or month is not None:
+            found = gateway.read(person_id, month=month)
+            if found is not None and (moved := self._moved(found)) is not None:
+                found = gateway.read(person_id, month=moved)
+            if found is not None or gateway.system is System.SMARTHR:
+                return found
+        return gateway.find(person_id, as_of_date=self._run.as_of_date)
+
+    def _month(self, system: System, person_id: str) -> YearMonth | None:
+        """The closing month of the as-of date for this person: as settled by the survey, or by their pay schedule as it
+        was listed last. None: never listed."""
+        if system is System.SMARTHR or self._months[system] is not None:
+            return self._months.get(system)
+        with self._ctx.unit_of_work().reading() as uow:
+            entry = uow.directory.entries(self._connection.id, system, [person_id]).get(person_id)
+        if entry is None or entry.schedule is None:
+            return None
+        return closing_month(self._run.as_of_date, PaySchedule(**entry.schedule))
+
+    def _moved(self, found: EmployeeRecord) -> YearMonth | None:
+        """The right month of somebody whose 締め日支払い日 has changed since they were listed, else None."""
+        if found.record is None or found.month is None or not self.is_gathered:
+            return None
+        schedule = self._connection.pay_schedules.get(found.record.get("company_reference_date_rule_name") or "")
+        month = closing_month(self._run.as_of_date, schedule) if schedule else found.month
+        return month if month != found.month else None
+
+    def _link(self) -> LinkRow | None:
+        with self._ctx.unit_of_work() as uow:
+            return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
+
+    # ── somebody new ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _newcomer(self, source: EmployeeRecord) -> Met | End:
+        """Whether they are over there already. Decided by everybody of both systems, as a survey does."""
+        on = self._run.as_of_date
+        sources = self._source.directory(as_of_date=on, fresh=False)
+        targets = self._target.directory(as_of_date=on, fresh=False)
+        others = [record.person for record in sources if record.person.id != source.person.id]
+        decision = decide_link(
+            source.person,
+            sources=Directory([source.person, *others]),
+            targets=Directory(record.person for record in targets),
+            links=self.links(),
+            as_of_date=on,
+        )
+        if decision.kind is LinkKind.REVIEW:
+            return End(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
+        if decision.target_id is not None:
+            return self._met(source, decision.target_id, None)
+        if self._target.system is System.FREEE and not complete(self._connection.export_settings):
+            return End(ItemState.FAILED, "export_settings_missing")
+        return Met(source, None, None)
+
+    def links(self) -> LinkIndex:
+        with self._ctx.unit_of_work().reading() as uow:
+            pairs = [(link.smarthr_id, link.freee_id) for link in uow.links.for_connection(self._connection.id)]
+            broken = [(link.smarthr_id, link.freee_id) for link in uow.links.broken(self._connection.id)]
+            different = uow.links.different(self._connection.id)
+        return LinkIndex(pairs, broken=broken, different=different)
+
+    def keep_months(self, target: EmployeeRecord, source: EmployeeRecord) -> None:
+        """Whose freee record it is, and in which month: shown with the item, and written in again by a repetition."""
+        in_freee = target if target.person.system is System.FREEE else source
+        if in_freee.month is None or str(in_freee.month) == self._item.closing_month:
+            return
+        schedule = in_freee.person.pay_schedule or self._schedule_named(in_freee)
+        paid = pay_month(in_freee.month, schedule)
+        with self._ctx.unit_of_work() as uow:
+            uow.items.set_months(
+                self._item.id, self._item.attempt, closing_month=str(in_freee.month), pay_month=str(paid)
+            )
+
+    def _schedule_named(self, in_freee: EmployeeRecord) -> PaySchedule | None:
+        name = (in_freee.record or {}).get("company_reference_date_rule_name") or ""
+        return self._connection.pay_schedules.get(name)

@@ -1,0 +1,75 @@
+"""One attempt at taking back what a run wrote to one employee: read the target, plan by the same rule as the preview,
+write step by step, record. The source is neither read nor written.
+"""
+
+from __future__ import annotations
+
+from app.domain.employee import EmployeeRecord
+from app.domain.planning.plan import Plan
+from app.domain.planning.undoing import Written, undone
+from app.domain.runs.run_state import ItemState
+from app.use_cases.employee.attempt import Attempt, ended_with_write
+from app.use_cases.employee.outcome import End, Job, finish
+from app.use_cases.employee.step_log import StepLog
+from app.use_cases.shared.call_counter import counted
+from app.use_cases.shared.lease import Lease
+from app.use_cases.survey.plan_survey import new_changes
+from app.use_cases.survey.plan_undo import plan_back, read_in_its_month, terms_of_undo, undone_by
+
+
+class UndoJob:
+    """`do()` puts back what is still as we wrote it and stores how it ended. Raises the gateways' errors, LeaseLost."""
+
+    def __init__(self, job: Job, lease: Lease) -> None:
+        self._job, self._ctx, self._item, self._run = job, job.ctx, job.item, job.run
+        self._target = job.ctx.gateway(job.connection, job.run.direction.target)
+        self._steps = StepLog(job.ctx, job.item, lease)
+        self._terms = terms_of_undo(job.ctx, job.run, job.connection)
+        self._attempt = Attempt(job, self._terms.fingerprint)
+
+    def do(self) -> End:
+        with counted(self._ctx, self._run.id, self._target):
+            end = self._take_back()
+        finish(self._job, end)
+        return end
+
+    def _take_back(self) -> End:
+        written = self._written()
+        if written is None:
+            return End(ItemState.NEEDS_REVIEW, "cannot_restore")
+        target = read_in_its_month(self._target, self._run, self._item)
+        if target is None:
+            return End(ItemState.NEEDS_REVIEW, "E20")
+        if target.record is None:
+            return End(ItemState.NEEDS_REVIEW, "person_left")
+        return self._write(written, target)
+
+    def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> End:
+        plan = plan_back(self._terms, written, target)
+        self._attempt.settle(plan)
+        if self._attempt.approval_is_void(plan):
+            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+        if not plan.changes:
+            return self._attempt.ended_without_write(plan)
+        self._keep(plan)
+        after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
+        return ended_with_write(plan, plan_back(self._terms, written, after))
+
+    def _keep(self, plan: Plan) -> None:
+        """The plan, and the mark that ends what both sides had agreed on: in one transaction, before the first request,
+        because the two sides differ as soon as that has left."""
+        with self._ctx.unit_of_work() as uow:
+            uow.changes.replace(self._item.id, new_changes(plan))
+            link = uow.links.by_source(self._item.connection_id, self._target.system, self._item.target_id or "")
+            if link is not None:
+                uow.links.set_baseline(link.id, undone(link.baseline, [change.key for change in plan.changes]))
+
+    def _written(self) -> tuple[Written, ...] | None:
+        """What the run that is taken back wrote to this employee. None: its values are erased."""
+        assert self._run.undone_run_id is not None
+        with self._ctx.unit_of_work().reading() as uow:
+            original = uow.items.at(self._run.undone_run_id, self._item.position)
+            if original is None:
+                return None
+            changes, steps = uow.changes.of_items([original.id]), uow.steps.of_items([original.id])
+        return undone_by(changes[original.id], steps[original.id], original).written

@@ -1,0 +1,1 @@
+"""The end of a run, exactly once, and its mails."""

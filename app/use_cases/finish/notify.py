@@ -1,0 +1,118 @@
+"""Notify: sends the one summary mail of a run, and notices about connections.
+
+SMTP cannot be exactly-once: between the final dot and its answer nobody knows (RFC 5321 6.1). Promised is: never none,
+and two only when we die in that gap, both with the same Message-ID. So the claim is committed before the conversation,
+the text is kept before it, and the outcome right after it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.errors import ItemError, TemporaryError
+from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
+from app.domain.ports import Mail
+from app.domain.runs.queues import INTERACTIVE
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
+from app.storage.enums import MailState, OutboxKind
+from app.storage.rows import ItemRow, MailRow, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.finish.notices import notice_text
+from app.use_cases.shared.backoff import next_try
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=3)
+"""Longer than any SMTP conversation with our time limits."""
+GIVE_UP_AFTER = timedelta(days=3)
+"""A mail server that is away longer than this gets no more attempts; the mail is shown as failed."""
+NO_RECIPIENT = "no_recipient"
+
+
+def send_mail(ctx: Context, mail_id: int) -> None:
+    """Send one mail, if it is due and nobody else has it."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        row = uow.mails.claim(mail_id, now=now, lease_until=now + LEASE)
+        mail = _prepare(ctx, uow, row) if row else None
+    if row is None:
+        return
+    if mail is None:
+        _settle(ctx, row, MailState.SKIPPED, error_code=NO_RECIPIENT)
+        return
+    try:
+        ctx.mailer.send(mail)
+    except TemporaryError as error:
+        _postpone(ctx, row, error)
+    except ItemError as error:
+        _settle(ctx, row, MailState.FAILED, error_code=error.code)
+    else:
+        _settle(ctx, row, MailState.SENT, error_code=None)
+
+
+def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
+    """The mail to send, kept with its row; the second attempt sends the text of the first. None: no recipient."""
+    if row.to and row.subject is not None and row.body is not None:
+        return Mail(message_id=row.message_id, to=row.to, subject=row.subject, body=row.body)
+    run = uow.runs.get(row.run_id) if row.run_id is not None else None
+    connection_id = run.connection_id if run else row.connection_id
+    connection = uow.connections.get(connection_id) if connection_id is not None else None
+    if connection is None or not connection.mail_to:
+        return None
+    if run is None:
+        subject, body = notice_text(ctx, uow, row, connection)
+    else:
+        subject, body = compose(_summary(ctx, uow, run, connection))
+    uow.mails.keep_text(row.id, to=connection.mail_to, subject=subject, body=body)
+    return Mail(message_id=row.message_id, to=connection.mail_to, subject=subject, body=body)
+
+
+def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection) -> RunSummary:
+    failures = uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=ItemState.FAILED)
+    reviews = [
+        item
+        for state in (ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
+        for item in uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=state)
+    ]
+    return RunSummary(
+        direction=run.direction,
+        company=connection.name,
+        run_url=f"{ctx.settings.base_url}/runs/{run.public_id}",
+        started_at=run.started_at or run.created_at,
+        finished_at=run.finished_at or ctx.clock.now(),
+        as_of_date=run.as_of_date,
+        counts=uow.items.counts(run.id),
+        failures=[_outcome(item) for item in failures],
+        reviews=[_outcome(item) for item in reviews],
+        calls={System.SMARTHR: run.smarthr_calls, System.FREEE: run.freee_calls},
+        run_error=run.error_code,
+    )
+
+
+def _outcome(item: ItemRow) -> Outcome:
+    code = item.error_code or "unexpected"
+    return Outcome(item.employee_number, code, message_of(code), remedy_of(code))
+
+
+def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:
+    now = ctx.clock.now()
+    if now - row.created_at > GIVE_UP_AFTER:
+        _settle(ctx, row, MailState.FAILED, error_code=error.code)
+        return
+    next_at = now + next_try(ctx.settings, failures=row.attempts, retry_after=error.retry_after)
+    with ctx.unit_of_work() as uow:
+        if uow.mails.postpone(row.id, attempts=row.attempts, next_at=next_at, error_code=error.code):
+            uow.outbox.add(OutboxKind.MAIL, row.id, attempt=row.attempts, queue=INTERACTIVE, due_at=next_at, now=now)
+    log.info("mail_postponed", run_id=row.run_id, mail_id=row.id, code=error.code)
+
+
+def _settle(ctx: Context, row: MailRow, state: MailState, *, error_code: str | None) -> None:
+    with ctx.unit_of_work() as uow:
+        uow.mails.settle(row.id, attempts=row.attempts, state=state, now=ctx.clock.now(), error_code=error_code)
+    log.info("mail_settled", run_id=row.run_id, mail_id=row.id, state=state.value, code=error_code)

@@ -1,0 +1,1 @@
+"""Everything that asks for work: start, approve, retry, undo, and webhook deliveries."""

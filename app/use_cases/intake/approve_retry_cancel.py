@@ -1,0 +1,148 @@
+"""Control: approve a preview, repeat what failed, cancel what has not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from app.domain.enums import Trigger
+from app.domain.errors import Refused
+from app.domain.runs.commands import StartRun
+from app.domain.runs.queues import queue_for
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.intake.start_run import listing, start_run, usable_connection
+from app.use_cases.intake.undo import undo
+from app.use_cases.planning.mass_change import alarms_in, refuse_mass_change
+from app.use_cases.queries.history import find_run
+from app.use_cases.shared.views import RunView
+
+log = structlog.get_logger(__name__)
+
+
+def approve(
+    ctx: Context,
+    run_public_id: str,
+    *,
+    by: str,
+    acknowledged: bool = False,
+    employees: Sequence[str] | None = None,
+) -> None:
+    """PREVIEWED → RUNNING, the chosen people queued. Raises Refused, and then the preview is as it was.
+
+    Who waits and was not chosen is no part of the run any more: whether it succeeds is decided by the chosen ones and
+    by those for whom there was nothing to choose (equal, 要再確認). `employees`: these numbers are chosen and nobody
+    else, whatever was ticked. `acknowledged`: a mass change is meant.
+    """
+    now = ctx.clock.now()
+    deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
+    with ctx.unit_of_work() as uow:
+        run = find_run(uow, run_public_id)
+        connection = uow.connections.get(run.connection_id)
+        usable_connection(uow, connection.key if connection else "")
+        if not uow.runs.approve(run.id, by=by, now=now, deadline_at=deadline_at):
+            raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
+        if employees is not None:
+            _choose_numbers(uow, run, employees)
+        queued = _keep_chosen(ctx, uow, run, acknowledged=acknowledged)
+        uow.items.queue_waiting(run.id, now=now)
+        detail = {"people": queued, "acknowledged": acknowledged}
+        uow.audit.add(actor=by, action="run_approved", subject=f"run:{run.public_id}", now=now, detail=detail)
+    log.info("run_approved", run_id=run.id, queued=queued)
+    close_run_if_done(ctx, run.id)
+
+
+def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:
+    if unknown := uow.choosing.choose_numbers(run.id, numbers):
+        message = f"この確認で同期を待っていない従業員番号です: {listing(unknown)}"
+        raise Refused("not_waiting", message, fields={"employees": message})
+
+
+def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
+    """Only the chosen people stay among those who wait. The run is ours already (its row is locked), so what is counted
+    here is what will be queued. Returns how many."""
+    left_out = uow.choosing.drop_unchosen(run.id)
+    waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
+    if not waiting:
+        raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
+    if not acknowledged:
+        refuse_mass_change(alarms_in(uow, run))
+    queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
+    uow.runs.set_size(run.id, total=(run.total or 0) - left_out, queue=queue)
+    uow.items.move_to(run.id, queue)
+    return waiting
+
+
+def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
+    """A new run over the employees that failed; over the same people when the run failed before it had any. Of a run
+    that took another one back: that one is taken back once more.
+
+    Raises Refused: still running, nothing failed, or as `start_run`.
+    """
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_public_id)
+        connection = uow.connections.get(run.connection_id)
+        failed = uow.items.numbers(run.id, [ItemState.FAILED])
+        had_items = bool(uow.items.counts(run.id))
+    if not run.state.is_final:
+        raise Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
+    numbers = tuple(dict.fromkeys(number for number in failed if number.strip()))
+    if run.undone_run_id is not None:
+        return _undo_again(ctx, run.undone_run_id, by=by)
+    if had_items or run.state is not RunState.FAILED:
+        if not numbers:
+            raise Refused("nothing_to_retry", "番号のある失敗した従業員がいません。", status=409)
+        scope: tuple[str, ...] | None = numbers
+    else:
+        scope = None if run.scope is None else tuple(run.scope)
+    command = StartRun(
+        connection_key=connection.key if connection else "",
+        direction=run.direction,
+        as_of_date=run.as_of_date,
+        employees=scope,
+        dry_run=run.dry_run,
+        trigger=Trigger.RETRY,
+        started_by=by,
+        retried_run_id=run.id,
+    )
+    again = start_run(ctx, command)
+    with ctx.unit_of_work() as uow:
+        subject, detail = f"run:{run.public_id}", {"run": again.id}
+        uow.audit.add(actor=by, action="run_retried", subject=subject, now=ctx.clock.now(), detail=detail)
+    return again
+
+
+def _undo_again(ctx: Context, undone_run_id: int, *, by: str) -> RunView:
+    """A run that took another one back is repeated by taking that one back: what went through is no longer there."""
+    with ctx.unit_of_work().reading() as uow:
+        public_id = uow.runs.public_ids([undone_run_id])[undone_run_id]
+    return undo(ctx, public_id, by=by)
+
+
+def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
+    """Waiting items are cancelled, running ones end; then the run closes. Raises Refused when it is over already."""
+    with ctx.unit_of_work() as uow:
+        run = find_run(uow, run_public_id)
+        asked_for = uow.deliveries.asked_for(run.id)
+        if not uow.runs.cancel(run.id, ctx.clock.now()):
+            raise Refused("run_finished", "この同期はすでに終わっているか、終わるところです。", status=409)
+        uow.audit.add(actor=by, action="run_cancelled", subject=f"run:{run.public_id}", now=ctx.clock.now())
+        if not run.trigger.is_automatic:
+            _gather_again(ctx, uow, run, asked_for)
+    log.info("run_cancelled", run_id=run.id, by=by)
+    close_run_if_done(ctx, run.id)
+
+
+def _gather_again(ctx: Context, uow: UnitOfWork, run: RunRow, asked_for: Sequence[tuple[int, str]]) -> None:
+    """Webhooks had joined items of the run. Cancelled was the run, not what the webhooks told."""
+    connection = uow.connections.get(run.connection_id)
+    if connection is None or run.direction not in connection.automatic.directions:
+        return
+    wishes = [Wish(connection, run.direction, source_id, delivery_id) for delivery_id, source_id in asked_for]
+    gather(ctx, uow, wishes, now=ctx.clock.now())

@@ -1,0 +1,86 @@
+"""Choosing: whom an approval of a preview shall write; reading a preview anew; throwing it away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from app.domain.enums import Trigger
+from app.domain.errors import Refused
+from app.domain.runs.commands import StartRun
+from app.domain.runs.run_state import RunState
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake import approve_retry_cancel, start_run
+from app.use_cases.queries.history import find_run
+from app.use_cases.queries.preview import found_by, in_groups, preview_of
+from app.use_cases.queries.preview_views import GROUPS, Group
+
+
+def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:
+    """Position → ticked or not. Returns how many are chosen now. Raises Refused: not a preview any more."""
+    with ctx.unit_of_work() as uow:
+        run = _open_preview(uow, run_id)
+        everybody = {each.position: each for each in uow.choosing.outline(run.id) if each.position in ticks}
+        for wanted in (True, False):
+            ids = [each.id for position, each in everybody.items() if ticks[position] is wanted]
+            uow.choosing.choose(run.id, ids, chosen=wanted)
+        return uow.choosing.chosen_count(run.id)
+
+
+def choose_all(ctx: Context, run_id: str, *, chosen: bool, groups: Collection[Group] = GROUPS, search: str = "") -> int:
+    """Everybody whom the filter and the search find, on all pages. Returns how many are chosen now. Raises Refused."""
+    with ctx.unit_of_work() as uow:
+        run = _open_preview(uow, run_id)
+        found = found_by(uow, run, uow.choosing.outline(run.id), search)
+        ids = [each.id for each in in_groups(found, groups)]
+        uow.choosing.choose(run.id, ids, chosen=chosen)
+        return uow.choosing.chosen_count(run.id)
+
+
+def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
+    """The same question anew: a new preview, and this one, if it is still open, is discarded. Returns the new run's id.
+
+    `key`: the same key twice starts one run. Raises Refused."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+        preview = preview_of(uow, run)
+    if not preview.can_read_again:
+        raise Refused("cannot_read_again", "この同期は読み直せません。", status=409)
+    command = StartRun(
+        connection_key=preview.connection,
+        direction=run.direction,
+        as_of_date=run.as_of_date,
+        employees=None if run.scope is None else tuple(run.scope),
+        dry_run=True,
+        trigger=Trigger.MANUAL,
+        started_by=by,
+        idempotency_key=key,
+    )
+    started = start_run.start_run(ctx, command)
+    if not run.state.is_final and not preview.approved:
+        discard(ctx, run_id, by=by)
+    note(ctx, started.id, action="run_started", by=by)
+    return started.id
+
+
+def discard(ctx: Context, run_id: str, *, by: str) -> None:
+    """The preview is not wanted; nothing was written. Raises Refused: it runs or is over already."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+    if run.state is RunState.RUNNING or run.state.is_final:
+        raise Refused("not_previewed", "この同期はすでに始まっているか、終わっています。", status=409)
+    approve_retry_cancel.cancel(ctx, run_id, by=by)
+
+
+def note(ctx: Context, run_id: str, *, action: str, by: str, **detail: int | str) -> None:
+    """Into the audit trail."""
+    with ctx.unit_of_work() as uow:
+        uow.audit.add(actor=by, action=action, subject=f"run:{run_id}", now=ctx.clock.now(), detail=detail)
+
+
+def _open_preview(uow: UnitOfWork, run_id: str) -> RunRow:
+    run = find_run(uow, run_id)
+    if run.state is not RunState.PREVIEWED or run.ends_as is not None:
+        raise Refused("not_previewed", "この確認は、すでに承認されたか取り消されています。", status=409)
+    return run

@@ -1,0 +1,60 @@
+"""Who would be offered for a run on a reference date: the list people tick before they press 同期."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import Direction, System
+from app.domain.error_catalogue.catalogue import message_of
+from app.domain.errors import Refused, RunError, TemporaryError
+from app.domain.matching.selection import offer
+from app.domain.settings.connection_settings import Connection
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import OfferedEmployee
+from app.use_cases.survey.change_detection import keep_numbers
+
+
+def offered_employees(
+    ctx: Context, connection_key: str, *, direction: Direction, as_of_date: date
+) -> list[OfferedEmployee]:
+    """A live listing of the source, by employee number. Raises Refused: unknown connection, source not reachable."""
+    source = direction.source
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, connection_key)
+        linked = {link.id_in(source) for link in uow.links.for_connection(connection.id)}
+    people = _listing(ctx, connection, source, as_of_date)
+    numbers = Counter(record.person.number for record in people)
+    offers = [(record.person, offer(record.person, as_of_date)) for record in people]
+    return sorted(
+        (
+            OfferedEmployee(
+                employee_number=person.number,
+                source_id=person.id,
+                hired_on=person.hired_on,
+                resigned_on=person.resigned_on,
+                linked=person.id in linked,
+                warning=offered.warning or _number_warning(person.number, numbers),
+            )
+            for person, offered in offers
+            if offered.offered
+        ),
+        key=lambda employee: (employee.employee_number, employee.source_id),
+    )
+
+
+def _number_warning(number: str, numbers: Counter[str]) -> str | None:
+    return "E8" if not number or numbers[number] > 1 else None
+
+
+def _listing(ctx: Context, connection: Connection, source: System, as_of_date: date) -> list[EmployeeRecord]:
+    try:
+        people = ctx.gateway(connection, source).directory(as_of_date=as_of_date)
+    except TemporaryError as error:
+        raise Refused(error.code, message_of(error.code), status=503) from error
+    except RunError as error:
+        raise Refused(error.code, message_of(error.code), status=409) from error
+    keep_numbers(ctx, connection.id, source, people)
+    return people

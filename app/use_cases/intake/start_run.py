@@ -1,0 +1,248 @@
+"""Intake: a request to start a run is checked and stored in one transaction. No broker, nothing half done.
+
+The only outside call is one live listing of the source, made before the transaction and only when a number is named
+that was not there at the last listing: a typing mistake is told at once instead of in a mail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.errors import Refused, RunError, TemporaryError
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.queues import queue_for
+from app.domain.settings.connection_settings import Connection
+from app.domain.settings.export_settings import complete
+from app.storage.enums import HistoryKind, OutboxKind
+from app.storage.rows import NewRun, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.queries.history import get_run
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import RunView
+from app.use_cases.survey.change_detection import keep_numbers
+
+log = structlog.get_logger(__name__)
+
+MAX_NUMBERS = 10_000
+FARTHEST_BACK = timedelta(days=5 * 366)
+FARTHEST_AHEAD = timedelta(days=366)
+"""freee calculates months around today; farther away nothing sensible can be read or written."""
+_NAMED = 20
+"""How many unknown numbers an answer names."""
+
+
+class _Raced(Exception):
+    """Another request with the same idempotency key was stored at this very moment."""
+
+
+def start_run(ctx: Context, command: StartRun) -> RunView:
+    """Store a run and hand it to the relay. Raises Refused; nothing is stored then.
+
+    The same idempotency key with the same request answers with the first run, with another request: 409.
+    """
+    first = _replayed(ctx, command)
+    if first is not None:
+        return get_run(ctx, first)
+    with ctx.unit_of_work().reading() as uow:
+        connection = usable_connection(uow, command.connection_key)
+    _check_settings(connection, command)
+    _check_date(command.as_of_date, today_in_japan(ctx.clock.now()))
+    _check_numbers(command.employees)
+    calls = _check_known(ctx, connection, command)
+    try:
+        public_id = _store(ctx, connection, command, calls=calls)
+    except _Raced:
+        return start_run(ctx, command)
+    return get_run(ctx, public_id)
+
+
+# ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def usable_connection(uow: UnitOfWork, key: str) -> Connection:
+    """The connection, if runs may start on it. Raises Refused."""
+    connection = known_connection(uow, key)
+    if connection.needs_consent:
+        raise Refused("needs_consent", "freeeの認可が必要です。接続の設定から認可をやり直してください。", status=409)
+    if connection.paused:
+        raise Refused("connection_paused", "この接続は一時停止中です。再開してから実行してください。", status=409)
+    return connection
+
+
+def _check_settings(connection: Connection, command: StartRun) -> None:
+    if command.direction.target is System.FREEE and not complete(connection.export_settings):
+        raise Refused(
+            "export_settings_incomplete",
+            "エクスポート設定が登録されていません。設定してから実行してください。",
+            status=409,
+        )
+
+
+def _check_date(as_of_date: date, today: date) -> None:
+    if not today - FARTHEST_BACK <= as_of_date <= today + FARTHEST_AHEAD:
+        raise _wrong(
+            "as_of_date", "as_of_date_out_of_range", "情報取得基準日は5年前から1年後までの日を指定してください。"
+        )
+
+
+def _check_numbers(numbers: Sequence[str] | None) -> None:
+    if numbers is None:
+        return
+    if not numbers:
+        raise _wrong("employees", "no_employees", "従業員番号を1つ以上指定してください。")
+    if len(numbers) > MAX_NUMBERS:
+        raise _wrong("employees", "too_many_employees", f"一度に指定できる従業員番号は{MAX_NUMBERS:,}件までです。")
+    if any(not number.strip() for number in numbers):
+        raise _wrong("employees", "blank_employee_number", "空の従業員番号は指定できません。")
+    doubled = [number for number, count in Counter(numbers).items() if count > 1]
+    if doubled:
+        raise _wrong("employees", "duplicate_employee_number", f"従業員番号が重複しています: {listing(doubled)}")
+
+
+def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dict[System, int]:
+    """Refuse numbers the source does not have. Returns the vendor calls this took."""
+    if command.employees is None:
+        return {}
+    source = command.direction.source
+    unknown = _unknown(ctx, connection, source, command.employees)
+    if not unknown:
+        return {}
+    gateway = ctx.gateway(connection, source)
+    try:
+        people = gateway.directory(as_of_date=command.as_of_date)
+    except (TemporaryError, RunError) as error:
+        log.info("directory_not_refreshed", connection_id=connection.id, code=error.code)
+        return {source: gateway.calls}  # accepted: a number nobody has ends as E9 in the run
+    keep_numbers(ctx, connection.id, source, people)
+    unknown = _unknown(ctx, connection, source, command.employees)
+    if unknown:
+        raise _wrong(
+            "employees",
+            "unknown_employee_number",
+            f"{source.label}にいない従業員番号です: {listing(unknown)}",
+        )
+    return {source: gateway.calls}
+
+
+def _unknown(ctx: Context, connection: Connection, source: System, numbers: Sequence[str]) -> list[str]:
+    with ctx.unit_of_work().reading() as uow:
+        known = uow.directory.known_numbers(connection.id, source, numbers)
+    return [number for number in numbers if number not in known]
+
+
+def _wrong(field: str, code: str, message: str) -> Refused:
+    return Refused(code, message, fields={field: message})
+
+
+def listing(numbers: Sequence[str]) -> str:
+    shown = "、".join(numbers[:_NAMED])
+    return shown if len(numbers) <= _NAMED else f"{shown} ほか{len(numbers) - _NAMED}件"
+
+
+# ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: dict[System, int]) -> str:
+    with ctx.unit_of_work() as uow:
+        run = store_run(ctx, uow, connection, command)
+        _keep_key(uow, command, run)
+        for system, count in calls.items():
+            uow.runs.add_calls(run.id, system, count)
+    log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
+    return run.public_id
+
+
+def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
+    """The run, its beginning in the history and the way to its survey, inside the caller's transaction."""
+    now = ctx.clock.now()
+    people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
+    run = uow.runs.add(
+        NewRun(
+            public_id=str(uuid.uuid4()),
+            connection_id=connection.id,
+            direction=command.direction,
+            trigger=command.trigger,
+            as_of_date=command.as_of_date,
+            dry_run=command.dry_run,
+            scope=command.employees,
+            queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
+            started_by=command.started_by,
+            created_at=now,
+            deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
+            retried_run_id=command.retried_run_id,
+            undone_run_id=command.undone_run_id,
+            acknowledged=command.acknowledged,
+        )
+    )
+    uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
+    uow.history.add(run.id, HistoryKind.START, at=now)
+    return run
+
+
+# ── idempotency ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Key:
+    key_hash: str
+    owner: str
+    request_hash: str
+
+
+def _replayed(ctx: Context, command: StartRun) -> str | None:
+    """Public id of the run this key has started already, or None. Raises Refused for another request."""
+    if command.idempotency_key is None:
+        return None
+    key = _key_of(command)
+    with ctx.unit_of_work().reading() as uow:
+        found = uow.idempotency.find(key.key_hash, key.owner)
+        public_id = uow.runs.public_ids([found.run_id])[found.run_id] if found else None
+    if found is not None and found.request_hash != key.request_hash:
+        raise Refused(
+            "idempotency_conflict",
+            "この Idempotency-Key は、内容の異なる要求ですでに使われています。",
+            status=409,
+        )
+    return public_id
+
+
+def _keep_key(uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
+    if command.idempotency_key is None:
+        return
+    key = _key_of(command)
+    if not uow.idempotency.add(
+        key.key_hash, key.owner, request_hash=key.request_hash, run_id=run.id, now=run.created_at
+    ):
+        raise _Raced
+
+
+def _key_of(command: StartRun) -> _Key:
+    """The key belongs to its sender; what is compared is everything that makes the run what it is."""
+    request = [
+        command.connection_key,
+        command.direction.value,
+        command.as_of_date.isoformat(),
+        None if command.employees is None else sorted(command.employees),
+        command.dry_run,
+        *(["acknowledged"] if command.acknowledged else []),  # a key of an older version still names its request
+    ]
+    return _Key(
+        key_hash=_sha256(command.idempotency_key or ""),
+        owner=command.started_by,
+        request_hash=_sha256(json.dumps(request, ensure_ascii=False)),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

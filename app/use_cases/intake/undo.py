@@ -1,0 +1,140 @@
+"""Undo: a run that takes another one back, where the target still holds what that one wrote.
+
+It is a preview like any other: its survey reads the target, a person chooses and approves, each employee is a job of
+their own with steps, lease and history, and the mass-change guard looks at it. Nobody who was created is deleted: they
+are listed for a person. What an automatic run makes of the sides that differ from then on: `undoing.undone`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.enums import Direction, Trigger
+from app.domain.errors import Refused
+from app.domain.mapping import BY_KEY
+from app.domain.runs.commands import StartRun
+from app.storage.rows import ItemRow, RunRow
+from app.storage.runs.item_reading import WrittenCounts
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake.start_run import store_run, usable_connection
+from app.use_cases.queries.history import find_run, get_run
+from app.use_cases.shared.views import RunView
+
+log = structlog.get_logger(__name__)
+
+LISTED = 100
+"""Created people that the page names."""
+
+
+@dataclass(frozen=True)
+class CreatedPerson:
+    number: str
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run has written, seen without asking the target. `refusal`: why it cannot be taken back, None if it can;
+    `open_run`: the run that takes it back already. `values`: item key → people, in the order of the mapping.
+    `unclearable`: those of its items that the target does not let be emptied."""
+
+    run: RunView
+    people: int
+    values: tuple[tuple[str, int], ...]
+    unclearable: tuple[str, ...]
+    created: int
+    created_people: tuple[CreatedPerson, ...]
+    refusal: Refused | None
+    open_run: str | None
+
+    @property
+    def possible(self) -> bool:
+        return self.refusal is None
+
+
+def undo(ctx: Context, run_public_id: str, *, by: str) -> RunView:
+    """A new run that takes this one back: its preview, to be approved. Raises Refused."""
+    try:
+        public_id = _store(ctx, run_public_id, by=by)
+    except IntegrityError:  # somebody else did the same at this very moment
+        raise _already_open() from None
+    return get_run(ctx, public_id)
+
+
+def _store(ctx: Context, run_public_id: str, *, by: str) -> str:
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        run = find_run(uow, run_public_id)
+        if refusal := _refusal(uow, run, uow.items.written_counts(run.id)):
+            raise refusal
+        connection = uow.connections.get(run.connection_id)
+        connection = usable_connection(uow, connection.key if connection else "")
+        started = store_run(ctx, uow, connection, _command(run, connection.key, by=by))
+        subject, detail = f"run:{run.public_id}", {"run": started.public_id}
+        uow.audit.add(actor=by, action="undo_started", subject=subject, now=now, detail=detail)
+    log.info("undo_accepted", run_id=started.id, undone_run_id=run.id)
+    return started.public_id
+
+
+def _command(run: RunRow, connection_key: str, *, by: str) -> StartRun:
+    return StartRun(
+        connection_key=connection_key,
+        direction=run.direction,
+        as_of_date=run.as_of_date,
+        employees=None,
+        dry_run=True,
+        trigger=Trigger.UNDO,
+        started_by=by,
+        undone_run_id=run.id,
+    )
+
+
+def outlook(ctx: Context, run_public_id: str) -> Outlook:
+    """What would be taken back, as far as the history tells. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_public_id)
+        counts = uow.items.written_counts(run.id)
+        refusal = _refusal(uow, run, counts)
+        created = uow.items.created(run.id, limit=LISTED) if counts.created else []
+        other = uow.runs.open_undo_of(run.id)
+    return Outlook(
+        run=get_run(ctx, run_public_id),
+        people=counts.people,
+        values=_in_order(counts),
+        unclearable=_unclearable(counts, run.direction),
+        created=counts.created,
+        created_people=tuple(_created(item) for item in created),
+        refusal=refusal,
+        open_run=other.public_id if other else None,
+    )
+
+
+def _refusal(uow: UnitOfWork, run: RunRow, counts: WrittenCounts) -> Refused | None:
+    if not run.state.is_final:
+        return Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
+    if not counts.people and not counts.created:
+        return Refused("nothing_to_undo", "この同期は何も書き込んでいないため、元に戻すものがありません。", status=409)
+    if run.erased_at is not None:
+        return Refused("values_erased", "保存期間を過ぎて値が消去されているため、元に戻せません。", status=409)
+    return _already_open() if uow.runs.open_undo_of(run.id) else None
+
+
+def _already_open() -> Refused:
+    message = "この同期を元に戻す実行がすでにあります。先に承認するか取り消してください。"
+    return Refused("undo_open", message, status=409)
+
+
+def _in_order(counts: WrittenCounts) -> tuple[tuple[str, int], ...]:
+    return tuple((key, counts.by_key[key]) for key in BY_KEY if key in counts.by_key)
+
+
+def _unclearable(counts: WrittenCounts, direction: Direction) -> tuple[str, ...]:
+    return tuple(key for key, row in BY_KEY.items() if key in counts.by_key and direction.target in row.unclearable_in)
+
+
+def _created(item: ItemRow) -> CreatedPerson:
+    return CreatedPerson(item.employee_number, item.name)

@@ -1,0 +1,1 @@
+"""Links by hand: pairs, open questions, two people compared, what a person decides."""

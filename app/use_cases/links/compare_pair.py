@@ -1,0 +1,176 @@
+"""Two people held side by side, both read anew from their systems: what somebody needs to say whether they are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from app.domain.employee import EmployeeRecord, PaySchedule
+from app.domain.enums import System
+from app.domain.errors import AwaseError
+from app.domain.matching.linking import comparable_kana, comparable_number
+from app.domain.reading import name_of
+from app.domain.runs.dates import closing_month, today_in_japan
+from app.domain.settings.connection_settings import Connection
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+
+
+class Sight(StrEnum):
+    """What a system shows of somebody."""
+
+    SHOWN = "shown"
+    HIDDEN = "hidden"  # listed, but without a record in this month (freee: not there yet, or left)
+    GONE = "gone"
+    AWAY = "away"  # the system did not answer
+
+
+class Sameness(StrEnum):
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"  # one side does not show it
+
+
+class Bond(StrEnum):
+    """What these two are to each other now."""
+
+    LINKED = "linked"
+    BROKEN = "broken"  # were linked, until one of them was deleted
+    DIFFERENT = "different"  # a person has said that they are two people
+    TAKEN = "taken"  # one of them is linked to somebody else
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`code`: of the error catalogue, when the system is AWAY."""
+
+    system: System
+    id: str
+    sight: Sight
+    record: EmployeeRecord | None = field(repr=False)
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One line: `key` names it ("number", "name", "kana", "birth_date", "hired_on", "resigned_on")."""
+
+    key: str
+    smarthr: str | date | None = field(repr=False)
+    freee: str | date | None = field(repr=False)
+    sameness: Sameness
+
+
+@dataclass(frozen=True)
+class Pair:
+    seen: Mapping[System, Seen]
+    bond: Bond
+    taken: tuple[System, ...]
+    """Who of the two is linked to somebody else."""
+    lines: tuple[Compared, ...]
+
+    @property
+    def may_join(self) -> bool:
+        there = all(each.sight in (Sight.SHOWN, Sight.HIDDEN) for each in self.seen.values())
+        return there and self.bond not in (Bond.LINKED, Bond.TAKEN)
+
+
+def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str) -> Pair:
+    """Asks both systems now. One that does not answer is a finding, not an error. Raises
+    Refused("unknown_connection")."""
+    ids = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, connection_key)
+        links = uow.links.page(connection.id, after=None, limit=2, people={s: [each] for s, each in ids.items()})
+        broken = {(link.smarthr_id, link.freee_id) for link in uow.links.broken(connection.id)}
+        different = uow.links.different(connection.id)
+        entry = uow.directory.entries(connection.id, System.FREEE, [freee_id]).get(freee_id)
+    pair = (smarthr_id, freee_id)
+    taken = tuple(system for system in System if any(link.id_in(system) == ids[system] for link in links))
+    if any((link.smarthr_id, link.freee_id) == pair for link in links):
+        bond, taken = Bond.LINKED, ()
+    elif taken:
+        bond = Bond.TAKEN
+    else:
+        bond = Bond.BROKEN if pair in broken else Bond.DIFFERENT if pair in different else Bond.NONE
+    schedule = PaySchedule(**entry.schedule) if entry and entry.schedule else None
+    seen = {system: _look(ctx, connection, system, ids[system], schedule) for system in System}
+    return Pair(seen, bond, taken, tuple(_lines(seen)))
+
+
+def is_an_id(system: System, person_id: str) -> bool:
+    """Whether this could be somebody's id at all."""
+    return person_id.isascii() and person_id.isprintable() and (system is System.SMARTHR or person_id.isdecimal())
+
+
+def _look(ctx: Context, connection: Connection, system: System, person_id: str, schedule: PaySchedule | None) -> Seen:
+    if not is_an_id(system, person_id):
+        return Seen(system, person_id, Sight.GONE, None)
+    try:
+        record = _read(ctx, connection, system, person_id, schedule)
+    except AwaseError as error:
+        return Seen(system, person_id, Sight.AWAY, None, error.code)
+    if record is None:
+        return Seen(system, person_id, Sight.GONE, None)
+    return Seen(system, person_id, Sight.SHOWN if record.record is not None else Sight.HIDDEN, record)
+
+
+def _read(
+    ctx: Context, connection: Connection, system: System, person_id: str, schedule: PaySchedule | None
+) -> EmployeeRecord | None:
+    """freee is asked for the month that their pay schedule means, where we have listed them: to look for somebody
+    without it costs a list of everybody."""
+    today = today_in_japan(ctx.clock.now())
+    gateway = ctx.gateway(connection, system)
+    if system is System.FREEE and schedule is not None:
+        record = gateway.read(person_id, month=closing_month(today, schedule))
+        if record is not None and record.record is not None:
+            return record
+    return gateway.find(person_id, as_of_date=today)
+
+
+# ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SHOWN: Mapping[str, Callable[[EmployeeRecord], str | date | None]] = {
+    "number": lambda each: each.person.number,
+    "name": name_of,
+    "kana": lambda each: f"{each.person.last_name_kana} {each.person.first_name_kana}".strip(),
+    "birth_date": lambda each: each.person.birth_date,
+    "hired_on": lambda each: each.person.hired_on,
+    "resigned_on": lambda each: each.person.resigned_on,
+}
+_COMPARED: Mapping[str, Callable[[EmployeeRecord], str | date | None]] = {
+    **_SHOWN,
+    "number": lambda each: comparable_number(each.person.number),
+    "name": lambda each: "".join(name_of(each).split()),
+    "kana": lambda each: comparable_kana(each.person),
+}
+
+
+def _lines(seen: Mapping[System, Seen]) -> list[Compared]:
+    return [
+        Compared(
+            key,
+            smarthr=_of(seen[System.SMARTHR].record, shown),
+            freee=_of(seen[System.FREEE].record, shown),
+            sameness=_sameness(key, seen),
+        )
+        for key, shown in _SHOWN.items()
+    ]
+
+
+def _of(record: EmployeeRecord | None, shown: Callable[[EmployeeRecord], str | date | None]) -> str | date | None:
+    return None if record is None else shown(record) or None
+
+
+def _sameness(key: str, seen: Mapping[System, Seen]) -> Sameness:
+    records = [each.record for each in seen.values()]
+    if None in records:
+        return Sameness.UNKNOWN
+    one, other = (_of(record, _COMPARED[key]) for record in records)
+    if key != "resigned_on" and None in (one, other):  # nobody's leaving date is a statement: they have not left
+        return Sameness.UNKNOWN
+    return Sameness.SAME if one == other else Sameness.DIFFERENT

@@ -1,0 +1,1 @@
+"""What operators see and do: the queue, deliveries, employees in trouble, metrics, readiness."""

@@ -1,0 +1,72 @@
+"""Metering: what runs and items have come to goes into the counters of /metrics, which only grow.
+
+The counters are rows of the database (`uow.tallies`), so they outlive every process and are the same whichever web
+process is asked. One leader adds to them: of each run he compares what it has come to by now with what was counted of
+it, and adds the difference, in one transaction with the note of what is counted. So nothing depends on when a
+transaction became visible: an item that commits late is in the next difference. Not chosen: a watermark on
+`finished_at`, which is taken before the commit and passes over whatever commits later than any lag one may choose.
+
+A run is followed from its first sight until `SETTLED` after its end (a worker counts its calls a moment after its last
+item). Runs are found by number; a number is passed once all up to it have been seen and are `SETTLED` old, for a
+transaction with a lower number may commit after one with a higher.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.storage.metrics.counted_work import BUCKETS as BUCKETS
+from app.storage.metrics.counted_work import CALLS as CALLS
+from app.storage.metrics.counted_work import ENDLESS as ENDLESS
+from app.storage.metrics.counted_work import ITEM_SECONDS as ITEM_SECONDS
+from app.storage.metrics.counted_work import ITEMS as ITEMS
+from app.storage.metrics.counted_work import MILLISECONDS as MILLISECONDS
+from app.storage.metrics.counted_work import RUN_SECONDS as RUN_SECONDS
+from app.storage.metrics.counted_work import RUNS as RUNS
+from app.use_cases.context import Context
+from app.use_cases.upkeep.reconcile import HOLDER
+
+LEADER = "metering"
+METER_SECONDS = 15.0
+"""How often: as often as Prometheus usually asks."""
+SETTLED = timedelta(minutes=2)
+"""Far beyond what any transaction that stores a run takes (a SQLite writer gives up after 20 s)."""
+RUNS_AT_ONCE = 100
+NEW_RUNS_AT_MOST = 1000
+"""In one pass: the first pass over an old database must not keep the other periodic jobs waiting."""
+_LEASE = timedelta(seconds=60)
+
+
+def meter_once(ctx: Context, *, holder: str = HOLDER) -> int:
+    """One pass. Says how many runs were looked at; 0 also when another process leads."""
+    if not _lead(ctx, holder):
+        return 0
+    with ctx.unit_of_work().reading() as uow:
+        run_ids = uow.observation.runs_to_meter(limit=NEW_RUNS_AT_MOST)
+    for start in range(0, len(run_ids), RUNS_AT_ONCE):
+        if not _meter(ctx, run_ids[start : start + RUNS_AT_ONCE], holder):
+            return 0
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        if uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
+            uow.observation.settle_meter(created_before=now - SETTLED, now=now)
+    return len(run_ids)
+
+
+def _lead(ctx: Context, holder: str) -> bool:
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        return uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE)
+
+
+def _meter(ctx: Context, run_ids: list[int], holder: str) -> bool:
+    """Read outside the write lock, write in a moment. False: another process leads by now."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work().reading() as uow:
+        totals = uow.observation.run_totals(run_ids, past_before=now - SETTLED)
+    with ctx.unit_of_work() as uow:
+        # First of all: its row stays locked until the commit, so that two who both believe to lead add one by one.
+        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
+            return False
+        uow.tallies.add(uow.observation.advance(totals))
+    return True

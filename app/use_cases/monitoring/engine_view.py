@@ -1,0 +1,176 @@
+"""The engine room at a glance: what waits, what runs, what fails, how the vendors and the parts of the machine stand.
+
+Nothing personal: ids of runs, causes, counts and times.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.errors import TemporaryError
+from app.domain.ports import QueueDepth
+from app.domain.runs.run_state import ItemState
+from app.storage.metrics.engine_reading import Backlog, OpenRunRow
+from app.use_cases.context import Context
+from app.use_cases.monitoring.snapshot import ConnectionMeter, TokenDoorMeter, meter_of, token_door_of
+from app.use_cases.upkeep.reconcile import LEADER
+
+log = structlog.get_logger(__name__)
+
+MINUTES, HOURS = 60, 24
+MOST_RUNS = 20
+MOST_CAUSES = 12
+
+
+@dataclass(frozen=True)
+class Span:
+    """One bar of a chart: from `at` on. `parts` name what it is made of."""
+
+    at: datetime
+    parts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.parts.values())
+
+
+@dataclass(frozen=True)
+class CauseCount:
+    """People who ended with a cause in the last day."""
+
+    code: str
+    by_state: Mapping[ItemState, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """People whom automatic runs leave alone for one cause."""
+
+    connection: str
+    name: str
+    code: str
+    people: int
+
+
+@dataclass(frozen=True)
+class EngineView:
+    """`queues` None: the broker does not answer. `oldest_age`: seconds, of whatever has waited longest; None: nothing
+    waits. `reconciles`: a reconciler has been at work lately."""
+
+    queues: tuple[QueueDepth, ...] | None
+    backlog: Backlog
+    oldest_age: float | None
+    reconciles: bool
+    ended: tuple[Span, ...]
+    """Per minute of the last hour: "well", "troubled"."""
+    received: tuple[Span, ...]
+    """Per hour of the last day: values of System."""
+    causes: tuple[CauseCount, ...]
+    open_runs: int
+    runs: tuple[OpenRunRow, ...]
+    connections: tuple[ConnectionMeter, ...]
+    quarantine: tuple[Quarantined, ...]
+    token_door: TokenDoorMeter
+
+    @property
+    def rate(self) -> float:
+        """People per minute, over the ten minutes before this one."""
+        return sum(span.total for span in self.ended[-11:-1]) / 10
+
+    @property
+    def failed_today(self) -> int:
+        return sum(cause.by_state.get(ItemState.FAILED, 0) for cause in self.causes)
+
+    @property
+    def quarantined(self) -> int:
+        return sum(each.people for each in self.quarantine)
+
+
+def engine_view(ctx: Context) -> EngineView:
+    """As it stands now; a broker that is away is a finding."""
+    now = ctx.clock.now()
+    queues = _depths(ctx)
+    with ctx.unit_of_work().reading() as uow:
+        backlog = uow.observation.backlog(now, leader=LEADER, mails_since=now - timedelta(hours=HOURS))
+        minutes = uow.observation.ended_per(60, since=_start(now, 60, MINUTES))
+        hours = uow.observation.received_per(3600, since=_start(now, 3600, HOURS))
+        causes = uow.observation.causes_since(now - timedelta(hours=HOURS))
+        open_runs, runs = uow.observation.open_runs(limit=MOST_RUNS)
+        facts = uow.observation.connections()
+        troubles = uow.troubles.quarantined_causes()
+        token_door = token_door_of(ctx, uow, facts)
+    names = {each.id: (each.key, each.name) for each in facts}
+    return EngineView(
+        queues=queues,
+        backlog=backlog,
+        oldest_age=_oldest_age(backlog, now),
+        reconciles=backlog.lead_until is not None and backlog.lead_until >= now,
+        ended=_spans(
+            {n: {"well": by.get(False, 0), "troubled": by.get(True, 0)} for n, by in minutes.items()},
+            _start(now, 60, MINUTES),
+            60,
+            count=MINUTES,
+            parts=("well", "troubled"),
+        ),
+        received=_spans(
+            {n: {system.value: by.get(system, 0) for system in System} for n, by in hours.items()},
+            _start(now, 3600, HOURS),
+            3600,
+            count=HOURS,
+            parts=tuple(system.value for system in System),
+        ),
+        causes=_by_cause(causes),
+        open_runs=open_runs,
+        runs=tuple(runs),
+        connections=tuple(meter_of(ctx, each) for each in facts),
+        quarantine=tuple(Quarantined(*names[each], code, people) for each, code, people in troubles if each in names),
+        token_door=token_door,
+    )
+
+
+def _depths(ctx: Context) -> tuple[QueueDepth, ...] | None:
+    try:
+        return tuple(ctx.job_queue.depths())
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code)
+        return None
+
+
+def _start(now: datetime, seconds: int, count: int) -> datetime:
+    """The begin of the first of `count` whole spans, the last of which is the one that runs now."""
+    number = int(now.timestamp()) // seconds
+    return datetime.fromtimestamp((number - count + 1) * seconds, UTC)
+
+
+def _spans(
+    found: Mapping[int, Mapping[str, int]], start: datetime, seconds: int, *, count: int, parts: tuple[str, ...]
+) -> tuple[Span, ...]:
+    """`count` spans in a row, those in which nothing happened included."""
+    first = int(start.timestamp()) // seconds
+    nothing = dict.fromkeys(parts, 0)
+    return tuple(Span(start + timedelta(seconds=seconds * n), found.get(first + n, nothing)) for n in range(count))
+
+
+def _by_cause(rows: list[tuple[str, ItemState, int]]) -> tuple[CauseCount, ...]:
+    """The most frequent first."""
+    by_code: dict[str, dict[ItemState, int]] = defaultdict(dict)
+    for code, state, items in rows:
+        by_code[code][state] = items
+    causes = [CauseCount(code, by_state) for code, by_state in by_code.items()]
+    return tuple(sorted(causes, key=lambda cause: (-cause.total, cause.code))[:MOST_CAUSES])
+
+
+def _oldest_age(backlog: Backlog, now: datetime) -> float | None:
+    waits = (backlog.outbox_since, backlog.unsorted_since, backlog.item_since, backlog.mails_since)
+    since = min((each for each in waits if each is not None), default=None)
+    return None if since is None else max((now - since).total_seconds(), 0.0)

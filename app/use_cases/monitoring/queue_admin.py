@@ -1,0 +1,100 @@
+"""Monitor: how the queue stands, and the three things ops do about it: queue again, pause, resume."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.errors import TemporaryError
+from app.domain.ports import QueueDepth
+from app.storage.metrics.snapshot import ConnectionFacts
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.connections.connections import connection_views
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import IntakeView, QueueView
+from app.use_cases.upkeep.reconcile import queue_stuck_mails
+
+log = structlog.get_logger(__name__)
+
+
+def queue_status(ctx: Context) -> QueueView:
+    """Database and broker side by side; without the broker its part is empty."""
+    depths = _depths(ctx)
+    with ctx.unit_of_work().reading() as uow:
+        waiting, oldest_age = uow.outbox.waiting(ctx.clock.now())
+        return QueueView(
+            queues=tuple(depths or ()),
+            broker_reachable=depths is not None,
+            outbox_waiting=waiting,
+            outbox_oldest_age=oldest_age,
+            items=uow.items.counts_of_open_runs(),
+            runs_open=uow.runs.open_count(),
+            runs_gathering=uow.observation.gathering()[0],
+            mails_waiting=uow.mails.waiting_count(),
+            connections=tuple(connection_views(ctx, uow.connections.list_all())),
+            deliveries_last_hour=uow.observation.deliveries_since(ctx.clock.now() - timedelta(hours=1)),
+            intake=tuple(map(_intake, uow.observation.connections())),
+        )
+
+
+def _intake(facts: ConnectionFacts) -> IntakeView:
+    return IntakeView(
+        id=facts.id,
+        key=facts.key,
+        automatic=facts.automatic,
+        last_smarthr_webhook=facts.last_webhook[System.SMARTHR],
+        last_freee_webhook=facts.last_webhook[System.FREEE],
+        webhook_state=facts.webhook_state,
+        webhook_disabled_at=facts.webhook_disabled_at,
+        webhook_checked_at=facts.webhook_checked_at,
+        sweep_done_at=facts.sweep_done_at,
+        quarantined=facts.quarantined,
+    )
+
+
+def _depths(ctx: Context) -> list[QueueDepth] | None:
+    try:
+        return ctx.job_queue.depths()
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code)
+        return None
+
+
+def requeue(ctx: Context, *, by: str | None = None) -> None:
+    """Everything that is due goes to the broker once more. What it still has runs once all the same: the second job
+    finds nothing to claim. `by`: who the audit trail names."""
+    with ctx.unit_of_work() as uow:
+        if by is not None:
+            uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())
+        queue_everything(ctx, uow, connection_id=None)
+    queue_stuck_mails(ctx, pushed_before=ctx.clock.now())
+
+
+def pause(ctx: Context, connection_key: str) -> None:
+    """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        uow.connections.set_paused(connection.id, True)
+    log.info("connection_paused", connection_id=connection.id)
+
+
+def resume(ctx: Context, connection_key: str) -> None:
+    """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        uow.connections.set_paused(connection.id, False)
+        queue_everything(ctx, uow, connection_id=connection.id)
+    log.info("connection_resumed", connection_id=connection.id)
+
+
+def queue_everything(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
+    """Hand out what has been waiting, of one connection or of all."""
+    now = ctx.clock.now()
+    items = uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
+    surveys = uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection_id)
+    for run_id in surveys:
+        uow.runs.queue_survey(run_id, due_at=now, now=now)
+    log.info("queued_again", items=items, surveys=len(surveys))

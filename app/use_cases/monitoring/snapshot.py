@@ -1,0 +1,175 @@
+"""Observe: everything /metrics shows, read at the moment of asking. A database or a broker that is away is a finding,
+not an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.domain.enums import System
+from app.domain.errors import TemporaryError
+from app.domain.ports import QueueDepth
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.metrics.counters import Labels as Labels
+from app.storage.metrics.counters import labels
+from app.storage.metrics.snapshot import ConnectionFacts, MailFacts
+from app.storage.token_store import REFUSALS
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake.webhook_intake import TALLY
+
+log = structlog.get_logger(__name__)
+
+NO_EVENT = "-"
+"""In place of the event's name, where it is not kept: refused before it was read, or not to be sorted into items."""
+DELIVERIES = TALLY
+TOKEN_REFUSALS = REFUSALS
+ENDS_SOON = timedelta(minutes=30)
+"""An access token that ends so soon should have been renewed: pairs fall due before (`domain.token_door`)."""
+MISSED = "missed_webhooks"
+"""The tally a scheduled comparison adds to."""
+
+
+@dataclass(frozen=True)
+class ConnectionMeter:
+    """A connection, and how far its vendors' limits are spent."""
+
+    facts: ConnectionFacts
+    sweep_seconds: float
+    closed_for: Mapping[System, float]
+    remaining: Mapping[System, int]
+
+    @property
+    def state(self) -> str:
+        """As `ConnectionView.state`."""
+        return "needs_consent" if self.facts.needs_consent else "paused" if self.facts.paused else "active"
+
+
+@dataclass(frozen=True)
+class TokenDoorMeter:
+    """How freee's token endpoint stands for this installation. `ending`: connections whose access token has ended or
+    ends within half an hour, though no person is needed to renew it; `refusals`: in a row."""
+
+    closed_for: float
+    refusals: int
+    ending: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the database says. Ages in seconds, 0.0 where nothing waits."""
+
+    migrated: bool
+    runs: Mapping[RunState, int]
+    open_items: Mapping[ItemState, int]
+    outbox_waiting: int
+    outbox_oldest_age: float
+    unsorted: int
+    unsorted_oldest_age: float
+    gathering: int
+    gathering_overdue: float
+    items_oldest_age: float
+    mails: MailFacts
+    mails_oldest_age: float
+    counters: Mapping[str, Mapping[Labels, int]]
+    connections: tuple[ConnectionMeter, ...]
+    token_door: TokenDoorMeter
+
+
+@dataclass(frozen=True)
+class Observation:
+    """`facts` None: the database does not answer; `queues` None: the broker does not."""
+
+    facts: Facts | None
+    queues: tuple[QueueDepth, ...] | None
+
+
+def observe(ctx: Context) -> Observation:
+    return Observation(_facts(ctx), _queues(ctx))
+
+
+def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> bool:
+    """(system, code) → webhooks that a process has refused, or that nobody sorts, since it was asked last. False: not
+    counted, keep them."""
+    counts = {
+        (TALLY, labels(system=system.value, event=NO_EVENT, outcome=code)): number
+        for (system, code), number in refused.items()
+    }
+    try:
+        with ctx.unit_of_work() as uow:
+            uow.tallies.add(counts)
+    except (OperationalError, PoolTimeout) as error:
+        log.warning("refusals_not_counted", kind=type(error).__name__)
+        return False
+    return True
+
+
+def _queues(ctx: Context) -> tuple[QueueDepth, ...] | None:
+    try:
+        return tuple(ctx.job_queue.depths())
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code)
+        return None
+
+
+def _facts(ctx: Context) -> Facts | None:
+    now = ctx.clock.now()
+    try:
+        with ctx.unit_of_work().reading() as uow:
+            waiting, oldest_outbox = uow.outbox.waiting(now)
+            gathering, gathering_due = uow.observation.gathering()
+            mails = uow.observation.mails()
+            unsorted, oldest_unsorted = uow.observation.unsorted()
+            connections = uow.observation.connections()
+            return Facts(
+                migrated=uow.observation.is_migrated(),
+                runs=uow.observation.runs_by_state(),
+                open_items=uow.items.counts_of_open_runs(),
+                outbox_waiting=waiting,
+                outbox_oldest_age=oldest_outbox or 0.0,
+                unsorted=unsorted,
+                unsorted_oldest_age=_age(oldest_unsorted, now),
+                gathering=gathering,
+                gathering_overdue=_age(gathering_due, now),
+                items_oldest_age=_age(uow.observation.oldest_due(now), now),
+                mails=mails,
+                mails_oldest_age=_age(mails.oldest_waiting, now),
+                counters=uow.observation.counters(),
+                connections=tuple(meter_of(ctx, facts) for facts in connections),
+                token_door=token_door_of(ctx, uow, connections),
+            )
+    except (OperationalError, PoolTimeout) as error:
+        log.warning("database_unavailable", kind=type(error).__name__)
+        return None
+
+
+def meter_of(ctx: Context, facts: ConnectionFacts) -> ConnectionMeter:
+    """Asks the limiter what is left."""
+    keys = {
+        System.SMARTHR: f"{System.SMARTHR.value}:{facts.smarthr_subdomain}",
+        System.FREEE: f"{System.FREEE.value}:{facts.freee_company_id}",
+    }
+    minutes = ctx.settings.sweep_minutes if facts.sweep_minutes is None else facts.sweep_minutes
+    return ConnectionMeter(
+        facts=facts,
+        sweep_seconds=minutes * 60,
+        closed_for={system: ctx.limiter.closed_for(key) for system, key in keys.items()},
+        remaining={system: ctx.limiter.remaining(key) for system, key in keys.items()},
+    )
+
+
+def token_door_of(ctx: Context, uow: UnitOfWork, connections: Iterable[ConnectionFacts]) -> TokenDoorMeter:
+    now = ctx.clock.now()
+    door = uow.token_doors.look(ctx.settings.freee_client_id)
+    soon = now + ENDS_SOON
+    ending = [each for each in connections if not each.needs_consent and each.expires_at and each.expires_at < soon]
+    return TokenDoorMeter(closed_for=door.opens_in(now), refusals=door.refusals, ending=len(ending))
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max((now - since).total_seconds(), 0.0)

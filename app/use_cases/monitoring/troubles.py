@@ -1,0 +1,78 @@
+"""Troubles for ops: who keeps failing for one cause in automatic runs, and giving them another chance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import structlog
+
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.errors import Refused
+from app.storage.rows import TroubleRow
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import TroubleView
+
+log = structlog.get_logger(__name__)
+
+
+def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
+    """In the order they began. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, connection_key)
+        return [_view(row) for row in uow.troubles.of_connection(connection.id)]
+
+
+def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str] | None = None) -> list[TroubleView]:
+    """Forget the troubles of these employee numbers (None: of everybody): the next event or comparison takes them up
+    again. Returns what was lifted. Raises Refused: unknown connection, or a number without trouble."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        rows = uow.troubles.of_connection(connection.id)
+        missing = set(numbers or ()) - {row.employee_number for row in rows}
+        if missing:
+            raise Refused(
+                "unknown_trouble",
+                "止まっている従業員ではありません。",
+                fields=dict.fromkeys(sorted(missing), "この番号は一覧(flask trouble list)にありません。"),
+                status=404,
+            )
+        lifted = [row for row in rows if numbers is None or row.employee_number in numbers]
+        for row in lifted:
+            uow.troubles.settle(connection.id, row.direction, [row.source_id])
+    log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
+    return [_view(row) for row in lifted]
+
+
+def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> int:
+    """End the quarantine of everybody whom this cause has put there; the next event or comparison takes them up again.
+    Says how many. Raises Refused: unknown connection, nobody is there."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        released = uow.troubles.release(connection.id, code)
+        if not released:
+            raise Refused("nobody_in_quarantine", "この原因で止まっている従業員は、もういません。", status=409)
+        uow.audit.add(
+            actor=by,
+            action="quarantine_released",
+            subject=f"connection:{connection_key}",
+            now=ctx.clock.now(),
+            detail={"code": code, "employees": released},
+        )
+    log.info("quarantine_released", connection_id=connection.id, code=code, employees=released)
+    return released
+
+
+def _view(row: TroubleRow) -> TroubleView:
+    return TroubleView(
+        direction=row.direction,
+        employee_number=row.employee_number,
+        source_id=row.source_id,
+        code=row.code,
+        message=message_of(row.code),
+        remedy=remedy_of(row.code) or None,
+        times=row.times,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        quarantined_at=row.quarantined_at,
+    )

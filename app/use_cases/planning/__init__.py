@@ -1,0 +1,1 @@
+"""One employee planned from both records, and whether the plans together are a mass change."""

@@ -1,0 +1,143 @@
+"""The dashboard: per connection and direction what ran last and how it ended, and what waits for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Automatic, Connection
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import WebhookState
+
+_SILENT = frozenset({WebhookState.DISABLED, WebhookState.MISSING, WebhookState.CHANGED})
+
+
+@dataclass(frozen=True)
+class LastRun:
+    id: str
+    trigger: Trigger
+    state: RunState
+    at: datetime
+    counts: Mapping[ItemState, int]
+    error_code: str | None
+
+    @property
+    def failed(self) -> int:
+        return self.counts.get(ItemState.FAILED, 0)
+
+    @property
+    def to_look_at(self) -> int:
+        return self.counts.get(ItemState.NEEDS_REVIEW, 0) + self.counts.get(ItemState.CONFLICT, 0)
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that has not ended. `held`: automatic, and stopped by a guard until a person looks."""
+
+    id: str
+    trigger: Trigger
+    state: RunState
+    created_at: datetime
+    approved: bool
+    held: bool
+
+
+@dataclass(frozen=True)
+class DirectionPanel:
+    """`last`: the last attempt; `last_success`: when all went well for the last time."""
+
+    direction: Direction
+    last: LastRun | None
+    last_success: datetime | None
+    going: tuple[OpenRun, ...]
+    previews: tuple[OpenRun, ...]
+    automatic: bool
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    key: str
+    name: str
+    paused: bool
+    needs_consent: bool
+    export_settings_missing: bool
+    automatic: Automatic
+    webhook: WebhookState | None
+    """The registration at SmartHR, when it does not work although the automatic sync relies on it."""
+    broken_links: int
+    quarantined: int
+    panels: tuple[DirectionPanel, ...]
+
+    @property
+    def is_going(self) -> bool:
+        return any(panel.going for panel in self.panels)
+
+
+def connection_names(ctx: Context) -> list[tuple[str, str]]:
+    """(key, name) of every connection, the oldest first."""
+    with ctx.unit_of_work().reading() as uow:
+        return [(connection.key, connection.name) for connection in uow.connections.list_all()]
+
+
+def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
+    """Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = known_connection(uow, connection_key)
+        open_runs = uow.choosing.open_runs(connection.id)
+        return Dashboard(
+            key=connection.key,
+            name=connection.name,
+            paused=connection.paused,
+            needs_consent=connection.needs_consent,
+            export_settings_missing=connection.export_settings is None,
+            automatic=connection.automatic,
+            webhook=_silent_webhook(uow, connection),
+            broken_links=len(uow.links.broken(connection.id)),
+            quarantined=uow.troubles.quarantined_counts().get(connection.id, 0),
+            panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
+        )
+
+
+def _panel(
+    uow: UnitOfWork, connection: Connection, direction: Direction, open_runs: Sequence[RunRow]
+) -> DirectionPanel:
+    last = uow.choosing.last_attempt(connection.id, direction)
+    success = last
+    if last is not None and last.state is not RunState.SUCCEEDED:
+        success = uow.choosing.last_attempt(connection.id, direction, succeeded=True)
+    mine = [_open(run) for run in open_runs if run.direction is direction]
+    return DirectionPanel(
+        direction=direction,
+        last=None if last is None else _last(last),
+        last_success=success.finished_at if success else None,
+        going=tuple(run for run in mine if run.state is not RunState.PREVIEWED),
+        previews=tuple(run for run in mine if run.state is RunState.PREVIEWED),
+        automatic=direction in connection.automatic.directions,
+    )
+
+
+def _last(run: RunRow) -> LastRun:
+    counts = {ItemState(state): people for state, people in (run.counts or {}).items()}
+    assert run.finished_at is not None
+    return LastRun(run.public_id, run.trigger, run.state, run.finished_at, counts, run.error_code)
+
+
+def _open(run: RunRow) -> OpenRun:
+    approved = run.approved_at is not None or not (run.dry_run or run.alarms)
+    held = bool(run.alarms) and not run.dry_run
+    return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held)
+
+
+def _silent_webhook(uow: UnitOfWork, connection: Connection) -> WebhookState | None:
+    if Direction.SMARTHR_TO_FREEE not in connection.automatic.directions:
+        return None
+    registration = uow.webhooks.get(connection.id)
+    if registration is None:
+        return None
+    return registration.state if registration.state in _SILENT else None

@@ -1,0 +1,165 @@
+"""History: runs and their items as people and programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from app.domain.enums import System
+from app.domain.error_catalogue.catalogue import message_of
+from app.domain.errors import Refused
+from app.domain.runs.progress import measure
+from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.storage.enums import MailState
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.queries.item_views import item_view
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import ItemView, Page, ProgressView, RunView
+
+RECENT = timedelta(minutes=1)
+CALLS_PER_READ = 1.0
+CALLS_PER_ITEM: Mapping[System, float] = {System.FREEE: 6.0, System.SMARTHR: 2.0}
+"""Requests one employee takes at the target before anything was measured: one write per step, and the reads."""
+
+
+def get_run(ctx: Context, public_id: str) -> RunView:
+    """Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        return run_views(ctx, uow, [find_run(uow, public_id)])[0]
+
+
+def list_runs(
+    ctx: Context, *, after: int | None = None, limit: int = 50, connection: str | None = None
+) -> Page[RunView]:
+    """Newest first. Raises Refused("unknown_connection")."""
+    with ctx.unit_of_work().reading() as uow:
+        connection_id = None
+        if connection is not None:
+            connection_id = known_connection(uow, connection).id
+        rows = uow.runs.page(after=after, limit=limit + 1, connection_id=connection_id)
+        shown = rows[:limit]
+        views = run_views(ctx, uow, shown)
+    return Page(tuple(views), shown[-1].id if len(rows) > limit else None)
+
+
+def list_items(
+    ctx: Context, public_id: str, *, after: int | None = None, limit: int = 50, state: ItemState | None = None
+) -> Page[ItemView]:
+    """In the order of employee numbers. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, public_id)
+        rows = uow.items.page(run.id, after=-1 if after is None else after, limit=limit + 1, state=state)
+        shown = rows[:limit]
+        ids = [row.id for row in shown]
+        changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
+    views = tuple(item_view(row, changes[row.id], steps[row.id]) for row in shown)
+    return Page(views, shown[-1].position if len(rows) > limit else None)
+
+
+def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
+    """Raises Refused("run_not_found")."""
+    run = uow.runs.get_by_public_id(public_id)
+    if run is None:
+        raise Refused("run_not_found", "この同期は見つかりません。", status=404)
+    return run
+
+
+def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[RunView]:
+    """Rows → views, with a handful of queries however many rows there are."""
+    counts, mails = counts_of_runs(uow, rows), uow.runs.mail_states([row.id for row in rows])
+    origins = uow.runs.public_ids([each for row in rows for each in (row.retried_run_id, row.undone_run_id) if each])
+    connections = {connection.id: connection for connection in uow.connections.list_all()}
+    return [
+        run_view(
+            row,
+            connection=connections[row.connection_id],
+            counts=counts[row.id],
+            progress=progress_of(ctx, uow, row, connections[row.connection_id], counts=counts[row.id]),
+            mail=mails.get(row.id),
+            retried=origins.get(row.retried_run_id) if row.retried_run_id is not None else None,
+            undone=origins.get(row.undone_run_id) if row.undone_run_id is not None else None,
+        )
+        for row in rows
+    ]
+
+
+def run_view(
+    row: RunRow,
+    *,
+    connection: Connection,
+    counts: Mapping[ItemState, int],
+    progress: ProgressView,
+    mail: MailState | None,
+    retried: str | None,
+    undone: str | None = None,
+) -> RunView:
+    return RunView(
+        id=row.public_id,
+        connection=connection.key,
+        direction=row.direction,
+        trigger=row.trigger,
+        as_of_date=row.as_of_date,
+        dry_run=row.dry_run,
+        state=row.state,
+        counts=counts,
+        progress=progress,
+        vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error_code=row.error_code,
+        error_message=message_of(row.error_code) if row.error_code else None,
+        retried_run=retried,
+        undone_run=undone,
+        alarms=tuple(row.alarms or ()),
+        missed=len(row.missed or ()),
+        mail_state=mail.value if mail else "skipped" if row.finished_at else None,
+    )
+
+
+def counts_of_runs(uow: UnitOfWork, rows: Sequence[RunRow]) -> dict[int, dict[ItemState, int]]:
+    """Run id → {state: employees}. A finished run holds its own; only of the others the items are counted."""
+    uncounted = [row.id for row in rows if row.finished_at is None or row.counts is None]
+    counted = uow.items.counts_of(uncounted) if uncounted else {}
+    return counted | {
+        row.id: {state: row.counts[state.value] for state in ItemState if row.counts.get(state.value)}
+        for row in rows
+        if row.id not in counted and row.counts is not None
+    }
+
+
+def progress_of(
+    ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection, *, counts: Mapping[ItemState, int]
+) -> ProgressView:
+    done = sum(count for state, count in counts.items() if state in FINAL_ITEM_STATES)
+    if run.finished_at is not None:
+        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=0.0)
+    if run.total is None or run.state is not RunState.RUNNING:
+        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=None)  # who knows when it goes on
+    now = ctx.clock.now()
+    recent_done, began = uow.items.worked_since(run.id, now - RECENT)
+    recent_seconds = 0.0 if began is None else max((now - max(now - RECENT, began)).total_seconds(), 1.0)
+    rate, eta = measure(
+        done,
+        run.total,
+        recent_done=recent_done,
+        recent_seconds=recent_seconds,
+        item_seconds=_item_seconds(ctx, run, connection),
+        closed_seconds=max(ctx.limiter.closed_for(_limiter_key(connection, system)) for system in System),
+    )
+    held = connection.paused or connection.needs_consent
+    return ProgressView(done=done, total=run.total, rate=rate, eta_seconds=None if held else eta)
+
+
+def _item_seconds(ctx: Context, run: RunRow, connection: Connection) -> float:
+    """What one employee takes at least: each side has its own limit, and the slower one counts."""
+    calls = {run.direction.source: CALLS_PER_READ, run.direction.target: CALLS_PER_ITEM[run.direction.target]}
+    return max(count / ctx.limiter.pace(_limiter_key(connection, system)) for system, count in calls.items())
+
+
+def _limiter_key(connection: Connection, system: System) -> str:
+    tenant = connection.smarthr_subdomain if system is System.SMARTHR else connection.freee_company_id
+    return f"{system.value}:{tenant}"

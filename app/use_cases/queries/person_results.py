@@ -1,0 +1,172 @@
+"""What one run came to for each employee, as much of it as whoever looks may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from app.config import Settings
+from app.domain.display import MASK, show
+from app.domain.enums import Step, System
+from app.domain.mapping import BY_KEY
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
+from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from app.storage.enums import ChangeState, StepState
+from app.storage.rows import ChangeRow, ItemRow, StepRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.queries.vendor_links import vendor_page
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How much whoever looks may see. `people`: numbers, names, values. `masked`: also what else stands as ••••, and
+    the vendors' own words, which may quote it."""
+
+    people: bool
+    masked: bool
+
+
+class Holds(StrEnum):
+    """What stands in the place of a value."""
+
+    VALUE = "value"
+    BLANK = "blank"
+    MASKED = "masked"
+    UNCONVERTIBLE = "unconvertible"
+    ERASED = "erased"  # after the retention time
+
+
+@dataclass(frozen=True)
+class Shown:
+    """`text`: of a VALUE as people read it, MASK for MASKED, otherwise ""."""
+
+    holds: Holds
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ChangeResult:
+    key: str
+    before: Shown
+    after: Shown
+    retroactive: bool
+    written: bool
+
+
+@dataclass(frozen=True)
+class NoteResult:
+    code: str
+    key: str | None
+    severity: str
+
+
+@dataclass(frozen=True)
+class StepResult:
+    step: Step
+    state: StepState
+    attempt: int
+    at: datetime
+    error_code: str | None
+
+
+@dataclass(frozen=True)
+class PersonResult:
+    """Codes are of the error catalogue. Without sight of people: position, state, codes and times, the rest empty."""
+
+    position: int
+    number: str
+    name: str = field(repr=False)
+    state: ItemState
+    kind: str
+    """PlanKind value: nothing, create, update."""
+    error_code: str | None
+    vendor_words: str | None = field(repr=False)
+    """What the vendor itself said, where that is written for people (Japanese)."""
+    pay_month: str | None
+    """YYYY-MM"""
+    attempts: int
+    changes: tuple[ChangeResult, ...] = field(repr=False)
+    notes: tuple[NoteResult, ...]
+    steps: tuple[StepResult, ...]
+    pages: tuple[tuple[System, str], ...] = field(repr=False)
+    """Where this person is mended, in the order source, target."""
+    doubtful_link: bool
+    """Somebody has to say who this is."""
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def person_results(
+    uow: UnitOfWork, rows: Sequence[ItemRow], sight: Sight, *, settings: Settings, connection: Connection
+) -> list[PersonResult]:
+    """Two queries at most, however many rows there are."""
+    ids = [row.id for row in rows]
+    steps = uow.steps.of_items(ids) if ids else {}
+    changes = uow.changes.of_items(ids) if ids and sight.people else {}
+    return [_result(row, changes.get(row.id, ()), steps[row.id], sight, settings, connection) for row in rows]
+
+
+def _result(
+    row: ItemRow,
+    changes: Iterable[ChangeRow],
+    steps: Iterable[StepRow],
+    sight: Sight,
+    settings: Settings,
+    connection: Connection,
+) -> PersonResult:
+    return PersonResult(
+        position=row.position + 1,
+        number=row.employee_number if sight.people else "",
+        name=row.name if sight.people else "",
+        state=row.state,
+        kind=row.kind,
+        error_code=row.error_code,
+        vendor_words=row.detail if sight.masked and row.detail and not row.detail.isascii() else None,
+        pay_month=row.pay_month,
+        attempts=row.attempt,
+        changes=tuple(_change(change, sight) for change in changes),
+        notes=tuple(_note(note) for note in row.notes),
+        steps=tuple(StepResult(s.step, s.state, s.attempt, s.at, s.error_code) for s in steps),
+        pages=_pages(row, settings, connection) if sight.people else (),
+        doubtful_link=bool(row.candidates),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _change(change: ChangeRow, sight: Sight) -> ChangeResult:
+    field = BY_KEY.get(change.key)
+    return ChangeResult(
+        key=change.key,
+        before=_shown(change.key, change.before, sight),
+        after=_shown(change.key, change.after, sight),
+        retroactive=field.retroactive if field else False,
+        written=change.state is ChangeState.WRITTEN,
+    )
+
+
+def _shown(key: str, state: FieldState | None, sight: Sight) -> Shown:
+    """An item of another version is better hidden than shown by mistake."""
+    if state is None:
+        return Shown(Holds.ERASED)
+    if state is BLANK or state is ABSENT:
+        return Shown(Holds.BLANK)
+    if isinstance(state, Unconvertible):
+        return Shown(Holds.UNCONVERTIBLE)
+    if key not in BY_KEY or (BY_KEY[key].masked and not sight.masked):
+        return Shown(Holds.MASKED, MASK)
+    return Shown(Holds.VALUE, show(key, state, reveal=True) or "")
+
+
+def _note(note: Mapping[str, Any]) -> NoteResult:
+    return NoteResult(code=note["code"], key=note["key"], severity=note["severity"])
+
+
+def _pages(row: ItemRow, settings: Settings, connection: Connection) -> tuple[tuple[System, str], ...]:
+    people = ((row.direction.source, row.source_id), (row.direction.target, row.target_id))
+    found = ((system, vendor_page(settings, connection, system, person)) for system, person in people)
+    return tuple((system, page) for system, page in found if page is not None)

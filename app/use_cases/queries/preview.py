@@ -1,0 +1,258 @@
+"""A preview as people see it: who is in it, what would change, how far its survey has read.
+
+Every page reads an outline of the whole run (five plain columns a person), counts and searches it in memory, and opens
+what is encrypted for the people of one page only.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from app.domain.enums import Direction, System, Trigger
+from app.domain.mapping import BY_KEY
+from app.domain.planning.plan import PlanKind
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.storage.rows import ItemRow, RosterEntry, RunRow
+from app.storage.runs.preview_selection import Outlined
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.planning.mass_change import alarms_in
+from app.use_cases.queries.history import find_run
+from app.use_cases.queries.item_views import item_view
+from app.use_cases.queries.preview_views import (
+    GROUPS,
+    Group,
+    PeoplePage,
+    PersonView,
+    PlannedPerson,
+    PlanPage,
+    Preview,
+    Reading,
+    group_of,
+)
+
+PAGE = 50
+PLANS = 20
+"""People of one plan page: each brings up to 31 items, and every value is opened by itself."""
+_VENDOR_PAGE = 100
+_SPACES = dict.fromkeys(map(ord, " \u3000"))
+_FOLD = _SPACES | {ord(kana): ord(kana) + 0x60 for kana in map(chr, range(0x3041, 0x3097))}
+"""Hiragana → katakana, spaces gone."""
+_BETWEEN = "\x1e"
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def see_preview(ctx: Context, run_id: str) -> Preview:
+    """Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        return preview_of(uow, find_run(uow, run_id))
+
+
+def previews_waiting(ctx: Context, connection: Connection, direction: Direction) -> list[Preview]:
+    """Previews of this direction that nobody has decided on, the newest first."""
+    with ctx.unit_of_work().reading() as uow:
+        runs = [run for run in uow.choosing.open_runs(connection.id) if run.direction is direction]
+        return [preview_of(uow, run, connection) for run in runs if run.state is RunState.PREVIEWED]
+
+
+def see_reading(ctx: Context, run_id: str) -> tuple[Preview, tuple[Reading, ...]]:
+    """A survey on its way, as far as it is known. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+        read = uow.choosing.pages_read(run.id)
+        sides = (run.direction.source, run.direction.target)
+        expected = {system: uow.directory.size(run.connection_id, system) for system in sides}
+        preview = preview_of(uow, run)
+    readings = []
+    for system in sides:
+        pages, complete = read.get(system, (0, False))
+        people = pages * _VENDOR_PAGE
+        if expected[system] and (complete or people > expected[system]):
+            people = expected[system]
+        readings.append(Reading(system, people, expected[system], complete))
+    return preview, tuple(readings)
+
+
+def see_people(
+    ctx: Context,
+    run_id: str,
+    *,
+    groups: Collection[Group] = GROUPS,
+    search: str = "",
+    after: int | None = None,
+    before: int | None = None,
+) -> PeoplePage:
+    """A page of people by position, behind `after` or ahead of `before`. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+        everybody = uow.choosing.outline(run.id)
+        found = found_by(uow, run, everybody, search)
+        listed = in_groups(found, groups)
+        shown, earlier, later = _cut(listed, after=after, before=before, size=PAGE)
+        ids = [each.id for each in shown]
+        rows, keys = uow.choosing.items(ids), uow.choosing.keys_of(ids)
+        preview = preview_of(uow, run)
+    return PeoplePage(
+        preview=preview,
+        counts=_counts(found),
+        chosen=sum(_is_chosen(each) for each in everybody),
+        choosable=sum(each.state is ItemState.WAITING for each in everybody),
+        matching_choosable=sum(each.state is ItemState.WAITING for each in listed),
+        people=tuple(_person(row, keys[row.id]) for row in rows),
+        before=earlier,
+        after=later,
+    )
+
+
+def see_plan(
+    ctx: Context, run_id: str, *, after: int | None = None, before: int | None = None, reveal: bool = False
+) -> PlanPage:
+    """What an approval would write now. `reveal`: masked items in plain. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+        everybody = uow.choosing.outline(run.id)
+        chosen = [each for each in everybody if _is_chosen(each)]
+        created = sum(each.kind == PlanKind.CREATE for each in chosen)
+        shown, earlier, later = _cut(chosen, after=after, before=before, size=PLANS)
+        ids = [each.id for each in shown]
+        rows, changes = uow.choosing.items(ids), uow.changes.of_items(ids)
+        by_key = uow.choosing.changes_by_key(run.id, kind=PlanKind.UPDATE)
+        connection = uow.connections.get(run.connection_id)
+        alarms = alarms_in(uow, run)
+        preview = preview_of(uow, run, connection)
+    to_freee = created and run.direction.target is System.FREEE
+    return PlanPage(
+        preview=preview,
+        created=created,
+        updated=len(chosen) - created,
+        left_out=sum(each.state is ItemState.WAITING and not each.chosen for each in everybody),
+        by_key=_by_frequency(by_key),
+        alarms=alarms,
+        export_settings=connection.export_settings if connection and to_freee else None,
+        people=tuple(
+            PlannedPerson(row.name, row.position, item_view(row, changes[row.id], (), reveal=reveal), _lossy(row))
+            for row in rows
+        ),
+        before=earlier,
+        after=later,
+    )
+
+
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = None) -> Preview:
+    found = connection or uow.connections.get(run.connection_id)
+    assert found is not None
+    return Preview(
+        id=run.public_id,
+        connection=found.key,
+        company=found.name,
+        direction=run.direction,
+        trigger=run.trigger,
+        as_of_date=run.as_of_date,
+        employees=None if run.scope is None else len(run.scope),
+        state=run.state if run.ends_as is None else run.ends_as,
+        approved=run.approved_at is not None or not (run.dry_run or run.alarms),
+        held=bool(run.alarms) and not run.dry_run,
+        error_code=run.error_code,
+        next_try=run.survey_next_at if run.state is RunState.WAITING else None,
+        paused=found.paused,
+        needs_consent=found.needs_consent,
+        surveyed_at=run.surveyed_at,
+        can_read_again=run.trigger is not Trigger.UNDO,
+    )
+
+
+def found_by(uow: UnitOfWork, run: RunRow, everybody: Sequence[Outlined], search: str) -> Sequence[Outlined]:
+    """Those whose number, name or kana holds what was searched for."""
+    wanted = _folded(search)
+    if not wanted:
+        return everybody
+    positions = _positions(uow.rosters.of_run(run.id), wanted)
+    return [each for each in everybody if each.position in positions]
+
+
+def in_groups(found: Sequence[Outlined], groups: Collection[Group]) -> Sequence[Outlined]:
+    if len(groups) == len(Group):
+        return found
+    wanted = {(state, kind.value) for state in ItemState for kind in PlanKind if group_of(state, kind) in groups}
+    return [each for each in found if (each.state, each.kind) in wanted]
+
+
+def _positions(roster: Sequence[RosterEntry], wanted: str) -> frozenset[int]:
+    """One long text is folded many times faster than 30,000 short ones."""
+    written = (f"{each.number}\t{each.name}\t{each.kana}".replace(_BETWEEN, "") for each in roster)
+    lines = _folded(_BETWEEN.join(written)).split(_BETWEEN)
+    return frozenset(each.position for each, line in zip(roster, lines, strict=True) if wanted in line)
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().translate(_FOLD)
+
+
+def _cut(
+    listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int
+) -> tuple[Sequence[Outlined], int | None, int | None]:
+    """(one page, `before` of the page ahead of it, `after` of the page behind it)."""
+    positions = [each.position for each in listed]
+    if before is not None:
+        end = bisect_left(positions, before)
+        start = max(0, end - size)
+    else:
+        start = 0 if after is None else bisect_right(positions, after)
+        end = min(len(listed), start + size)
+    page = listed[start:end]
+    earlier = page[0].position if page and start > 0 else None
+    later = page[-1].position if page and end < len(listed) else None
+    return page, earlier, later
+
+
+def _counts(found: Iterable[Outlined]) -> dict[Group, int]:
+    counts = dict.fromkeys(Group, 0)
+    for (state, kind), people in Counter((each.state, each.kind) for each in found).items():
+        counts[group_of(state, kind)] += people
+    return counts
+
+
+def _is_chosen(each: Outlined) -> bool:
+    return each.chosen and each.state is ItemState.WAITING
+
+
+def _person(row: ItemRow, keys: Sequence[str]) -> PersonView:
+    codes = dict.fromkeys(note["code"] for note in row.notes if note["severity"] != "info")
+    return PersonView(
+        position=row.position,
+        number=row.employee_number,
+        name=row.name,
+        group=group_of(row.state, row.kind),
+        state=row.state,
+        items=len(keys),
+        pay_month=row.pay_month,
+        chosen=row.chosen,
+        retroactive=row.direction.target is System.FREEE
+        and any(BY_KEY[key].retroactive for key in keys if key in BY_KEY),
+        lossy=row.state is ItemState.WAITING and bool(_lossy(row)),
+        code=row.error_code,
+        codes=tuple(code for code in codes if code != row.error_code),
+        has_candidates=bool(row.candidates),
+    )
+
+
+def _lossy(row: ItemRow) -> frozenset[str]:
+    """Planning says it of every value whose codec at the target is lossy."""
+    return frozenset(str(note["key"]) for note in row.notes if note["code"] == "lossy")
+
+
+def _by_frequency(people: Mapping[str, int]) -> tuple[tuple[str, int, bool], ...]:
+    """Where equally many are changed, in the order of FIELDS."""
+    ranks = {key: rank for rank, key in enumerate(BY_KEY)}
+    known = [(key, number) for key, number in people.items() if key in ranks]
+    known.sort(key=lambda pair: (-pair[1], ranks[pair[0]]))
+    return tuple((key, number, BY_KEY[key].retroactive) for key, number in known)

@@ -1,0 +1,205 @@
+"""The page of one run: its 連携履歴, how far it is, why people failed and who mends it, and everybody's result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.domain.enums import System, Trigger
+from app.domain.error_catalogue.catalogue import entry_of
+from app.domain.error_catalogue.entries import Who
+from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.storage.enums import HistoryKind
+from app.storage.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.queries.history import counts_of_runs, find_run, progress_of, run_view
+from app.use_cases.queries.person_results import PersonResult, Sight, person_results
+from app.use_cases.shared.actors import Actor, known_actors
+from app.use_cases.shared.views import Page, RunView
+
+PAGE_SIZE = 30
+MISSED_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the 連携履歴. `result` is the 実行結果, None at the start."""
+
+    kind: str
+    """"start" or "end"."""
+    at: datetime
+    result: RunState | None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why so many people ended in a state that needs somebody, and who can mend it."""
+
+    state: ItemState
+    code: str
+    who: Who
+    people: int
+
+
+@dataclass(frozen=True)
+class RelatedRun:
+    """`how`: "repeats", "takes_back" (this run does that one), "repeated_by", "taken_back_by" (that one this)."""
+
+    how: str
+    id: str
+    state: RunState
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class MissedPerson:
+    """Had changed at `system` without a webhook telling. `number` "" when nobody knows it any more."""
+
+    system: System
+    number: str
+
+
+@dataclass(frozen=True)
+class RunStory:
+    run: RunView
+    company: str
+    entries: tuple[Entry, ...]
+    causes: tuple[Cause, ...]
+    """Of a run that is over; the most frequent first."""
+    started_by: Actor
+    approved_by: Actor | None
+    approved_at: datetime | None
+    alarms: tuple[Mapping[str, Any], ...]
+    """Why it waited for a person: [{"code", "count", "limit"}]."""
+    related: tuple[RelatedRun, ...]
+    missed: tuple[MissedPerson, ...] = field(repr=False)
+    """The first of those whom no webhook has told, for who may see people."""
+    gathering_until: datetime | None
+    not_listed: int
+    """Found equal by a comparison: they are counted, and stand in no list."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.run.finished_at is None
+
+    @property
+    def moves_by_itself(self) -> bool:
+        return self.is_open and self.run.state is not RunState.PREVIEWED
+
+    @property
+    def repeatable(self) -> bool:
+        """Somebody failed, or the run failed before it had anybody."""
+        return not self.is_open and bool(
+            self.run.counts.get(ItemState.FAILED) or (self.run.state is RunState.FAILED and not self.run.counts)
+        )
+
+    @property
+    def undoable(self) -> bool:
+        """Somebody may have been written; a failed employee perhaps in part."""
+        return not self.is_open and any(self.run.counts.get(state) for state in (ItemState.SUCCEEDED, ItemState.FAILED))
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which people of the run are looked at. `code`: their cause; `number`: how the employee number begins."""
+
+    state: ItemState | None = None
+    code: str | None = None
+    number: str = ""
+    after: int | None = None
+
+
+def run_story(
+    ctx: Context, public_id: str, *, sight: Sight, look: Look | None = None
+) -> tuple[RunStory, Page[PersonResult]]:
+    """The page of a run; with `look` also people, once it is over. Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        row = find_run(uow, public_id)
+        connection = uow.connections.get(row.connection_id)
+        assert connection is not None  # its runs go with it
+        story = _story(ctx, uow, row, connection, sight)
+        people = Page[PersonResult]((), None)
+        if look is not None and not story.is_open:
+            people = _people(ctx, uow, row, connection, sight=sight, look=look)
+    return story, people
+
+
+def _story(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, sight: Sight) -> RunStory:
+    over = row.finished_at is not None
+    others = uow.runs.related(row) if over or _has_origin(row) else []
+    words = [row.started_by, *([row.approved_by] if row.approved_by else [])]
+    actors = known_actors(uow, words)
+    causes = uow.items.causes(row.id) if over else []
+    return RunStory(
+        run=_view(ctx, uow, row, connection, others),
+        company=connection.name,
+        entries=_entries(uow, row),
+        causes=tuple(Cause(state, code, entry_of(code).who, people) for state, code, people in causes),
+        started_by=actors[row.started_by],
+        approved_by=actors[row.approved_by] if row.approved_by else None,
+        approved_at=row.approved_at,
+        alarms=tuple(row.alarms or ()),
+        related=tuple(_related(row, other) for other in others),
+        missed=_missed(uow, row) if sight.people and row.missed else (),
+        gathering_until=row.gather_until if row.state is RunState.WAITING else None,
+        not_listed=row.equal,
+    )
+
+
+def _view(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, others: Sequence[RunRow]) -> RunView:
+    counts = counts_of_runs(uow, [row])[row.id]
+    return run_view(
+        row,
+        connection=connection,
+        counts=counts,
+        progress=progress_of(ctx, uow, row, connection, counts=counts),
+        mail=uow.runs.mail_states([row.id]).get(row.id) if row.finished_at else None,
+        retried=next((other.public_id for other in others if other.id == row.retried_run_id), None),
+    )
+
+
+def _entries(uow: UnitOfWork, row: RunRow) -> tuple[Entry, ...]:
+    return tuple(
+        Entry("start" if line.kind is HistoryKind.START else "end", line.at, line.result)
+        for line in uow.history.of_run(row.id)
+    )
+
+
+def _has_origin(row: RunRow) -> bool:
+    return row.retried_run_id is not None or row.undone_run_id is not None
+
+
+def _related(row: RunRow, other: RunRow) -> RelatedRun:
+    if other.id == row.retried_run_id:
+        how = "repeats"
+    elif other.id == row.undone_run_id:
+        how = "takes_back"
+    else:
+        how = "taken_back_by" if other.trigger is Trigger.UNDO else "repeated_by"
+    return RelatedRun(how, other.public_id, other.state, other.created_at)
+
+
+def _missed(uow: UnitOfWork, row: RunRow) -> tuple[MissedPerson, ...]:
+    """One system's people: a survey looks for those whom its source's webhooks did not tell."""
+    named = [(System(each["system"]), str(each["id"])) for each in (row.missed or ())[:MISSED_SHOWN]]
+    found: dict[tuple[System, str], str] = {}
+    for system in dict.fromkeys(system for system, _ in named):
+        people = [person for of, person in named if of is system]
+        entries = uow.directory.entries(row.connection_id, system, people)
+        found |= {(system, person): entry.employee_number for person, entry in entries.items()}
+    return tuple(MissedPerson(system, found.get((system, person), "")) for system, person in named)
+
+
+def _people(
+    ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, *, sight: Sight, look: Look
+) -> Page[PersonResult]:
+    after = -1 if look.after is None else look.after
+    number = look.number if sight.people else ""
+    rows = uow.items.page(row.id, after=after, limit=PAGE_SIZE + 1, state=look.state, code=look.code, number=number)
+    shown = rows[:PAGE_SIZE]
+    results = person_results(uow, shown, sight, settings=ctx.settings, connection=connection)
+    return Page(tuple(results), shown[-1].position if len(rows) > PAGE_SIZE else None)

@@ -1,0 +1,65 @@
+"""The summary mail of a run as it was sent, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from app.storage.enums import MailState
+from app.storage.rows import MailRow, RunRow
+from app.use_cases.context import Context
+from app.use_cases.queries.history import find_run
+
+
+class MailStands(StrEnum):
+    NOT_YET = "not_yet"  # the run is under way
+    NOT_WANTED = "not_wanted"  # an automatic run about which the setting wants no mail
+    WAITING = "waiting"  # to be sent, or to be sent again
+    SENT = "sent"
+    FAILED = "failed"
+    NO_RECIPIENT = "no_recipient"
+    ERASED = "erased"  # after the retention time
+
+
+@dataclass(frozen=True)
+class RunMail:
+    """Texts are those that left us; "" where there are none (any more)."""
+
+    stands: MailStands
+    to: tuple[str, ...] = field(default=(), repr=False)
+    subject: str = field(default="", repr=False)
+    body: str = field(default="", repr=False)
+    sent_at: datetime | None = None
+    next_at: datetime | None = None
+    attempts: int = 0
+    error_code: str | None = None
+
+
+def run_mail(ctx: Context, public_id: str) -> RunMail:
+    """Raises Refused("run_not_found")."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, public_id)
+        mail = uow.mails.of_runs([run.id]).get(run.id)
+    if mail is None:
+        return RunMail(MailStands.NOT_WANTED if run.finished_at else MailStands.NOT_YET)
+    return RunMail(
+        stands=_stands(run, mail),
+        to=mail.to,
+        subject=mail.subject or "",
+        body=mail.body or "",
+        sent_at=mail.sent_at,
+        next_at=mail.next_at if mail.state is MailState.PENDING else None,
+        attempts=mail.attempts,
+        error_code=mail.error_code,
+    )
+
+
+def _stands(run: RunRow, mail: MailRow) -> MailStands:
+    if mail.state in (MailState.PENDING, MailState.SENDING):
+        return MailStands.WAITING
+    if mail.state is MailState.SKIPPED:
+        return MailStands.NO_RECIPIENT
+    if mail.body is None and mail.state is MailState.SENT:
+        return MailStands.ERASED
+    return MailStands.SENT if mail.state is MailState.SENT else MailStands.FAILED

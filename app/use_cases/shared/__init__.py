@@ -1,0 +1,1 @@
+"""What several rooms use: finding connections and runs, views, leases, backoff, counting calls."""

@@ -1,0 +1,1 @@
+"""Both systems listed and everybody planned: surveys, sweeps, and what has changed since."""

@@ -1,0 +1,90 @@
+"""What the lists have shown of everybody: kept per person, and held against what they had shown the time before.
+
+Who has other values than then, although no webhook has named them and we have not written them, changed without a
+webhook telling (freee has no timestamps, and a vendor may have switched a webhook off).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import structlog
+
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import System
+from app.domain.planning.content import content_of, is_other_content
+from app.storage.metrics.counters import labels
+from app.storage.rows import DirectoryEntry, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.planning.plan_employee import keyed_fingerprint
+
+log = structlog.get_logger(__name__)
+
+SLACK = timedelta(minutes=5)
+"""A webhook that came in shortly before the last survey began may be about what that survey did not see yet."""
+TALLY = "missed_webhooks"
+
+
+def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
+    """What the directory keeps of everybody of one system."""
+    fingerprint = keyed_fingerprint(ctx.settings.secret_key)
+    return [_entry(record, content_of(record, fingerprint)) for record in people]
+
+
+def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
+    """A listing that is no survey: numbers and schedules as they are now, contents as a survey has seen them last, so
+    that the next survey still finds what has changed since."""
+    with ctx.unit_of_work() as uow:
+        before = uow.directory.entries(connection_id, system)
+        entries = [
+            _entry(each, before[each.person.id].content if each.person.id in before else None) for each in people
+        ]
+        uow.directory.replace(connection_id, system, entries, now=ctx.clock.now())
+
+
+def keep_shown(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries: Sequence[DirectoryEntry]) -> None:
+    """Replace the directory, and keep with the run who has changed without a webhook telling."""
+    missed = _missed(ctx, uow, run, system, entries)
+    uow.directory.replace(run.connection_id, system, entries, now=ctx.clock.now())
+    if not missed:
+        return
+    uow.runs.add_missed(run.id, [{"system": system.value, "id": person_id} for person_id in missed])
+    uow.tallies.add({(TALLY, labels(connection=str(run.connection_id), system=system.value)): len(missed)})
+    log.warning("webhooks_missed", run_id=run.id, system=system.value, people=len(missed))
+
+
+def _missed(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries: Sequence[DirectoryEntry]) -> list[str]:
+    """Ids of people who changed, or came, since the last survey without a webhook."""
+    began = uow.sweeps.last_survey_began(run.connection_id, before_run=run.id)
+    if began is None or not _is_told_by_webhooks(ctx, uow, run.connection_id, system):
+        return []
+    before = uow.directory.entries(run.connection_id, system)
+    if not any(entry.content for entry in before.values()):
+        return []
+    changed = [entry.person_id for entry in entries if _has_changed(before.get(entry.person_id), entry)]
+    if not changed:
+        return []
+    told = uow.deliveries.people_told_since(run.connection_id, system, began - SLACK)
+    written = uow.sweeps.written_since(run.connection_id, system, began - SLACK)
+    return [person_id for person_id in changed if person_id not in told | written]
+
+
+def _has_changed(before: DirectoryEntry | None, now: DirectoryEntry) -> bool:
+    if before is None:
+        return now.content is not None
+    return is_other_content(before.content, now.content)
+
+
+def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, system: System) -> bool:
+    if system is System.FREEE:
+        return bool(ctx.settings.freee_webhook_token)
+    return uow.webhooks.get(connection_id) is not None
+
+
+def _entry(record: EmployeeRecord, content: str | None) -> DirectoryEntry:
+    person = record.person
+    schedule = asdict(person.pay_schedule) if person.pay_schedule else None
+    return DirectoryEntry(person.number, person.id, schedule, content)

@@ -1,0 +1,301 @@
+"""What a survey finds: one finding per employee of the run, decided from both lists without asking anybody again. Pure
+apart from its arguments: no transaction, no call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import System
+from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
+from app.domain.matching.selection import offer
+from app.domain.planning.mass_change import as_text, effects_of
+from app.domain.planning.plan import Note, Plan, PlanKind
+from app.domain.reading import name_of
+from app.domain.runs.dates import closing_month, pay_month, today_in_japan
+from app.domain.runs.queues import INTERACTIVE, queue_for
+from app.domain.runs.run_state import ItemState
+from app.domain.settings.connection_settings import Connection
+from app.domain.settings.export_settings import complete, settings_for
+from app.storage.rows import LinkRow, NewChange, NewItem, NewNote, RunRow
+from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, plan_digest
+
+
+class Everybody:
+    """Both systems as the lists show them, found by id, with the connection's links."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        source: list[EmployeeRecord],
+        target: list[EmployeeRecord],
+        links: list[LinkRow],
+        broken: Sequence[LinkRow] = (),
+        different: Collection[tuple[str, str]] = (),
+    ) -> None:
+        self.connection = connection
+        self.source = source
+        self.target_by_id = {record.person.id: record for record in target}
+        self.sources = Directory(record.person for record in source)
+        self.targets = Directory(record.person for record in target)
+        self.link_index = LinkIndex(
+            ((link.smarthr_id, link.freee_id) for link in links),
+            broken=((link.smarthr_id, link.freee_id) for link in broken),
+            different=different,
+        )
+        self.link_by_smarthr = {link.smarthr_id: link for link in links}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A pair that belongs together and the baseline it has now. `link` None: met for the first time."""
+
+    smarthr_id: str
+    freee_id: str
+    digests: Mapping[str, str]
+    link: LinkRow | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`has_item` False: a sweep found them equal, or leaves them alone; they get no row. `content`: of somebody in
+    trouble, digest of both sides and of how they were found."""
+
+    item: NewItem
+    agreement: Agreement | None = None
+    has_item: bool = True
+    content: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a job of their own would follow."""
+        return self.has_item and not self.item.state.is_final
+
+
+def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int) -> list[Finding]:
+    """One finding per employee of the run, in the order of their numbers."""
+    finder = Finder(run, everybody, terms, now)
+    findings = [finder.find(record) for record in finder.chosen()] + finder.unknown_numbers()
+    return in_order(findings, bulk_from=bulk_from)
+
+
+def in_order(findings: list[Finding], *, bulk_from: int) -> list[Finding]:
+    """By their numbers, each with its position and the queue for so many of them."""
+    findings.sort(key=lambda finding: (finding.item.employee_number, finding.item.source_id or ""))
+    waiting = sum(not finding.item.state.is_final for finding in findings)
+    queue = queue_for(waiting, bulk_from=bulk_from)
+    return [
+        replace(finding, item=replace(finding.item, position=position, queue=queue))
+        for position, finding in enumerate(findings)
+    ]
+
+
+@dataclass(frozen=True)
+class Finder:
+    run: RunRow
+    everybody: Everybody
+    terms: Terms
+    now: datetime
+
+    def chosen(self) -> list[EmployeeRecord]:
+        """Who takes part: everybody who is offered, or those whose numbers were named."""
+        if self.run.scope is None:
+            return [r for r in self.everybody.source if offer(r.person, self.run.as_of_date).offered]
+        named = set(self.run.scope)
+        return [record for record in self.everybody.source if record.person.number in named]
+
+    def unknown_numbers(self) -> list[Finding]:
+        """Named, but nobody at the source has that number (E9)."""
+        known = {record.person.number for record in self.everybody.source}
+        missing = [number for number in self.run.scope or [] if number not in known]
+        return [
+            Finding(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
+        ]
+
+    def find(self, source: EmployeeRecord) -> Finding:
+        person = source.person
+        if not offer(person, self.run.as_of_date).offered:
+            return self._end(source, ItemState.FAILED, code="not_offered")
+        if source.record is None:
+            return self._end(source, ItemState.NEEDS_REVIEW, code="person_left")
+        decision = decide_link(
+            person,
+            sources=self.everybody.sources,
+            targets=self.everybody.targets,
+            links=self.everybody.link_index,
+            as_of_date=self.run.as_of_date,
+        )
+        if decision.kind is LinkKind.REVIEW:
+            return self._end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
+        if decision.kind is LinkKind.CREATE:
+            if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
+                return self._end(source, ItemState.FAILED, code="export_settings_missing")
+            return self.planned(source, None, decision)
+        assert decision.target_id is not None
+        target = self.everybody.target_by_id[decision.target_id]
+        if target.record is None:
+            return self._end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
+        return self.planned(source, target, decision)
+
+    def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> Finding:
+        link = self.link(source) if decision.kind is LinkKind.LINKED else None
+        decided = decide(self.terms, source, target, link.baseline if link else {})
+        plan = decided.plan
+        state, code = state_of(plan)
+        closing, paid = self._months(source, target)
+        waiting = not state.is_final
+        keeps = waiting and self.run.dry_run
+        item = self.new_item(
+            state,
+            number=source.person.number,
+            source_id=source.person.id,
+            target_id=target.person.id if target else None,
+            kind=plan.kind,
+            code=code,
+            notes=plan.notes,
+            closing_month=str(closing) if closing else None,
+            pay_month=str(paid) if paid else None,
+            approved_digest=plan_digest(self.terms, plan) if keeps else None,
+            changes=new_changes(plan) if keeps else (),
+            name=name_of(source),
+            effects=as_text(effects_of(plan, today=today_in_japan(self.now))) if waiting else "",
+        )
+        if target is None or waiting:
+            return Finding(item)
+        smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
+        return Finding(item, Agreement(smarthr_id, freee_id, agreed_digests(self.terms, decided, None), link))
+
+    def link(self, source: EmployeeRecord) -> LinkRow | None:
+        if source.person.system is System.SMARTHR:
+            return self.everybody.link_by_smarthr.get(source.person.id)
+        partner = self.everybody.link_index.partner(System.FREEE, source.person.id)
+        return self.everybody.link_by_smarthr.get(partner) if partner else None
+
+    def _months(
+        self, source: EmployeeRecord, target: EmployeeRecord | None
+    ) -> tuple[YearMonth | None, YearMonth | None]:
+        """Closing and pay month of what freee holds or will hold of this person."""
+        in_freee = source if source.person.system is System.FREEE else target
+        schedule: PaySchedule | None
+        if in_freee is not None:
+            schedule = in_freee.person.pay_schedule
+        else:
+            settings = settings_for(self.everybody.connection, source)
+            schedule = self.everybody.connection.pay_schedules.get(settings.pay_schedule_name) if settings else None
+        closing = closing_month(self.run.as_of_date, schedule)
+        return closing, pay_month(closing, schedule)
+
+    def _end(
+        self,
+        source: EmployeeRecord,
+        state: ItemState,
+        *,
+        code: str | None,
+        candidates: tuple[Candidate, ...] = (),
+        target_id: str | None = None,
+    ) -> Finding:
+        return Finding(
+            self.new_item(
+                state,
+                number=source.person.number,
+                source_id=source.person.id,
+                target_id=target_id,
+                code=code,
+                candidates=candidates,
+                name=name_of(source),
+            )
+        )
+
+    def new_item(
+        self,
+        state: ItemState,
+        *,
+        number: str,
+        source_id: str | None,
+        code: str | None,
+        kind: PlanKind = PlanKind.NOTHING,
+        target_id: str | None = None,
+        notes: tuple[Note, ...] = (),
+        candidates: tuple[Candidate, ...] = (),
+        closing_month: str | None = None,
+        pay_month: str | None = None,
+        approved_digest: str | None = None,
+        changes: tuple[NewChange, ...] = (),
+        name: str = "",
+        effects: str = "",
+    ) -> NewItem:
+        """Who waits holds the slot of their employee and direction, or is chosen in a preview."""
+        waiting = not state.is_final
+        return NewItem(
+            run_id=self.run.id,
+            connection_id=self.run.connection_id,
+            direction=self.run.direction,
+            position=0,
+            employee_number=number,
+            source_id=source_id,
+            target_id=target_id,
+            kind=kind.value,
+            queue=INTERACTIVE,
+            state=state,
+            created_at=self.now,
+            holds_slot=waiting and not self.run.dry_run,
+            closing_month=closing_month,
+            pay_month=pay_month,
+            approved_digest=approved_digest,
+            error_code=code,
+            notes=new_notes(notes),
+            candidates=tuple(_candidate(candidate) for candidate in candidates),
+            changes=changes,
+            name=name,
+            chosen=waiting and self.run.dry_run,
+            effects=effects,
+        )
+
+
+def state_of(plan: Plan) -> tuple[ItemState, str | None]:
+    """How an item ends by its plan alone, or WAITING when there is something to write; with the code to show."""
+    if plan.stops:
+        return ItemState.FAILED, plan.stops[0].code
+    if plan.changes:
+        return ItemState.WAITING, None
+    return ended_without_write(plan)
+
+
+def ended_without_write(plan: Plan) -> tuple[ItemState, str | None]:
+    review = next((note.code for note in plan.notes if note.severity == "review"), None)
+    if plan.conflicts:
+        return ItemState.CONFLICT, review or "conflict"
+    if review:
+        return ItemState.NEEDS_REVIEW, review
+    return ItemState.UNCHANGED, None
+
+
+def pair_ids(terms: Terms, source_id: str, target_id: str) -> tuple[str, str]:
+    """(smarthr id, freee id) of a source and a target."""
+    if terms.direction.source is System.SMARTHR:
+        return source_id, target_id
+    return target_id, source_id
+
+
+def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
+    return tuple(NewNote(note.code, note.severity.value, note.key) for note in notes)
+
+
+def new_changes(plan: Plan) -> tuple[NewChange, ...]:
+    return tuple(NewChange(change.key, change.before, change.after) for change in plan.changes)
+
+
+def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:
+    """Who a person should look at, as an item keeps it."""
+    return tuple(_candidate(candidate) for candidate in decision.candidates)
+
+
+def _candidate(candidate: Candidate) -> Mapping[str, str]:
+    return {
+        "system": candidate.system.value,
+        "id": candidate.id,
+        "number": candidate.number,
+        "reason": candidate.reason.value,
+    }

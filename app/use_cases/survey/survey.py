@@ -1,0 +1,207 @@
+"""The survey of a run: list both sides 100 at a time, plan everybody, close the equal ones, queue the rest.
+
+Reads lists, not records: a run in which nobody changed costs a few dozen calls however many people there are. Pages are
+kept (encrypted) as they come, so that a survey goes on at the page where a crash or a limit stopped it. Items are kept
+in portions while the run is SURVEYING, where no worker may claim them; one last transaction sets the run going.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from app.domain.employee import EmployeeRecord
+from app.domain.enums import System, Trigger
+from app.domain.errors import AwaseError, RunError, TemporaryError
+from app.domain.planning.mass_change import alarms
+from app.domain.ports import EmployeeGateway
+from app.domain.reading import readable_attributes
+from app.domain.settings.connection_settings import Connection
+from app.storage.rows import RunRow, TroubleRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.finish import finalise
+from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
+from app.use_cases.planning.mass_change import weighed
+from app.use_cases.planning.plan_employee import Terms, terms_of_run
+from app.use_cases.shared.backoff import next_try
+from app.use_cases.shared.call_counter import counted
+from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
+from app.use_cases.survey.change_detection import entries_of, keep_shown
+from app.use_cases.survey.plan_survey import Everybody, Finding, find_everybody
+from app.use_cases.survey.plan_sweep import compare_everybody
+from app.use_cases.survey.plan_undo import find_undone
+from app.use_cases.survey.survey_store import fenced, store
+
+log = structlog.get_logger(__name__)
+
+
+def survey_run(ctx: Context, run_id: int) -> None:
+    """Survey one run, or go on with it. Does nothing when somebody else holds it or it is over."""
+    with ctx.unit_of_work() as uow:
+        run = uow.runs.claim_survey(run_id, now=ctx.clock.now(), lease_until=lease_end(ctx))
+        connection = uow.connections.get(run.connection_id) if run else None
+    if run is None or connection is None:
+        return
+    try:
+        with held(ctx, lambda until: _renew(ctx, run, until)) as lease:
+            _survey(ctx, run, connection, lease=lease)
+    except LeaseLost:
+        log.warning("survey_taken_over", run_id=run.id)
+    except TemporaryError as error:
+        _postpone(ctx, run, error)
+    except RunError as error:
+        _stop(ctx, run, error)
+    finalise.close_run_if_done(ctx, run_id)
+
+
+def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
+    if run.undone_run_id is not None:
+        _survey_undo(ctx, run, connection, lease=lease)
+        return
+    source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
+    target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
+    both = {run.direction.source: source, run.direction.target: target}
+    connection = _learn(ctx, run, connection, both, lease=lease)
+    with ctx.unit_of_work() as uow:
+        links, broken = uow.links.for_connection(connection.id), uow.links.broken(connection.id)
+        different = uow.links.different(connection.id)
+        troubles = _troubles(uow, run)
+    terms = terms_of_run(
+        connection,
+        direction=run.direction,
+        trigger=run.trigger,
+        as_of_date=run.as_of_date,
+        secret_key=ctx.settings.secret_key,
+    )
+    everybody = Everybody(connection, source, target, links, broken, different)
+    findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
+    raised = () if run.dry_run or run.acknowledged else alarms(weighed(findings), linked=len(links))
+    if raised:  # held before its first write: from here on it is kept as a preview is
+        run = replace(run, dry_run=True)
+        findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
+    kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
+    store(ctx, run, findings, troubles=troubles, kana=kana, raised=raised, lease=lease)
+
+
+def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
+    """What is taken back is decided by the target alone: the source is not read."""
+    gateway = ctx.gateway(connection, run.direction.target)
+    listed = _read_everybody(ctx, run, gateway, lease=lease)
+    with counted(ctx, run.id, gateway):
+        findings = find_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
+    store(ctx, run, findings, troubles={}, kana={}, lease=lease)
+
+
+def _findings(
+    ctx: Context, run: RunRow, everybody: Everybody, *, terms: Terms, troubles: Mapping[str, TroubleRow]
+) -> list[Finding]:
+    now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
+    if run.trigger is Trigger.SCHEDULE:
+        return compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
+    return find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
+
+
+def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
+    """Source id → their trouble, for a sweep; a person who starts a run means everybody."""
+    if run.trigger is not Trigger.SCHEDULE:
+        return {}
+    return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease) -> list[EmployeeRecord]:
+    """Everybody of one system, from the pages already kept and the ones still missing."""
+    with ctx.unit_of_work() as uow:
+        position = uow.survey_pages.cursor(run.id, gateway.system)
+    seq, cursor, complete = position.pages, position.next_cursor, position.complete
+    while not complete:
+        lease.check()
+        with counted(ctx, run.id, gateway):
+            page = gateway.survey_page(cursor, as_of_date=run.as_of_date)
+        with fenced(ctx, run, lease) as uow:
+            uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.rows, next_cursor=page.next_cursor)
+        seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
+    with ctx.unit_of_work() as uow:
+        return gateway.assemble(uow.survey_pages.rows(run.id, gateway.system), as_of_date=run.as_of_date)
+
+
+def _learn(
+    ctx: Context,
+    run: RunRow,
+    connection: Connection,
+    sides: dict[System, list[EmployeeRecord]],
+    *,
+    lease: Lease,
+) -> Connection:
+    """Keep what the lists have shown of both systems: visible attributes, pay schedules, positions, numbers in use."""
+    with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
+        positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
+    records = [record.record for record in sides[System.SMARTHR] if record.record is not None]
+    schedules = {
+        person.pay_schedule.name: person.pay_schedule
+        for person in (record.person for record in sides[System.FREEE])
+        if person.pay_schedule is not None and person.pay_schedule.name
+    }
+    entries = {system: entries_of(ctx, people) for system, people in sides.items()}
+    with fenced(ctx, run, lease) as uow:
+        uow.connections.learn(
+            connection.id,
+            readable_attributes=readable_attributes(records),
+            pay_schedules=schedules,
+            known_positions=positions,
+        )
+        for system, shown in sorted(entries.items()):
+            keep_shown(ctx, uow, run, system, shown)
+        learned = uow.connections.get(connection.id)
+    assert learned is not None
+    return learned
+
+
+# ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
+    """What only waits for a person's consent is held until it is given; otherwise the run ends here."""
+    if not error.needs_consent:
+        _fail(ctx, run, error)
+        return
+    hold_for_consent(ctx, run.connection_id)
+    _postpone(ctx, run, TemporaryError(error.code, retry_after=CONSENT_PAUSE.total_seconds(), counts=False))
+
+
+def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:
+    """The run fails with its survey, unless another survey of it is on its way or through."""
+    with ctx.unit_of_work() as uow:
+        ours = uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt)
+        if ours:
+            uow.runs.fail(run.id, error.code, ctx.clock.now())
+    log.warning("run_failed" if ours else "survey_taken_over", run_id=run.id, code=error.code)
+
+
+def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
+    with ctx.unit_of_work() as uow:
+        return uow.runs.renew_survey(run.id, until, attempt=run.survey_attempt)
+
+
+def _postpone(ctx: Context, run: RunRow, error: TemporaryError) -> None:
+    now = ctx.clock.now()
+    failures = run.survey_failures + (1 if error.counts else 0)
+    if failures >= ctx.settings.max_attempts:
+        _fail(ctx, run, error)
+        return
+    with ctx.unit_of_work() as uow:
+        uow.runs.postpone_survey(
+            run.id,
+            next_at=now + next_try(ctx.settings, failures=failures, retry_after=error.retry_after),
+            counts=error.counts,
+            error_code=error.code,
+            now=now,
+            attempt=run.survey_attempt,
+        )
+    log.info("survey_postponed", run_id=run.id, code=error.code)

@@ -1,0 +1,142 @@
+"""What a survey keeps: its items in portions, the links of those who are equal, and the one transaction that sets the
+run going. Each of them commits only while the survey is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.enums import Trigger
+from app.domain.planning.mass_change import Alarm
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import OutboxKind
+from app.storage.rows import RosterEntry, RunRow, TroubleRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.planning.mass_change import hold
+from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
+from app.use_cases.survey.plan_survey import Finding
+from app.use_cases.survey.plan_sweep import remember_troubles
+
+log = structlog.get_logger(__name__)
+
+PORTION = 500
+"""Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
+
+
+@contextmanager
+def fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
+    """A transaction that commits only while the survey is ours. Raises LeaseLost: cancelled, or taken over because we
+    stood still for longer than the lease, and then somebody else's pages and items are not ours to touch."""
+    lease.check()
+    with ctx.unit_of_work() as uow:
+        if not uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt):
+            raise LeaseLost
+        yield uow
+
+
+def store(
+    ctx: Context,
+    run: RunRow,
+    findings: Sequence[Finding],
+    *,
+    troubles: Mapping[str, TroubleRow],
+    kana: Mapping[str, str],
+    raised: Sequence[Alarm] = (),
+    lease: Lease,
+) -> None:
+    with fenced(ctx, run, lease) as uow:
+        uow.items.clear(run.id)  # portions of a survey that did not get to its end
+        if run.dry_run:
+            uow.rosters.replace(run.id, [_roster_entry(finding, kana) for finding in findings])
+    stored: list[tuple[int, Finding]] = []
+    for portion in _portions(findings):
+        try:
+            stored += _store_portion(ctx, run, portion, lease=lease)
+        except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
+            stored += _store_portion(ctx, run, portion, lease=lease)
+    _set_going(ctx, run, stored, findings=findings, troubles=troubles, raised=raised)
+
+
+def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[tuple[int, Finding]]:
+    """Returns the new items' ids, each with its finding."""
+    with_item = [finding for finding in portion if finding.has_item]
+    with fenced(ctx, run, lease) as uow:
+        ids = uow.items.add_many([finding.item for finding in with_item])
+        if not run.dry_run:
+            _store_links(uow, run, portion, ctx=ctx)
+    return list(zip(ids, with_item, strict=True))
+
+
+def _set_going(
+    ctx: Context,
+    run: RunRow,
+    stored: Sequence[tuple[int, Finding]],
+    *,
+    findings: Sequence[Finding],
+    troubles: Mapping[str, TroubleRow],
+    raised: Sequence[Alarm],
+) -> None:
+    now = ctx.clock.now()
+    waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
+    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in findings)
+    total = len(stored) + equal
+    state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
+    with ctx.unit_of_work() as uow:
+        attempt = run.survey_attempt
+        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
+            raise LeaseLost
+        if run.trigger is Trigger.SCHEDULE:
+            remember_troubles(ctx, uow, run, stored, findings=findings, troubles=troubles)
+            _replace_held(uow, run, now)
+        if raised:
+            hold(ctx, uow, run, raised)
+        uow.survey_pages.delete(run.id)
+        if state is RunState.RUNNING:
+            uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
+    log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
+
+
+def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
+    """What an earlier comparison of this direction was held with, this one has found anew, or found mended."""
+    for held_id in uow.sweeps.held(run.connection_id, run.direction, before_run=run.id):
+        uow.runs.cancel(held_id, now)
+
+
+def _roster_entry(finding: Finding, kana: Mapping[str, str]) -> RosterEntry:
+    item = finding.item
+    return RosterEntry(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
+
+
+def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
+    """Links of people met for the first time who need no write, and baselines that have moved."""
+    agreements = [finding.agreement for finding in portion if finding.agreement is not None]
+    linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
+    for agreement in agreements:
+        if agreement.link is None:
+            if {agreement.smarthr_id, agreement.freee_id} & linked:
+                continue  # another run has met them meanwhile
+            uow.links.create(
+                run.connection_id,
+                agreement.smarthr_id,
+                agreement.freee_id,
+                now=ctx.clock.now(),
+                baseline=agreement.digests,
+            )
+        elif agreement.link.baseline != agreement.digests:
+            uow.links.move_baseline(agreement.link.id, agreement.digests, seen=agreement.link.baseline)
+
+
+def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
+    links = uow.links.for_connection(run.connection_id)
+    return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
+
+
+def _portions(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
+    for start in range(0, len(findings), PORTION):
+        yield findings[start : start + PORTION]

@@ -1,0 +1,112 @@
+"""The sweep: everybody of a connection is compared by lists every hour or so, because webhooks miss things.
+
+A sweep is one run per automatic direction, one after the other. What it needs to know stands in the database: any
+number of processes may ask, a lease lets one of them start runs, and the run is stored together with the beginning of
+the sweep, so a crash neither doubles nor skips one.
+
+A direction whose comparison was held by the mass-change guard is skipped while that run waits for a person, for as long
+as a run may take (RUN_DEADLINE_HOURS). So whoever follows the notice finds the run it names, and there is one notice a
+day instead of one an hour. Then the next comparison takes its place, so that a forgotten one does not switch the safety
+net off and what is approved is not older than a day. Webhooks and the other direction go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import structlog
+
+from app.domain.enums import Direction, Trigger
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Connection
+from app.storage.rows import SweepRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake.start_run import store_run
+from app.use_cases.upkeep.reconcile import HOLDER
+
+log = structlog.get_logger(__name__)
+
+LEADER = "sweeper"
+SECONDS = 30.0
+"""How often somebody asks whether a sweep is due."""
+STARTED_BY = "schedule"
+DAY_BEGINS = timedelta(hours=1, minutes=10)
+"""SmartHR turns 在籍状況 at 01:00 in Japan (sync-items.md, item 10): a day's joiners and leavers come after it."""
+
+
+def sweep_due(ctx: Context, *, holder: str = HOLDER) -> int:
+    """Start the runs of every sweep that is due or goes on with its other direction. Says how many runs; 0 when another
+    process leads."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + timedelta(seconds=SECONDS * 3)):
+            return 0
+    with ctx.unit_of_work().reading() as uow:
+        connections = [each for each in uow.connections.list_all() if _takes_part(each)]
+    return sum(_advance(ctx, connection.id, now) for connection in connections)
+
+
+def request_sweep(ctx: Context, connection_id: int) -> None:
+    """Compare this connection as soon as no other sweep of it is under way."""
+    with ctx.unit_of_work() as uow:
+        uow.sweeps.ask(connection_id)
+
+
+def _takes_part(connection: Connection) -> bool:
+    return bool(connection.automatic.directions) and not connection.paused and not connection.needs_consent
+
+
+def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
+    """One step of one connection's sweep: its beginning, its other direction, or its end. True: a run was started."""
+    with ctx.unit_of_work() as uow:
+        connection = uow.connections.get(connection_id)
+        if connection is None or not _takes_part(connection) or uow.sweeps.has_open_run(connection_id):
+            return False
+        sweep = uow.sweeps.get(connection_id)
+        free = [each for each in connection.automatic.directions if not uow.sweeps.is_held(connection_id, each, now)]
+        direction = _still_to_do(uow, free, connection_id, sweep)
+        if direction is None:
+            if sweep.started_at is not None and sweep.done_at is None:
+                uow.sweeps.done(connection_id, now)
+            if not free or not _is_due(ctx, connection, sweep, now):
+                return False
+            direction = free[0]
+            uow.sweeps.started(connection_id, now)
+        run = store_run(ctx, uow, connection, _command(connection, direction, today_in_japan(now)))
+    log.info("sweep_started", connection_id=connection_id, run_id=run.id, direction=direction.value)
+    return True
+
+
+def _still_to_do(uow: UnitOfWork, free: Sequence[Direction], connection_id: int, sweep: SweepRow) -> Direction | None:
+    """The direction that has not had its turn in the sweep under way."""
+    if sweep.started_at is None or sweep.done_at is not None:
+        return None
+    begun = uow.sweeps.directions_since(connection_id, sweep.started_at)
+    return next((direction for direction in free if direction not in begun), None)
+
+
+def _is_due(ctx: Context, connection: Connection, sweep: SweepRow, now: datetime) -> bool:
+    if sweep.started_at is None:
+        return True
+    every = timedelta(minutes=connection.sweep_minutes or ctx.settings.sweep_minutes)
+    return now - sweep.started_at >= every or _day_of(now) != _day_of(sweep.started_at)
+
+
+def _day_of(moment: datetime) -> date:
+    """The day in Japan, counted from `DAY_BEGINS` on."""
+    return today_in_japan(moment - DAY_BEGINS)
+
+
+def _command(connection: Connection, direction: Direction, today: date) -> StartRun:
+    return StartRun(
+        connection_key=connection.key,
+        direction=direction,
+        as_of_date=today,
+        employees=None,
+        dry_run=False,
+        trigger=Trigger.SCHEDULE,
+        started_by=STARTED_BY,
+    )

@@ -1,0 +1,1 @@
+"""What the clock asks for: relay to the broker, recovery after crashes, key rotation."""

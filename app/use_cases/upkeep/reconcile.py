@@ -1,0 +1,201 @@
+"""Reconcile: whatever a crash, a lost broker or a silent vendor left lying is taken up again.
+
+One leader at a time (a lease row). The database alone says what there is to do; the broker is only asked how far its
+queues have come, so that a long queue is not mistaken for a lost one. Every step is a short transaction and right when
+repeated, so a reconciler that dies half way is followed by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.domain.errors import TemporaryError
+from app.domain.runs.queues import INTERACTIVE
+from app.storage.enums import OutboxKind
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.employee.hold_mass_change import open_gate_if_ready
+from app.use_cases.finish.finalise import close_run_if_done
+
+log = structlog.get_logger(__name__)
+
+LEADER = "reconciler"
+DAILY = "daily"
+GRACE = timedelta(seconds=30)
+"""From the push of a job to its claim in an idle system, with room for a slow machine."""
+OUTBOX_KEPT = timedelta(days=1)
+IDEMPOTENCY_KEPT = timedelta(days=7)
+SETUPS_KEPT = timedelta(days=30)
+DELIVERIES_KEPT = timedelta(days=30)
+"""A vendor repeats a delivery for three days (smarthr-api.md 7.4); people ask what came in for longer."""
+
+HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
+    """One pass. Returns what was found, {} when another process leads."""
+    now = ctx.clock.now()
+    lease = timedelta(seconds=max(ctx.settings.reconcile_seconds * 3, 15.0))
+    with ctx.unit_of_work() as uow:
+        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + lease):
+            return {}
+    steps: dict[str, Callable[[Context], int]] = {
+        "ended_with_run": _end_with_run,
+        "overdue_runs": _end_overdue,
+        "poisoned": _end_poisoned,
+        "dead_leases": _free_dead_leases,
+        "dead_surveys": _take_up_dead_surveys,
+        "lost_jobs": _push_lost_jobs,
+        "lost_mails": _push_lost_mails,
+        "erased_runs": _forget_old,
+        "opened_gates": _open_gates,
+        "closed_runs": _close_runs,
+    }
+    found = {name: count for name, step in steps.items() if (count := step(ctx))}
+    if found:
+        log.info("reconciled", **found)
+    return found
+
+
+# ── leases, deadlines ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _end_with_run(ctx: Context) -> int:
+    with ctx.unit_of_work() as uow:
+        return len(uow.upkeep.end_items_of_ending_runs(ctx.clock.now()))
+
+
+def _end_overdue(ctx: Context) -> int:
+    with ctx.unit_of_work() as uow:
+        return len(uow.upkeep.end_overdue(ctx.clock.now()))
+
+
+def _end_poisoned(ctx: Context) -> int:
+    now, most = ctx.clock.now(), ctx.settings.max_starts
+    with ctx.unit_of_work() as uow:
+        ended = len(uow.upkeep.end_poisoned(now, max_starts=most))
+        surveys = uow.upkeep.poisoned_surveys(now, max_starts=most)
+        for run_id in surveys:
+            uow.runs.fail(run_id, "poisoned", now)
+    return ended + len(surveys)
+
+
+def _free_dead_leases(ctx: Context) -> int:
+    with ctx.unit_of_work() as uow:
+        return uow.upkeep.free_dead_leases(ctx.clock.now(), max_starts=ctx.settings.max_starts)
+
+
+# ── what the broker lost ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _take_up_dead_surveys(ctx: Context) -> int:
+    """The survey of a dead worker; how the broker's queues stand does not matter for it."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        return _queue_surveys(uow, uow.upkeep.dead_surveys(now, max_starts=ctx.settings.max_starts), now)
+
+
+def _push_lost_jobs(ctx: Context) -> int:
+    """Jobs that were handed to the broker, are in none of its queues, and were never claimed.
+
+    A queue is first in, first out: what was pushed before its oldest waiting job has left it. So a queue of an hour is
+    waited for, and after a FLUSHALL everything is pushed again at once.
+    """
+    now, count = ctx.clock.now(), 0
+    for queue, pushed_before in _left_the_queue(ctx, now):
+        with ctx.unit_of_work() as uow:
+            count += uow.upkeep.push_lost_items(now, queue=queue, pushed_before=pushed_before)
+            lost = uow.upkeep.lost_surveys(now, queue=queue, pushed_before=pushed_before)
+            count += _queue_surveys(uow, lost, now)
+    return count
+
+
+def _left_the_queue(ctx: Context, now: datetime) -> Iterable[tuple[str, datetime]]:
+    """(queue, moment): what was pushed to the queue before that moment is no longer in it."""
+    try:
+        depths = ctx.job_queue.depths()
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code)
+        return
+    for depth in depths:
+        if depth.waiting == 0:
+            yield depth.queue, now - GRACE
+        elif depth.oldest_age is not None:
+            yield depth.queue, now - GRACE - timedelta(seconds=depth.oldest_age)
+
+
+def _queue_surveys(uow: UnitOfWork, run_ids: Sequence[int], now: datetime) -> int:
+    for run_id in run_ids:
+        uow.runs.queue_survey(run_id, due_at=now, now=now)
+    return len(run_ids)
+
+
+def _push_lost_mails(ctx: Context) -> int:
+    return queue_stuck_mails(ctx, pushed_before=ctx.clock.now() - GRACE)
+
+
+def queue_stuck_mails(ctx: Context, *, pushed_before: datetime) -> int:
+    """Mails nobody is sending → queued again. A second job for one mail finds nothing to claim."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        mails = uow.mails.stuck(now, pushed_before=pushed_before)
+        uow.mails.queued_again([mail.id for mail in mails])
+        uow.outbox.add_many(
+            [(mail.id, mail.attempts, INTERACTIVE) for mail in mails], kind=OutboxKind.MAIL, due_at=now, now=now
+        )
+    return len(mails)
+
+
+# ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _open_gates(ctx: Context) -> int:
+    with ctx.unit_of_work().reading() as uow:
+        ready = uow.runs.gates_ready()
+    return sum(open_gate_if_ready(ctx, run_id) for run_id in ready)
+
+
+def _close_runs(ctx: Context) -> int:
+    with ctx.unit_of_work().reading() as uow:
+        done = uow.runs.closable()
+    return sum(close_run_if_done(ctx, run_id) for run_id in done)
+
+
+def _forget_old(ctx: Context) -> int:
+    """Once a day: erase personal values of runs past the retention time, and rows nobody needs any more. A preview of
+    that age is cancelled; its values go with the next day's pass, after its mail."""
+    now, erased = ctx.clock.now(), 0
+    oldest = now - timedelta(days=ctx.settings.retention_days)
+    with ctx.unit_of_work() as uow:
+        if not uow.leader.take(DAILY, holder=uuid.uuid4().hex, now=now, lease_until=now + timedelta(days=1)):
+            return 0
+        uow.outbox.purge(now - OUTBOX_KEPT)
+        uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
+        uow.consents.purge(now)
+        uow.setups.purge(now - SETUPS_KEPT)
+        uow.upkeep.erase_notices(oldest)
+    _forget_deliveries(ctx, now - DELIVERIES_KEPT)
+    while True:
+        with ctx.unit_of_work() as uow:
+            count = uow.upkeep.erase_values(oldest, now=now)
+        if not count:
+            break
+        erased += count
+    with ctx.unit_of_work() as uow:
+        for run_id in uow.upkeep.forgotten_previews(oldest):
+            uow.runs.cancel(run_id, now)
+    return erased
+
+
+def _forget_deliveries(ctx: Context, received_before: datetime) -> None:
+    """A portion per transaction: webhooks that come in meanwhile wait for it."""
+    gone = 1
+    while gone:
+        with ctx.unit_of_work() as uow:
+            gone = uow.deliveries.purge(received_before)

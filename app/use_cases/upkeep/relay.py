@@ -1,0 +1,59 @@
+"""Relay: carries due outbox rows to the broker, and only then marks them.
+
+A crash between the two pushes twice, never zero times; the second job finds nothing to claim (engine.md D, rule 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from app.domain.errors import TemporaryError
+from app.domain.ports import QueuedJob
+from app.storage.enums import OutboxKind
+from app.storage.rows import OutboxRow
+from app.use_cases.context import Context
+from app.use_cases.intake.collect_events import release_gathered
+from app.use_cases.intake.webhook_intake import sort_received
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+"""Measured: one pipeline of 500 is 7 times as fast as single pushes, and a lost one repeats little (engine.md B2)."""
+
+_JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
+    OutboxKind.SURVEY: lambda row: _job("s", row, "survey_run", row.ref_id),
+    OutboxKind.ITEM: lambda row: _job("i", row, "sync_item", row.ref_id, row.attempt),
+    OutboxKind.MAIL: lambda row: _job("m", row, "send_mail", row.ref_id),
+}
+
+
+def relay_once(ctx: Context) -> int:
+    """Webhooks become items, runs whose quiet window is over are released, then everything that is due goes out in
+    batches. Says how many rows went out; 0 also when the broker takes nothing."""
+    sort_received(ctx)
+    release_gathered(ctx)
+    total = 0
+    while True:
+        with ctx.unit_of_work().reading() as uow:
+            rows = uow.outbox.due(ctx.clock.now(), limit=BATCH)
+        if not rows or not _push(ctx, rows):
+            return total
+        with ctx.unit_of_work() as uow:
+            uow.outbox.mark_sent(rows, ctx.clock.now())
+        total += len(rows)
+
+
+def _push(ctx: Context, rows: list[OutboxRow]) -> bool:
+    try:
+        ctx.job_queue.push([_JOBS[row.kind](row) for row in rows])
+    except TemporaryError as error:
+        log.warning("broker_unavailable", code=error.code, waiting=len(rows))
+        return False
+    return True
+
+
+def _job(letter: str, row: OutboxRow, function: str, *args: int) -> QueuedJob:
+    """The id names the work, so that the same work pushed twice at once is one job."""
+    return QueuedJob(f"{letter}{row.ref_id}-a{row.attempt}", row.queue, f"workers.jobs.{function}", args)

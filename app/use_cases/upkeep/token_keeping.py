@@ -1,0 +1,81 @@
+"""Token keeping: freee's pairs are renewed before their access tokens end, one after the other, through the one door.
+
+Every connection has a moment of its own in the last third of its token's life (`domain.token_door.renewal_due_at`), so
+that many connections never ask together. A refresh token lives 90 days: idle connections are kept alive as well.
+"""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from app.domain.enums import System
+from app.domain.errors import RunError, TemporaryError
+from app.domain.vendors.token_door import renewal_due_at
+from app.use_cases.connections.connections import check_system
+from app.use_cases.context import Context
+from app.use_cases.finish.notices import hold_for_consent
+
+log = structlog.get_logger(__name__)
+
+KEEP_SECONDS = 10.0
+"""How often it is looked for pairs that are due: a limited endpoint lets a few through each minute."""
+DOUBT_SECONDS = 120.0
+"""How often a doubtful renewal is looked at: each look is a call to freee."""
+TURN_SECONDS = 15.0
+"""The longest turn of one process: its other periodic jobs must not wait for a slow endpoint."""
+
+
+def keep_tokens_alive(ctx: Context) -> int:
+    """Renew what is due, the pair that ends first before the others, until the door closes or the turn is over. Says
+    how many were renewed. What remains waits for the next turn: nothing is refused for it."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work().reading() as uow:
+        pairs = uow.connections.pairs_to_keep()
+    due = [
+        each.connection_id
+        for each in pairs
+        if renewal_due_at(each.connection_id, issued_at=each.issued_at, expires_at=each.expires_at) <= now
+    ]
+    renewed, end = 0, time.monotonic() + TURN_SECONDS
+    for connection_id in due:
+        if time.monotonic() > end:
+            break
+        try:
+            renewed += _keep(ctx, connection_id)
+        except TemporaryError as error:
+            log.info("tokens_wait", connections=len(due) - renewed, seconds=error.retry_after, code=error.code)
+            break
+    return renewed
+
+
+def settle_doubts(ctx: Context) -> int:
+    """One call for every connection whose renewal may or may not have happened: whether the old access token still
+    works tells it. Says for how many."""
+    with ctx.unit_of_work().reading() as uow:
+        doubtful = uow.connections.refreshes_in_doubt(ctx.clock.now())
+        connections = [connection for each in doubtful if (connection := uow.connections.get(each))]
+    for connection in connections:
+        check = check_system(ctx, connection, System.FREEE)
+        log.info("token_doubt_settled", connection_id=connection.id, ok=check.ok, code=check.code)
+        if check.code == "needs_consent":
+            hold_for_consent(ctx, connection.id)
+    return len(connections)
+
+
+def _keep(ctx: Context, connection_id: int) -> int:
+    """1 when the pair was renewed now. Raises TemporaryError when nobody's can be renewed at the moment."""
+    with ctx.unit_of_work().reading() as uow:
+        connection = uow.connections.get(connection_id)
+    if connection is None:
+        return 0
+    try:
+        done = ctx.keep_alive(connection)
+    except RunError as error:
+        log.warning("token_not_kept", connection_id=connection_id, code=error.code)
+        if error.needs_consent:
+            hold_for_consent(ctx, connection_id)
+        return 0
+    log.info("token_kept_alive", connection_id=connection_id, renewed=done)
+    return int(done)

@@ -1,0 +1,55 @@
+"""Are the webhook registrations at SmartHR as they should be? Asked by the clock; one mail when SmartHR is silent."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import structlog
+
+from app.domain.errors import AwaseError
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Automatic, Connection
+from app.use_cases.connections.webhook_registration import check_webhook
+from app.use_cases.context import Context
+from app.use_cases.finish.notices import tell_webhook_silent
+
+log = structlog.get_logger(__name__)
+
+CHECK_SECONDS = 900.0
+LEADER = "webhook_check"
+
+
+def check_webhooks(ctx: Context) -> int:
+    """Check every automatic connection that has a registration; one mail when SmartHR no longer sends. Says how many.
+
+    One process per period does it. A vendor who does not answer leaves what was known.
+    """
+    now = ctx.clock.now()
+    lease = timedelta(seconds=CHECK_SECONDS - 60)  # shorter than the period: the next turn is not missed
+    with ctx.unit_of_work() as uow:
+        if not uow.leader.take(LEADER, holder=uuid.uuid4().hex, now=now, lease_until=now + lease):
+            return 0
+    with ctx.unit_of_work().reading() as uow:
+        registered = uow.webhooks.all()
+        connections = [
+            each for each in uow.connections.list_all() if each.id in registered and each.automatic is not Automatic.OFF
+        ]
+    for connection in connections:
+        _look_after(ctx, connection)
+    return len(connections)
+
+
+def _look_after(ctx: Context, connection: Connection) -> None:
+    bound = log.bind(connection_id=connection.id)
+    try:
+        check = check_webhook(ctx, connection)
+    except AwaseError as error:
+        bound.warning("webhook_check_failed", code=error.code)
+        return
+    if check.ok or not check.registered:
+        return
+    bound.warning("webhook_silent", state=check.state.value)
+    day = today_in_japan(ctx.clock.now())
+    occasion = check.disabled_at.isoformat() if check.disabled_at else f"{check.state.value}-{day.isoformat()}"
+    tell_webhook_silent(ctx, connection.id, occasion=occasion)
