@@ -13,24 +13,24 @@ from app.config import Settings
 from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.use_cases.context import Context
-from app.web.api_docs import make_docs
-from app.web.api_operation import make_api
-from app.web.api_ops import ops
-from app.web.api_runs import employees, runs
-from app.web.auth import attach_limiter
-from app.web.cli import register_commands
-from app.web.connect import connect
+from app.web.api.docs import make_docs
+from app.web.api.operation import make_api
+from app.web.api.ops_routes import ops
+from app.web.api.run_routes import employees, runs
+from app.web.cli.commands import register_commands
 from app.web.current import attach_context
-from app.web.error_pages import attach_error_pages
-from app.web.errors import log_bug, on_temporary, register_error_handlers
-from app.web.health import health
-from app.web.metrics import metrics
-from app.web.problems import MAX_BODY_BYTES
-from app.web.proxies import trust_proxies
-from app.web.request_log import protect_browsers, watch_requests
-from app.web.screens import attach_screens, screens
-from app.web.throttle import attach_throttle
-from app.web.webhooks import WebhooksApart, attach_intake, webhooks
+from app.web.http.bearer_auth import attach_limiter
+from app.web.http.errors import log_bug, on_temporary, register_error_handlers
+from app.web.http.problems import MAX_BODY_BYTES
+from app.web.http.proxies import trust_proxies
+from app.web.http.request_log import protect_browsers, watch_requests
+from app.web.http.throttle import attach_throttle
+from app.web.ops.health import health
+from app.web.ops.metrics import metrics
+from app.web.screens.all_pages import attach_screens, screens
+from app.web.screens.connections.consent import connect
+from app.web.screens.error_pages import attach_error_pages
+from app.web.webhook_receiver import WebhooksApart, attach_intake, webhooks
 
 _DATABASE_AWAY = (OperationalError, PoolTimeout)
 

@@ -1,0 +1,1 @@
+"""HTTP and the command line: parse, call a use case, present."""

@@ -23,7 +23,7 @@ from app.practice import staff
 from app.practice.server import start_in_thread
 from app.practice.staff import PracticeCompany
 from app.use_cases.connections import connections
-from app.web.connect import REMEDIES
+from app.web.screens.connections.consent import REMEDIES
 from tests.house import KEY, House
 
 NEW = "shinki"

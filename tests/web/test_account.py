@@ -10,8 +10,8 @@ from flask import Flask
 from app.domain.access.passwords import LONGEST, SHORTEST
 from app.domain.access.roles import Role
 from app.use_cases.accounts import account
-from app.web.throttle import PER_ACCOUNT
-from app.web.wording import LOCALES
+from app.web.http.throttle import PER_ACCOUNT
+from app.web.i18n import LOCALES
 from tests.web.visitor import PASSWORD, Visitor, forms
 from tests.web.world import World
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from app.domain.access.roles import Role
 from app.use_cases.accounts.api_keys import add_key, revoke_key
 from app.use_cases.queries.audit_trail import PAGE, audit_page
-from app.web.wording import LOCALES, catalogue
+from app.web.i18n import LOCALES, catalogue
 from tests.web.visitor import Visitor
 from tests.web.world import World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.charts import HEIGHT, WIDTH, bars
+from app.web.screens.engine.charts import HEIGHT, WIDTH, bars
 
 ROWS = st.lists(
     st.fixed_dictionaries({"well": st.integers(0, 10**6), "troubled": st.integers(0, 10**6)}), min_size=1, max_size=60

@@ -17,7 +17,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.storage.rows import NewNote
 from app.use_cases.queries.history import list_runs
 from app.use_cases.shared.views import ProgressView
-from app.web.cli_sync import pace_text
+from app.web.cli.sync import pace_text
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run, close, survey
 from tests.web.world import KEY, World
 

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from app.domain.access.roles import Role
 from app.factory import create_app
 from app.use_cases.context import Context
-from app.web.throttle import PER_ADDRESS
+from app.web.http.throttle import PER_ADDRESS
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World, make_settings
 

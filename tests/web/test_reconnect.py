@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from app.storage.tables.access_models import ConsentTable
 from app.use_cases.finish.notices import RECONNECT, RECONNECT_DAYS, connection_key_of, reconnect_token
-from app.web.connect import CALLBACK
+from app.web.screens.connections.consent import CALLBACK
 from tests.web.test_web_connect import CODE, access_token, check_page
 from tests.web.world import KEY, World
 

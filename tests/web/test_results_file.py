@@ -11,8 +11,8 @@ import pytest
 
 from app.domain.runs.run_state import ItemState
 from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
-from app.web.screens.results_file import lines
-from app.web.wording import wording
+from app.web.i18n import wording
+from app.web.screens.runs.results_file import lines
 
 EVERYTHING, VALUES, NOTHING = Sight(people=True, masked=True), Sight(people=True, masked=False), Sight(False, False)
 

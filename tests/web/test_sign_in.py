@@ -18,7 +18,7 @@ from app.config import Settings
 from app.domain.access.roles import Role
 from app.logs import configure_logging
 from app.use_cases.accounts import users
-from app.web.throttle import PER_ACCOUNT, PER_ADDRESS, WAIT_SECONDS, Attempts, TooManyAttempts
+from app.web.http.throttle import PER_ACCOUNT, PER_ADDRESS, WAIT_SECONDS, Attempts, TooManyAttempts
 from tests.storage.databases import everything_stored
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World

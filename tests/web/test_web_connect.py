@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.factory import create_app
 from app.use_cases.connections import connections
-from app.web.connect import CALLBACK, REMEDIES, callback_url
+from app.web.screens.connections.consent import CALLBACK, REMEDIES, callback_url
 from tests.web.world import KEY, World
 
 CODE = "an-invented-authorization-code"

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from app.domain.enums import System
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.factory import create_app
-from app.web.auth import FAILURES
+from app.web.http.bearer_auth import FAILURES
 from tests.web.test_web_runs import RUNS, request_body
 from tests.web.world import World, impatient_database, locked
 

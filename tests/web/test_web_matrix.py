@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.domain.runs.run_state import ItemState, RunState
-from app.web.problems import MAX_BODY_BYTES
+from app.web.http.problems import MAX_BODY_BYTES
 from tests.web.made import add_delivery, add_run
 from tests.web.test_web_runs import RUNS, request_body
 from tests.web.test_web_scopes import ROUTES

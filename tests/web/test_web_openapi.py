@@ -13,8 +13,8 @@ from openapi_spec_validator import validate
 
 from app.factory import create_app
 from app.use_cases.accounts.api_keys import Scope
-from app.web import schemas
-from app.web.problems import FIELD_PROBLEMS, PROBLEMS
+from app.web.api import request_schemas
+from app.web.http.problems import FIELD_PROBLEMS, PROBLEMS
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import World
 
@@ -67,7 +67,7 @@ def test_every_operation_is_told_in_words(spec: dict[str, Any]) -> None:
 
 def test_every_request_field_speaks_in_codes_that_exist() -> None:
     """A message of the library (English, without a code) must not reach a caller."""
-    found = [s for s in vars(schemas).values() if isinstance(s, type) and issubclass(s, schemas.Schema)]
+    found = [s for s in vars(request_schemas).values() if isinstance(s, type) and issubclass(s, request_schemas.Schema)]
     fields = [field for schema in found for field in schema().fields.values()]
     assert len(fields) > 10
     for field in fields:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake.start_run import MAX_NUMBERS
 from app.use_cases.monitoring import queue_admin
-from app.web.problems import FIELD_PROBLEMS, MAX_BODY_BYTES, PROBLEMS, REFUSALS
+from app.web.http.problems import FIELD_PROBLEMS, MAX_BODY_BYTES, PROBLEMS, REFUSALS
 from tests.web.made import add_run
 from tests.web.test_web_errors import check_problem
 from tests.web.test_web_runs import RUNS, request_body

@@ -20,7 +20,7 @@ from app.factory import create_app
 from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, build_company
 from app.storage.rows import AuditRow
 from app.storage.tables.models import ConnectionTable
-from app.web.connect_address import CALLBACK
+from app.web.callback_address import CALLBACK
 from tests.house import House, open_house
 from tests.web.visitor import Visitor, visitor
 

@@ -7,7 +7,7 @@ from flask import Response, request
 from app.domain.access.roles import Permission
 from app.use_cases.queries.dashboard import connection_names, see_dashboard
 from app.web.current import current_context
-from app.web.screens.screen import needs, render, screens
+from app.web.screens.base import needs, render, screens
 
 
 @screens.get("/")

@@ -19,8 +19,8 @@ from app.use_cases.links.pairs import FoundPerson, find_people, link_table
 from app.use_cases.links.questions import link_questions
 from app.use_cases.shared.views import ConnectionView
 from app.web.current import current_context
-from app.web.screens.asked import whole_number
-from app.web.screens.screen import me, needs, render, screens, wording_here
+from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.query_args import whole_number
 
 SHOWN_AT_ONCE = 6
 """Pairs that a page reads from both systems by itself; the others are read when somebody opens them."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.domain.enums import System
 from app.web.current import current_context
-from app.web.pages import origin_of
-from app.web.screens.screen import screens
+from app.web.plain_pages import origin_of
+from app.web.screens.base import screens
 
 
 @screens.app_context_processor

@@ -1,0 +1,57 @@
+"""/api/openapi.json and /api/docs: the API describes itself, without a request to anybody else."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template
+
+from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.use_cases.accounts.api_keys import Scope
+from app.web.http.problems import PROBLEMS
+from app.web.http.request_log import allow_style
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def make_docs(api: Any) -> Blueprint:
+    docs = Blueprint("docs", __name__, url_prefix="/api")
+
+    @docs.get("/openapi.json")
+    def openapi() -> Any:
+        return jsonify(api.spec.to_dict())
+
+    @docs.get("/docs")
+    def page() -> Response:
+        nonce = secrets.token_urlsafe(16)
+        spec = api.spec.to_dict()
+        text = render_template(
+            "api_docs.html",
+            nonce=nonce,
+            spec=spec,
+            operations=_operations(spec),
+            scopes=list(Scope),
+            problems=PROBLEMS,
+            catalogue=CATALOGUE,
+        )
+        answer = make_response(text)
+        answer.headers["Content-Security-Policy"] = allow_style(nonce)
+        return answer
+
+    return docs
+
+
+def _operations(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each operation with its references resolved one level, ready for the template."""
+    found = []
+    for path, methods in spec["paths"].items():
+        for method in _METHODS:
+            if method in methods:
+                described = methods[method]
+                body = described.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+                parameters = [*methods.get("parameters", []), *described.get("parameters", [])]
+                found.append(
+                    {"path": path, "method": method.upper(), "body": body, **described, "parameters": parameters}
+                )
+    return found

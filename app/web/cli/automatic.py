@@ -1,0 +1,149 @@
+"""flask connection …: the webhook at SmartHR, and the automatic sync. `cli_ops` takes these commands in."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from app.domain.error_catalogue.catalogue import message_of
+from app.domain.errors import AwaseError
+from app.domain.runs.dates import JAPAN
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
+from app.use_cases.connections import automatic_settings, webhook_registration
+from app.use_cases.connections.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
+from app.use_cases.connections.webhook_registration import WebhookCheck
+from app.use_cases.shared.connection_lookup import find_connection
+from app.web.cli.exit_codes import DONE, FAILED
+from app.web.current import current_context
+
+automatic = AppGroup("automatic")
+
+_DIRECTIONS = {
+    Automatic.OFF: "しない",
+    Automatic.SMARTHR_TO_FREEE: "SmartHR → freee人事労務",
+    Automatic.FREEE_TO_SMARTHR: "freee人事労務 → SmartHR",
+    Automatic.BOTH: "両方向",
+}
+_POLICIES = {
+    ConflictPolicy.SMARTHR_WINS: "SmartHR を優先",
+    ConflictPolicy.FREEE_WINS: "freee人事労務を優先",
+    ConflictPolicy.HOLD: "反映せずに知らせる",
+    ConflictPolicy.SOURCE_WINS: "取得元を優先",
+}
+_MAILS = {MailPolicy.ALWAYS: "毎回", MailPolicy.CHANGES: "変更か失敗があったとき", MailPolicy.FAILURES: "失敗したとき"}
+_WEBHOOKS = {
+    "none": "未登録",
+    "ok": "有効",
+    "disabled": "SmartHR で無効になっている",
+    "missing": "SmartHR から消えている",
+    "changed": "SmartHR で変えられている",
+}
+
+
+@automatic.command("register-webhook")
+@click.argument("key")
+def register_webhook(key: str) -> None:
+    """SmartHR に Webhook を登録する。登録済みなら内容を直す
+
+    SmartHR から届くアドレスは BASE_URL の後に /webhooks/smarthr/KEY を付けたもの。社内のアドレスは SmartHR が断る。
+    秘密のトークンは自動で作り、表示しない。
+    """
+    _end_with(webhook_registration.register_webhook(current_context(), key))
+
+
+@automatic.command("rotate-webhook-secret")
+@click.argument("key")
+def rotate_webhook_secret(key: str) -> None:
+    """SmartHR の Webhook の秘密のトークンを取り替える(前のものもしばらく受け付ける)"""
+    until = webhook_registration.rotate_webhook_secret(current_context(), key)
+    click.echo(f"取り替えました。前のトークンは {until.astimezone(JAPAN):%Y-%m-%d %H:%M} まで受け付けます。")
+
+
+@automatic.command("remove-webhook")
+@click.argument("key")
+def remove_webhook(key: str) -> None:
+    """SmartHR から Webhook の登録を取り除く"""
+    count = webhook_registration.remove_webhook(current_context(), key)
+    click.echo("登録を取り除きました。" if count else "SmartHR に登録はありませんでした。こちらの記録を消しました。")
+
+
+def _item_policies(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [each.partition("=") for each in given]
+    if not all(equals and item for item, equals, _ in pairs):
+        raise click.BadParameter("項目=方針 の形で指定してください。例: title=freee_wins")
+    return {item: policy for item, _, policy in pairs}
+
+
+@automatic.command("set-automatic")
+@click.argument("key")
+@click.option("--directions", help=f"自動で同期する方向: {' '.join(Automatic)}")
+@click.option("--policy", help=f"両方で変わった項目: {' '.join(automatic_settings.POLICIES)}")
+@click.option(
+    "--item-policy",
+    "item_policies",
+    multiple=True,
+    metavar="ITEM=POLICY",
+    callback=_item_policies,
+    help=f"項目ごとの方針。繰り返して指定できる。口座の5項目はまとめて bank。{DEFAULT} で接続の方針に戻す",
+)
+@click.option("--quiet-seconds", help=f"通知をまとめる秒数。0から600、{DEFAULT} で全体の設定に戻す")
+@click.option("--sweep-minutes", help=f"全員を照合する間隔(分)。5から1440、{DEFAULT} で全体の設定に戻す")
+@click.option("--mail", help=f"自動の同期の結果メール: {' '.join(MailPolicy)}")
+def set_automatic(key: str, item_policies: dict[str, str], **given: str | None) -> None:
+    """自動の同期の方向、優先、間隔、メールを変える。指定しない設定はそのまま残る"""
+    changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    if item_policies:
+        changes["item_policies"] = item_policies
+    if not changes:
+        raise click.UsageError("変える設定を指定してください。")
+    automatic_settings.set_automatic(current_context(), key, changes=changes)
+    echo_automatic(key)
+
+
+def echo_automatic(key: str) -> None:
+    """The automatic settings and the webhook as it was found last."""
+    view = automatic_settings.show_automatic(current_context(), key)
+    click.echo(f"  自動の同期: {_DIRECTIONS[view.automatic]}")
+    click.echo(f"  両方で変わった項目: {_POLICIES[view.policy]}")
+    for item, policy in view.item_policies.items():
+        click.echo(f"    {ITEM_LABELS.get(item, item)}({item}): {_POLICIES[policy]}")
+    click.echo(f"  通知をまとめる時間: {view.quiet_seconds:g}秒")
+    click.echo(f"  全員を照合する間隔: {view.sweep_minutes:g}分")
+    click.echo(f"  自動の同期の結果メール: {_MAILS[view.mail]}")
+    click.echo(f"  SmartHR の Webhook: {_webhook_words(view)}")
+    if view.deaf:
+        hint = "register-webhook" if view.webhook.value == "none" else "check --repair"
+        click.echo(f"  注意: SmartHR からの通知が届きません。flask connection {hint} {key}")
+
+
+def check_webhook(key: str, *, repair: bool) -> bool:
+    """Tell how the registration is, repaired before if wished. False: SmartHR will not tell us what it should."""
+    ctx = current_context()
+    connection = find_connection(ctx, key)
+    try:
+        check = webhook_registration.check_webhook(ctx, connection)
+    except AwaseError as error:
+        click.echo(f"SmartHR の Webhook: {message_of(error.code)}")
+        return False
+    if repair and check.registered and not check.ok:
+        click.echo(f"SmartHR の Webhook: {check.message}。直します。")
+        check = webhook_registration.repair_webhook(ctx, key)
+    _echo_check(check)
+    return check.ok or (not check.registered and connection.automatic is Automatic.OFF)
+
+
+def _end_with(check: WebhookCheck) -> None:
+    _echo_check(check)
+    raise SystemExit(DONE if check.ok else FAILED)
+
+
+def _echo_check(check: WebhookCheck) -> None:
+    click.echo(f"SmartHR の Webhook: {check.message}")
+    if check.remedy:
+        click.echo(f"  {check.remedy}")
+
+
+def _webhook_words(view: AutomaticView) -> str:
+    checked = view.webhook_checked_at
+    since = f"({checked.astimezone(JAPAN):%Y-%m-%d %H:%M} に確認)" if checked else ""
+    return f"{_WEBHOOKS[view.webhook.value]}{since}"

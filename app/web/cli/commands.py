@@ -1,0 +1,60 @@
+"""The commands `flask` finds through wsgi.py, and how they end: 0 done, 1 something failed, 2 refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.errors import AwaseError, Refused
+from app.logs import configure_logging
+from app.use_cases.monitoring.readiness import database_state
+from app.web.cli.access import db, key, secrets_group, user
+from app.web.cli.deliveries import delivery, trouble
+from app.web.cli.exit_codes import FAILED, REFUSED
+from app.web.cli.links import link
+from app.web.cli.ops import connection, queue
+from app.web.cli.sync import sync
+from app.web.current import current_context
+
+LOG_LEVEL = "WARNING"
+"""A command tells people what it did in words; log lines in between only when something is wrong."""
+
+
+class _Told(click.Group):
+    """Turns the product's errors into Japanese and an exit code; a bug still shows its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        configure_logging(LOG_LEVEL)
+        if self.name != db.name:
+            _check_database(ctx)
+        try:
+            return super().invoke(ctx)
+        except Refused as error:
+            told = {path: text for path, text in error.fields.items() if text != error.message}
+            lines = [error.message, *(f"  {path}: {text}" for path, text in told.items())]
+            raise _ended(lines, REFUSED) from error
+        except AwaseError as error:
+            raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error
+
+
+def register_commands(app: Flask) -> None:
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, secrets_group, db):
+        app.cli.add_command(_Told(group.name, commands=group.commands, help=group.help))
+
+
+def _check_database(ctx: click.Context) -> None:
+    with ctx.ensure_object(ScriptInfo).load_app().app_context():
+        reachable, migrated = database_state(current_context())
+    if not reachable:
+        raise _ended(["データベースに接続できません。DATABASE_URL と、データベースの動作を確認してください。"], FAILED)
+    if not migrated:
+        raise _ended(["データベースが古いか、まだ作られていません。flask db upgrade を実行してください。"], FAILED)
+
+
+def _ended(lines: list[str], code: int) -> SystemExit:
+    click.echo("\n".join(filter(None, lines)), err=True)
+    return SystemExit(code)

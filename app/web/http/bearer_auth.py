@@ -1,0 +1,64 @@
+"""Bearer keys: who calls, what the key may do, and a brake on guessing."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Flask, current_app, g, request
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from app.use_cases.accounts.api_keys import KeyView, Scope, verify_key
+from app.web.current import current_context
+from app.web.http.errors import Problem
+
+FAILURES = parse("20/minute")
+"""Failed attempts per address before the answer is 429."""
+_EXTENSION = "awase-failures"
+_REALM = 'Bearer realm="awase"'
+
+
+def attach_limiter(app: Flask) -> None:
+    """Count failures in this process: a request must not wait for Redis (design decision 1), and the brake protects the
+    log and the database, not the keys (256 random bits). A good key is never shut out: behind a proxy all callers may
+    share one address. (`limits` itself: the Flask extension around it looks at every request, webhooks included.)"""
+    app.extensions[_EXTENSION] = FixedWindowRateLimiter(MemoryStorage())
+
+
+def require(scope: Scope) -> KeyView:
+    """The key of this request. Raises Problem: unauthorized, too_many_failures, insufficient_scope."""
+    key = caller()
+    if scope not in key.scopes:
+        challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
+        detail = f"この操作にはスコープ {scope} が必要です。"
+        raise Problem("insufficient_scope", detail=detail, headers={"WWW-Authenticate": challenge})
+    return key
+
+
+def caller() -> KeyView:
+    header = request.headers.get("Authorization", "")
+    kind, _, token = header.partition(" ")
+    key = verify_key(current_context(), token.strip()) if kind.lower() == "bearer" else None
+    if key is None:
+        raise _refusal(given=bool(header))
+    g.key = key
+    return key
+
+
+def known_caller() -> KeyView | None:
+    """Who was recognised in this request, for the log and for masking."""
+    return cast("KeyView | None", g.get("key"))
+
+
+def may_see_values() -> bool:
+    key = known_caller()
+    return key is not None and Scope.PERSONAL_READ in key.scopes
+
+
+def _refusal(*, given: bool) -> Problem:
+    limiter = cast(FixedWindowRateLimiter, current_app.extensions[_EXTENSION])
+    if not limiter.hit(FAILURES, "auth", request.remote_addr or "unknown"):
+        return Problem("too_many_failures", headers={"Retry-After": "60"})
+    challenge = f'{_REALM}, error="invalid_token"' if given else _REALM
+    return Problem("unauthorized", headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,162 @@
+"""Every error as an RFC 9457 problem document with a stable code, in one place; for browsers as a page."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import structlog
+from flask import Flask, Response, current_app, json, request
+from werkzeug.exceptions import HTTPException
+
+from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of
+from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.web.current import current_context, request_id
+from app.web.http.problems import FIELD_PROBLEMS, PROBLEMS, code_of_status, title_of
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+_PROGRAMS = frozenset({"api", "webhooks", "metrics", "health"})
+"""First parts of addresses that only programs call."""
+_EXTENSION = "awase-error-page"
+ErrorPage = Callable[[str, int, str], Response]
+"""(code, status, detail) → a page."""
+
+log = structlog.get_logger("awase.web")
+
+
+class Problem(Exception):
+    """Raised by the web layer itself: becomes the problem document of `code`."""
+
+    def __init__(self, code: str, *, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def problem(
+    code: str,
+    *,
+    status: int,
+    detail: str,
+    fields: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The answer: {type, title, status, detail, code, request_id, fields?}. `detail` and `fields` are for people."""
+    page = cast("ErrorPage | None", current_app.extensions.get(_EXTENSION))
+    if page is not None and wants_page():
+        shown = page(code, status, detail)
+        shown.headers.update(dict(headers or {}))
+        return shown
+    body: dict[str, Any] = {
+        "type": f"{current_context().settings.base_url}/api/docs#{code}",
+        "title": title_of(code, status=status),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id(),
+    }
+    if fields:
+        body["fields"] = dict(fields)
+    answer = current_app.response_class(json.dumps(body), status=status, mimetype=PROBLEM_TYPE)
+    answer.headers.update(dict(headers or {}))
+    return answer
+
+
+def answer_browsers_with(app: Flask, page: ErrorPage) -> None:
+    app.extensions[_EXTENSION] = page
+
+
+def wants_page() -> bool:
+    """Somebody looks with a browser, outside what only programs call. `*/*` is what programs say by themselves."""
+    accepted = request.accept_mimetypes
+    asks_for_html = accepted["text/html"] > max(accepted["application/json"], accepted[PROBLEM_TYPE])
+    return asks_for_html and request.path.split("/")[1] not in _PROGRAMS
+
+
+def register_error_handlers(app: Flask) -> None:
+    app.register_error_handler(Problem, on_problem)
+    app.register_error_handler(Refused, on_refused)
+    app.register_error_handler(TemporaryError, on_temporary)
+    app.register_error_handler(AwaseError, on_product_error)
+    app.register_error_handler(HTTPException, on_http)
+
+
+def on_problem(error: Problem) -> Response:
+    kind = PROBLEMS[error.code]
+    return problem(error.code, status=kind.status, detail=error.detail or kind.detail, headers=error.headers)
+
+
+def on_refused(error: Refused) -> Response:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status in (429, 503) else None
+    return problem(error.code, status=error.status, detail=error.message, fields=error.fields, headers=headers)
+
+
+def on_temporary(error: TemporaryError) -> Response:
+    """The database is busy or a vendor does not answer now: nothing was accepted, the caller sends again."""
+    seconds = max(1, round(error.retry_after or RETRY_AFTER_SECONDS))
+    log.warning("temporarily unavailable", code=error.code, request_id=request_id())
+    return problem(error.code, status=503, detail=_told(error.code), headers={"Retry-After": str(seconds)})
+
+
+def on_product_error(error: AwaseError) -> Response:
+    """A vendor refused while a request was waiting for it: not the caller's fault, and not a bug of ours."""
+    log.warning("vendor refused", code=error.code, request_id=request_id())
+    return problem(error.code, status=409, detail=_told(error.code))
+
+
+def _told(code: str) -> str:
+    """What the catalogue says about a code; its own text may quote a vendor."""
+    if code in CATALOGUE:
+        return " ".join(filter(None, (message_of(code), remedy_of(code))))
+    return PROBLEMS.get(code, PROBLEMS["unavailable"]).detail
+
+
+def on_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        redirect: Any = error.get_response()
+        return current_app.make_response(redirect)
+    faults = dict(_faults(getattr(error, "data", None)))
+    if status == 400 and faults:
+        return on_problem(Problem("invalid_json"))
+    if status == 422:
+        return _invalid(faults)
+    code = code_of_status(status)
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return problem(code, status=status, detail=PROBLEMS[code].detail, headers=headers)
+
+
+def _invalid(faults: Mapping[str, str]) -> Response:
+    """One kind of fault answers with its own code, several with `invalid_request`; `fields` names each."""
+    codes = set(faults.values())
+    code = codes.pop() if len(codes) == 1 else "invalid_request"
+    fields = {path: PROBLEMS[fault].detail for path, fault in faults.items()}
+    return problem(code, status=422, detail=PROBLEMS[code].detail, fields=fields)
+
+
+def _faults(data: Any) -> Iterator[tuple[str, str]]:
+    """webargs hands on {"messages": {location: errors}}; our schemas put codes of FIELD_PROBLEMS where texts were."""
+    for location in ((data or {}).get("messages") or {}).values():
+        yield from _walk(location, "")
+
+
+def _walk(errors: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(errors, Mapping):
+        for key, inner in errors.items():
+            name = "" if key == "_schema" else str(key)
+            yield from _walk(inner, ".".join(filter(None, (path, name))))
+    else:
+        code = next((e for e in errors if e in FIELD_PROBLEMS), "invalid_request")
+        yield path or "body", code
+
+
+def log_bug(error: BaseException | None) -> None:
+    """Flask calls this before the 500 answer. A bug is logged by type and place. Not by its text: a database error
+    quotes the values it was given."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    ours = [frame for frame in frames if "/app/" in frame.filename or "/workers/" in frame.filename]
+    where = [f"{frame.filename.rpartition('/app/')[2]}:{frame.lineno}" for frame in (ours or frames)[-6:]]
+    log.error("bug", error=type(error).__name__, where=where, request_id=request_id())

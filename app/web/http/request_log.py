@@ -1,0 +1,98 @@
+"""What every request gets: an id and one log line without personal data; and what protects an answer in a browser."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.web.current import request_id
+from app.web.http.bearer_auth import known_caller
+from app.web.http.errors import Problem
+from app.web.http.problems import MAX_BODY_BYTES
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
+log = structlog.get_logger("awase.web")
+
+
+def watch_requests(app: Flask) -> None:
+    app.before_request(_begin)
+    app.before_request(_check_body)
+    app.after_request(_finish)
+
+
+def protect_browsers(app: Flask) -> None:
+    """Headers that only a browser heeds: for everything but the answers to webhooks, which machines read and which have
+    to be cheap."""
+    app.after_request(_protect)
+
+
+def allow_style(nonce: str, *, forms_to: str = "'none'") -> str:
+    """The policy of a page whose only resource is its own style sheet."""
+    return f"{_POLICY}; form-action {forms_to}; style-src 'nonce-{nonce}'"
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    g.began = time.monotonic()
+
+
+def _check_body() -> None:
+    """Size before anything else, then the form: what is not JSON is not guessed at. Webhooks have their own limit."""
+    if request.blueprint == "webhooks":
+        return
+    size = request.content_length or 0
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        size = len(request.get_data())  # Werkzeug cuts it off silently at MAX_CONTENT_LENGTH
+    if size > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    if size and request.path.startswith("/api/") and request.method == "POST" and not request.is_json:
+        raise Problem("unsupported_media_type")
+
+
+def _finish(answer: Response) -> Response:
+    answer.headers["X-Request-ID"] = request_id()
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers.setdefault("Cache-Control", "no-store")
+    _log(answer)
+    return answer
+
+
+def _protect(answer: Response) -> Response:
+    answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
+    # Forms of ours are recognised by the Referer they send (Flask-WTF, behind TLS): screens say same-origin.
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+    if request.is_secure:
+        answer.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return answer
+
+
+def tell(**fields: Any) -> None:
+    """More for the log line of this request: ids, words and numbers of our own."""
+    g.told = {**g.get("told", {}), **fields}
+
+
+def _log(answer: Response) -> None:
+    """The rule, not the path: a path that matches nothing can hold anything."""
+    key = known_caller()
+    log.info(
+        "request",
+        request_id=request_id(),
+        method=request.method,
+        rule=request.url_rule.rule if request.url_rule else None,
+        status=answer.status_code,
+        milliseconds=round((time.monotonic() - g.began) * 1000),
+        key=key.prefix if key else None,
+        run_id=(request.view_args or {}).get("run_id"),
+        **g.get("told", {}),
+    )

@@ -1,0 +1,131 @@
+"""One's own account: password, language, sessions; and the page of an invitation, where an account begins."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, request, session
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.access.passwords import LONGEST, SHORTEST
+from app.domain.errors import Refused
+from app.use_cases.accounts import account as accounts
+from app.use_cases.accounts import invitations
+from app.web.current import current_context
+from app.web.http.throttle import TooManyAttempts, count_attempt, forget_attempts
+from app.web.i18n import wording
+from app.web.screens.accounts.sign_in import enter
+from app.web.screens.base import end_session, me, my_token, needs, render, screens, signed_in, wording_here
+
+
+@screens.get("/account")
+@needs(None)
+def account() -> Response:
+    return _page()
+
+
+@screens.post("/account/password")
+@needs(None)
+def change_password() -> Response:
+    who, form = me(), request.form
+    try:
+        _same_twice(form.get("password", ""), form.get("again", ""))
+        count_attempt(who.login)  # a browser left alone is no place to guess either
+        token = accounts.change_password(
+            current_context(), who, current=form.get("current", ""), new=form.get("password", "")
+        )
+    except TooManyAttempts as braked:
+        text = wording_here()("sign_in.too_many", n=braked.minutes)
+        answer = _page(faults={"current": text}, status=braked.status)
+        answer.headers["Retry-After"] = str(braked.seconds)
+        return answer
+    except Refused as refused:
+        return _page(faults=_faults(refused), status=refused.status)
+    forget_attempts(who.login)
+    answer = enter(token, to=url("screens.account"))
+    flash(wording_here()("account.password_changed"), "good")
+    return answer
+
+
+@screens.post("/account/language")
+@needs(None)
+def change_language() -> Response:
+    locale = request.form.get("locale", "")
+    accounts.choose_locale(current_context(), me(), locale)
+    session["locale"] = locale
+    flash(wording(locale)("account.language_changed"), "good")
+    return redirect(url("screens.account"), code=303)
+
+
+@screens.post("/account/sign-out-everywhere")
+@needs(None)
+def sign_out_everywhere() -> Response:
+    accounts.sign_out_everywhere(current_context(), me())
+    told = wording_here()("account.signed_out_everywhere")
+    locale = me().locale
+    end_session()
+    session["locale"] = locale
+    flash(told, "good")
+    return redirect(url("screens.sign_in"), code=303)
+
+
+# ── invitations ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@screens.get("/invitation/<token>")
+def invitation(token: str) -> Response:
+    if signed_in() is not None:
+        return _somebody_else()
+    return _invitation(_invited(token))
+
+
+@screens.post("/invitation/<token>")
+def accept_invitation(token: str) -> Response:
+    if signed_in() is not None:
+        return _somebody_else()
+    invited = _invited(token)
+    password, locale = request.form.get("password", ""), wording_here().locale
+    try:
+        _same_twice(password, request.form.get("again", ""))
+        begun = invitations.accept(current_context(), token, password, locale=locale)
+    except Refused as refused:
+        if refused.code == "invitation_unknown":
+            raise
+        return _invitation(invited, faults=_faults(refused), status=refused.status)
+    answer = enter(begun, to=url("screens.home"))
+    flash(wording_here()("account.welcome"), "good")
+    return answer
+
+
+def _invited(token: str) -> invitations.InvitationView:
+    return invitations.invited_by_token(current_context(), token)
+
+
+def _invitation(
+    invited: invitations.InvitationView, *, faults: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    limits = (SHORTEST, LONGEST)
+    return render("account/invitation.html", status=status, invitation=invited, faults=faults or {}, limits=limits)
+
+
+def _somebody_else() -> Response:
+    """Who is signed in here has an account already: nothing of the invitation is shown or used."""
+    return render("account/occupied.html", status=409)
+
+
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _page(*, faults: dict[str, str] | None = None, status: int = 200) -> Response:
+    mine = accounts.account_of(current_context(), me(), token=my_token())
+    return render("account/page.html", status=status, account=mine, faults=faults or {}, limits=(SHORTEST, LONGEST))
+
+
+def _same_twice(password: str, again: str) -> None:
+    if password != again:
+        text = wording_here()("account.not_the_same")
+        raise Refused("not_the_same", text, fields={"again": text})
+
+
+def _faults(refused: Refused) -> dict[str, str]:
+    """Field → what is wrong with it, in the language of the page."""
+    return dict.fromkeys(refused.fields or {"password": ""}, wording_here().refusal(refused))

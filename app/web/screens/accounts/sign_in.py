@@ -1,0 +1,78 @@
+"""Signing in and out, and the language of somebody who is not signed in yet."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import redirect, request, session
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.errors import Refused
+from app.use_cases.accounts import sign_in as sign_ins
+from app.web.current import current_context
+from app.web.http.throttle import TooManyAttempts, count_attempt, forget_attempts
+from app.web.i18n import LOCALES
+from app.web.screens.base import begin_session, end_session, render, screens, signed_in, wording_here
+
+
+@screens.get("/sign-in")
+def sign_in() -> Response:
+    if signed_in() is not None:
+        return redirect(_wanted(), code=303)
+    return render("sign_in.html", login="", fault="")
+
+
+@screens.post("/sign-in")
+def begin() -> Response:
+    ctx = current_context()
+    login = request.form.get("login", "").strip()
+    try:
+        count_attempt(login)
+        token = sign_ins.sign_in(ctx, login, request.form.get("password", ""))
+    except TooManyAttempts as braked:
+        answer = _again(login, wording_here()("sign_in.too_many", n=braked.minutes), status=braked.status)
+        answer.headers["Retry-After"] = str(braked.seconds)
+        return answer
+    except Refused as refused:
+        return _again(login, wording_here().refusal(refused), status=refused.status)
+    forget_attempts(login)
+    return enter(token, to=_wanted())
+
+
+def enter(token: str, *, to: str) -> Response:
+    """This browser belongs to the session of that token from now on."""
+    who = sign_ins.signed_in_by(current_context(), token)
+    assert who is not None  # it began a moment ago
+    begin_session(token, who)
+    return redirect(to, code=303)
+
+
+def _again(login: str, fault: str, *, status: int) -> Response:
+    return render("sign_in.html", status=status, login=login, fault=fault)
+
+
+@screens.post("/sign-out")
+def sign_out() -> Response:
+    token = end_session()
+    if token:
+        sign_ins.sign_out(current_context(), token)
+    return redirect(url("screens.sign_in"), code=303)
+
+
+@screens.post("/language")
+def choose_language() -> Response:
+    """For this browser until the sign-in; whoever is signed in keeps theirs with the account."""
+    locale = request.form.get("locale", "")
+    if locale in LOCALES and signed_in() is None:
+        session["locale"] = locale
+        wording_here()
+    return redirect(_wanted(), code=303)
+
+
+def _wanted() -> str:
+    """The page of ours that somebody was on the way to. Never another host's."""
+    wanted = request.values.get("next", "")
+    parts = urlsplit(wanted)
+    ours = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and not parts.netloc
+    return wanted if ours else url("screens.home")

@@ -1,0 +1,105 @@
+"""Who may sign in, and who is invited to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.access.roles import Permission, Role
+from app.domain.errors import Refused
+from app.use_cases.accounts import invitations
+from app.use_cases.accounts import users as people
+from app.web.current import current_context
+from app.web.screens.base import me, needs, render, screens, wording_here
+
+_ID = "<int(max=2147483647):"
+
+
+@screens.get("/users")
+@needs(Permission.MANAGE_PEOPLE)
+def users() -> Response:
+    return _page()
+
+
+@screens.post("/users/invitations")
+@needs(Permission.MANAGE_PEOPLE)
+def users_invite() -> Response:
+    mail, role = request.form.get("mail", ""), request.form.get("role", "")
+    try:
+        invitations.invite(current_context(), mail, role, by=me())
+    except Refused as refused:
+        return _page(faults=_faults(refused), typed={"mail": mail, "role": role}, status=refused.status)
+    flash(wording_here()("users.invited"), "good")
+    return _back()
+
+
+@screens.post(f"/users/invitations/{_ID}invitation_id>/revoke")
+@needs(Permission.MANAGE_PEOPLE)
+def users_revoke(invitation_id: int) -> Response:
+    invitations.revoke(current_context(), invitation_id, by=me())
+    flash(wording_here()("users.revoked"), "good")
+    return _back()
+
+
+@screens.post(f"/users/{_ID}user_id>/role")
+@needs(Permission.MANAGE_PEOPLE)
+def users_role(user_id: int) -> Response:
+    people.set_role(current_context(), user_id, request.form.get("role", ""), by=me().actor)
+    flash(wording_here()("users.role_changed"), "good")
+    return _back()
+
+
+@screens.post(f"/users/{_ID}user_id>/disable")
+@needs(Permission.MANAGE_PEOPLE)
+def users_disable(user_id: int) -> Response:
+    people.disable(current_context(), user_id, by=me().actor)
+    flash(wording_here()("users.disabled"), "good")
+    return _back()
+
+
+@screens.post(f"/users/{_ID}user_id>/enable")
+@needs(Permission.MANAGE_PEOPLE)
+def users_enable(user_id: int) -> Response:
+    people.enable(current_context(), user_id, by=me().actor)
+    flash(wording_here()("users.enabled"), "good")
+    return _back()
+
+
+@screens.post(f"/users/{_ID}user_id>/password")
+@needs(Permission.MANAGE_PEOPLE)
+def users_password(user_id: int) -> Response:
+    """No redirect: this answer is the only place where the new password stands."""
+    return _page(password=people.reset_password(current_context(), user_id, by=me().actor))
+
+
+def _page(
+    *,
+    faults: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
+    status: int = 200,
+    password: str | None = None,
+) -> Response:
+    shown: dict[str, Any] = {
+        "users": people.list_users(current_context()),
+        "invitations": invitations.list_invitations(current_context()),
+        "faults": faults or {},
+        "password": password,
+        "typed": typed or {"mail": "", "role": Role.MEMBER},
+    }
+    return render("users/page.html", status=status, **shown)
+
+
+def _faults(refused: Refused) -> dict[str, str]:
+    """Field → what is wrong with it, in the language of the page."""
+    words = wording_here()
+    if refused.code != "invalid_invitation":
+        return dict.fromkeys(refused.fields, words.refusal(refused))
+    return {name: words("users.wrong_" + name) for name in refused.fields}
+
+
+def _back() -> Response:
+    return redirect(url("screens.users"), code=303)

@@ -1,0 +1,31 @@
+"""Every page of the screens: importing this module puts all of them on the blueprint."""
+
+from __future__ import annotations
+
+from app.web.screens import home, links, practice
+from app.web.screens.accounts import account, audit, sign_in, users
+from app.web.screens.base import attach_screens, screens
+from app.web.screens.connections import connections, wizard
+from app.web.screens.engine import deliveries, engine
+from app.web.screens.runs import history, preview, run, start, undo
+
+__all__ = [
+    "account",
+    "attach_screens",
+    "audit",
+    "connections",
+    "deliveries",
+    "engine",
+    "history",
+    "home",
+    "links",
+    "practice",
+    "preview",
+    "run",
+    "screens",
+    "sign_in",
+    "start",
+    "undo",
+    "users",
+    "wizard",
+]

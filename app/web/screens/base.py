@@ -1,0 +1,260 @@
+"""What every screen stands on: who is signed in, what they may, how a page is rendered, and what it may load.
+
+One blueprint for all screens. A view asks with `needs(Permission.…)` and answers with `render(…)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, cast
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    session,
+)
+from flask import url_for as url
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.domain.access.roles import Permission, Role
+from app.domain.enums import Direction, System, Trigger
+from app.domain.errors import AwaseError, Refused
+from app.domain.runs.dates import today_in_japan
+from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
+from app.web.current import current_context
+from app.web.i18n import DEFAULT, LOCALES, Wording, wording
+
+P = ParamSpec("P")
+
+STATIC = Path(__file__).parent.parent / "static"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; object-src 'none'; form-action 'self'"
+)
+
+screens = Blueprint("screens", __name__)
+
+
+class Visitor(UserMixin):  # type: ignore[misc]
+    """A session as Flask-Login sees it: its id is the session's token, so that ending the row ends the session."""
+
+    def __init__(self, token: str, who: SignedIn) -> None:
+        self.id = token
+        self.who = who
+
+
+def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
+    """Sign-in, CSRF and the words of every template. `without_csrf`: blueprints that programs call."""
+    secure = current_settings_are_secure(app)
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-awase" if secure else "awase",
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=ABSOLUTE,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+    )
+    protect = CSRFProtect(app)
+    for blueprint in without_csrf:
+        protect.exempt(blueprint)
+    manager = LoginManager(app)
+    manager.user_loader(_visitor)
+    app.context_processor(_words)
+    app.jinja_env.globals.update(
+        asset=asset, Permission=Permission, Role=Role, Direction=Direction, System=System, Trigger=Trigger
+    )
+    app.jinja_env.globals.update(RunState=RunState, ItemState=ItemState, here=here, menu=menu, has_view=has_view)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def current_settings_are_secure(app: Flask) -> bool:
+    with app.app_context():
+        return current_context().settings.base_url.startswith("https://")
+
+
+# ── who ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def signed_in() -> SignedIn | None:
+    """Who looks at this page; None before the sign-in."""
+    return cast(Visitor, current_user).who if current_user.is_authenticated else None
+
+
+def me() -> SignedIn:
+    """Who looks at this page, behind `needs`."""
+    who = signed_in()
+    assert who is not None
+    return who
+
+
+def begin_session(token: str, who: SignedIn) -> None:
+    """From here on this browser is signed in: everything of the session before is gone."""
+    session.clear()
+    session.permanent = True
+    session["locale"] = who.locale  # for a page that must do without the database
+    login_user(Visitor(token, who))
+
+
+def my_token() -> str:
+    """Of the session that asks, behind `needs`."""
+    return cast(Visitor, current_user).id
+
+
+def end_session() -> str | None:
+    """Returns the token of the session that was."""
+    token = cast("str | None", session.get("_user_id"))
+    logout_user()
+    session.clear()
+    return token
+
+
+def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """The view is for people who are signed in and may do this (None: everybody who is signed in). Others are sent to
+    the sign-in page, or told that their role does not allow it."""
+
+    def guard(view: Callable[P, Any]) -> Callable[P, Any]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+            who = signed_in()
+            if who is None:
+                wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+                return redirect(url("screens.sign_in", next=wanted), code=303)
+            if permission is not None and not who.may(permission):
+                return refused_page(403, "layout.forbidden_title", wording_here()("layout.forbidden_text"))
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def _visitor(token: str) -> Visitor | None:
+    who = signed_in_by(current_context(), token)
+    return None if who is None else Visitor(token, who)
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render(template: str, *, status: int = 200, forms_to: str = "", **shown: Any) -> Response:
+    """`screens/<template>` as a page. `forms_to`: a further origin to which its form, or a redirect that answers it,
+    may lead."""
+    answer = make_response(render_template(f"screens/{template}", **shown), status)
+    answer.headers["Content-Security-Policy"] = f"{_POLICY} {forms_to}".rstrip()
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer
+
+
+def refused_page(status: int, title_key: str, text: str, *, remedy: str = "") -> Response:
+    return render("refused.html", status=status, title_key=title_key, text=text, remedy=remedy)
+
+
+def wording_here() -> Wording:
+    """The texts in the language of whoever looks."""
+    if "wording" not in g:
+        who = signed_in()
+        chosen = who.locale if who else session.get("locale", DEFAULT)
+        g.wording = wording(chosen)
+    return cast(Wording, g.wording)
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a file in static/, which changes with its content, so that browsers may keep it for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def here(**changes: Any) -> str:
+    """The address of this page with other query arguments; None takes one away."""
+    arguments = {**request.args.to_dict(), **(request.view_args or {}), **changes}
+    return url(request.endpoint or "", **{name: value for name, value in arguments.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    text: str
+    address: str
+    current: bool
+
+
+_MENU: tuple[tuple[str, str, tuple[str, ...], Permission | None], ...] = (
+    ("home", "screens.home", ("/sync/",), None),
+    ("history", "screens.history", ("/runs",), Permission.SEE_RUNS),
+    ("links", "screens.links", ("/links",), Permission.SEE_PEOPLE),
+    ("connections", "screens.connections", ("/connections",), Permission.SET_UP),
+    ("engine", "screens.engine", ("/engine",), Permission.SEE_ENGINE),
+    ("users", "screens.users", ("/users", "/audit"), Permission.MANAGE_PEOPLE),
+)
+"""Text, first page, beginnings of the addresses that belong to it, who may."""
+
+
+def menu() -> list[MenuEntry]:
+    """What this person finds at the top of every page."""
+    who = me()
+    return [
+        MenuEntry(f"layout.menus.{text}", url(view), current=request.endpoint == view or request.path.startswith(below))
+        for text, view, below, permission in _MENU
+        if permission is None or who.may(permission)
+    ]
+
+
+def has_view(endpoint: str) -> bool:
+    return endpoint in current_app.view_functions
+
+
+def _words() -> dict[str, Any]:
+    words = wording_here()
+    who = signed_in() if request else None
+    return {
+        "t": words,
+        "locale": words.locale,
+        "locales": LOCALES,
+        "who": who,
+        "may": who.may if who else lambda _permission: False,
+        "today": today_in_japan(current_context().clock.now()),
+        "now": current_context().clock.now(),
+    }
+
+
+# ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@screens.errorhandler(Refused)
+def _on_refused(error: Refused) -> Response:
+    return refused_page(error.status, "layout.refused_title", wording_here().refusal(error))
+
+
+@screens.errorhandler(AwaseError)
+def _on_product_error(error: AwaseError) -> Response:
+    words = wording_here()
+    return refused_page(503, "layout.refused_title", words.message(error.code), remedy=words.remedy(error.code))
+
+
+@screens.app_errorhandler(CSRFError)
+def _on_csrf(_error: CSRFError) -> AnyResponse:
+    """The session ended while the page was open, or the form is not ours."""
+    return refused_page(400, "layout.csrf_title", wording_here()("layout.csrf_text"))
+
+
+@screens.get("/static/<path:name>")
+def static_file(name: str) -> AnyResponse:
+    answer = send_from_directory(STATIC, name)
+    known = asset(name).endswith(f"?v={request.args.get('v')}")
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if known else "no-cache"
+    return answer

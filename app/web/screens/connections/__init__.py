@@ -1,0 +1,1 @@
+"""The pages of connections: list and settings, the wizard, freee's consent."""

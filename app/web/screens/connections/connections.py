@@ -1,0 +1,230 @@
+"""Connections: the list, and the settings page whose sections are forms of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, flash, redirect, request
+from flask import url_for as url
+
+from app.domain.access.roles import Permission
+from app.domain.errors import AwaseError, Refused
+from app.domain.settings.connection_settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
+from app.use_cases.connections import attributes, connection_settings, connection_wizard, connections
+from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
+from app.web.callback_address import callback_url
+from app.web.current import current_context
+from app.web.plain_pages import origin_of
+from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.connections.forms import (
+    addresses,
+    error_words,
+    export_doubts,
+    fault_words,
+    kept_export,
+    text,
+    typed_export,
+)
+
+
+@dataclass
+class Sent:
+    """What a form of the settings page had typed, and what is wrong with it: shown again in its section."""
+
+    section: str = ""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    sets: tuple[dict[str, str], list[dict[str, str]]] | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    told: str = ""
+    status: int = 200
+
+
+@screens.get("/connections", endpoint="connections")
+@needs(Permission.SET_UP)
+def connection_list() -> Response:
+    ctx = current_context()
+    unconnected = [each for each in connection_wizard.open_setups(ctx) if not each.connected]
+    return render("connections/list.html", listed=connection_settings.listed_connections(ctx), setups=unconnected)
+
+
+@screens.get("/connections/<key>", endpoint="connection")
+@needs(Permission.SET_UP)
+def connection_page(key: str) -> Response:
+    return _page(key, Sent())
+
+
+@screens.post("/connections/<key>/<section>")
+@needs(Permission.SET_UP)
+def change_connection(key: str, section: str) -> Any:
+    """Each section's form; what is wrong is shown in its place, and then nothing has changed."""
+    change = _SECTIONS.get(section)
+    if change is None:
+        raise Refused("unknown_section", "このページにはありません。", status=404)
+    try:
+        told = change(key)
+    except Refused as refused:
+        if refused.code == "unknown_connection":
+            raise
+        return _page(key, _sent(section, refused))
+    except AwaseError as error:
+        return _page(key, Sent(section, told=error_words(error), status=503))
+    if not isinstance(told, str):
+        return told
+    flash(told, "good")
+    return redirect(url("screens.connection", key=key, _anchor=section), code=303)
+
+
+# ── the sections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _names(key: str) -> str:
+    connection_settings.set_names(
+        current_context(), me(), key, name=text("name"), mail_to=addresses(request.form.get("mail_to", ""))
+    )
+    return wording_here()("connections.saved")
+
+
+def _token(key: str) -> str:
+    connection_settings.set_smarthr_token(current_context(), me(), key, text("smarthr_token"))
+    return wording_here()("connections.token_replaced")
+
+
+def _attributes(key: str) -> str:
+    check = attributes.check_token_again(current_context(), key)
+    return wording_here()("connections.attributes_checked", n=check.people)
+
+
+def _freee(key: str) -> Any:
+    ctx = current_context()
+    return redirect(connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings)), code=303)
+
+
+def _export(key: str) -> Any:
+    default, sets = typed_export()
+    if request.form.get("answer") == "more":
+        return _page(key, Sent("export", sets=(default, [*sets, {}])))
+    connection_settings.set_export_settings(current_context(), me(), key, default, sets)
+    return wording_here()("connections.saved")
+
+
+def _automatic(key: str) -> str:
+    changes: dict[str, Any] = {name: text(name) for name in ("directions", "policy", "mail")}
+    changes |= {name: text(name) or DEFAULT for name in ("quiet_seconds", "sweep_minutes")}
+    named = {item: request.form.get(f"policy-{item}", "") for item in ITEM_LABELS}
+    changes["item_policies"] = {item: policy or DEFAULT for item, policy in named.items()}
+    connection_settings.set_automatic(current_context(), me(), key, changes)
+    return wording_here()("connections.saved")
+
+
+def _items(key: str) -> str:
+    exchanged = set(request.form.getlist("exchanged"))
+    connection_settings.set_items(
+        current_context(),
+        me(),
+        key,
+        excluded=[row.key for row in connection_settings.ITEMS if (row.group or row.key) not in exchanged],
+        blank_policies={row.key: request.form.get(f"blank-{row.key}", "") for row in connection_settings.ITEMS},
+        include_building="include_building" in request.form,
+        create_positions="create_positions" in request.form,
+    )
+    return wording_here()("connections.saved")
+
+
+def _webhook(key: str) -> str:
+    ctx, words = current_context(), wording_here()
+    answer = request.form.get("answer")
+    if answer == "rotate":
+        until = connection_settings.rotate_webhook(ctx, me(), key)
+        return words("connections.webhook_rotated", until=words.instant(until))
+    if answer == "check":
+        state = connection_settings.check_webhook(ctx, key)
+        return words("connections.webhook_checked", state=words.label(state))
+    connection_settings.register_webhook(ctx, me(), key)
+    return words("connections.webhook_registered")
+
+
+def _pause(key: str) -> str:
+    paused = request.form.get("answer") == "pause"
+    connection_settings.set_paused(current_context(), me(), key, paused=paused)
+    return wording_here()("connections.paused" if paused else "connections.resumed")
+
+
+def _check(key: str) -> Any:
+    """Both sides now: shown on the page, because it may go wrong on one side only."""
+    checks = connections.check_connection(current_context(), key)
+    for check in checks:
+        words = wording_here()
+        side = words.label(check.system)
+        told = words("connections.answers", side=side) if check.ok else _failed(check)
+        flash(told, "good" if check.ok else "bad")
+    return redirect(url("screens.connection", key=key), code=303)
+
+
+def _failed(check: connections.SystemCheck) -> str:
+    words = wording_here()
+    code = check.code or "unexpected"
+    return words(
+        "connections.answers_not", side=words.label(check.system), why=words.message(code), remedy=words.remedy(code)
+    )
+
+
+_SECTIONS: Mapping[str, Callable[[str], Any]] = {
+    "names": _names,
+    "token": _token,
+    "attributes": _attributes,
+    "freee": _freee,
+    "export": _export,
+    "automatic": _automatic,
+    "items": _items,
+    "webhook": _webhook,
+    "pause": _pause,
+    "check": _check,
+}
+
+
+# ── the page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _sent(section: str, refused: Refused) -> Sent:
+    typed = {name: value for name, value in request.form.items() if name not in ("smarthr_token", "csrf_token")}
+    sets = typed_export() if section == "export" else None
+    told = "" if refused.fields else error_words(refused)
+    return Sent(section, typed, sets, fault_words(refused), told, refused.status)
+
+
+def _page(key: str, sent: Sent) -> Response:
+    ctx = current_context()
+    view = connection_settings.show_settings(ctx, key)
+    default, sets = sent.sets or kept_export(view.connection)
+    return render(
+        "connections/settings.html",
+        status=sent.status,
+        forms_to=origin_of(ctx.settings.freee_accounts_url),
+        view=view,
+        connection=view.connection,
+        state=state_of(view.connection),
+        sent=sent,
+        default=default,
+        sets=sets,
+        doubts=export_doubts(view.connection),
+        items=[row for row in connection_settings.ITEMS if row.group != BANK],
+        account=[row for row in connection_settings.ITEMS if row.group == BANK],
+        settings=ctx.settings,
+        freee_address=f"{ctx.settings.base_url}/webhooks/freee",
+        freee_token_set=bool(ctx.settings.freee_webhook_token),
+        item_policies=list(ITEM_LABELS),
+        policies=POLICIES,
+        automatics=list(Automatic),
+        mail_policies=list(MailPolicy),
+        blank_policies=list(BlankPolicy),
+        pay_types=list(PayType),
+    )
+
+
+def state_of(connection: Connection) -> str:
+    """A key of `connections.states`."""
+    if connection.needs_consent:
+        return "needs_consent"
+    return "paused" if connection.paused else "active"

@@ -1,0 +1,1 @@
+"""The engine room's pages: what runs and waits, webhook deliveries, charts."""

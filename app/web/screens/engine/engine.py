@@ -1,0 +1,117 @@
+"""稼働状況: the engine at a glance for 運用, and what little ops do about it. Nothing personal on any of its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import flash, redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.access.roles import Permission
+from app.domain.errors import Refused
+from app.domain.runs.dates import JAPAN
+from app.use_cases.connections import connection_settings
+from app.use_cases.monitoring import queue_admin, troubles
+from app.use_cases.monitoring.engine_view import EngineView, engine_view
+from app.web.current import current_context
+from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.engine.charts import bars
+
+
+@screens.get("/engine")
+@needs(Permission.SEE_ENGINE)
+def engine() -> Response:
+    return _shown("engine/engine.html")
+
+
+@screens.get("/engine/now")
+@needs(Permission.SEE_ENGINE)
+def engine_now() -> Response:
+    """The part of the page that follows the engine by itself."""
+    return _shown("engine/now.html")
+
+
+def _shown(template: str) -> Response:
+    view = engine_view(current_context())
+    return render(template, view=view, throughput=_throughput(view), deliveries=_deliveries(view), japan=JAPAN)
+
+
+def _throughput(view: EngineView) -> object:
+    return bars([(f"{span.at.astimezone(JAPAN):%H:%M}", span.parts) for span in view.ended], every=15)
+
+
+def _deliveries(view: EngineView) -> object:
+    return bars([(f"{span.at.astimezone(JAPAN):%-H}", span.parts) for span in view.received], every=6)
+
+
+# ── what ops do ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An action with what it is about, as the form sends it."""
+
+    action: str
+    connection: str
+    code: str
+
+
+@screens.get("/engine/ask")
+@needs(Permission.OPERATE)
+def engine_ask() -> Response:
+    """The question before an action on a page of its own, where no script opens a dialog."""
+    return render("engine/ask.html", asked=_asked(request.args), names=_names())
+
+
+@screens.post("/engine/act")
+@needs(Permission.OPERATE)
+def engine_act() -> Response:
+    asked = _asked(request.form)
+    words = wording_here()
+    try:
+        done = _ACTIONS[asked.action](asked)
+    except Refused as refused:
+        flash(words.refusal(refused), "bad")
+    else:
+        flash(words(f"engine.done.{asked.action}", n=done), "good")
+    return redirect(url("screens.engine"), code=303)
+
+
+def _pause(asked: Asked) -> int:
+    connection_settings.set_paused(current_context(), me(), asked.connection, paused=True)
+    return 1
+
+
+def _resume(asked: Asked) -> int:
+    connection_settings.set_paused(current_context(), me(), asked.connection, paused=False)
+    return 1
+
+
+def _requeue(_asked: Asked) -> int:
+    queue_admin.requeue(current_context(), by=me().actor)
+    return 1
+
+
+def _release(asked: Asked) -> int:
+    return troubles.release_cause(current_context(), asked.connection, code=asked.code, by=me().actor)
+
+
+_ACTIONS: Mapping[str, Callable[[Asked], int]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "requeue": _requeue,
+    "release": _release,
+}
+
+
+def _asked(given: Mapping[str, str]) -> Asked:
+    action = given.get("action", "")
+    if action not in _ACTIONS:
+        raise Refused("unknown_action", "選ばれた操作がありません。")
+    return Asked(action, given.get("connection", ""), given.get("code", ""))
+
+
+def _names() -> Mapping[str, str]:
+    return {each.key: each.name for each in queue_admin.queue_status(current_context()).connections}

@@ -1,0 +1,1 @@
+"""The pages of a run: start, preview and approval, progress and results, history, undo."""

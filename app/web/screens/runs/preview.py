@@ -1,0 +1,208 @@
+"""Before anything is written: who takes part, what would change, and the question 従業員を同期しますか？"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, cast
+
+from flask import flash, jsonify, redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.access.roles import Permission
+from app.domain.errors import Refused
+from app.domain.runs.run_state import RunState
+from app.use_cases.intake import approve_retry_cancel, choose_people
+from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
+from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
+from app.web.current import current_context
+from app.web.screens.base import has_view, me, needs, refused_page, render, screens, wording_here
+
+_LONGEST_SEARCH = 100
+_WRITABLE = "writable"
+_FILTERS: Mapping[str, frozenset[Group]] = {
+    _WRITABLE: WRITABLE,
+    **{group.value: frozenset({group}) for group in Group},
+    "all": GROUPS,
+}
+
+
+@screens.get("/runs/<public_id:run_id>/people")
+@needs(Permission.SEE_PEOPLE)
+def preview(run_id: str) -> Response:
+    shown = see_preview(current_context(), run_id)
+    if shown.approved:
+        return _to_run(run_id)
+    if not shown.is_read:
+        return _reading_page(run_id)
+    if shown.state in (RunState.FAILED, RunState.CANCELLED) and shown.surveyed_at is None:
+        return render("preview/stopped.html", preview=shown, key=_key())
+    return _people_page(run_id)
+
+
+@screens.get("/runs/<public_id:run_id>/reading")
+@needs(Permission.SEE_PEOPLE)
+def reading(run_id: str) -> Response:
+    """How far the survey has come, for a page that stays open; without `data-live` once it is through."""
+    shown, readings = see_reading(current_context(), run_id)
+    return render("preview/reading_part.html", preview=shown, readings=readings)
+
+
+@screens.post("/runs/<public_id:run_id>/choose")
+@needs(Permission.RUN_SYNC)
+def choose(run_id: str) -> Response:
+    """Ticks of one page, or of everybody the filter finds; as JSON a single tick, answered by the new number."""
+    if request.is_json:
+        return _choose_one(run_id)
+    ctx, (show, groups), search = current_context(), _filter(), _search()
+    _keep_ticks(run_id)
+    for_all = request.form.get("all")
+    if for_all in ("on", "off"):
+        choose_people.choose_all(ctx, run_id, chosen=for_all == "on", groups=groups, search=search)
+    if request.form.get("go"):
+        return redirect(url("screens.confirm", run_id=run_id), code=303)
+    flash(wording_here()("preview.saved"), "good")
+    place = {"show": show, "q": search or None}
+    place |= {name: request.form.get(name) or None for name in ("after", "before")}
+    return redirect(url("screens.preview", run_id=run_id, **cast(dict[str, Any], place)), code=303)
+
+
+@screens.post("/runs/<public_id:run_id>/again")
+@needs(Permission.RUN_SYNC)
+def read_again(run_id: str) -> Response:
+    started = choose_people.read_again(
+        current_context(), run_id, by=me().actor, key=f"{run_id}:{request.form.get('key', '')}"
+    )
+    return redirect(url("screens.preview", run_id=started), code=303)
+
+
+@screens.post("/runs/<public_id:run_id>/discard")
+@needs(Permission.RUN_SYNC)
+def discard(run_id: str) -> Response:
+    choose_people.discard(current_context(), run_id, by=me().actor)
+    flash(wording_here()("preview.discarded"), "good")
+    return redirect(url("screens.home"), code=303)
+
+
+@screens.get("/runs/<public_id:run_id>/confirm")
+@needs(Permission.SEE_PEOPLE)
+def confirm(run_id: str) -> Response:
+    return _plan_page(run_id, "preview/confirm.html")
+
+
+@screens.get("/runs/<public_id:run_id>/confirm/ask")
+@needs(Permission.RUN_SYNC)
+def ask_approval(run_id: str) -> Response:
+    """The question of the dialog, for browsers without scripts."""
+    return _plan_page(run_id, "preview/ask.html")
+
+
+@screens.post("/runs/<public_id:run_id>/approve")
+@needs(Permission.RUN_SYNC)
+def approve(run_id: str) -> Response:
+    ctx, who = current_context(), me()
+    try:
+        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=bool(request.form.get("acknowledged")))
+    except Refused as refused:
+        if refused.code != "mass_change":
+            return _not_approved(run_id, refused)
+        flash(wording_here()("preview.not_acknowledged"), "bad")
+        return redirect(url("screens.ask_approval", run_id=run_id), code=303)
+    flash(wording_here()("preview.approved"), "good")
+    return _to_run(run_id)
+
+
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reading_page(run_id: str) -> Response:
+    shown, readings = see_reading(current_context(), run_id)
+    return render("preview/reading.html", preview=shown, readings=readings, key=_key())
+
+
+def _people_page(run_id: str) -> Response:
+    (show, groups), search = _filter(), _search()
+    page = see_people(
+        current_context(),
+        run_id,
+        groups=groups,
+        search=search,
+        after=_position("after"),
+        before=_position("before"),
+    )
+    return render("preview/people.html", page=page, show=show, filters=_FILTERS, search=search, key=_key())
+
+
+def _plan_page(run_id: str, template: str) -> Response:
+    page = see_plan(
+        current_context(),
+        run_id,
+        after=_position("after"),
+        before=_position("before"),
+        reveal=me().may(Permission.SEE_MASKED),
+    )
+    if page.preview.state is not RunState.PREVIEWED:
+        return redirect(url("screens.preview", run_id=run_id), code=303)
+    if not page.chosen:
+        flash(wording_here()("preview.nobody_chosen"), "warn")
+        return redirect(url("screens.preview", run_id=run_id), code=303)
+    return render(template, page=page)
+
+
+def _not_approved(run_id: str, refused: Refused) -> Response:
+    """Decided by somebody else meanwhile, or the connection takes no work."""
+    words = wording_here()
+    if refused.code == "not_previewed":
+        shown = see_preview(current_context(), run_id)
+        if shown.approved:
+            flash(words("preview.approved_already"), "warn")
+            return _to_run(run_id)
+    return refused_page(refused.status, "preview.not_approved", words.refusal(refused))
+
+
+def _to_run(run_id: str) -> Response:
+    if has_view("screens.run"):
+        return redirect(url("screens.run", run_id=run_id), code=303)
+    return redirect(url("screens.home"), code=303)
+
+
+def _choose_one(run_id: str) -> Response:
+    sent = request.get_json(silent=True)
+    position, chosen = (sent.get("position"), sent.get("chosen")) if isinstance(sent, dict) else (None, None)
+    if type(position) is not int or type(chosen) is not bool or not 0 <= position < 2**31:
+        return jsonify(error="invalid"), 422  # type: ignore[return-value]
+    try:
+        number = choose_people.choose(current_context(), run_id, {position: chosen})
+    except Refused as refused:
+        return jsonify(error=wording_here().refusal(refused)), refused.status  # type: ignore[return-value]
+    return jsonify(chosen=number, text=wording_here()("preview.chosen", n=number))
+
+
+def _keep_ticks(run_id: str) -> None:
+    """Of the people who stood on the page: those whose box came along are ticked, the others are not."""
+    shown = {int(text) for text in request.form.getlist("shown") if text.isdecimal() and len(text) < 10}
+    ticked = {int(text) for text in request.form.getlist("chosen") if text.isdecimal() and len(text) < 10}
+    if shown:
+        choose_people.choose(current_context(), run_id, {position: position in ticked for position in shown})
+
+
+def _filter() -> tuple[str, frozenset[Group]]:
+    """Without a wish those who would be written: in a large company nearly everybody else is equal."""
+    asked = request.values.get("show", "")
+    show = asked if asked in _FILTERS else _WRITABLE
+    return show, _FILTERS[show]
+
+
+def _search() -> str:
+    return request.values.get("q", "").strip()[:_LONGEST_SEARCH]
+
+
+def _position(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def _key() -> str:
+    """For a form that starts a run: sent twice, it starts one."""
+    return secrets.token_urlsafe(16)

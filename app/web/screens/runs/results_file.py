@@ -1,0 +1,81 @@
+"""The results of a run as a file that Excel opens as it is meant.
+
+RFC 4180 with a byte order mark, every cell in quotes. A number of an employee is written as `="00123"`: Excel and its
+kind show 00123 as text, where a bare 00123 would become 123 and 1-2 a day. Inside of it nothing can be a formula,
+because quotes are doubled. Any other cell that begins like a formula gets an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
+from app.web.i18n import Wording
+
+MARK = "\ufeff"
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_AT_ONCE = 100
+
+
+def lines(people: Iterable[PersonResult], words: Wording, sight: Sight) -> Iterator[bytes]:
+    """The file piece by piece, UTF-8. Without sight of people: places in the run instead of numbers and names."""
+    personal = ("number", "name") if sight.people else ("position",)
+    after = ("items", "month", "changes") if sight.people else ()
+    columns = (*personal, "result", "cause", "remedy", *after)
+    held = [MARK + _line(_quoted(words(f"run.csv.{column}")) for column in columns)]
+    for person in people:
+        held.append(_line(_cells(person, words, sight)))
+        if len(held) == _AT_ONCE:
+            yield "".join(held).encode()
+            held = []
+    yield "".join(held).encode()
+
+
+def _cells(person: PersonResult, words: Wording, sight: Sight) -> Iterator[str]:
+    if sight.people:
+        yield _as_text(person.number)
+        yield _quoted(person.name)
+    else:
+        yield _quoted(str(person.position))
+    yield _quoted(words.label(person.state))
+    yield _quoted(_cause(person, words))
+    yield _quoted(words.remedy(person.error_code) if person.error_code else "")
+    if sight.people:
+        yield _quoted(words("run.csv.between").join(words.item(change.key) for change in person.changes))
+        yield _quoted(words.month(person.pay_month) if person.pay_month else "")
+        yield _quoted("\n".join(_change(change, words) for change in person.changes))
+
+
+def _cause(person: PersonResult, words: Wording) -> str:
+    if person.error_code is None:
+        return ""
+    message = words.message(person.error_code)
+    return words("run.csv.own_words", message=message, own=person.vendor_words) if person.vendor_words else message
+
+
+def _change(change: ChangeResult, words: Wording) -> str:
+    before, after = (_shown(side, words) for side in (change.before, change.after))
+    return words("run.csv.change", item=words.item(change.key), before=before, after=after)
+
+
+def _shown(side: Shown, words: Wording) -> str:
+    return side.text or words(f"run.holds.{side.holds.value}") if side.holds is not Holds.MASKED else side.text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return ",".join(cells) + "\r\n"
+
+
+def _quoted(text: str) -> str:
+    safe = f"'{text}" if text.lstrip(" \u3000").startswith(_FORMULAS) else text
+    return '"' + safe.replace('"', '""') + '"'
+
+
+def _as_text(number: str) -> str:
+    """A formula that is nothing but this text."""
+    plain = "".join(sign for sign in number if sign.isprintable())
+    return _inner('="' + plain.replace('"', '""') + '"') if plain else '""'
+
+
+def _inner(formula: str) -> str:
+    return '"' + formula.replace('"', '""') + '"'

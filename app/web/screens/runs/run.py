@@ -1,0 +1,119 @@
+"""One run: its progress while it is open, afterwards what it came to for everybody; its mail, its file, what to do."""
+
+from __future__ import annotations
+
+from flask import Response, flash, redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.domain.access.roles import Permission
+from app.domain.errors import Refused
+from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.queries.person_results import Sight
+from app.use_cases.queries.results_csv import begin_download, results
+from app.use_cases.queries.run_detail import Look, RunStory, run_story
+from app.use_cases.queries.run_mail import run_mail as mail_of
+from app.web.current import current_context
+from app.web.screens.base import has_view, me, needs, render, screens, wording_here
+from app.web.screens.runs.history import chosen, position
+from app.web.screens.runs.results_file import lines
+
+LONGEST_NUMBER = 64
+
+
+@screens.get("/runs/<run_id>")
+@needs(Permission.SEE_RUNS)
+def run(run_id: str) -> Response:
+    look = Look(
+        state=chosen(ItemState, request.args.get("state")),
+        code=_printable(request.args.get("cause")) or None,
+        number=_printable(request.args.get("number")).strip(),
+        after=position(request.args.get("after")),
+    )
+    story, people = run_story(current_context(), _printable(run_id), sight=_sight(), look=look)
+    return render("run/page.html", story=story, people=people, look=look, next_place=_place_of(story))
+
+
+@screens.get("/runs/<run_id>/progress")
+@needs(Permission.SEE_RUNS)
+def run_progress(run_id: str) -> Response:
+    """The part of the page that moves, by itself."""
+    story, _ = run_story(current_context(), _printable(run_id), sight=_sight())
+    return render("run/progress.html", story=story, next_place=_place_of(story))
+
+
+@screens.get("/runs/<run_id>/mail")
+@needs(Permission.SEE_PEOPLE)
+def run_mail(run_id: str) -> Response:
+    return render("run/mail.html", run_id=run_id, mail=mail_of(current_context(), _printable(run_id)))
+
+
+@screens.get("/runs/<run_id>.csv")
+@needs(Permission.SEE_RUNS)
+def run_csv(run_id: str) -> Response:
+    ctx, sight, words = current_context(), _sight(), wording_here()
+    direction, as_of = begin_download(ctx, _printable(run_id), by=me().actor)
+    answer = Response(lines(results(ctx, run_id, sight), words, sight), mimetype="text/csv")
+    name = f"awase-{direction.value}-{as_of:%Y%m%d}.csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@screens.get("/runs/<run_id>/<any(cancel, retry):what>")
+@needs(Permission.RUN_SYNC)
+def ask(run_id: str, what: str) -> Response:
+    """The question of the dialog as a page, for who has no scripts."""
+    story, _ = run_story(current_context(), _printable(run_id), sight=_sight())
+    return render("run/ask.html", story=story, what=what)
+
+
+@screens.post("/runs/<run_id>/cancel")
+@needs(Permission.RUN_SYNC)
+def cancel_run(run_id: str) -> AnyResponse:
+    try:
+        approve_retry_cancel.cancel(current_context(), _printable(run_id), by=me().actor)
+    except Refused as refused:
+        return _told(run_id, refused)
+    flash(wording_here()("run.told.cancel"), "good")
+    return redirect(url("screens.run", run_id=run_id), code=303)
+
+
+@screens.post("/runs/<run_id>/retry")
+@needs(Permission.RUN_SYNC)
+def retry_run(run_id: str) -> AnyResponse:
+    try:
+        again = approve_retry_cancel.retry(current_context(), _printable(run_id), by=me().actor)
+    except Refused as refused:
+        return _told(run_id, refused)
+    flash(wording_here()("run.told.retry"), "good")
+    return redirect(url("screens.run", run_id=again.id), code=303)
+
+
+def _told(run_id: str, refused: Refused) -> AnyResponse:
+    """Back to the run with the reason; a run that is not there has no page to go back to."""
+    if refused.status == 404:
+        raise refused
+    flash(wording_here().refusal(refused), "bad")
+    return redirect(url("screens.run", run_id=run_id), code=303)
+
+
+def _sight() -> Sight:
+    who = me()
+    return Sight(people=who.may(Permission.SEE_PEOPLE), masked=who.may(Permission.SEE_MASKED))
+
+
+def _place_of(story: RunStory) -> str | None:
+    """Where somebody who watches this run goes on when it no longer moves by itself."""
+    if story.moves_by_itself:
+        return None
+    waits_for_choice = story.run.state is RunState.PREVIEWED and me().may(Permission.SEE_PEOPLE)
+    if waits_for_choice and has_view("screens.preview"):
+        return url("screens.preview", run_id=story.run.id)
+    return url("screens.run", run_id=story.run.id)
+
+
+def _printable(given: str | None) -> str:
+    """What somebody typed or an address holds; "" for what no number, id or code can be."""
+    text = (given or "")[:LONGEST_NUMBER]
+    return text if text.isprintable() else ""

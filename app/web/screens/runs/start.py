@@ -1,0 +1,95 @@
+"""Beginning a sync: 情報取得基準日, and the employees if not everybody; the answer is a preview."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import date
+from typing import Any
+
+from flask import redirect, request
+from flask import url_for as url
+from werkzeug.wrappers import Response
+
+from app.domain.access.roles import Permission
+from app.domain.enums import Direction, System, Trigger
+from app.domain.errors import Refused
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.export_settings import complete
+from app.use_cases.intake import choose_people, start_run
+from app.use_cases.queries.preview import previews_waiting
+from app.use_cases.shared.connection_lookup import find_connection
+from app.web.current import current_context
+from app.web.screens.base import me, needs, refused_page, render, screens, wording_here
+
+_BETWEEN = re.compile(r"[\s,、，;；]+")
+
+
+@screens.get("/sync/<public_id:connection_key>/<direction>")
+@needs(Permission.RUN_SYNC)
+def start(connection_key: str, direction: str) -> Response:
+    if direction not in list(Direction):
+        return _no_such_page()
+    return _form(connection_key, Direction(direction), typed={})
+
+
+@screens.post("/sync/<public_id:connection_key>/<direction>")
+@needs(Permission.RUN_SYNC)
+def begin_sync(connection_key: str, direction: str) -> Response:
+    if direction not in list(Direction):
+        return _no_such_page()
+    ctx, who = current_context(), me()
+    try:
+        command = _command(connection_key, Direction(direction))
+        run = start_run.start_run(ctx, command)
+    except Refused as refused:
+        return _form(connection_key, Direction(direction), typed=request.form, refused=refused)
+    choose_people.note(ctx, run.id, action="run_started", by=who.actor)
+    return redirect(url("screens.preview", run_id=run.id), code=303)
+
+
+def _command(connection_key: str, direction: Direction) -> StartRun:
+    """What the form says. Raises Refused for a date that is none."""
+    numbers = tuple(dict.fromkeys(filter(None, _BETWEEN.split(request.form.get("employees", "")))))
+    return StartRun(
+        connection_key=connection_key,
+        direction=direction,
+        as_of_date=_date(request.form.get("as_of_date", "")),
+        employees=numbers or None,
+        dry_run=True,
+        trigger=Trigger.MANUAL,
+        started_by=me().actor,
+        idempotency_key=request.form.get("key") or None,
+    )
+
+
+def _date(typed: str) -> date:
+    try:
+        return date.fromisoformat(typed.strip())
+    except ValueError:
+        told = wording_here()("start.no_date")
+        raise Refused("no_date", told, fields={"as_of_date": told}) from None
+
+
+def _form(connection_key: str, direction: Direction, *, typed: Any, refused: Refused | None = None) -> Response:
+    ctx = current_context()
+    connection = find_connection(ctx, connection_key)
+    today = today_in_japan(ctx.clock.now())
+    return render(
+        "start/start.html",
+        status=refused.status if refused else 200,
+        connection=connection,
+        direction=direction,
+        ready=not (connection.paused or connection.needs_consent),
+        needs_settings=direction.target is System.FREEE and not complete(connection.export_settings),
+        waiting=previews_waiting(ctx, connection, direction),
+        as_of_date=typed.get("as_of_date") or today.isoformat(),
+        employees=typed.get("employees", ""),
+        key=secrets.token_urlsafe(16),
+        refused=refused,
+    )
+
+
+def _no_such_page() -> Response:
+    return refused_page(404, "layout.not_found_title", wording_here()("layout.not_found_text"))
