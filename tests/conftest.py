@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
 
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
 
 if TYPE_CHECKING:
     from tests.house import House

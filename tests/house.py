@@ -22,14 +22,14 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
-from app.practice import staff
-from app.practice.freee import PracticeFreee, create_freee, freee_of
-from app.practice.limits import FAST
+from app.practice.freee.practice_freee import PracticeFreee, create_freee, freee_of
+from app.practice.house.environment import practice_vendors
 from app.practice.server import RunningServer, start_in_thread
-from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of
-from app.practice.staff import PracticeCompany
-from app.practice.surroundings import practice_vendors
-from app.practice.wire import Wire, wire_of
+from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.vendor_kit.fault_injection import Wire, wire_of
+from app.practice.vendor_kit.limits import FAST
 from app.storage.rows import ItemRow
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
@@ -294,13 +294,15 @@ def connect(ctx: Context, now: datetime) -> None:
         connection = uow.connections.add(
             key=KEY,
             name="練習用の会社",
-            smarthr_subdomain=staff.SUBDOMAIN,
-            smarthr_token=staff.SMARTHR_TOKEN,
-            freee_company_id=staff.FREEE_COMPANY_ID,
+            smarthr_subdomain=practice_company.SUBDOMAIN,
+            smarthr_token=practice_company.SMARTHR_TOKEN,
+            freee_company_id=practice_company.FREEE_COMPANY_ID,
             mail_to=["jinji@example.com"],
             now=now,
         )
-        tokens = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, now + timedelta(hours=6))
+        tokens = FreeeTokens(
+            practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN, now + timedelta(hours=6)
+        )
         uow.connections.set_freee_tokens(connection.id, tokens, now=now)
         uow.connections.set_export_settings(
             connection.id, ExportSettings("固定時間制", "正社員", PayType.MONTHLY, 230_000)

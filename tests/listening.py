@@ -18,8 +18,8 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import is_value
 from app.factory import create_app
-from app.practice import staff
 from app.practice.server import start_in_thread
+from app.practice.staff import practice_company
 from app.use_cases.planning.plan_employee import terms_of_run
 from app.use_cases.survey import sweep
 from app.use_cases.upkeep import reconcile, relay
@@ -52,8 +52,8 @@ def listening(house: House, directions: Automatic = Automatic.BOTH, **options: A
     }
     house.smarthr.webhooks.start()
     house.freee.webhooks.start()
-    address = f"{house.servers[0].url}/{staff.SUBDOMAIN}/api/v1/webhooks"
-    allowed = {"Authorization": f"Bearer {staff.SMARTHR_TOKEN}"}
+    address = f"{house.servers[0].url}/{practice_company.SUBDOMAIN}/api/v1/webhooks"
+    allowed = {"Authorization": f"Bearer {practice_company.SMARTHR_TOKEN}"}
     answer = requests.post(address, json=registered, headers=allowed, timeout=10)
     assert answer.status_code == 201, answer.text
     house.freee.set_webhook(f"{server.url}/webhooks/freee", FREEE_TOKEN)

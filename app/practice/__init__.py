@@ -1,0 +1,1 @@
+"""The practice company: both vendors as contract-true servers, staff, a mailbox, `make run`, `make demo`."""

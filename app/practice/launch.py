@@ -22,8 +22,9 @@ from typing import Any
 
 import requests
 
-from app.practice import demo, staff
-from app.practice.connecting import (
+from app.practice.house import demo
+from app.practice.house.banner import greeting
+from app.practice.house.connecting import (
     check_broker,
     connect,
     first_administrator,
@@ -31,13 +32,13 @@ from app.practice.connecting import (
     hear_of_changes,
     write_command,
 )
-from app.practice.first_run import leave_something_to_see
-from app.practice.greeting import greeting
-from app.practice.leftovers import end_leftovers, only_launcher
-from app.practice.processes import ROOT, Processes, local_session, procfile
-from app.practice.surroundings import Ports, PortTaken, StartError, environment
+from app.practice.house.environment import Ports, PortTaken, StartError, environment
+from app.practice.house.first_run import leave_something_to_see
+from app.practice.house.process_lock import end_leftovers, only_launcher
+from app.practice.house.processes import ROOT, Processes, local_session, procfile
+from app.practice.staff import practice_company
 
-__all__ = ["Company", "House", "Ports", "open_house", "staff"]
+__all__ = ["Company", "House", "Ports", "open_house", "practice_company"]
 
 USUAL_PORT = 8000
 MOVED = f"ポート {USUAL_PORT} は使用中のため、{{}} で動いています。"
@@ -222,7 +223,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 def _extra(arguments: argparse.Namespace) -> int:
-    return int(arguments.employees) - staff.BASE_SIZE
+    return int(arguments.employees) - practice_company.BASE_SIZE
 
 
 def _switches(arguments: argparse.Namespace) -> dict[str, list[str]]:
@@ -282,7 +283,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app.practice.launch")
     parser.add_argument("what", choices=["run", "demo"])
-    parser.add_argument("--employees", type=_employees, default=staff.BASE_SIZE, help="people, the base ones included")
+    parser.add_argument(
+        "--employees", type=_employees, default=practice_company.BASE_SIZE, help="people, the base ones included"
+    )
     parser.add_argument(
         "--port", type=_port, default=os.environ.get("PORT") or None, help=f"run: {USUAL_PORT} unless it is taken"
     )
@@ -293,8 +296,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _employees(text: str) -> int:
-    if not text.isdecimal() or int(text) < staff.BASE_SIZE:
-        raise argparse.ArgumentTypeError(f"at least {staff.BASE_SIZE}: the practice company's own people")
+    if not text.isdecimal() or int(text) < practice_company.BASE_SIZE:
+        raise argparse.ArgumentTypeError(f"at least {practice_company.BASE_SIZE}: the practice company's own people")
     return int(text)
 
 

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from app.practice.keeping import Keeper, Memory
-from app.practice.limits import BY_NAME, FAST
-from app.practice.mailbox import Mailbox
-from app.practice.smarthr import create_smarthr, smarthr_of
-from app.practice.staff import PracticeCompany, build_company, japan_today
-from app.practice.webhooks import Deliverer, deliverer_of
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.staff.practice_company import PracticeCompany, build_company, japan_today
+from app.practice.vendor_kit.limits import BY_NAME, FAST
+from app.practice.vendor_kit.mailbox import Mailbox
+from app.practice.vendor_kit.persistence import Keeper, Memory
+from app.practice.vendor_kit.webhooks import Deliverer, deliverer_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -204,7 +204,7 @@ def _smarthr(company: PracticeCompany, options: argparse.Namespace, switches: di
 
 
 def _freee(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
-    from app.practice.freee import create_freee, freee_of  # a SmartHR process does not need it
+    from app.practice.freee.practice_freee import create_freee, freee_of  # a SmartHR process does not need it
 
     app = create_freee(
         company,

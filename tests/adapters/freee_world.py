@@ -27,17 +27,17 @@ from app.domain.ports import FreeeTokens, Passage
 from app.domain.settings.connection_settings import ExportSettings, MappingOptions, PayType
 from app.domain.snapshot import ABSENT, FieldState
 from app.domain.vendors.token_door import Door, after_answer, after_refusal
-from app.practice import staff
-from app.practice.freee import PracticeFreee, create_freee, freee_of
-from app.practice.limits import FAST, Rates
+from app.practice.freee.practice_freee import PracticeFreee, create_freee, freee_of
 from app.practice.server import start_in_thread
-from app.practice.staff import build_company
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import build_company
+from app.practice.vendor_kit.limits import FAST, Rates
 from tests.adapters.canned import OpenLimiter
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 CONNECTION_ID = 7
-COMPANY_ID = staff.FREEE_COMPANY_ID
+COMPANY_ID = practice_company.FREEE_COMPANY_ID
 
 SAME_MONTH_PAYER = 100001
 NEXT_MONTH_PAYER = 100018
@@ -288,7 +288,9 @@ def freee_world(switches: Mapping[str, Any] | None = None, *, rates: Rates = FAS
     app = create_freee(company_of(TODAY, extra=extra), switches, clock.seconds, rates=rates)
     wire = Recorder(app)
     server = start_in_thread(wire)
-    first = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, NOW + timedelta(hours=6), version=1)
+    first = FreeeTokens(
+        practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN, NOW + timedelta(hours=6), version=1
+    )
     world = World(
         freee_of(app),
         server.url,
@@ -314,8 +316,8 @@ def settings_for(url: str) -> Settings:
             "ENCRYPTION_KEYS": "unused",
             "FREEE_API_URL": f"{url}/hr",
             "FREEE_ACCOUNTS_URL": url,
-            "FREEE_CLIENT_ID": staff.FREEE_CLIENT_ID,
-            "FREEE_CLIENT_SECRET": staff.FREEE_CLIENT_SECRET,
+            "FREEE_CLIENT_ID": practice_company.FREEE_CLIENT_ID,
+            "FREEE_CLIENT_SECRET": practice_company.FREEE_CLIENT_SECRET,
         }
     )
 

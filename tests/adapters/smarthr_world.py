@@ -17,11 +17,11 @@ from app.domain.errors import AwaseError
 from app.domain.planning.plan import Change
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState
-from app.practice.limits import FAST
 from app.practice.server import RunningServer, start_in_thread
-from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of
-from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, build_company
-from app.practice.wire import Wire, wire_of
+from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, build_company
+from app.practice.vendor_kit.fault_injection import Wire, wire_of
+from app.practice.vendor_kit.limits import FAST
 from tests.adapters.canned import OpenLimiter
 
 TODAY = date(2026, 11, 22)

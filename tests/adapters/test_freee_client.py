@@ -11,7 +11,7 @@ import pytest
 from app.adapters.freee.client import FreeeClient, freee_client
 from app.adapters.freee.oauth import FixedToken
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
-from app.practice.limits import Rates
+from app.practice.vendor_kit.limits import Rates
 from tests.adapters.canned import CannedServer, OpenLimiter, Reply, answer, raw, reset
 from tests.adapters.freee_world import (
     COMPANY_ID,

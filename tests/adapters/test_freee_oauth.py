@@ -19,7 +19,7 @@ from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.oauth import CLAIM_SECONDS, FreeeOAuth, FreeeSession, InvalidGrant
 from app.domain.errors import RunError, TemporaryError
 from app.domain.ports import FreeeTokens, Passage
-from app.practice import staff
+from app.practice.staff import practice_company
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
@@ -74,8 +74,8 @@ def test_a_token_in_its_last_half_hour_is_renewed_before_the_call_and_kept(world
 
     assert refreshes(world) == 1
     assert world.tokens.tokens.version == 2
-    assert world.tokens.tokens.access_token != staff.FREEE_ACCESS_TOKEN
-    assert world.tokens.tokens.refresh_token != staff.FREEE_REFRESH_TOKEN
+    assert world.tokens.tokens.access_token != practice_company.FREEE_ACCESS_TOKEN
+    assert world.tokens.tokens.refresh_token != practice_company.FREEE_REFRESH_TOKEN
     assert world.tokens.tokens.expires_at == world.clock.now() + timedelta(hours=6)
 
 
@@ -172,7 +172,7 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
         )
         uow.connections.set_freee_tokens(connection.id, world.tokens.tokens, now=NOW)
     store = DatabaseTokenStore(database.unit_of_work, world.clock)
-    door = DatabaseTokenDoor(database.unit_of_work, world.clock, staff.FREEE_CLIENT_ID)
+    door = DatabaseTokenDoor(database.unit_of_work, world.clock, practice_company.FREEE_CLIENT_ID)
     world.clock.forward(hours=7)
 
     def read() -> Any:
@@ -184,7 +184,7 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
     assert all(in_threads(16, read))
     assert refreshes(world) == 1
     assert pairs_issued(world) == 2
-    assert store.freee_tokens(connection.id).access_token != staff.FREEE_ACCESS_TOKEN
+    assert store.freee_tokens(connection.id).access_token != practice_company.FREEE_ACCESS_TOKEN
 
 
 def test_the_others_go_on_with_the_old_token_while_one_renews(world: World) -> None:
@@ -273,8 +273,8 @@ def test_a_refresh_sends_the_documented_form_and_keeps_the_answer(vendor: Canned
     assert parse_qs(sent.body.decode()) == {
         "grant_type": ["refresh_token"],
         "refresh_token": ["old-refresh"],
-        "client_id": [staff.FREEE_CLIENT_ID],
-        "client_secret": [staff.FREEE_CLIENT_SECRET],
+        "client_id": [practice_company.FREEE_CLIENT_ID],
+        "client_secret": [practice_company.FREEE_CLIENT_SECRET],
     }
     assert headers == {"Authorization": "Bearer new-access"}
     assert tokens.tokens == FreeeTokens("new-access", "new-refresh", NOW + timedelta(hours=6), version=5)
@@ -502,7 +502,7 @@ def test_no_secret_is_in_an_error_or_a_repr(vendor: CannedServer) -> None:
 
     shown = f"{caught.value!r} {tokens.tokens!r}"
     assert "old-access" not in shown
-    assert staff.FREEE_CLIENT_SECRET not in shown
+    assert practice_company.FREEE_CLIENT_SECRET not in shown
     assert "old-refresh" not in shown
 
 
@@ -531,7 +531,7 @@ def test_the_link_binds_to_one_company_and_proves_the_caller(world: World) -> No
     assert query.pop("code_challenge")
     assert query == {
         "response_type": "code",
-        "client_id": staff.FREEE_CLIENT_ID,
+        "client_id": practice_company.FREEE_CLIENT_ID,
         "redirect_uri": REDIRECT,
         "state": "s",
         "prompt": "select_company",
@@ -544,7 +544,7 @@ def test_a_consent_gives_the_company_of_the_token_and_not_the_users_first_one(wo
     verifier = consent.new_verifier()
     done = consent.finish(code_for(world, consent, verifier), redirect_uri=REDIRECT, verifier=verifier)
 
-    assert (done.company_id, done.external_cid) == (COMPANY_ID, staff.FREEE_EXTERNAL_CID)
+    assert (done.company_id, done.external_cid) == (COMPANY_ID, practice_company.FREEE_EXTERNAL_CID)
     assert done.company_name == "練習商事株式会社"
     assert done.tokens.expires_at == NOW + timedelta(hours=6)
     assert done.tokens.access_token not in repr(done)

@@ -13,7 +13,7 @@ import pytest
 
 from app.config import Settings
 from app.domain.display import mapping_table_markdown
-from app.practice.processes import procfile
+from app.practice.house.processes import procfile
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = ("flask", "rq", "redis", "sqlalchemy", "requests", "marshmallow", "werkzeug", "structlog")

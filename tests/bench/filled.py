@@ -25,7 +25,7 @@ from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
-from app.practice import staff
+from app.practice.staff import practice_company
 from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
 from app.storage.rows import RosterEntry
 from app.storage.schema import migrate
@@ -104,13 +104,15 @@ def _connection(ctx: Context) -> int:
         connection = uow.connections.add(
             key=KEY,
             name="練習用の会社",
-            smarthr_subdomain=staff.SUBDOMAIN,
-            smarthr_token=staff.SMARTHR_TOKEN,
-            freee_company_id=staff.FREEE_COMPANY_ID,
+            smarthr_subdomain=practice_company.SUBDOMAIN,
+            smarthr_token=practice_company.SMARTHR_TOKEN,
+            freee_company_id=practice_company.FREEE_COMPANY_ID,
             mail_to=["hr@example.invalid"],
             now=now,
         )
-        tokens = FreeeTokens(staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, now + timedelta(hours=6))
+        tokens = FreeeTokens(
+            practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN, now + timedelta(hours=6)
+        )
         uow.connections.set_freee_tokens(connection.id, tokens, now=now)
         uow.connections.set_export_settings(connection.id, ExportSettings("標準", "月末締め", PayType.MONTHLY, 200_000))
     return connection.id

@@ -27,7 +27,7 @@ from typing import Any
 
 from app.config import Settings
 from app.domain.settings.connection_settings import Automatic
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault

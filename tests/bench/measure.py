@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.practice import launch, staff
-from app.practice.demo import FINAL, Api
-from app.practice.processes import ROOT
+from app.practice import launch
+from app.practice.house.demo import FINAL, Api
+from app.practice.house.processes import ROOT
+from app.practice.staff import practice_company
 from tests.bench.memory import peaks
 from tests.bench.vendors import Vendors, different
 
@@ -58,7 +59,7 @@ def _both(house: launch.House, *, delay: float, engine_first: bool) -> dict[str,
 
 def generated_numbers(content: dict[str, list[Any]]) -> list[str]:
     """The generated people; the base people are stories with mistakes in them, which a loop cannot tell from data."""
-    base = {story.number for story in staff.build_company(staff.japan_today()).stories}
+    base = {story.number for story in practice_company.build_company(practice_company.japan_today()).stories}
     return sorted({key.partition(" ")[2] for key in content} - base - {""})
 
 
@@ -80,7 +81,7 @@ def _run(api: Api, connection: str, vendors: Vendors) -> dict[str, Any]:
         {
             "connection": connection,
             "direction": "smarthr_to_freee",
-            "as_of_date": staff.japan_today().isoformat(),
+            "as_of_date": practice_company.japan_today().isoformat(),
             "employees": "all",
             "dry_run": False,
             "acknowledge_mass_change": True,

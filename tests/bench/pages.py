@@ -28,13 +28,13 @@ from sqlalchemy import Engine, event
 
 from app.config import Settings
 from app.factory import create_app
-from app.practice import staff
-from app.practice.freee import create_freee
-from app.practice.processes import ROOT
+from app.practice.freee.practice_freee import create_freee
+from app.practice.house.environment import practice_vendors
+from app.practice.house.processes import ROOT
 from app.practice.server import start_in_thread
-from app.practice.smarthr import create_smarthr
-from app.practice.staff import build_company
-from app.practice.surroundings import practice_vendors
+from app.practice.smarthr.practice_smarthr import create_smarthr
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import build_company
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.wiring import build_context
@@ -90,7 +90,7 @@ def main() -> int:
 @contextmanager
 def _vendors(env: dict[str, str]) -> Iterator[tuple[str, int]]:
     """Both practice vendors, and where they are into `env`. The ids of two of their people."""
-    company = build_company(staff.japan_today())
+    company = build_company(practice_company.japan_today())
     servers = [start_in_thread(create(company)) for create in (create_smarthr, create_freee)]
     env |= practice_vendors(*(server.url for server in servers))
     try:

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.practice import staff
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
+from app.practice.staff import practice_company
 from tests.bench.measure import one_round
 from tests.bench.report import memory, summarise, table
 
@@ -31,7 +31,7 @@ def main() -> int:
     os.environ.update(OUT_OF_THE_WAY)
     for name in OWN:
         os.environ.pop(name, None)
-    extra = max(0, asked.employees - staff.BASE_SIZE)
+    extra = max(0, asked.employees - practice_company.BASE_SIZE)
     began, load = time.monotonic(), os.getloadavg()[0]
     rounds: dict[str, list[dict[str, Any]]] = {f"{delay * 1000:.0f} ms": [] for delay in asked.delays}
     for number in range(asked.rounds):

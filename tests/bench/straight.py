@@ -32,7 +32,7 @@ from app.domain.reading import readable_attributes, take_snapshot
 from app.domain.runs.dates import closing_month
 from app.domain.settings.connection_settings import ConflictPolicy, ExportSettings, MappingOptions, PayType
 from app.domain.writing import encode, keys_by_step, unwritable
-from app.practice import staff
+from app.practice.staff import practice_company
 from tests.bench.memory import own_peak
 
 PAGE = 100
@@ -111,7 +111,7 @@ class Script:
     def _employees(self) -> dict[str, list[Row]]:
         """従業員番号 → rows of the list of everybody (ids and pay schedules; records are read one by one)."""
         found: dict[str, list[Row]] = defaultdict(list)
-        path, offset = f"/api/v1/companies/{staff.FREEE_COMPANY_ID}/employees", 0
+        path, offset = f"/api/v1/companies/{practice_company.FREEE_COMPANY_ID}/employees", 0
         rows: list[Row] = [{}] * PAGE
         while len(rows) == PAGE:
             query: dict[str, str | int] = {"limit": PAGE, "offset": offset, "with_no_payroll_calculation": "true"}
@@ -182,7 +182,7 @@ class Script:
 
     @staticmethod
     def _company() -> dict[str, int]:
-        return {"company_id": staff.FREEE_COMPANY_ID}
+        return {"company_id": practice_company.FREEE_COMPANY_ID}
 
     def _body(self, content: dict[str, Any], month: YearMonth | None) -> dict[str, Any]:
         return {**self._company(), **({"year": month.year, "month": month.month} if month else {}), **content}
@@ -203,8 +203,8 @@ def crew_record(crew: Row) -> EmployeeRecord:
 
 def one_pass(smarthr_url: str, freee_url: str, today: date) -> dict[str, Any]:
     """From nothing to the end: seconds, people taken part, people written, vendor calls, writes, people refused."""
-    smarthr = Vendor(f"{smarthr_url}/{staff.SUBDOMAIN}/api", staff.SMARTHR_TOKEN)
-    freee = Vendor(f"{freee_url}/hr", staff.FREEE_ACCESS_TOKEN)
+    smarthr = Vendor(f"{smarthr_url}/{practice_company.SUBDOMAIN}/api", practice_company.SMARTHR_TOKEN)
+    freee = Vendor(f"{freee_url}/hr", practice_company.FREEE_ACCESS_TOKEN)
     script = Script(smarthr, freee, today)
     start = time.monotonic()
     script.run()
@@ -223,7 +223,9 @@ def main() -> None:
     parser.add_argument("--smarthr", required=True)
     parser.add_argument("--freee", required=True)
     asked = parser.parse_args()
-    passes = {name: one_pass(asked.smarthr, asked.freee, staff.japan_today()) for name in ("first", "second")}
+    passes = {
+        name: one_pass(asked.smarthr, asked.freee, practice_company.japan_today()) for name in ("first", "second")
+    }
     print(json.dumps({**passes, "peak_mib": own_peak()}))
 
 

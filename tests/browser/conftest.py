@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.domain.access.roles import Role
-from app.practice.staff import build_company, japan_today
+from app.practice.staff.practice_company import build_company, japan_today
 from tests.browser.site import PASSWORD, Site, chromium, open_site
 from tests.conftest import missing
 

@@ -16,7 +16,7 @@ from flask import Flask
 from app.domain.access.roles import Role
 from app.factory import create_app
 from app.practice.server import start_in_thread
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House, open_house

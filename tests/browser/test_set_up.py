@@ -12,7 +12,7 @@ from sqlalchemy import delete
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
-from app.practice.staff import FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
+from app.practice.staff.practice_company import FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.tables.models import ConnectionTable
 from tests.browser.axe import findings
 from tests.browser.site import PASSWORD, Site

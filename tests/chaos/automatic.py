@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from app.practice.demo import DemoError
+from app.practice.house.demo import DemoError
 from tests.chaos import faults
 from tests.chaos.evidence import Evidence, RunSeen, collect
 from tests.chaos.house import House

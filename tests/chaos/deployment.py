@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.practice.surroundings import StartError
+from app.practice.house.environment import StartError
 from tests.chaos.parts import wait_for
 from tests.e2e.processes import below, command_of, parent_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from app.practice.processes import local_session
+from app.practice.house.processes import local_session
 from tests.chaos.house import House
 from tests.chaos.workload import Batch
 

@@ -18,10 +18,10 @@ import requests
 from sqlalchemy import create_engine, text
 
 from app.practice import launch
-from app.practice.connecting import connect, flask
-from app.practice.demo import Api
-from app.practice.processes import ROOT, Processes
-from app.practice.surroundings import environment
+from app.practice.house.connecting import connect, flask
+from app.practice.house.demo import Api
+from app.practice.house.environment import environment
+from app.practice.house.processes import ROOT, Processes
 from tests.chaos.deployment import Deployment, run_in
 from tests.chaos.parts import Broker, Failpoints, Vendor, broker_in
 from tests.chaos.proxy import Proxy
@@ -52,7 +52,7 @@ PROGRAMS = {
 _CONNECT = """
 import os, sys
 from pathlib import Path
-from app.practice.connecting import connect
+from app.practice.house.connecting import connect
 connect(Path(sys.argv[1]), dict(os.environ), sys.argv[2])
 """
 

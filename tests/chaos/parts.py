@@ -17,7 +17,7 @@ import redis
 import requests
 
 from app.config import embedded_socket
-from app.practice.processes import local_session
+from app.practice.house.processes import local_session
 from workers import broker as embedded
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import requests
 
-from app.practice.demo import DemoError
-from app.practice.surroundings import StartError
+from app.practice.house.demo import DemoError
+from app.practice.house.environment import StartError
 from tests.chaos.catalogue import BOTH
 from tests.chaos.evidence import Mail, mails
 from tests.chaos.judge import Broken, judge_mails

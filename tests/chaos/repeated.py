@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.practice import staff
+from app.practice.staff import practice_company
 from tests.chaos.automatic import is_quiet
 from tests.chaos.evidence import Call, calls
 from tests.chaos.house import FREEE_SECRET, House
@@ -123,7 +123,12 @@ def _of_smarthr(house: House, ids: Mapping[str, str]) -> Hook:
 
 def _of_freee(ids: Mapping[str, str]) -> Hook:
     now = datetime.now(UTC) + timedelta(hours=9)
-    employee = {"id": int(ids["freee"]), "company_id": staff.FREEE_COMPANY_ID, "year": now.year, "month": now.month}
+    employee = {
+        "id": int(ids["freee"]),
+        "company_id": practice_company.FREEE_COMPANY_ID,
+        "year": now.year,
+        "month": now.month,
+    }
     body = {
         "id": str(uuid.uuid4()),
         "application_id": 12_345,

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import requests
 
-from app.practice.demo import DemoError
-from app.practice.processes import ROOT
+from app.practice.house.demo import DemoError
+from app.practice.house.processes import ROOT
 from tests.chaos.evidence import RunSeen, calls, collect, mails
 from tests.chaos.house import House, open_house
 from tests.chaos.judge import FINAL_RUNS, Broken, judge

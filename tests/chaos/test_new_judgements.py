@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from tests.chaos.deployment import PROGRAMS
 from tests.chaos.evidence import Call, Mail
 from tests.chaos.judge import judge_found

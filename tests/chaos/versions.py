@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from tests.chaos.deployment import PROGRAMS, checkout_of, run_in, running
 from tests.chaos.judge import Broken
 from tests.chaos.scene import NotReached, Scene

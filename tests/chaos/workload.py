@@ -11,9 +11,9 @@ from typing import Any
 
 import requests
 
-from app.practice import staff
-from app.practice.staff_forms import crew_of
-from app.practice.staff_people import ordinary
+from app.practice.staff import practice_company
+from app.practice.staff.forms import crew_of
+from app.practice.staff.people import ordinary
 from tests.chaos.house import House
 
 TO_FREEE, TO_SMARTHR = "smarthr_to_freee", "freee_to_smarthr"
@@ -77,7 +77,7 @@ class Workload:
         return {
             "connection": self.house.connection,
             "direction": batch.direction,
-            "as_of_date": staff.japan_today().isoformat(),
+            "as_of_date": practice_company.japan_today().isoformat(),
             "employees": sorted(batch.numbers),
             "dry_run": dry_run,
             _MEANT: True,
@@ -136,7 +136,7 @@ class Workload:
     def _add(self) -> tuple[str, str]:
         """Somebody new in SmartHR; returns number and phone."""
         phone = self._phone()
-        worker = ordinary(next(self._numbers), staff.japan_today())
+        worker = ordinary(next(self._numbers), practice_company.japan_today())
         worker = replace(worker, last_name=SURNAME, last_kana=SURNAME_KANA, phone=phone)
         record = crew_of(worker, "")
         self.house.smarthr.ask("POST", "crews", {name: value for name, value in record.items() if name != "id"})

@@ -19,7 +19,7 @@ from app.domain.errors import AwaseError
 from app.domain.mapping import FIELDS
 from app.domain.ports import CreateRequest
 from app.domain.snapshot import BLANK
-from app.practice.smarthr import SWITCHES
+from app.practice.smarthr.practice_smarthr import SWITCHES
 from tests.adapters.smarthr_world import NEW_PERSON, OPTIONS, TODAY, Recorder, SmartHRWorld, changes, open_world
 from tests.contracts.openapi_checks import Contract, check_request, check_response, load_contract
 

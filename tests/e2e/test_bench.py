@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Direction
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
 from tests.bench.measure import generated_numbers
 from tests.bench.memory import own_peak, peak_of, role_of
 from tests.bench.report import memory, summarise, table

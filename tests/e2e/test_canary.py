@@ -14,8 +14,9 @@ import pytest
 import requests
 from redis import Redis
 
-from app.practice import launch, staff
-from app.practice.demo import FINAL, Api
+from app.practice import launch
+from app.practice.house.demo import FINAL, Api
+from app.practice.staff import practice_company
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -89,7 +90,12 @@ VALUES = [
         *(f"{771_230 + n}", f"{881_230 + n}", f"{1_372_910 + n}", f"1,372,91{n}", "907-1801", "9071801"),
     )
 ]
-TOKENS = [staff.SMARTHR_TOKEN, staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, staff.FREEE_CLIENT_SECRET]
+TOKENS = [
+    practice_company.SMARTHR_TOKEN,
+    practice_company.FREEE_ACCESS_TOKEN,
+    practice_company.FREEE_REFRESH_TOKEN,
+    practice_company.FREEE_CLIENT_SECRET,
+]
 SENTENCE = "金糸雀一 鳴子さん（キンシジャクア）の口座番号8642090は正しくありません。"
 NAMES_SOMEBODY = {"status_code": 400, "errors": [{"type": "bad_request", "messages": [SENTENCE]}]}
 SMARTHR_NAMES_SOMEBODY = {
@@ -122,7 +128,7 @@ def run(house: launch.House, direction: str) -> dict[str, Any]:
     wanted = {
         "connection": house.connection,
         "direction": direction,
-        "as_of_date": staff.japan_today().isoformat(),
+        "as_of_date": practice_company.japan_today().isoformat(),
         "employees": "all",
         "dry_run": False,
         "acknowledge_mass_change": True,

@@ -19,9 +19,9 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.factory import create_app
 from app.logs import configure_logging
-from app.practice import staff
 from app.practice.server import start_in_thread
-from app.practice.staff import PracticeCompany
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.connections import connections
 from app.web.screens.connections.consent import REMEDIES
 from tests.house import KEY, House
@@ -40,11 +40,11 @@ class Site:
     def command(self, *arguments: str, **more: str) -> Result:
         return self.app.test_cli_runner().invoke(args=["connection", *arguments], **more)
 
-    def add(self, *, company_id: int = staff.FREEE_COMPANY_ID) -> None:
+    def add(self, *, company_id: int = practice_company.FREEE_COMPANY_ID) -> None:
         added = self.command(
-            *("add", "--key", NEW, "--name", "新規の会社", "--smarthr-subdomain", staff.SUBDOMAIN),
+            *("add", "--key", NEW, "--name", "新規の会社", "--smarthr-subdomain", practice_company.SUBDOMAIN),
             *("--freee-company-id", str(company_id)),
-            input=f"{staff.SMARTHR_TOKEN}\n",
+            input=f"{practice_company.SMARTHR_TOKEN}\n",
         )
         assert added.exit_code == 0, added.output
 
@@ -100,7 +100,7 @@ def test_a_new_connection_is_authorised_in_the_browser(site: Site) -> None:
     page = browse(site.address())
     assert page.status_code == 200
     assert "接続しました" in page.text and "新規の会社" in page.text
-    assert "練習商事株式会社" in page.text and str(staff.FREEE_COMPANY_ID) in page.text
+    assert "練習商事株式会社" in page.text and str(practice_company.FREEE_COMPANY_ID) in page.text
     assert site.readable() == {"smarthr": None, "freee": None}
     checked = site.command("check", NEW)
     assert (checked.exit_code, checked.stdout.count("読めます")) == (0, 2)
@@ -170,7 +170,7 @@ def test_the_wrong_company_is_named_and_refused(site: Site) -> None:
     site.add(company_id=7_654_321)
     page = browse(site.address())
     assert told(page, "wrong_company")
-    assert str(staff.FREEE_COMPANY_ID) in page.text and "7654321" in page.text
+    assert str(practice_company.FREEE_COMPANY_ID) in page.text and "7654321" in page.text
     assert site.readable()["freee"] == "needs_consent"
 
 
@@ -238,5 +238,10 @@ def test_no_log_line_holds_a_code_a_state_or_a_token(site: Site, capsys: pytest.
     assert "/public_api/token" in log
     for secret in (sent[0]["code"], sent[0]["state"], sent[1]["code"], sent[1]["state"]):
         assert secret[0] not in log
-    for secret in (tokens.access_token, tokens.refresh_token, staff.FREEE_CLIENT_SECRET, staff.SMARTHR_TOKEN):
+    for secret in (
+        tokens.access_token,
+        tokens.refresh_token,
+        practice_company.FREEE_CLIENT_SECRET,
+        practice_company.SMARTHR_TOKEN,
+    ):
         assert secret not in log

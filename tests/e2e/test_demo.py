@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.practice.demo import Told, check_first, check_second
-from app.practice.processes import ROOT
+from app.practice.house.demo import Told, check_first, check_second
+from app.practice.house.processes import ROOT
 from tests.e2e.processes import below, command_of
 from tests.e2e.strangers import Strangers
 
@@ -115,18 +115,18 @@ DIRECTION = "smarthr_to_freee"
 def told(states: dict[str, int], *, writes: int = 0, mails: int = 1, succeeded: int = 0) -> Told:
     from email.message import EmailMessage
 
-    from app.practice import staff
+    from app.practice.staff import practice_company
 
-    total = sum(staff.expected_counts(DIRECTION, 0).values())
+    total = sum(practice_company.expected_counts(DIRECTION, 0).values())
     items = tuple({"state": state} for state, number in states.items() for _ in range(number))
     run = {"progress": {"total": total}, "counts": {"succeeded": succeeded}}
     return Told(run, items, writes, tuple(EmailMessage() for _ in range(mails)))
 
 
 def expected() -> dict[str, int]:
-    from app.practice import staff
+    from app.practice.staff import practice_company
 
-    return staff.expected_counts(DIRECTION, 0)
+    return practice_company.expected_counts(DIRECTION, 0)
 
 
 def test_the_expected_outcome_is_no_problem() -> None:

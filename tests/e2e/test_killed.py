@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from app.practice import launch
-from app.practice.demo import FINAL, Api
+from app.practice.house.demo import FINAL, Api
 from tests.e2e.processes import kill, matching
 
 pytestmark = [
@@ -76,7 +76,7 @@ def wanted(house: launch.House) -> dict[str, object]:
     return {
         "connection": house.connection,
         "direction": "smarthr_to_freee",
-        "as_of_date": launch.staff.japan_today().isoformat(),
+        "as_of_date": launch.practice_company.japan_today().isoformat(),
         "employees": "all",
         "dry_run": False,
         "acknowledge_mass_change": True,
@@ -112,7 +112,9 @@ def created_twice(house: launch.House) -> list[str]:
     """従業員番号 that more people have than at the start of the practice company."""
     state = requests.get(f"http://127.0.0.1:{house.ports.freee}/_practice/state", timeout=30).json()
     now = Counter(employee["num"] for employee in state["employees"])
-    company = launch.staff.build_company(launch.staff.japan_today(), extra=PEOPLE, equal_share=0.4)
+    company = launch.practice_company.build_company(
+        launch.practice_company.japan_today(), extra=PEOPLE, equal_share=0.4
+    )
     start = Counter(employee["num"] for employee in company.employees)
     return [number for number, count in now.items() if count > max(1, start[number])]
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from app.config import embedded_socket
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from tests.e2e.processes import below, command_of, kill, matching
 from tests.e2e.strangers import Strangers
 

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
-from app.practice import staff
-from app.practice.freee import create_freee, freee_of
-from app.practice.limits import REAL, Rates
-from app.practice.staff import PracticeCompany
-from app.practice.staff_forms import Account, Place, Worker, employee_of
+from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.staff import practice_company
+from app.practice.staff.forms import Account, Place, Worker, employee_of
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.vendor_kit.limits import REAL, Rates
 
-COMPANY = staff.FREEE_COMPANY_ID
+COMPANY = practice_company.FREEE_COMPANY_ID
 CONTRACT_FILE = Path(os.environ.get("CONTRACTS_DIR", "../shared/contracts")) / "freee-hr.openapi.json"
 BASE = "/hr"
 
@@ -94,7 +94,7 @@ class Caller:
         self.app = create_freee(company or small_company(), switches, self.clock, rates=rates)
         self.freee = freee_of(self.app)
         self.http = self.app.test_client()
-        self.token: str | None = staff.FREEE_ACCESS_TOKEN
+        self.token: str | None = practice_company.FREEE_ACCESS_TOKEN
         self.last: Any = None
 
     def call(self, method: str, path: str, *, query: Any = None, body: Any = None) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from app.practice.limits import FAST, Rates
-from app.practice.smarthr import PracticeSmartHR, create_smarthr, smarthr_of
-from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
-from app.practice.staff_forms import Account, Place, Worker, crew_of
+from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.staff.forms import Account, Place, Worker, crew_of
+from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.vendor_kit.limits import FAST, Rates
 from tests.contracts.openapi_checks import check_response, load_contract
 
 BASE = f"/{SUBDOMAIN}/api"

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from app.practice import launch
-from app.practice.connecting import first_administrator, hear_of_changes, write_command
-from app.practice.greeting import greeting
-from app.practice.surroundings import Ports, environment
+from app.practice.house.banner import greeting
+from app.practice.house.connecting import first_administrator, hear_of_changes, write_command
+from app.practice.house.environment import Ports, environment
 
 PORTS = Ports(8000, 8011, 8012, 8025)
 TRAPS = "a b $HOME `id` 'q' \"d\" é練習?"

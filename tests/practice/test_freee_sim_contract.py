@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.practice import freee_fields as fields
-from app.practice.freee_checks import BOOLEAN, DATE, INTEGER, NUMBER, Field
+from app.practice.freee import fields as fields
+from app.practice.freee.checks import BOOLEAN, DATE, INTEGER, NUMBER, Field
 from tests.practice.freee_house import need_contract, or_skip
 
 BODIES: dict[str, tuple[Field, ...]] = {

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from app.practice.freee_months import Carried, Month, PayGroup
+from app.practice.freee.months import Carried, Month, PayGroup
 from tests.practice.freee_house import NAMES, OFFICER, PART_TIME, REGULAR, Caller
 
 SAME = PayGroup("当月", 31, 25, "this_month")

@@ -11,14 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.practice import staff
-from app.practice.wire import BadSwitch
+from app.practice.staff import practice_company
+from app.practice.vendor_kit.fault_injection import BadSwitch
 from tests.practice.freee_house import COMPANY, Caller
 
 BACK = "http://127.0.0.1:9/callback"
 HOUR = 3600
 DAY = 24 * HOUR
-CLIENT = {"client_id": staff.FREEE_CLIENT_ID, "client_secret": staff.FREEE_CLIENT_SECRET}
+CLIENT = {"client_id": practice_company.FREEE_CLIENT_ID, "client_secret": practice_company.FREEE_CLIENT_SECRET}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def caller() -> Caller:
 def authorize(caller: Caller, **changes: Any) -> Any:
     query = {
         "response_type": "code",
-        "client_id": staff.FREEE_CLIENT_ID,
+        "client_id": practice_company.FREEE_CLIENT_ID,
         "redirect_uri": BACK,
         "state": "s t&1",
         "prompt": "select_company",
@@ -57,7 +57,7 @@ def exchange(caller: Caller, code: str, **changes: str) -> Any:
     return token(caller, **{"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, **changes})
 
 
-def refresh(caller: Caller, refresh_token: str = staff.FREEE_REFRESH_TOKEN) -> Any:
+def refresh(caller: Caller, refresh_token: str = practice_company.FREEE_REFRESH_TOKEN) -> Any:
     return token(caller, grant_type="refresh_token", refresh_token=refresh_token)
 
 
@@ -135,7 +135,7 @@ def test_the_page_asks_when_the_switch_says_so(caller: Caller) -> None:
 def test_the_token_answer(caller: Caller) -> None:
     answer = exchange(caller, code_of(caller)).get_json()
     assert answer["company_id"] == str(COMPANY)
-    assert answer["external_cid"] == staff.FREEE_EXTERNAL_CID
+    assert answer["external_cid"] == practice_company.FREEE_EXTERNAL_CID
     assert answer["expires_in"] == 21_600
     assert answer["token_type"] == "bearer"
     assert answer["scope"] == "read write"
@@ -177,14 +177,14 @@ def test_the_verifier_is_checked_when_a_challenge_was_sent(caller: Caller, metho
 
 @pytest.mark.parametrize("changes", [{"client_id": "other"}, {"client_secret": "wrong"}, {"client_secret": ""}])
 def test_the_client_must_prove_itself(caller: Caller, changes: dict[str, str]) -> None:
-    form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": staff.FREEE_REFRESH_TOKEN, **changes}
+    form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": practice_company.FREEE_REFRESH_TOKEN, **changes}
     response = caller.http.post("/public_api/token", data=form)
     assert (response.status_code, response.get_json()["error"]) == (401, "invalid_client")
     assert refresh(caller).status_code == 200  # the token was not used up
 
 
 def test_json_is_not_a_form(caller: Caller) -> None:
-    body = {**CLIENT, "grant_type": "refresh_token", "refresh_token": staff.FREEE_REFRESH_TOKEN}
+    body = {**CLIENT, "grant_type": "refresh_token", "refresh_token": practice_company.FREEE_REFRESH_TOKEN}
     assert caller.http.post("/public_api/token", json=body).status_code == 401
 
 
@@ -198,9 +198,9 @@ def test_other_grants_are_not_offered(caller: Caller) -> None:
 
 def test_a_refresh_gives_a_new_pair_and_kills_the_old_one_at_once(caller: Caller) -> None:
     answer = refresh(caller).get_json()
-    assert not works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert not works(caller, practice_company.FREEE_ACCESS_TOKEN)
     assert works(caller, answer["access_token"])
-    assert answer["refresh_token"] != staff.FREEE_REFRESH_TOKEN
+    assert answer["refresh_token"] != practice_company.FREEE_REFRESH_TOKEN
 
 
 def test_a_refresh_token_works_once(caller: Caller) -> None:
@@ -210,15 +210,15 @@ def test_a_refresh_token_works_once(caller: Caller) -> None:
 
 
 def test_an_access_token_is_no_refresh_token(caller: Caller) -> None:
-    assert refused(refresh(caller, staff.FREEE_ACCESS_TOKEN))
-    assert not works(caller, staff.FREEE_REFRESH_TOKEN)
+    assert refused(refresh(caller, practice_company.FREEE_ACCESS_TOKEN))
+    assert not works(caller, practice_company.FREEE_REFRESH_TOKEN)
 
 
 def test_an_access_token_lives_six_hours(caller: Caller) -> None:
     caller.clock.turn(6 * HOUR - 1)
-    assert works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert works(caller, practice_company.FREEE_ACCESS_TOKEN)
     caller.clock.turn(1)
-    assert not works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert not works(caller, practice_company.FREEE_ACCESS_TOKEN)
 
 
 def test_a_refresh_token_lives_ninety_days(caller: Caller) -> None:
@@ -241,23 +241,23 @@ def test_whether_a_late_refresh_works_is_a_switch(caller: Caller) -> None:
 
 def test_a_second_consent_leaves_the_first_pair_alone(caller: Caller) -> None:
     exchange(caller, code_of(caller))
-    assert works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert works(caller, practice_company.FREEE_ACCESS_TOKEN)
 
 
 # ── the end of a pair ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("which", [staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN])
+@pytest.mark.parametrize("which", [practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN])
 def test_revoking_either_token_ends_both(caller: Caller, which: str) -> None:
     assert caller.http.post("/public_api/revoke", data={**CLIENT, "token": which}).status_code == 200
-    assert not works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert not works(caller, practice_company.FREEE_ACCESS_TOKEN)
     assert refused(refresh(caller))
 
 
 def test_only_the_client_revokes(caller: Caller) -> None:
-    response = caller.http.post("/public_api/revoke", data={"token": staff.FREEE_ACCESS_TOKEN})
+    response = caller.http.post("/public_api/revoke", data={"token": practice_company.FREEE_ACCESS_TOKEN})
     assert response.status_code == 401
-    assert works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert works(caller, practice_company.FREEE_ACCESS_TOKEN)
 
 
 def test_revoking_something_unknown_is_no_fault(caller: Caller) -> None:
@@ -266,7 +266,7 @@ def test_revoking_something_unknown_is_no_fault(caller: Caller) -> None:
 
 def test_a_test_can_expire_and_revoke(caller: Caller) -> None:
     caller.freee.expire_access_tokens()
-    assert not works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert not works(caller, practice_company.FREEE_ACCESS_TOKEN)
     pair = refresh(caller).get_json()
     assert works(caller, pair["access_token"])
     caller.http.post("/_practice/tokens", json={"action": "revoke"})
@@ -277,7 +277,7 @@ def test_a_test_can_expire_and_revoke(caller: Caller) -> None:
 def test_a_reset_brings_the_first_pair_back(caller: Caller) -> None:
     refresh(caller)
     caller.freee.wire.reset()
-    assert works(caller, staff.FREEE_ACCESS_TOKEN)
+    assert works(caller, practice_company.FREEE_ACCESS_TOKEN)
     assert refresh(caller).status_code == 200
 
 
@@ -306,7 +306,12 @@ def test_no_token_is_in_the_dump_or_the_log(caller: Caller) -> None:
     pair = refresh(caller).get_json()
     works(caller, pair["access_token"])
     dump = caller.http.get("/_practice/state").text + caller.http.get("/_practice/requests").text
-    for secret in (pair["access_token"], pair["refresh_token"], staff.FREEE_REFRESH_TOKEN, staff.FREEE_CLIENT_SECRET):
+    for secret in (
+        pair["access_token"],
+        pair["refresh_token"],
+        practice_company.FREEE_REFRESH_TOKEN,
+        practice_company.FREEE_CLIENT_SECRET,
+    ):
         assert secret not in dump
     assert caller.http.get("/_practice/state").get_json()["tokens"] == {"pairs_issued": 2, "pairs_alive": 1}
 
@@ -316,7 +321,7 @@ def test_no_token_is_in_the_dump_or_the_log(caller: Caller) -> None:
 
 def statuses(caller: Caller, number: int) -> list[int]:
     """So many refreshes in a row, each with the newest refresh token."""
-    seen, newest = [], staff.FREEE_REFRESH_TOKEN
+    seen, newest = [], practice_company.FREEE_REFRESH_TOKEN
     for _ in range(number):
         answer = refresh(caller, newest)
         seen.append(answer.status_code)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.practice.mailbox import Mailbox
-from app.practice.wire import BadSwitch
+from app.practice.vendor_kit.fault_injection import BadSwitch
+from app.practice.vendor_kit.mailbox import Mailbox
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.practice.leftovers import PID, command_of, end_leftovers, end_session, only_launcher, session
-from app.practice.processes import ROOT, Processes, procfile
-from app.practice.surroundings import Ports, StartError
+from app.practice.house.environment import Ports, StartError
+from app.practice.house.process_lock import PID, command_of, end_leftovers, end_session, only_launcher, session
+from app.practice.house.processes import ROOT, Processes, procfile
 
 ENV = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 MAILBOX = 'python -m app.practice.server mailbox --port {port} --control {control} --folder "%(ENV_DATA_DIR)s/mail"'
@@ -222,7 +222,7 @@ def test_one_launcher_per_folder(tmp_path: Path) -> None:
 @pytest.mark.processes
 def test_the_lock_of_a_killed_launcher_is_free(tmp_path: Path) -> None:
     script = (
-        "import sys, time, pathlib\nfrom app.practice.leftovers import only_launcher\n"
+        "import sys, time, pathlib\nfrom app.practice.house.process_lock import only_launcher\n"
         "with only_launcher(pathlib.Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(1000)"
     )
     holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)

@@ -19,9 +19,9 @@ import pytest
 import requests
 
 from app.practice.server import start_in_thread
-from app.practice.smarthr import create_smarthr
-from app.practice.staff import SMARTHR_TOKEN, SUBDOMAIN
-from app.practice.wire import wire_of
+from app.practice.smarthr.practice_smarthr import create_smarthr
+from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN
+from app.practice.vendor_kit.fault_injection import wire_of
 from tests.practice.smarthr_caller import made, tenant_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from app.practice.limits import Rates
-from app.practice.staff import SMARTHR_TOKEN
+from app.practice.staff.practice_company import SMARTHR_TOKEN
+from app.practice.vendor_kit.limits import Rates
 from tests.practice.smarthr_caller import BASE, Caller, made
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.practice.limits import REAL, FixedWindow, FreeeLimits, Rates, SmartHRLimits
-from app.practice.smarthr_fields import READABLE, WRITABLE
+from app.practice.smarthr.fields import READABLE, WRITABLE
+from app.practice.vendor_kit.limits import REAL, FixedWindow, FreeeLimits, Rates, SmartHRLimits
 from tests.practice.smarthr_caller import Caller, made
 
 SCALARS = (

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.practice.limits import FAST
-from app.practice.smarthr import create_smarthr, smarthr_of
-from app.practice.staff import (
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.staff.lists import FEMALE_NAMES, MALE_NAMES, SURNAMES, TOWNS
+from app.practice.staff.practice_company import (
     BASE_SIZE,
     FREEE_COMPANY_ID,
     GROUPS,
@@ -20,8 +20,8 @@ from app.practice.staff import (
     build_company,
     expected_counts,
 )
-from app.practice.staff_lists import FEMALE_NAMES, MALE_NAMES, SURNAMES, TOWNS
-from app.practice.staff_story import Story
+from app.practice.staff.scenarios import Story
+from app.practice.vendor_kit.limits import FAST
 from tests.contracts.openapi_checks import check_response, load_contract
 
 TODAY = date(2026, 11, 22)

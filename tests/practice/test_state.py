@@ -14,12 +14,12 @@ import pytest
 import requests
 from flask import Flask
 
-from app.practice import staff
-from app.practice.freee import create_freee, freee_of
-from app.practice.freee_months import Month
-from app.practice.keeping import FORMAT, Keeper, Memory
-from app.practice.smarthr import create_smarthr, smarthr_of
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.freee.months import Month
+from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
+from app.practice.vendor_kit.persistence import FORMAT, Keeper, Memory
 from tests.practice.test_server import HEADERS, process
 
 DAY = date(2026, 11, 11)
@@ -43,8 +43,8 @@ def restarted(memory: Memory, other: Memory, folder: Path, size: dict[str, Any] 
 def token(app: Flask, refresh: str) -> Any:
     form = {
         "grant_type": "refresh_token",
-        "client_id": staff.FREEE_CLIENT_ID,
-        "client_secret": staff.FREEE_CLIENT_SECRET,
+        "client_id": practice_company.FREEE_CLIENT_ID,
+        "client_secret": practice_company.FREEE_CLIENT_SECRET,
         "refresh_token": refresh,
     }
     return app.test_client().post("/public_api/token", data=form)
@@ -127,19 +127,19 @@ def test_ids_of_rules_and_of_removed_people_stay_given(tmp_path: Path, people: P
 
 def test_a_used_refresh_token_stays_used(tmp_path: Path, people: PracticeCompany) -> None:
     app, again = create_freee(people), create_freee(people)
-    first = token(app, staff.FREEE_REFRESH_TOKEN).get_json()
+    first = token(app, practice_company.FREEE_REFRESH_TOKEN).get_json()
     second = token(app, first["refresh_token"]).get_json()
     restarted(freee_of(app).memory, freee_of(again).memory, tmp_path)
-    assert token(again, staff.FREEE_REFRESH_TOKEN).status_code == 401
+    assert token(again, practice_company.FREEE_REFRESH_TOKEN).status_code == 401
     assert token(again, first["refresh_token"]).status_code == 401
     assert token(again, second["refresh_token"]).status_code == 200
 
 
 def test_an_access_token_of_before_works_after(tmp_path: Path, people: PracticeCompany) -> None:
     app, again = create_freee(people), create_freee(people)
-    access = token(app, staff.FREEE_REFRESH_TOKEN).get_json()["access_token"]
+    access = token(app, practice_company.FREEE_REFRESH_TOKEN).get_json()["access_token"]
     restarted(freee_of(app).memory, freee_of(again).memory, tmp_path)
-    for bearer, status in ((access, 200), (staff.FREEE_ACCESS_TOKEN, 401)):
+    for bearer, status in ((access, 200), (practice_company.FREEE_ACCESS_TOKEN, 401)):
         answer = again.test_client().get("/hr/api/v1/users/me", headers={"Authorization": f"Bearer {bearer}"})
         assert answer.status_code == status
 
@@ -147,13 +147,17 @@ def test_an_access_token_of_before_works_after(tmp_path: Path, people: PracticeC
 def test_an_authorization_code_outlives_a_restart_once(tmp_path: Path, people: PracticeCompany) -> None:
     """Somebody consents while the practice company is being started again."""
     app, again = create_freee(people), create_freee(people)
-    query = {"client_id": staff.FREEE_CLIENT_ID, "response_type": "code", "redirect_uri": "http://127.0.0.1/back"}
+    query = {
+        "client_id": practice_company.FREEE_CLIENT_ID,
+        "response_type": "code",
+        "redirect_uri": "http://127.0.0.1/back",
+    }
     sent_to = app.test_client().get("/public_api/authorize", query_string=query).headers["Location"]
     restarted(freee_of(app).memory, freee_of(again).memory, tmp_path)
     form = {
         "grant_type": "authorization_code",
-        "client_id": staff.FREEE_CLIENT_ID,
-        "client_secret": staff.FREEE_CLIENT_SECRET,
+        "client_id": practice_company.FREEE_CLIENT_ID,
+        "client_secret": practice_company.FREEE_CLIENT_SECRET,
         "code": sent_to.partition("code=")[2],
         "redirect_uri": "http://127.0.0.1/back",
     }
@@ -246,7 +250,7 @@ def test_half_a_freee_file_changes_nothing(tmp_path: Path, people: PracticeCompa
     keeper.load()
     assert keeper.notice
     assert freee.dump() == first_day
-    assert token(create_freee(people), staff.FREEE_REFRESH_TOKEN).status_code == 200
+    assert token(create_freee(people), practice_company.FREEE_REFRESH_TOKEN).status_code == 200
 
 
 def test_a_crew_under_a_wrong_id_changes_nothing(tmp_path: Path, people: PracticeCompany) -> None:
@@ -352,7 +356,7 @@ def test_a_vendor_process_remembers(tmp_path: Path, how: str) -> None:
     file = tmp_path / "smarthr.json"
     with process("smarthr", "--state", str(file)) as (told, running):
         added = requests.post(
-            f"{told['url']}/{staff.SUBDOMAIN}/api/v1/job_titles",
+            f"{told['url']}/{practice_company.SUBDOMAIN}/api/v1/job_titles",
             json={"name": "新しい役職"},
             headers=HEADERS,
             timeout=10,

@@ -7,12 +7,13 @@ from datetime import date
 import pytest
 from flask import Flask
 
-from app.practice import freee, smarthr
-from app.practice.freee import create_freee
-from app.practice.smarthr import create_smarthr
-from app.practice.staff import build_company
-from app.practice.switch_notes import NOTES
-from app.practice.wire import wire_of
+from app.practice.freee import practice_freee
+from app.practice.freee.practice_freee import create_freee
+from app.practice.smarthr import practice_smarthr
+from app.practice.smarthr.practice_smarthr import create_smarthr
+from app.practice.staff.practice_company import build_company
+from app.practice.vendor_kit.fault_injection import wire_of
+from app.practice.vendor_kit.switch_notes import NOTES
 from tests.web.visitor import Visitor
 
 PAGE = "/_practice/"
@@ -37,7 +38,7 @@ def click(page: Visitor, **sent: str) -> None:
 
 
 def test_every_switch_has_its_line_and_no_line_is_left_over() -> None:
-    declared = {each.name for each in (*smarthr.SWITCHES, *freee.SWITCHES)}
+    declared = {each.name for each in (*practice_smarthr.SWITCHES, *practice_freee.SWITCHES)}
     assert declared == set(NOTES)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.practice.webhook_messages import Queue, Target
-from app.practice.webhook_schedule import SMARTHR, SMARTHR_RETRIES, Schedule
-from app.practice.webhooks import PER_RECEIVER, Deliverer
-from app.practice.wire import Wire
+from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.webhook_messages import Queue, Target
+from app.practice.vendor_kit.webhook_schedule import SMARTHR, SMARTHR_RETRIES, Schedule
+from app.practice.vendor_kit.webhooks import PER_RECEIVER, Deliverer
 from tests.practice.webhook_receiver import Receiver
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from app.practice.freee import create_freee, freee_of
-from app.practice.freee_webhooks import APPLICATION_ID
-from app.practice.keeping import Keeper
-from app.practice.staff import FREEE_COMPANY_ID
+from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.freee.webhooks import APPLICATION_ID
+from app.practice.staff.practice_company import FREEE_COMPANY_ID
+from app.practice.vendor_kit.persistence import Keeper
 from tests.practice.freee_house import OUTSIDE, PART_TIME, REGULAR, Caller, refused, small_company
 from tests.practice.test_server import process
 from tests.practice.webhook_receiver import Receiver

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from app.practice.keeping import Keeper
 from app.practice.server import start_in_thread
+from app.practice.vendor_kit.persistence import Keeper
 from tests.practice.freee_house import TurnableClock
 from tests.practice.smarthr_caller import BASE, Caller, made
 from tests.practice.webhook_receiver import Receiver

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.practice import staff
+from app.practice.staff import practice_company
 from tests.chaos.house import FREEE_SECRET, House
 from tests.storm.people import Person
 
@@ -86,7 +86,7 @@ def _of_freee(person: Person) -> Hook:
         "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
         "employee": {
             "id": person.employee_id,
-            "company_id": staff.FREEE_COMPANY_ID,
+            "company_id": practice_company.FREEE_COMPANY_ID,
             "year": now.year,
             "month": now.month,
         },

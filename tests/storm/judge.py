@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.practice.staff_forms import Worker
+from app.practice.staff.forms import Worker
 from tests.chaos.evidence import Mail
 from tests.chaos.judge import FINAL_ITEMS, FINAL_RUNS
 

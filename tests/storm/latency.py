@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.practice.connecting import flask
+from app.practice.house.connecting import flask
 from tests.chaos.house import House
 from tests.chaos.parts import Vendor, wait_for
 from tests.storm.outside import load

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.practice import staff
-from app.practice.staff_forms import Account, Place, Worker, crew_of, employee_of
-from app.practice.staff_people import ordinary
+from app.practice.staff import practice_company
+from app.practice.staff.forms import Account, Place, Worker, crew_of, employee_of
+from app.practice.staff.people import ordinary
 from tests.chaos.house import House
 
 FIRST_NUMBER = 60_001
@@ -53,7 +53,7 @@ def invent(count: int, *, turn: int = 0) -> list[Person]:
 def _worker(number: int) -> Worker:
     home = Place(ZIP_CODE, OKINAWA, "沖縄県", CITY, f"{STREET}{number}", "オキナワケン", PLACE_KANA)
     return replace(
-        ordinary(number, staff.japan_today()),
+        ordinary(number, practice_company.japan_today()),
         last_name=SURNAME,
         first_name=GIVEN,
         last_kana=SURNAME_KANA,
@@ -80,7 +80,7 @@ def _account(number: int, first: str) -> str:
 def settle(house: House, people: Iterable[Person]) -> None:
     """Those who are not new live in both systems, equal; as file imports, so that nobody is told."""
     old = [person.worker for person in people if not person.is_new]
-    rows = [employee_of(worker, 0, company_id=staff.FREEE_COMPANY_ID) for worker in old]
+    rows = [employee_of(worker, 0, company_id=practice_company.FREEE_COMPANY_ID) for worker in old]
     house.freee.ask("POST", "employees/import", {"rows": rows})
     house.smarthr.ask("POST", "crews/import", {"created": [_crew(worker) for worker in old]})
 

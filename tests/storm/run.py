@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from tests.chaos.house import stop_everything
 from tests.storage.servers import missing_parts
 from tests.storm.latency import TARGETS

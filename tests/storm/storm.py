@@ -23,10 +23,10 @@ import redis
 import requests
 from sqlalchemy import Engine
 
-from app.practice import staff
-from app.practice.connecting import flask
-from app.practice.demo import DemoError
-from app.practice.processes import ROOT, local_session
+from app.practice.house.connecting import flask
+from app.practice.house.demo import DemoError
+from app.practice.house.processes import ROOT, local_session
+from app.practice.staff import practice_company
 from tests.chaos.automatic import say_it_is_meant
 from tests.chaos.evidence import mails
 from tests.chaos.house import FREEE_SECRET, House, open_house
@@ -118,7 +118,7 @@ class Storm:
 
     def _link(self) -> None:
         """A first run of everybody by hand: who is equal is linked and remembered."""
-        today = staff.japan_today().isoformat()
+        today = practice_company.japan_today().isoformat()
         body = {"connection": self.house.connection, "direction": "smarthr_to_freee", "as_of_date": today}
         run = self.house.api.post("/api/v1/runs", {**body, "employees": "all", "acknowledge_mass_change": True})
         path = f"/api/v1/runs/{run['id']}"
@@ -260,7 +260,12 @@ class Storm:
         return verdict
 
     def _canaries(self, crowd: list[people.Person]) -> Canaries:
-        secrets = {staff.SMARTHR_TOKEN, staff.FREEE_ACCESS_TOKEN, staff.FREEE_REFRESH_TOKEN, staff.FREEE_CLIENT_SECRET}
+        secrets = {
+            practice_company.SMARTHR_TOKEN,
+            practice_company.FREEE_ACCESS_TOKEN,
+            practice_company.FREEE_REFRESH_TOKEN,
+            practice_company.FREEE_CLIENT_SECRET,
+        }
         secrets |= {FREEE_SECRET, smarthr_secret(self.house), self.house.api.key}
         secrets |= {self.house.env["SECRET_KEY"], self.house.env["ENCRYPTION_KEYS"]}
         return Canaries(frozenset(secrets) | frozenset(people.WORDS), people.numbers_of(crowd))

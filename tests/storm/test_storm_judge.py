@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.practice import staff
-from app.practice.staff_forms import crew_of, employee_of
+from app.practice.staff import practice_company
+from app.practice.staff.forms import crew_of, employee_of
 from tests.chaos.evidence import Mail
 from tests.storm.judge import (
     Stored,
@@ -28,7 +28,7 @@ STORED = Stored({11: "accepted", 12: "accepted"}, {11: ["succeeded"], 12: ["unch
 
 def employee(person: Person, **changes: Any) -> dict[str, Any]:
     """As freee's state shows somebody: rules by month."""
-    made = employee_of(person.worker, 7, company_id=staff.FREEE_COMPANY_ID) | changes
+    made = employee_of(person.worker, 7, company_id=practice_company.FREEE_COMPANY_ID) | changes
     kinds = ("profile_rule", "health_insurance_rule", "welfare_pension_insurance_rule", "bank_account_rule")
     return {**made, "rules": {kind: {"2026-10": {}, "2026-11": made[kind]} for kind in kinds}}
 

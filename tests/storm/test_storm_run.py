@@ -14,7 +14,7 @@ import pytest
 from app.adapters.freee.webhook import parse_event as of_freee
 from app.adapters.smarthr.webhook import EVENTS
 from app.adapters.smarthr.webhook import parse_event as of_smarthr
-from app.practice import staff
+from app.practice.staff import practice_company
 from tests.chaos.house import House
 from tests.chaos.parts import Vendor
 from tests.storm.deliveries import load_volley
@@ -114,7 +114,7 @@ def test_the_volley_is_of_both_vendors_and_reaches_everybody() -> None:
     ours = [of_smarthr(hook.body.encode()) for hook in volley.hooks if hook.path == "/webhooks/smarthr/renshu"]
     assert len(theirs) + len(ours) == 400
     assert len({event.delivery_id for event in theirs}) == len(theirs)
-    assert {event.company_id for event in theirs} == {staff.FREEE_COMPANY_ID}
+    assert {event.company_id for event in theirs} == {practice_company.FREEE_COMPANY_ID}
     assert len({event.triggered_at for event in ours}) == len(ours)
     assert all(event.known for event in (*theirs, *ours))
     assert {event.name for event in ours} == {"crew_created", "crew_updated", "crew_imported", "dependent_updated"}

@@ -15,7 +15,7 @@ from tests.use_cases.test_sync import NOVEMBER, contents, numbers, only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee import job as sync
 from app.use_cases.intake import approve_retry_cancel

@@ -13,8 +13,8 @@ import pytest
 from app.domain.enums import Direction, Step
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
-from app.practice.staff import PracticeCompany, build_company
-from app.practice.staff_story import Story
+from app.practice.staff.practice_company import PracticeCompany, build_company
+from app.practice.staff.scenarios import Story
 from app.storage.enums import ChangeState, StepState
 from app.use_cases.employee import job as sync
 from app.use_cases.intake import approve_retry_cancel

@@ -10,7 +10,7 @@ from tests.use_cases.test_sync import only
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.links import decide
 from app.use_cases.links.compare_pair import Bond, Pair, Sameness, Sight, compare_pair
 from app.use_cases.links.pairs import find_people, link_table

@@ -11,7 +11,7 @@ from app.domain.enums import Direction
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.links import decide
 from tests.house import KEY, House
 from tests.listening import FREEE_TOKEN, automatic, listening, settle

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tests.use_cases.test_sync import numbers, only
 
 from app.domain.runs.run_state import ItemState
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.use_cases.test_interleaving import TO_FREEE, TO_SMARTHR

@@ -13,7 +13,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.enums import Gate
 from app.storage.rows import RunRow
 from app.use_cases.intake import approve_retry_cancel

@@ -13,8 +13,8 @@ from tests.use_cases.test_sync import only
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
-from app.practice.staff import PracticeCompany
-from app.practice.staff_story import Story
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.staff.scenarios import Story
 from app.use_cases.upkeep import relay
 from tests.house import House
 

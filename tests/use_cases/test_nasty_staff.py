@@ -13,7 +13,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import says_something
 from app.domain.runs.run_state import ItemState
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.use_cases.planning.plan_employee import decide, terms_of_run
 from tests.house import House
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
-from app.practice.staff import PracticeCompany, build_company
+from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import relay
 from tests.house import House

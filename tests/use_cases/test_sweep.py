@@ -15,8 +15,8 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
-from app.practice.staff import PracticeCompany, build_company
-from app.practice.staff_story import Story
+from app.practice.staff.practice_company import PracticeCompany, build_company
+from app.practice.staff.scenarios import Story
 from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.sweep import request_sweep, sweep_due

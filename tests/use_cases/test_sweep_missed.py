@@ -10,7 +10,7 @@ from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.storage.enums import DeliveryState
 from app.storage.metrics.counters import labels
 from app.storage.rows import NewDelivery

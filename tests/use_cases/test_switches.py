@@ -10,9 +10,10 @@ from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
-from app.practice import freee, smarthr
-from app.practice.staff import PracticeCompany
-from app.practice.wire import Switch
+from app.practice.freee import practice_freee
+from app.practice.smarthr import practice_smarthr
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.vendor_kit.fault_injection import Switch
 from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep import reconcile
 from tests.house import House, open_house
@@ -42,8 +43,8 @@ def others(switch: Switch) -> list[Any]:
 
 
 POSITIONS = [
-    *[("smarthr", switch.name, position) for switch in smarthr.SWITCHES for position in others(switch)],
-    *[("freee", switch.name, position) for switch in freee.SWITCHES for position in others(switch)],
+    *[("smarthr", switch.name, position) for switch in practice_smarthr.SWITCHES for position in others(switch)],
+    *[("freee", switch.name, position) for switch in practice_freee.SWITCHES for position in others(switch)],
 ]
 
 

@@ -17,7 +17,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.token_door import renewal_due_at
-from app.practice import staff
+from app.practice.staff import practice_company
 from app.storage.enums import RefreshState
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.upkeep.token_keeping import KEEP_SECONDS, keep_tokens_alive, settle_doubts
@@ -98,9 +98,9 @@ def many(house: House) -> list[Connection]:
             made = uow.connections.add(
                 key=f"many-{number}",
                 name=f"練習{number}",
-                smarthr_subdomain=staff.SUBDOMAIN,
-                smarthr_token=staff.SMARTHR_TOKEN,
-                freee_company_id=staff.FREEE_COMPANY_ID,
+                smarthr_subdomain=practice_company.SUBDOMAIN,
+                smarthr_token=practice_company.SMARTHR_TOKEN,
+                freee_company_id=practice_company.FREEE_COMPANY_ID,
                 now=now,
             )
             uow.connections.set_freee_tokens(made.id, FreeeTokens(access, refresh, now + SIX_HOURS), now=now)

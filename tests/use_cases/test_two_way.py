@@ -13,7 +13,7 @@ from app.domain.employee import YearMonth
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.storage.enums import DeliveryState, UnlinkReason
 from app.storage.rows import ItemRow, RunRow
 from app.use_cases.intake.webhook_intake import sort_received

@@ -18,7 +18,7 @@ from app.domain.planning.three_way import UNDONE, form
 from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
-from app.practice.staff import PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.undo import outlook, undo
 from app.use_cases.planning import mass_change

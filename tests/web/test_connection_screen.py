@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.domain.settings.connection_settings import Automatic, BlankPolicy, ConflictPolicy, Connection, MailPolicy
-from app.practice.staff import SMARTHR_TOKEN
+from app.practice.staff.practice_company import SMARTHR_TOKEN
 from app.storage.enums import WebhookState
 from tests.house import KEY
 from tests.web.wizard_house import EXPORT, Wizarding, wizard_house

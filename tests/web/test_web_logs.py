@@ -13,7 +13,7 @@ import structlog
 from flask import Flask
 
 from app.logs import configure_logging
-from app.practice.processes import ROOT
+from app.practice.house.processes import ROOT
 from app.use_cases.monitoring import deliveries, queue_admin
 from app.use_cases.upkeep import relay
 from tests.web.hooks import CANARIES, SECRET, listen, send_smarthr, smarthr_body, stored

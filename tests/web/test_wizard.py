@@ -14,7 +14,7 @@ from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.domain.errors import Refused
 from app.domain.settings.connection_settings import Automatic, PayType
-from app.practice.staff import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
+from app.practice.staff.practice_company import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.enums import WebhookState
 from app.storage.tables.access_models import SetupTable
 from tests.web.wizard_house import EXPORT, GOOD, Wizarding, wizard_house

@@ -1,0 +1,287 @@
+"""The practice company's freee人事労務: `create_freee(company)` gives a Flask app with /hr/api/v1 and /public_api.
+
+In a test: `freee = freee_of(app)`, then `freee.edit(5001, {"profile_rule": {"title": "部長"}})`,
+`freee.employee(5001)`, `freee.expire_access_tokens()`, `freee.webhooks.wait_idle(5)`; faults, switches and the request
+log are the wire's (`freee.wire`). Over HTTP besides the wire's routes: those of `freee_screen` and of `webhooks`.
+What is not documented is a switch (`SWITCHES`), its default the likelier reading.
+Rules and sources: freee-hr-api.md, above all sections 12.1 and 15.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+from app.practice.freee import auth, oauth
+from app.practice.freee.admin_ui import screen_routes
+from app.practice.freee.auth import Gate
+from app.practice.freee.company import FreeeCompany, Record
+from app.practice.freee.months import Month, PayGroup
+from app.practice.freee.oauth import TokenDesk, TokenLimit, oauth_routes
+from app.practice.freee.routes import hr_routes
+from app.practice.freee.rules import House, Rules
+from app.practice.freee.webhooks import Notices, WebhookAddress
+from app.practice.staff import practice_company
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.vendor_kit.fault_injection import CONTROL, Switch, Wire
+from app.practice.vendor_kit.limits import REAL, Clock, FreeeLimits, Rates
+from app.practice.vendor_kit.persistence import Memory
+from app.practice.vendor_kit.switch_page import mishaps, switch_routes
+from app.practice.vendor_kit.webhook_schedule import FREEE as WEBHOOK_SWITCHES
+from app.practice.vendor_kit.webhooks import Deliverer, webhook_routes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+COMPANY_NAME = "練習商事株式会社"
+
+SWITCHES = (
+    *auth.SWITCHES,
+    *oauth.SWITCHES,
+    Switch("omitted_field", "keep", ("keep", "clear"), note="what a PUT does to the fields it leaves out"),
+    Switch("null_on_non_nullable", "reject", ("reject", "clear"), note="null where the contract does not allow it"),
+    Switch("num_unique", False, note="whether two people may share a 従業員番号"),
+    Switch("kana", "strict_fullwidth", ("strict_fullwidth", "any"), note="characters of kana fields"),
+    Switch("omitted_dependents", "keep", ("keep", "delete"), note="family members a bulk_update does not name"),
+    Switch("unknown_employee_subresource", 400, (400, 404), note="unknown person, or not employed in that month"),
+    Switch("gender_month", "global", ("global", "monthly"), note="whether the gender reaches past months"),
+    Switch("employment_month", "period", ("period", "calendar"), note="the month by which people are hidden"),
+    Switch("rules_of_new_employee", "empty", ("empty", "null"), note="insurance and bank rules after a create"),
+    Switch("outside_payroll_profile", "null", ("null", "object"), note="profile_rule of people outside payroll"),
+    Switch("payslip_fixed", False, note="payslips are 確定: 締め日支払い日 cannot be changed"),
+    Switch("list_order", "id", ("id", "reverse"), note="no order of lists is documented"),
+    *WEBHOOK_SWITCHES,
+)
+
+
+class PracticeFreee:
+    """The simulator's state and what a test or a person at the screen does to it. Every method locks."""
+
+    def __init__(
+        self,
+        company: PracticeCompany,
+        wire: Wire,
+        *,
+        clock: Clock,
+        limits: FreeeLimits,
+        webhook: WebhookAddress,
+    ) -> None:
+        self.wire = wire
+        self.notices = Notices(wire, company_id=practice_company.FREEE_COMPANY_ID, clock=clock, address=webhook)
+        self.lock = threading.RLock()
+        self.limits = limits
+        self.house = House(
+            groups={each["name"]: PayGroup(**each) for each in company.groups},
+            working_hours=tuple(each["name"] for each in company.working_hours_systems),
+            flextime=frozenset(each["name"] for each in company.working_hours_systems if each["flextime"]),
+        )
+        self.rules = Rules(self.house, wire.switch)
+        self._source = company
+        self._clock = clock
+        self.company: FreeeCompany
+        self.desk: TokenDesk
+        self.token_limit: TokenLimit
+        self.reset()
+
+    def reset(self) -> None:
+        """People, tokens and limits as at the start."""
+        with self.lock:
+            self.company, self.desk = self._empty()
+            self.company.seed(self._source.employees)
+            self.desk.start_with(practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN)
+            self.limits.reset()
+            self.token_limit = TokenLimit(self._clock)
+            self.notices.reset()
+
+    @property
+    def memory(self) -> Memory:
+        """What survives a restart: people with their months, masters, tokens, the webhook address, what is to be sent.
+
+        Not switches, faults, limits and the logs.
+        """
+        return Memory(self.lock, give=self._kept, take=self._take)
+
+    def _kept(self) -> Record:
+        return {"company": self.company.kept(), "desk": self.desk.kept(), "webhook": self.notices.kept()}
+
+    def _take(self, kept: Mapping[str, Any]) -> None:
+        company, desk = self._empty()
+        company.take(kept["company"])
+        desk.take(kept["desk"])
+        if "webhook" in kept:
+            self.notices.take(kept["webhook"])
+        self.company, self.desk = company, desk
+
+    def _empty(self) -> tuple[FreeeCompany, TokenDesk]:
+        company = FreeeCompany(practice_company.FREEE_COMPANY_ID, self.house, self.wire.switch)
+        return company, TokenDesk(clock=self._clock, seal=practice_company.FREEE_CLIENT_SECRET)
+
+    def dump(self) -> Record:
+        with self.lock:
+            return {**self.company.dump(), "tokens": self.desk.dump()}
+
+    # ── a person at the screen ────────────────────────────────────────────────────────────────────────────────────
+
+    def edit(self, employee_id: int, changes: Mapping[str, Any], *, pay_month: Month | str | None = None) -> None:
+        """Change one person without the API: top-level names and (partial) rule objects.
+
+        `pay_month` (Month or `YYYY-MM`) is the screen's month; None = from the first month on.
+        Raises KeyError (unknown person or group), ValueError (unknown name).
+        """
+        month = Month.parse(pay_month) if isinstance(pay_month, str) else pay_month
+        with self.lock:
+            self.company.edit(employee_id, changes, pay_month=month)
+            self.notices.edited(employee_id, changes)
+
+    def add(self, record: Mapping[str, Any]) -> int:
+        """One more person, from a full or partial employee object; returns the id."""
+        with self.lock:
+            added = self.company.add(record).id
+            self.notices.tell("created", added)
+            return added
+
+    def remove(self, employee_id: int) -> None:
+        """Raises KeyError."""
+        with self.lock:
+            del self.company.people[employee_id]
+            self.notices.tell("destroyed", employee_id)
+
+    def import_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+        """A bulk import: rows whose `num` is known are edited, others added. Fires nothing (12.1). Returns the ids.
+
+        Raises ValueError for an unknown name; the rows before it stay.
+        """
+        with self.lock:
+            return [self._import_row(each) for each in rows]
+
+    def _import_row(self, row: Mapping[str, Any]) -> int:
+        known = self.ids_by_num(row["num"]) if row.get("num") else []
+        if not known:
+            return self.company.add(row).id
+        self.company.edit(known[0], row)
+        return known[0]
+
+    # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def webhooks(self) -> Deliverer:
+        """The deliveries: `wait_idle`, `log`, `waiting`."""
+        return self.notices.deliverer
+
+    def set_webhook(self, url: str, token: str = "") -> None:
+        """The app's address in the developer console; "" = none."""
+        with self.lock:
+            self.notices.address = WebhookAddress(url, token)
+
+    def employee(self, employee_id: int, *, month: tuple[int, int] | None = None) -> Record:
+        """The employee object as of a closing month, hidden or not; None = the month of entry. Raises KeyError."""
+        with self.lock:
+            person = self.company.people[employee_id]
+            return self.company.record(person, Month(*month) if month else person.first_closing_month)
+
+    def ids_by_num(self, num: str) -> list[int]:
+        with self.lock:
+            return [each.id for each in self.company.people.values() if each.top["num"] == num]
+
+    # ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expire_access_tokens(self) -> None:
+        with self.lock:
+            self.desk.kill_access()
+
+    def revoke_all_tokens(self) -> None:
+        with self.lock:
+            self.desk.revoke_all()
+
+
+def create_freee(
+    company: PracticeCompany,
+    switches: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+    *,
+    rates: Rates = REAL,
+    log_file: Path | None = None,
+    webhook_url: str = "",
+    webhook_token: str = "",
+) -> Flask:
+    """The simulator as a WSGI app. `clock`: epoch seconds, for tokens and limits. Raises BadSwitch."""
+    now = clock or time.time
+    wire = Wire(SWITCHES, log_file=log_file)
+    wire.set_switches(switches or {}, as_default=True)
+    webhook = WebhookAddress(webhook_url, webhook_token)
+    freee = PracticeFreee(company, wire, clock=now, limits=FreeeLimits(rates, clock=now), webhook=webhook)
+    app = Flask(__name__, static_folder=None)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["freee"] = freee
+    app.extensions["webhooks"] = freee.webhooks
+    gate = Gate(
+        company_id=practice_company.FREEE_COMPANY_ID, desk=lambda: freee.desk, limits=freee.limits, switch=wire.switch
+    )
+    hr = hr_routes(freee, gate, me=_me)
+    gate.guard(app, hr)
+    app.register_blueprint(hr)
+    app.register_blueprint(screen_routes(freee), url_prefix=CONTROL.rstrip("/"))
+    offered = mishaps(update="PUT", create="POST", update_path="/employees/", create_path="/employees$")
+    page = switch_routes(wire, title="freee人事労務(練習用)", offered=offered)
+    app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(webhook_routes(freee.webhooks), url_prefix=CONTROL.rstrip("/"))
+    registered = oauth.App(
+        practice_company.FREEE_CLIENT_ID,
+        practice_company.FREEE_CLIENT_SECRET,
+        practice_company.FREEE_COMPANY_ID,
+        COMPANY_NAME,
+        practice_company.FREEE_EXTERNAL_CID,
+    )
+    accounts = oauth_routes(registered, desk=lambda: freee.desk, switch=wire.switch, limit=lambda: freee.token_limit)
+    app.register_blueprint(accounts)
+    app.wsgi_app = _one_at_a_time(app.wsgi_app, freee.lock)  # type: ignore[assignment,method-assign]
+    wire.attach(app, state=freee.dump, on_reset=freee.reset)
+    return app
+
+
+def _one_at_a_time(app: WSGIApplication, lock: threading.RLock) -> WSGIApplication:
+    """Every request runs alone: the state needs no further locks. Faults and their delays stay outside."""
+
+    def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            return app(environ, start_response)
+
+    return call
+
+
+def freee_of(app: Flask) -> PracticeFreee:
+    """The simulator behind an app of ours."""
+    freee: PracticeFreee = app.extensions["freee"]
+    return freee
+
+
+def _me(role: str) -> Record:
+    """GET users/me: every company of the user, whatever the token was given for; the right one is not the first."""
+    return {
+        "id": 77,
+        "companies": [
+            _membership(7_654_321, "別の会社株式会社", external_cid="9999999999", role="self_only", employee_id=31),
+            _membership(
+                practice_company.FREEE_COMPANY_ID,
+                COMPANY_NAME,
+                external_cid=practice_company.FREEE_EXTERNAL_CID,
+                role=role,
+            ),
+        ],
+    }
+
+
+def _membership(company_id: int, name: str, *, external_cid: str, role: str, employee_id: int | None = None) -> Record:
+    return {
+        "id": company_id,
+        "name": name,
+        "role": role,
+        "external_cid": external_cid,
+        "employee_id": employee_id,
+        "display_name": "連携 担当" if employee_id else None,
+    }

@@ -1,0 +1,89 @@
+"""freee's notifications about employees: one address per app, what fires and what does not (freee-hr-api.md 12.1)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from app.practice.freee.company import TOP, Record
+from app.practice.freee.rules import DEPENDENTS, PROFILE
+from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.limits import Clock
+from app.practice.vendor_kit.webhook_messages import Queue, Target
+from app.practice.vendor_kit.webhook_schedule import FREEE_TIMEOUT, Schedule
+from app.practice.vendor_kit.webhooks import Deliverer
+
+APPLICATION_ID = 12_345
+RESOURCE = "hr:employee"
+_JAPAN = timezone(timedelta(hours=9))
+_NOTICED = frozenset({*TOP, PROFILE.name, DEPENDENTS})
+"""What a person may change on the screen so that it fires. Not among them: base pay, account, insurance, 締め日."""
+
+
+@dataclass(frozen=True)
+class WebhookAddress:
+    """What the developer console holds for the app. `url` "" = no webhooks."""
+
+    url: str = ""
+    token: str = field(default="", repr=False)
+
+
+class Notices:
+    """Queues freee's notifications. Call it with the company's lock held."""
+
+    def __init__(self, wire: Wire, *, company_id: int, clock: Clock, address: WebhookAddress) -> None:
+        self._switch = wire.switch
+        self._company_id = company_id
+        self._clock = clock
+        self._first = address
+        self.address = address
+        schedule = Schedule(wire.switch, FREEE_TIMEOUT, lambda: int(wire.switch("webhook_retries")))
+        self.deliverer = Deliverer(schedule, target=self._target, note=wire.write_down)
+
+    def reset(self) -> None:
+        self.address = self._first
+        self.deliverer.clear()
+
+    def written(self, action: str, employee_id: int) -> None:
+        """A write through the API, whatever it wrote."""
+        if self._switch("webhook_echo"):
+            self.tell(action, employee_id)
+
+    def edited(self, employee_id: int, changes: Iterable[str]) -> None:
+        """An edit on the screen of these names."""
+        if _NOTICED.intersection(changes):
+            self.tell("updated", employee_id)
+
+    def tell(self, action: str, employee_id: int) -> None:
+        """`action`: created, updated or destroyed. The basis of year and month is not documented: here today's."""
+        if not self.address.url:
+            return
+        now = datetime.fromtimestamp(self._clock(), _JAPAN)
+        body = {
+            "id": str(uuid.uuid4()),
+            "application_id": APPLICATION_ID,
+            "resource": RESOURCE,
+            "action": action,
+            "created_at": now.isoformat(timespec="seconds"),
+            "employee": {"id": employee_id, "company_id": self._company_id, "year": now.year, "month": now.month},
+        }
+        self.deliverer.send(f"employee_{action}", json.dumps(body), people=[str(employee_id)])
+
+    def kept(self) -> Record:
+        address = {"url": self.address.url, "token": self.address.token}
+        return {"address": address, "deliveries": self.deliverer.kept()}
+
+    def take(self, kept: Mapping[str, Record]) -> None:
+        """An address given at the start is newer than the kept one. Raises KeyError, TypeError, ValueError."""
+        address, queue = WebhookAddress(**kept["address"]), Queue.of(kept["deliveries"])
+        self.deliverer.resume(queue)
+        self.address = self._first if self._first.url else address
+
+    def _target(self, _receiver: str) -> Target | None:
+        address = self.address  # one reference, replaced whole: no lock needed
+        if not address.url:
+            return None
+        return Target(address.url, {"x-freee-token": address.token} if address.token else {})

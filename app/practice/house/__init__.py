@@ -1,0 +1,1 @@
+"""All of Awase on one machine: processes, environment, a connection, the demo."""

@@ -1,0 +1,174 @@
+"""What the processes of a practice house find around them: ports, secrets and an environment that leads nowhere else.
+
+Only the variables named in `PASSED` come from the person's own environment. Everything that says where data, vendors,
+mails and keys are is the practice company's, whatever is exported: a rehearsal must not reach a real system.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import redis
+
+from app.practice.staff import practice_company
+
+PASSED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "NO_COLOR", "TMPDIR", "TZ", "LANG", "LANGUAGE"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+        *("LOG_LEVEL", "LEASE_SECONDS", "RECONCILE_SECONDS", "RELAY_SECONDS", "RETRY_BASE_SECONDS", "MAX_STARTS"),
+        *("MAX_ATTEMPTS", "RUN_DEADLINE_HOURS", "BULK_FROM", "WORKERS_INTERACTIVE", "WORKERS_BULK", "WEB_THREADS"),
+        *("LIMITER_PATIENCE", "SMARTHR_LIMITS", "FREEE_LIMITS", "QUIET_SECONDS", "SWEEP_MINUTES", "QUARANTINE_AFTER"),
+    }
+)
+"""What a machine needs, and how the engine works. Nothing here says where anything is kept or sent."""
+PASSED_PREFIX = "LC_"
+FREEE_WEBHOOK_TOKEN = "practice-freee-webhook-token"  # noqa: S105 - opens nothing but a practice house
+PRACTICE_LIMITS = "200/s"
+"""The practice vendors run with raised limits (server --rates fast): nobody should wait an hour to see a run."""
+
+
+class StartError(Exception):
+    """Something did not start; the text says what and where its log is."""
+
+
+class PortTaken(StartError):
+    """Somebody else began to listen on a port between our looking and our processes' starting."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    web: int
+    smarthr: int
+    freee: int
+    mail: int
+
+    @classmethod
+    def wanted(cls, web: int, *, strict: bool = False) -> Ports:
+        """The usual ports where they are free, others where not; 0 = any.
+
+        Raises StartError with `strict` when the web port is taken or not allowed.
+        """
+        if strict and web and not is_free(web):
+            raise StartError(
+                f"ポート {web} は使えません(使用中か、許可されていません)。--port で別の番号を指定してください"
+            )
+        usual = (web, 8011 if web else 0, 8012 if web else 0, 0)
+        with ExitStack() as held:  # all at once, so that no two of them are the same
+            return cls(*(_held_port(port, held) for port in usual))
+
+
+def is_free(port: int) -> bool:
+    """Whether we may listen there. A port whose last connections are only fading out (TIME_WAIT) is free."""
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        if caller.connect_ex(("127.0.0.1", port)) == 0:
+            return False  # some systems let two programs listen, one on this address and one on all
+    with socket.socket() as probe:
+        return _binds(probe, port)
+
+
+def _held_port(wanted: int, held: ExitStack) -> int:
+    for port in (wanted, 0):
+        probe = held.enter_context(socket.socket())
+        if (port == 0 or is_free(port)) and _binds(probe, port):
+            return int(probe.getsockname()[1])
+    raise StartError("空いているポートがありません")
+
+
+def _binds(probe: socket.socket, port: int) -> bool:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_broker: bool = False) -> dict[str, str]:
+    """Everything the processes see. `around` is the person's environment; `own_broker` takes its REDIS_URL as well."""
+    passed = {name: value for name, value in around.items() if name in PASSED or name.startswith(PASSED_PREFIX)}
+    if own_broker and around.get("REDIS_URL"):
+        passed["REDIS_URL"] = around["REDIS_URL"]
+    practice = {
+        **kept_secrets(folder / "secrets.env"),
+        "DATA_DIR": str(folder),
+        "BASE_URL": f"http://127.0.0.1:{ports.web}",
+        "SMTP_URL": f"smtp://127.0.0.1:{ports.mail}",
+        "MAIL_FROM": "awase@example.com",
+        **practice_vendors(f"http://127.0.0.1:{ports.smarthr}", f"http://127.0.0.1:{ports.freee}"),
+        "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
+        "PRACTICE_PATH": "/_practice/",
+        "BIND": "127.0.0.1",
+        "PORT": str(ports.web),
+        "FLASK_APP": "wsgi.py",
+        "FLASK_SKIP_DOTENV": "1",  # a .env in the checkout is the service's, not the rehearsal's
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "127.0.0.1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), around.get("PATH", "")]),
+    }
+    return {"SMARTHR_LIMITS": PRACTICE_LIMITS, "FREEE_LIMITS": PRACTICE_LIMITS, **passed, **practice}
+
+
+def practice_vendors(smarthr: str, freee: str) -> dict[str, str]:
+    """What leads the service to practice vendors with these addresses."""
+    return {
+        "SMARTHR_URL": f"{smarthr}/{{subdomain}}/api",
+        "FREEE_API_URL": f"{freee}/hr",
+        "FREEE_ACCOUNTS_URL": freee,
+        "FREEE_CLIENT_ID": practice_company.FREEE_CLIENT_ID,
+        "FREEE_CLIENT_SECRET": practice_company.FREEE_CLIENT_SECRET,
+    }
+
+
+def kept_secrets(file: Path) -> dict[str, str]:
+    """SECRET_KEY and ENCRYPTION_KEYS of this data folder, made at the first start, readable by its owner only.
+
+    Raises StartError when the file is damaged: new keys would not open what the old ones encrypted.
+    """
+    names = ("SECRET_KEY", "ENCRYPTION_KEYS")
+    if not file.exists():
+        write_private(file, "".join(f"{name}={secrets.token_urlsafe(48)}\n" for name in names))
+    try:
+        pairs = (line.partition("=") for line in file.read_text(encoding="utf-8").splitlines())
+        found = {name: value for name, _, value in pairs if name in names}
+    except UnicodeDecodeError:
+        found = {}
+    if not all(found.get(name) for name in names):
+        raise StartError(f"{file} が壊れています。{file.parent} を消すと、はじめからやり直せます")
+    return found
+
+
+def write_private(file: Path, text: str) -> None:
+    """The file appears whole or not at all, readable by its owner only. Raises OSError."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
+
+
+def check_own_broker(url: str) -> None:
+    """Raises StartError when nobody answers at this REDIS_URL. Its password stays out of the text."""
+    try:
+        redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3).ping()
+    except ValueError:
+        raise StartError("REDIS_URL が正しくありません(redis://ホスト:ポート/番号 の形で指定してください)") from None
+    except (redis.RedisError, OSError) as error:
+        told = type(error).__name__
+        raise StartError(f"REDIS_URL の {without_password(url)} に接続できません({told})") from None
+
+
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,1 @@
+"""The practice company's SmartHR, spoken to over HTTP."""

@@ -1,0 +1,279 @@
+"""A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5 and 7 to 9).
+
+`create_smarthr(company)` gives a Flask app, `smarthr_of(app)` what a test or a person at the screen can do with it.
+What the vendor does not document is a switch, whose default is the position judged more likely.
+Not simulated: dependents, payslips, changes booked ahead (but the nightly 退職済 after a future 退職年月日 is).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app.practice.smarthr.admin_ui import screen_routes
+from app.practice.smarthr.crews import crew_routes
+from app.practice.smarthr.errors import INACTIVE, Problem
+from app.practice.smarthr.lists import BadQuery
+from app.practice.smarthr.masters import master_routes
+from app.practice.smarthr.state import Record, SmartHRState
+from app.practice.smarthr.webhooks import Announcer, is_different
+from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.vendor_kit.fault_injection import CONTROL, Switch, Wire
+from app.practice.vendor_kit.limits import REAL, Rates, SmartHRLimits
+from app.practice.vendor_kit.persistence import Memory
+from app.practice.vendor_kit.switch_page import mishaps, switch_routes
+from app.practice.vendor_kit.webhook_messages import Queue
+from app.practice.vendor_kit.webhook_schedule import SMARTHR as WEBHOOK_SWITCHES
+from app.practice.vendor_kit.webhooks import Deliverer, webhook_routes
+
+SWITCHES = (
+    Switch("maintenance", False, note="503 code 9 on everything"),
+    Switch("inactive_subdomain", False, note="the tenant was renamed: bare 400"),
+    Switch("ip_not_permitted", False, note="403 code 15"),
+    Switch("token_revoked", False, note="401 code 2"),
+    Switch("plan_limit", False, note="403 code 7 on POST /v1/crews"),
+    Switch("forbidden", (), None, note="resources without permission: crews, crews:write, job_titles, …: 403 code 3"),
+    Switch("hidden_attributes", (), None, note="attributes the token may not see or write"),
+    Switch("hidden_attribute", "null", ("null", "absent"), note="how a hidden attribute reads"),
+    Switch("hidden_write", "ignore", ("ignore", "forbid"), note="what writing a hidden attribute does"),
+    Switch("duplicate_emp_code", "allow", ("allow", "reject"), note="two crews with one 社員番号"),
+    Switch("nested_address", "replace", ("replace", "merge"), note="parts of an address that are left out"),
+    Switch("address_kana_digits", "allow", ("allow", "reject"), note="digits and hyphens in the reading"),
+    Switch("positions_create", True, note="whether unknown names in `positions` become 役職"),
+    Switch("per_page_over_100", "cap", ("cap", "reject")),
+    Switch("untouched_patch", "keep", ("keep", "touch"), note="updated_at after a PATCH that changes nothing"),
+    *WEBHOOK_SWITCHES,
+)
+
+
+class PracticeSmartHR:
+    """The tenant as a test or a person at the screen sees it: no token, no limit, no check. Every method locks.
+
+    `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown. Changes fire webhooks.
+    """
+
+    def __init__(self, state: SmartHRState, wire: Wire, announcer: Announcer) -> None:
+        self.state = state
+        self.wire = wire
+        self._announcer = announcer
+
+    @property
+    def webhooks(self) -> Deliverer:
+        """The deliveries: `wait_idle`, `log`, `waiting`."""
+        return self._announcer.deliverer
+
+    def new_day(self) -> None:
+        """What the tenant does by itself at night, as far as it is due. Every request does this first."""
+        if not self.wire.switch("flips_on_leaving"):
+            return
+        with self.state.lock:
+            for crew in self.state.leave_due():
+                self._announcer.crew("crew_updated", crew)
+
+    def crew(self, who: str) -> Record:
+        """The crew as an answer of the API shows it."""
+        self.new_day()
+        with self.state.lock:
+            return self.state.shown(self._found(who))
+
+    @property
+    def crews(self) -> list[Record]:
+        self.new_day()
+        with self.state.lock:
+            return [self.state.shown(each) for each in self.state.crews.values()]
+
+    def ids_by_number(self, number: str) -> list[str]:
+        with self.state.lock:
+            return [crew_id for crew_id, crew in self.state.crews.items() if crew.get("emp_code") == number]
+
+    def edit(self, who: str, changes: Mapping[str, Any]) -> None:
+        """Attributes in the names of the write form; those left out stay, parts of an address as well."""
+        self.new_day()
+        with self.state.lock:
+            before = self._found(who)
+            after = self.state.update(before["id"], changes, merge_addresses=True)
+            if is_different(before, after) or self.wire.switch("webhook_on_untouched"):
+                self._announcer.crew("crew_updated", after)
+
+    def add(self, record: Mapping[str, Any]) -> str:
+        """One more crew; returns the id."""
+        self.new_day()
+        with self.state.lock:
+            made = self.state.create(record)
+            self._announcer.crew("crew_created", made)
+            return str(made["id"])
+
+    def remove(self, who: str) -> None:
+        with self.state.lock:
+            self._announcer.crew("crew_deleted", self.state.crews.pop(self._found(who)["id"]))
+
+    def import_crews(
+        self, created: Sequence[Mapping[str, Any]] = (), updated: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> list[str]:
+        """A file import: all or nothing, then one crew_imported. Returns the new ids."""
+        self.new_day()
+        with self.state.lock:
+            ids = {who: self._found(who)["id"] for who in updated or {}}
+            made = [self.state.create(each) for each in created]
+            changed = [
+                self.state.update(ids[who], changes, merge_addresses=True) for who, changes in (updated or {}).items()
+            ]
+            self._announcer.imported(made, changed)
+            return [each["id"] for each in made]
+
+    def fire(self, event: str, who: str, *, sender: str | None = None) -> None:
+        """Send an event without its cause; of a `who` that does not exist, or no longer does, as of a bare id.
+
+        `sender` is the crew of the acting person. Raises KeyError when there is no such sender.
+        """
+        with self.state.lock:
+            acting = self.state.shown(self._found(sender)) if sender else None
+            self._announcer.by_hand(event, self.state.find(who) or {"id": who}, sender=acting)
+
+    @property
+    def memory(self) -> Memory:
+        """What survives a restart: people, masters, webhooks, what is still to be sent.
+
+        Not switches, faults, limits and the logs.
+        """
+        return Memory(self.state.lock, give=self._kept, take=self._take)
+
+    def _kept(self) -> Record:
+        return {**self.state.kept(), "deliveries": self.webhooks.kept()}
+
+    def _take(self, kept: Mapping[str, Any]) -> None:
+        queue = Queue.of(kept["deliveries"]) if "deliveries" in kept else Queue()
+        self.state.take(kept)
+        self.webhooks.resume(queue)
+
+    def _found(self, who: str) -> Record:
+        crew = self.state.find(who)
+        if crew is None:
+            raise KeyError("nobody with this id or number")
+        return crew
+
+
+def create_smarthr(
+    company: PracticeCompany,
+    switches: Mapping[str, Any] | None = None,
+    *,
+    rates: Rates = REAL,
+    clock: Callable[[], float] = time.time,
+    log_file: Path | None = None,
+) -> Flask:
+    """The tenant `SUBDOMAIN` under /<subdomain>/api. `clock` gives epoch seconds, for limits and timestamps."""
+    app = Flask("practice_smarthr")
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    state = SmartHRState(company, clock=clock)
+    limits = SmartHRLimits(rates, clock=clock)
+    wire = Wire(SWITCHES, log_file=log_file)
+    wire.set_switches(switches or {}, as_default=True)
+    announcer = Announcer(state, wire)
+    app.extensions["webhooks"] = announcer.deliverer
+    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, wire, announcer)
+    base = "/<subdomain>/api/v1"
+    app.register_blueprint(crew_routes(state, wire, announcer), url_prefix=base)
+    app.register_blueprint(master_routes(state), url_prefix=base)
+    app.register_blueprint(screen_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
+    offered = mishaps(update="PATCH", create="POST", update_path="/crews/", create_path="/crews$")
+    page = switch_routes(wire, title="SmartHR(練習用)", offered=offered)
+    app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(webhook_routes(announcer.deliverer), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(_gate(wire, limits, smarthr.new_day))
+
+    def start_again() -> None:
+        state.load()
+        limits.reset()
+        announcer.deliverer.clear()
+
+    wire.attach(app, state=state.dump, on_reset=start_again)
+    return app
+
+
+def smarthr_of(app: Flask) -> PracticeSmartHR:
+    """The tenant behind an app made by `create_smarthr`."""
+    smarthr: PracticeSmartHR = app.extensions["smarthr"]
+    return smarthr
+
+
+def _gate(wire: Wire, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
+    """What every vendor call meets before and after its own work."""
+    gate = Blueprint("practice_smarthr_gate", __name__)
+
+    @gate.before_app_request
+    def check() -> None:
+        new_day()
+        if request.path.startswith(CONTROL):
+            return
+        subdomain, _, rest = request.path.lstrip("/").partition("/")
+        if subdomain != SUBDOMAIN or wire.switch("inactive_subdomain"):
+            abort(_bare_refusal(subdomain))
+        token = _token()
+        verdict = limits.check(token or "none")
+        g.rate_headers = verdict.headers
+        if wire.switch("maintenance"):
+            raise Problem("service_maintenance")
+        if token != SMARTHR_TOKEN or wire.switch("token_revoked"):
+            raise Problem("unauthorized_token")
+        if wire.switch("ip_not_permitted"):
+            raise Problem("ip_not_permitted")
+        if verdict.refused:
+            raise Problem("too_many_requests")
+        _check_permission(rest, wire.switch("forbidden"))
+
+    @gate.after_app_request
+    def tell_limits(response: Response) -> Response:
+        response.headers.update(g.get("rate_headers", {}))
+        if response.mimetype == "application/json":
+            response.headers["Content-Type"] = "application/json;charset=utf-8"
+        return response
+
+    @gate.app_errorhandler(Problem)
+    def explain(problem: Problem) -> tuple[Response, int]:
+        return jsonify(problem.envelope), problem.status
+
+    @gate.app_errorhandler(BadQuery)
+    def explain_query(error: BadQuery) -> tuple[Response, int]:
+        fault = {"message": f"{error.name}は正しい形式で入力してください。", "resource": None, "field": error.name}
+        problem = Problem("bad_request", errors=[fault])
+        return jsonify(problem.envelope), problem.status
+
+    @gate.app_errorhandler(HTTPException)
+    def explain_http(error: HTTPException) -> Any:
+        if error.response is not None or request.path.startswith(CONTROL):
+            return error
+        known = {404: "not_found", 405: "not_found", 500: "internal_server_error"}
+        problem = Problem(known.get(error.code or 500, "bad_request"))
+        return jsonify(problem.envelope), problem.status
+
+    return gate
+
+
+def _bare_refusal(subdomain: str) -> Response:
+    """Not the usual envelope [F]."""
+    response = jsonify(message=INACTIVE.format(subdomain=subdomain))
+    response.status_code = 400
+    return response
+
+
+def _token() -> str:
+    """Bearer, or basic with the token as user name [O]; "" without one."""
+    if request.authorization is None:
+        return ""
+    if request.authorization.type == "bearer":
+        return request.authorization.token or ""
+    return str(request.authorization.username or "")
+
+
+def _check_permission(path: str, forbidden: tuple[str, ...]) -> None:
+    """`path` is "api/v1/<resource>…". A resource alone forbids reading and writing, "…:write" only writing."""
+    resource = path.removeprefix("api/v1/").partition("/")[0]
+    writes = request.method not in ("GET", "HEAD")
+    if resource in forbidden or (writes and f"{resource}:write" in forbidden):
+        raise Problem("forbidden")

@@ -1,0 +1,130 @@
+"""The page of a practice vendor for a person: what the vendor should do wrong, switched by clicking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, redirect, render_template_string, request
+from werkzeug.wrappers import Response
+
+from app.practice.vendor_kit.fault_injection import BadSwitch, Switch, Wire
+from app.practice.vendor_kit.switch_notes import NOTES
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """A fault on the wire that a person can ask for. `rule`: as `Fault` takes it."""
+
+    name: str
+    text: str
+    rule: Mapping[str, Any]
+
+
+def mishaps(*, update: str, create: str, update_path: str, create_path: str) -> tuple[Mishap, ...]:
+    """The faults worth rehearsing. `update`, `create`: the vendor's methods for them."""
+    return (
+        Mishap(
+            "busy", "次の更新を1回、503(混雑)で断る", {"method": update, "path": update_path, "status": 503, "times": 1}
+        ),
+        Mishap(
+            "lost",
+            "次の登録を受け付けた後、応答を失う",
+            {"method": create, "path": create_path, "after": True, "times": 1},
+        ),
+        Mishap("limit", "次の3回を429(回数の上限)で断る", {"status": 429, "times": 3, "headers": {"Retry-After": "2"}}),
+        Mishap("cut", "次の3回の応答を途中で切る", {"cut": True, "times": 3}),
+        Mishap("slow", "すべての応答を3秒遅らせる", {"delay": 3.0}),
+        Mishap("down", "すべてを500(障害)で断る", {"status": 500}),
+    )
+
+
+def switch_routes(wire: Wire, *, title: str, offered: tuple[Mishap, ...]) -> Blueprint:
+    """GET / shows everything; POST /clicks changes one thing and leads back."""
+    routes = Blueprint("practice_switch_page", __name__)
+    by_name = {each.name: each for each in offered}
+
+    @routes.get("/")
+    def page() -> str:
+        return render_template_string(
+            _PAGE,
+            title=title,
+            switches=[_shown(each, wire.switches[each.name]) for each in wire.declared.values()],
+            mishaps=offered,
+            faults=wire.fault_rules,
+        )
+
+    @routes.post("/clicks")
+    def click() -> Response:
+        sent = request.form
+        if "mishap" in sent and sent["mishap"] in by_name:
+            wire.fault(**by_name[sent["mishap"]].rule)
+        elif "calm" in sent:
+            wire.clear_faults()
+            wire.set_switches(wire.defaults)
+        elif sent.get("switch") in wire.declared:
+            _set(wire, wire.declared[sent["switch"]], sent)
+        return redirect(request.path.removesuffix("clicks"), code=303)
+
+    return routes
+
+
+def _set(wire: Wire, switch: Switch, sent: Mapping[str, str]) -> None:
+    """A list is typed with commas; of the others the position of the value is sent, which is the number itself where
+    numbers are offered. Anything else changes nothing."""
+    try:
+        if switch.allowed is None:
+            names = (each.strip() for each in sent.get("list", "").split(","))
+            wire.set_switch(switch.name, [each for each in names if each])
+        else:
+            wire.set_switch(switch.name, switch.allowed[int(sent.get("choice", ""))])
+    except (BadSwitch, ValueError, IndexError):
+        return
+
+
+def _shown(switch: Switch, value: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": switch.name, "text": NOTES[switch.name], "choices": [], "list": None, "most": None}
+    if isinstance(switch.allowed, range):
+        return {**shown, "most": switch.allowed[-1], "number": value}
+    choices = [
+        {"at": at, "text": _word(each), "on": type(each) is type(value) and each == value}
+        for at, each in enumerate(switch.allowed or ())
+    ]
+    listed = ", ".join(value) if switch.allowed is None else None
+    return {**shown, "choices": choices, "list": listed}
+
+
+def _word(value: Any) -> str:
+    return {True: "オン", False: "オフ"}[value] if isinstance(value, bool) else str(value)
+
+
+_PAGE = """<!doctype html>
+<html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 1rem/1.7 "Hiragino Sans", "Noto Sans CJK JP", "Noto Sans JP", "Yu Gothic UI", sans-serif; max-width: 60rem;
+  margin: 1.5rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+button, input { font: inherit; min-height: 2.5rem; padding: 0 .8rem; border-radius: .4rem; border: 1px solid #7d8a83; }
+[aria-pressed="true"] { background: #0f5c4d; color: #fff; }
+li { display: flex; flex-wrap: wrap; gap: .3rem .8rem; justify-content: space-between; align-items: center;
+  border-bottom: 1px solid #8886; padding: .4rem 0; }
+ul { list-style: none; padding: 0; } form { display: flex; flex-wrap: wrap; gap: .3rem; } code { font-size: .85em; }
+</style></head><body><main>
+<h1>{{ title }}</h1>
+<p>練習用の製品です。ここで切り替えた障害や動きは、この練習用の会社だけに効きます。</p>
+<form method="post" action="clicks"><button name="calm" value="1">すべて元に戻す</button></form>
+<h2>障害を起こす</h2>
+<ul>{% for each in mishaps %}<li><span>{{ each.text }}</span>
+<form method="post" action="clicks"><button name="mishap" value="{{ each.name }}">起こす</button></form></li>{% endfor %}</ul>
+{% if faults %}<p>いま効いている障害: {{ faults | length }} 件</p>{% endif %}
+<h2>動きを切り替える</h2>
+<ul>{% for each in switches %}<li><span>{{ each.text }}<br><code>{{ each.name }}</code></span>
+<form method="post" action="clicks"><input type="hidden" name="switch" value="{{ each.name }}">
+{% if each.list is not none %}<input name="list" value="{{ each.list }}" aria-label="{{ each.text }}"><button>変える</button>
+{% elif each.most is not none %}<input type="number" name="choice" min="0" max="{{ each.most }}" value="{{ each.number }}" aria-label="{{ each.text }}"><button>変える</button>
+{% else %}{% for choice in each.choices %}<button name="choice" value="{{ choice.at }}" aria-pressed="{{ "true" if choice.on else "false" }}">{{ choice.text }}</button>{% endfor %}{% endif %}
+</form></li>{% endfor %}</ul>
+</main></body></html>"""  # noqa: E501 - markup
