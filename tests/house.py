@@ -28,7 +28,7 @@ from app.practice.server import RunningServer, start_in_thread
 from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
-from app.practice.vendor_kit.fault_injection import Wire, wire_of
+from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
 from app.practice.vendor_kit.limits import FAST
 from app.storage.rows import ItemRow
 from app.storage.schema import migrate
@@ -117,9 +117,9 @@ class House:
     postbox: Postbox
     limiter: OpenLimiter
     smarthr: PracticeSmartHR
-    smarthr_wire: Wire
+    smarthr_injector: FaultInjector
     freee: PracticeFreee
-    freee_wire: Wire
+    freee_injector: FaultInjector
     company: PracticeCompany
     servers: tuple[RunningServer, RunningServer]
     database: Database
@@ -196,11 +196,11 @@ class House:
 
     def writes(self) -> int:
         """Requests other than reads that both vendors have seen, tokens left out."""
-        seen = [*self.smarthr_wire.requests, *self.freee_wire.requests]
+        seen = [*self.smarthr_injector.requests, *self.freee_injector.requests]
         return sum(r.method != "GET" and "/public_api/" not in r.path for r in seen)
 
     def calls(self) -> int:
-        seen = [*self.smarthr_wire.requests, *self.freee_wire.requests]
+        seen = [*self.smarthr_injector.requests, *self.freee_injector.requests]
         return sum("/public_api/" not in r.path for r in seen)
 
     def close(self) -> None:
@@ -280,9 +280,9 @@ def open_house(
         postbox=postbox,
         limiter=limiter,
         smarthr=smarthr_of(smarthr_app),
-        smarthr_wire=wire_of(smarthr_app),
+        smarthr_injector=injector_of(smarthr_app),
         freee=freee_of(freee_app),
-        freee_wire=wire_of(freee_app),
+        freee_injector=injector_of(freee_app),
         company=company,
         servers=servers,
         database=database,

@@ -43,7 +43,7 @@ def listening(house: House, directions: Automatic = Automatic.BOTH, **options: A
     server = start_in_thread(create_app(house.ctx))
     connection = house.connection
     with house.ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(connection.id, SECRET, previous_until=house.clock.now())
+        uow.webhook_registrations.set_secret(connection.id, SECRET, previous_until=house.clock.now())
     registered = {
         "url": f"{server.url}/webhooks/smarthr/{connection.key}",
         "secret_token": SECRET,

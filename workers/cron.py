@@ -14,7 +14,7 @@ import structlog
 from app.config import Settings
 from app.logs import configure_logging
 from app.use_cases.context import Context
-from app.use_cases.monitoring.counters import METER_SECONDS, meter_once
+from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
 from app.use_cases.survey.sweep import SECONDS, sweep_due
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
@@ -38,7 +38,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
     """Every periodic job. A new one is a new row."""
     return (
         Periodic("reconcile", settings.reconcile_seconds, reconcile_once),
-        Periodic("meter", METER_SECONDS, meter_once),
+        Periodic("meter", COUNT_SECONDS, count_once),
         Periodic("keep_tokens_alive", KEEP_SECONDS, keep_tokens_alive),
         Periodic("settle_doubts", DOUBT_SECONDS, settle_doubts),
         Periodic("sweep", SECONDS, sweep_due),

@@ -23,7 +23,7 @@ from typing import Any
 import requests
 
 from app.practice.house import demo
-from app.practice.house.banner import greeting
+from app.practice.house.banner import banner
 from app.practice.house.connecting import (
     check_broker,
     connect,
@@ -176,7 +176,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             missed = leave_something_to_see(house.url, house.connection, house.api_key, mailbox=house.folder / "mail")
             administrator = first_administrator(house.env)
-            print(greeting(house, *filter(None, (*notes, missed)), administrator=administrator), flush=True)
+            print(banner(house, *filter(None, (*notes, missed)), administrator=administrator), flush=True)
             code = house.processes.wait()
             print(f"supervisord が終了しました(終了コード {code})。ログ: {house.processes.logs}", file=sys.stderr)
             return 1

@@ -17,7 +17,7 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Gate(StrEnum):
+class MassChangeCheck(StrEnum):
     """Of a gathered run of many people: CLOSED until all its plans are known, then OPEN."""
 
     CLOSED = "closed"

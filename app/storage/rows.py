@@ -13,10 +13,10 @@ from app.domain.snapshot import FieldState
 from app.storage.enums import (
     ChangeState,
     DeliveryState,
-    Gate,
     HistoryKind,
     MailKind,
     MailState,
+    MassChangeCheck,
     OutboxKind,
     RefreshState,
     StepState,
@@ -65,7 +65,7 @@ class RunRow:
     """Why a run waits for a person although nobody asked for a preview: [{"code", "count", "limit"}]."""
     acknowledged: bool
     """Whoever started it has said beforehand that a mass change is meant."""
-    gate: Gate | None
+    gate: MassChangeCheck | None
     """Of a gathered run of many people: whether its items may write yet. None: it has none."""
     counts: dict[str, Any] | None
     """Of a finished run: {item state: people}, so that a list of runs need not count items."""
@@ -285,7 +285,7 @@ class PagePosition:
 
 
 @dataclass(frozen=True)
-class RosterEntry:
+class PreviewName:
     """Somebody in a preview. `position`: of their item."""
 
     position: int
@@ -334,7 +334,7 @@ class ConsentRow:
 
 
 @dataclass(frozen=True)
-class SetupRow:
+class WizardRow:
     """A connection being set up. `connection_id` is there once its company was confirmed."""
 
     id: int
@@ -352,10 +352,10 @@ class SetupRow:
 
 
 @dataclass(frozen=True)
-class SetupConsent:
+class WizardConsent:
     """freee's answer belongs to this setup."""
 
-    setup: SetupRow
+    setup: WizardRow
     verifier: str = field(repr=False)
     redirect_uri: str
 
@@ -458,7 +458,7 @@ class DeliveryRow:
 
 
 @dataclass(frozen=True)
-class WebhookRow:
+class WebhookRegistrationRow:
     connection_id: int
     vendor_id: str | None
     state: WebhookState

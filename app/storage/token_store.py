@@ -104,7 +104,7 @@ class DatabaseTokenDoor:
             return after_refusal(door, now, retry_after=retry_after, limited=status == _LIMITED, chance=chance)
 
         with self._unit_of_work() as uow:
-            uow.tallies.add({(REFUSALS, labels(status=str(status))): 1})
+            uow.counters.add({(REFUSALS, labels(status=str(status))): 1})
             return uow.token_doors.leave(self._client_id, passage, closed).opens_in(now)
 
     def left(self, passage: Passage) -> None:

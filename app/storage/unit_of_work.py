@@ -23,29 +23,29 @@ from app.storage.access.sign_ins import InvitationRepository, SessionRepository
 from app.storage.automatic.deliveries import DeliveryRepository
 from app.storage.automatic.sweeps import SweepRepository
 from app.storage.automatic.troubles import TroubleRepository
-from app.storage.automatic.webhook_registrations import WebhookRepository
+from app.storage.automatic.webhook_registrations import WebhookRegistrationRepository
 from app.storage.connections.connection_facts import ConnectionFactsRepository
-from app.storage.connections.connection_wizard import SetupRepository
+from app.storage.connections.connection_wizard import WizardRepository
 from app.storage.connections.connections import ConnectionRepository
 from app.storage.connections.consents import ConsentRepository
 from app.storage.connections.token_doors import TokenDoorRepository
 from app.storage.links.directory import DirectoryRepository
 from app.storage.links.links import LinkRepository
-from app.storage.metrics.counters import TallyRepository
-from app.storage.metrics.snapshot import ObservationRepository
+from app.storage.metrics.counters import CounterRepository
+from app.storage.metrics.snapshot import MetricsRepository
 from app.storage.outgoing.mails import MailRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
 from app.storage.runs.items import ItemRepository
-from app.storage.runs.preview_names import RosterRepository
-from app.storage.runs.preview_selection import ChoosingRepository
+from app.storage.runs.preview_names import PreviewNameRepository
+from app.storage.runs.preview_selection import PreviewSelectionRepository
 from app.storage.runs.runs import RunRepository
 from app.storage.runs.steps import StepRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
 from app.storage.upkeep.leader import LeaderRepository
-from app.storage.upkeep.recovery import UpkeepRepository
+from app.storage.upkeep.recovery import RecoveryRepository
 from app.storage.upkeep.rotation import RotationRepository
 from app.storage.vault import Vault
 
@@ -64,7 +64,7 @@ class UnitOfWork:
     connection_facts: ConnectionFactsRepository
     runs: RunRepository
     items: ItemRepository
-    choosing: ChoosingRepository
+    choosing: PreviewSelectionRepository
     changes: ChangeRepository
     steps: StepRepository
     links: LinkRepository
@@ -72,10 +72,10 @@ class UnitOfWork:
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
-    rosters: RosterRepository
+    rosters: PreviewNameRepository
     directory: DirectoryRepository
     consents: ConsentRepository
-    setups: SetupRepository
+    setups: WizardRepository
     keys: KeyRepository
     users: UserRepository
     sessions: SessionRepository
@@ -83,14 +83,14 @@ class UnitOfWork:
     audit: AuditRepository
     idempotency: IdempotencyRepository
     leader: LeaderRepository
-    upkeep: UpkeepRepository
-    observation: ObservationRepository
+    upkeep: RecoveryRepository
+    observation: MetricsRepository
     rotation: RotationRepository
     deliveries: DeliveryRepository
-    webhooks: WebhookRepository
+    webhooks: WebhookRegistrationRepository
     troubles: TroubleRepository
     sweeps: SweepRepository
-    tallies: TallyRepository
+    counters: CounterRepository
     token_doors: TokenDoorRepository
 
     def __init__(self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault) -> None:
@@ -108,7 +108,7 @@ class UnitOfWork:
         self.connection_facts = ConnectionFactsRepository(session, self._vault)
         self.runs = RunRepository(session, self._vault)
         self.items = ItemRepository(session, self._vault)
-        self.choosing = ChoosingRepository(session, self._vault)
+        self.preview_selection = PreviewSelectionRepository(session, self._vault)
         self.changes = ChangeRepository(session, self._vault)
         self.steps = StepRepository(session, self._vault)
         self.links = LinkRepository(session, self._vault)
@@ -116,10 +116,10 @@ class UnitOfWork:
         self.mails = MailRepository(session, self._vault)
         self.history = HistoryRepository(session, self._vault)
         self.survey_pages = SurveyPageRepository(session, self._vault)
-        self.rosters = RosterRepository(session, self._vault)
+        self.preview_names = PreviewNameRepository(session, self._vault)
         self.directory = DirectoryRepository(session, self._vault)
         self.consents = ConsentRepository(session, self._vault)
-        self.setups = SetupRepository(session, self._vault)
+        self.wizards = WizardRepository(session, self._vault)
         self.keys = KeyRepository(session, self._vault)
         self.users = UserRepository(session, self._vault)
         self.sessions = SessionRepository(session, self._vault)
@@ -127,14 +127,14 @@ class UnitOfWork:
         self.audit = AuditRepository(session, self._vault)
         self.idempotency = IdempotencyRepository(session, self._vault)
         self.leader = LeaderRepository(session, self._vault)
-        self.upkeep = UpkeepRepository(session, self._vault)
-        self.observation = ObservationRepository(session, self._vault)
+        self.recovery = RecoveryRepository(session, self._vault)
+        self.metrics = MetricsRepository(session, self._vault)
         self.rotation = RotationRepository(session, self._vault)
         self.deliveries = DeliveryRepository(session, self._vault)
-        self.webhooks = WebhookRepository(session, self._vault)
+        self.webhook_registrations = WebhookRegistrationRepository(session, self._vault)
         self.troubles = TroubleRepository(session, self._vault)
         self.sweeps = SweepRepository(session, self._vault)
-        self.tallies = TallyRepository(session, self._vault)
+        self.counters = CounterRepository(session, self._vault)
         self.token_doors = TokenDoorRepository(session, self._vault)
         return self
 

@@ -24,7 +24,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.group_commit import GroupCommit
 from app.use_cases.intake.webhook_intake import Accepted, SenderCache, accept, delivery_of, freee_secrets
 from app.web.http.errors import Problem
-from app.web.http.request_log import tell
+from app.web.http.request_log import log_fields
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -145,7 +145,7 @@ def _stored(intake: Intake, deliveries: list[Delivery]) -> Response:
     for each, delivery in zip(accepted, deliveries, strict=True):
         if each.unsorted_as is not None:
             intake.count_refusal(delivery.event.system, each.unsorted_as)
-    tell(
+    log_fields(
         delivery_id=accepted[0].id,
         connection_id=deliveries[0].connection_id,
         event_name=deliveries[0].event.name,

@@ -249,7 +249,7 @@ def _json(content: bytes) -> Any:
 class World:
     freee: PracticeFreee
     url: str
-    wire: Recorder
+    injector: Recorder
     clock: HandClock
     tokens: MemoryTokens
     door: MemoryDoor
@@ -286,15 +286,15 @@ company_of = cache(build_company)
 def freee_world(switches: Mapping[str, Any] | None = None, *, rates: Rates = FAST, extra: int = 0) -> Iterator[World]:
     clock = HandClock()
     app = create_freee(company_of(TODAY, extra=extra), switches, clock.seconds, rates=rates)
-    wire = Recorder(app)
-    server = start_in_thread(wire)
+    injector = Recorder(app)
+    server = start_in_thread(injector)
     first = FreeeTokens(
         practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN, NOW + timedelta(hours=6), version=1
     )
     world = World(
         freee_of(app),
         server.url,
-        wire,
+        injector,
         clock,
         MemoryTokens(first, clock),
         MemoryDoor(clock),

@@ -20,7 +20,7 @@ from app.domain.snapshot import BLANK, FieldState
 from app.practice.server import RunningServer, start_in_thread
 from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, build_company
-from app.practice.vendor_kit.fault_injection import Wire, wire_of
+from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
 from app.practice.vendor_kit.limits import FAST
 from tests.adapters.canned import OpenLimiter
 
@@ -56,8 +56,8 @@ class SmartHRWorld:
     limiter: OpenLimiter = field(default_factory=OpenLimiter)
 
     @property
-    def wire(self) -> Wire:
-        return wire_of(self.app)
+    def injector(self) -> FaultInjector:
+        return injector_of(self.app)
 
     @property
     def tenant(self) -> PracticeSmartHR:

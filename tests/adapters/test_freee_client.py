@@ -230,12 +230,12 @@ def test_another_company_is_refused_as_a_missing_right(world: World) -> None:
 
 
 def test_a_reader_without_rights_is_told_so_after_one_look_at_the_open_door(world: World) -> None:
-    world.freee.wire.set_switch("role", "self_only")
+    world.freee.injector.set_switch("role", "self_only")
     with pytest.raises(RunError) as caught:
         world.client().list_company_employees(0)
 
     assert (type(caught.value), caught.value.code) == (RunError, "E19")
-    assert [each.path.rpartition("/")[2] for each in world.wire.exchanges] == ["employees", "me"]
+    assert [each.path.rpartition("/")[2] for each in world.injector.exchanges] == ["employees", "me"]
     assert world.limiter.closed == []
 
 
@@ -262,22 +262,22 @@ def test_the_quota_closes_the_connection_until_its_reset() -> None:
 
         assert (caught.value.code, caught.value.counts) == ("rate_limited", False)
         assert [key for key, _ in world.limiter.closed] == [f"freee:{COMPANY_ID}"]
-        assert world.freee.wire.calls(path="users/me") == 3
+        assert world.freee.injector.calls(path="users/me") == 3
 
 
 @pytest.mark.parametrize("position", [True, "reauthorize"])
 def test_a_missing_app_permission_asks_for_consent_and_tells_the_store(world: World, position: Any) -> None:
-    world.freee.wire.set_switch("missing_permission", position)
+    world.freee.injector.set_switch("missing_permission", position)
     with pytest.raises(RunError) as caught:
         world.client().list_company_employees(0)
 
     assert (caught.value.code, caught.value.needs_consent) == ("needs_consent", True)
     assert world.tokens.consent_wanted == [1]
-    assert world.freee.wire.calls("POST", "token") == 0
+    assert world.freee.injector.calls("POST", "token") == 0
 
 
 def test_a_closed_address_list_stops_the_run(world: World) -> None:
-    world.freee.wire.set_switch("ip_restriction", True)
+    world.freee.injector.set_switch("ip_restriction", True)
     with pytest.raises(RunError) as caught:
         world.client().users_me()
 
@@ -285,12 +285,12 @@ def test_a_closed_address_list_stops_the_run(world: World) -> None:
 
 
 def test_maintenance_is_temporary_and_reads_are_tried_three_times(world: World) -> None:
-    world.freee.wire.set_switch("maintenance", True)
+    world.freee.injector.set_switch("maintenance", True)
     with pytest.raises(TemporaryError) as caught:
         world.client().users_me()
 
     assert caught.value.code == "E22"
-    assert world.freee.wire.calls() == 3
+    assert world.freee.injector.calls() == 3
 
 
 CUT: list[Reply] = [reset(), raw(b"", status=500), raw(b"<html>", status=503)]

@@ -204,7 +204,7 @@ def test_a_cleared_leaving_date_is_sent_as_null_and_an_unset_one_not_at_all(any_
     after = applied(any_world, any_world.read(SAME_MONTH_PAYER), change("resigned_on", BLANK))
     applied(any_world, after, change("employee_number", "B-1"))
 
-    first, second = any_world.wire.sent("PUT", f"/{SAME_MONTH_PAYER}")
+    first, second = any_world.injector.sent("PUT", f"/{SAME_MONTH_PAYER}")
     assert first["employee"]["retire_date"] is None
     assert "retire_date" not in second["employee"]
     assert any_world.shown(SAME_MONTH_PAYER)["retire_date"] is None
@@ -225,7 +225,7 @@ def test_a_blank_number_of_fixed_length_is_cleared_by_empty_text(any_world: Worl
         change("basic_pension_number", BLANK),
         change("employment_insurance_number", BLANK),
     )
-    (sent,) = any_world.wire.sent("PUT", f"/{SAME_MONTH_PAYER}")
+    (sent,) = any_world.injector.sent("PUT", f"/{SAME_MONTH_PAYER}")
 
     assert sent["employee"]["base_pension_num"] == sent["employee"]["employment_insurance_reference_number"] == ""
     shown = any_world.shown(SAME_MONTH_PAYER)
@@ -261,7 +261,7 @@ def test_reading_is_writing_of_the_same_month(world: World) -> None:
 
 def test_every_write_names_the_month_that_was_read(world: World) -> None:
     applied(world, world.read(CLOSES_ON_20, DECEMBER), *ONE_PER_STEP)
-    sent = [each.sent for each in world.wire.exchanges if each.method == "PUT"]
+    sent = [each.sent for each in world.injector.exchanges if each.method == "PUT"]
 
     assert {(body["year"], body["month"]) for body in sent} == {(2026, 12)}
 
@@ -282,7 +282,7 @@ def test_somebody_without_a_record_cannot_be_written(world: World) -> None:
         applied(world, current, change("title", "主任"))
 
     assert caught.value.code == "record_hidden"
-    assert world.freee.wire.calls("PUT") == 0
+    assert world.freee.injector.calls("PUT") == 0
 
 
 # ── steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -292,7 +292,7 @@ def test_each_step_is_one_request_in_order_and_is_told_before_and_after(world: W
     steps = Steps()
     applied(world, world.read(SAME_MONTH_PAYER), *reversed(ONE_PER_STEP), steps=steps)
 
-    assert [each.path.rpartition("/")[2] for each in world.wire.exchanges if each.method == "PUT"] == [
+    assert [each.path.rpartition("/")[2] for each in world.injector.exchanges if each.method == "PUT"] == [
         str(SAME_MONTH_PAYER),
         "profile_rule",
         "health_insurance_rule",
@@ -312,7 +312,7 @@ def test_several_items_of_one_step_are_one_request(world: World) -> None:
     steps = Steps()
     applied(world, world.read(SAME_MONTH_PAYER), change("title", "主任"), change("having_spouse", True), steps=steps)
 
-    assert world.freee.wire.calls("PUT") == 1
+    assert world.freee.injector.calls("PUT") == 1
     assert [(kind, step) for kind, step, *_ in steps.told] == [("sending", Step.PROFILE), ("done", Step.PROFILE)]
     assert set(steps.told[0][2]) == {"title", "having_spouse"}
 
@@ -321,13 +321,13 @@ def test_nothing_to_write_sends_nothing(world: World) -> None:
     current = world.read(SAME_MONTH_PAYER)
 
     assert applied(world, current) == current
-    assert world.freee.wire.calls("PUT") == 0
+    assert world.freee.injector.calls("PUT") == 0
 
 
 def test_a_step_that_is_refused_does_not_keep_the_others_back(world: World) -> None:
     refusal = {"status_code": 400, "errors": [{"type": "bad_request", "messages": ["肩書の値が不正です"]}]}
     for path in ("profile_rule", "welfare_pension_insurance_rule"):
-        world.freee.wire.fault(method="PUT", path=path, status=400, body=refusal)
+        world.freee.injector.fault(method="PUT", path=path, status=400, body=refusal)
     steps = Steps()
     with pytest.raises(ItemError) as caught:
         applied(world, world.read(SAME_MONTH_PAYER), *ONE_PER_STEP, steps=steps)
@@ -355,19 +355,19 @@ def test_a_step_that_is_refused_does_not_keep_the_others_back(world: World) -> N
 def test_a_fault_that_is_not_the_employees_stops_at_once(
     world: World, fault: dict[str, Any], kind: type[Exception]
 ) -> None:
-    world.freee.wire.fault(method="PUT", path="health_insurance_rule", **fault)
+    world.freee.injector.fault(method="PUT", path="health_insurance_rule", **fault)
     steps = Steps()
     with pytest.raises(kind):
         applied(world, world.read(SAME_MONTH_PAYER), *ONE_PER_STEP, steps=steps)
 
     assert [step for _, step in steps.ends] == [Step.EMPLOYEE, Step.PROFILE, Step.HEALTH_INSURANCE]
     assert steps.ends[-1][0] == "failed"
-    assert world.freee.wire.calls("PUT", "health_insurance_rule") == 1
+    assert world.freee.injector.calls("PUT", "health_insurance_rule") == 1
 
 
 def test_a_repetition_after_a_fault_ends_where_one_run_would_have(world: World) -> None:
     expected = flat(world.shown(SAME_MONTH_PAYER)) | WRITTEN
-    world.freee.wire.fault(method="PUT", path="health_insurance_rule", after=True, times=1)
+    world.freee.injector.fault(method="PUT", path="health_insurance_rule", after=True, times=1)
     with pytest.raises(TemporaryError) as caught:
         applied(world, world.read(SAME_MONTH_PAYER), *ONE_PER_STEP)
     assert caught.value.outcome_unknown
@@ -384,7 +384,7 @@ def test_an_insurance_without_an_amount_is_not_sent_and_the_others_are(world: Wo
 
     assert caught.value.code == "standard_income_missing"
     assert steps.ends == [("done", Step.PROFILE)]
-    assert world.freee.wire.calls("PUT", "health_insurance_rule") == 0
+    assert world.freee.injector.calls("PUT", "health_insurance_rule") == 0
 
 
 def test_a_value_that_cannot_be_written_keeps_back_only_its_own_step(world: World) -> None:
@@ -423,7 +423,7 @@ def test_outside_payroll_only_the_persons_own_line_is_written(profile: str) -> N
 
         assert caught.value.code == "E14"
         assert steps.told == [("sending", Step.EMPLOYEE, ("employee_number",)), ("done", Step.EMPLOYEE)]
-        (sent,) = [each.sent for each in world.wire.exchanges if each.method == "PUT"]
+        (sent,) = [each.sent for each in world.injector.exchanges if each.method == "PUT"]
         assert sent.keys() == {"company_id", "employee"}
         assert sent["employee"]["display_name"] == before["display_name"]
         assert "employment_insurance_reference_number" not in sent["employee"]
@@ -475,7 +475,7 @@ def created(world: World, *changes: Change, steps: Steps | None = None, **settin
 def test_a_create_sends_what_the_call_takes_and_the_four_settings(world: World) -> None:
     steps = Steps()
     created(world, steps=steps)
-    (sent,) = world.wire.sent("POST", "/api/v1/employees")
+    (sent,) = world.injector.sent("POST", "/api/v1/employees")
 
     assert sent["employee"] == {
         "num": "0900",
@@ -500,7 +500,7 @@ def test_a_create_sends_what_the_call_takes_and_the_four_settings(world: World) 
 def test_what_the_source_does_not_hold_is_left_to_freees_own_default(world: World) -> None:
     without = [c for c in NEWCOMER if c.key not in ("gender", "having_spouse", "employee_number")]
     made = created(world, *without)
-    (sent,) = world.wire.sent("POST", "/api/v1/employees")
+    (sent,) = world.injector.sent("POST", "/api/v1/employees")
 
     assert sent["employee"].keys().isdisjoint({"num", "gender", "married"})
     assert made.person.number == ""
@@ -529,7 +529,7 @@ def test_the_new_person_is_read_in_the_month_of_their_group(
     assert (made.month, made.person.pay_schedule) == (month, schedule)
     assert made.record is not None
     assert made.record["company_reference_date_rule_name"] == group
-    assert world.freee.wire.calls("GET", "/companies/") == (0 if learned else 1)
+    assert world.freee.injector.calls("GET", "/companies/") == (0 if learned else 1)
 
 
 @pytest.mark.parametrize("rules", ["empty", "null"])
@@ -560,7 +560,7 @@ def test_without_export_settings_nobody_is_created(world: World) -> None:
         created(world, export_settings=None)
 
     assert caught.value.code == "export_settings_missing"
-    assert world.freee.wire.calls("POST") == 0
+    assert world.freee.injector.calls("POST") == 0
 
 
 @pytest.mark.parametrize(
@@ -584,14 +584,14 @@ def test_a_create_whose_answer_is_lost_is_sent_once_and_found_by_a_fresh_look(wo
     world.cache = DirectoryCache(world.clock)
     gateway = world.gateway()
     assert gateway.ids_by_number("0900", fresh=False) == []
-    world.freee.wire.fault(method="POST", path="/employees$", after=True, times=1)
+    world.freee.injector.fault(method="POST", path="/employees$", after=True, times=1)
     steps = Steps()
     with pytest.raises(TemporaryError) as caught:
         gateway.create(request(), steps)
 
     assert caught.value.outcome_unknown
     assert steps.told[1:] == [("failed", Step.CREATE, "unreachable")]
-    assert world.freee.wire.calls("POST", "/employees$") == 1
+    assert world.freee.injector.calls("POST", "/employees$") == 1
     # The minute-old list was dropped with the doubt.
     assert len(gateway.ids_by_number("0900", fresh=False)) == 1
 

@@ -49,7 +49,7 @@ def world() -> Iterator[World]:
 
 
 def refreshes(world: World) -> int:
-    return world.freee.wire.calls("POST", "/public_api/token")
+    return world.freee.injector.calls("POST", "/public_api/token")
 
 
 def pairs_issued(world: World) -> int:
@@ -88,12 +88,12 @@ def test_an_expired_token_is_renewed(world: World) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_refused_before_its_time_is_renewed_once_and_the_call_repeated(world: World, status: int) -> None:
-    world.freee.wire.set_switch("expired_status", status)
+    world.freee.injector.set_switch("expired_status", status)
     world.freee.expire_access_tokens()
     world.read(SAME_MONTH_PAYER)
 
     assert refreshes(world) == 1
-    assert [each.status for each in world.wire.exchanges] == [status, 200, 200]
+    assert [each.status for each in world.injector.exchanges] == [status, 200, 200]
 
 
 def test_a_write_refused_for_its_token_is_repeated_as_well(world: World) -> None:
@@ -106,7 +106,7 @@ def test_a_write_refused_for_its_token_is_repeated_as_well(world: World) -> None
 
 
 def test_a_renewed_token_that_is_refused_too_stops_the_run_after_one_refresh(world: World) -> None:
-    world.freee.wire.fault(path="/employees", status=401, body={"message": "ログインをしてください。"})
+    world.freee.injector.fault(path="/employees", status=401, body={"message": "ログインをしてください。"})
     with pytest.raises(RunError) as caught:
         world.read(SAME_MONTH_PAYER)
 
@@ -194,7 +194,7 @@ def test_the_others_go_on_with_the_old_token_while_one_renews(world: World) -> N
     world.read(SAME_MONTH_PAYER)
 
     assert refreshes(world) == 0
-    assert world.wire.exchanges[-1].status == 200
+    assert world.injector.exchanges[-1].status == 200
 
 
 def session_of(
@@ -551,7 +551,7 @@ def test_a_consent_gives_the_company_of_the_token_and_not_the_users_first_one(wo
 
 
 def test_a_user_who_is_no_administrator_cannot_connect(world: World) -> None:
-    world.freee.wire.set_switch("role", "custom-jinji")
+    world.freee.injector.set_switch("role", "custom-jinji")
     consent = consent_of(world)
     verifier = consent.new_verifier()
     with pytest.raises(RunError) as caught:
@@ -587,7 +587,7 @@ def test_a_code_waits_at_the_closed_door_without_being_sent(world: World) -> Non
     consent = consent_of(world)
     verifier = consent.new_verifier()
     code = code_for(world, consent, verifier)
-    world.freee.wire.set_switch("token_limit", 1)
+    world.freee.injector.set_switch("token_limit", 1)
     assert consent.finish(code, redirect_uri=REDIRECT, verifier=verifier).company_id == COMPANY_ID
     another = code_for(world, consent, verifier)
     for _ in range(3):

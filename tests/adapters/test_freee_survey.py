@@ -52,7 +52,7 @@ def surveyed(world: World, as_of_date: date = TODAY) -> dict[str, EmployeeRecord
 
 
 def months_asked(world: World) -> list[str]:
-    lists = [each for each in world.wire.exchanges if each.path == "/hr/api/v1/employees"]
+    lists = [each for each in world.injector.exchanges if each.path == "/hr/api/v1/employees"]
     queries = [parse_qs(each.query) for each in lists]
     return [f"{query['year'][0]}-{query['month'][0]}" for query in queries]
 
@@ -65,7 +65,7 @@ def test_one_month_is_listed_where_everybody_closes_alike(world: World) -> None:
 
     assert len(found) == 73
     assert months_asked(world) == ["2026-11"]
-    assert len(world.wire.exchanges) == 2
+    assert len(world.injector.exchanges) == 2
 
 
 def test_after_the_closing_day_of_one_group_its_next_month_is_listed_as_well(world: World) -> None:
@@ -135,7 +135,7 @@ def test_a_month_that_only_leavers_would_need_is_not_listed(world: World) -> Non
 
 def test_the_other_reading_of_who_is_employed_in_a_month_changes_nothing_for_the_rest(world: World) -> None:
     by_period = surveyed(world, AFTER_THE_20TH)
-    world.freee.wire.set_switch("employment_month", "calendar")
+    world.freee.injector.set_switch("employment_month", "calendar")
 
     assert surveyed(world, AFTER_THE_20TH) == by_period
 
@@ -150,8 +150,8 @@ def test_many_people_come_page_by_page_each_once_in_any_order(order: str) -> Non
 
         assert len(found) > 300
         assert sum(record.record is not None for record in found.values()) > 290
-        assert world.freee.wire.calls(path="/companies/") == 4
-        assert world.freee.wire.calls(path="/employees$") == 8
+        assert world.freee.injector.calls(path="/companies/") == 4
+        assert world.freee.injector.calls(path="/employees$") == 8
 
 
 def test_a_survey_goes_on_from_its_cursor_in_another_process() -> None:
@@ -370,7 +370,7 @@ def test_one_companys_numbers_are_not_anothers(world: World) -> None:
 
 def test_a_list_that_fails_half_way_is_not_kept(world: World) -> None:
     world.cache = DirectoryCache(world.clock)
-    world.freee.wire.fault(path="/companies/", status=500, times=3)
+    world.freee.injector.fault(path="/companies/", status=500, times=3)
     with pytest.raises(TemporaryError):
         world.gateway().ids_by_number("0001", fresh=False)
 

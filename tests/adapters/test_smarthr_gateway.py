@@ -40,7 +40,7 @@ def _running() -> Iterator[SmartHRWorld]:
 
 @pytest.fixture
 def world(_running: SmartHRWorld) -> SmartHRWorld:
-    _running.wire.reset()
+    _running.injector.reset()
     return replace(_running, limiter=OpenLimiter())
 
 
@@ -87,7 +87,7 @@ def test_the_survey_meets_everybody_once_a_hundred_a_call(world: SmartHRWorld) -
     assert [each.person.id for each in people] == sorted(everybody)
     assert len(rows) == len(everybody) > 200
     assert cursors == [None, "2", "3"]
-    assert gateway.calls == world.wire.calls() == 3
+    assert gateway.calls == world.injector.calls() == 3
     assert [each.person for each in gateway.directory(as_of_date=TODAY)] == [each.person for each in people]
     assert {each.record["emp_status"] for each in people if each.record} >= {"employed", "retired"}
 
@@ -135,7 +135,7 @@ def test_a_deleted_person_reads_as_none(world: SmartHRWorld) -> None:
 @pytest.mark.parametrize(("form", "state"), [("null", ABSENT), ("absent", ABSENT)])
 def test_an_attribute_hidden_from_the_token_is_absent(world: SmartHRWorld, form: str, state: FieldState) -> None:
     employee = anybody(world)
-    world.wire.set_switches({"hidden_attributes": ["birth_at"], "hidden_attribute": form})
+    world.injector.set_switches({"hidden_attributes": ["birth_at"], "hidden_attribute": form})
     read = world.gateway().read(employee.person.id, month=None)
     assert read and read.record
     assert ("birth_at" in read.record) is (form == "null")
@@ -280,7 +280,7 @@ def test_create_leaves_out_what_has_no_form_and_makes_no_master(world: SmartHRWo
 
 
 def test_create_at_the_head_count_limit_stops_this_person_only(world: SmartHRWorld) -> None:
-    world.wire.set_switch("plan_limit", True)
+    world.injector.set_switch("plan_limit", True)
     steps = Recorder()
     error = failure(ItemError, lambda: create(world, steps))
     assert error.code == "plan_limit"
@@ -288,10 +288,10 @@ def test_create_at_the_head_count_limit_stops_this_person_only(world: SmartHRWor
 
 
 def test_a_create_whose_answer_is_lost_is_unknown_and_not_repeated(world: SmartHRWorld) -> None:
-    world.wire.fault(method="POST", path="/crews$", after=True)
+    world.injector.fault(method="POST", path="/crews$", after=True)
     error = failure(TemporaryError, lambda: create(world))
     assert error.outcome_unknown
-    assert world.wire.calls("POST") == 1
+    assert world.injector.calls("POST") == 1
     assert len(world.gateway().ids_by_number("N-0001")) == 1
 
 
@@ -357,7 +357,7 @@ def test_a_refused_value_is_told_in_smarthrs_words(world: SmartHRWorld) -> None:
         "message": "不正なリクエストパラメータです。",
         "errors": [{"message": "この内容では登録できません。", "resource": "Crew", "field": "tel_number"}],
     }
-    world.wire.fault(method="PATCH", status=400, body=envelope)
+    world.injector.fault(method="PATCH", status=400, body=envelope)
     error = failure(
         ItemError,
         lambda: world.gateway().apply(changes(phone="03-0000-0000"), current, options=OPTIONS, steps=Recorder()),
@@ -378,18 +378,18 @@ def test_a_refused_value_is_told_in_smarthrs_words(world: SmartHRWorld) -> None:
     ],
 )
 def test_what_stops_the_run(world: SmartHRWorld, switch: dict[str, Any], code: str) -> None:
-    world.wire.set_switches(switch)
+    world.injector.set_switches(switch)
     error = failure(RunError, lambda: world.gateway().survey_page(None, as_of_date=TODAY))
     assert (error.code, error.needs_consent) == (code, False)
-    assert world.wire.calls() == 1
+    assert world.injector.calls() == 1
 
 
 def test_maintenance_pauses_the_connection_for_everybody(world: SmartHRWorld) -> None:
-    world.wire.set_switch("maintenance", True)
+    world.injector.set_switch("maintenance", True)
     error = failure(TemporaryError, lambda: world.gateway().survey_page(None, as_of_date=TODAY))
     assert (error.code, error.counts, error.closes_connection) == ("maintenance", False, True)
     assert world.limiter.closed == [("smarthr:awase-renshu", 60.0)]
-    assert world.wire.calls() == 1
+    assert world.injector.calls() == 1
 
 
 def test_another_token_or_tenant_is_refused(world: SmartHRWorld) -> None:
@@ -407,10 +407,10 @@ def test_a_subdomain_cannot_lead_elsewhere(subdomain: str) -> None:
 
 
 def test_reads_survive_a_bad_moment(world: SmartHRWorld) -> None:
-    world.wire.fault(
+    world.injector.fault(
         method="GET", path="/crews$", times=1, status=502, body="<html>", headers={"Content-Type": "text/html"}
     )
-    world.wire.fault(method="GET", path="/crews$", times=1, cut=True)
+    world.injector.fault(method="GET", path="/crews$", times=1, cut=True)
     gateway = world.gateway()
     assert gateway.survey_page(None, as_of_date=TODAY).rows
     assert gateway.calls == 3

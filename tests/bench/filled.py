@@ -27,7 +27,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice.staff import practice_company
 from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
-from app.storage.rows import RosterEntry
+from app.storage.rows import PreviewName
 from app.storage.schema import migrate
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
@@ -173,8 +173,8 @@ class _Writer:
         planned = range(first, first + waiting)
         self._copy("field_changes", (row for item in planned for row in self._changes(item, ChangeState.PLANNED)))
         with self._database.unit_of_work() as uow:
-            listed = [RosterEntry(p, f"{p + 1:05d}", f"見本 {p:05d}", "ミホン") for p in range(self._people)]
-            uow.rosters.replace(number, listed)
+            listed = [PreviewName(p, f"{p + 1:05d}", f"見本 {p:05d}", "ミホン") for p in range(self._people)]
+            uow.preview_names.replace(number, listed)
 
     def running(self, number: int) -> None:
         run = {"state": RunState.RUNNING, "surveyed_at": self._now, "finished_at": None, "total": self._people}

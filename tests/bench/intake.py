@@ -121,7 +121,7 @@ def make_connection(settings: Settings) -> None:
             now=now,
         )
         uow.connections.set_options(replace(connection, automatic=Automatic.BOTH))
-        uow.webhooks.set_secret(connection.id, SECRET, previous_until=now)
+        uow.webhook_registrations.set_secret(connection.id, SECRET, previous_until=now)
     database.dispose()
 
 

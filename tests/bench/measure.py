@@ -59,7 +59,7 @@ def _both(house: launch.House, *, delay: float, engine_first: bool) -> dict[str,
 
 def generated_numbers(content: dict[str, list[Any]]) -> list[str]:
     """The generated people; the base people are stories with mistakes in them, which a loop cannot tell from data."""
-    base = {story.number for story in practice_company.build_company(practice_company.japan_today()).stories}
+    base = {scenario.number for scenario in practice_company.build_company(practice_company.japan_today()).scenarios}
     return sorted({key.partition(" ")[2] for key in content} - base - {""})
 
 

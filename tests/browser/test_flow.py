@@ -112,12 +112,12 @@ def test_only_who_is_ticked_is_written(site: Site, sign_in: SignIn) -> None:
     go_to_the_plan(page)
     assert page.locator("main > details.more").count() == 1
     approve(page)
-    writes = [each for each in site.house.freee_wire.requests if each.method != "GET" and "/employees" in each.path]
+    writes = [each for each in site.house.freee_injector.requests if each.method != "GET" and "/employees" in each.path]
     assert len({each.path.split("/employees/")[-1].split("/")[0] for each in writes}) == 1
 
 
 def test_a_failure_is_mended_at_its_place_and_repeated(site: Site, sign_in: SignIn, picture: Picture) -> None:
-    site.house.freee_wire.fault(method="PUT", path="/profile_rule$", status=400, body=REFUSED)
+    site.house.freee_injector.fault(method="PUT", path="/profile_rule$", status=400, body=REFUSED)
     page = sign_in(Role.MEMBER)
     choose_direction(page, site, Direction.SMARTHR_TO_FREEE)
     read_both_sides(page)
@@ -127,7 +127,7 @@ def test_a_failure_is_mended_at_its_place_and_repeated(site: Site, sign_in: Sign
     assert findings(page) == []
     picture(page, "failure")
     first = page.url
-    site.house.freee_wire.clear_faults()
+    site.house.freee_injector.clear_faults()
     page.click("button[data-opens=ask-retry]")
     page.click("dialog#ask-retry button.primary")
     page.wait_for_function("first => location.href !== first", arg=first)

@@ -32,7 +32,7 @@ SignIn = Callable[..., "Page"]
 def test_the_wizard_from_nothing_to_the_first_preview(site: Site, sign_in: SignIn, picture: Picture) -> None:
     with site.engine.held(), site.house.database.engine.begin() as database:
         database.execute(delete(ConnectionTable))
-    site.house.freee_wire.set_switch("interactive", True)
+    site.house.freee_injector.set_switch("interactive", True)
     page = sign_in(Role.ADMIN)
     page.goto(f"{site.url}/connections")
     assert "接続はまだありません" in words_of(page)

@@ -79,7 +79,7 @@ def null_beside_enum(node: Any) -> Any:
 
 
 def of_the_api(world: World) -> list[Exchange]:
-    return [each for each in world.wire.exchanges if each.path.startswith("/hr/")]
+    return [each for each in world.injector.exchanges if each.path.startswith("/hr/")]
 
 
 def check(contract: Contract, exchange: Exchange) -> None:
@@ -153,10 +153,10 @@ def refusals(world: World, made: EmployeeRecord) -> None:
     world.freee.expire_access_tokens()
     world.read(SAME_MONTH_PAYER)
     for switch, position in (("ip_restriction", True), ("missing_permission", True), ("role", "self_only")):
-        world.freee.wire.set_switch(switch, position)
+        world.freee.injector.set_switch(switch, position)
         with pytest.raises(AwaseError):
             world.read(SAME_MONTH_PAYER)
-        world.freee.wire.set_switch(switch, world.freee.wire.declared[switch].default)
+        world.freee.injector.set_switch(switch, world.freee.injector.declared[switch].default)
 
 
 @pytest.mark.parametrize("switches", READINGS, ids=["defaults", "mild", "other forms", "other orders"])

@@ -165,7 +165,7 @@ REFUSED_WITH = {
 def test_the_other_position_of_each_switch(
     world: SmartHRWorld, traffic: Traffic, contract: Contract, name: str, value: Any
 ) -> None:
-    world.wire.set_switch(name, value)
+    world.injector.set_switch(name, value)
     code = None
     try:
         everything(world)

@@ -17,7 +17,7 @@ from app.domain.enums import Direction
 from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
 from app.use_cases.intake.webhook_intake import sort_received
-from app.use_cases.monitoring.counters import meter_once
+from app.use_cases.monitoring.counters import count_once
 from tests.house import KEY, House
 
 OPS = Path(__file__).parents[2] / "docs" / "ops"
@@ -77,14 +77,14 @@ def shown(house: House, app: Flask) -> dict[str, set[str]]:
         connection = uow.connections.get_by_key(KEY)
         assert connection
         uow.connections.set_options(replace(connection, automatic=Automatic.BOTH))
-        uow.webhooks.set_secret(connection.id, SECRET, previous_until=house.clock.now())
+        uow.webhook_registrations.set_secret(connection.id, SECRET, previous_until=house.clock.now())
         uow.sweeps.done(connection.id, house.clock.now())
     body = {"event": "crew_updated", "crew": {"id": "somebody"}, "triggered_at": "2026-11-22T02:59:58.000Z"}
     client = app.test_client()
     sent = client.post(f"/webhooks/smarthr/{KEY}", json=body, headers={"X-SmartHR-Token": SECRET})
     assert sent.status_code == 202
     sort_received(house.ctx)
-    meter_once(house.ctx)
+    count_once(house.ctx)
     families = text_string_to_metric_families(client.get("/metrics").text)
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.japanese import prefectures
-from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, narrow, settled, without_spaces
+from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, narrow, stable, without_spaces
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_small_letters_hyphens_and_width() -> None:
 
 @given(st.text(max_size=20))
 def test_folding_settles(text: str) -> None:
-    once = settled(katakana, text)
+    once = stable(katakana, text)
     assert katakana(once) == once
 
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.planning import mass_change
-from app.domain.planning.mass_change import Alarm, AlarmCode, Consequences, Effect, alarms, consequences, effects_of
+from app.domain.planning.mass_change import (
+    Consequences,
+    Effect,
+    MassChangeCode,
+    MassChangeReason,
+    alarms,
+    consequences,
+    effects_of,
+)
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.snapshot import BLANK, Unconvertible
 
@@ -78,8 +86,11 @@ def test_everybody_counts_once_and_a_handful_is_harmless(people: list[frozenset[
 
 
 def test_an_alarm_is_kept_plainly_and_told_in_words() -> None:
-    alarm = Alarm(AlarmCode.PEOPLE, 12, 5, creates=2, retires=10)
-    assert mass_change.alarm_dict(alarm)["count"] == 12
+    alarm = MassChangeReason(MassChangeCode.PEOPLE, 12, 5, creates=2, retires=10)
+    assert mass_change.reason_as_dict(alarm)["count"] == 12
     told = mass_change.sentence(alarm)
     assert "12人" in told and "新規登録2人、退職10人" in told and "値の消去0人" not in told
-    assert mass_change.sentence(Alarm(AlarmCode.BANK_ACCOUNTS, 4, 3)) == "口座を書き込む対象が4人（上限3人）"
+    assert (
+        mass_change.sentence(MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 4, 3))
+        == "口座を書き込む対象が4人（上限3人）"
+    )

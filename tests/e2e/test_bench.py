@@ -50,9 +50,9 @@ def test_script_and_engine_leave_the_same_content(open_practice: Callable[..., H
 def test_script_counts_what_the_vendors_see_and_finds_nothing_the_second_time(
     open_practice: Callable[..., House], small: PracticeCompany
 ) -> None:
-    stories = [story for story in small.stories if int(story.number or 0) > 10_000]
-    crews = {story.crew_id for story in stories}
-    employees = {story.employee_id for story in stories}
+    scenarios = [scenario for scenario in small.scenarios if int(scenario.number or 0) > 10_000]
+    crews = {scenario.crew_id for scenario in scenarios}
+    employees = {scenario.employee_id for scenario in scenarios}
     only_generated = replace(
         small,
         crews=[crew for crew in small.crews if crew["id"] in crews],
@@ -84,7 +84,9 @@ def test_start_again_brings_the_first_content_back_and_delays_every_api_call(
     vendors.start_again(0.001)
     assert vendors.content() == before
     told = one_pass(vendors.smarthr, vendors.freee, DAY)
-    hits = [rule["fired"] for wire in (house.smarthr_wire, house.freee_wire) for rule in wire.fault_rules]
+    hits = [
+        rule["fired"] for injector in (house.smarthr_injector, house.freee_injector) for rule in injector.fault_rules
+    ]
     assert sum(hits) == told["calls"]
 
 

@@ -58,7 +58,7 @@ class Site:
         return {check.system.value: check.code for check in connections.check_connection(self.house.ctx, key)}
 
     def exchanges(self) -> int:
-        return self.house.freee_wire.calls("POST", "/public_api/token")
+        return self.house.freee_injector.calls("POST", "/public_api/token")
 
 
 def browse(address: str) -> requests.Response:
@@ -107,7 +107,7 @@ def test_a_new_connection_is_authorised_in_the_browser(site: Site) -> None:
 
 
 def test_a_person_has_to_allow_it(site: Site) -> None:
-    site.house.freee_wire.set_switch("interactive", True)
+    site.house.freee_injector.set_switch("interactive", True)
     site.add()
     asked = browse(site.address())
     assert "アクセスを許可しますか" in asked.text
@@ -176,7 +176,7 @@ def test_the_wrong_company_is_named_and_refused(site: Site) -> None:
 
 @pytest.mark.parametrize("role", ["self_only", "custom-jinji"])
 def test_only_the_company_s_administrator_connects(site: Site, role: str) -> None:
-    site.house.freee_wire.set_switch("role", role)
+    site.house.freee_injector.set_switch("role", role)
     site.add()
     assert told(browse(site.address()), "not_administrator")
     assert site.readable()["freee"] == "needs_consent"
@@ -185,10 +185,10 @@ def test_only_the_company_s_administrator_connects(site: Site, role: str) -> Non
 @pytest.mark.parametrize("path", ["/public_api/token", "/users/me"])
 def test_freee_is_away_in_between(site: Site, path: str) -> None:
     site.add()
-    site.house.freee_wire.fault(path=path, times=10, status=503, body="<html>")
+    site.house.freee_injector.fault(path=path, times=10, status=503, body="<html>")
     assert told(browse(site.address()), "freee_away", status=503)
     assert site.readable()["freee"] == "needs_consent"
-    site.house.freee_wire.clear_faults()
+    site.house.freee_injector.clear_faults()
     assert browse(site.address()).status_code == 200
 
 
@@ -229,7 +229,7 @@ def test_no_log_line_holds_a_code_a_state_or_a_token(site: Site, capsys: pytest.
     addresses = site.address(), site.address()
     configure_logging("DEBUG")  # a command has made it quieter
     page = browse(addresses[0])
-    site.house.freee_wire.set_switch("role", "self_only")
+    site.house.freee_injector.set_switch("role", "self_only")
     other = browse(addresses[1])
     sent = [parse_qs(urlsplit(each.url).query) for each in (page, other)]
     tokens = site.house.ctx.tokens.freee_tokens(2)

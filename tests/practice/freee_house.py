@@ -64,7 +64,7 @@ def small_company() -> PracticeCompany:
         employee_of(worker("0015", resigned=date(2026, 1, 31)), LEAVER, company_id=COMPANY),
         employee_of(worker("0016", group="役員", hired=date(2026, 6, 25)), JOINER, company_id=COMPANY),
     ]
-    return PracticeCompany(date(2026, 4, 10), crews=[], employees=people, stories=[])
+    return PracticeCompany(date(2026, 4, 10), crews=[], employees=people, scenarios=[])
 
 
 class TurnableClock:
@@ -120,7 +120,7 @@ class Caller:
         return self.call(method, path, body={"company_id": COMPANY, **body})
 
     def switch(self, name: str, value: Any) -> None:
-        self.freee.wire.set_switch(name, value)
+        self.freee.injector.set_switch(name, value)
 
     # ── the employee and the rules, in a month ────────────────────────────────────────────────────────────────────
 

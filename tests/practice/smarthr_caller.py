@@ -67,7 +67,7 @@ class Caller:
     ) -> None:
         self.app = create_smarthr(tenant_of(*(workers or (made(),))), switches, rates=rates, **options)
         self.smarthr: PracticeSmartHR = smarthr_of(self.app)
-        self.wire = self.smarthr.wire
+        self.injector = self.smarthr.injector
         self.client = self.app.test_client()
         self.headers = {"Authorization": f"Bearer {SMARTHR_TOKEN}"}
         self.contract = load_contract("smarthr") if has_contract() else None
@@ -79,7 +79,7 @@ class Caller:
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> TestResponse:
         response = self.client.open(f"{BASE}{path}", method=method, json=body, query_string=query, headers=self.headers)
         if self.contract is not None and path.startswith("/v1") and response.is_json:
-            sparse = "fields" in query or self.wire.switch("hidden_attribute") == "absent"
+            sparse = "fields" in query or self.injector.switch("hidden_attribute") == "absent"
             check_response(self.contract, method, path, response.status_code, response.get_json(), sparse=sparse)
         return response
 

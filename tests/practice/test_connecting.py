@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.practice import launch
-from app.practice.house.banner import greeting
+from app.practice.house.banner import banner
 from app.practice.house.connecting import first_administrator, hear_of_changes, write_command
 from app.practice.house.environment import Ports, environment
 
@@ -69,8 +69,8 @@ def test_the_first_start_tells_the_password_and_every_later_one_how_to_get_anoth
     )
     first, second = first_administrator(env), first_administrator(env)
     assert first.password is not None and first.password not in repr(first)
-    assert f"admin / {first.password}" in greeting(house, administrator=first)
-    told = greeting(house, administrator=second)
+    assert f"admin / {first.password}" in banner(house, administrator=first)
+    told = banner(house, administrator=second)
     assert first.password not in told
     assert f"{tmp_path}/flask user reset-password admin" in told
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())

@@ -15,7 +15,7 @@ import requests
 from flask import Flask, jsonify
 
 from app.practice.server import RunningServer, start_in_thread
-from app.practice.vendor_kit.fault_injection import BadSwitch, Switch, Wire
+from app.practice.vendor_kit.fault_injection import BadSwitch, FaultInjector, Switch
 from app.practice.vendor_kit.faults import BadFault
 from app.practice.vendor_kit.limits import FreeeLimits, Rates, SmartHRLimits
 
@@ -25,7 +25,7 @@ class Counting:
 
     def __init__(self, log_file: Path | None = None) -> None:
         self.carried_out = 0
-        self.wire = Wire(
+        self.injector = FaultInjector(
             [Switch("mood", "good", ("good", "bad")), Switch("flag", False), Switch("hidden", (), None)],
             log_file=log_file,
         )
@@ -36,7 +36,7 @@ class Counting:
             self.carried_out += 1
             return jsonify(number=number, text="x" * 2000)
 
-        self.wire.attach(self.app, state=lambda: {"carried_out": self.carried_out}, on_reset=self.start_again)
+        self.injector.attach(self.app, state=lambda: {"carried_out": self.carried_out}, on_reset=self.start_again)
 
     def start_again(self) -> None:
         self.carried_out = 0
@@ -59,44 +59,44 @@ def status_of(vendor: Counting, method: str = "GET", path: str = "/things/1") ->
 
 
 def test_a_fault_with_times_hits_so_many_requests_and_then_rests(vendor: Counting) -> None:
-    vendor.wire.fault(status=503, times=2)
+    vendor.injector.fault(status=503, times=2)
     assert [status_of(vendor) for _ in range(4)] == [503, 503, 200, 200]
     assert vendor.carried_out == 2
 
 
 def test_a_fault_with_nth_hits_that_one_only(vendor: Counting) -> None:
-    vendor.wire.fault(status=500, nth=3)
+    vendor.injector.fault(status=500, nth=3)
     assert [status_of(vendor) for _ in range(5)] == [200, 200, 500, 200, 200]
 
 
 def test_nth_and_times_together_hit_a_stretch(vendor: Counting) -> None:
-    vendor.wire.fault(status=500, nth=2, times=2)
+    vendor.injector.fault(status=500, nth=2, times=2)
     assert [status_of(vendor) for _ in range(5)] == [200, 500, 500, 200, 200]
 
 
 def test_faults_added_one_after_the_other_come_one_after_the_other(vendor: Counting) -> None:
-    vendor.wire.fault(status=500, times=1)
-    vendor.wire.fault(status=429, times=1)
+    vendor.injector.fault(status=500, times=1)
+    vendor.injector.fault(status=429, times=1)
     assert [status_of(vendor) for _ in range(3)] == [500, 429, 200]
 
 
 def test_a_fault_stays_until_it_is_cleared(vendor: Counting) -> None:
-    vendor.wire.fault(status=502)
+    vendor.injector.fault(status=502)
     assert [status_of(vendor) for _ in range(3)] == [502] * 3
-    vendor.wire.clear_faults()
+    vendor.injector.clear_faults()
     assert status_of(vendor) == 200
 
 
 def test_a_fault_looks_at_method_and_path(vendor: Counting) -> None:
-    vendor.wire.fault(method="POST", path=r"/things/2$", status=500)
+    vendor.injector.fault(method="POST", path=r"/things/2$", status=500)
     assert status_of(vendor, "GET", "/things/2") == 200
     assert status_of(vendor, "POST", "/things/1") == 200
     assert status_of(vendor, "POST", "/things/2") == 500
 
 
 def test_a_fault_answers_with_its_own_body_and_headers(vendor: Counting) -> None:
-    vendor.wire.fault(status=429, body={"code": 6}, headers={"x-rate-limit-reset": "3"}, times=1)
-    vendor.wire.fault(status=502, body="<h1>Bad Gateway</h1>", times=1)
+    vendor.injector.fault(status=429, body={"code": 6}, headers={"x-rate-limit-reset": "3"}, times=1)
+    vendor.injector.fault(status=502, body="<h1>Bad Gateway</h1>", times=1)
     client = vendor.app.test_client()
     limited, gateway = client.get("/things/1"), client.get("/things/1")
     assert (limited.get_json(), limited.headers["x-rate-limit-reset"]) == ({"code": 6}, "3")
@@ -118,13 +118,13 @@ def test_a_fault_answers_with_its_own_body_and_headers(vendor: Counting) -> None
 )
 def test_a_rule_that_means_nothing_is_refused(vendor: Counting, rule: dict[str, Any]) -> None:
     with pytest.raises(BadFault):
-        vendor.wire.fault(**rule)
+        vendor.injector.fault(**rule)
     assert vendor.app.test_client().post("/_practice/faults", json=rule).status_code == 400
-    assert vendor.wire.fault_rules == []
+    assert vendor.injector.fault_rules == []
 
 
 def test_a_cut_arrives_as_half_a_body(vendor: Counting, served: RunningServer) -> None:
-    vendor.wire.fault(cut=True, times=1)
+    vendor.injector.fault(cut=True, times=1)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError)):
         requests.get(f"{served.url}/things/1", timeout=5)
     assert vendor.carried_out == 1
@@ -132,7 +132,7 @@ def test_a_cut_arrives_as_half_a_body(vendor: Counting, served: RunningServer) -
 
 
 def test_the_cut_body_really_is_half(vendor: Counting, served: RunningServer) -> None:
-    vendor.wire.fault(cut=True)
+    vendor.injector.fault(cut=True)
     with socket.create_connection(("127.0.0.1", served.port), timeout=5) as raw:
         raw.sendall(b"GET /things/1 HTTP/1.1\r\nHost: x\r\n\r\n")
         received = b"".join(iter(lambda: raw.recv(4096), b""))
@@ -142,29 +142,29 @@ def test_the_cut_body_really_is_half(vendor: Counting, served: RunningServer) ->
 
 
 def test_a_silent_cut_sends_nothing_and_carries_nothing_out(vendor: Counting, served: RunningServer) -> None:
-    vendor.wire.fault(cut="silent", times=1)
+    vendor.injector.fault(cut="silent", times=1)
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.post(f"{served.url}/things/1", timeout=5)
     assert vendor.carried_out == 0
 
 
 def test_after_carries_the_request_out_and_loses_the_answer(vendor: Counting, served: RunningServer) -> None:
-    vendor.wire.fault(method="POST", after=True, times=1)
+    vendor.injector.fault(method="POST", after=True, times=1)
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.post(f"{served.url}/things/1", timeout=5)
     assert vendor.carried_out == 1
-    assert vendor.wire.requests[0].fault == "lost_answer"
-    assert vendor.wire.requests[0].status is None
+    assert vendor.injector.requests[0].fault == "lost_answer"
+    assert vendor.injector.requests[0].status is None
 
 
 def test_after_with_a_status_carries_out_and_claims_a_failure(vendor: Counting) -> None:
-    vendor.wire.fault(after=True, status=500, times=1)
+    vendor.injector.fault(after=True, status=500, times=1)
     assert status_of(vendor, "POST") == 500
     assert vendor.carried_out == 1
 
 
 def test_garbage_is_declared_as_json_and_is_none(vendor: Counting) -> None:
-    vendor.wire.fault(garbage=True)
+    vendor.injector.fault(garbage=True)
     answer = vendor.app.test_client().get("/things/1")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     with pytest.raises(ValueError):
@@ -172,14 +172,14 @@ def test_garbage_is_declared_as_json_and_is_none(vendor: Counting) -> None:
 
 
 def test_a_delay_alone_gives_the_true_answer_late(vendor: Counting) -> None:
-    vendor.wire.fault(delay=0.15)
+    vendor.injector.fault(delay=0.15)
     began = time.monotonic()
     assert status_of(vendor) == 200
     assert time.monotonic() - began >= 0.15
 
 
 def test_drips_spread_the_true_answer_over_time(vendor: Counting, served: RunningServer) -> None:
-    vendor.wire.fault(drip=0.2)
+    vendor.injector.fault(drip=0.2)
     began = time.monotonic()
     answer = requests.get(f"{served.url}/things/7", timeout=5)
     assert answer.json()["number"] == 7
@@ -199,15 +199,15 @@ def test_the_log_holds_every_vendor_call_and_no_body(vendor: Counting) -> None:
 
 
 def test_a_call_that_still_runs_is_in_the_log_without_status(vendor: Counting) -> None:
-    vendor.wire.fault(delay=0.3, times=1)
+    vendor.injector.fault(delay=0.3, times=1)
     running = threading.Thread(target=status_of, args=(vendor,))
     running.start()
     end = time.monotonic() + 5
-    while not vendor.wire.requests and time.monotonic() < end:
+    while not vendor.injector.requests and time.monotonic() < end:
         time.sleep(0.005)
-    assert vendor.wire.requests[0].status is None
+    assert vendor.injector.requests[0].status is None
     running.join()
-    assert vendor.wire.requests[0].status == 200
+    assert vendor.injector.requests[0].status == 200
 
 
 def test_the_log_file_is_appended_to(tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_calls_and_counters_count(vendor: Counting) -> None:
     for path in ("/things/1", "/things/2"):
         status_of(vendor, "GET", path)
     status_of(vendor, "POST")
-    assert (vendor.wire.calls(), vendor.wire.calls("GET"), vendor.wire.calls(path="/2$")) == (3, 2, 1)
-    assert vendor.wire.counters == {"GET /things/{id}": 2, "POST /things/{id}": 1}
+    assert (vendor.injector.calls(), vendor.injector.calls("GET"), vendor.injector.calls(path="/2$")) == (3, 2, 1)
+    assert vendor.injector.counters == {"GET /things/{id}": 2, "POST /things/{id}": 1}
 
 
 def test_concurrent_calls_get_numbers_of_their_own(vendor: Counting, served: RunningServer) -> None:
@@ -236,17 +236,17 @@ def test_concurrent_calls_get_numbers_of_their_own(vendor: Counting, served: Run
         each.start()
     for each in threads:
         each.join()
-    assert [r.seq for r in vendor.wire.requests] == list(range(1, 101))
-    assert {r.status for r in vendor.wire.requests} == {200}
+    assert [r.seq for r in vendor.injector.requests] == list(range(1, 101))
+    assert {r.status for r in vendor.injector.requests} == {200}
 
 
 def test_switches_take_declared_values_only(vendor: Counting) -> None:
-    vendor.wire.set_switches({"mood": "bad", "hidden": ["a"]})
-    assert vendor.wire.switches == {"mood": "bad", "flag": False, "hidden": ["a"]}
-    assert vendor.wire.switch("hidden") == ("a",)  # kept so that nobody changes it in passing
+    vendor.injector.set_switches({"mood": "bad", "hidden": ["a"]})
+    assert vendor.injector.switches == {"mood": "bad", "flag": False, "hidden": ["a"]}
+    assert vendor.injector.switch("hidden") == ("a",)  # kept so that nobody changes it in passing
     for wrong in ({"moood": "bad"}, {"mood": "worse"}, {"flag": 1}, {"hidden": "a"}, {"hidden": [1]}):
         with pytest.raises(BadSwitch):
-            vendor.wire.set_switches(wrong)
+            vendor.injector.set_switches(wrong)
 
 
 def test_switches_over_http_change_all_or_nothing(vendor: Counting) -> None:
@@ -258,24 +258,24 @@ def test_switches_over_http_change_all_or_nothing(vendor: Counting) -> None:
 
 
 def test_reset_goes_back_to_the_start(vendor: Counting) -> None:
-    vendor.wire.set_switches({"mood": "bad"}, as_default=True)
-    vendor.wire.set_switch("mood", "good")
-    vendor.wire.fault(status=500)
+    vendor.injector.set_switches({"mood": "bad"}, as_default=True)
+    vendor.injector.set_switch("mood", "good")
+    vendor.injector.fault(status=500)
     status_of(vendor)
     client = vendor.app.test_client()
     assert client.post("/_practice/reset").status_code == 204
-    assert (vendor.wire.requests, vendor.wire.fault_rules) == ([], [])
-    assert vendor.wire.switch("mood") == "bad"
+    assert (vendor.injector.requests, vendor.injector.fault_rules) == ([], [])
+    assert vendor.injector.switch("mood") == "bad"
     assert status_of(vendor) == 200
     assert client.get("/_practice/state").get_json() == {"carried_out": 1}
 
 
 def test_faults_never_touch_the_control_routes(vendor: Counting) -> None:
-    vendor.wire.fault(status=500)
+    vendor.injector.fault(status=500)
     client = vendor.app.test_client()
     assert client.get("/_practice/switches").status_code == 200
     assert client.delete("/_practice/faults").status_code == 200
-    assert vendor.wire.requests == []
+    assert vendor.injector.requests == []
 
 
 # ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -153,7 +153,7 @@ def test_calls_with_a_dead_token_do_not_count_and_a_reset_starts_anew() -> None:
     assert "X-RateLimit-Remaining" not in caller.last.headers
     caller.token = practice_company.FREEE_ACCESS_TOKEN
     assert [(caller.employee(), caller.status)[1] for _ in range(2)] == [200, 429]
-    caller.freee.wire.reset()
+    caller.freee.injector.reset()
     assert caller.employee()["id"] == REGULAR
 
 
@@ -169,7 +169,7 @@ def test_the_accounts_server_and_the_controls_do_not_count() -> None:
 
 
 def test_a_fault_answers_instead(caller: Caller) -> None:
-    caller.freee.wire.fault(method="PUT", path="bank_account_rule$", status=500, times=1)
+    caller.freee.injector.fault(method="PUT", path="bank_account_rule$", status=500, times=1)
     path = f"/hr/api/v1/employees/{REGULAR}/bank_account_rule"
     body = {"company_id": COMPANY, "year": 2026, "month": 4, "employee_bank_account_rule": {"bank_code": "0009"}}
     headers = {"Authorization": f"Bearer {caller.token}"}
@@ -179,7 +179,7 @@ def test_a_fault_answers_instead(caller: Caller) -> None:
 
 
 def test_a_fault_after_the_deed_loses_only_the_answer(caller: Caller) -> None:
-    caller.freee.wire.fault(method="POST", path="/employees$", status=504, after=True, times=1)
+    caller.freee.injector.fault(method="POST", path="/employees$", status=504, after=True, times=1)
     new = {**NAMES, "birth_date": "1999-09-09", "entry_date": "2026-04-01", "pay_calc_type": "monthly"}
     body = {"company_id": COMPANY, "employee": {**new, "pay_amount": 1, "num": "0777"}}
     headers = {"Authorization": f"Bearer {caller.token}"}
@@ -191,7 +191,7 @@ def test_the_log_counts_vendor_calls_only(caller: Caller) -> None:
     caller.employee()
     caller.put_profile()
     caller.http.get("/_practice/state")
-    seen = [(each.method, each.path, each.status) for each in caller.freee.wire.requests]
+    seen = [(each.method, each.path, each.status) for each in caller.freee.injector.requests]
     assert seen == [
         ("GET", f"/hr/api/v1/employees/{REGULAR}", 200),
         ("PUT", f"/hr/api/v1/employees/{REGULAR}/profile_rule", 200),
@@ -201,8 +201,8 @@ def test_the_log_counts_vendor_calls_only(caller: Caller) -> None:
 def test_switches_given_at_the_start_survive_a_reset() -> None:
     caller = Caller({"omitted_field": "clear"})
     caller.switch("omitted_field", "keep")
-    caller.freee.wire.reset()
-    assert caller.freee.wire.switch("omitted_field") == "clear"
+    caller.freee.injector.reset()
+    assert caller.freee.injector.switch("omitted_field") == "clear"
 
 
 @pytest.mark.parametrize("switches", [{"omitted_field": "erase"}, {"no_such": True}])
@@ -222,7 +222,7 @@ def test_a_person_edits_without_the_api(caller: Caller) -> None:
     assert (employee["num"], employee["retire_date"]) == ("8888", "2027-03-31")
     assert employee["bank_account_rule"]["account_number"] == "7654321"
     assert employee["bank_account_rule"]["bank_code"] == "0001"
-    assert caller.freee.wire.calls() == 1
+    assert caller.freee.injector.calls() == 1
 
 
 def test_an_edit_over_http_takes_the_month_of_the_screen(caller: Caller) -> None:
@@ -314,7 +314,7 @@ def test_it_runs_as_a_real_server() -> None:
         query = {"company_id": COMPANY, "year": 2026, "month": 4}
         answer = requests.get(url, params=query, headers=headers, timeout=5)
         assert answer.json()["employee"]["num"] == "0011"
-        freee_of(app).wire.fault(path="/employees/", cut="silent", times=1)
+        freee_of(app).injector.fault(path="/employees/", cut="silent", times=1)
         with pytest.raises(requests.ConnectionError):
             requests.get(url, params=query, headers=headers, timeout=5)
         assert requests.get(url, params=query, headers=headers, timeout=5).status_code == 200

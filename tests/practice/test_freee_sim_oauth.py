@@ -276,7 +276,7 @@ def test_a_test_can_expire_and_revoke(caller: Caller) -> None:
 
 def test_a_reset_brings_the_first_pair_back(caller: Caller) -> None:
     refresh(caller)
-    caller.freee.wire.reset()
+    caller.freee.injector.reset()
     assert works(caller, practice_company.FREEE_ACCESS_TOKEN)
     assert refresh(caller).status_code == 200
 
@@ -357,4 +357,4 @@ def test_beyond_its_limit_the_token_endpoint_refuses_and_spends_no_token(caller:
 @pytest.mark.parametrize("value", [-1, 10_001, True, "5", 2.0])
 def test_the_limit_is_a_whole_number(caller: Caller, value: Any) -> None:
     with pytest.raises(BadSwitch):
-        caller.freee.wire.set_switch("token_limit", value)
+        caller.freee.injector.set_switch("token_limit", value)

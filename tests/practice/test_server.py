@@ -21,7 +21,7 @@ import requests
 from app.practice.server import start_in_thread
 from app.practice.smarthr.practice_smarthr import create_smarthr
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN
-from app.practice.vendor_kit.fault_injection import wire_of
+from app.practice.vendor_kit.fault_injection import injector_of
 from tests.practice.smarthr_caller import made, tenant_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_a_chunked_request_body_is_read() -> None:
 
 def test_an_answer_to_head_has_no_body() -> None:
     app = create_smarthr(tenant_of(made()))
-    wire_of(app).fault(method="HEAD", status=503, body={"code": 9})
+    injector_of(app).fault(method="HEAD", status=503, body={"code": 9})
     server = start_in_thread(app)
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
         raw.sendall(b"HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -50,7 +50,7 @@ def test_more_than_a_hundred_per_page_are_capped(many: Caller) -> None:
 
 
 def test_or_refused_where_the_switch_says_so(many: Caller) -> None:
-    many.wire.set_switch("per_page_over_100", "reject")
+    many.injector.set_switch("per_page_over_100", "reject")
     assert envelope(many.get("/v1/crews", per_page=101)) == (400, 1, "bad_request")
 
 
@@ -144,12 +144,12 @@ def test_the_token_as_user_name_is_good_too(caller: Caller) -> None:
     [("maintenance", 503, 9), ("ip_not_permitted", 403, 15), ("token_revoked", 401, 2)],
 )
 def test_states_of_the_tenant(caller: Caller, switch: str, status: int, code: int) -> None:
-    caller.wire.set_switch(switch, True)
+    caller.injector.set_switch(switch, True)
     assert envelope(caller.get("/v1/crews"))[:2] == (status, code)
 
 
 def test_a_renamed_tenant_answers_without_the_envelope(caller: Caller) -> None:
-    caller.wire.set_switch("inactive_subdomain", True)
+    caller.injector.set_switch("inactive_subdomain", True)
     answer = caller.client.get(f"{BASE}/v1/crews", headers=caller.headers)
     assert (answer.status_code, answer.get_json()) == (400, {"message": "subdomain awase-renshu is inactive"})
     other = caller.client.get("/another/api/v1/crews", headers=caller.headers)
@@ -157,7 +157,7 @@ def test_a_renamed_tenant_answers_without_the_envelope(caller: Caller) -> None:
 
 
 def test_permissions_count_per_resource_and_for_writing(caller: Caller) -> None:
-    caller.wire.set_switch("forbidden", ["job_titles", "crews:write"])
+    caller.injector.set_switch("forbidden", ["job_titles", "crews:write"])
     assert envelope(caller.get("/v1/job_titles")) == (403, 3, "forbidden")
     assert caller.get("/v1/crews").status_code == 200
     assert envelope(caller.patch({"title": "x"})) == (403, 3, "forbidden")
@@ -201,20 +201,20 @@ def test_answers_are_utf8_json(caller: Caller) -> None:
 
 
 def test_a_hidden_attribute_reads_as_null_or_is_not_there(caller: Caller) -> None:
-    caller.wire.set_switch("hidden_attributes", ["bank_accounts", "tel_number"])
+    caller.injector.set_switch("hidden_attributes", ["bank_accounts", "tel_number"])
     crew = caller.get("/v1/crews").get_json()[0]
     assert (crew["bank_accounts"], crew["tel_number"], crew["last_name"]) == (None, None, "佐藤")
-    caller.wire.set_switch("hidden_attribute", "absent")
+    caller.injector.set_switch("hidden_attribute", "absent")
     crew = caller.get(f"/v1/crews/{caller.first_id}").get_json()
     assert not {"bank_accounts", "tel_number"} & crew.keys()
 
 
 def test_writing_a_hidden_attribute_is_ignored_or_forbidden(caller: Caller) -> None:
-    caller.wire.set_switch("hidden_attributes", ["tel_number"])
+    caller.injector.set_switch("hidden_attributes", ["tel_number"])
     assert caller.patch({"tel_number": "090-0000-9999", "last_name": "鈴木"}).status_code == 200
     crew = caller.smarthr.crew("00123")
     assert (crew["tel_number"], crew["last_name"]) == ("090-0000-0001", "鈴木")
-    caller.wire.set_switch("hidden_write", "forbid")
+    caller.injector.set_switch("hidden_write", "forbid")
     assert envelope(caller.patch({"tel_number": "090-0000-9999"})) == (403, 3, "forbidden")
 
 
@@ -248,14 +248,14 @@ def test_nothing_is_mandatory_and_nothing_prevents_twins(caller: Caller) -> None
 
 
 def test_duplicate_numbers_are_refused_where_the_switch_says_so(caller: Caller) -> None:
-    caller.wire.set_switch("duplicate_emp_code", "reject")
+    caller.injector.set_switch("duplicate_emp_code", "reject")
     ((field, message),) = caller.faults({**NEW, "emp_code": "00123"}, method="POST")
     assert (field, message) == ("emp_code", "社員番号はすでに存在します。")
     assert caller.patch({"emp_code": "00123"}).status_code == 200  # its own
 
 
 def test_a_full_plan_takes_nobody(caller: Caller) -> None:
-    caller.wire.set_switch("plan_limit", True)
+    caller.injector.set_switch("plan_limit", True)
     assert envelope(caller.send("POST", "/v1/crews", NEW)) == (403, 7, "plan_limit_exceeded")
     assert len(caller.smarthr.crews) == 1
     assert caller.patch({"last_name": "鈴木"}).status_code == 200
@@ -286,7 +286,7 @@ def test_updated_at_moves_only_with_a_change() -> None:
     assert caller.patch({"last_name": "佐藤"}).get_json()["updated_at"] == before
     moved = caller.patch({"last_name": "鈴木"}).get_json()["updated_at"]
     assert moved == "2027-01-15T08:01:00.000Z"
-    caller.wire.set_switch("untouched_patch", "touch")
+    caller.injector.set_switch("untouched_patch", "touch")
     now[0] += 60
     assert caller.patch({"last_name": "鈴木"}).get_json()["updated_at"] > moved
 
@@ -303,14 +303,14 @@ def test_a_deleted_crew_is_gone(caller: Caller) -> None:
 
 @pytest.mark.parametrize(("switch", "zip_code"), [("replace", ""), ("merge", "106-0041")])
 def test_a_partial_address_replaces_or_merges(caller: Caller, switch: str, zip_code: str) -> None:
-    caller.wire.set_switch("nested_address", switch)
+    caller.injector.set_switch("nested_address", switch)
     address = caller.patch({"address": {"city": "港区", "street": "赤坂9-9-9"}}).get_json()["address"]
     assert (address["street"], address["zip_code"]) == ("赤坂9-9-9", zip_code)
 
 
 def test_merging_needs_no_city_and_replacing_does(caller: Caller) -> None:
     assert [field for field, _ in caller.faults({"address": {"street": "1-1"}})] == ["city"]
-    caller.wire.set_switch("nested_address", "merge")
+    caller.injector.set_switch("nested_address", "merge")
     assert caller.patch({"address": {"street": "1-1"}}).get_json()["address"]["city"] == "港区"
 
 
@@ -330,7 +330,7 @@ def test_an_unknown_position_becomes_a_job_title(caller: Caller) -> None:
 
 
 def test_unknown_names_in_positions_are_refused_where_the_switch_says_so(caller: Caller) -> None:
-    caller.wire.set_switch("positions_create", False)
+    caller.injector.set_switch("positions_create", False)
     assert [field for field, _ in caller.faults({"positions": ["工場長"]})] == ["positions"]
     assert caller.patch({"positions": ["部長"]}).get_json()["position"] == "部長"
 
@@ -450,7 +450,7 @@ def test_several_faults_come_at_once_and_nothing_is_written(caller: Caller) -> N
 def test_digits_in_the_reading_of_an_address_are_a_switch(caller: Caller) -> None:
     sent = {"address": {"city": "港区", "literal_yomi": "ミナトクアザブダイ１－２"}}
     assert caller.patch(sent).status_code == 200
-    caller.wire.set_switch("address_kana_digits", "reject")
+    caller.injector.set_switch("address_kana_digits", "reject")
     assert [field for field, _ in caller.faults(sent)] == ["literal_yomi"]
 
 
@@ -509,7 +509,7 @@ def test_a_person_on_the_screen_meets_no_check_and_leaves_no_call(caller: Caller
     added = client.post("/_practice/crews", json=NEW).get_json()
     assert client.delete(f"/_practice/crews/{added['id']}").status_code == 204
     assert client.get("/_practice/crews/00200").status_code == 404
-    assert caller.wire.requests == []
+    assert caller.injector.requests == []
 
 
 def test_a_reset_brings_the_first_day_back(caller: Caller) -> None:
@@ -519,4 +519,4 @@ def test_a_reset_brings_the_first_day_back(caller: Caller) -> None:
     state = caller.client.get("/_practice/state").get_json()
     assert [crew["last_name"] for crew in state["crews"]] == ["佐藤"]
     assert "工場長" not in {each["name"] for each in state["job_titles"]}
-    assert caller.wire.requests == []
+    assert caller.injector.requests == []

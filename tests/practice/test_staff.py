@@ -20,7 +20,7 @@ from app.practice.staff.practice_company import (
     build_company,
     expected_counts,
 )
-from app.practice.staff.scenarios import Story
+from app.practice.staff.scenarios import Scenario
 from app.practice.vendor_kit.limits import FAST
 from tests.contracts.openapi_checks import check_response, load_contract
 
@@ -34,11 +34,11 @@ def company() -> PracticeCompany:
     return build_company(TODAY)
 
 
-def sides(company: PracticeCompany) -> list[tuple[Story, dict[str, Any] | None, dict[str, Any] | None]]:
+def sides(company: PracticeCompany) -> list[tuple[Scenario, dict[str, Any] | None, dict[str, Any] | None]]:
     """Every story with the crew as the API shows it and the employee."""
     crews = {each["id"]: each for each in smarthr_of(create_smarthr(company)).crews}
     employees = {each["id"]: each for each in company.employees}
-    return [(s, crews.get(s.crew_id or ""), employees.get(s.employee_id or 0)) for s in company.stories]
+    return [(s, crews.get(s.crew_id or ""), employees.get(s.employee_id or 0)) for s in company.scenarios]
 
 
 def plain(text: str | None) -> str:
@@ -130,22 +130,22 @@ def place_of_employee(profile: Mapping[str, Any], prefix: str) -> list[Any] | No
 
 
 def test_the_company_is_big_and_calm_enough(company: PracticeCompany) -> None:
-    assert len(company.stories) == BASE_SIZE >= 60
-    outcomes = Counter(story.to_freee for story in company.stories)
-    assert outcomes["equal"] > len(company.stories) / 2
+    assert len(company.scenarios) == BASE_SIZE >= 60
+    outcomes = Counter(scenario.to_freee for scenario in company.scenarios)
+    assert outcomes["equal"] > len(company.scenarios) / 2
     wanted = {"equal", "update", "create", "not_offered", "fail:E1", "review:E8", "review:link_ambiguous", "review:E16"}
     assert wanted <= set(outcomes)
-    assert {"update", "create", "review:E16", "review:E8"} <= {story.to_smarthr for story in company.stories}
+    assert {"update", "create", "review:E16", "review:E8"} <= {scenario.to_smarthr for scenario in company.scenarios}
 
 
 @pytest.mark.parametrize("today", DAYS)
 def test_equal_people_are_equal_and_different_ones_are_not(today: date) -> None:
     checked = Counter[str]()
-    for story, crew, employee in sides(build_company(today, extra=120)):
-        if crew and employee and employee["payroll_calculation"] and story.to_freee in ("equal", "update"):
+    for scenario, crew, employee in sides(build_company(today, extra=120)):
+        if crew and employee and employee["payroll_calculation"] and scenario.to_freee in ("equal", "update"):
             told = of_crew(crew) == of_employee(employee)
-            assert told == (story.to_freee == story.to_smarthr == "equal"), story.note
-            checked[story.to_freee] += 1
+            assert told == (scenario.to_freee == scenario.to_smarthr == "equal"), scenario.note
+            checked[scenario.to_freee] += 1
     assert checked["equal"] > 140
     assert checked["update"] > 15
 
@@ -158,31 +158,31 @@ def test_outside_payroll_freee_has_no_rules(company: PracticeCompany) -> None:
 
 @pytest.mark.parametrize("today", DAYS)
 def test_the_reference_date_decides_who_is_offered(today: date) -> None:
-    for story, crew, employee in sides(build_company(today)):
+    for scenario, crew, employee in sides(build_company(today)):
         for outcome, record, hired, left in (
-            (story.to_freee, crew, "entered_at", "resigned_at"),
-            (story.to_smarthr, employee, "entry_date", "retire_date"),
+            (scenario.to_freee, crew, "entered_at", "resigned_at"),
+            (scenario.to_smarthr, employee, "entry_date", "retire_date"),
         ):
             if record is None:
-                assert outcome == "", story.note
+                assert outcome == "", scenario.note
                 continue
             inside = (record[hired] or "") <= today.isoformat() <= (record[left] or "9999")
-            assert (outcome != "not_offered") == inside, story.note
+            assert (outcome != "not_offered") == inside, scenario.note
 
 
 def test_stories_say_what_the_records_show(company: PracticeCompany) -> None:
     numbers = Counter(crew["emp_code"] for crew in company.crews)
-    for story, crew, employee in sides(company):
+    for scenario, crew, employee in sides(company):
         if crew is not None:
-            assert (story.to_freee == "fail:E1") == (crew["entered_at"] is None), story.note
-            assert (story.to_freee == "fail:E2") == (crew["birth_at"] is None), story.note
-            asked = story.to_freee == "review:E8"
-            assert asked == (crew["emp_code"] is None or numbers[crew["emp_code"]] > 1), story.note
-        if "create" in (story.to_freee, story.to_smarthr):
-            assert (crew is None) != (employee is None), story.note
-        if "update" in (story.to_freee, story.to_smarthr):
-            assert crew is not None, story.note
-            assert employee is not None, story.note
+            assert (scenario.to_freee == "fail:E1") == (crew["entered_at"] is None), scenario.note
+            assert (scenario.to_freee == "fail:E2") == (crew["birth_at"] is None), scenario.note
+            asked = scenario.to_freee == "review:E8"
+            assert asked == (crew["emp_code"] is None or numbers[crew["emp_code"]] > 1), scenario.note
+        if "create" in (scenario.to_freee, scenario.to_smarthr):
+            assert (crew is None) != (employee is None), scenario.note
+        if "update" in (scenario.to_freee, scenario.to_smarthr):
+            assert crew is not None, scenario.note
+            assert employee is not None, scenario.note
 
 
 def test_every_case_of_the_domain_is_there(company: PracticeCompany) -> None:
@@ -197,7 +197,7 @@ def test_every_case_of_the_domain_is_there(company: PracticeCompany) -> None:
     assert {each["pay_schedule"] for each in company.employees} == {"正社員", "アルバイト", "役員", None}
     kinds = {(each["bank_account_rule"] or {}).get("account_type") for each in company.employees}
     assert {"ordinary", "current", "saving"} <= kinds
-    created = [s for s in company.stories if s.to_freee == "create"]
+    created = [s for s in company.scenarios if s.to_freee == "create"]
     assert len(created) == 3
 
 
@@ -253,8 +253,8 @@ def test_the_lists_are_clean() -> None:
 
 @pytest.mark.parametrize(("share", "equal"), [(1.0, 400), (0.95, 380), (0.5, 200), (0.0, 0)])
 def test_the_share_of_equal_people_is_kept(share: float, equal: int) -> None:
-    stories = build_company(TODAY, extra=400, equal_share=share).stories[BASE_SIZE:]
-    outcomes = Counter(story.to_freee for story in stories)
+    scenarios = build_company(TODAY, extra=400, equal_share=share).scenarios[BASE_SIZE:]
+    outcomes = Counter(scenario.to_freee for scenario in scenarios)
     assert outcomes["equal"] == equal
     assert outcomes["create"] == (400 - equal) // 10
 
@@ -271,8 +271,8 @@ def test_ten_thousand_have_numbers_of_their_own() -> None:
 def test_expected_counts_follow_from_the_number_offered(extra: int) -> None:
     company = build_company(TODAY, extra=extra)
     for direction, outcomes in (
-        ("smarthr_to_freee", [s.to_freee for s in company.stories]),
-        ("freee_to_smarthr", [s.then_back for s in company.stories]),
+        ("smarthr_to_freee", [s.to_freee for s in company.scenarios]),
+        ("freee_to_smarthr", [s.then_back for s in company.scenarios]),
     ):
         offered = [each for each in outcomes if each not in ("", "not_offered")]
         counts = expected_counts(direction, len(offered), today=TODAY)

@@ -12,7 +12,7 @@ from app.practice.freee.practice_freee import create_freee
 from app.practice.smarthr import practice_smarthr
 from app.practice.smarthr.practice_smarthr import create_smarthr
 from app.practice.staff.practice_company import build_company
-from app.practice.vendor_kit.fault_injection import wire_of
+from app.practice.vendor_kit.fault_injection import injector_of
 from app.practice.vendor_kit.switch_notes import NOTES
 from tests.web.visitor import Visitor
 
@@ -43,28 +43,32 @@ def test_every_switch_has_its_line_and_no_line_is_left_over() -> None:
 
 
 def test_every_switch_is_shown_as_it_stands(vendor: Flask, page: Visitor) -> None:
-    for name in wire_of(vendor).declared:
+    for name in injector_of(vendor).declared:
         assert NOTES[name] in page.words
     pressed = page.text.count('" aria-pressed="true"')
-    assert pressed == sum(isinstance(each.allowed, tuple) for each in wire_of(vendor).declared.values())
+    assert pressed == sum(isinstance(each.allowed, tuple) for each in injector_of(vendor).declared.values())
 
 
 def test_a_click_switches_and_another_takes_everything_back(vendor: Flask, page: Visitor) -> None:
-    wire = wire_of(vendor)
+    injector = injector_of(vendor)
     click(page, switch="maintenance", choice="1")
-    assert wire.switch("maintenance") is True
+    assert injector.switch("maintenance") is True
     click(page, switch="webhook_duplicates", choice="2")
-    assert wire.switch("webhook_duplicates") == 2
+    assert injector.switch("webhook_duplicates") == 2
     click(page, mishap="limit")
     assert "いま効いている障害: 1 件" in page.words
     click(page, calm="1")
-    assert (wire.switch("maintenance"), wire.switch("webhook_duplicates"), wire.fault_rules) == (False, 0, [])
+    assert (injector.switch("maintenance"), injector.switch("webhook_duplicates"), injector.fault_rules) == (
+        False,
+        0,
+        [],
+    )
 
 
 @pytest.mark.parametrize("name", ["busy", "lost", "limit", "cut", "slow", "down"])
 def test_every_mishap_can_be_asked_for(vendor: Flask, page: Visitor, name: str) -> None:
     click(page, mishap=name)
-    assert len(wire_of(vendor).fault_rules) == 1
+    assert len(injector_of(vendor).fault_rules) == 1
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,9 @@ def test_every_mishap_can_be_asked_for(vendor: Flask, page: Visitor, name: str) 
     ],
 )
 def test_a_click_that_means_nothing_changes_nothing(vendor: Flask, page: Visitor, sent: dict[str, str]) -> None:
-    before = wire_of(vendor).switches
+    before = injector_of(vendor).switches
     click(page, **sent)
-    assert wire_of(vendor).switches == before and wire_of(vendor).fault_rules == []
+    assert injector_of(vendor).switches == before and injector_of(vendor).fault_rules == []
 
 
 def test_attributes_are_hidden_by_typing_their_names() -> None:
@@ -89,13 +93,13 @@ def test_attributes_are_hidden_by_typing_their_names() -> None:
     page = Visitor(app.test_client())
     page.open(PAGE)
     click(page, switch="hidden_attributes", list=" tel_number, birth_at ,")
-    assert wire_of(app).switch("hidden_attributes") == ("tel_number", "birth_at")
+    assert injector_of(app).switch("hidden_attributes") == ("tel_number", "birth_at")
     assert 'value="tel_number, birth_at"' in page.text
     click(page, switch="hidden_attributes", list="")
-    assert wire_of(app).switch("hidden_attributes") == ()
+    assert injector_of(app).switch("hidden_attributes") == ()
 
 
 def test_the_page_is_no_vendor_call(vendor: Flask, page: Visitor) -> None:
     click(page, switch="maintenance", choice="1")
     page.open(PAGE)
-    assert wire_of(vendor).requests == []
+    assert injector_of(vendor).requests == []

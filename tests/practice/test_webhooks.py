@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.fault_injection import FaultInjector
 from app.practice.vendor_kit.webhook_messages import Queue, Target
 from app.practice.vendor_kit.webhook_schedule import SMARTHR, SMARTHR_RETRIES, Schedule
 from app.practice.vendor_kit.webhooks import PER_RECEIVER, Deliverer
@@ -20,12 +20,14 @@ class Post:
     """A deliverer with receivers by name."""
 
     def __init__(self, **receivers: Receiver | str) -> None:
-        self.wire = Wire(SMARTHR)
-        self.wire.set_switches({"webhook_time_scale": 0.001, "webhook_retries": "sandbox"})
+        self.injector = FaultInjector(SMARTHR)
+        self.injector.set_switches({"webhook_time_scale": 0.001, "webhook_retries": "sandbox"})
         self.receivers = receivers
         self.exhausted: list[str] = []
         self.noted: list[dict[str, Any]] = []
-        schedule = Schedule(self.wire.switch, 60.0, lambda: SMARTHR_RETRIES[self.wire.switch("webhook_retries")])
+        schedule = Schedule(
+            self.injector.switch, 60.0, lambda: SMARTHR_RETRIES[self.injector.switch("webhook_retries")]
+        )
         self.deliverer = Deliverer(
             schedule, target=self.target, exhausted=self.exhausted.append, note=self.noted.append
         )
@@ -131,14 +133,14 @@ def test_no_answer_in_time_is_a_failure(post: Post) -> None:
 
 @pytest.mark.parametrize(("kind", "seconds"), [("sandbox", 8 * 60), ("production", 2.83 * 86_400)])
 def test_the_schedule_fits_the_published_totals(kind: str, seconds: float) -> None:
-    wire = Wire(SMARTHR)
-    schedule = Schedule(wire.switch, 60.0, lambda: 0)
+    injector = FaultInjector(SMARTHR)
+    schedule = Schedule(injector.switch, 60.0, lambda: 0)
     total = sum(schedule.before_retry(n) for n in range(1, SMARTHR_RETRIES[kind] + 1))
     assert total == pytest.approx(seconds, rel=0.15)
-    wire.set_switch("webhook_time_scale", 0.01)
+    injector.set_switch("webhook_time_scale", 0.01)
     assert schedule.before_retry(3) < 1
     assert schedule.timeout == 1.0
-    wire.set_switch("webhook_time_scale", 1.0)
+    injector.set_switch("webhook_time_scale", 1.0)
     assert schedule.timeout == 60.0
 
 
@@ -167,7 +169,7 @@ def test_an_event_of_many_waits_for_each_of_them(post: Post) -> None:
 
 
 def test_shuffled_events_lose_their_order(post: Post) -> None:
-    post.wire.set_switch("webhook_order", "shuffled")
+    post.injector.set_switch("webhook_order", "shuffled")
     for number in range(30):
         post.send(number, "same")
     assert post.deliverer.wait_idle(20)
@@ -176,7 +178,7 @@ def test_shuffled_events_lose_their_order(post: Post) -> None:
 
 
 def test_copies(post: Post) -> None:
-    post.wire.set_switch("webhook_duplicates", 2)
+    post.injector.set_switch("webhook_duplicates", 2)
     post.send(1)
     assert post.deliverer.wait_idle(10)
     assert numbers(receiver(post)) == [1, 1, 1]
@@ -185,7 +187,7 @@ def test_copies(post: Post) -> None:
 
 @pytest.mark.parametrize(("loss", "arrive"), [("all", []), ("every_third", [1, 2, 4, 5, 7])])
 def test_losses(post: Post, loss: str, arrive: list[int]) -> None:
-    post.wire.set_switch("webhook_loss", loss)
+    post.injector.set_switch("webhook_loss", loss)
     for number in range(1, 8):
         post.send(number, "same")
     assert post.deliverer.wait_idle(10)
@@ -196,7 +198,7 @@ def test_losses(post: Post, loss: str, arrive: list[int]) -> None:
 
 
 def test_a_delay_before_the_first_attempt(post: Post) -> None:
-    post.wire.set_switch("webhook_delay", 1)
+    post.injector.set_switch("webhook_delay", 1)
     began = time.time()
     post.send(1)
     assert post.deliverer.waiting == 1
@@ -208,7 +210,7 @@ def test_a_slow_receiver_does_not_hold_up_the_others(post: Post, receiver_of: Op
     slow = receiver_of()
     slow.gate.clear()
     post.receivers["slow"] = slow
-    post.wire.set_switch("webhook_time_scale", 1.0)  # nobody gives up in this test
+    post.injector.set_switch("webhook_time_scale", 1.0)  # nobody gives up in this test
     for number in range(20):
         post.send(number, to="slow")
     assert slow.wait_for(PER_RECEIVER)

@@ -189,7 +189,7 @@ def test_no_address_no_notification(app: App) -> None:
     assert app.receiver.wait_for(1)
     assert app.receiver.received[0].headers["x-freee-token"] == "other"
     assert app.control("PUT", "webhook", {"token": "other"}).status_code == 404
-    app.freee.wire.reset()
+    app.freee.injector.reset()
     app.freee.edit(REGULAR, {"num": "3"})
     assert app.freee.webhooks.waiting == 0
 

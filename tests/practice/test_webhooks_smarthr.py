@@ -30,7 +30,7 @@ class Tenant:
         self.receiver = receiver
         self.clock = TurnableClock()  # 2026-04-10 12:00 in Japan
         self.caller = Caller(made("1"), made("2"), clock=self.clock, log_file=log_file)
-        self.caller.wire.set_switch("webhook_time_scale", 0.001)
+        self.caller.injector.set_switch("webhook_time_scale", 0.001)
         self.smarthr = self.caller.smarthr
         self.hook = self.register(receiver, **EVERY_EVENT, secret_token="合言葉-s3")
 
@@ -102,7 +102,7 @@ def test_refused_writes_and_reads_do_not_fire(tenant: Tenant) -> None:
 def test_what_suppresses(tenant: Tenant) -> None:
     path = f"/v1/crews/{tenant.caller.first_id}"
     tenant.send("PATCH", path, {"last_name": "一"}, skip_sending_webhook="true")
-    tenant.caller.wire.set_switch("webhook_echo", False)
+    tenant.caller.injector.set_switch("webhook_echo", False)
     tenant.send("PATCH", path, {"last_name": "二"})
     assert tenant.came() == []
     tenant.smarthr.edit("1", {"last_name": "三"})
@@ -113,10 +113,10 @@ def test_a_change_that_changes_nothing(tenant: Tenant) -> None:
     path, same = f"/v1/crews/{tenant.caller.first_id}", {"last_name": "佐藤"}
     tenant.send("PATCH", path, same)
     tenant.smarthr.edit("1", same)
-    tenant.caller.wire.set_switch("untouched_patch", "touch")
+    tenant.caller.injector.set_switch("untouched_patch", "touch")
     tenant.send("PATCH", path, same)
     assert tenant.came() == []
-    tenant.caller.wire.set_switch("webhook_on_untouched", True)
+    tenant.caller.injector.set_switch("webhook_on_untouched", True)
     tenant.send("PATCH", path, same)
     tenant.smarthr.edit("1", same)
     assert len(tenant.came()) == 2
@@ -132,7 +132,7 @@ def test_an_import_is_one_event(tenant: Tenant) -> None:
     result = body["crew_import_result"]
     assert [each["id"] for each in result["created_crews"]] == answer.get_json()["created"]
     assert [(each["id"], each["last_name"]) for each in result["updated_crews"]] == [(first, "改姓")]
-    tenant.caller.wire.set_switch("webhook_import_singles", True)
+    tenant.caller.injector.set_switch("webhook_import_singles", True)
     tenant.smarthr.import_crews(updated={"1": {"last_name": "又"}})
     assert sorted(each["event"] for each in tenant.came()) == ["crew_imported", "crew_updated"]
 
@@ -226,7 +226,7 @@ def test_disabled_and_deleted_registrations_get_nothing(tenant: Tenant) -> None:
 
 def test_after_the_last_retry_the_registration_is_disabled(tenant: Tenant) -> None:
     """What waited for it is not replayed; a PATCH switches it on for later events."""
-    tenant.caller.wire.set_switch("webhook_retries", "sandbox")
+    tenant.caller.injector.set_switch("webhook_retries", "sandbox")
     tenant.receiver.statuses = [500] * 100
     tenant.smarthr.edit("1", {"last_name": "一"})
     assert len(tenant.came()) == 6
@@ -295,7 +295,7 @@ def test_registrations_and_the_queue_survive_a_restart(tenant: Tenant, tmp_path:
     after.smarthr.edit("1", {"last_name": "又"})
     assert after.smarthr.webhooks.wait_idle(10)
     assert tenant.receiver.bodies[-1]["crew"]["last_name"] == "又"
-    after.wire.reset()
+    after.injector.reset()
     after.smarthr.edit("1", {"last_name": "忘"})
     assert after.smarthr.webhooks.waiting == 0
     after.smarthr.webhooks.stop()
@@ -348,7 +348,7 @@ def test_what_calls_the_night_off(tenant: Tenant, later: dict[str, Any]) -> None
 
 def test_the_night_as_a_switch_and_across_a_restart(tenant: Tenant, tmp_path: Path) -> None:
     tenant.smarthr.edit("1", {"resigned_at": "2026-04-30"})
-    tenant.caller.wire.set_switch("flips_on_leaving", False)
+    tenant.caller.injector.set_switch("flips_on_leaving", False)
     at(tenant, "2026-05-01T02:00:00")
     assert status(tenant) == "employed"
     Keeper(tmp_path / "kept.json", {}, tenant.smarthr.memory).save()
@@ -356,7 +356,7 @@ def test_the_night_as_a_switch_and_across_a_restart(tenant: Tenant, tmp_path: Pa
     assert after.smarthr.crew("1")["emp_status"] == "employed"
     Keeper(tmp_path / "kept.json", {}, after.smarthr.memory).load()
     assert after.smarthr.crew("1")["emp_status"] == "retired"
-    tenant.caller.wire.set_switch("flips_on_leaving", True)
+    tenant.caller.injector.set_switch("flips_on_leaving", True)
     assert tenant.caller.client.post("/_practice/new_day").status_code == 204
     assert tenant.smarthr.crew("1")["emp_status"] == "retired"
     assert "leaves_by_itself" not in tenant.smarthr.crew("1")

@@ -141,4 +141,4 @@ def start_item(database: Database, item_id: int, *, now: datetime = NOW, seconds
 def end_item(database: Database, item_id: int, state: ItemState = ItemState.SUCCEEDED, **more: Any) -> None:
     attempt = start_item(database, item_id)
     with database.unit_of_work() as uow:
-        assert uow.items.finish(item_id, attempt, state=state, now=NOW, **more)
+        assert uow.items.record_outcome(item_id, attempt, state=state, now=NOW, **more)

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
-from app.storage.rows import SetupRow
-from app.storage.tables.access_models import SetupTable
+from app.storage.rows import WizardRow
+from app.storage.tables.access_models import WizardTable
 from app.storage.unit_of_work import Database, UnitOfWork
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -21,8 +21,8 @@ TOKENS = FreeeTokens("an-invented-access", "an-invented-refresh", NOW + timedelt
 SEEN = {"seen": ["tel_number"], "missing": [], "employment_types": [], "people": 3}
 
 
-def add(uow: UnitOfWork, key: str = "k") -> SetupRow:
-    uow.setups.add(
+def add(uow: UnitOfWork, key: str = "k") -> WizardRow:
+    uow.wizards.add(
         key=key,
         name="合わせ",
         smarthr_subdomain="awase-renshu",
@@ -32,28 +32,28 @@ def add(uow: UnitOfWork, key: str = "k") -> SetupRow:
         started_by="user:1",
         now=NOW,
     )
-    row = uow.setups.get(key)
+    row = uow.wizards.get(key)
     assert row is not None
     return row
 
 
-def send(uow: UnitOfWork, setup: SetupRow, state: str) -> None:
+def send(uow: UnitOfWork, setup: WizardRow, state: str) -> None:
     until = NOW + timedelta(minutes=30)
-    uow.setups.send_to_freee(setup.id, state_hash=state, verifier="v-" + state, redirect_uri="http://x", until=until)
+    uow.wizards.send_to_freee(setup.id, state_hash=state, verifier="v-" + state, redirect_uri="http://x", until=until)
 
 
 def test_a_setup_is_kept_with_its_credentials_sealed(database: Database) -> None:
     with database.unit_of_work() as uow:
         setup = add(uow)
-        uow.setups.keep_grant(setup.id, TOKENS, company_id=7, company_name="見本", external_cid="cid")
+        uow.wizards.keep_grant(setup.id, TOKENS, company_id=7, company_name="見本", external_cid="cid")
     with database.unit_of_work() as uow:
-        found = uow.setups.get("k")
+        found = uow.wizards.get("k")
         assert found is not None and (found.freee_company_id, found.mail_to) == (7, ("a@example.com",))
-        assert uow.setups.smarthr_token(setup.id) == "an-invented-token"
-        assert uow.setups.freee_tokens(setup.id) == TOKENS
-        assert uow.setups.get("another") is None and [each.key for each in uow.setups.all()] == ["k"]
+        assert uow.wizards.smarthr_token(setup.id) == "an-invented-token"
+        assert uow.wizards.freee_tokens(setup.id) == TOKENS
+        assert uow.wizards.get("another") is None and [each.key for each in uow.wizards.all()] == ["k"]
     with database.engine.connect() as connection:
-        row = repr(connection.execute(select(SetupTable.__table__)).one())
+        row = repr(connection.execute(select(WizardTable.__table__)).one())
     assert "an-invented" not in row and "a@example.com" not in row
 
 
@@ -69,36 +69,36 @@ def test_a_state_is_good_once_in_time_and_until_the_next(database: Database) -> 
         setup = add(uow)
         send(uow, setup, "first")
         send(uow, setup, "second")
-        assert not uow.setups.knows_state("first") and uow.setups.take_state("first", now=NOW) is None
-        assert uow.setups.knows_state("second")
-        taken = uow.setups.take_state("second", now=NOW + timedelta(minutes=30))
+        assert not uow.wizards.knows_state("first") and uow.wizards.take_state("first", now=NOW) is None
+        assert uow.wizards.knows_state("second")
+        taken = uow.wizards.take_state("second", now=NOW + timedelta(minutes=30))
         assert taken is not None and (taken.setup.key, taken.verifier, taken.redirect_uri) == (
             "k",
             "v-second",
             "http://x",
         )
-        assert uow.setups.take_state("second", now=NOW) is None
+        assert uow.wizards.take_state("second", now=NOW) is None
         send(uow, setup, "third")
-        assert uow.setups.take_state("third", now=NOW + timedelta(minutes=31)) is None
-        assert not uow.setups.knows_state("third"), "too late is used as well"
+        assert uow.wizards.take_state("third", now=NOW + timedelta(minutes=31)) is None
+        assert not uow.wizards.knows_state("third"), "too late is used as well"
 
 
 def test_a_grant_can_be_thrown_away(database: Database) -> None:
     with database.unit_of_work() as uow:
         setup = add(uow)
-        uow.setups.keep_grant(setup.id, TOKENS, company_id=7, company_name="見本", external_cid="cid")
-        uow.setups.drop_grant(setup.id)
-        found = uow.setups.get("k")
+        uow.wizards.keep_grant(setup.id, TOKENS, company_id=7, company_name="見本", external_cid="cid")
+        uow.wizards.drop_grant(setup.id)
+        found = uow.wizards.get("k")
         assert found is not None and (found.freee_company_id, found.freee_company_name) == (None, None)
-        assert uow.setups.freee_tokens(setup.id) is None
+        assert uow.wizards.freee_tokens(setup.id) is None
 
 
 def test_old_ones_are_forgotten(database: Database) -> None:
     with database.unit_of_work() as uow:
         add(uow)
-        assert uow.setups.purge(NOW) == 0
-        assert uow.setups.purge(NOW + timedelta(seconds=1)) == 1
-        assert uow.setups.all() == []
+        assert uow.wizards.purge(NOW) == 0
+        assert uow.wizards.purge(NOW + timedelta(seconds=1)) == 1
+        assert uow.wizards.all() == []
 
 
 # ── what a connection learns and keeps ────────────────────────────────────────────────────────────────────────────────

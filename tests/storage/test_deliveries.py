@@ -183,10 +183,10 @@ def test_secrets_are_sealed_and_the_former_one_is_kept(database: Database) -> No
     connection = add_connection(database)
     until = NOW + timedelta(days=1)
     with database.unit_of_work() as uow:
-        assert uow.webhooks.get(connection.id) is None
-        uow.webhooks.set_secret(connection.id, "first-secret", previous_until=until)
-        uow.webhooks.set_secret(connection.id, "second-secret", previous_until=until)
-        row = uow.webhooks.all()[connection.id]
+        assert uow.webhook_registrations.get(connection.id) is None
+        uow.webhook_registrations.set_secret(connection.id, "first-secret", previous_until=until)
+        uow.webhook_registrations.set_secret(connection.id, "second-secret", previous_until=until)
+        row = uow.webhook_registrations.all()[connection.id]
     assert row.secrets_at(NOW) == ("second-secret", "first-secret")
     assert row.secrets_at(until) == ("second-secret",)
     assert "secret" not in repr(row).replace("secret=", "")
@@ -199,21 +199,23 @@ def test_a_secret_that_was_not_taken_over_is_dropped(database: Database) -> None
     connection = add_connection(database)
     with database.unit_of_work() as uow:
         for secret in ("first", "second"):
-            uow.webhooks.set_secret(connection.id, secret, previous_until=NOW + timedelta(days=1))
-        uow.webhooks.drop_secret(connection.id)
-        row = uow.webhooks.get(connection.id)
+            uow.webhook_registrations.set_secret(connection.id, secret, previous_until=NOW + timedelta(days=1))
+        uow.webhook_registrations.drop_secret(connection.id)
+        row = uow.webhook_registrations.get(connection.id)
         assert row is not None and row.secrets_at(NOW) == ("first",)
-        uow.webhooks.drop_secret(connection.id)
-        uow.webhooks.drop_secret(connection.id)
-        assert uow.webhooks.get(connection.id) is None
+        uow.webhook_registrations.drop_secret(connection.id)
+        uow.webhook_registrations.drop_secret(connection.id)
+        assert uow.webhook_registrations.get(connection.id) is None
 
 
 def test_how_a_registration_was_found(database: Database) -> None:
     connection = add_connection(database)
     with database.unit_of_work() as uow:
-        uow.webhooks.set_secret(connection.id, "s", previous_until=NOW)
-        uow.webhooks.found(connection.id, vendor_id="w-1", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW)
-        row = uow.webhooks.get(connection.id)
+        uow.webhook_registrations.set_secret(connection.id, "s", previous_until=NOW)
+        uow.webhook_registrations.found(
+            connection.id, vendor_id="w-1", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW
+        )
+        row = uow.webhook_registrations.get(connection.id)
     assert row is not None
     assert (row.vendor_id, row.state, row.disabled_at, row.checked_at) == ("w-1", WebhookState.DISABLED, NOW, NOW)
 
@@ -229,7 +231,7 @@ def test_counters_only_grow_also_at_the_same_moment(database: Database) -> None:
         barrier.wait(timeout=20)
         for _ in range(10):
             with database.unit_of_work() as uow:
-                uow.tallies.add({one: 1, other: 2} if number % 2 else {other: 2, one: 1})
+                uow.counters.add({one: 1, other: 2} if number % 2 else {other: 2, one: 1})
 
     threads = [threading.Thread(target=count, args=(n,)) for n in range(4)]
     for thread in threads:
@@ -237,6 +239,6 @@ def test_counters_only_grow_also_at_the_same_moment(database: Database) -> None:
     for thread in threads:
         thread.join(timeout=60)
     with database.unit_of_work() as uow:
-        uow.tallies.add({})
-        uow.tallies.add({("nothing", ()): 0})
-        assert uow.tallies.all() == {"seen": {one[1]: 40, other[1]: 80}}
+        uow.counters.add({})
+        uow.counters.add({("nothing", ()): 0})
+        assert uow.counters.all() == {"seen": {one[1]: 40, other[1]: 80}}

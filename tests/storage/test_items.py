@@ -110,16 +110,16 @@ def test_the_late_word_of_an_orphan_changes_nothing(database: Database) -> None:
     _, (item_id,) = running_run(database, connection)
     orphan = start_item(database, item_id)
     with database.unit_of_work() as uow:
-        assert uow.upkeep.free_dead_leases(LEASE + timedelta(seconds=1), max_starts=3) == 1
+        assert uow.recovery.free_dead_leases(LEASE + timedelta(seconds=1), max_starts=3) == 1
     owner = start_item(database, item_id, now=LEASE + timedelta(seconds=2))
     with database.unit_of_work() as uow:
         assert not uow.items.renew(item_id, orphan, LEASE)
-        assert not uow.items.finish(item_id, orphan, state=ItemState.FAILED, now=NOW)
+        assert not uow.items.record_outcome(item_id, orphan, state=ItemState.FAILED, now=NOW)
         assert not uow.items.postpone(item_id, orphan, next_at=NOW, error_code=None, counts=True, now=NOW)
         assert not uow.items.set_target(item_id, orphan, "wrong")
         assert uow.items.renew(item_id, owner, LEASE)
-        assert uow.items.finish(item_id, owner, state=ItemState.SUCCEEDED, target_id="9", now=NOW)
-        assert not uow.items.finish(item_id, owner, state=ItemState.FAILED, now=NOW)
+        assert uow.items.record_outcome(item_id, owner, state=ItemState.SUCCEEDED, target_id="9", now=NOW)
+        assert not uow.items.record_outcome(item_id, owner, state=ItemState.FAILED, now=NOW)
         item = uow.items.get(item_id)
     assert item is not None
     assert (item.state, item.target_id, item.lease_until, item.finished_at) == (ItemState.SUCCEEDED, "9", None, NOW)
@@ -132,8 +132,8 @@ def test_whose_last_start_has_just_died_is_not_started_again(database: Database)
     start_item(database, item_id)
     late = LEASE + timedelta(seconds=1)
     with database.unit_of_work() as uow:
-        assert uow.upkeep.free_dead_leases(late, max_starts=1) == 0
-        assert uow.upkeep.end_poisoned(late, max_starts=1)
+        assert uow.recovery.free_dead_leases(late, max_starts=1) == 0
+        assert uow.recovery.end_poisoned(late, max_starts=1)
 
 
 def test_of_many_finishers_exactly_one_is_heard(database: Database) -> None:
@@ -143,7 +143,9 @@ def test_of_many_finishers_exactly_one_is_heard(database: Database) -> None:
 
     def finish(number: int) -> object:
         with database.unit_of_work() as uow:
-            return uow.items.finish(item_id, attempt, state=ItemState.SUCCEEDED, now=NOW, error_code=str(number))
+            return uow.items.record_outcome(
+                item_id, attempt, state=ItemState.SUCCEEDED, now=NOW, error_code=str(number)
+            )
 
     heard = together(finish, 6)
     assert heard.count(True) == 1
@@ -160,7 +162,7 @@ def test_finish_keeps_what_is_not_given(database: Database) -> None:
     with database.unit_of_work() as uow:
         uow.items.set_target(item_id, attempt, "42", kind="create")
         uow.items.set_months(item_id, attempt, closing_month="2026-11", pay_month="2026-12")
-        uow.items.finish(
+        uow.items.record_outcome(
             item_id, attempt, state=ItemState.NEEDS_REVIEW, notes=[NewNote("E16", "review", "gender")], now=NOW
         )
         item = uow.items.get(item_id)
@@ -218,7 +220,7 @@ def test_a_second_item_for_the_same_employee_waits_for_the_first(database: Datab
     assert claim(database, second) is None
     with database.unit_of_work() as uow:
         waiting = uow.items.get(second)
-        uow.items.finish(first, attempt, state=ItemState.SUCCEEDED, now=NOW)
+        uow.items.record_outcome(first, attempt, state=ItemState.SUCCEEDED, now=NOW)
     assert waiting is not None
     assert waiting.state is ItemState.WAITING
     assert waiting.next_at > NOW  # it asks again a little later, by an outbox row of its own

@@ -17,13 +17,13 @@ def test_only_of_a_preview_that_nobody_has_decided_on(database: Database) -> Non
     connection = add_connection(database)
     run, ids = running_run(database, connection, items=3, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
-        assert uow.choosing.choose(run.id, ids[:2], chosen=False) == 2
-        assert uow.choosing.chosen_count(run.id) == 1
+        assert uow.preview_selection.choose(run.id, ids[:2], chosen=False) == 2
+        assert uow.preview_selection.chosen_count(run.id) == 1
     with database.unit_of_work() as uow:
         assert uow.runs.approve(run.id, by="test", now=NOW, deadline_at=NOW)
     with database.unit_of_work() as uow:
-        assert uow.choosing.choose(run.id, ids, chosen=True) == 0
-        assert uow.choosing.chosen_count(run.id) == 1
+        assert uow.preview_selection.choose(run.id, ids, chosen=True) == 0
+        assert uow.preview_selection.chosen_count(run.id) == 1
 
 
 def test_nobody_of_another_run_and_nobody_who_does_not_wait(database: Database) -> None:
@@ -32,11 +32,13 @@ def test_nobody_of_another_run_and_nobody_who_does_not_wait(database: Database) 
     other, others = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
         uow.items.add_many([new_item(mine, 7, state=ItemState.UNCHANGED, chosen=False)])
-        (equal,) = [each for each in uow.choosing.outline(mine.id) if each.position == 7]
-        assert uow.choosing.choose(mine.id, [*others, equal.id], chosen=True) == 0
-        assert uow.choosing.choose(mine.id, others, chosen=False) == 0
-        assert uow.choosing.chosen_count(other.id) == 2
-        assert uow.choosing.choose(mine.id, [ids[0]] * (CHUNK + 1), chosen=False) == 2  # two statements, one person
+        (equal,) = [each for each in uow.preview_selection.outline(mine.id) if each.position == 7]
+        assert uow.preview_selection.choose(mine.id, [*others, equal.id], chosen=True) == 0
+        assert uow.preview_selection.choose(mine.id, others, chosen=False) == 0
+        assert uow.preview_selection.chosen_count(other.id) == 2
+        assert (
+            uow.preview_selection.choose(mine.id, [ids[0]] * (CHUNK + 1), chosen=False) == 2
+        )  # two statements, one person
 
 
 def test_the_outline_is_in_order(database: Database) -> None:
@@ -44,7 +46,7 @@ def test_the_outline_is_in_order(database: Database) -> None:
     items = [new_item(run, n, source_id=f"p{n}", chosen=n == 1, kind="create", holds_slot=False) for n in (2, 0, 1)]
     with database.unit_of_work() as uow:
         uow.items.add_many(items)
-        seen = uow.choosing.outline(run.id)
+        seen = uow.preview_selection.outline(run.id)
     assert [(each.position, each.chosen, each.state, each.kind) for each in seen] == [
         (0, False, ItemState.WAITING, "create"),
         (1, True, ItemState.WAITING, "create"),
@@ -64,20 +66,20 @@ def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> N
                 new_item(run, 3, changes=change, chosen=True, holds_slot=False, kind="create"),
             ]
         )
-        assert uow.choosing.changes_by_key(run.id, kind="update") == {"last_name": 2, "title": 1}
-        ids = [each.id for each in uow.choosing.outline(run.id)]
-        assert uow.choosing.keys_of(ids[:2]) == {ids[0]: ["last_name", "title"], ids[1]: ["last_name"]}
-        assert [row.position for row in uow.choosing.items([ids[3], ids[0]])] == [0, 3]
+        assert uow.preview_selection.changes_by_key(run.id, kind="update") == {"last_name": 2, "title": 1}
+        ids = [each.id for each in uow.preview_selection.outline(run.id)]
+        assert uow.preview_selection.keys_of(ids[:2]) == {ids[0]: ["last_name", "title"], ids[1]: ["last_name"]}
+        assert [row.position for row in uow.preview_selection.items([ids[3], ids[0]])] == [0, 3]
 
 
 def test_how_far_a_survey_has_read(database: Database) -> None:
     run = add_run(database, add_connection(database))
     with database.unit_of_work() as uow:
-        assert uow.choosing.pages_read(run.id) == {}
+        assert uow.preview_selection.pages_read(run.id) == {}
         uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=[], next_cursor="2")
         uow.survey_pages.add(run.id, System.SMARTHR, seq=1, rows=[], next_cursor=None)
         uow.survey_pages.add(run.id, System.FREEE, seq=0, rows=[], next_cursor="x")
-        assert uow.choosing.pages_read(run.id) == {System.SMARTHR: (2, True), System.FREEE: (1, False)}
+        assert uow.preview_selection.pages_read(run.id) == {System.SMARTHR: (2, True), System.FREEE: (1, False)}
 
 
 def ended(database: Database, connection: Connection, state: RunState, **changes: object) -> str:
@@ -95,13 +97,13 @@ def test_the_last_attempt_is_no_preview_that_was_thrown_away(database: Database)
     ended(database, connection, RunState.CANCELLED, dry_run=True)
     ended(database, connection, RunState.FAILED, direction=Direction.FREEE_TO_SMARTHR)
     with database.unit_of_work() as uow:
-        last = uow.choosing.last_attempt(connection.id, to_freee)
+        last = uow.preview_selection.last_attempt(connection.id, to_freee)
         assert last is not None and last.public_id == failed
-        assert uow.choosing.last_attempt(connection.id, to_freee, succeeded=True) is None
-        assert uow.choosing.open_runs(connection.id) == []
+        assert uow.preview_selection.last_attempt(connection.id, to_freee, succeeded=True) is None
+        assert uow.preview_selection.open_runs(connection.id) == []
     cancelled = ended(database, connection, RunState.CANCELLED)
     waiting = add_run(database, connection, dry_run=True)
     with database.unit_of_work() as uow:
-        last = uow.choosing.last_attempt(connection.id, to_freee)
+        last = uow.preview_selection.last_attempt(connection.id, to_freee)
         assert last is not None and last.public_id == cancelled
-        assert [run.public_id for run in uow.choosing.open_runs(connection.id)] == [waiting.public_id]
+        assert [run.public_id for run in uow.preview_selection.open_runs(connection.id)] == [waiting.public_id]

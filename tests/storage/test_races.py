@@ -148,7 +148,7 @@ def test_one_of_many_sends_a_mail_and_one_of_many_settles_it(database: Database)
         settled = together(
             lambda n: in_unit(
                 database,
-                lambda uow: uow.mails.settle(mail_id, attempts=1, state=states[n % 2], now=NOW),  # noqa: B023
+                lambda uow: uow.mails.record_result(mail_id, attempts=1, state=states[n % 2], now=NOW),  # noqa: B023
             ),
             THREADS,
         )
@@ -312,7 +312,7 @@ def test_lost_items_pushed_by_many_at_once_run_once(database: Database, queue: s
         uow.outbox.mark_sent(uow.outbox.due(NOW), NOW)
     later = NOW + timedelta(seconds=60)
     pushed = together(
-        lambda _: in_unit(database, lambda uow: uow.upkeep.push_lost_items(later, pushed_before=later)), THREADS
+        lambda _: in_unit(database, lambda uow: uow.recovery.push_lost_items(later, pushed_before=later)), THREADS
     )
     with database.unit_of_work() as uow:
         due = [row.ref_id for row in uow.outbox.due(later) if row.kind is OutboxKind.ITEM]
@@ -335,8 +335,8 @@ def test_a_freed_lease_and_its_late_owner(database: Database) -> None:
         _, (item_id,) = running_run(database, connection)
         attempt = start_item(database, item_id)
         works: list[Callable[..., object]] = [
-            lambda uow: uow.upkeep.free_dead_leases(late, max_starts=3) == 1,
-            lambda uow, i=item_id, a=attempt: uow.items.finish(i, a, state=ItemState.SUCCEEDED, now=late),
+            lambda uow: uow.recovery.free_dead_leases(late, max_starts=3) == 1,
+            lambda uow, i=item_id, a=attempt: uow.items.record_outcome(i, a, state=ItemState.SUCCEEDED, now=late),
         ]
         freed, finished = together(lambda n, works=works: in_unit(database, works[n]), 2)  # type: ignore[misc]
         assert [freed, finished].count(True) == 1

@@ -12,7 +12,7 @@ from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailKind
-from app.storage.rows import NewChange, RosterEntry
+from app.storage.rows import NewChange, PreviewName
 from app.storage.tables.access_models import ConsentTable
 from app.storage.tables.models import Base, ConnectionTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork
@@ -42,17 +42,17 @@ def full(database: Database) -> Database:
         uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=ROWS, next_cursor=None)
         mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
         uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
-        uow.webhooks.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
-        uow.webhooks.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
+        uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
+        uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
         uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
         setup: dict[str, Any] = {"seen": {}, "mail_to": ["b@example.com"], "started_by": "user:1", "now": NOW}
-        uow.setups.add(key="s", name="n", smarthr_subdomain="x", smarthr_token="ein-token-3", **setup)
-        (begun,) = uow.setups.all()
-        uow.setups.send_to_freee(begun.id, state_hash="g", verifier="w" * 43, redirect_uri="http://x", until=NOW)
+        uow.wizards.add(key="s", name="n", smarthr_subdomain="x", smarthr_token="ein-token-3", **setup)
+        (begun,) = uow.wizards.all()
+        uow.wizards.send_to_freee(begun.id, state_hash="g", verifier="w" * 43, redirect_uri="http://x", until=NOW)
         tokens = FreeeTokens("ein-zugang", "ein-erneuern", NOW)
-        uow.setups.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
+        uow.wizards.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
         uow.items.add_many([new_item(run, 7, holds_slot=False, name="架空 花子")])
-        uow.rosters.replace(run.id, [RosterEntry(0, "0001", "架空 花子", "カクウ ハナコ")])
+        uow.preview_names.replace(run.id, [PreviewName(0, "0001", "架空 花子", "カクウ ハナコ")])
         inviter = uow.users.add(login="kanri", password_hash="h", role="admin", now=NOW)
         later = NOW + timedelta(hours=72)
         uow.invitations.add(
@@ -98,9 +98,9 @@ def everything(uow: UnitOfWork) -> list[object]:
         uow.connections.freee_tokens(1),
         [connection.mail_to for connection in uow.connections.list_all()],
         [item.name for item in items],
-        [(setup.mail_to, uow.setups.smarthr_token(setup.id)) for setup in uow.setups.all()],
-        [uow.setups.freee_tokens(setup.id) for setup in uow.setups.all()],
-        [(entry.name, entry.kana) for entry in uow.rosters.of_run(1)],
+        [(setup.mail_to, uow.wizards.smarthr_token(setup.id)) for setup in uow.wizards.all()],
+        [uow.wizards.freee_tokens(setup.id) for setup in uow.wizards.all()],
+        [(entry.name, entry.kana) for entry in uow.preview_names.of_run(1)],
         [invitation.mail for invitation in uow.invitations.open(NOW)],
     ]
 

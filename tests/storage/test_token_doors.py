@@ -57,7 +57,7 @@ def test_a_refusal_closes_the_door_for_every_process_and_is_counted(
     clock.instant = NOW + timedelta(seconds=41)
     assert other.refused(entered(other), status=503, retry_after=None) == 60.0
     with database.unit_of_work().reading() as uow:
-        counted = uow.tallies.all()[REFUSALS]
+        counted = uow.counters.all()[REFUSALS]
     assert counted == {labels(status="429"): 1, labels(status="503"): 1}
 
 

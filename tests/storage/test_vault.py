@@ -95,7 +95,7 @@ def test_nothing_personal_or_secret_can_be_read_in_the_database_file(tmp_path: P
         assert uow.connections.store_refreshed(connection.id, tokens, version=1, now=NOW)
         change = NewChange("home_address", SECRETS["value before"], SECRETS["planned value"], Step.PROFILE)
         uow.changes.replace(item, [change])
-        uow.items.finish(
+        uow.items.record_outcome(
             item,
             attempt,
             state=ItemState.FAILED,

@@ -17,7 +17,7 @@ from app.domain.settings.connection_settings import Automatic
 from app.storage.rows import DirectoryEntry, ItemRow, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
-from app.use_cases.intake.collect_events import LONGEST_WINDOWS, Wish, gather, release_gathered
+from app.use_cases.intake.collect_events import LONGEST_WINDOWS, SyncRequest, collect_events, release_gathered
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import running_run, start_item
@@ -36,8 +36,8 @@ def options(room: Room, **changes: Any) -> None:
 
 def ask(room: Room, *people: str, direction: Direction = OUT) -> None:
     with room.database.unit_of_work() as uow:
-        wishes = [Wish(room.connection, direction, person) for person in people]
-        gather(room.ctx, uow, wishes, now=room.clock.now())
+        sync_requests = [SyncRequest(room.connection, direction, person) for person in people]
+        collect_events(room.ctx, uow, sync_requests, now=room.clock.now())
 
 
 def runs(room: Room) -> list[RunRow]:
@@ -203,7 +203,7 @@ def test_somebody_being_processed_gets_one_more_pass_afterwards(room: Room) -> N
     second = items(room, runs(room)[1])[0]
     assert claim(room, second) is None  # it waits for the slot
     with room.database.unit_of_work() as uow:
-        assert uow.items.finish(first, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
+        assert uow.items.record_outcome(first, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
     room.clock.turn(minutes=5)
     claimed = claim(room, second)
     assert claimed is not None

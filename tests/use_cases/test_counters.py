@@ -14,7 +14,7 @@ from app.storage.metrics.counters import Labels, labels
 from app.storage.tables.models import RunTable
 from app.storage.unit_of_work import Database
 from app.use_cases.monitoring import counters
-from app.use_cases.monitoring.counters import BUCKETS, ENDLESS, SETTLED, meter_once
+from app.use_cases.monitoring.counters import BUCKETS, ENDLESS, SETTLED, count_once
 from tests.storage.databases import add_run, running_run, start_item
 from tests.use_cases.engine_room import Room
 
@@ -23,7 +23,7 @@ WAY = {"direction": "smarthr_to_freee", "trigger": "manual"}
 
 def counted(room: Room) -> dict[str, dict[Labels, int]]:
     with room.database.unit_of_work().reading() as uow:
-        return uow.observation.counters()
+        return uow.metrics.counters()
 
 
 def ends(room: Room) -> Counter[tuple[str, str]]:
@@ -41,7 +41,7 @@ def end_item(
     attempt = start_item(room.database, item_id, now=room.clock.now())
     room.clock.turn(seconds=seconds)
     with room.database.unit_of_work() as uow:
-        assert uow.items.finish(item_id, attempt, state=state, error_code=code, now=room.clock.now())
+        assert uow.items.record_outcome(item_id, attempt, state=state, error_code=code, now=room.clock.now())
 
 
 def close(room: Room, run_id: int) -> None:
@@ -53,25 +53,25 @@ def test_items_and_runs_are_counted_once(room: Room) -> None:
     run, items = running_run(room.database, room.connection, items=3)
     end_item(room, items[0])
     end_item(room, items[1], ItemState.FAILED, code="E1")
-    assert meter_once(room.ctx) == 1
+    assert count_once(room.ctx) == 1
     assert ends(room) == {("succeeded", "none"): 1, ("failed", "E1"): 1}
     assert "runs" not in counted(room)
     end_item(room, items[2], ItemState.FAILED, code="E1")
     close(room, run.id)
     for _ in range(3):
-        meter_once(room.ctx)
+        count_once(room.ctx)
     assert ends(room) == {("succeeded", "none"): 1, ("failed", "E1"): 2}
     assert counted(room)["runs"] == {labels(**WAY, state="partly_failed"): 1}
 
 
 def test_nothing_is_counted_of_a_survey_that_may_begin_anew(room: Room) -> None:
     run, _ = running_run(room.database, room.connection, items=2, state=RunState.PREVIEWED)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert counted(room).get("items", {}) == {}
     with room.database.unit_of_work() as uow:
         assert uow.runs.cancel(run.id, room.clock.now())
     close(room, run.id)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert ends(room) == {("cancelled", "none"): 2}
 
 
@@ -80,7 +80,7 @@ def test_durations_fall_into_their_buckets(room: Room) -> None:
     for item_id, seconds in zip(items, (0.4, 5.0, 5.25, 7200.0), strict=True):
         end_item(room, item_id, seconds=seconds)
     close(room, run.id)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     found = {dict(pairs)["le"]: number for pairs, number in counted(room)["item_seconds"].items()}
     assert found == {"0.5": 1, "5": 1, "10": 1, ENDLESS: 1}
     assert counted(room)["item_seconds_milliseconds"] == {labels(**WAY): pytest.approx(7_210_650, abs=5)}
@@ -93,7 +93,7 @@ def test_what_the_survey_ended_has_no_duration(room: Room) -> None:
     run, _ = running_run(room.database, room.connection, items=2)
     with room.database.unit_of_work() as uow:
         uow.items.end_waiting(run.id, state=ItemState.UNCHANGED, error_code=None, now=room.clock.now())
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert ends(room) == {("unchanged", "none"): 2}
     assert "item_seconds" not in counted(room)
 
@@ -102,10 +102,10 @@ def test_vendor_calls_that_are_told_after_the_end_are_counted(room: Room) -> Non
     run, items = running_run(room.database, room.connection)
     end_item(room, items[0])
     close(room, run.id)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     with room.database.unit_of_work() as uow:
         uow.runs.add_calls(run.id, System.FREEE, 7)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert counted(room)["vendor_calls"] == {labels(system="freee"): 7}
 
 
@@ -118,7 +118,7 @@ def test_a_run_that_becomes_visible_after_a_later_one_is_counted(room: Room) -> 
         with room.database.unit_of_work() as uow:
             assert uow.runs.cancel(number, room.clock.now())
         close(room, number)
-        meter_once(room.ctx)
+        count_once(room.ctx)
     assert counted(room)["runs"] == {labels(**WAY, state="cancelled"): 2}
 
 
@@ -129,11 +129,11 @@ def test_an_item_that_commits_late_is_in_the_next_difference(room: Room) -> None
     attempt = start_item(room.database, items[1], now=room.clock.now())
     taken_at = room.clock.now()
     room.clock.turn(minutes=30)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     with room.database.unit_of_work() as uow:
-        assert uow.items.finish(items[1], attempt, state=ItemState.SUCCEEDED, now=taken_at)
+        assert uow.items.record_outcome(items[1], attempt, state=ItemState.SUCCEEDED, now=taken_at)
     close(room, run.id)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert ends(room) == {("succeeded", "none"): 2}
 
 
@@ -143,18 +143,18 @@ def test_notes_of_past_runs_go_and_what_they_counted_stays(room: Room) -> None:
         end_item(room, items[0])
         close(room, run.id)
     still_open, _ = running_run(room.database, room.connection)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     room.clock.turn(seconds=SETTLED.total_seconds() + 60)
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert notes(room) == {f"meter.{still_open.id}"}
     before = counted(room)["items"]
-    assert meter_once(room.ctx) == 1
+    assert count_once(room.ctx) == 1
     assert counted(room)["items"] == before and sum(before.values()) == 3
 
 
 def notes(room: Room) -> set[str]:
     with room.database.unit_of_work().reading() as uow:
-        return {name for name in uow.tallies.all() if name.startswith("meter.")}
+        return {name for name in uow.counters.all() if name.startswith("meter.")}
 
 
 def test_two_who_believe_to_lead_add_once(room: Room) -> None:
@@ -163,21 +163,21 @@ def test_two_who_believe_to_lead_add_once(room: Room) -> None:
     close(room, run.id)
     now = room.clock.now()
     with room.database.unit_of_work().reading() as uow:
-        totals = uow.observation.run_totals([run.id], past_before=now)
+        totals = uow.metrics.run_totals([run.id], past_before=now)
     for _ in range(2):  # the second one read before the first one wrote
         with room.database.unit_of_work() as uow:
-            uow.tallies.add(uow.observation.advance(totals))
+            uow.counters.add(uow.metrics.advance(totals))
     assert ends(room) == {("succeeded", "none"): 1}
 
 
 def test_one_leads_and_the_next_follows_when_the_lease_is_dead(room: Room) -> None:
     _, items = running_run(room.database, room.connection)
-    assert meter_once(room.ctx, holder="a") == 1
+    assert count_once(room.ctx, holder="a") == 1
     end_item(room, items[0])
-    assert meter_once(room.ctx, holder="b") == 0
+    assert count_once(room.ctx, holder="b") == 0
     assert ends(room) == {}
     room.clock.turn(seconds=61)
-    assert meter_once(room.ctx, holder="b") == 1
+    assert count_once(room.ctx, holder="b") == 1
     assert ends(room) == {("succeeded", "none"): 1}
 
 
@@ -187,11 +187,11 @@ def test_an_old_database_is_taken_in_portions(room: Room, database: Database) ->
         with database.unit_of_work() as uow:
             assert uow.runs.cancel(run.id, room.clock.now())
             uow.runs.close(run.id, now=room.clock.now() - timedelta(days=1))
-    assert meter_once(room.ctx) == counters.RUNS_AT_ONCE + 5
+    assert count_once(room.ctx) == counters.RUNS_AT_ONCE + 5
     assert sum(counted(room)["runs"].values()) == counters.RUNS_AT_ONCE + 5
     assert notes(room) == set()
 
 
 def test_when_it_was_is_told(room: Room) -> None:
-    meter_once(room.ctx)
+    count_once(room.ctx)
     assert counted(room)["metered_at"] == {(): int(room.clock.now().timestamp())}

@@ -39,7 +39,7 @@ def test_items_that_end_together_close_their_run_once(room: Room) -> None:
 
         def end_and_ask(number: int, run_id: int = run.id, ids: list[int] = ids, tries: list[int] = attempts) -> bool:
             with room.database.unit_of_work() as uow:
-                uow.items.finish(ids[number], tries[number], state=S, now=room.clock.now())
+                uow.items.record_outcome(ids[number], tries[number], state=S, now=room.clock.now())
             return close_run_if_done(room.ctx, run_id)
 
         closed = together(end_and_ask, width)
@@ -125,7 +125,7 @@ def test_a_failing_run_waits_for_its_running_items(room: Room) -> None:
         uow.runs.fail(run.id, "E19", room.clock.now())
     assert not close_run_if_done(room.ctx, run.id)
     with room.database.unit_of_work() as uow:
-        uow.items.finish(running, attempt, state=S, now=room.clock.now())
+        uow.items.record_outcome(running, attempt, state=S, now=room.clock.now())
     assert close_run_if_done(room.ctx, run.id)
     assert ends(room, run.id) == [RunState.PARTLY_FAILED]
 

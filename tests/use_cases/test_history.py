@@ -76,7 +76,7 @@ def test_progress_before_within_and_after(room: Room) -> None:
     for item_id in ids[4:]:
         attempt = start_item(room.database, item_id, now=room.clock.now())
         with room.database.unit_of_work() as uow:
-            uow.items.finish(item_id, attempt, state=ItemState.UNCHANGED, now=room.clock.now())
+            uow.items.record_outcome(item_id, attempt, state=ItemState.UNCHANGED, now=room.clock.now())
     close_run_if_done(room.ctx, run.id)
     ended = history.get_run(room.ctx, run.public_id)
     assert (ended.progress.done, ended.progress.total, ended.progress.eta_seconds) == (10, 10, 0.0)
@@ -109,7 +109,7 @@ def test_an_item_shows_changes_steps_and_notes_and_hides_what_is_masked(room: Ro
         uow.changes.mark_written(item_id, ["title"], step=Step.EMPLOYEE)
         uow.steps.sending(item_id, attempt, Step.EMPLOYEE, keys=["title"], now=room.clock.now())
         uow.steps.done(item_id, attempt, Step.EMPLOYEE, now=room.clock.now())
-        uow.items.finish(
+        uow.items.record_outcome(
             item_id,
             attempt,
             state=ItemState.FAILED,

@@ -68,11 +68,11 @@ def a_few(company: PracticeCompany, direction: Direction) -> PracticeCompany:
     few = only(company, "equal", "update", "create", most=1)
     if direction is TO_FREEE:
         return few
-    created = next(story for story in company.stories if story.to_smarthr == "create")
+    created = next(scenario for scenario in company.scenarios if scenario.to_smarthr == "create")
     return replace(
         few,
-        stories=[story for story in few.stories if story.to_freee != "create"] + [created],
-        crews=[c for c in few.crews if c["id"] not in {s.crew_id for s in few.stories if s.to_freee == "create"}],
+        scenarios=[scenario for scenario in few.scenarios if scenario.to_freee != "create"] + [created],
+        crews=[c for c in few.crews if c["id"] not in {s.crew_id for s in few.scenarios if s.to_freee == "create"}],
         employees=few.employees + [e for e in company.employees if e["id"] == created.employee_id],
     )
 
@@ -167,12 +167,12 @@ def test_two_ways_at_once_do_not_swap_the_values(open_practice: Callable[..., Ho
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)
-    house.freee_wire.fault(method="PUT", path="/employees/", times=1, delay=1.0)
+    house.freee_injector.fault(method="PUT", path="/employees/", times=1, delay=1.0)
     (item,) = house.items(there)
     (other,) = house.items(back)
     first = threading.Thread(target=sync.sync_item, args=(house.ctx, item.id, 0))
     first.start()
-    while not any(r.method == "GET" and "/employees/1" in r.path for r in house.freee_wire.requests):
+    while not any(r.method == "GET" and "/employees/1" in r.path for r in house.freee_injector.requests):
         pass
     sync.sync_item(house.ctx, other.id, 0)
     first.join()
@@ -186,7 +186,7 @@ def test_two_ways_at_once_do_not_swap_the_values(open_practice: Callable[..., Ho
 # ── a survey that stood still ─────────────────────────────────────────────────────────────────────────────────────
 
 
-LAST_READING = {TO_FREEE: ("freee_wire", "/employees"), TO_SMARTHR: ("smarthr_wire", "/job_titles")}
+LAST_READING = {TO_FREEE: ("freee_injector", "/employees"), TO_SMARTHR: ("smarthr_injector", "/job_titles")}
 
 
 def stand_still(house: House, run: RunView, **fault: Any) -> threading.Thread:
@@ -195,11 +195,11 @@ def stand_still(house: House, run: RunView, **fault: Any) -> threading.Thread:
     with house.ctx.unit_of_work() as uow:
         row = uow.runs.get_by_public_id(run.id)
         assert row is not None
-    wire, path = LAST_READING[direction]
-    getattr(house, wire).fault(method="GET", path=path, times=1, delay=2.0, **fault)
+    injector, path = LAST_READING[direction]
+    getattr(house, injector).fault(method="GET", path=path, times=1, delay=2.0, **fault)
     frozen = threading.Thread(target=survey.survey_run, args=(house.ctx, row.id))
     frozen.start()
-    while not any(path in r.path for r in getattr(house, wire).requests):
+    while not any(path in r.path for r in getattr(house, injector).requests):
         pass
     house.clock.turn(seconds=house.ctx.settings.lease_seconds * 2)
     survey.survey_run(house.ctx, row.id)
@@ -231,9 +231,9 @@ def test_the_failure_of_a_survey_that_was_replaced_does_not_count(
 ) -> None:
     house = open_practice(a_few(company, TO_SMARTHR), MAX_ATTEMPTS="1")
     run = house.start(TO_SMARTHR)
-    house.smarthr_wire.fault(method="GET", path="/job_titles", nth=3, times=5, status=status, body="")
+    house.smarthr_injector.fault(method="GET", path="/job_titles", nth=3, times=5, status=status, body="")
     stand_still(house, run, status=status, body="").join()
-    house.smarthr_wire.clear_faults()
+    house.smarthr_injector.clear_faults()
     assert house.seen(run).state is RunState.RUNNING
     house.work()
     assert house.seen(run).state is RunState.SUCCEEDED
@@ -246,10 +246,10 @@ def test_a_run_that_was_cancelled_during_its_survey_keeps_no_open_items(
     run = house.start(TO_FREEE)
     relay.relay_once(house.ctx)
     (job,) = house.queue.take()
-    house.freee_wire.fault(method="GET", path="/employees", times=1, delay=0.5)
+    house.freee_injector.fault(method="GET", path="/employees", times=1, delay=0.5)
     surveying = threading.Thread(target=house.do, args=(job,))
     surveying.start()
-    while not any("/employees" in r.path for r in house.freee_wire.requests):
+    while not any("/employees" in r.path for r in house.freee_injector.requests):
         pass
     approve_retry_cancel.cancel(house.ctx, run.id, by="test")
     surveying.join()
@@ -270,16 +270,16 @@ def test_an_approved_preview_ends_the_same_whichever_request_fails(
     people = only(company, "create", "update", most=1)
     undisturbed = open_practice(people)
     preview = undisturbed.run(TO_FREEE, dry_run=True)
-    before = len(undisturbed.freee_wire.requests)
+    before = len(undisturbed.freee_injector.requests)
     approve_retry_cancel.approve(undisturbed.ctx, preview.id, by="test")
     undisturbed.work()
     expected = outcome(undisturbed, preview)
     assert expected[0] == {ItemState.SUCCEEDED: 2}
-    for nth in range(1 + after, len(undisturbed.freee_wire.requests) - before + 1, 2):
+    for nth in range(1 + after, len(undisturbed.freee_injector.requests) - before + 1, 2):
         house = open_practice(people)
         preview = house.run(TO_FREEE, dry_run=True)
         approve_retry_cancel.approve(house.ctx, preview.id, by="test")
-        house.freee_wire.fault(path=".*", nth=nth, cut=True, after=after)
+        house.freee_injector.fault(path=".*", nth=nth, cut=True, after=after)
         house.work()
         assert outcome(house, preview) == expected, nth
         house.close()
@@ -292,7 +292,7 @@ def test_a_repetition_writes_nothing_that_was_not_approved(
     house = open_practice(only(company, "create", most=1))
     preview = house.run(TO_FREEE, dry_run=True)
     approve_retry_cancel.approve(house.ctx, preview.id, by="test")
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)

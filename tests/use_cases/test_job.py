@@ -14,7 +14,7 @@ from app.domain.enums import Direction, Step
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff.practice_company import PracticeCompany, build_company
-from app.practice.staff.scenarios import Story
+from app.practice.staff.scenarios import Scenario
 from app.storage.enums import ChangeState, StepState
 from app.use_cases.employee import job as sync
 from app.use_cases.intake import approve_retry_cancel
@@ -34,17 +34,17 @@ ENDS = {
 def only(company: PracticeCompany, *outcomes: str, most: int | None = None) -> PracticeCompany:
     """The practice company with just the people whose way to freee has one of these outcomes (at most so many each)."""
     seen: Counter[str] = Counter()
-    stories: list[Story] = []
-    for story in company.stories:
-        kind = story.to_freee.partition(":")[0]
+    scenarios: list[Scenario] = []
+    for scenario in company.scenarios:
+        kind = scenario.to_freee.partition(":")[0]
         seen[kind] += kind in outcomes
         if kind in outcomes and (most is None or seen[kind] <= most):
-            stories.append(story)
-    crews = {story.crew_id for story in stories}
-    employees = {story.employee_id for story in stories}
+            scenarios.append(scenario)
+    crews = {scenario.crew_id for scenario in scenarios}
+    employees = {scenario.employee_id for scenario in scenarios}
     return replace(
         company,
-        stories=stories,
+        scenarios=scenarios,
         crews=[crew for crew in company.crews if crew["id"] in crews],
         employees=[employee for employee in company.employees if employee["id"] in employees],
     )
@@ -127,7 +127,7 @@ def test_a_thousand_people_without_a_change_cost_a_twentieth_of_a_call_each(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(build_company(company.today, extra=970, equal_share=1.0), "equal"))
-    total = len(house.company.stories)
+    total = len(house.company.scenarios)
     assert total >= 1000
     run = house.run(TO_FREEE)
     assert Counter(house.states(run).values()) == {ItemState.UNCHANGED: total}
@@ -147,13 +147,13 @@ def test_nobody_is_created_twice_whichever_request_fails(
 ) -> None:
     people = only(company, "create", "update", most=1)
     if direction is TO_SMARTHR:
-        there = [s for s in company.stories if s.to_smarthr == "create"][:1]
-        ids = {story.employee_id for story in there}
+        there = [s for s in company.scenarios if s.to_smarthr == "create"][:1]
+        ids = {scenario.employee_id for scenario in there}
         people = replace(people, employees=people.employees + [e for e in company.employees if e["id"] in ids])
     undisturbed = open_practice(people)
     run = undisturbed.run(direction)
     assert ItemState.SUCCEEDED in undisturbed.states(run).values()
-    for vendor in ("smarthr_wire", "freee_wire"):
+    for vendor in ("smarthr_injector", "freee_injector"):
         requests = len(getattr(undisturbed, vendor).requests)
         for nth in range(1, requests + 1):
             house = open_practice(people)
@@ -196,7 +196,7 @@ def test_a_job_that_lost_its_lease_writes_nothing_more(
     for job in house.queue.take():
         house.do(job)
     (item,) = house.items(house.seen(run))
-    house.freee_wire.fault(method="GET", path="/employees/", times=1, delay=1.5)
+    house.freee_injector.fault(method="GET", path="/employees/", times=1, delay=1.5)
     slow = threading.Thread(target=sync.sync_item, args=(house.ctx, item.id, 0))
     slow.start()
     while house.items(house.seen(run))[0].state is not ItemState.RUNNING:
@@ -230,7 +230,7 @@ def test_a_step_that_is_refused_does_not_keep_the_others_back(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "create", most=1))
-    house.freee_wire.fault(method="PUT", path="/bank_account_rule", times=50, status=400, body=REFUSED)
+    house.freee_injector.fault(method="PUT", path="/bank_account_rule", times=50, status=400, body=REFUSED)
     run = house.run(TO_FREEE)
     (item,) = house.items(run)
     assert item.state is ItemState.FAILED
@@ -238,7 +238,7 @@ def test_a_step_that_is_refused_does_not_keep_the_others_back(
         steps = {(step.step, step.state) for step in uow.steps.of_items([item.id])[item.id]}
     assert (Step.BANK_ACCOUNT, StepState.FAILED) in steps
     assert {(Step.CREATE, StepState.DONE), (Step.PROFILE, StepState.DONE)} <= steps
-    house.freee_wire.clear_faults()
+    house.freee_injector.clear_faults()
     again = house.run(TO_FREEE)
     assert house.item(again, item.employee_number).state is ItemState.SUCCEEDED
     assert numbers(house)[1][item.employee_number] == 1
@@ -251,8 +251,8 @@ def test_a_fault_that_stays_ends_as_a_failure_of_this_employee_only(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "update", most=2))
-    first, second = house.company.stories
-    house.freee_wire.fault(method="PUT", path=f"/employees/{first.employee_id}", times=500, status=500, body="oops")
+    first, second = house.company.scenarios
+    house.freee_injector.fault(method="PUT", path=f"/employees/{first.employee_id}", times=500, status=500, body="oops")
     run = house.run(TO_FREEE)
     states = house.states(run)
     assert states[first.crew_id or ""] is ItemState.FAILED
@@ -264,7 +264,7 @@ def test_a_limit_pauses_without_spending_attempts(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "update", most=1), MAX_ATTEMPTS="1")
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=3, status=429, body="")
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=3, status=429, body="")
     run = house.run(TO_FREEE)
     (item,) = house.items(run)
     assert item.state is ItemState.SUCCEEDED
@@ -318,7 +318,7 @@ def authorise_anew(house: House) -> None:
     connection_id = house.connection.id
     with house.ctx.unit_of_work() as uow:
         uow.connections.set_freee_tokens(connection_id, tokens, now=now)
-        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
+        uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection_id)
 
 
 # ── preview and approval ──────────────────────────────────────────────────────────────────────────────────────────
@@ -344,7 +344,7 @@ def test_somebody_edited_after_the_preview_is_not_written(
 ) -> None:
     house = open_practice(only(company, "update", most=2))
     preview = house.run(TO_FREEE, dry_run=True)
-    edited, other = house.company.stories
+    edited, other = house.company.scenarios
     house.smarthr.edit(edited.crew_id or "", {"tel_number": "080-0000-9999"})
     before = house.freee.employee(edited.employee_id or 0, month=NOVEMBER)
     approve_retry_cancel.approve(house.ctx, preview.id, by="test")
@@ -361,7 +361,7 @@ def test_a_repetition_after_a_first_write_is_still_the_approved_plan(
     house = open_practice(only(company, "create", most=1))
     preview = house.run(TO_FREEE, dry_run=True)
     approve_retry_cancel.approve(house.ctx, preview.id, by="test")
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
     house.work()
     (item,) = house.items(preview)
     assert item.state is ItemState.SUCCEEDED
@@ -373,7 +373,7 @@ def test_a_lost_answer_is_no_other_plan(open_practice: Callable[..., House], com
     house = open_practice(only(company, "update", most=1))
     preview = house.run(TO_FREEE, dry_run=True)
     approve_retry_cancel.approve(house.ctx, preview.id, by="test")
-    house.freee_wire.fault(method="PUT", path=".*", nth=1, cut=True, after=True)
+    house.freee_injector.fault(method="PUT", path=".*", nth=1, cut=True, after=True)
     house.work()
     (item,) = house.items(preview)
     assert (item.state, item.error_code) == (ItemState.SUCCEEDED, None)
@@ -392,7 +392,7 @@ def test_what_the_token_may_not_see_overwrites_nothing(
     house = open_practice(only(company, "equal", "update"), smarthr_switches=switches)
     phones = {
         s.employee_id: house.freee.employee(s.employee_id, month=NOVEMBER)["profile_rule"]
-        for s in house.company.stories
+        for s in house.company.scenarios
         if s.employee_id
     }
     house.run(TO_FREEE)
@@ -406,19 +406,19 @@ def test_a_write_the_token_silently_may_not_do_is_told(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "equal"))
-    story = next(
-        s for s in house.company.stories if s.note and house.freee.employee(s.employee_id or 0)["profile_rule"]
+    scenario = next(
+        s for s in house.company.scenarios if s.note and house.freee.employee(s.employee_id or 0)["profile_rule"]
     )
-    house.freee.edit(story.employee_id or 0, {"profile_rule": {"phone1": "080", "phone2": "0000", "phone3": "7777"}})
+    house.freee.edit(scenario.employee_id or 0, {"profile_rule": {"phone1": "080", "phone2": "0000", "phone3": "7777"}})
     house.run(TO_SMARTHR, dry_run=True)
-    house.smarthr_wire.set_switches({"hidden_write": "ignore"})
-    house.smarthr_wire.fault(
+    house.smarthr_injector.set_switches({"hidden_write": "ignore"})
+    house.smarthr_injector.fault(
         method="PATCH",
         path="/crews/",
         times=1,
         status=200,
-        body=house.smarthr.crew(story.crew_id or ""),
+        body=house.smarthr.crew(scenario.crew_id or ""),
     )
     run = house.run(TO_SMARTHR)
-    item = next(i for i in house.items(run) if i.source_id == str(story.employee_id))
+    item = next(i for i in house.items(run) if i.source_id == str(scenario.employee_id))
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "E15")

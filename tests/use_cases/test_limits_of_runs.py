@@ -184,5 +184,5 @@ def test_two_rows_of_one_person_in_one_run_take_turns(room: Room) -> None:
     room.clock.turn(seconds=room.ctx.settings.lease_seconds)
     assert claim(room, second) == 1
     with room.database.unit_of_work() as uow:
-        assert uow.items.finish(second, 1, state=ItemState.UNCHANGED, now=room.clock.now())
+        assert uow.items.record_outcome(second, 1, state=ItemState.UNCHANGED, now=room.clock.now())
     assert close_run_if_done(room.ctx, run.id)

@@ -12,7 +12,7 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
 from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.links import decide
-from app.use_cases.links.compare_pair import Bond, Pair, Sameness, Sight, compare_pair
+from app.use_cases.links.compare_pair import FieldMatch, LinkStatus, Pair, Visibility, compare_pair
 from app.use_cases.links.pairs import find_people, link_table
 from app.use_cases.links.questions import Question, link_questions
 from tests.house import KEY, House
@@ -25,8 +25,8 @@ TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 def house(open_practice: Callable[..., House], company: PracticeCompany) -> House:
     """Five equal pairs nobody has linked yet; three of them have another number in SmartHR than in freee."""
     house = open_practice(only(company, "equal", most=5))
-    for number, story in enumerate(house.company.stories[:3]):
-        house.smarthr.edit(str(story.crew_id), {"emp_code": f"99{number}"})
+    for number, scenario in enumerate(house.company.scenarios[:3]):
+        house.smarthr.edit(str(scenario.crew_id), {"emp_code": f"99{number}"})
     return house
 
 
@@ -54,7 +54,7 @@ def actions(house: House) -> list[tuple[str, str]]:
         return [(entry.action, entry.actor) for entry in uow.audit.page()]
 
 
-def side_by_side(house: House, crew: str, employee: str) -> Pair:
+def compared_pair(house: House, crew: str, employee: str) -> Pair:
     return compare_pair(house.ctx, KEY, smarthr_id=crew, freee_id=employee)
 
 
@@ -83,9 +83,9 @@ def test_saying_it_twice_is_one_entry_and_thinking_again_links_them(house: House
     for _ in range(2):
         decide.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert [action for action, _ in actions(house)] == ["people_kept_apart"]
-    assert side_by_side(house, crew, employee).bond is Bond.DIFFERENT
+    assert compared_pair(house, crew, employee).link_status is LinkStatus.DIFFERENT
     decide.join(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
-    assert side_by_side(house, crew, employee).bond is Bond.LINKED
+    assert compared_pair(house, crew, employee).link_status is LinkStatus.LINKED
     with pytest.raises(Refused) as caught:
         decide.keep_apart(house.ctx, KEY, smarthr_id=crew, freee_id=employee, by="user:7")
     assert caught.value.code == "already_linked"
@@ -110,7 +110,7 @@ def test_a_cut_pair_is_not_matched_again_by_its_number(pairs: House) -> None:
     run = pairs.run(TO_FREEE)
     (item,) = [item for item in pairs.items(run) if item.source_id == crew]
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "E8")
-    assert side_by_side(pairs, crew, str(employee)).bond is Bond.DIFFERENT
+    assert compared_pair(pairs, crew, str(employee)).link_status is LinkStatus.DIFFERENT
     assert actions(pairs)[0] == ("link_cut", "user:7")
 
 
@@ -125,7 +125,7 @@ def test_what_names_nobody_is_refused(house: House) -> None:
 
 def test_only_the_newest_end_of_everybody_is_a_question(house: House) -> None:
     unknown = {"emp_code": "", "last_name_yomi": "ダレカ", "birth_at": "1951-01-01"}
-    house.smarthr.edit(str(house.company.stories[3].crew_id), unknown)
+    house.smarthr.edit(str(house.company.scenarios[3].crew_id), unknown)
     for _ in range(3):
         house.run(TO_FREEE)
     found = [each.person_id for each in link_questions(house.ctx, KEY).items]
@@ -169,13 +169,13 @@ def test_a_question_carries_the_name_and_hides_it_from_logs(house: House) -> Non
 
 def test_two_linked_people_are_compared_item_by_item(pairs: House) -> None:
     crew, employee = somebody(pairs)
-    seen = side_by_side(pairs, crew, str(employee))
+    seen = compared_pair(pairs, crew, str(employee))
     lines = {line.key: line for line in seen.lines}
-    assert {each.sight for each in seen.seen.values()} == {Sight.SHOWN}
-    assert {lines[key].sameness for key in ("number", "birth_date", "hired_on", "resigned_on")} == {Sameness.SAME}
+    assert {each.visibility for each in seen.seen.values()} == {Visibility.SHOWN}
+    assert {lines[key].field_match for key in ("number", "birth_date", "hired_on", "resigned_on")} == {FieldMatch.SAME}
     pairs.smarthr.edit(crew, {"birth_at": "1950-01-02"})
-    changed = {line.key: line for line in side_by_side(pairs, crew, str(employee)).lines}
-    assert changed["birth_date"].sameness is Sameness.DIFFERENT
+    changed = {line.key: line for line in compared_pair(pairs, crew, str(employee)).lines}
+    assert changed["birth_date"].field_match is FieldMatch.DIFFERENT
     assert str(changed["birth_date"].smarthr) == "1950-01-02"
     assert str(lines["name"].smarthr) not in repr(seen)
 
@@ -183,32 +183,35 @@ def test_two_linked_people_are_compared_item_by_item(pairs: House) -> None:
 def test_asking_for_one_pair_costs_two_requests(pairs: House) -> None:
     crew, employee = somebody(pairs)
     calls = pairs.calls()
-    side_by_side(pairs, crew, str(employee))
+    compared_pair(pairs, crew, str(employee))
     assert pairs.calls() - calls == 2
 
 
 def test_a_vendor_that_is_away_is_told_beside_the_other(pairs: House) -> None:
     crew, employee = somebody(pairs)
     pairs.servers[1].stop()
-    seen = side_by_side(pairs, crew, str(employee))
-    assert (seen.seen[System.SMARTHR].sight, seen.seen[System.FREEE].sight) == (Sight.SHOWN, Sight.AWAY)
+    seen = compared_pair(pairs, crew, str(employee))
+    assert (seen.seen[System.SMARTHR].visibility, seen.seen[System.FREEE].visibility) == (
+        Visibility.SHOWN,
+        Visibility.AWAY,
+    )
     assert seen.seen[System.FREEE].code == "unreachable"
-    assert {line.sameness for line in seen.lines} == {Sameness.UNKNOWN} and not seen.may_join
+    assert {line.field_match for line in seen.lines} == {FieldMatch.UNKNOWN} and not seen.may_join
 
 
 def test_somebody_who_is_gone_cannot_be_joined(pairs: House) -> None:
     crew, employee = somebody(pairs)
     decide.cut(pairs.ctx, KEY, smarthr_id=crew, by="user:7")
     pairs.freee.remove(employee)
-    seen = side_by_side(pairs, crew, str(employee))
-    assert seen.seen[System.FREEE].sight is Sight.GONE and not seen.may_join
-    assert side_by_side(pairs, "nobody", "no number").seen[System.FREEE].sight is Sight.GONE
+    seen = compared_pair(pairs, crew, str(employee))
+    assert seen.seen[System.FREEE].visibility is Visibility.GONE and not seen.may_join
+    assert compared_pair(pairs, "nobody", "no number").seen[System.FREEE].visibility is Visibility.GONE
 
 
 def test_who_has_a_partner_already_is_told(pairs: House) -> None:
     (crew, _), (_, other) = somebody(pairs), somebody(pairs, 1)
-    seen = side_by_side(pairs, crew, str(other))
-    assert (seen.bond, set(seen.taken), seen.may_join) == (Bond.TAKEN, set(System), False)
+    seen = compared_pair(pairs, crew, str(other))
+    assert (seen.link_status, set(seen.taken), seen.may_join) == (LinkStatus.TAKEN, set(System), False)
 
 
 # ── the table ──

@@ -14,7 +14,7 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany, build_company
-from app.storage.enums import Gate
+from app.storage.enums import MassChangeCheck
 from app.storage.rows import RunRow
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.planning import mass_change
@@ -143,10 +143,10 @@ def test_the_first_sync_stops_when_it_would_create_many(
 
 def test_a_retry_is_guarded_too(linked: House) -> None:
     retire(linked, 6)
-    linked.freee_wire.fault(method="PUT", path="/employees/", times=100, status=400, body="{}")
+    linked.freee_injector.fault(method="PUT", path="/employees/", times=100, status=400, body="{}")
     failed = linked.run(TO_FREEE, as_of_date=now_in_japan(linked))
     assert failed.counts[ItemState.FAILED] == 6
-    linked.freee_wire.clear_faults()
+    linked.freee_injector.clear_faults()
     again = approve_retry_cancel.retry(linked.ctx, failed.id, by="test")
     linked.work()
     assert linked.seen(again).state is RunState.PREVIEWED
@@ -158,7 +158,7 @@ def test_a_retry_is_guarded_too(linked: House) -> None:
 def test_only_the_chosen_people_are_weighed(linked: House) -> None:
     retire(linked, 6)
     preview = unguarded(linked, dry_run=True)
-    assert [alarm.count for alarm in mass_change.alarms_of(linked.ctx, preview.id)] == [6]
+    assert [alarm.count for alarm in mass_change.mass_change_of(linked.ctx, preview.id)] == [6]
     assert refused(linked, preview).code == "mass_change"
     chosen = [item.employee_number for item in linked.items(preview) if item.state is ItemState.WAITING][:5]
     approve_retry_cancel.approve(linked.ctx, preview.id, by="test", employees=chosen)
@@ -181,7 +181,7 @@ def test_the_alarms_of_a_preview_take_three_queries(linked: House) -> None:
     preview = unguarded(linked, dry_run=True)
     asked: list[str] = []
     event.listen(linked.database.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
-    mass_change.alarms_of(linked.ctx, preview.id)
+    mass_change.mass_change_of(linked.ctx, preview.id)
     assert len([statement for statement in asked if statement.lstrip().upper().startswith("SELECT")]) <= 3
 
 
@@ -193,7 +193,7 @@ def test_nobody_chosen_and_unknown_numbers_are_refused_and_nothing_has_happened(
     equal = next(item.employee_number for item in before if item.state is ItemState.UNCHANGED)
     assert refused(linked, preview, employees=[equal]).code == "not_waiting"
     with linked.ctx.unit_of_work() as uow:
-        uow.choosing.choose_numbers(row(linked, preview).id, [])
+        uow.preview_selection.choose_numbers(row(linked, preview).id, [])
     assert refused(linked, preview).code == "nobody_chosen"
     assert len(linked.items(preview)) == len(before)
     assert linked.seen(preview).state is RunState.PREVIEWED
@@ -296,7 +296,7 @@ def test_a_burst_that_would_retire_many_waits_before_its_first_write(told: House
         view = linked_view(told, run)
         assert not any(item.holds_slot for item in told.items(view))
         with told.ctx.unit_of_work() as uow:
-            assert len([entry for entry in uow.rosters.of_run(run.id) if entry.name]) == 7
+            assert len([entry for entry in uow.preview_names.of_run(run.id) if entry.name]) == 7
         assert refused(told, view).code == "mass_change"
         approve_retry_cancel.approve(told.ctx, run.public_id, by="test", acknowledged=True)
         told.work()
@@ -307,11 +307,11 @@ def test_a_burst_of_harmless_changes_is_written_after_all_of_it_was_planned(told
     with listening(told, Automatic.SMARTHR_TO_FREEE):
         for nth, crew in enumerate(told.smarthr.crews[:6]):
             told.smarthr.edit(crew["id"], {"tel_number": f"080-0000-000{nth}"})
-        told.freee_wire.forget_requests()
+        told.freee_injector.forget_requests()
         hear(told)
     (run,) = gathered(told)
-    assert (run.state, run.gate, run.counts) == (RunState.SUCCEEDED, Gate.OPEN, {"succeeded": 6})
-    asked = [request.method for request in told.freee_wire.requests if "/employees/" in request.path]
+    assert (run.state, run.gate, run.counts) == (RunState.SUCCEEDED, MassChangeCheck.OPEN, {"succeeded": 6})
+    asked = [request.method for request in told.freee_injector.requests if "/employees/" in request.path]
     assert "PUT" not in asked[:6]
     assert asked.count("PUT") == 6
 
@@ -335,7 +335,7 @@ def test_who_is_changed_gravely_between_plan_and_write_is_weighed_again(told: Ho
         while told.queue.jobs:
             for job in told.queue.take():
                 told.do(job)
-        assert gathered(told)[0].gate is Gate.OPEN
+        assert gathered(told)[0].gate is MassChangeCheck.OPEN
         writes = told.writes()
         retire(told, 6)
         hear(told)
@@ -355,7 +355,7 @@ def test_a_new_person_is_created_with_everything_behind_the_gate(
             house.smarthr.fire("crew_updated", crew["id"])
         hear(house)
         (run,) = gathered(house)
-        assert run.gate is Gate.OPEN
+        assert run.gate is MassChangeCheck.OPEN
         created = [item for item in house.items(linked_view(house, run)) if item.kind == "create"]
         assert {item.state for item in created} == {ItemState.SUCCEEDED}
     assert len(created) > 2
@@ -364,7 +364,7 @@ def test_a_new_person_is_created_with_everything_behind_the_gate(
 
 
 def equal_numbers(house: House) -> tuple[str, ...]:
-    crews = {story.crew_id for story in house.company.stories if story.to_freee == "equal"}
+    crews = {scenario.crew_id for scenario in house.company.scenarios if scenario.to_freee == "equal"}
     return tuple(crew["emp_code"] for crew in house.smarthr.crews if crew["id"] in crews)
 
 
@@ -391,7 +391,7 @@ def test_a_gate_that_nobody_opened_is_opened_by_the_reconciler(
             died = dying.stop()
             transactions = dying.count - 1  # the last but one opens the gate, the last one would close the run
             gate = gathered(house)[0].gate
-            assert (died, gate) in ((False, Gate.OPEN), (True, Gate.CLOSED))
+            assert (died, gate) in ((False, MassChangeCheck.OPEN), (True, MassChangeCheck.CLOSED))
             if died:
                 assert reconcile.reconcile_once(house.ctx) == {"opened_gates": 1}
             house.work()

@@ -14,7 +14,7 @@ from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice.staff.practice_company import PracticeCompany
-from app.practice.staff.scenarios import Story
+from app.practice.staff.scenarios import Scenario
 from app.use_cases.upkeep import relay
 from tests.house import House
 
@@ -56,10 +56,10 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name) and name != "updated_at"}
 
 
-def paid_by(company: PracticeCompany, group: str) -> Story:
+def paid_by(company: PracticeCompany, group: str) -> Scenario:
     """Somebody of that group who is equal on both sides."""
     members = {e["id"] for e in company.employees if e["pay_schedule"] == group and e["profile_rule"]}
-    return next(s for s in company.stories if s.to_freee == "equal" and s.employee_id in members)
+    return next(s for s in company.scenarios if s.to_freee == "equal" and s.employee_id in members)
 
 
 @pytest.fixture
@@ -73,21 +73,21 @@ def test_an_address_counts_from_its_pay_month_on_and_moves_nothing_else(
     open_practice: Callable[..., House], equals: PracticeCompany, group: str, switches: dict[str, str]
 ) -> None:
     house = open_practice(equals, freee_switches=switches)
-    story = paid_by(equals, group)
-    assert story.crew_id and story.employee_id
+    scenario = paid_by(equals, group)
+    assert scenario.crew_id and scenario.employee_id
     whole = house.freee.dump()
-    before = {month: house.freee.employee(story.employee_id, month=month) for month in (OCTOBER, NOVEMBER, DECEMBER)}
-    house.smarthr.edit(story.crew_id, NEW_HOME)
-    run = house.run(TO_FREEE, employees=(story.number,))
-    item = house.item(run, story.number)
+    before = {month: house.freee.employee(scenario.employee_id, month=month) for month in (OCTOBER, NOVEMBER, DECEMBER)}
+    house.smarthr.edit(scenario.crew_id, NEW_HOME)
+    run = house.run(TO_FREEE, employees=(scenario.number,))
+    item = house.item(run, scenario.number)
     assert (item.state, item.error_code) == (ItemState.SUCCEEDED, None)
     assert (item.closing_month, item.pay_month) == ("2026-11", "2026-11" if group == "正社員" else "2026-12")
-    after = {month: house.freee.employee(story.employee_id, month=month) for month in before}
+    after = {month: house.freee.employee(scenario.employee_id, month=month) for month in before}
     assert after[OCTOBER] == before[OCTOBER]
     assert moved(before[NOVEMBER], after[NOVEMBER]) == HOME_FIELDS
     assert moved(before[DECEMBER], after[DECEMBER]) == HOME_FIELDS
-    others = [e for e in house.freee.dump()["employees"] if e["id"] != story.employee_id]
-    assert others == [e for e in whole["employees"] if e["id"] != story.employee_id]
+    others = [e for e in house.freee.dump()["employees"] if e["id"] != scenario.employee_id]
+    assert others == [e for e in whole["employees"] if e["id"] != scenario.employee_id]
 
 
 @pytest.mark.parametrize("switches", BOTH_READINGS, ids=lambda each: "-".join(each.values()))
@@ -96,12 +96,12 @@ def test_every_step_leaves_the_rest_of_its_object_alone(
 ) -> None:
     house = open_practice(equals, freee_switches=switches)
     people = [e["id"] for e in equals.employees if e["health_insurance_rule"] and e["bank_account_rule"]]
-    story = next(s for s in equals.stories if s.employee_id in people)
-    assert story.crew_id and story.employee_id
-    before = house.freee.employee(story.employee_id, month=NOVEMBER)
-    account = house.smarthr.crew(story.crew_id)["bank_accounts"][0]
+    scenario = next(s for s in equals.scenarios if s.employee_id in people)
+    assert scenario.crew_id and scenario.employee_id
+    before = house.freee.employee(scenario.employee_id, month=NOVEMBER)
+    account = house.smarthr.crew(scenario.crew_id)["bank_accounts"][0]
     house.smarthr.edit(
-        story.crew_id,
+        scenario.crew_id,
         {
             "tel_number": "080-0000-9999",
             "monthly_standard_income_hel": 410_000,
@@ -110,9 +110,9 @@ def test_every_step_leaves_the_rest_of_its_object_alone(
             "birth_at": "1981-02-03",
         },
     )
-    run = house.run(TO_FREEE, employees=(story.number,))
-    assert house.item(run, story.number).state is ItemState.SUCCEEDED
-    after = house.freee.employee(story.employee_id, month=NOVEMBER)
+    run = house.run(TO_FREEE, employees=(scenario.number,))
+    assert house.item(run, scenario.number).state is ItemState.SUCCEEDED
+    after = house.freee.employee(scenario.employee_id, month=NOVEMBER)
     # The five of a bank account go together, in SmartHR's writing: the holder's name stays the same name.
     holders = [each["bank_account_rule"].pop("account_name") for each in (before, after)]
     assert len({unicodedata.normalize("NFKC", holder) for holder in holders}) == 1
@@ -127,12 +127,12 @@ def test_every_step_leaves_the_rest_of_its_object_alone(
 
 def test_a_birth_date_reaches_the_months_before(open_practice: Callable[..., House], equals: PracticeCompany) -> None:
     house = open_practice(equals)
-    story = paid_by(equals, "アルバイト")
-    assert story.crew_id and story.employee_id
-    before = house.freee.employee(story.employee_id, month=OCTOBER)
-    house.smarthr.edit(story.crew_id, {"birth_at": "1981-02-03"})
-    house.run(TO_FREEE, employees=(story.number,))
-    after = house.freee.employee(story.employee_id, month=OCTOBER)
+    scenario = paid_by(equals, "アルバイト")
+    assert scenario.crew_id and scenario.employee_id
+    before = house.freee.employee(scenario.employee_id, month=OCTOBER)
+    house.smarthr.edit(scenario.crew_id, {"birth_at": "1981-02-03"})
+    house.run(TO_FREEE, employees=(scenario.number,))
+    after = house.freee.employee(scenario.employee_id, month=OCTOBER)
     assert moved(before, after) == {"birth_date"}
     assert after["birth_date"] == "1981-02-03"
 
@@ -141,21 +141,23 @@ def test_a_job_after_midnight_writes_the_month_of_its_run(
     open_practice: Callable[..., House], equals: PracticeCompany
 ) -> None:
     house = open_practice(equals)
-    story = paid_by(equals, "正社員")
-    assert story.crew_id and story.employee_id
+    scenario = paid_by(equals, "正社員")
+    assert scenario.crew_id and scenario.employee_id
     house.clock.instant = datetime(2026, 11, 30, 14, 30, tzinfo=UTC)  # 23:30 in Japan
-    house.smarthr.edit(story.crew_id, NEW_HOME)
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
-    run = house.start(TO_FREEE, as_of_date=date(2026, 11, 30), employees=(story.number,))
+    house.smarthr.edit(scenario.crew_id, NEW_HOME)
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
+    run = house.start(TO_FREEE, as_of_date=date(2026, 11, 30), employees=(scenario.number,))
     for _ in range(2):
         relay.relay_once(house.ctx)
         for job in house.queue.take():
             house.do(job)
-    assert house.item(run, story.number).state is ItemState.WAITING
+    assert house.item(run, scenario.number).state is ItemState.WAITING
     house.clock.instant = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)  # 1 December in Japan
     house.work()
-    assert house.item(run, story.number).state is ItemState.SUCCEEDED
-    assert house.freee.employee(story.employee_id, month=NOVEMBER)["profile_rule"]["residential_prefecture_code"] == 46
+    assert house.item(run, scenario.number).state is ItemState.SUCCEEDED
+    assert (
+        house.freee.employee(scenario.employee_id, month=NOVEMBER)["profile_rule"]["residential_prefecture_code"] == 46
+    )
 
 
 def test_somebody_new_in_a_group_nobody_was_in_keeps_the_month_of_that_group(
@@ -166,7 +168,7 @@ def test_somebody_new_in_a_group_nobody_was_in_keeps_the_month_of_that_group(
     settings = ExportSettings("固定時間制", "役員", PayType.MONTHLY, 230_000)  # closes on the 20th
     with house.ctx.unit_of_work() as uow:
         uow.connections.set_export_settings(house.connection.id, settings)
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=503, body="")
     run = house.run(TO_FREEE, as_of_date=date(2026, 11, 25))
     (item,) = house.items(run)
     assert (item.state, item.attempt) == (ItemState.SUCCEEDED, 2)
@@ -194,8 +196,10 @@ def test_export_settings_are_for_new_people_only(open_practice: Callable[..., Ho
 
 def test_people_outside_payroll_get_one_note_instead_of_one_for_each_item(house: House) -> None:
     outside = [e["id"] for e in house.company.employees if e["profile_rule"] is None]
-    story = next(s for s in house.company.stories if s.employee_id in outside and s.to_smarthr == "equal" and s.crew_id)
-    run = house.run(TO_SMARTHR, employees=(story.number,))
-    item = house.item(run, story.number)
+    scenario = next(
+        s for s in house.company.scenarios if s.employee_id in outside and s.to_smarthr == "equal" and s.crew_id
+    )
+    run = house.run(TO_SMARTHR, employees=(scenario.number,))
+    item = house.item(run, scenario.number)
     assert item.state is ItemState.UNCHANGED
     assert [note["code"] for note in item.notes] == ["E14"]

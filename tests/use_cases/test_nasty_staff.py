@@ -69,9 +69,9 @@ def shuffled(company: PracticeCompany, seed: int) -> PracticeCompany:
     """Fifteen ordinary people whose fields were replaced at random on either side."""
     chance = random.Random(seed)
     base = build_company(company.today, extra=15, equal_share=0.5)
-    stories = [s for s in base.stories[-15:] if s.crew_id and s.employee_id]
-    crews = [dict(c) for c in base.crews if c["id"] in {s.crew_id for s in stories}]
-    employees = [dict(e) for e in base.employees if e["id"] in {s.employee_id for s in stories}]
+    scenarios = [s for s in base.scenarios[-15:] if s.crew_id and s.employee_id]
+    crews = [dict(c) for c in base.crews if c["id"] in {s.crew_id for s in scenarios}]
+    employees = [dict(e) for e in base.employees if e["id"] in {s.employee_id for s in scenarios}]
     for crew in crews:
         for name in chance.sample(sorted(NASTY_CREW), 3):
             crew[name] = chance.choice(NASTY_CREW[name])
@@ -81,7 +81,7 @@ def shuffled(company: PracticeCompany, seed: int) -> PracticeCompany:
         if employee["profile_rule"]:
             changes = {name: chance.choice(NASTY_EMPLOYEE[name]) for name in chance.sample(sorted(NASTY_EMPLOYEE), 3)}
             employee["profile_rule"] = {**employee["profile_rule"], **changes}
-    return replace(base, stories=stories, crews=crews, employees=employees)
+    return replace(base, scenarios=scenarios, crews=crews, employees=employees)
 
 
 @pytest.mark.both_in_ci

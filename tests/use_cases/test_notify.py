@@ -138,7 +138,9 @@ def test_a_sender_that_died_is_followed_after_its_lease(room: Room) -> None:
     notify.send_mail(room.ctx, mail_id)
     assert len(room.postbox.mails) == 1
     with room.database.unit_of_work() as uow:  # the dead one wakes up: its word no longer counts
-        assert not uow.mails.settle(mail_id, attempts=dead.attempts, state=MailState.FAILED, now=room.clock.now())
+        assert not uow.mails.record_result(
+            mail_id, attempts=dead.attempts, state=MailState.FAILED, now=room.clock.now()
+        )
         assert not uow.mails.postpone(
             mail_id, attempts=dead.attempts, next_at=room.clock.now() + timedelta(hours=1), error_code="x"
         )

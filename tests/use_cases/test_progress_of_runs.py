@@ -44,7 +44,7 @@ def work(room: Room, ids: Sequence[int], *, seconds: float, state: ItemState = I
         attempt = start_item(room.database, item_id, now=room.clock.now())
         room.clock.turn(seconds=seconds)
         with room.database.unit_of_work() as uow:
-            assert uow.items.finish(item_id, attempt, state=state, now=room.clock.now())
+            assert uow.items.record_outcome(item_id, attempt, state=state, now=room.clock.now())
 
 
 def progress(room: Room, run: RunRow) -> ProgressView:

@@ -236,7 +236,7 @@ def test_a_run_past_its_deadline_ends_and_tells(room: Room) -> None:
     assert room.run_row(unstarted.id).error_code == "deadline"
     assert room.mail_of(run.id) is not None
     with room.database.unit_of_work() as uow:
-        assert not uow.items.finish(running, late, state=ItemState.SUCCEEDED, now=room.clock.now())
+        assert not uow.items.record_outcome(running, late, state=ItemState.SUCCEEDED, now=room.clock.now())
 
 
 def test_a_preview_has_no_deadline(room: Room) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import NewChange, RosterEntry
+from app.storage.rows import NewChange, PreviewName
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify
@@ -50,7 +50,7 @@ def finished(room: Room) -> int:
         uow.steps.sending(good, attempt, Step.PROFILE, keys=["phone"], now=room.clock.now())
         uow.steps.done(good, attempt, Step.PROFILE, now=room.clock.now())
         uow.changes.mark_written(good, ["phone"])
-        assert uow.items.finish(good, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
+        assert uow.items.record_outcome(good, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
     candidate = {"system": "freee", "id": "9", "number": "0009", "reason": "kana"}
     end_item(
         room.database, bad, state=ItemState.FAILED, error_code="E17", detail="架空の電話番号", candidates=[candidate]
@@ -97,11 +97,11 @@ def test_the_names_of_everybody_in_a_preview_go_as_well(room: Room) -> None:
     run, _ = running_run(room.database, room.connection, state=RunState.PREVIEWED, dry_run=True)
     with room.database.unit_of_work() as uow:
         uow.items.add_many([new_item(run, 1, name="架空 花子", holds_slot=False)])
-        uow.rosters.replace(run.id, [RosterEntry(1, "0002", "架空 花子", "カクウ ハナコ")])
+        uow.preview_names.replace(run.id, [PreviewName(1, "0002", "架空 花子", "カクウ ハナコ")])
 
     def names() -> list[str]:
         with room.database.unit_of_work() as uow:
-            listed = [*uow.items.page(run.id, after=0, limit=5), *uow.rosters.of_run(run.id)]
+            listed = [*uow.items.page(run.id, after=0, limit=5), *uow.preview_names.of_run(run.id)]
         return [each.name for each in listed]
 
     grow_old(room)
@@ -219,7 +219,7 @@ def test_a_preview_approved_late_is_kept_from_its_end(room: Room) -> None:
     approve_retry_cancel.approve(room.ctx, row.public_id, by="cli")
     attempt = start_item(room.database, item_id, now=room.clock.now())
     with room.database.unit_of_work() as uow:
-        assert uow.items.finish(item_id, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
+        assert uow.items.record_outcome(item_id, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
     assert close_run_if_done(room.ctx, run_id)
     mail = room.mail_of(run_id)
     assert mail is not None

@@ -12,14 +12,18 @@ from app.domain.snapshot import BLANK, Unconvertible
 from app.storage.enums import MailState
 from app.storage.rows import DirectoryEntry, NewChange, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
-from app.use_cases.queries.person_results import Holds, PersonResult, Sight
-from app.use_cases.queries.run_detail import Look, RunStory, run_story
+from app.use_cases.queries.person_results import Holds, PersonResult, Visibility
+from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import MailStands, run_mail
 from app.use_cases.shared.actors import Actor, known_actors
 from tests.storage.databases import end_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 
-ALL, VALUES, NOTHING = Sight(people=True, masked=True), Sight(people=True, masked=False), Sight(False, False)
+ALL, VALUES, NOTHING = (
+    Visibility(people=True, masked=True),
+    Visibility(people=True, masked=False),
+    Visibility(False, False),
+)
 
 
 def ended(room: Room, **changes: Any) -> RunRow:
@@ -29,12 +33,12 @@ def ended(room: Room, **changes: Any) -> RunRow:
     return run
 
 
-def story_of(room: Room, run: RunRow, sight: Sight = ALL) -> RunStory:
-    return run_story(room.ctx, run.public_id, sight=sight)[0]
+def detail_of(room: Room, run: RunRow, visibility: Visibility = ALL) -> RunDetail:
+    return run_detail(room.ctx, run.public_id, visibility=visibility)[0]
 
 
-def people_of(room: Room, run: RunRow, sight: Sight = ALL, **look: Any) -> tuple[PersonResult, ...]:
-    return run_story(room.ctx, run.public_id, sight=sight, look=Look(**look))[1].items
+def people_of(room: Room, run: RunRow, visibility: Visibility = ALL, **look: Any) -> tuple[PersonResult, ...]:
+    return run_detail(room.ctx, run.public_id, visibility=visibility, look=Look(**look))[1].items
 
 
 def test_runs_that_belong_together_know_each_other(room: Room) -> None:
@@ -42,7 +46,7 @@ def test_runs_that_belong_together_know_each_other(room: Room) -> None:
     again = ended(room, trigger=Trigger.RETRY, retried_run_id=first.id)
     undo = ended(room, trigger=Trigger.UNDO, undone_run_id=again.id)
     ended(room)
-    told = {run.id: [(other.how, other.id) for other in story_of(room, run).related] for run in (first, again, undo)}
+    told = {run.id: [(other.how, other.id) for other in detail_of(room, run).related] for run in (first, again, undo)}
     assert told == {
         first.id: [("repeated_by", again.public_id)],
         again.id: [("repeats", first.public_id), ("taken_back_by", undo.public_id)],
@@ -52,17 +56,17 @@ def test_runs_that_belong_together_know_each_other(room: Room) -> None:
 
 def test_what_can_be_done_with_it(room: Room) -> None:
     run, (item_id,) = running_run(room.database, room.connection)
-    under_way = story_of(room, run)
+    under_way = detail_of(room, run)
     assert (under_way.moves_by_itself, under_way.repeatable, under_way.undoable) == (True, False, False)
     end_item(room.database, item_id, state=ItemState.FAILED, error_code="E1")
     close_run_if_done(room.ctx, run.id)
-    failed = story_of(room, run)
+    failed = detail_of(room, run)
     assert (failed.moves_by_itself, failed.repeatable, failed.undoable) == (
         False,
         True,
         True,
     )  # perhaps written in part
-    good = story_of(room, ended(room))
+    good = detail_of(room, ended(room))
     assert (good.repeatable, good.undoable) == (False, True)
 
 
@@ -79,9 +83,9 @@ def test_who_was_missed_stands_there_by_number_for_who_may_see_people(room: Room
     with room.database.unit_of_work() as uow:
         uow.directory.replace(run.connection_id, System.FREEE, [DirectoryEntry("00123", "9")], now=room.clock.now())
         uow.runs.add_missed(run.id, [{"system": "freee", "id": "9"}, {"system": "smarthr", "id": "gone"}])
-    story = story_of(room, run)
-    assert [(each.system, each.number) for each in story.missed] == [(System.FREEE, "00123"), (System.SMARTHR, "")]
-    hidden = story_of(room, run, NOTHING)
+    detail = detail_of(room, run)
+    assert [(each.system, each.number) for each in detail.missed] == [(System.FREEE, "00123"), (System.SMARTHR, "")]
+    hidden = detail_of(room, run, NOTHING)
     assert hidden.missed == () and hidden.run.missed == 2
 
 
@@ -97,7 +101,7 @@ def changed(room: Room) -> RunRow:
         ]
         uow.changes.replace(item_id, changes)
         uow.changes.mark_written(item_id, ["title"], step=Step.EMPLOYEE)
-        uow.items.finish(
+        uow.items.record_outcome(
             item_id,
             attempt,
             state=ItemState.FAILED,
@@ -112,8 +116,10 @@ def changed(room: Room) -> RunRow:
 def test_values_are_shown_as_far_as_one_may_see(room: Room) -> None:
     run = changed(room)
     shown = {
-        sight: {c.key: (c.before.text or c.before.holds, c.after.text) for c in people_of(room, run, sight)[0].changes}
-        for sight in (ALL, VALUES, NOTHING)
+        visibility: {
+            c.key: (c.before.text or c.before.holds, c.after.text) for c in people_of(room, run, visibility)[0].changes
+        }
+        for visibility in (ALL, VALUES, NOTHING)
     }
     assert shown[ALL] == {
         "title": (Holds.BLANK, "課長"),
@@ -123,7 +129,7 @@ def test_values_are_shown_as_far_as_one_may_see(room: Room) -> None:
     }
     assert shown[VALUES] == shown[ALL] | {"bank_account_number": ("••••", "••••")}
     assert shown[NOTHING] == {}
-    words = {sight: people_of(room, run, sight)[0].vendor_words for sight in (ALL, VALUES, NOTHING)}
+    words = {visibility: people_of(room, run, visibility)[0].vendor_words for visibility in (ALL, VALUES, NOTHING)}
     assert words == {ALL: "口座番号が不正です", VALUES: None, NOTHING: None}
     nobody = people_of(room, run, NOTHING)[0]
     assert (nobody.number, nobody.name, nobody.pages, nobody.position) == ("", "", (), 1)
@@ -161,7 +167,7 @@ def test_how_its_mail_stands(room: Room, state: MailState, code: str | None, sta
         claimed = uow.mails.claim(row.id, now=now, lease_until=now)
         assert claimed is not None
         uow.mails.keep_text(row.id, to=["hr@example.invalid"], subject="件名", body="本文")
-        uow.mails.settle(row.id, attempts=claimed.attempts, state=state, now=now, error_code=code)
+        uow.mails.record_result(row.id, attempts=claimed.attempts, state=state, now=now, error_code=code)
     mail = run_mail(room.ctx, run.public_id)
     assert (mail.stands, mail.error_code, mail.body) == (stands, code, "本文")
     assert "本文" not in repr(mail) and "hr@" not in repr(mail)

@@ -26,7 +26,7 @@ def test_a_survey_goes_on_at_the_page_where_it_was_stopped(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(build_company(company.today, extra=300, equal_share=1.0))
-    house.smarthr_wire.fault(method="GET", path="/v1/crews", nth=3, times=3, status=503, body="")
+    house.smarthr_injector.fault(method="GET", path="/v1/crews", nth=3, times=3, status=503, body="")
     run = house.start(TO_FREEE)
     first_jobs(house)
     assert house.seen(run).state is RunState.WAITING
@@ -34,23 +34,23 @@ def test_a_survey_goes_on_at_the_page_where_it_was_stopped(
         row = uow.runs.get_by_public_id(run.id)
         assert row is not None
         assert uow.survey_pages.cursor(row.id, System.SMARTHR).pages == 2
-    asked = [r.query for r in house.smarthr_wire.requests if r.path.endswith("/v1/crews")]
-    house.smarthr_wire.clear_faults()
+    asked = [r.query for r in house.smarthr_injector.requests if r.path.endswith("/v1/crews")]
+    house.smarthr_injector.clear_faults()
     house.work()
-    again = [r.query for r in house.smarthr_wire.requests if r.path.endswith("/v1/crews")][len(asked) :]
+    again = [r.query for r in house.smarthr_injector.requests if r.path.endswith("/v1/crews")][len(asked) :]
     assert house.seen(run).state.is_final
     assert not set(asked[:2]) & set(again), "a page that was kept was read again"
 
 
 def test_kept_pages_are_encrypted_and_gone_after_the_survey(house: House) -> None:
-    house.freee_wire.fault(method="GET", path="/employees", times=9, status=503, body="")
+    house.freee_injector.fault(method="GET", path="/employees", times=9, status=503, body="")
     run = house.start(TO_FREEE)
     first_jobs(house)
     name = house.company.crews[0]["last_name_yomi"].encode()
     stored = everything_stored(house.ctx.settings)
     assert stored
     assert name not in stored
-    house.freee_wire.clear_faults()
+    house.freee_injector.clear_faults()
     house.work()
     with house.ctx.unit_of_work() as uow:
         row = uow.runs.get_by_public_id(run.id)
@@ -59,8 +59,8 @@ def test_kept_pages_are_encrypted_and_gone_after_the_survey(house: House) -> Non
 
 
 def test_named_people_only(house: House) -> None:
-    equal = next(s for s in house.company.stories if s.to_freee == "equal" and s.crew_id)
-    changed = next(s for s in house.company.stories if s.to_freee == "update" and s.crew_id)
+    equal = next(s for s in house.company.scenarios if s.to_freee == "equal" and s.crew_id)
+    changed = next(s for s in house.company.scenarios if s.to_freee == "update" and s.crew_id)
     run = house.run(TO_FREEE, employees=(equal.number, changed.number))
     assert house.states(run) == {
         equal.crew_id: ItemState.UNCHANGED,
@@ -71,20 +71,20 @@ def test_named_people_only(house: House) -> None:
 
 def test_a_number_nobody_has_any_more_fails_with_its_reason(house: House) -> None:
     """The number was known when the run was started, and is gone at the survey."""
-    story = next(s for s in house.company.stories if s.to_freee == "equal" and s.crew_id)
-    house.run(TO_FREEE, employees=(story.number,))
-    run = house.start(TO_FREEE, employees=(story.number,))
-    house.smarthr.edit(story.crew_id or "", {"emp_code": "NEU-1"})
+    scenario = next(s for s in house.company.scenarios if s.to_freee == "equal" and s.crew_id)
+    house.run(TO_FREEE, employees=(scenario.number,))
+    run = house.start(TO_FREEE, employees=(scenario.number,))
+    house.smarthr.edit(scenario.crew_id or "", {"emp_code": "NEU-1"})
     house.work()
-    item = house.item(house.seen(run), story.number)
+    item = house.item(house.seen(run), scenario.number)
     assert (item.state, item.error_code) == (ItemState.FAILED, "E9")
     assert house.seen(run).state is RunState.FAILED
 
 
 def test_somebody_who_is_not_offered_on_that_day_fails_when_named(house: House) -> None:
-    story = next(s for s in house.company.stories if s.to_freee == "not_offered" and s.crew_id and s.number)
-    run = house.run(TO_FREEE, employees=(story.number,))
-    item = house.item(run, story.number)
+    scenario = next(s for s in house.company.scenarios if s.to_freee == "not_offered" and s.crew_id and s.number)
+    run = house.run(TO_FREEE, employees=(scenario.number,))
+    item = house.item(run, scenario.number)
     assert (item.state, item.error_code) == (ItemState.FAILED, "not_offered")
 
 
@@ -119,7 +119,7 @@ def test_a_survey_that_died_while_storing_starts_the_storing_anew(house: House) 
 
 
 def test_a_survey_that_nobody_answers_ends_as_a_failed_run_with_a_mail(house: House) -> None:
-    house.smarthr_wire.set_switch("token_revoked", True)
+    house.smarthr_injector.set_switch("token_revoked", True)
     run = house.run(TO_FREEE)
     assert run.state is RunState.FAILED
     assert run.error_code

@@ -16,7 +16,7 @@ from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany, build_company
-from app.practice.staff.scenarios import Story
+from app.practice.staff.scenarios import Scenario
 from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.sweep import request_sweep, sweep_due
@@ -61,25 +61,27 @@ def sweep(house: House) -> list[RunView]:
     return tick(house)
 
 
-def person(house: House) -> Story:
+def person(house: House) -> Scenario:
     """Somebody who is equal on both sides."""
-    return next(s for s in house.company.stories if s.to_freee == "equal" and s.crew_id and s.employee_id)
+    return next(s for s in house.company.scenarios if s.to_freee == "equal" and s.crew_id and s.employee_id)
 
 
-def set_smarthr_phone(house: House, story: Story, phone: str = SMARTHR_PHONE) -> None:
-    house.smarthr.edit(story.crew_id or "", {"tel_number": phone})
+def set_smarthr_phone(house: House, scenario: Scenario, phone: str = SMARTHR_PHONE) -> None:
+    house.smarthr.edit(scenario.crew_id or "", {"tel_number": phone})
 
 
-def set_freee_phone(house: House, story: Story, phone: str = FREEE_PHONE) -> None:
+def set_freee_phone(house: House, scenario: Scenario, phone: str = FREEE_PHONE) -> None:
     parts = dict(zip(("phone1", "phone2", "phone3"), phone.split("-"), strict=True))
-    house.freee.edit(story.employee_id or 0, {"profile_rule": parts})
+    house.freee.edit(scenario.employee_id or 0, {"profile_rule": parts})
 
 
-def phones(house: House, story: Story) -> tuple[str, str]:
+def phones(house: House, scenario: Scenario) -> tuple[str, str]:
     """(SmartHR's, freee's)."""
-    profile = house.freee.employee(story.employee_id or 0, month=(house.today.year, house.today.month))["profile_rule"]
+    profile = house.freee.employee(scenario.employee_id or 0, month=(house.today.year, house.today.month))[
+        "profile_rule"
+    ]
     freee = "-".join(profile[f"phone{part}"] for part in (1, 2, 3))
-    return house.smarthr.crew(story.crew_id or "")["tel_number"], freee
+    return house.smarthr.crew(scenario.crew_id or "")["tel_number"], freee
 
 
 @pytest.fixture
@@ -104,17 +106,17 @@ def test_what_one_side_changed_without_a_webhook_is_on_the_other_side_after_one_
     open_practice: Callable[..., House],
     equals: PracticeCompany,
     automatic: Automatic,
-    edit: Callable[[House, Story], None],
+    edit: Callable[[House, Scenario], None],
     phone: str,
     policy: ConflictPolicy,
 ) -> None:
     house = open_practice(equals)
     settle(house, automatic=automatic, conflict_policy=policy)
     sweep(house)
-    story = person(house)
-    edit(house, story)
+    scenario = person(house)
+    edit(house, scenario)
     runs = sweep(house)
-    assert phones(house, story) == (phone, phone)
+    assert phones(house, scenario) == (phone, phone)
     assert [run.direction for run in runs] == list(automatic.directions)
     ends = Counter(item.state for run in runs for item in house.items(run))
     assert ends == {ItemState.SUCCEEDED: 1}
@@ -135,22 +137,22 @@ def test_where_both_sides_changed_the_policy_says_who_wins(
     house = open_practice(equals)
     settle(house, conflict_policy=policy)
     sweep(house)
-    story = person(house)
-    set_smarthr_phone(house, story)
-    set_freee_phone(house, story)
+    scenario = person(house)
+    set_smarthr_phone(house, scenario)
+    set_freee_phone(house, scenario)
     sweep(house)
-    assert phones(house, story) == (phone, phone)
+    assert phones(house, scenario) == (phone, phone)
 
 
 def test_what_is_to_be_held_is_held_and_told_once(open_practice: Callable[..., House], equals: PracticeCompany) -> None:
     house = open_practice(equals)
     settle(house, conflict_policy=ConflictPolicy.HOLD)
     sweep(house)
-    story = person(house)
-    set_smarthr_phone(house, story)
-    set_freee_phone(house, story)
+    scenario = person(house)
+    set_smarthr_phone(house, scenario)
+    set_freee_phone(house, scenario)
     runs = sweep(house)
-    assert phones(house, story) == (SMARTHR_PHONE, FREEE_PHONE)
+    assert phones(house, scenario) == (SMARTHR_PHONE, FREEE_PHONE)
     assert [[item.state for item in house.items(run)] for run in runs] == [[ItemState.CONFLICT]] * 2
     mails = len(house.postbox.mails)
     assert mails == 2
@@ -164,10 +166,10 @@ def test_one_direction_leaves_what_the_target_changed(
     house = open_practice(equals)
     settle(house, automatic=Automatic.SMARTHR_TO_FREEE, conflict_policy=ConflictPolicy.SMARTHR_WINS)
     sweep(house)
-    story = person(house)
-    set_freee_phone(house, story)
+    scenario = person(house)
+    set_freee_phone(house, scenario)
     (run,) = sweep(house)
-    assert phones(house, story)[1] == FREEE_PHONE
+    assert phones(house, scenario)[1] == FREEE_PHONE
     assert (run.counts, house.items(run)) == ({ItemState.UNCHANGED: 6}, [])
 
 
@@ -179,11 +181,11 @@ def test_a_thousand_people_nobody_changed_cost_a_few_dozen_calls_and_no_row(
 ) -> None:
     everybody = only(build_company(company.today, extra=1000, equal_share=1.0), "equal")
     house = open_practice(everybody, FREEE_WEBHOOK_TOKEN="an-invented-token")
-    people = len(everybody.stories)
+    people = len(everybody.scenarios)
     settle(house)
     connection_id = house.connection.id
     with house.ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(connection_id, "an-invented-secret", previous_until=house.clock.now())
+        uow.webhook_registrations.set_secret(connection_id, "an-invented-secret", previous_until=house.clock.now())
     sweep(house)
     calls = house.calls()
     runs = sweep(house)
@@ -263,12 +265,12 @@ def test_a_leaver_entered_late_is_brought_over_once_and_never_mentioned_again(
     house = open_practice(equals)
     settle(house, automatic=automatic)
     sweep(house)
-    story = person(house)
+    scenario = person(house)
     left = (house.today - timedelta(days=3)).isoformat()
-    house.smarthr.edit(story.crew_id or "", {"resigned_at": left, "emp_status": "retired"})
+    house.smarthr.edit(scenario.crew_id or "", {"resigned_at": left, "emp_status": "retired"})
     runs = sweep(house)
-    assert house.freee.employee(story.employee_id or 0, month=(2026, 11))["retire_date"] == left
-    assert house.states(runs[0]) == {story.crew_id: ItemState.SUCCEEDED}
+    assert house.freee.employee(scenario.employee_id or 0, month=(2026, 11))["retire_date"] == left
+    assert house.states(runs[0]) == {scenario.crew_id: ItemState.SUCCEEDED}
     assert {frozenset(run.counts.items()) for run in sweep(house)} == {frozenset({(ItemState.UNCHANGED, 5)})}
     at(house, date(2026, 12, 10))
     for run in sweep(house):
@@ -282,13 +284,13 @@ def test_a_leaver_whom_freee_hides_already_still_arrives_in_smarthr(
     house = open_practice(only(company, "equal"))  # one of them has a 退職年月日, so that the token is known to see it
     settle(house, automatic=automatic)
     sweep(house)
-    story = person(house)
+    scenario = person(house)
     at(house, date(2026, 12, 10))
-    house.freee.edit(story.employee_id or 0, {"retire_date": "2026-11-30"})
+    house.freee.edit(scenario.employee_id or 0, {"retire_date": "2026-11-30"})
     runs = sweep(house)
-    crew = house.smarthr.crew(story.crew_id or "")
+    crew = house.smarthr.crew(scenario.crew_id or "")
     assert (crew["resigned_at"], crew["emp_status"]) == ("2026-11-30", "retired")
-    assert [house.states(run) for run in runs if house.items(run)] == [{str(story.employee_id): ItemState.SUCCEEDED}]
+    assert [house.states(run) for run in runs if house.items(run)] == [{str(scenario.employee_id): ItemState.SUCCEEDED}]
     assert all(not house.items(run) for run in sweep(house))
 
 
@@ -299,15 +301,15 @@ def test_being_absent_from_freees_monthly_list_is_no_deletion(
     house = open_practice(equals)
     settle(house)
     sweep(house)
-    story = person(house)
+    scenario = person(house)
     for day in ("2026-10-31", None):
-        house.smarthr.edit(story.crew_id or "", {"resigned_at": day})
-        house.freee.edit(story.employee_id or 0, {"retire_date": day})
+        house.smarthr.edit(scenario.crew_id or "", {"resigned_at": day})
+        house.freee.edit(scenario.employee_id or 0, {"retire_date": day})
         for run in sweep(house):
             assert house.items(run) == []
         connection_id = house.connection.id
         with house.ctx.unit_of_work() as uow:
-            assert story.crew_id in {link.smarthr_id for link in uow.links.for_connection(connection_id)}
+            assert scenario.crew_id in {link.smarthr_id for link in uow.links.for_connection(connection_id)}
             assert uow.links.broken(connection_id) == []
 
 
@@ -380,15 +382,15 @@ def test_who_fails_again_and_again_is_left_alone_until_something_is_another(
 ) -> None:
     house = open_practice(only(company, "equal", "fail", most=2), QUARANTINE_AFTER="2")
     settle(house, automatic=Automatic.SMARTHR_TO_FREEE)
-    failing = {s.crew_id for s in house.company.stories if s.to_freee.startswith("fail")}
+    failing = {s.crew_id for s in house.company.scenarios if s.to_freee.startswith("fail")}
     assert len(failing) == 2
     seen = [sweep(house)[0] for _ in range(4)]
     assert [set(house.states(run)) for run in seen] == [failing, failing, set(), set()]
     assert len(house.postbox.mails) == 1
-    story = next(s for s in house.company.stories if s.to_freee.startswith("fail"))
-    set_smarthr_phone(house, story)
+    scenario = next(s for s in house.company.scenarios if s.to_freee.startswith("fail"))
+    set_smarthr_phone(house, scenario)
     (run,) = sweep(house)
-    assert set(house.states(run)) == {story.crew_id}
+    assert set(house.states(run)) == {scenario.crew_id}
     (again,) = sweep(house)
     assert house.states(again) == {}
 
@@ -397,7 +399,7 @@ def test_an_answered_question_lifts_a_quarantine_although_the_person_is_as_befor
     open_practice: Callable[..., House], equals: PracticeCompany
 ) -> None:
     house = open_practice(equals, QUARANTINE_AFTER="1")
-    one, other = [s for s in house.company.stories if s.crew_id][:2]
+    one, other = [s for s in house.company.scenarios if s.crew_id][:2]
     house.smarthr.edit(other.crew_id or "", {"emp_code": one.number})
     settle(house, automatic=Automatic.SMARTHR_TO_FREEE)
     (run,) = sweep(house)

@@ -29,7 +29,7 @@ def told(open_practice: Callable[..., House], company: PracticeCompany) -> House
     settle(house)
     connection_id = house.connection.id
     with house.ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(connection_id, "an-invented-secret", previous_until=house.clock.now())
+        uow.webhook_registrations.set_secret(connection_id, "an-invented-secret", previous_until=house.clock.now())
     assert missed(house, sweep(house)) == [], "what was never seen before cannot have been missed"
     return house
 
@@ -49,7 +49,7 @@ def missed(house: House, runs: list[RunView]) -> list[tuple[str, str]]:
 def tallies(house: House) -> dict[str, int]:
     """System → what /metrics counts."""
     with house.ctx.unit_of_work() as uow:
-        counted = uow.tallies.all().get("missed_webhooks", {})
+        counted = uow.counters.all().get("missed_webhooks", {})
     connection = str(house.connection.id)
     return {system.value: counted.get(labels(connection=connection, system=system.value), 0) for system in System}
 
@@ -74,11 +74,11 @@ def deliver(house: House, system: System, person_id: str, **ago: float) -> None:
 
 
 def test_who_changed_without_a_webhook_is_named_and_counted_once(told: House) -> None:
-    story, other = [s for s in told.company.stories if s.crew_id and s.employee_id][:2]
-    set_smarthr_phone(told, story)
+    scenario, other = [s for s in told.company.scenarios if s.crew_id and s.employee_id][:2]
+    set_smarthr_phone(told, scenario)
     set_freee_phone(told, other)
     told.clock.turn(minutes=60)
-    expected = [("freee", str(other.employee_id)), ("smarthr", str(story.crew_id))]
+    expected = [("freee", str(other.employee_id)), ("smarthr", str(scenario.crew_id))]
     assert sorted(missed(told, sweep(told))) == expected
     assert tallies(told) == {"smarthr": 1, "freee": 1}
     told.clock.turn(minutes=60)
@@ -87,10 +87,10 @@ def test_who_changed_without_a_webhook_is_named_and_counted_once(told: House) ->
 
 
 def test_who_was_named_by_a_webhook_was_not_missed(told: House) -> None:
-    story = person(told)
-    set_smarthr_phone(told, story)
+    scenario = person(told)
+    set_smarthr_phone(told, scenario)
     told.clock.turn(minutes=60)
-    deliver(told, System.SMARTHR, story.crew_id or "", minutes=50)
+    deliver(told, System.SMARTHR, scenario.crew_id or "", minutes=50)
     assert missed(told, sweep(told)) == []
 
 
@@ -98,11 +98,11 @@ def test_who_was_named_by_a_webhook_was_not_missed(told: House) -> None:
     ("system", "minutes"), [(System.SMARTHR, 90), (System.FREEE, 50)], ids=["an old one", "the other system's"]
 )
 def test_another_webhook_is_none_for_this_change(told: House, system: System, minutes: float) -> None:
-    story = person(told)
+    scenario = person(told)
     told.clock.turn(minutes=60)
-    deliver(told, system, story.crew_id or "", minutes=minutes)
-    set_smarthr_phone(told, story)
-    assert missed(told, sweep(told)) == [("smarthr", story.crew_id)]
+    deliver(told, system, scenario.crew_id or "", minutes=minutes)
+    set_smarthr_phone(told, scenario)
+    assert missed(told, sweep(told)) == [("smarthr", scenario.crew_id)]
 
 
 def test_a_newcomer_nobody_told_of_was_missed(told: House) -> None:
@@ -117,23 +117,23 @@ def test_where_no_webhook_is_expected_none_is_missed(
     settle(house)
     sweep(house)
     set_smarthr_phone(house, person(house))
-    set_freee_phone(house, house.company.stories[-1])
+    set_freee_phone(house, house.company.scenarios[-1])
     assert missed(house, sweep(house)) == []
     assert tallies(house) == {"smarthr": 0, "freee": 0}
 
 
 def test_a_manual_run_notices_as_well(told: House) -> None:
-    story = person(told)
-    set_freee_phone(told, story)
+    scenario = person(told)
+    set_freee_phone(told, scenario)
     run = told.run(TO_FREEE, as_of_date=told.today, dry_run=True)
-    assert missed(told, [run]) == [("freee", str(story.employee_id))]
+    assert missed(told, [run]) == [("freee", str(scenario.employee_id))]
 
 
 def test_a_listing_in_between_hides_nothing(told: House) -> None:
-    story = person(told)
-    set_smarthr_phone(told, story)
+    scenario = person(told)
+    set_smarthr_phone(told, scenario)
     offered_employees(told.ctx, told.connection.key, direction=TO_FREEE, as_of_date=told.today)
-    assert missed(told, sweep(told)) == [("smarthr", story.crew_id)]
+    assert missed(told, sweep(told)) == [("smarthr", scenario.crew_id)]
 
 
 def test_the_next_month_of_freee_is_no_change_of_anybody(told: House) -> None:

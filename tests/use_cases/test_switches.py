@@ -101,8 +101,8 @@ def test_a_run_ends_as_planned_and_the_next_one_writes_nothing(
 
 def requests_of(house: House, direction: Direction) -> list[Any]:
     """What the target was asked."""
-    wire = house.smarthr_wire if direction is Direction.FREEE_TO_SMARTHR else house.freee_wire
-    return [request for request in wire.requests if "/public_api/" not in request.path]
+    injector = house.smarthr_injector if direction is Direction.FREEE_TO_SMARTHR else house.freee_injector
+    return [request for request in injector.requests if "/public_api/" not in request.path]
 
 
 @pytest.mark.both_in_ci
@@ -146,6 +146,6 @@ def test_a_run_waits_for_the_end_of_an_announced_maintenance(
         reconcile.reconcile_once(house.ctx)
         house.work(reconciling=False)
     assert house.seen(run).state is RunState.WAITING
-    house.smarthr_wire.set_switch("maintenance", False)
+    house.smarthr_injector.set_switch("maintenance", False)
     house.work()
     assert house.seen(run).state is RunState.SUCCEEDED

@@ -158,7 +158,7 @@ class Day:
 
 
 def token_requests(house: House) -> int:
-    return house.freee_wire.calls("POST", "/public_api/token")
+    return house.freee_injector.calls("POST", "/public_api/token")
 
 
 def states(house: House) -> list[tuple[RefreshState, bool]]:

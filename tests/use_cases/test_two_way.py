@@ -28,8 +28,8 @@ def pairs(open_practice: Callable[..., House], company: PracticeCompany) -> Hous
     """Everybody who is equal on both sides, linked by a first manual run; no webhook has been sent yet."""
     house = open_practice(only(company, "equal"), FREEE_WEBHOOK_TOKEN=FREEE_TOKEN)
     house.run(TO_FREEE, as_of_date=now_in_japan(house))
-    house.smarthr_wire.forget_requests()
-    house.freee_wire.forget_requests()
+    house.smarthr_injector.forget_requests()
+    house.freee_injector.forget_requests()
     return house
 
 
@@ -121,8 +121,8 @@ def test_a_direction_switched_off_meanwhile_writes_nothing(pairs: House) -> None
 
 
 def test_a_newcomer_is_created_and_a_leaver_leaves(pairs: House, company: PracticeCompany) -> None:
-    story = next(story for story in company.stories if story.to_freee == "create")
-    record = next(crew for crew in company.crews if crew["id"] == story.crew_id)
+    scenario = next(scenario for scenario in company.scenarios if scenario.to_freee == "create")
+    record = next(crew for crew in company.crews if crew["id"] == scenario.crew_id)
     _, employee = somebody(pairs)
     crew, _ = somebody(pairs)
     with listening(pairs, Automatic.SMARTHR_TO_FREEE):
@@ -216,10 +216,12 @@ def test_a_deletion_in_freee_breaks_the_link_and_asks(pairs: House, directions: 
         with pairs.ctx.unit_of_work() as uow:
             (broken,) = uow.links.broken(pairs.connection.id)
         assert (broken.freee_id, broken.unlinked_why) == (str(employee), UnlinkReason.FREEE_DELETED)
-        before = pairs.freee_wire.calls("POST", "/employees$")
+        before = pairs.freee_injector.calls("POST", "/employees$")
         pairs.smarthr.edit(crew, {"first_name": "一"})
         settle(pairs)
-        assert pairs.freee_wire.calls("POST", "/employees$") == before, "nobody is created again without being asked"
+        assert pairs.freee_injector.calls("POST", "/employees$") == before, (
+            "nobody is created again without being asked"
+        )
 
 
 def test_somebody_registered_again_is_offered_for_relinking(pairs: House) -> None:
@@ -303,8 +305,8 @@ def test_a_storm_of_edits_on_both_sides_ends_quiet_and_equal(pairs: House, polic
     """500 edits, both directions on, both vendors reporting our own writes back, doubled and out of order."""
     dice = random.Random(7)
     people = [somebody(pairs, nth) for nth in range(12)]
-    pairs.smarthr_wire.set_switches({"webhook_duplicates": 1, "webhook_order": "shuffled"})
-    pairs.freee_wire.set_switches({"webhook_duplicates": 1, "webhook_order": "shuffled"})
+    pairs.smarthr_injector.set_switches({"webhook_duplicates": 1, "webhook_order": "shuffled"})
+    pairs.freee_injector.set_switches({"webhook_duplicates": 1, "webhook_order": "shuffled"})
     with listening(pairs, Automatic.BOTH, conflict_policy=policy):
         for wave in range(5):
             for _ in range(100):
@@ -325,7 +327,7 @@ def test_one_cause_again_and_again_is_told_once_and_then_left_alone(pairs: House
     crew, _ = somebody(pairs)
     told = len(pairs.postbox.mails)
     with listening(pairs, Automatic.SMARTHR_TO_FREEE):
-        pairs.freee_wire.fault(method="PUT", path="profile_rule$", status=400, body={"message": "架空の理由"})
+        pairs.freee_injector.fault(method="PUT", path="profile_rule$", status=400, body={"message": "架空の理由"})
         for name in ("一", "二", "三", "四"):
             pairs.smarthr.edit(crew, {"first_name": name})
             settle(pairs)
@@ -340,7 +342,7 @@ def test_one_cause_again_and_again_is_told_once_and_then_left_alone(pairs: House
 def test_a_good_end_forgets_the_trouble(pairs: House) -> None:
     crew, _ = somebody(pairs)
     with listening(pairs, Automatic.SMARTHR_TO_FREEE):
-        pairs.freee_wire.fault(method="PUT", path="profile_rule$", status=400, body={"message": "架空"}, times=1)
+        pairs.freee_injector.fault(method="PUT", path="profile_rule$", status=400, body={"message": "架空"}, times=1)
         for name in ("一", "二"):
             pairs.smarthr.edit(crew, {"first_name": name})
             settle(pairs)

@@ -13,7 +13,7 @@ from tests.use_cases.test_sync import contents, only
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
-from app.domain.planning.mass_change import AlarmCode
+from app.domain.planning.mass_change import MassChangeCode
 from app.domain.planning.three_way import UNDONE, form
 from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState, RunState
@@ -113,8 +113,8 @@ def test_a_preview_writes_nothing_and_never_asks_the_source(
     house = open_practice(only(company, "update", most=4))
     run = house.run(direction)
     writes, held = house.writes(), held_by(house, direction.target)
-    wires = {System.SMARTHR: house.smarthr_wire, System.FREEE: house.freee_wire}
-    asked = len(wires[direction.source].requests)
+    injectors = {System.SMARTHR: house.smarthr_injector, System.FREEE: house.freee_injector}
+    asked = len(injectors[direction.source].requests)
     preview = undo(house.ctx, run.id, by="test")
     house.work()
     assert house.seen(preview).state is RunState.PREVIEWED
@@ -122,7 +122,7 @@ def test_a_preview_writes_nothing_and_never_asks_the_source(
     approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
     house.work()
     assert house.writes() > writes
-    assert len(wires[direction.source].requests) == asked
+    assert len(injectors[direction.source].requests) == asked
     assert house.seen(preview).vendor_calls[direction.source.value] == 0
 
 
@@ -329,7 +329,7 @@ def test_a_lost_answer_of_any_request_is_made_good(
         preview = undo(house.ctx, run.id, by="test")
         house.work()
         approve_retry_cancel.approve(house.ctx, preview.id, by="test", acknowledged=True)
-        house.freee_wire.fault(path="/employees/", nth=nth, cut=True, after=after)
+        house.freee_injector.fault(path="/employees/", nth=nth, cut=True, after=after)
         house.work()
         assert house.states(preview)[house.items(preview)[0].source_id or ""] is ItemState.SUCCEEDED, nth
         assert held_by(house, System.FREEE) == before, nth
@@ -344,7 +344,7 @@ def test_a_write_whose_answer_was_lost_for_good_is_taken_back_as_well(pair: tupl
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=1, cut=True, after=True)
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=1, cut=True, after=True)
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)
@@ -360,10 +360,10 @@ def test_a_repetition_of_a_failed_undo_is_an_undo(pair: tuple[House, str, int]) 
     house, crew, _ = pair
     before = in_freee(house)
     run = wrote(house, crew, first_name="新次郎")
-    house.freee_wire.fault(method="PUT", path="/profile_rule", times=100, status=400, body="{}")
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=100, status=400, body="{}")
     failed = taken_back(house, run)
     assert failed.counts == {ItemState.FAILED: 1}
-    house.freee_wire.clear_faults()
+    house.freee_injector.clear_faults()
     again = approve_retry_cancel.retry(house.ctx, failed.id, by="test")
     assert (again.trigger, again.undone_run) == (Trigger.UNDO, run.id)
     house.work()
@@ -415,8 +415,8 @@ def test_the_guard_looks_at_an_undo_as_at_every_run(
     run = house.run(TO_FREEE)
     preview = undo(house.ctx, run.id, by="test")
     house.work()
-    (alarm,) = mass_change.alarms_of(house.ctx, preview.id)
-    assert (alarm.code, alarm.blanks) == (AlarmCode.PEOPLE, len(house.smarthr.crews))
+    (alarm,) = mass_change.mass_change_of(house.ctx, preview.id)
+    assert (alarm.code, alarm.blanks) == (MassChangeCode.PEOPLE, len(house.smarthr.crews))
     with pytest.raises(Refused) as caught:
         approve_retry_cancel.approve(house.ctx, preview.id, by="test")
     assert caught.value.code == "mass_change"

@@ -181,7 +181,7 @@ def test_a_sender_has_the_secrets_of_the_moment(room: Room) -> None:
     assert smarthr_sender(room.ctx, key).secrets == ()
     with room.database.unit_of_work() as uow:
         for secret in ("first", "second", "third"):
-            uow.webhooks.set_secret(room.connection.id, secret, previous_until=NOW + timedelta(hours=1))
+            uow.webhook_registrations.set_secret(room.connection.id, secret, previous_until=NOW + timedelta(hours=1))
     assert smarthr_sender(room.ctx, key).secrets == ("third", "second")
     room.clock.turn(hours=1)
     assert smarthr_sender(room.ctx, key).secrets == ("third",)
@@ -201,25 +201,25 @@ def test_the_cache_knows_for_two_seconds_and_keeps_no_strangers(room: Room) -> N
     key = room.connection.key
     assert cache.smarthr(key).secrets == () and cache.freee(8) == (None,)
     with room.database.unit_of_work() as uow:
-        uow.webhooks.set_secret(room.connection.id, "first", previous_until=NOW)
+        uow.webhook_registrations.set_secret(room.connection.id, "first", previous_until=NOW)
     added = add_connection(room.database, "added", freee_company_id=8)
     assert cache.smarthr(key).secrets == ("first",) and cache.freee(8) == (added.id,)  # nobody was not remembered
     with room.database.unit_of_work() as uow:
-        uow.webhooks.set_secret(room.connection.id, "second", previous_until=NOW)
+        uow.webhook_registrations.set_secret(room.connection.id, "second", previous_until=NOW)
     room.clock.turn(seconds=1.9)
     assert cache.smarthr(key).secrets == ("first",)
     room.clock.turn(seconds=0.1)
     assert cache.smarthr(key).secrets == ("second",)
     room.clock.turn(hours=-1)  # a clock that was set back
     with room.database.unit_of_work() as uow:
-        uow.webhooks.set_secret(room.connection.id, "third", previous_until=NOW)
+        uow.webhook_registrations.set_secret(room.connection.id, "third", previous_until=NOW)
     assert "third" in cache.smarthr(key).secrets
 
 
 def test_while_one_reads_a_sender_anew_the_others_go_on_with_what_was_known(room: Room) -> None:
     """A storm's threads would open a database connection each, all at the same moment."""
     with room.database.unit_of_work() as uow:
-        uow.webhooks.set_secret(room.connection.id, "first", previous_until=NOW)
+        uow.webhook_registrations.set_secret(room.connection.id, "first", previous_until=NOW)
     reads, others_ask = [0], [False]
 
     def ask() -> tuple[object, object]:

@@ -13,7 +13,7 @@ from app.adapters.smarthr.webhook import EVENTS
 from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
 from app.factory import create_app
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRow
+from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.connections import webhook_registration as registration
 from tests.house import KEY, House
 
@@ -22,15 +22,15 @@ CALL = "/webhooks"
 LOST = {"cut": "silent"}
 
 
-def kept(house: House) -> WebhookRow:
+def kept(house: House) -> WebhookRegistrationRow:
     found = stored(house)
     assert found is not None
     return found
 
 
-def stored(house: House) -> WebhookRow | None:
+def stored(house: House) -> WebhookRegistrationRow | None:
     with house.ctx.unit_of_work() as uow:
-        return uow.webhooks.get(house.connection.id)
+        return uow.webhook_registrations.get(house.connection.id)
 
 
 def swept_at(house: House) -> datetime | None:
@@ -54,7 +54,7 @@ def checked(house: House) -> registration.WebhookCheck:
 
 
 def writes(house: House) -> list[str]:
-    return [seen.method for seen in house.smarthr_wire.requests if CALL in seen.path and seen.method != "GET"]
+    return [seen.method for seen in house.smarthr_injector.requests if CALL in seen.path and seen.method != "GET"]
 
 
 # ── registering ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,7 +85,7 @@ def test_a_second_call_repairs_and_does_not_double(house: House) -> None:
 def test_one_of_ours_that_the_database_has_forgotten_is_found_by_its_address(house: House) -> None:
     registration.register_webhook(house.ctx, KEY)
     with house.ctx.unit_of_work() as uow:
-        uow.webhooks.drop_secret(house.connection.id)
+        uow.webhook_registrations.drop_secret(house.connection.id)
     registration.register_webhook(house.ctx, KEY)
     (one,) = there(house)
     assert kept(house).secret == one["secret_token"]
@@ -112,7 +112,7 @@ def test_doubles_of_our_address_go(house: House) -> None:
 
 
 def test_a_lost_answer_that_was_carried_out_is_found(house: House) -> None:
-    house.smarthr_wire.fault(method="POST", path=CALL, times=1, after=True)
+    house.smarthr_injector.fault(method="POST", path=CALL, times=1, after=True)
     assert registration.register_webhook(house.ctx, KEY).ok
     (one,) = there(house)
     assert (kept(house).vendor_id, kept(house).secret) == (one["id"], one["secret_token"])
@@ -120,13 +120,13 @@ def test_a_lost_answer_that_was_carried_out_is_found(house: House) -> None:
 
 
 def test_a_late_answer_is_waited_for(house: House) -> None:
-    house.smarthr_wire.fault(method="POST", path=CALL, times=1, delay=0.3)
+    house.smarthr_injector.fault(method="POST", path=CALL, times=1, delay=0.3)
     assert registration.register_webhook(house.ctx, KEY).ok
     assert writes(house) == ["POST"]
 
 
 def test_a_post_that_is_carried_out_long_after_its_answer_was_lost_is_adopted_with_its_secret(house: House) -> None:
-    house.smarthr_wire.fault(method="POST", path=CALL, times=1, **LOST)
+    house.smarthr_injector.fault(method="POST", path=CALL, times=1, **LOST)
     with pytest.raises(Refused) as caught:
         registration.register_webhook(house.ctx, KEY)
     assert caught.value.code == "webhook_unsure"
@@ -141,8 +141,8 @@ def test_a_post_that_is_carried_out_long_after_its_answer_was_lost_is_adopted_wi
 
 
 def test_when_even_the_look_up_is_lost_the_secret_stays(house: House) -> None:
-    house.smarthr_wire.fault(method="POST", path=CALL, times=1, after=True)
-    house.smarthr_wire.fault(method="GET", path=CALL, nth=2, times=3, **LOST)
+    house.smarthr_injector.fault(method="POST", path=CALL, times=1, after=True)
+    house.smarthr_injector.fault(method="GET", path=CALL, nth=2, times=3, **LOST)
     with pytest.raises(Refused):
         registration.register_webhook(house.ctx, KEY)
     (one,) = there(house)
@@ -163,7 +163,7 @@ REFUSALS = [
 def test_a_refusal_leaves_nothing_behind(
     house: House, method: str, answer: dict[str, Any], kind: type[AwaseError]
 ) -> None:
-    house.smarthr_wire.fault(method=method, path=CALL, **answer)
+    house.smarthr_injector.fault(method=method, path=CALL, **answer)
     with pytest.raises(kind):
         registration.register_webhook(house.ctx, KEY)
     assert stored(house) is None
@@ -171,7 +171,7 @@ def test_a_refusal_leaves_nothing_behind(
 
 
 def test_a_500_may_have_been_carried_out_so_the_secret_stays(house: House) -> None:
-    house.smarthr_wire.fault(method="POST", path=CALL, times=1, status=500)
+    house.smarthr_injector.fault(method="POST", path=CALL, times=1, status=500)
     with pytest.raises(Refused) as caught:
         registration.register_webhook(house.ctx, KEY)
     assert caught.value.status == 503
@@ -183,7 +183,7 @@ def test_smarthrs_own_reason_is_shown(house: House) -> None:
     reason = "URLはプライベートネットワークのアドレスを指定できません。"
     error = {"message": reason, "resource": "Webhook", "field": "url"}
     body = {"code": 1, "type": "bad_request", "message": "x", "errors": [error]}
-    house.smarthr_wire.fault(method="POST", path=CALL, status=400, body=body)
+    house.smarthr_injector.fault(method="POST", path=CALL, status=400, body=body)
     with pytest.raises(Refused) as caught:
         registration.register_webhook(house.ctx, KEY)
     assert reason in caught.value.message
@@ -279,7 +279,7 @@ def test_one_that_cannot_be_switched_on_again_is_replaced(house: House) -> None:
     change(house, disabled_at="2026-11-10T01:02:03.000Z")
     (one,) = there(house)
     still = {name: value for name, value in one.items() if name != "secret_token"}
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=1, status=200, body=still)
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=1, status=200, body=still)
     assert registration.repair_webhook(house.ctx, KEY).ok
     (new,) = there(house)
     assert new["id"] == kept(house).vendor_id != one["id"]
@@ -307,7 +307,7 @@ def test_a_removed_one_is_gone_on_both_sides(house: House) -> None:
 
 def test_one_that_could_not_be_removed_is_still_known(house: House) -> None:
     registration.register_webhook(house.ctx, KEY)
-    house.smarthr_wire.fault(method="DELETE", path=CALL, status=500, times=1)
+    house.smarthr_injector.fault(method="DELETE", path=CALL, status=500, times=1)
     with pytest.raises(TemporaryError):
         registration.remove_webhook(house.ctx, KEY)
     assert checked(house).ok
@@ -351,7 +351,7 @@ def test_the_former_secret_is_good_for_a_day_and_no_longer(house: House, deliver
 def test_when_the_new_secret_is_refused_the_former_stays(house: House, deliver: Deliver, status: int) -> None:
     registration.register_webhook(house.ctx, KEY)
     former = kept(house)
-    house.smarthr_wire.fault(method="PATCH", path=CALL, status=status, body={})
+    house.smarthr_injector.fault(method="PATCH", path=CALL, status=status, body={})
     with pytest.raises(AwaseError):
         registration.rotate_webhook_secret(house.ctx, KEY)
     assert kept(house) == former
@@ -362,7 +362,7 @@ def test_when_the_new_secret_is_refused_the_former_stays(house: House, deliver: 
 def test_a_lost_answer_is_asked_for_once_more(house: House, deliver: Deliver) -> None:
     registration.register_webhook(house.ctx, KEY)
     former = kept(house).secret
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=1, after=True)
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=1, after=True)
     registration.rotate_webhook_secret(house.ctx, KEY)
     assert there(house)[0]["secret_token"] == kept(house).secret
     assert (deliver(kept(house).secret), deliver(former)) == (202, 202)
@@ -374,7 +374,7 @@ def test_while_nobody_knows_which_secret_smarthr_has_both_are_good(
 ) -> None:
     registration.register_webhook(house.ctx, KEY)
     former = kept(house).secret
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=2, **({"after": True} if carried_out else LOST))
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=2, **({"after": True} if carried_out else LOST))
     with pytest.raises(Refused) as caught:
         registration.rotate_webhook_secret(house.ctx, KEY)
     assert caught.value.code == "webhook_unsure"
@@ -385,11 +385,11 @@ def test_while_nobody_knows_which_secret_smarthr_has_both_are_good(
 
 def test_a_rotation_after_an_unsure_one_loses_no_secret_that_smarthr_may_have(house: House, deliver: Deliver) -> None:
     registration.register_webhook(house.ctx, KEY)
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=2, **LOST)
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=2, **LOST)
     with pytest.raises(Refused):
         registration.rotate_webhook_secret(house.ctx, KEY)
     # Still away: SmartHR keeps the oldest secret, which therefore has to stay good.
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=2, **LOST)
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=2, **LOST)
     with pytest.raises(Refused):
         registration.rotate_webhook_secret(house.ctx, KEY)
     assert deliver(there(house)[0]["secret_token"]) == 202
@@ -400,7 +400,7 @@ def test_a_rotation_after_an_unsure_one_loses_no_secret_that_smarthr_may_have(ho
 
 def test_a_repair_settles_an_unsure_rotation(house: House, deliver: Deliver) -> None:
     registration.register_webhook(house.ctx, KEY)
-    house.smarthr_wire.fault(method="PATCH", path=CALL, times=2, **LOST)
+    house.smarthr_injector.fault(method="PATCH", path=CALL, times=2, **LOST)
     with pytest.raises(Refused):
         registration.rotate_webhook_secret(house.ctx, KEY)
     assert registration.repair_webhook(house.ctx, KEY).ok

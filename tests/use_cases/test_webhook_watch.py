@@ -42,7 +42,7 @@ def next_check(house: House) -> int:
 
 def state(house: House) -> WebhookState:
     with house.ctx.unit_of_work() as uow:
-        found = uow.webhooks.get(house.connection.id)
+        found = uow.webhook_registrations.get(house.connection.id)
     assert found is not None
     return found.state
 
@@ -96,7 +96,7 @@ def test_one_that_came_back_by_itself_is_in_order(registered: House) -> None:
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 401}, {"status": 403}, {"cut": "silent"}])
 def test_a_vendor_who_does_not_answer_proves_nothing(registered: House, fault: dict[str, Any]) -> None:
-    registered.smarthr_wire.fault(path="/webhooks", **fault)
+    registered.smarthr_injector.fault(path="/webhooks", **fault)
     change(registered, **DISABLED)
     assert next_check(registered) == 1
     assert state(registered) is WebhookState.OK
@@ -116,7 +116,9 @@ def test_who_is_not_automatic_or_not_registered_is_not_asked(house: House) -> No
 def test_a_registration_that_never_came_about_is_not_silence(house: House) -> None:
     set_automatic(house, Automatic.BOTH)
     with house.ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(house.connection.id, "stored before it was sent", previous_until=house.clock.now())
+        uow.webhook_registrations.set_secret(
+            house.connection.id, "stored before it was sent", previous_until=house.clock.now()
+        )
     assert next_check(house) == 1
     assert state(house) is WebhookState.NONE
     assert mails(house) == []

@@ -106,8 +106,8 @@ def listen(world: World, automatic: Automatic = Automatic.BOTH, **options: Any) 
         assert connection is not None
         changed = replace(connection, automatic=automatic, **options)
         uow.connections.set_options(changed)
-        uow.webhooks.set_secret(connection.id, OLD_SECRET, previous_until=NOW)
-        uow.webhooks.set_secret(connection.id, SECRET, previous_until=NOW + timedelta(hours=1))
+        uow.webhook_registrations.set_secret(connection.id, OLD_SECRET, previous_until=NOW)
+        uow.webhook_registrations.set_secret(connection.id, SECRET, previous_until=NOW + timedelta(hours=1))
     return changed
 
 

@@ -16,7 +16,7 @@ from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import HistoryKind
-from app.storage.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, RosterEntry, RunRow
+from app.storage.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
 from app.storage.unit_of_work import Database
 from tests.web.world import KEY, NOW, World
 
@@ -64,8 +64,8 @@ def preview_of(world: World, *people: Somebody, **changes: Any) -> str:
         claimed = uow.runs.claim_survey(run.id, now=NOW, lease_until=NOW + timedelta(seconds=30))
         assert claimed is not None
         uow.items.add_many([_item(run, position, person) for position, person in enumerate(people)])
-        uow.rosters.replace(
-            run.id, [RosterEntry(n, f"{n + 1:04d}", _name(person, n), person.kana) for n, person in enumerate(people)]
+        uow.preview_names.replace(
+            run.id, [PreviewName(n, f"{n + 1:04d}", _name(person, n), person.kana) for n, person in enumerate(people)]
         )
         waits = any(not person.state.is_final for person in people)
         state = RunState.PREVIEWED if waits else RunState.RUNNING

@@ -56,9 +56,9 @@ def test_check_finds_and_repair_mends(run: Run, house: House) -> None:
     mended = run("check", "--repair")
     assert mended.exit_code == 0 and "直します" in mended.stdout and "有効です" in mended.stdout
     assert there(house)[0]["disabled_at"] is None
-    before = len(house.smarthr_wire.requests)
+    before = len(house.smarthr_injector.requests)
     assert run("check", "--repair").exit_code == 0
-    assert {seen.method for seen in house.smarthr_wire.requests[before:]} == {"GET"}
+    assert {seen.method for seen in house.smarthr_injector.requests[before:]} == {"GET"}
 
 
 def test_an_automatic_connection_without_a_webhook_is_told(run: Run) -> None:
@@ -74,12 +74,12 @@ def test_an_automatic_connection_without_a_webhook_is_told(run: Run) -> None:
 
 
 def test_a_refusal_of_smarthr_is_told_with_its_reason(run: Run, house: House) -> None:
-    house.smarthr_wire.set_switch("forbidden", ["webhooks"])
+    house.smarthr_injector.set_switch("forbidden", ["webhooks"])
     refused = run("register-webhook")
     assert refused.exit_code == 1 and "権限がありません" in refused.stderr
-    house.smarthr_wire.set_switch("forbidden", [])
+    house.smarthr_injector.set_switch("forbidden", [])
     run("register-webhook")
-    house.smarthr_wire.set_switch("forbidden", ["webhooks"])
+    house.smarthr_injector.set_switch("forbidden", ["webhooks"])
     checked = run("check")
     assert checked.exit_code == 1
     assert checked.stdout.count("読めます") == 2 and "SmartHR の Webhook: この操作の権限がありません" in checked.stdout
@@ -87,7 +87,7 @@ def test_a_refusal_of_smarthr_is_told_with_its_reason(run: Run, house: House) ->
 
 def test_an_address_smarthr_does_not_take(run: Run, house: House) -> None:
     body = {"code": 1, "type": "bad_request", "message": "URLは外部から到達できません。", "errors": None}
-    house.smarthr_wire.fault(method="POST", path="/webhooks", status=400, body=body)
+    house.smarthr_injector.fault(method="POST", path="/webhooks", status=400, body=body)
     refused = run("register-webhook")
     assert refused.exit_code == 2 and "URLは外部から到達できません。" in refused.stderr
 

@@ -107,11 +107,11 @@ def test_a_token_replaces_the_other_only_when_smarthr_takes_it(wizarding: Wizard
 
 def test_readable_items_are_looked_at_again(wizarding: Wizarding) -> None:
     assert "まだ確認していません" in wizarding.admin.words
-    wizarding.house.smarthr_wire.set_switches({"hidden_attributes": ["birth_at"], "hidden_attribute": "absent"})
+    wizarding.house.smarthr_injector.set_switches({"hidden_attributes": ["birth_at"], "hidden_attribute": "absent"})
     assert "読める項目を確認しました" in send(wizarding, "attributes")
     assert kept(wizarding).missing_attributes == {"birth_at"}
     assert "生年月日 読めない 書かない" in wizarding.admin.words
-    wizarding.house.smarthr_wire.set_switches({"token_revoked": True})
+    wizarding.house.smarthr_injector.set_switches({"token_revoked": True})
     assert "アクセストークンが正しくないか" in send(wizarding, "attributes")
     assert kept(wizarding).missing_attributes == {"birth_at"}
 
@@ -289,7 +289,7 @@ def test_wrong_items_change_nothing(wizarding: Wizarding, fields: dict[str, str]
 def webhook(wizarding: Wizarding) -> Any:
     connection_id = kept(wizarding).id
     with wizarding.house.ctx.unit_of_work() as uow:
-        return uow.webhooks.get(connection_id)
+        return uow.webhook_registrations.get(connection_id)
 
 
 def test_the_webhook_is_registered_checked_repaired_and_its_secret_replaced(wizarding: Wizarding) -> None:
@@ -310,14 +310,14 @@ def test_the_webhook_is_registered_checked_repaired_and_its_secret_replaced(wiza
 
 
 def test_a_smarthr_that_is_away_is_told_in_the_section(wizarding: Wizarding) -> None:
-    wizarding.house.smarthr_wire.set_switches({"maintenance": True})
+    wizarding.house.smarthr_injector.set_switches({"maintenance": True})
     told = send(wizarding, "webhook", press=("answer", "register"))
     assert "メンテナンス中です" in told and wizarding.admin.page is not None
     assert wizarding.admin.page.status_code == 503 and actions(wizarding) == []
 
 
 def test_a_lost_answer_is_told_without_the_command_line(wizarding: Wizarding) -> None:
-    wizarding.house.smarthr_wire.fault(path="/webhooks", method="POST", cut="silent")
+    wizarding.house.smarthr_injector.fault(path="/webhooks", method="POST", cut="silent")
     told = send(wizarding, "webhook", press=("answer", "register"))
     assert "結果が分かりません" in told and "flask" not in told
 
@@ -332,7 +332,7 @@ def test_pause_and_resume(wizarding: Wizarding) -> None:
 
 def test_both_sides_are_checked_and_told_apart(wizarding: Wizarding) -> None:
     assert "SmartHR に接続できました。 freee人事労務 に接続できました。" in send(wizarding, "check")
-    wizarding.house.smarthr_wire.set_switches({"token_revoked": True})
+    wizarding.house.smarthr_injector.set_switches({"token_revoked": True})
     told = send(wizarding, "check")
     assert "SmartHR に接続できません。" in told and "freee人事労務 に接続できました。" in told
 

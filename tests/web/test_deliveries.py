@@ -66,7 +66,7 @@ def end_items(world: World, state: ItemState, *, among: int | None = None) -> No
                 )
                 assert claimed
                 code = "E1" if state is ItemState.FAILED else None
-                assert uow.items.finish(item.id, claimed.attempt, state=state, error_code=code, now=now)
+                assert uow.items.record_outcome(item.id, claimed.attempt, state=state, error_code=code, now=now)
 
 
 def ids(page: Any) -> list[int]:

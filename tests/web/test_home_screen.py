@@ -106,8 +106,10 @@ def test_what_waits_for_somebody_is_told(world: World, visit: Visit) -> None:
             now=NOW,
             quarantine_after=1,
         )
-        uow.webhooks.set_secret(connection.id, "an-invented-secret", previous_until=NOW)
-        uow.webhooks.found(connection.id, vendor_id="w", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW)
+        uow.webhook_registrations.set_secret(connection.id, "an-invented-secret", previous_until=NOW)
+        uow.webhook_registrations.found(
+            connection.id, vendor_id="w", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW
+        )
     admin = visit(Role.ADMIN)
     admin.open("/")
     for told in ("紐付けが切れた従業員が1人", "1人を、自動同期の対象から外して", "無効化されています", "双方向"):

@@ -20,7 +20,7 @@ from app.storage.metrics.counters import labels
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring import snapshot
-from app.use_cases.monitoring.counters import SETTLED, meter_once
+from app.use_cases.monitoring.counters import SETTLED, count_once
 from app.use_cases.survey import change_detection
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
 from tests.web.made import add_delivery, add_run
@@ -117,7 +117,9 @@ def test_last_webhook_and_registration(client: FlaskClient, world: World) -> Non
     world.clock.pass_by(minutes=5)
     send_smarthr(client, smarthr_body("crew_created", "crew-9"))
     with world.ctx.unit_of_work() as uow:
-        uow.webhooks.found(connection.id, vendor_id="v", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW)
+        uow.webhook_registrations.found(
+            connection.id, vendor_id="v", state=WebhookState.DISABLED, disabled_at=NOW, now=NOW
+        )
     found = metrics(client)
     last = (NOW + timedelta(minutes=5)).timestamp()
     assert named(found, "awase_webhook_last_seen_timestamp_seconds") == {(ONE, "smarthr"): last}
@@ -135,11 +137,11 @@ def test_automatic_directions_and_the_comparison(client: FlaskClient, world: Wor
     assert named(found, "awase_webhooks_missed_total") == {(ONE, "smarthr"): 0, (ONE, "freee"): 0}
     with world.ctx.unit_of_work() as uow:
         uow.sweeps.done(connection.id, NOW)
-        uow.tallies.add({(change_detection.TALLY, labels(connection=str(connection.id), system="smarthr")): 4})
+        uow.counters.add({(change_detection.COUNTER, labels(connection=str(connection.id), system="smarthr")): 4})
     found = metrics(client)
     assert named(found, "awase_sweep_done_timestamp_seconds") == {(ONE,): NOW.timestamp()}
     assert found["awase_webhooks_missed_total", ONE, "smarthr"] == 4
-    assert snapshot.MISSED == change_detection.TALLY
+    assert snapshot.MISSED == change_detection.COUNTER
 
 
 def test_employees_in_quarantine(client: FlaskClient, world: World) -> None:
@@ -193,7 +195,7 @@ def test_mails_by_kind_and_state(client: FlaskClient, world: World) -> None:
             run.connection_id, kind=MailKind.CONSENT, occasion="consent:1:1", message_id="<2@x>", now=NOW
         )
         assert failed and uow.mails.claim(failed, now=NOW, lease_until=NOW)
-        assert uow.mails.settle(failed, attempts=1, state=MailState.FAILED, now=NOW)
+        assert uow.mails.record_result(failed, attempts=1, state=MailState.FAILED, now=NOW)
     world.clock.pass_by(seconds=70)
     found = metrics(client)
     assert {key: n for key, n in named(found, "awase_mails").items() if n} == {
@@ -215,7 +217,7 @@ def test_outcomes_and_durations_of_runs(client: FlaskClient, world: World) -> No
     before = metrics(client)
     assert before["awase_metered_timestamp_seconds",] == 0
     assert named(before, "awase_items_total") == {}
-    meter_once(world.ctx)
+    count_once(world.ctx)
     found = metrics(client)
     way = ("smarthr_to_freee",)
     assert named(found, "awase_items_total") == {
@@ -232,11 +234,11 @@ def test_outcomes_and_durations_of_runs(client: FlaskClient, world: World) -> No
 
 def test_counters_go_on_in_another_process(app: Flask, world: World) -> None:
     add_run(world, ItemState.SUCCEEDED)
-    meter_once(world.ctx)
+    count_once(world.ctx)
     first = metrics(app.test_client())
     world.clock.pass_by(seconds=SETTLED.total_seconds() + 1)
     add_run(world, ItemState.SUCCEEDED, ItemState.SUCCEEDED)
-    meter_once(world.ctx)
+    count_once(world.ctx)
     second = metrics(create_app(world.ctx).test_client())
     key = ("awase_items_total", "none", "smarthr_to_freee", "succeeded", "api")
     assert (first[key], second[key]) == (1, 3)
@@ -274,7 +276,7 @@ def test_neither_key_nor_person_nor_secret(client: FlaskClient, world: World) ->
     listen(world)
     send_smarthr(client, smarthr_body("crew_updated", "crew-canary", full=True))
     add_run(world, ItemState.FAILED, ItemState.WAITING)
-    meter_once(world.ctx)
+    count_once(world.ctx)
     text = client.get("/metrics").text
     for told in (KEY, "crew-", "0001", SECRET, "カナリア", "れんしゅう", "awase-renshu", "1234567", "@"):
         assert told not in text, told

@@ -295,7 +295,7 @@ def test_an_automatic_run_that_a_guard_has_stopped_waits_like_a_preview(world: W
     with world.ctx.unit_of_work() as uow:
         run = uow.runs.get_by_public_id(run_id)
         assert run is not None
-        uow.runs.set_alarms(run.id, [{"code": "many_people", "count": 7, "limit": 5}])
+        uow.runs.set_mass_change(run.id, [{"code": "many_people", "count": 7, "limit": 5}])
     member = visit(Role.MEMBER)
     member.open("/")
     assert "自動同期が確認を待っています" in member.words

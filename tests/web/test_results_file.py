@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from app.domain.runs.run_state import ItemState
-from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
+from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Visibility
 from app.web.i18n import wording
 from app.web.screens.runs.results_file import lines
 
-EVERYTHING, VALUES, NOTHING = Sight(people=True, masked=True), Sight(people=True, masked=False), Sight(False, False)
+EVERYTHING, VALUES, NOTHING = (
+    Visibility(people=True, masked=True),
+    Visibility(people=True, masked=False),
+    Visibility(False, False),
+)
 
 
 def person(**changes: Any) -> PersonResult:
@@ -39,8 +43,8 @@ def person(**changes: Any) -> PersonResult:
     return PersonResult(**(given | changes))
 
 
-def written(*people: PersonResult, sight: Sight = EVERYTHING, locale: str = "ja") -> str:
-    content = b"".join(lines(people, wording(locale), sight))
+def written(*people: PersonResult, visibility: Visibility = EVERYTHING, locale: str = "ja") -> str:
+    content = b"".join(lines(people, wording(locale), visibility))
     assert content.startswith(b"\xef\xbb\xbf")
     return content.decode("utf-8-sig")
 
@@ -95,13 +99,13 @@ def test_cause_and_remedy_with_the_vendors_words() -> None:
 
 
 def test_without_sight_of_people_there_are_places_and_causes_only() -> None:
-    head, row = rows(person(state=ItemState.FAILED, error_code="E1", number="", name=""), sight=NOTHING)
+    head, row = rows(person(state=ItemState.FAILED, error_code="E1", number="", name=""), visibility=NOTHING)
     assert head == ["順番", "結果", "理由", "対処"]
     assert row[:2] == ["7", "失敗"] and "入社年月日" in row[2]
 
 
 def test_in_english() -> None:
-    head, row = rows(person(), sight=VALUES, locale="en")
+    head, row = rows(person(), visibility=VALUES, locale="en")
     assert head[:3] == ["Employee number", "Name", "Result"] and row[2] == "Succeeded" and row[6] == "Dec 2026"
 
 

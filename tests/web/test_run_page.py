@@ -251,7 +251,7 @@ def test_a_viewer_may_neither_cancel_nor_retry(house: House, enter: Enter) -> No
 
 
 def test_a_failed_run_says_why_and_may_be_repeated(house: House, enter: Enter) -> None:
-    house.smarthr_wire.set_switch("token_revoked", True)
+    house.smarthr_injector.set_switch("token_revoked", True)
     run = house.run(TO_SMARTHR)
     member = enter(Role.MEMBER)
     member.open(f"/runs/{run.id}")

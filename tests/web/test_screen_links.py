@@ -24,7 +24,7 @@ TO_FREEE = Direction.SMARTHR_TO_FREEE
 def house(open_practice: Callable[..., House], company: PracticeCompany) -> House:
     """Four people; the first one has another number in SmartHR than in freee, so somebody has to be asked."""
     house = open_practice(only(company, "equal", most=4))
-    house.smarthr.edit(str(house.company.stories[0].crew_id), {"emp_code": "9901"})
+    house.smarthr.edit(str(house.company.scenarios[0].crew_id), {"emp_code": "9901"})
     house.run(TO_FREEE)
     return house
 
@@ -36,8 +36,8 @@ def enter(house: House) -> Enter:
 
 
 def asked_pair(house: House) -> dict[str, str]:
-    story = house.company.stories[0]
-    return {"smarthr": str(story.crew_id), "freee": str(story.employee_id)}
+    scenario = house.company.scenarios[0]
+    return {"smarthr": str(scenario.crew_id), "freee": str(scenario.employee_id)}
 
 
 def address(house: House, page: str = "pair", **ids: str) -> str:

@@ -35,7 +35,7 @@ def written_run(world: World, *, created: bool = False) -> str:
             uow.steps.done(item.id, 1, step, now=NOW)
             uow.changes.mark_written(item.id, ["last_name", "bank_account_number"])
             name = "新人 花子" if item.position else None
-            assert uow.items.finish(item.id, 1, state=ItemState.SUCCEEDED, name=name, now=NOW)
+            assert uow.items.record_outcome(item.id, 1, state=ItemState.SUCCEEDED, name=name, now=NOW)
     close(world, run_id)
     return run_id
 

@@ -183,7 +183,7 @@ def test_freees_former_token_is_good_while_it_is_set(world: World, app: Flask) -
 def test_a_new_secret_counts_within_two_seconds(client: FlaskClient, world: World) -> None:
     send_smarthr(client, smarthr_body("crew_updated", "a"))
     with world.ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(1, "the-newest-secret", previous_until=NOW)
+        uow.webhook_registrations.set_secret(1, "the-newest-secret", previous_until=NOW)
     world.clock.pass_by(seconds=2)
     assert send_smarthr(client, smarthr_body("crew_updated", "b")).status_code == 401
     assert send_smarthr(client, smarthr_body("crew_updated", "b"), secret="the-newest-secret").status_code == 202
@@ -539,7 +539,7 @@ def test_counters(client: FlaskClient, world: World, app: Flask) -> None:
     send_smarthr(client, smarthr_body(), secret="wrong")
     send_freee(client, freee_body(company=1))
     with world.ctx.unit_of_work() as uow:
-        counted = uow.tallies.all()["deliveries"]
+        counted = uow.counters.all()["deliveries"]
     assert counted == {labels(system="smarthr", event="crew_updated", outcome="accepted"): 1}
     refused = app.extensions["awase-intake"].take_refusals()
     assert refused == {

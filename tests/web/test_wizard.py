@@ -16,7 +16,7 @@ from app.domain.errors import Refused
 from app.domain.settings.connection_settings import Automatic, PayType
 from app.practice.staff.practice_company import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.enums import WebhookState
-from app.storage.tables.access_models import SetupTable
+from app.storage.tables.access_models import WizardTable
 from tests.web.wizard_house import EXPORT, GOOD, Wizarding, wizard_house
 
 READABLE = "両方の向きにそろえます。"
@@ -37,7 +37,7 @@ def connections(wizarding: Wizarding) -> list[Any]:
 
 def setups(wizarding: Wizarding) -> list[Any]:
     with wizarding.house.ctx.unit_of_work() as uow:
-        return uow.setups.all()
+        return uow.wizards.all()
 
 
 # ── the whole way ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,7 +73,7 @@ def test_from_an_empty_list_to_the_first_preview(wizarding: Wizarding) -> None:
     assert (made.export_settings.pay_type, made.export_settings.base_pay) == (PayType.MONTHLY, 230_000)
     assert setups(wizarding) == []
     with wizarding.house.ctx.unit_of_work() as uow:
-        webhook = uow.webhooks.get(made.id)
+        webhook = uow.webhook_registrations.get(made.id)
     assert webhook is not None and webhook.state is WebhookState.OK
     told = [(each.action, each.actor) for each in reversed(wizarding.audited()) if each.subject == f"connection:{key}"]
     assert [action for action, _ in told] == [
@@ -135,9 +135,9 @@ def test_a_smarthr_that_cannot_be_used_is_told_at_the_field_and_nothing_is_kept(
     field: str,
     told: str,
 ) -> None:
-    wizarding.house.smarthr_wire.set_switches(switches)
+    wizarding.house.smarthr_injector.set_switches(switches)
     if fault:
-        wizarding.house.smarthr_wire.fault(path="/crews", **fault)
+        wizarding.house.smarthr_injector.fault(path="/crews", **fault)
     with capture_logs() as logs:
         wizarding.begin(**changes)
     page = wizarding.admin
@@ -163,13 +163,13 @@ def test_a_smarthr_that_cannot_be_used_is_told_at_the_field_and_nothing_is_kept(
 )
 def test_what_is_typed_wrong_never_reaches_smarthr(wizarding: Wizarding, field: str, value: str, told: str) -> None:
     assert told in wizarding.begin(**{field: value})
-    assert wizarding.house.smarthr_wire.requests == [] and setups(wizarding) == []
+    assert wizarding.house.smarthr_injector.requests == [] and setups(wizarding) == []
 
 
 @pytest.mark.parametrize(("how", "reading", "told"), [("absent", "読めない", HIDDEN), ("null", "不明", UNSURE)])
 def test_every_item_is_shown_with_what_follows(wizarding: Wizarding, how: str, reading: str, told: str) -> None:
     hidden = {"hidden_attributes": ["tel_number", "bank_accounts"], "hidden_attribute": how}
-    wizarding.house.smarthr_wire.set_switches(hidden)
+    wizarding.house.smarthr_injector.set_switches(hidden)
     wizarding.begin()
     rows = wizarding.admin.words.split("項目 読み取り 書き込み どうなるか ")[1]
     assert f"電話番号 {reading} {'書かない' if how == 'absent' else '不明'} {told}" in rows
@@ -179,7 +179,7 @@ def test_every_item_is_shown_with_what_follows(wizarding: Wizarding, how: str, r
 
 
 def test_what_the_token_showed_goes_with_the_connection(wizarding: Wizarding) -> None:
-    wizarding.house.smarthr_wire.set_switches({"hidden_attributes": ["tel_number"], "hidden_attribute": "absent"})
+    wizarding.house.smarthr_injector.set_switches({"hidden_attributes": ["tel_number"], "hidden_attribute": "absent"})
     wizarding.connected()
     (made,) = connections(wizarding)
     assert "birth_at" in made.readable_attributes and "tel_number" not in made.readable_attributes
@@ -206,7 +206,7 @@ def test_a_wrong_company_is_refused_and_another_can_be_chosen(wizarding: Wizardi
     (setup,) = setups(wizarding)
     assert setup.freee_company_id is None
     with wizarding.house.ctx.unit_of_work() as uow:
-        assert uow.setups.freee_tokens(setup.id) is None
+        assert uow.wizards.freee_tokens(setup.id) is None
     assert connections(wizarding) == []
     assert "間違いありませんか" in wizarding.to_freee()
     wizarding.admin.send("/company", press=("answer", "confirm"))
@@ -236,7 +236,7 @@ def test_a_denial_leads_back_and_says_so(wizarding: Wizarding) -> None:
 
 
 def test_who_is_no_administrator_of_the_company_connects_nothing(wizarding: Wizarding) -> None:
-    wizarding.house.freee_wire.set_switches({"role": "self_only"})
+    wizarding.house.freee_injector.set_switches({"role": "self_only"})
     at_freee(wizarding)
     assert "管理者ではありません" in wizarding.to_freee()
     assert setups(wizarding)[0].freee_company_id is None
@@ -295,7 +295,7 @@ def test_what_is_given_up_is_forgotten_with_its_token(wizarding: Wizarding) -> N
     wizarding.admin.send("/end")
     assert "取りやめ" in wizarding.admin.words
     with wizarding.house.database.engine.connect() as connection:
-        assert connection.execute(select(SetupTable)).all() == []
+        assert connection.execute(select(WizardTable)).all() == []
     assert "setup_dropped" in wizarding.stored()
 
 
@@ -303,7 +303,7 @@ def test_credentials_are_in_one_place_once_there_is_a_connection(wizarding: Wiza
     wizarding.connected()
     (setup,) = setups(wizarding)
     with wizarding.house.ctx.unit_of_work() as uow:
-        assert uow.setups.smarthr_token(setup.id) == "" and uow.setups.freee_tokens(setup.id) is None
+        assert uow.wizards.smarthr_token(setup.id) == "" and uow.wizards.freee_tokens(setup.id) is None
         assert uow.connections.smarthr_token(setup.connection_id) == SMARTHR_TOKEN
 
 
@@ -311,7 +311,7 @@ def test_a_setup_that_nobody_ends_is_forgotten_after_a_month(wizarding: Wizardin
     wizarding.begin()
     with wizarding.house.ctx.unit_of_work() as uow:
         now = wizarding.house.clock.now()
-        assert uow.setups.purge(now) == 0 and uow.setups.purge(now.replace(year=now.year + 1)) == 1
+        assert uow.wizards.purge(now) == 0 and uow.wizards.purge(now.replace(year=now.year + 1)) == 1
 
 
 # ── export settings, webhooks ─────────────────────────────────────────────────────────────────────────────────────────
@@ -349,7 +349,7 @@ def test_wrong_export_settings_are_told_and_a_set_of_an_employment_type_is_kept(
 
 def test_a_webhook_that_smarthr_does_not_take_is_told(wizarding: Wizarding) -> None:
     key = wizarding.connected()
-    wizarding.house.smarthr_wire.set_switches({"forbidden": ["webhooks"]})
+    wizarding.house.smarthr_injector.set_switches({"forbidden": ["webhooks"]})
     wizarding.admin.open(f"/connections/new/{key}/webhook")
     wizarding.admin.send("/webhook", press=("answer", "register"))
     assert "この操作の権限がありません" in wizarding.admin.words

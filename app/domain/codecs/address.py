@@ -19,7 +19,7 @@ from app.domain.codecs.base import (
 )
 from app.domain.codecs.numbers import Grouped
 from app.domain.japanese import address, prefectures
-from app.domain.japanese.kana import fold_hyphens, full_width, katakana, settled, without_spaces
+from app.domain.japanese.kana import fold_hyphens, full_width, katakana, stable, without_spaces
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import JAPAN_COUNTRY_NUMBERS
@@ -233,7 +233,7 @@ class AddressKana:
         return (text_to_write(prefectures.with_reading(kana, prefecture), max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
-        return settled(_fold_kana, str(plain))
+        return stable(_fold_kana, str(plain))
 
 
 def _fold_kana(text: str) -> str:

@@ -18,7 +18,7 @@ from app.domain.codecs.base import (
     text_of,
     text_to_write,
 )
-from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, settled, without_spaces
+from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, stable, without_spaces
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import SMARTHR_SAVING_IS_ORDINARY, YUCHO_BANK_CODE
@@ -114,7 +114,7 @@ class AccountHolder:
         return (text_to_write(written, max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
-        return settled(_fold_holder, str(plain))
+        return stable(_fold_holder, str(plain))
 
 
 def _fold_holder(text: str) -> str:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from app.domain.errors import ItemError
-from app.domain.japanese.kana import fold_hyphens, katakana, narrow, settled, without_spaces
+from app.domain.japanese.kana import fold_hyphens, katakana, narrow, stable, without_spaces
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Missing, Plain, Unconvertible
 
@@ -75,7 +75,7 @@ def text_to_write(plain: Plain, *, max_length: int | None = None) -> str:
 
 def compared_as_text(text: str) -> str:
     """Without regard to width and to the number of spaces. Capitals and kanji variants stay different."""
-    return settled(lambda part: " ".join(narrow(part).split()), text)
+    return stable(lambda part: " ".join(narrow(part).split()), text)
 
 
 def digits_of(text: str) -> str | None:
@@ -121,7 +121,7 @@ class Katakana:
         return (text_to_write(written, max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
-        return settled(lambda text: without_spaces(katakana(text)), str(plain))
+        return stable(lambda text: without_spaces(katakana(text)), str(plain))
 
 
 _KANA = re.compile(r"[ァ-ヺー・ヽヾ ]+")

@@ -1,7 +1,7 @@
 """The error catalogue: what went wrong, who can repair it and how, in words for people.
 
-E1 to E23 are those of sync-items section 6 (`catalogue_entries`), the other words are our own (`catalogue_words`); how
-a vendor's answer is recognised is in `catalogue_signs`.
+E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`); how
+a vendor's answer is recognised is in `vendor_patterns`.
 """
 
 from __future__ import annotations

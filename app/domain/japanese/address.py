@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 
-from app.domain.japanese.kana import fold_hyphens, settled, without_spaces
+from app.domain.japanese.kana import fold_hyphens, stable, without_spaces
 from app.domain.japanese.municipalities import MUNICIPALITIES
 
 _KANJI_DIGITS = {sign: value for value, sign in enumerate("〇一二三四五六七八九")}
@@ -36,7 +36,7 @@ def joined(city: str, street: str, building: str = "") -> str:
 
 def comparable(text: str) -> str:
     """Equal for two writings of one address, idempotent. Not meant to be read or written."""
-    return settled(_fold, text)
+    return stable(_fold, text)
 
 
 def _fold(text: str) -> str:

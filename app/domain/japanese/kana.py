@@ -50,7 +50,7 @@ def without_spaces(text: str) -> str:
     return "".join(text.split())
 
 
-def settled(fold: Callable[[str], str], text: str) -> str:
+def stable(fold: Callable[[str], str], text: str) -> str:
     """The fold applied until it changes nothing: taking a space away may let two signs become one."""
     while (again := fold(text)) != text:
         text = again

@@ -41,7 +41,7 @@ class Effect(StrEnum):
 _OF_PEOPLE = frozenset({Effect.CREATE, Effect.RETIRE, Effect.BLANK})
 
 
-class AlarmCode(StrEnum):
+class MassChangeCode(StrEnum):
     PEOPLE = "many_people"
     BANK_ACCOUNTS = "many_bank_accounts"
 
@@ -58,11 +58,11 @@ class Consequences:
 
 
 @dataclass(frozen=True)
-class Alarm:
+class MassChangeReason:
     """`count` people are more than `limit`. Of MANY_PEOPLE: how many are created, retired and blanked (somebody may be
     in two of them)."""
 
-    code: AlarmCode
+    code: MassChangeCode
     count: int
     limit: int
     creates: int = 0
@@ -118,18 +118,20 @@ def consequences(people: Mapping[frozenset[Effect], int]) -> Consequences:
     )
 
 
-def alarms(found: Consequences, *, linked: int) -> tuple[Alarm, ...]:
+def alarms(found: Consequences, *, linked: int) -> tuple[MassChangeReason, ...]:
     """Why a person has to look first; () when nobody has to. `linked`: the connection's linked people."""
     limit = max(FEWEST_PEOPLE, linked // SHARE_OF_LINKED)
     raised = []
     if found.people > limit:
-        raised.append(Alarm(AlarmCode.PEOPLE, found.people, limit, found.creates, found.retires, found.blanks))
+        raised.append(
+            MassChangeReason(MassChangeCode.PEOPLE, found.people, limit, found.creates, found.retires, found.blanks)
+        )
     if found.bank_accounts > MOST_BANK_ACCOUNTS:
-        raised.append(Alarm(AlarmCode.BANK_ACCOUNTS, found.bank_accounts, MOST_BANK_ACCOUNTS))
+        raised.append(MassChangeReason(MassChangeCode.BANK_ACCOUNTS, found.bank_accounts, MOST_BANK_ACCOUNTS))
     return tuple(raised)
 
 
-def alarm_dict(alarm: Alarm) -> dict[str, int | str]:
+def reason_as_dict(alarm: MassChangeReason) -> dict[str, int | str]:
     """As a run keeps it."""
     return {
         "code": alarm.code.value,
@@ -142,12 +144,12 @@ def alarm_dict(alarm: Alarm) -> dict[str, int | str]:
 
 
 _SENTENCES = {
-    AlarmCode.PEOPLE: "登録・退職・値の消去の対象が{count}人（上限{limit}人。内訳: {parts}）",
-    AlarmCode.BANK_ACCOUNTS: "口座を書き込む対象が{count}人（上限{limit}人）",
+    MassChangeCode.PEOPLE: "登録・退職・値の消去の対象が{count}人（上限{limit}人。内訳: {parts}）",
+    MassChangeCode.BANK_ACCOUNTS: "口座を書き込む対象が{count}人（上限{limit}人）",
 }
 
 
-def sentence(alarm: Alarm) -> str:
+def sentence(alarm: MassChangeReason) -> str:
     """In Japanese, as mails and refusals say it."""
     parts = (("新規登録", alarm.creates), ("退職", alarm.retires), ("値の消去", alarm.blanks))
     told = "、".join(f"{name}{count}人" for name, count in parts if count)

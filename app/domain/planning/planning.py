@@ -2,7 +2,7 @@
 
 Three states decide (design decision 4): what is ABSENT on either side is left alone, a BLANK source erases only where
 the item's policy says so, a value is written when the comparison with the last agreement says so (`three_way`). What
-the target could not take as a whole is taken out again by `planning_guards`.
+the target could not take as a whole is taken out again by `target_limits`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.domain.enums import Direction, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
-from app.domain.planning import target_limits as guards
+from app.domain.planning import target_limits
 from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import (
     Baseline,
@@ -91,12 +91,12 @@ def plan(
         findings += _bank(case, source, target)
     if any(says_something(side[row.key]) for row in FIELDS if row not in rows for side in (source, target)):
         findings.append(Note("E14", Severity.INFO))  # once for the employee, not for each of some thirty items
-    draft = guards.Draft(
+    draft = target_limits.Draft(
         changes=tuple(finding for finding in findings if isinstance(finding, Change)),
         conflicts=tuple(finding for finding in findings if isinstance(finding, Conflict)),
         notes=tuple(finding for finding in findings if isinstance(finding, Note)),
     )
-    draft = guards.guarded(draft, target=target, direction=direction, encodable=encodable)
+    draft = target_limits.within_limits(draft, target=target, direction=direction, encodable=encodable)
     kind = PlanKind.UPDATE if draft.changes else PlanKind.NOTHING
     return Plan(kind, draft.changes, draft.conflicts, draft.notes)
 
@@ -137,8 +137,8 @@ def _creation(source: Snapshot, *, direction: Direction, encodable: Encodable | 
         changes += [Change(row.key, BLANK, source[row.key]) for row in _BANK]
     elif any(is_value(source[row.key]) for row in _BANK):
         notes.append(Note("bank_incomplete", Severity.REVIEW, _BANK[0].key))
-    draft = guards.Draft(tuple(changes), (), tuple(notes))
-    draft = guards.guarded(draft, target=nobody, direction=direction, encodable=encodable)
+    draft = target_limits.Draft(tuple(changes), (), tuple(notes))
+    draft = target_limits.within_limits(draft, target=nobody, direction=direction, encodable=encodable)
     created = Plan(PlanKind.CREATE, draft.changes, notes=draft.notes)
     asked = {note.key for note in draft.notes if note.severity is Severity.REVIEW}
     decisive = {row.key for row in FIELDS if direction.target in row.required_by} | _DECISIVE

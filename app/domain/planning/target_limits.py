@@ -36,7 +36,7 @@ class Draft:
         return any(change.key == key for change in self.changes)
 
 
-def guarded(
+def within_limits(
     draft: Draft,
     *,
     target: Snapshot,

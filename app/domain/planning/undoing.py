@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from app.domain.enums import Direction
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
-from app.domain.planning import target_limits as guards
+from app.domain.planning import target_limits
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import UNDONE, same
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertible, is_value
@@ -47,12 +47,12 @@ def plan_undo(
     singles = [each for each in known if BY_KEY[each.key].group != "bank"]
     findings = [found for each in singles if (found := _single(each, target, direction)) is not None]
     findings += _bank(bank, target, direction)
-    draft = guards.Draft(
+    draft = target_limits.Draft(
         changes=tuple(found for found in findings if isinstance(found, Change)),
         conflicts=(),
         notes=tuple(found for found in findings if isinstance(found, Note)),
     )
-    draft = guards.guarded(draft, target=target, direction=direction, encodable=encodable)
+    draft = target_limits.within_limits(draft, target=target, direction=direction, encodable=encodable)
     return Plan(PlanKind.UPDATE if draft.changes else PlanKind.NOTHING, draft.changes, notes=draft.notes)
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from app.practice.freee.practice_freee import PracticeFreee
 
 
-def screen_routes(freee: PracticeFreee) -> Blueprint:
+def admin_routes(freee: PracticeFreee) -> Blueprint:
     """Under /_practice/. `pay_month` in the body of an edit is the screen's month (`YYYY-MM`)."""
     routes = Blueprint("freee_control", __name__)
 

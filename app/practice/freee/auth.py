@@ -49,7 +49,7 @@ def denied(status: int, message: str, *, code: str | None = None) -> Response:
     return answer
 
 
-class Gate:
+class ApiAuth:
     """The checks of every call under /hr. `desk` gives the present token desk."""
 
     def __init__(

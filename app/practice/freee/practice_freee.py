@@ -2,7 +2,7 @@
 
 In a test: `freee = freee_of(app)`, then `freee.edit(5001, {"profile_rule": {"title": "部長"}})`,
 `freee.employee(5001)`, `freee.expire_access_tokens()`, `freee.webhooks.wait_idle(5)`; faults, switches and the request
-log are the wire's (`freee.wire`). Over HTTP besides the wire's routes: those of `freee_screen` and of `webhooks`.
+log are the injector's (`freee.injector`). Over HTTP besides the wire's routes: those of `admin_ui` and of `webhooks`.
 What is not documented is a switch (`SWITCHES`), its default the likelier reading.
 Rules and sources: freee-hr-api.md, above all sections 12.1 and 15.
 """
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from app.practice.freee import auth, oauth
-from app.practice.freee.admin_ui import screen_routes
-from app.practice.freee.auth import Gate
+from app.practice.freee.admin_ui import admin_routes
+from app.practice.freee.auth import ApiAuth
 from app.practice.freee.company import FreeeCompany, Record
 from app.practice.freee.months import Month, PayGroup
 from app.practice.freee.oauth import TokenDesk, TokenLimit, oauth_routes
@@ -28,7 +28,7 @@ from app.practice.freee.rules import House, Rules
 from app.practice.freee.webhooks import Notices, WebhookAddress
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
-from app.practice.vendor_kit.fault_injection import CONTROL, Switch, Wire
+from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Clock, FreeeLimits, Rates
 from app.practice.vendor_kit.persistence import Memory
 from app.practice.vendor_kit.switch_page import mishaps, switch_routes
@@ -65,14 +65,14 @@ class PracticeFreee:
     def __init__(
         self,
         company: PracticeCompany,
-        wire: Wire,
+        injector: FaultInjector,
         *,
         clock: Clock,
         limits: FreeeLimits,
         webhook: WebhookAddress,
     ) -> None:
-        self.wire = wire
-        self.notices = Notices(wire, company_id=practice_company.FREEE_COMPANY_ID, clock=clock, address=webhook)
+        self.injector = injector
+        self.notices = Notices(injector, company_id=practice_company.FREEE_COMPANY_ID, clock=clock, address=webhook)
         self.lock = threading.RLock()
         self.limits = limits
         self.house = House(
@@ -80,7 +80,7 @@ class PracticeFreee:
             working_hours=tuple(each["name"] for each in company.working_hours_systems),
             flextime=frozenset(each["name"] for each in company.working_hours_systems if each["flextime"]),
         )
-        self.rules = Rules(self.house, wire.switch)
+        self.rules = Rules(self.house, injector.switch)
         self._source = company
         self._clock = clock
         self.company: FreeeCompany
@@ -118,7 +118,7 @@ class PracticeFreee:
         self.company, self.desk = company, desk
 
     def _empty(self) -> tuple[FreeeCompany, TokenDesk]:
-        company = FreeeCompany(practice_company.FREEE_COMPANY_ID, self.house, self.wire.switch)
+        company = FreeeCompany(practice_company.FREEE_COMPANY_ID, self.house, self.injector.switch)
         return company, TokenDesk(clock=self._clock, seal=practice_company.FREEE_CLIENT_SECRET)
 
     def dump(self) -> Record:
@@ -211,23 +211,26 @@ def create_freee(
 ) -> Flask:
     """The simulator as a WSGI app. `clock`: epoch seconds, for tokens and limits. Raises BadSwitch."""
     now = clock or time.time
-    wire = Wire(SWITCHES, log_file=log_file)
-    wire.set_switches(switches or {}, as_default=True)
+    injector = FaultInjector(SWITCHES, log_file=log_file)
+    injector.set_switches(switches or {}, as_default=True)
     webhook = WebhookAddress(webhook_url, webhook_token)
-    freee = PracticeFreee(company, wire, clock=now, limits=FreeeLimits(rates, clock=now), webhook=webhook)
+    freee = PracticeFreee(company, injector, clock=now, limits=FreeeLimits(rates, clock=now), webhook=webhook)
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["freee"] = freee
     app.extensions["webhooks"] = freee.webhooks
-    gate = Gate(
-        company_id=practice_company.FREEE_COMPANY_ID, desk=lambda: freee.desk, limits=freee.limits, switch=wire.switch
+    api_auth = ApiAuth(
+        company_id=practice_company.FREEE_COMPANY_ID,
+        desk=lambda: freee.desk,
+        limits=freee.limits,
+        switch=injector.switch,
     )
-    hr = hr_routes(freee, gate, me=_me)
-    gate.guard(app, hr)
+    hr = hr_routes(freee, api_auth, me=_me)
+    api_auth.guard(app, hr)
     app.register_blueprint(hr)
-    app.register_blueprint(screen_routes(freee), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(admin_routes(freee), url_prefix=CONTROL.rstrip("/"))
     offered = mishaps(update="PUT", create="POST", update_path="/employees/", create_path="/employees$")
-    page = switch_routes(wire, title="freee人事労務(練習用)", offered=offered)
+    page = switch_routes(injector, title="freee人事労務(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(freee.webhooks), url_prefix=CONTROL.rstrip("/"))
     registered = oauth.App(
@@ -237,10 +240,12 @@ def create_freee(
         COMPANY_NAME,
         practice_company.FREEE_EXTERNAL_CID,
     )
-    accounts = oauth_routes(registered, desk=lambda: freee.desk, switch=wire.switch, limit=lambda: freee.token_limit)
+    accounts = oauth_routes(
+        registered, desk=lambda: freee.desk, switch=injector.switch, limit=lambda: freee.token_limit
+    )
     app.register_blueprint(accounts)
     app.wsgi_app = _one_at_a_time(app.wsgi_app, freee.lock)  # type: ignore[assignment,method-assign]
-    wire.attach(app, state=freee.dump, on_reset=freee.reset)
+    injector.attach(app, state=freee.dump, on_reset=freee.reset)
     return app
 
 

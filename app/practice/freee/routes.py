@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 
 from app.practice.freee import fields as fields
-from app.practice.freee.auth import LARGEST, Gate, page_of, query_flag, query_month
+from app.practice.freee.auth import LARGEST, ApiAuth, page_of, query_flag, query_month
 from app.practice.freee.checks import Field
 from app.practice.freee.company import Record
 from app.practice.freee.months import Employee, Month
@@ -22,29 +22,29 @@ NOT_FOUND = "指定された従業員が存在しません"
 NOT_EMPLOYED = "指定された年月に在籍していない従業員です"
 
 
-def hr_routes(freee: PracticeFreee, gate: Gate, *, me: Callable[[str], Record]) -> Blueprint:
+def hr_routes(freee: PracticeFreee, api_auth: ApiAuth, *, me: Callable[[str], Record]) -> Blueprint:
     """All resources. `me` makes the answer of users/me from the user's role."""
     routes = Blueprint("freee_hr", __name__, url_prefix="/hr/api/v1")
 
     @routes.get("/users/me")
     def users_me() -> Reply:
-        return jsonify(me(freee.wire.switch("role")))
+        return jsonify(me(freee.injector.switch("role")))
 
-    _lists(routes, freee, gate)
-    _employee(routes, freee, gate)
+    _lists(routes, freee, api_auth)
+    _employee(routes, freee, api_auth)
     for kind in RULES.values():
-        _rule(routes, freee, gate, kind=kind)
-    _dependents(routes, freee, gate)
-    _master(routes, freee, gate, kind="group", wanted=fields.GROUP_MASTER)
-    _master(routes, freee, gate, kind="position", wanted=fields.POSITION_MASTER)
+        _rule(routes, freee, api_auth, kind=kind)
+    _dependents(routes, freee, api_auth)
+    _master(routes, freee, api_auth, kind="group", wanted=fields.GROUP_MASTER)
+    _master(routes, freee, api_auth, kind="position", wanted=fields.POSITION_MASTER)
     return routes
 
 
-def _lists(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
+def _lists(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
     @routes.get("/companies/<int:company_id>/employees")
     def everybody(company_id: int) -> Reply:
         """A bare array, leavers and future joiners included."""
-        gate.own_company(company_id)
+        api_auth.own_company(company_id)
         company = freee.company
         people = page_of(company.everybody(outside_payroll=query_flag("with_no_payroll_calculation")))
         return jsonify([company.listing(each) for each in people])
@@ -52,7 +52,7 @@ def _lists(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
     @routes.get("/employees")
     def month_list() -> Reply:
         """Full records of those employed in the month; total_count counts all pages."""
-        gate.query_company()
+        api_auth.query_company()
         month = query_month()
         company = freee.company
         known = company.everybody(outside_payroll=query_flag("with_no_payroll_calculation"))
@@ -61,17 +61,17 @@ def _lists(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
         return jsonify(employees=page, total_count=len(people))
 
 
-def _employee(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
+def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
     @routes.post("/employees")
     def create() -> Reply:
-        taken = freee.rules.create(gate.body().get("employee"))
+        taken = freee.rules.create(api_auth.body().get("employee"))
         person = freee.company.create(taken)
         freee.notices.written("created", person.id)
         return jsonify(employee=freee.company.record(person, person.first_closing_month)), 201
 
     @routes.get("/employees/<int:employee_id>")
     def show(employee_id: int) -> Reply:
-        gate.query_company()
+        api_auth.query_company()
         month = query_month()
         person = _known(freee, employee_id)
         if not freee.company.employed([person], month):
@@ -80,7 +80,7 @@ def _employee(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
 
     @routes.put("/employees/<int:employee_id>")
     def update(employee_id: int) -> Reply:
-        sent = gate.body()
+        sent = api_auth.body()
         person = _known(freee, employee_id)
         month = _month_of_update(freee, person, sent)
         if not freee.company.employed([person], month):
@@ -91,7 +91,7 @@ def _employee(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
 
     @routes.delete("/employees/<int:employee_id>")
     def delete(employee_id: int) -> Reply:
-        gate.query_company()
+        api_auth.query_company()
         del freee.company.people[_known(freee, employee_id).id]
         freee.notices.written("destroyed", employee_id)
         return "", 204
@@ -120,7 +120,7 @@ def _known(freee: PracticeFreee, employee_id: int, *, status: int = 404) -> Empl
 
 def _sub_resource_owner(freee: PracticeFreee, employee_id: int, month: Month) -> Employee:
     """The person whose rule is meant. Unknown and out of month answer alike ([U], a switch); outside payroll 400."""
-    status = freee.wire.switch("unknown_employee_subresource")
+    status = freee.injector.switch("unknown_employee_subresource")
     person = _known(freee, employee_id, status=status)
     if not person.in_payroll:
         raise Refusal(400, OUTSIDE_PAYROLL)
@@ -129,17 +129,17 @@ def _sub_resource_owner(freee: PracticeFreee, employee_id: int, month: Month) ->
     return person
 
 
-def _rule(routes: Blueprint, freee: PracticeFreee, gate: Gate, *, kind: RuleKind) -> None:
+def _rule(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth, *, kind: RuleKind) -> None:
     path = f"/employees/<int:employee_id>/{kind.name}"
 
     def show(employee_id: int) -> Reply:
-        gate.query_company()
+        api_auth.query_company()
         month = query_month()
         person = _sub_resource_owner(freee, employee_id, month)
         return jsonify({kind.wrapper: freee.company.rule(person, kind, month)})
 
     def put(employee_id: int) -> Reply:
-        sent = gate.body()
+        sent = api_auth.body()
         month = _body_month(freee, sent)
         person = _sub_resource_owner(freee, employee_id, month)
         taken = freee.rules.rule(kind, sent.get(kind.wrapper), employee=person)
@@ -151,19 +151,19 @@ def _rule(routes: Blueprint, freee: PracticeFreee, gate: Gate, *, kind: RuleKind
     routes.add_url_rule(path, f"put_{kind.name}", put, methods=["PUT"])
 
 
-def _dependents(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
+def _dependents(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
     wrapper = fields.DEPENDENTS.name
 
     @routes.get(f"/employees/<int:employee_id>/{DEPENDENTS}")
     def show_dependents(employee_id: int) -> Reply:
-        gate.query_company()
+        api_auth.query_company()
         month = query_month()
         person = _sub_resource_owner(freee, employee_id, month)
         return jsonify({wrapper: freee.company.dependents(person, month)})
 
     @routes.put(f"/employees/<int:employee_id>/{DEPENDENTS}/bulk_update")
     def put_dependents(employee_id: int) -> Reply:
-        sent = gate.body()
+        sent = api_auth.body()
         month = _body_month(freee, sent)
         person = _sub_resource_owner(freee, employee_id, month)
         listed = freee.rules.body(sent, (fields.DEPENDENTS,))[wrapper]
@@ -173,14 +173,16 @@ def _dependents(routes: Blueprint, freee: PracticeFreee, gate: Gate) -> None:
         return jsonify({wrapper: freee.company.dependents(person, month)})
 
 
-def _master(routes: Blueprint, freee: PracticeFreee, gate: Gate, *, kind: str, wanted: tuple[Field, ...]) -> None:
+def _master(
+    routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth, *, kind: str, wanted: tuple[Field, ...]
+) -> None:
     def listing() -> Reply:
-        gate.query_company()
+        api_auth.query_company()
         every = freee.company.masters[kind]
         return jsonify({f"{kind}s": every, "total_count": len(every)})
 
     def create() -> Reply:
-        sent: dict[str, Any] = gate.body()
+        sent: dict[str, Any] = api_auth.body()
         taken = freee.rules.body(sent.get(kind), wanted)
         return jsonify({kind: freee.company.add_master(kind, taken)}), 201
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from app.practice.freee.company import TOP, Record
 from app.practice.freee.rules import DEPENDENTS, PROFILE
-from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.fault_injection import FaultInjector
 from app.practice.vendor_kit.limits import Clock
 from app.practice.vendor_kit.webhook_messages import Queue, Target
 from app.practice.vendor_kit.webhook_schedule import FREEE_TIMEOUT, Schedule
@@ -34,14 +34,14 @@ class WebhookAddress:
 class Notices:
     """Queues freee's notifications. Call it with the company's lock held."""
 
-    def __init__(self, wire: Wire, *, company_id: int, clock: Clock, address: WebhookAddress) -> None:
-        self._switch = wire.switch
+    def __init__(self, injector: FaultInjector, *, company_id: int, clock: Clock, address: WebhookAddress) -> None:
+        self._switch = injector.switch
         self._company_id = company_id
         self._clock = clock
         self._first = address
         self.address = address
-        schedule = Schedule(wire.switch, FREEE_TIMEOUT, lambda: int(wire.switch("webhook_retries")))
-        self.deliverer = Deliverer(schedule, target=self._target, note=wire.write_down)
+        schedule = Schedule(injector.switch, FREEE_TIMEOUT, lambda: int(injector.switch("webhook_retries")))
+        self.deliverer = Deliverer(schedule, target=self._target, note=injector.write_down)
 
     def reset(self) -> None:
         self.address = self._first

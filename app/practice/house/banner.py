@@ -38,7 +38,7 @@ class House(Protocol):
     def url(self) -> str: ...
 
 
-def greeting(house: House, *notes: str, administrator: Administrator) -> str:
+def banner(house: House, *notes: str, administrator: Administrator) -> str:
     """What somebody who has just started everything wants to know; every command can be pasted as it is."""
     body = {
         "connection": house.connection,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from app.practice.smarthr.practice_smarthr import PracticeSmartHR
 
 
-def screen_routes(smarthr: PracticeSmartHR) -> Blueprint:
+def admin_routes(smarthr: PracticeSmartHR) -> Blueprint:
     """Under /_practice/; `<who>` is a crew id or a 社員番号."""
     routes = Blueprint("practice_smarthr_screen", __name__)
 

@@ -13,7 +13,7 @@ from app.practice.smarthr.lists import chosen, in_order, only, page_of
 from app.practice.smarthr.rules import Tenant, address_to_store, check_write
 from app.practice.smarthr.state import Record, SmartHRState
 from app.practice.smarthr.webhooks import Announcer, is_different
-from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.fault_injection import FaultInjector
 
 
 def sent_object() -> dict[str, Any]:
@@ -24,11 +24,11 @@ def sent_object() -> dict[str, Any]:
     return sent
 
 
-def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Blueprint:
+def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announcer) -> Blueprint:
     routes = Blueprint("practice_smarthr_crews", __name__)
 
     def answer(crew: Record) -> dict[str, Any]:
-        return only(_hidden(state.shown(crew), wire), request.args.get("fields"))
+        return only(_hidden(state.shown(crew), injector), request.args.get("fields"))
 
     def stored(crew_id: str) -> Record:
         crew = state.crews.get(crew_id)
@@ -38,13 +38,13 @@ def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Bluepr
 
     def announce(event: str, crew: Record) -> None:
         """Unless the caller or the switch says otherwise (smarthr-api.md section 7.5)."""
-        if wire.switch("webhook_echo") and request.args.get("skip_sending_webhook") != "true":
+        if injector.switch("webhook_echo") and request.args.get("skip_sending_webhook") != "true":
             announcer.crew(event, crew)
 
     def changed(crew_id: str, sent: Mapping[str, Any], *, merge: bool, touch: bool = False) -> Record:
         before = stored(crew_id)
         after = state.update(crew_id, sent, merge_addresses=merge, touch=touch)
-        if is_different(before, after) or wire.switch("webhook_on_untouched"):
+        if is_different(before, after) or injector.switch("webhook_on_untouched"):
             announce("crew_updated", after)
         return after
 
@@ -53,7 +53,7 @@ def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Bluepr
         query = request.args.to_dict()
         with state.lock:
             rows = in_order(chosen(state.crews.values(), query), query.get("sort"))
-            refused = wire.switch("per_page_over_100") == "reject"
+            refused = injector.switch("per_page_over_100") == "reject"
             page, headers = page_of(rows, query, url=request.base_url, too_many_refused=refused)
             response = jsonify([answer(each) for each in page])
         response.headers.update(headers)
@@ -61,11 +61,11 @@ def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Bluepr
 
     @routes.post("/crews")
     def create_crew(subdomain: str) -> tuple[Response, int, dict[str, str]]:
-        sent = _without_hidden(sent_object(), wire)
+        sent = _without_hidden(sent_object(), injector)
         with state.lock:
-            if wire.switch("plan_limit"):
+            if injector.switch("plan_limit"):
                 raise Problem("plan_limit_exceeded")
-            _check(sent, {}, state, wire)
+            _check(sent, {}, state, injector)
             crew = state.create(sent)
             announce("crew_created", crew)
             return jsonify(answer(crew)), 201, {"Location": f"{request.base_url}/{crew['id']}"}
@@ -78,11 +78,11 @@ def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Bluepr
     @routes.route("/crews/<crew_id>", methods=["PATCH", "PUT"])
     def update_crew(subdomain: str, crew_id: str) -> Response:
         """PUT keeps what is left out, like PATCH [S]."""
-        sent = _without_hidden(sent_object(), wire)
+        sent = _without_hidden(sent_object(), injector)
         with state.lock:
-            _check(sent, stored(crew_id), state, wire)
-            merge = wire.switch("nested_address") == "merge"
-            touch = wire.switch("untouched_patch") == "touch"
+            _check(sent, stored(crew_id), state, injector)
+            merge = injector.switch("nested_address") == "merge"
+            touch = injector.switch("untouched_patch") == "touch"
             return jsonify(answer(changed(crew_id, sent, merge=merge, touch=touch)))
 
     @routes.delete("/crews/<crew_id>")
@@ -101,38 +101,38 @@ def crew_routes(state: SmartHRState, wire: Wire, announcer: Announcer) -> Bluepr
     return routes
 
 
-def _hidden(crew: dict[str, Any], wire: Wire) -> dict[str, Any]:
+def _hidden(crew: dict[str, Any], injector: FaultInjector) -> dict[str, Any]:
     """Attributes the token may not see: null, or not there at all."""
-    hidden = set(wire.switch("hidden_attributes")) - {"id"}
-    if wire.switch("hidden_attribute") == "absent":
+    hidden = set(injector.switch("hidden_attributes")) - {"id"}
+    if injector.switch("hidden_attribute") == "absent":
         return {name: value for name, value in crew.items() if name not in hidden}
     return {name: None if name in hidden else value for name, value in crew.items()}
 
 
-def _without_hidden(sent: dict[str, Any], wire: Wire) -> dict[str, Any]:
-    hidden = set(wire.switch("hidden_attributes"))
-    if wire.switch("hidden_write") == "forbid" and hidden & sent.keys():
+def _without_hidden(sent: dict[str, Any], injector: FaultInjector) -> dict[str, Any]:
+    hidden = set(injector.switch("hidden_attributes"))
+    if injector.switch("hidden_write") == "forbid" and hidden & sent.keys():
         raise Problem("forbidden")
     return {name: value for name, value in sent.items() if name not in hidden}
 
 
-def _check(sent: Mapping[str, Any], present: Record, state: SmartHRState, wire: Wire) -> None:
+def _check(sent: Mapping[str, Any], present: Record, state: SmartHRState, injector: FaultInjector) -> None:
     """Refuse the whole write when one value is wrong. Addresses are judged as they would stand."""
-    merge = wire.switch("nested_address") == "merge"
+    merge = injector.switch("nested_address") == "merge"
     judged = {
         name: address_to_store(value, present.get(name), merge=merge)
         if WRITABLE.get(name) == "address" and isinstance(value, dict) and value
         else value
         for name, value in sent.items()
     }
-    errors = check_write(judged, present, _tenant(state, wire, besides=present.get("id")))
+    errors = check_write(judged, present, _tenant(state, injector, besides=present.get("id")))
     if errors:
         raise Problem("bad_request", errors=errors)
 
 
-def _tenant(state: SmartHRState, wire: Wire, *, besides: str | None) -> Tenant:
+def _tenant(state: SmartHRState, injector: FaultInjector, *, besides: str | None) -> Tenant:
     taken: frozenset[str] = frozenset()
-    if wire.switch("duplicate_emp_code") == "reject":
+    if injector.switch("duplicate_emp_code") == "reject":
         taken = frozenset(c["emp_code"] for c in state.crews.values() if c.get("emp_code") and c["id"] != besides)
     return Tenant(
         employment_type_ids=frozenset(state.employment_types),
@@ -142,6 +142,6 @@ def _tenant(state: SmartHRState, wire: Wire, *, besides: str | None) -> Tenant:
         enabled_settings=tuple(each["id"] for each in state.bank_account_settings if each["enabled"]),
         custom_template_ids=frozenset(),
         taken_numbers=taken,
-        digits_in_kana=wire.switch("address_kana_digits") == "allow",
-        positions_create=bool(wire.switch("positions_create")),
+        digits_in_kana=injector.switch("address_kana_digits") == "allow",
+        positions_create=bool(injector.switch("positions_create")),
     )

@@ -15,7 +15,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.practice.smarthr.admin_ui import screen_routes
+from app.practice.smarthr.admin_ui import admin_routes
 from app.practice.smarthr.crews import crew_routes
 from app.practice.smarthr.errors import INACTIVE, Problem
 from app.practice.smarthr.lists import BadQuery
@@ -23,7 +23,7 @@ from app.practice.smarthr.masters import master_routes
 from app.practice.smarthr.state import Record, SmartHRState
 from app.practice.smarthr.webhooks import Announcer, is_different
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
-from app.practice.vendor_kit.fault_injection import CONTROL, Switch, Wire
+from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Rates, SmartHRLimits
 from app.practice.vendor_kit.persistence import Memory
 from app.practice.vendor_kit.switch_page import mishaps, switch_routes
@@ -57,9 +57,9 @@ class PracticeSmartHR:
     `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown. Changes fire webhooks.
     """
 
-    def __init__(self, state: SmartHRState, wire: Wire, announcer: Announcer) -> None:
+    def __init__(self, state: SmartHRState, injector: FaultInjector, announcer: Announcer) -> None:
         self.state = state
-        self.wire = wire
+        self.injector = injector
         self._announcer = announcer
 
     @property
@@ -69,7 +69,7 @@ class PracticeSmartHR:
 
     def new_day(self) -> None:
         """What the tenant does by itself at night, as far as it is due. Every request does this first."""
-        if not self.wire.switch("flips_on_leaving"):
+        if not self.injector.switch("flips_on_leaving"):
             return
         with self.state.lock:
             for crew in self.state.leave_due():
@@ -97,7 +97,7 @@ class PracticeSmartHR:
         with self.state.lock:
             before = self._found(who)
             after = self.state.update(before["id"], changes, merge_addresses=True)
-            if is_different(before, after) or self.wire.switch("webhook_on_untouched"):
+            if is_different(before, after) or self.injector.switch("webhook_on_untouched"):
                 self._announcer.crew("crew_updated", after)
 
     def add(self, record: Mapping[str, Any]) -> str:
@@ -172,27 +172,27 @@ def create_smarthr(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     state = SmartHRState(company, clock=clock)
     limits = SmartHRLimits(rates, clock=clock)
-    wire = Wire(SWITCHES, log_file=log_file)
-    wire.set_switches(switches or {}, as_default=True)
-    announcer = Announcer(state, wire)
+    injector = FaultInjector(SWITCHES, log_file=log_file)
+    injector.set_switches(switches or {}, as_default=True)
+    announcer = Announcer(state, injector)
     app.extensions["webhooks"] = announcer.deliverer
-    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, wire, announcer)
+    app.extensions["smarthr"] = smarthr = PracticeSmartHR(state, injector, announcer)
     base = "/<subdomain>/api/v1"
-    app.register_blueprint(crew_routes(state, wire, announcer), url_prefix=base)
+    app.register_blueprint(crew_routes(state, injector, announcer), url_prefix=base)
     app.register_blueprint(master_routes(state), url_prefix=base)
-    app.register_blueprint(screen_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(admin_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
     offered = mishaps(update="PATCH", create="POST", update_path="/crews/", create_path="/crews$")
-    page = switch_routes(wire, title="SmartHR(練習用)", offered=offered)
+    page = switch_routes(injector, title="SmartHR(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(announcer.deliverer), url_prefix=CONTROL.rstrip("/"))
-    app.register_blueprint(_gate(wire, limits, smarthr.new_day))
+    app.register_blueprint(_auth(injector, limits, smarthr.new_day))
 
     def start_again() -> None:
         state.load()
         limits.reset()
         announcer.deliverer.clear()
 
-    wire.attach(app, state=state.dump, on_reset=start_again)
+    injector.attach(app, state=state.dump, on_reset=start_again)
     return app
 
 
@@ -202,49 +202,49 @@ def smarthr_of(app: Flask) -> PracticeSmartHR:
     return smarthr
 
 
-def _gate(wire: Wire, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
+def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
     """What every vendor call meets before and after its own work."""
-    gate = Blueprint("practice_smarthr_gate", __name__)
+    auth = Blueprint("practice_smarthr_gate", __name__)
 
-    @gate.before_app_request
+    @auth.before_app_request
     def check() -> None:
         new_day()
         if request.path.startswith(CONTROL):
             return
         subdomain, _, rest = request.path.lstrip("/").partition("/")
-        if subdomain != SUBDOMAIN or wire.switch("inactive_subdomain"):
+        if subdomain != SUBDOMAIN or injector.switch("inactive_subdomain"):
             abort(_bare_refusal(subdomain))
         token = _token()
         verdict = limits.check(token or "none")
         g.rate_headers = verdict.headers
-        if wire.switch("maintenance"):
+        if injector.switch("maintenance"):
             raise Problem("service_maintenance")
-        if token != SMARTHR_TOKEN or wire.switch("token_revoked"):
+        if token != SMARTHR_TOKEN or injector.switch("token_revoked"):
             raise Problem("unauthorized_token")
-        if wire.switch("ip_not_permitted"):
+        if injector.switch("ip_not_permitted"):
             raise Problem("ip_not_permitted")
         if verdict.refused:
             raise Problem("too_many_requests")
-        _check_permission(rest, wire.switch("forbidden"))
+        _check_permission(rest, injector.switch("forbidden"))
 
-    @gate.after_app_request
+    @auth.after_app_request
     def tell_limits(response: Response) -> Response:
         response.headers.update(g.get("rate_headers", {}))
         if response.mimetype == "application/json":
             response.headers["Content-Type"] = "application/json;charset=utf-8"
         return response
 
-    @gate.app_errorhandler(Problem)
+    @auth.app_errorhandler(Problem)
     def explain(problem: Problem) -> tuple[Response, int]:
         return jsonify(problem.envelope), problem.status
 
-    @gate.app_errorhandler(BadQuery)
+    @auth.app_errorhandler(BadQuery)
     def explain_query(error: BadQuery) -> tuple[Response, int]:
         fault = {"message": f"{error.name}は正しい形式で入力してください。", "resource": None, "field": error.name}
         problem = Problem("bad_request", errors=[fault])
         return jsonify(problem.envelope), problem.status
 
-    @gate.app_errorhandler(HTTPException)
+    @auth.app_errorhandler(HTTPException)
     def explain_http(error: HTTPException) -> Any:
         if error.response is not None or request.path.startswith(CONTROL):
             return error
@@ -252,7 +252,7 @@ def _gate(wire: Wire, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blu
         problem = Problem(known.get(error.code or 500, "bad_request"))
         return jsonify(problem.envelope), problem.status
 
-    return gate
+    return auth
 
 
 def _bare_refusal(subdomain: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.practice.smarthr.state import Record, SmartHRState
 from app.practice.staff.forms import stable_id
-from app.practice.vendor_kit.fault_injection import Wire
+from app.practice.vendor_kit.fault_injection import FaultInjector
 from app.practice.vendor_kit.webhook_messages import Target
 from app.practice.vendor_kit.webhook_schedule import SMARTHR_RETRIES, SMARTHR_TIMEOUT, Schedule
 from app.practice.vendor_kit.webhooks import Deliverer
@@ -23,11 +23,13 @@ _NOT_COMPARED = ("updated_at",)
 class Announcer:
     """Makes a notification for every registration that wants the event. Call it with the state's lock held."""
 
-    def __init__(self, state: SmartHRState, wire: Wire) -> None:
+    def __init__(self, state: SmartHRState, injector: FaultInjector) -> None:
         self._state = state
-        self._switch = wire.switch
-        schedule = Schedule(wire.switch, SMARTHR_TIMEOUT, lambda: SMARTHR_RETRIES[wire.switch("webhook_retries")])
-        self.deliverer = Deliverer(schedule, target=self._target, exhausted=self._disable, note=wire.write_down)
+        self._switch = injector.switch
+        schedule = Schedule(
+            injector.switch, SMARTHR_TIMEOUT, lambda: SMARTHR_RETRIES[injector.switch("webhook_retries")]
+        )
+        self.deliverer = Deliverer(schedule, target=self._target, exhausted=self._disable, note=injector.write_down)
 
     def crew(self, event: str, crew: Record) -> None:
         """crew_created, crew_updated or crew_deleted, with the crew as it is (or last was) stored.

@@ -21,7 +21,7 @@ from typing import Any
 from app.practice.staff.forms import Worker, stable_id
 from app.practice.staff.lists import TITLES
 from app.practice.staff.people import moved, ordinary, phone
-from app.practice.staff.scenarios import CREATE, EQUAL, UPDATE, Book, Story, tell_base
+from app.practice.staff.scenarios import CREATE, EQUAL, UPDATE, Book, Scenario, base_scenarios
 
 SUBDOMAIN = "awase-renshu"
 SMARTHR_TOKEN = "shr_re00_practicepracticepracticepractic1"  # noqa: S105 - opens nothing but the practice company
@@ -64,7 +64,7 @@ class PracticeCompany:
     today: date
     crews: list[dict[str, Any]] = field(repr=False)
     employees: list[dict[str, Any]] = field(repr=False)
-    stories: list[Story] = field(repr=False)
+    scenarios: list[Scenario] = field(repr=False)
     groups: list[dict[str, Any]] = field(default_factory=lambda: [dict(each) for each in GROUPS])
     working_hours_systems: list[dict[str, Any]] = field(
         default_factory=lambda: [dict(each) for each in WORKING_HOURS_SYSTEMS]
@@ -89,8 +89,8 @@ class PracticeCompany:
         Outcomes: "equal", "update", "create", "review:<code>", "fail:<code>", "not_offered".
         """
         return {
-            "smarthr_to_freee": {s.crew_id: s.to_freee for s in self.stories if s.crew_id},
-            "freee_to_smarthr": {str(s.employee_id): s.to_smarthr for s in self.stories if s.employee_id},
+            "smarthr_to_freee": {s.crew_id: s.to_freee for s in self.scenarios if s.crew_id},
+            "freee_to_smarthr": {str(s.employee_id): s.to_smarthr for s in self.scenarios if s.employee_id},
         }
 
 
@@ -101,10 +101,10 @@ def build_company(today: date, *, extra: int = 0, equal_share: float = 0.95) -> 
     do, 29 February included. 10,000 people take about a second.
     """
     book = Book(today, company_id=FREEE_COMPANY_ID)
-    tell_base(book)
+    base_scenarios(book)
     for index in range(extra):
         _tell_extra(book, index, equal_share=equal_share)
-    return PracticeCompany(today, book.crews, book.employees, book.stories)
+    return PracticeCompany(today, book.crews, book.employees, book.scenarios)
 
 
 def japan_today() -> date:
@@ -124,7 +124,7 @@ def expected_counts(direction: str, total: int, *, today: date | None = None) ->
 
 
 def _counts(company: PracticeCompany, direction: str) -> Counter[str]:
-    told = (s.to_freee if direction == "smarthr_to_freee" else s.then_back for s in company.stories)
+    told = (s.to_freee if direction == "smarthr_to_freee" else s.then_back for s in company.scenarios)
     return Counter(ITEM_STATES[outcome.partition(":")[0]] for outcome in told if outcome not in ("", "not_offered"))
 
 
@@ -163,5 +163,5 @@ def _changed(worker: Worker, number: int, *, kind: int) -> Worker:
     return replace(worker, health_income=income, pension_income=income)
 
 
-BASE_SIZE = len(build_company(date(2026, 4, 1)).stories)
+BASE_SIZE = len(build_company(date(2026, 4, 1)).scenarios)
 """How many people the practice company has of its own."""

@@ -22,7 +22,7 @@ FIRST_EMPLOYEE_ID = 100_001
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """One person. Outcomes: `to_freee` and `to_smarthr` each on a fresh company ("" = not at that source),
     `then_back` for freee → SmartHR after SmartHR → freee."""
 
@@ -46,7 +46,7 @@ class Book:
     company_id: int
     crews: list[dict[str, Any]] = field(default_factory=list)
     employees: list[dict[str, Any]] = field(default_factory=list)
-    stories: list[Story] = field(default_factory=list)
+    scenarios: list[Scenario] = field(default_factory=list)
 
     def add(
         self,
@@ -62,7 +62,7 @@ class Book:
         payroll: bool = True,
     ) -> None:
         """One person in SmartHR, freee or both. Without `then_back`: equal after an update, else as if fresh."""
-        place_in_line = len(self.stories)
+        place_in_line = len(self.scenarios)
         crew_id = employee_id = None
         if crew is not None:
             crew_id = stable_id(f"crew/{place_in_line}")
@@ -74,7 +74,7 @@ class Book:
         if then_back is None:
             then_back = EQUAL if to_freee == UPDATE else to_smarthr
         number = (crew or employee or _NOBODY).number
-        self.stories.append(Story(note, number, crew_id, employee_id, to_freee, to_smarthr, then_back))
+        self.scenarios.append(Scenario(note, number, crew_id, employee_id, to_freee, to_smarthr, then_back))
 
     def same(self, worker: Worker, note: str, **more: Any) -> None:
         """In both systems with nothing to do in either direction."""
@@ -94,7 +94,7 @@ def _tweaked(record: dict[str, Any], tweak: Tweak | None) -> dict[str, Any]:
 _NOBODY = Worker("", "", "", "", "", None, None, None)
 
 
-def tell_base(book: Book) -> None:
+def base_scenarios(book: Book) -> None:
     """All base people, in a fixed order."""
     for index in range(1, 18):
         book.same(ordinary(index, book.today), "正社員、両方で同じ")

@@ -1,6 +1,6 @@
 """The wire both simulators hang on: request log, faults, switches and the control routes under /_practice/.
 
-In a test: `wire = wire_of(app)`, then `wire.fault(method="POST", path="/crews$", status=503, times=1)`,
+In a test: `wire = injector_of(app)`, then `wire.fault(method="POST", path="/crews$", status=503, times=1)`,
 `wire.requests`, `wire.calls("PUT", "profile_rule")`, `wire.set_switch("plan_limit", True)`, `wire.reset()`.
 Over HTTP the same under `/_practice/faults`, `/requests`, `/switches`, `/state`, `/reset`. None of these routes counts
 as a vendor call, meets a fault or is slowed by a limit.
@@ -77,7 +77,7 @@ class SeenRequest:
         return {**asdict(self), "at": moment, "epoch": self.at}
 
 
-class Wire:
+class FaultInjector:
     """Faults, log and switches of one simulated vendor. Every method may be called from any thread."""
 
     def __init__(self, switches: Iterable[Switch] = (), *, log_file: Path | None = None) -> None:
@@ -214,24 +214,24 @@ class Wire:
 _ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 
 
-def wire_of(app: Flask) -> Wire:
+def injector_of(app: Flask) -> FaultInjector:
     """The wire an app of ours hangs on."""
-    wire: Wire = app.extensions["wire"]
-    return wire
+    injector: FaultInjector = app.extensions["wire"]
+    return injector
 
 
 class _Middleware:
-    def __init__(self, wire: Wire, app: WSGIApplication) -> None:
-        self.wire = wire
+    def __init__(self, injector: FaultInjector, app: WSGIApplication) -> None:
+        self.injector = injector
         self.app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if str(environ.get("PATH_INFO", "")).startswith(CONTROL):
             return self.app(environ, start_response)
-        seen, fault = self.wire.arrived(environ)
+        seen, fault = self.injector.arrived(environ)
         if fault is None:
             answer = _whole_answer(self.app, environ)
-            self.wire.answered(seen, int(answer.status[:3]))
+            self.injector.answered(seen, int(answer.status[:3]))
             start_response(answer.status, answer.headers)
             return [answer.body]
         return self._faulty(environ, fault, seen=seen, start_response=start_response)
@@ -246,7 +246,7 @@ class _Middleware:
         if answer is None and not fault.replaces_answer and fault.cuts != "silent":
             answer = _whole_answer(self.app, environ)
         told = faulty_answer(fault, answer)
-        self.wire.answered(seen, None if fault.cuts else int(told.status[:3]))
+        self.injector.answered(seen, None if fault.cuts else int(told.status[:3]))
         return send(told, fault, environ, start_response=start_response)
 
 
@@ -268,7 +268,7 @@ def _whole_answer(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     return Answer(*started[-1], b"".join(written))
 
 
-def _control_routes(wire: Wire) -> Blueprint:
+def _control_routes(injector: FaultInjector) -> Blueprint:
     routes = Blueprint("practice_wire", __name__, url_prefix=CONTROL.rstrip("/"))
 
     @routes.errorhandler(BadFault)
@@ -279,26 +279,26 @@ def _control_routes(wire: Wire) -> Blueprint:
     @routes.route("/faults", methods=["GET", "POST", "DELETE"])
     def faults() -> tuple[Response, int]:
         if request.method == "DELETE":
-            wire.clear_faults()
+            injector.clear_faults()
         elif request.method == "POST":
             sent = request.get_json()
             for rule in sent if isinstance(sent, list) else [sent]:
                 if not isinstance(rule, dict):
                     raise BadFault("a rule is a JSON object")
-                wire.fault(**rule)
-        return jsonify(wire.fault_rules), 201 if request.method == "POST" else 200
+                injector.fault(**rule)
+        return jsonify(injector.fault_rules), 201 if request.method == "POST" else 200
 
     @routes.route("/requests", methods=["GET", "DELETE"])
     def requests() -> Response:
         """`?after=<seq>` gives only later ones."""
         if request.method == "DELETE":
-            wire.forget_requests()
+            injector.forget_requests()
         after = request.args.get("after", 0, type=int)
-        return jsonify(requests=[each.as_json() for each in wire.requests if each.seq > after])
+        return jsonify(requests=[each.as_json() for each in injector.requests if each.seq > after])
 
     @routes.get("/counters")
     def counters() -> Response:
-        return jsonify(wire.counters)
+        return jsonify(injector.counters)
 
     @routes.route("/switches", methods=["GET", "PUT"])
     def switches() -> Response:
@@ -306,16 +306,16 @@ def _control_routes(wire: Wire) -> Blueprint:
             sent = request.get_json()
             if not isinstance(sent, dict):
                 raise BadSwitch("an object of switches is wanted")
-            wire.set_switches(sent)
-        return jsonify(wire.switches)
+            injector.set_switches(sent)
+        return jsonify(injector.switches)
 
     @routes.get("/state")
     def state() -> Response:
-        return jsonify(wire.dump())
+        return jsonify(injector.dump())
 
     @routes.post("/reset")
     def reset() -> tuple[str, int]:
-        wire.reset()
+        injector.reset()
         return "", 204
 
     return routes

@@ -21,7 +21,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 from flask import Flask
 
-from app.practice.vendor_kit.fault_injection import Switch, Wire
+from app.practice.vendor_kit.fault_injection import FaultInjector, Switch
 
 ACCEPT, NOT_NOW, NEVER, HANG, DROP = "accept", "451", "550", "hang", "drop_after_dot"
 SWITCHES = (
@@ -38,7 +38,7 @@ class Mailbox:
         self.folder = folder
         self.host = host
         self.port = port
-        self.wire = Wire(SWITCHES)
+        self.injector = FaultInjector(SWITCHES)
         self._log_file = log_file
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -71,7 +71,7 @@ class Mailbox:
         """Meet the next `times` messages (0 = all) with this answer. Raises BadSwitch."""
         with self._lock:
             self._met = 0
-        self.wire.set_switches({"answer": answer, "answer_times": times, "hang_seconds": hang_seconds})
+        self.injector.set_switches({"answer": answer, "answer_times": times, "hang_seconds": hang_seconds})
 
     @property
     def files(self) -> list[Path]:
@@ -85,7 +85,7 @@ class Mailbox:
     def control_app(self) -> Flask:
         """The wire's routes under /_practice/: switches, state, reset."""
         app = Flask("practice_mailbox")
-        self.wire.attach(app, state=lambda: {"messages": [each.name for each in self.files]}, on_reset=self._forget)
+        self.injector.attach(app, state=lambda: {"messages": [each.name for each in self.files]}, on_reset=self._forget)
         return app
 
     def _forget(self) -> None:
@@ -96,7 +96,7 @@ class Mailbox:
 
     def next_answer(self) -> str:
         """The answer this message meets; counts it."""
-        times, answer = self.wire.switch("answer_times"), str(self.wire.switch("answer"))
+        times, answer = self.injector.switch("answer_times"), str(self.injector.switch("answer"))
         with self._lock:
             if answer == ACCEPT or (times and self._met >= times):
                 return ACCEPT
@@ -130,7 +130,7 @@ class _Handler:
         answer = self._mailbox.next_answer()
         self._mailbox.log(answer, size=len(content), recipients=len(envelope.rcpt_tos))
         if answer == HANG:
-            await asyncio.sleep(float(self._mailbox.wire.switch("hang_seconds")))
+            await asyncio.sleep(float(self._mailbox.injector.switch("hang_seconds")))
         if answer in (HANG, NOT_NOW):
             return "451 4.3.2 Please try again later"
         if answer == NEVER:

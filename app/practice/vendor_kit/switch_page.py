@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template_string, request
 from werkzeug.wrappers import Response
 
-from app.practice.vendor_kit.fault_injection import BadSwitch, Switch, Wire
+from app.practice.vendor_kit.fault_injection import BadSwitch, FaultInjector, Switch
 from app.practice.vendor_kit.switch_notes import NOTES
 
 
@@ -40,7 +40,7 @@ def mishaps(*, update: str, create: str, update_path: str, create_path: str) -> 
     )
 
 
-def switch_routes(wire: Wire, *, title: str, offered: tuple[Mishap, ...]) -> Blueprint:
+def switch_routes(injector: FaultInjector, *, title: str, offered: tuple[Mishap, ...]) -> Blueprint:
     """GET / shows everything; POST /clicks changes one thing and leads back."""
     routes = Blueprint("practice_switch_page", __name__)
     by_name = {each.name: each for each in offered}
@@ -50,35 +50,35 @@ def switch_routes(wire: Wire, *, title: str, offered: tuple[Mishap, ...]) -> Blu
         return render_template_string(
             _PAGE,
             title=title,
-            switches=[_shown(each, wire.switches[each.name]) for each in wire.declared.values()],
+            switches=[_shown(each, injector.switches[each.name]) for each in injector.declared.values()],
             mishaps=offered,
-            faults=wire.fault_rules,
+            faults=injector.fault_rules,
         )
 
     @routes.post("/clicks")
     def click() -> Response:
         sent = request.form
         if "mishap" in sent and sent["mishap"] in by_name:
-            wire.fault(**by_name[sent["mishap"]].rule)
+            injector.fault(**by_name[sent["mishap"]].rule)
         elif "calm" in sent:
-            wire.clear_faults()
-            wire.set_switches(wire.defaults)
-        elif sent.get("switch") in wire.declared:
-            _set(wire, wire.declared[sent["switch"]], sent)
+            injector.clear_faults()
+            injector.set_switches(injector.defaults)
+        elif sent.get("switch") in injector.declared:
+            _set(injector, injector.declared[sent["switch"]], sent)
         return redirect(request.path.removesuffix("clicks"), code=303)
 
     return routes
 
 
-def _set(wire: Wire, switch: Switch, sent: Mapping[str, str]) -> None:
+def _set(injector: FaultInjector, switch: Switch, sent: Mapping[str, str]) -> None:
     """A list is typed with commas; of the others the position of the value is sent, which is the number itself where
     numbers are offered. Anything else changes nothing."""
     try:
         if switch.allowed is None:
             names = (each.strip() for each in sent.get("list", "").split(","))
-            wire.set_switch(switch.name, [each for each in names if each])
+            injector.set_switch(switch.name, [each for each in names if each])
         else:
-            wire.set_switch(switch.name, switch.allowed[int(sent.get("choice", ""))])
+            injector.set_switch(switch.name, switch.allowed[int(sent.get("choice", ""))])
     except (BadSwitch, ValueError, IndexError):
         return
 

@@ -53,7 +53,7 @@ class TroubleRepository(Repository):
         self._session.flush()
         return again
 
-    def settle(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> int:
+    def resolve(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> int:
         """They ended well, or a person has lifted it. Says how many."""
         return self._changed(
             delete(TroubleTable).where(

@@ -8,26 +8,29 @@ from sqlalchemy import select, update
 
 from app.storage.enums import WebhookState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import WebhookRow
-from app.storage.tables.automatic_models import WebhookTable
+from app.storage.rows import WebhookRegistrationRow
+from app.storage.tables.automatic_models import WebhookRegistrationTable
 
 
-class WebhookRepository(Repository):
-    """`uow.webhooks`."""
+class WebhookRegistrationRepository(Repository):
+    """`uow.webhook_registrations`."""
 
-    def get(self, connection_id: int) -> WebhookRow | None:
-        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+    def get(self, connection_id: int) -> WebhookRegistrationRow | None:
+        record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         return None if record is None else self._row(record)
 
-    def all(self) -> dict[int, WebhookRow]:
+    def all(self) -> dict[int, WebhookRegistrationRow]:
         """Connection id → its registration."""
-        return {record.connection_id: self._row(record) for record in self._session.scalars(select(WebhookTable))}
+        return {
+            record.connection_id: self._row(record)
+            for record in self._session.scalars(select(WebhookRegistrationTable))
+        }
 
     def set_secret(self, connection_id: int, secret: str, *, previous_until: datetime) -> None:
         """A new secret; the one before it stays good until then."""
-        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+        record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         if record is None:
-            record = WebhookTable(connection_id=connection_id, state=WebhookState.NONE)
+            record = WebhookRegistrationTable(connection_id=connection_id, state=WebhookState.NONE)
             self._session.add(record)
         elif record.secret_enc:
             record.previous_enc, record.previous_until = record.secret_enc, previous_until
@@ -36,7 +39,7 @@ class WebhookRepository(Repository):
 
     def drop_secret(self, connection_id: int) -> None:
         """The newest secret was not taken over by SmartHR: back to the one before it."""
-        record = self._session.get(WebhookTable, connection_id, populate_existing=True)
+        record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         if record is None:
             return
         if record.previous_enc is None:
@@ -56,14 +59,14 @@ class WebhookRepository(Repository):
     ) -> None:
         """How the registration was found at SmartHR."""
         self._session.execute(
-            update(WebhookTable)
-            .where(WebhookTable.connection_id == connection_id)
+            update(WebhookRegistrationTable)
+            .where(WebhookRegistrationTable.connection_id == connection_id)
             .values(vendor_id=vendor_id, state=state, disabled_at=disabled_at, checked_at=now)
         )
 
-    def _row(self, record: WebhookTable) -> WebhookRow:
+    def _row(self, record: WebhookRegistrationTable) -> WebhookRegistrationRow:
         return as_row(
-            WebhookRow,
+            WebhookRegistrationRow,
             record,
             secret=self._vault.decrypt(record.secret_enc),
             previous=self._open(record.previous_enc),

@@ -10,12 +10,12 @@ from sqlalchemy import delete, select, update
 
 from app.domain.ports import FreeeTokens
 from app.storage.repository import Repository, as_row
-from app.storage.rows import SetupConsent, SetupRow
-from app.storage.tables.access_models import SetupTable
+from app.storage.rows import WizardConsent, WizardRow
+from app.storage.tables.access_models import WizardTable
 
 
-class SetupRepository(Repository):
-    """`uow.setups`."""
+class WizardRepository(Repository):
+    """`uow.wizards`."""
 
     def add(
         self,
@@ -29,7 +29,7 @@ class SetupRepository(Repository):
         started_by: str,
         now: datetime,
     ) -> None:
-        record = SetupTable(
+        record = WizardTable(
             key=key,
             name=name,
             smarthr_subdomain=smarthr_subdomain,
@@ -42,20 +42,20 @@ class SetupRepository(Repository):
         self._session.add(record)
         self._session.flush()
 
-    def get(self, key: str) -> SetupRow | None:
-        record = self._session.scalar(select(SetupTable).where(SetupTable.key == key))
+    def get(self, key: str) -> WizardRow | None:
+        record = self._session.scalar(select(WizardTable).where(WizardTable.key == key))
         return None if record is None else self._row(record)
 
-    def all(self) -> list[SetupRow]:
+    def all(self) -> list[WizardRow]:
         """Oldest first."""
-        return [self._row(record) for record in self._session.scalars(select(SetupTable).order_by(SetupTable.id))]
+        return [self._row(record) for record in self._session.scalars(select(WizardTable).order_by(WizardTable.id))]
 
     def delete(self, setup_id: int) -> None:
-        self._session.execute(delete(SetupTable).where(SetupTable.id == setup_id))
+        self._session.execute(delete(WizardTable).where(WizardTable.id == setup_id))
 
     def purge(self, begun_before: datetime) -> int:
         """Forget those of that age: their credentials lie about otherwise. Connections made stay."""
-        return self._changed(delete(SetupTable).where(SetupTable.created_at < begun_before))
+        return self._changed(delete(WizardTable).where(WizardTable.created_at < begun_before))
 
     def made(self, setup_id: int, connection_id: int) -> None:
         """There is a connection now: it has the credentials."""
@@ -64,7 +64,7 @@ class SetupRepository(Repository):
 
     def smarthr_token(self, setup_id: int) -> str:
         return self._vault.decrypt(
-            self._session.get_one(SetupTable, setup_id, populate_existing=True).smarthr_token_enc
+            self._session.get_one(WizardTable, setup_id, populate_existing=True).smarthr_token_enc
         )
 
     # ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,16 +78,16 @@ class SetupRepository(Repository):
 
     def knows_state(self, state_hash: str) -> bool:
         """A look that needs no write lock."""
-        return self._session.scalar(select(SetupTable.id).where(SetupTable.state_hash == state_hash)) is not None
+        return self._session.scalar(select(WizardTable.id).where(WizardTable.state_hash == state_hash)) is not None
 
-    def take_state(self, state_hash: str, *, now: datetime) -> SetupConsent | None:
+    def take_state(self, state_hash: str, *, now: datetime) -> WizardConsent | None:
         """The one use of a state; None when unknown, used or too old."""
-        record = self._session.scalar(select(SetupTable).where(SetupTable.state_hash == state_hash))
+        record = self._session.scalar(select(WizardTable).where(WizardTable.state_hash == state_hash))
         if record is None or record.verifier_enc is None or record.consent_until is None:
             return None
         until = record.consent_until
-        taken = SetupConsent(self._row(record), self._vault.decrypt(record.verifier_enc), record.redirect_uri or "")
-        used = update(SetupTable).where(SetupTable.state_hash == state_hash)
+        taken = WizardConsent(self._row(record), self._vault.decrypt(record.verifier_enc), record.redirect_uri or "")
+        used = update(WizardTable).where(WizardTable.state_hash == state_hash)
         mine = self._changed(used.values(state_hash=None, verifier_enc=None, redirect_uri=None, consent_until=None))
         return taken if mine and until >= now else None
 
@@ -109,14 +109,14 @@ class SetupRepository(Repository):
         self._set(setup_id, **nothing)
 
     def freee_tokens(self, setup_id: int) -> FreeeTokens | None:
-        sealed = self._session.get_one(SetupTable, setup_id, populate_existing=True).freee_tokens_enc
+        sealed = self._session.get_one(WizardTable, setup_id, populate_existing=True).freee_tokens_enc
         if sealed is None:
             return None
         access, refresh, expires_at = self._vault.decrypt_json(sealed)
         return FreeeTokens(access, refresh, datetime.fromisoformat(expires_at))
 
     def _set(self, setup_id: int, **values: Any) -> None:
-        self._session.execute(update(SetupTable).where(SetupTable.id == setup_id).values(**values))
+        self._session.execute(update(WizardTable).where(WizardTable.id == setup_id).values(**values))
 
-    def _row(self, record: SetupTable) -> SetupRow:
-        return as_row(SetupRow, record, mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)))
+    def _row(self, record: WizardTable) -> WizardRow:
+        return as_row(WizardRow, record, mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)))

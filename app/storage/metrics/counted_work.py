@@ -20,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.domain.runs.run_state import FINAL_ITEM_STATES, FINAL_RUN_STATES, ItemState, RunState
 from app.storage.metrics.counters import Labels, labels
 from app.storage.repository import Repository
-from app.storage.tables.automatic_models import TallyTable
+from app.storage.tables.automatic_models import CounterTable
 from app.storage.tables.models import ItemTable, RunTable
 
 ITEMS, RUNS, CALLS = "items", "runs", "vendor_calls"
@@ -35,7 +35,7 @@ MILLISECONDS = "_milliseconds"
 """After the name of a histogram: the sum of it, whole milliseconds."""
 NO_CODE = "none"
 
-_METER = "meter"
+_COUNTED = "meter"
 _COUNTED_STATES = frozenset(FINAL_RUN_STATES | {RunState.RUNNING})
 """Before that, a survey that begins anew takes its items back."""
 
@@ -51,10 +51,10 @@ class RunTotal:
     counts: Counts = field(default_factory=Counter)
 
 
-class MeterReading(Repository):
-    """Part of `uow.observation`."""
+class CountedWork(Repository):
+    """Part of `uow.metrics`."""
 
-    def runs_to_meter(self, *, limit: int) -> list[int]:
+    def runs_to_count(self, *, limit: int) -> list[int]:
         """Runs that may have come to more since they were looked at, and up to `limit` that nobody has seen yet."""
         tracked = self._tracked()
         new = select(RunTable.id).where(RunTable.id > self._watermark()).order_by(RunTable.id)
@@ -78,7 +78,7 @@ class MeterReading(Repository):
         names = {_name(total.run_id): total for total in totals}
         before: dict[str, Counts] = {name: Counter() for name in names}
         tracked: dict[str, bool] = {}
-        for record in self._session.scalars(select(TallyTable).where(TallyTable.name.in_(names))):
+        for record in self._session.scalars(select(CounterTable).where(CounterTable.name.in_(names))):
             found: dict[str, str] = json.loads(record.labels)
             if found:
                 before[record.name][found.pop("of"), labels(**found)] = record.value
@@ -93,12 +93,12 @@ class MeterReading(Repository):
             grown.update(new)
             kept.append({"name": name, "labels": "{}", "value": int(total.past)})
             kept += [] if total.past else _rows(name, total.counts | before[name])
-        self._session.execute(delete(TallyTable).where(TallyTable.name.in_([row["name"] for row in kept])))
+        self._session.execute(delete(CounterTable).where(CounterTable.name.in_([row["name"] for row in kept])))
         if kept:
-            self._session.execute(insert(TallyTable), kept)
+            self._session.execute(insert(CounterTable), kept)
         return grown
 
-    def settle_meter(self, *, created_before: datetime, now: datetime) -> None:
+    def finish_counting(self, *, created_before: datetime, now: datetime) -> None:
         """Move the watermark over runs that are tracked and old enough that no lower number can still appear, forget
         the past ones behind it, and note when this was."""
         tracked, watermark = self._tracked(), self._watermark()
@@ -110,17 +110,17 @@ class MeterReading(Repository):
         done = [_name(run_id) for run_id, past in tracked.items() if past and run_id <= watermark]
         gone = self._erased([run_id for run_id, past in tracked.items() if not past])
         for start in range(0, len(done), 500):
-            self._session.execute(delete(TallyTable).where(TallyTable.name.in_(done[start : start + 500])))
-        self._session.execute(delete(TallyTable).where(TallyTable.name.in_([_name(run_id) for run_id in gone])))
-        self._set(_METER, watermark)
+            self._session.execute(delete(CounterTable).where(CounterTable.name.in_(done[start : start + 500])))
+        self._session.execute(delete(CounterTable).where(CounterTable.name.in_([_name(run_id) for run_id in gone])))
+        self._set(_COUNTED, watermark)
         self._set("metered_at", int(now.timestamp()))
 
     # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _tracked(self) -> dict[int, bool]:
         """Run id → whether it is past and counted for good."""
-        query = select(TallyTable.name, TallyTable.value).where(
-            TallyTable.name.like(f"{_METER}.%"), TallyTable.labels == "{}"
+        query = select(CounterTable.name, CounterTable.value).where(
+            CounterTable.name.like(f"{_COUNTED}.%"), CounterTable.labels == "{}"
         )
         return {int(name.partition(".")[2]): bool(value) for name, value in self._session.execute(query)}
 
@@ -129,10 +129,10 @@ class MeterReading(Repository):
         return set(run_ids) - there
 
     def _watermark(self) -> int:
-        return self._session.scalar(select(TallyTable.value).where(TallyTable.name == _METER)) or 0
+        return self._session.scalar(select(CounterTable.value).where(CounterTable.name == _COUNTED)) or 0
 
     def _set(self, name: str, value: int) -> None:
-        self._session.merge(TallyTable(name=name, labels="{}", value=value))
+        self._session.merge(CounterTable(name=name, labels="{}", value=value))
         self._session.flush()
 
     def _add_items(self, counts: Mapping[int, Counts], runs: Iterable[RunTable]) -> None:
@@ -189,7 +189,7 @@ def _observe(counts: Counts, name: str, run: RunTable, place: int, *, number: in
 
 
 def _name(run_id: int) -> str:
-    return f"{_METER}.{run_id}"
+    return f"{_COUNTED}.{run_id}"
 
 
 def _rows(name: str, counts: Counts) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from app.storage.repository import Repository
-from app.storage.tables.automatic_models import TallyTable
+from app.storage.tables.automatic_models import CounterTable
 
 Labels = tuple[tuple[str, str], ...]
 """Sorted (name, value) pairs."""
@@ -18,8 +18,8 @@ def labels(**given: str) -> Labels:
     return tuple(sorted(given.items()))
 
 
-class TallyRepository(Repository):
-    """`uow.tallies`."""
+class CounterRepository(Repository):
+    """`uow.counters`."""
 
     def add(self, counts: Mapping[tuple[str, Labels], int]) -> None:
         """(name, labels) → how much more. In a fixed order, so that two transactions cannot wait for each other."""
@@ -30,9 +30,9 @@ class TallyRepository(Repository):
         ]
         if not values:
             return
-        statement = self._dialect.insert(TallyTable)
+        statement = self._dialect.insert(CounterTable)
         grown = statement.on_conflict_do_update(
-            index_elements=["name", "labels"], set_={"value": TallyTable.value + statement.excluded.value}
+            index_elements=["name", "labels"], set_={"value": CounterTable.value + statement.excluded.value}
         )
         for row in values:
             self._session.execute(grown, row)
@@ -40,6 +40,6 @@ class TallyRepository(Repository):
     def all(self) -> dict[str, dict[Labels, int]]:
         """Name → {labels: value}."""
         found: dict[str, dict[Labels, int]] = {}
-        for record in self._session.scalars(select(TallyTable)):
+        for record in self._session.scalars(select(CounterTable)):
             found.setdefault(record.name, {})[labels(**json.loads(record.labels))] = record.value
         return found

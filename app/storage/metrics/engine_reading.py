@@ -51,7 +51,7 @@ class OpenRunRow:
 
 
 class EngineReading(Repository):
-    """Part of `uow.observation`."""
+    """Part of `uow.metrics`."""
 
     def backlog(self, now: datetime, *, leader: str, mails_since: datetime) -> Backlog:
         """In one query. `mails_since`: undelivered mails count from then on."""
@@ -146,7 +146,7 @@ class EngineReading(Repository):
 
 
 def _oldest_due(now: datetime) -> Select[Any]:
-    """As `uow.observation.oldest_due`."""
+    """As `uow.metrics.oldest_due`."""
     works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
     return (
         select(ItemTable.next_at)

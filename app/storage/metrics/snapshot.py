@@ -20,15 +20,21 @@ from app.domain.enums import System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.storage.enums import DeliveryState, MailKind, MailState, RefreshState, WebhookState
-from app.storage.metrics.counted_work import MeterReading
+from app.storage.metrics.counted_work import CountedWork
 from app.storage.metrics.counters import Labels, labels
 from app.storage.metrics.engine_reading import EngineReading
-from app.storage.tables.automatic_models import DeliveryTable, SweepTable, TallyTable, TroubleTable, WebhookTable
+from app.storage.tables.automatic_models import (
+    CounterTable,
+    DeliveryTable,
+    SweepTable,
+    TroubleTable,
+    WebhookRegistrationTable,
+)
 from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, RunTable
 
 
 @dataclass(frozen=True)
-class ConnectionFacts:
+class ConnectionFigures:
     """How a connection stands."""
 
     id: int
@@ -54,14 +60,14 @@ class ConnectionFacts:
 
 
 @dataclass(frozen=True)
-class MailFacts:
+class MailFigures:
     counts: dict[tuple[MailKind, MailState], int]
     oldest_waiting: datetime | None
     """When the oldest mail that is not sent yet was written."""
 
 
-class ObservationRepository(EngineReading, MeterReading):
-    """`uow.observation`."""
+class MetricsRepository(EngineReading, CountedWork):
+    """`uow.metrics`."""
 
     def is_migrated(self) -> bool:
         """Whether the database stands at the revision this version of the code was written for."""
@@ -113,11 +119,11 @@ class ObservationRepository(EngineReading, MeterReading):
         )
         return self._session.scalar(query)
 
-    def mails(self) -> MailFacts:
+    def mails(self) -> MailFigures:
         found = select(MailTable.kind, MailTable.state, func.count(), func.min(MailTable.created_at))
         rows = list(self._session.execute(found.group_by(MailTable.kind, MailTable.state)))
         unsent = [oldest for _, state, _, oldest in rows if state in (MailState.PENDING, MailState.SENDING)]
-        return MailFacts({(kind, state): count for kind, state, count, _ in rows}, min(unsent, default=None))
+        return MailFigures({(kind, state): count for kind, state, count, _ in rows}, min(unsent, default=None))
 
     def deliveries_since(self, moment: datetime) -> dict[DeliveryState, int]:
         query = (
@@ -127,7 +133,7 @@ class ObservationRepository(EngineReading, MeterReading):
         )
         return {row[0]: row[1] for row in self._session.execute(query)}
 
-    def connections(self) -> list[ConnectionFacts]:
+    def connections(self) -> list[ConnectionFigures]:
         """All of them, in one query; the last webhook of each is one look into an index."""
         last = {
             system: select(func.max(DeliveryTable.received_at))
@@ -144,33 +150,35 @@ class ObservationRepository(EngineReading, MeterReading):
             .scalar_subquery()
         )
         query = (
-            select(ConnectionTable, WebhookTable, SweepTable.done_at, quarantined, *last.values())
-            .outerjoin(WebhookTable, WebhookTable.connection_id == ConnectionTable.id)
+            select(ConnectionTable, WebhookRegistrationTable, SweepTable.done_at, quarantined, *last.values())
+            .outerjoin(WebhookRegistrationTable, WebhookRegistrationTable.connection_id == ConnectionTable.id)
             .outerjoin(SweepTable, SweepTable.connection_id == ConnectionTable.id)
             .order_by(ConnectionTable.id)
         )
         return [
-            _facts(record, webhook, done_at, number, dict(zip(last, seen, strict=True)))
+            _figures(record, webhook, done_at, number, dict(zip(last, seen, strict=True)))
             for record, webhook, done_at, number, *seen in self._session.execute(query)
         ]
 
     def counters(self) -> dict[str, dict[Labels, int]]:
-        """`uow.tallies.all()` without the notes of metering."""
+        """`uow.counters.all()` without the notes of metering."""
         found: dict[str, dict[Labels, int]] = {}
-        rows = select(TallyTable.name, TallyTable.labels, TallyTable.value).where(TallyTable.name.not_like("meter.%"))
+        rows = select(CounterTable.name, CounterTable.labels, CounterTable.value).where(
+            CounterTable.name.not_like("meter.%")
+        )
         for name, pairs, value in self._session.execute(rows):
             found.setdefault(name, {})[labels(**json.loads(pairs))] = value
         return found
 
 
-def _facts(
+def _figures(
     record: ConnectionTable,
-    webhook: WebhookTable | None,
+    webhook: WebhookRegistrationTable | None,
     done_at: datetime | None,
     quarantined: int,
     seen: dict[System, datetime | None],
-) -> ConnectionFacts:
-    return ConnectionFacts(
+) -> ConnectionFigures:
+    return ConnectionFigures(
         id=record.id,
         key=record.key,
         name=record.name,

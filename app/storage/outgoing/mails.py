@@ -78,7 +78,7 @@ class MailRepository(Repository):
             .values(to_enc=self._vault.encrypt_json(list(to)), subject=subject, body_enc=self._vault.encrypt(body))
         )
 
-    def settle(
+    def record_result(
         self, mail_id: int, *, attempts: int, state: MailState, now: datetime, error_code: str | None = None
     ) -> bool:
         """SENDING with this number of attempts → SENT, FAILED or SKIPPED. False: another sender took over."""

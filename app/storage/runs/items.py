@@ -71,7 +71,7 @@ class ItemRepository(ItemAdding):
         """False: the item is no longer ours; stop before the next write."""
         return self._if_mine(item_id, attempt, {"lease_until": lease_until})
 
-    def finish(
+    def record_outcome(
         self,
         item_id: int,
         attempt: int,
@@ -125,7 +125,7 @@ class ItemRepository(ItemAdding):
         ).one()
         if ends_as is not None:
             state = ItemState.CANCELLED if ends_as is RunState.CANCELLED else ItemState.FAILED
-            return self.finish(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
+            return self.record_outcome(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
         values = {
             "state": ItemState.WAITING,
             "next_at": next_at,

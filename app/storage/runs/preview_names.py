@@ -9,27 +9,27 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 
 from app.storage.repository import Repository
-from app.storage.rows import RosterEntry
-from app.storage.tables.models import RosterTable
+from app.storage.rows import PreviewName
+from app.storage.tables.models import PreviewNameTable
 
 
-class RosterRepository(Repository):
-    """`uow.rosters`."""
+class PreviewNameRepository(Repository):
+    """`uow.preview_names`."""
 
-    def replace(self, run_id: int, people: Sequence[RosterEntry]) -> None:
+    def replace(self, run_id: int, people: Sequence[PreviewName]) -> None:
         """Everybody of a run, in the order of their positions."""
         listed = [[entry.position, entry.number, entry.name, entry.kana] for entry in people]
         packed = zlib.compress(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode(), level=1)
         self.delete([run_id])
-        self._session.add(RosterTable(run_id=run_id, people_enc=self._vault.encrypt_bytes(packed)))
+        self._session.add(PreviewNameTable(run_id=run_id, people_enc=self._vault.encrypt_bytes(packed)))
         self._session.flush()
 
-    def of_run(self, run_id: int) -> list[RosterEntry]:
+    def of_run(self, run_id: int) -> list[PreviewName]:
         """[] when there never was one, or it was erased."""
-        sealed = self._session.scalar(select(RosterTable.people_enc).where(RosterTable.run_id == run_id))
+        sealed = self._session.scalar(select(PreviewNameTable.people_enc).where(PreviewNameTable.run_id == run_id))
         if sealed is None:
             return []
-        return [RosterEntry(*entry) for entry in json.loads(zlib.decompress(self._vault.decrypt_bytes(sealed)))]
+        return [PreviewName(*entry) for entry in json.loads(zlib.decompress(self._vault.decrypt_bytes(sealed)))]
 
     def delete(self, run_ids: Sequence[int]) -> None:
-        self._session.execute(delete(RosterTable).where(RosterTable.run_id.in_(run_ids)))
+        self._session.execute(delete(PreviewNameTable).where(PreviewNameTable.run_id.in_(run_ids)))

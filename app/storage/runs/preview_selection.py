@@ -32,8 +32,8 @@ class Outlined(NamedTuple):
     chosen: bool
 
 
-class ChoosingRepository(ItemReading):
-    """`uow.choosing`."""
+class PreviewSelectionRepository(ItemReading):
+    """`uow.preview_selection`."""
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 

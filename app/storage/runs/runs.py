@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState, result_of
-from app.storage.enums import Gate, OutboxKind
+from app.storage.enums import MassChangeCheck, OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import as_row
 from app.storage.rows import NewRun, RunRow
@@ -130,20 +130,20 @@ class RunRepository(RunReading):
 
     # ── the gate of a gathered run ────────────────────────────────────────────────────────────────────────────────
 
-    def close_gate(self, run_id: int) -> None:
+    def await_mass_change_check(self, run_id: int) -> None:
         """Its jobs plan and keep their plans; nothing is written before all of them are known."""
-        self._update(run_id, values={"gate": Gate.CLOSED})
+        self._update(run_id, values={"gate": MassChangeCheck.CLOSED})
 
-    def open_gate(self, run_id: int) -> bool:
+    def decide_mass_change(self, run_id: int) -> bool:
         """CLOSED → OPEN once everybody's plan is known. True for the one caller that opened it.
 
         Like `close`: the first statement of a transaction of its own, after the last item's commit.
         """
-        return self._update(run_id, *_gate_ready(), values={"gate": Gate.OPEN})
+        return self._update(run_id, *_mass_change_check_ready(), values={"gate": MassChangeCheck.OPEN})
 
-    def gates_ready(self) -> list[int]:
+    def mass_change_checks_ready(self) -> list[int]:
         """Runs whose gate nobody has opened (a crash between two transactions)."""
-        return list(self._session.scalars(select(RunTable.id).where(*_gate_ready())))
+        return list(self._session.scalars(select(RunTable.id).where(*_mass_change_check_ready())))
 
     def hold(self, run_id: int, *, now: datetime) -> bool:
         """RUNNING → PREVIEWED before anything was written."""
@@ -239,7 +239,7 @@ class RunRepository(RunReading):
         values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
         return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
 
-    def set_alarms(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
+    def set_mass_change(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
         """Why the run waits for a person although nobody asked for a preview."""
         self._update(run_id, values={"alarms": [dict(alarm) for alarm in alarms]})
 
@@ -296,7 +296,12 @@ class RunRepository(RunReading):
         return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1
 
 
-def _gate_ready() -> tuple[ColumnElement[bool], ...]:
+def _mass_change_check_ready() -> tuple[ColumnElement[bool], ...]:
     """Everybody of the run has ended or is parked with a plan."""
     unknown = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES), ~is_parked())
-    return (RunTable.gate == Gate.CLOSED, RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), ~unknown)
+    return (
+        RunTable.gate == MassChangeCheck.CLOSED,
+        RunTable.state == RunState.RUNNING,
+        RunTable.ends_as.is_(None),
+        ~unknown,
+    )

@@ -23,7 +23,7 @@ class ConsentTable(Base):
     expires_at: Mapped[datetime]
 
 
-class SetupTable(Base):
+class WizardTable(Base):
     """A connection that is being set up: nothing of it works before its company has been confirmed by a person."""
 
     __tablename__ = "setups"

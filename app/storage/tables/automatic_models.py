@@ -51,7 +51,7 @@ class DeliveryItemTable(Base):
     item_id: Mapped[int] = mapped_column(refers("items.id"), primary_key=True)
 
 
-class WebhookTable(Base):
+class WebhookRegistrationTable(Base):
     """The registration of one connection at SmartHR, and the secrets it may come with."""
 
     __tablename__ = "webhooks"
@@ -95,7 +95,7 @@ class SweepTable(Base):
     done_at: Mapped[datetime | None]
 
 
-class TallyTable(Base):
+class CounterTable(Base):
     """Counters of /metrics that only grow. `labels` is a JSON object with sorted keys; `value` is a whole number."""
 
     __tablename__ = "tallies"

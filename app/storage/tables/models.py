@@ -17,10 +17,10 @@ from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import (
     ChangeState,
-    Gate,
     HistoryKind,
     MailKind,
     MailState,
+    MassChangeCheck,
     OutboxKind,
     RefreshState,
     StepState,
@@ -134,7 +134,7 @@ class RunTable(Base):
     surveyed_at: Mapped[datetime | None]
     alarms: Mapped[list[Any] | None]
     acknowledged: Mapped[bool] = mapped_column(default=False)
-    gate: Mapped[Gate | None]
+    gate: Mapped[MassChangeCheck | None]
     counts: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -320,7 +320,7 @@ class SurveyPageTable(Base):
     next_cursor: Mapped[str | None]
 
 
-class RosterTable(Base):
+class PreviewNameTable(Base):
     """Names of everybody in a preview, in one piece: searched in memory."""
 
     __tablename__ = "rosters"

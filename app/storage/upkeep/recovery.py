@@ -12,11 +12,11 @@ from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import Repository
 from app.storage.runs.item_reading import OPEN_STATES, running_runs
-from app.storage.runs.preview_names import RosterRepository
+from app.storage.runs.preview_names import PreviewNameRepository
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
 
 
-class UpkeepRepository(Repository):
+class RecoveryRepository(Repository):
     # ── items ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def end_poisoned(self, now: datetime, *, max_starts: int) -> list[int]:
@@ -188,7 +188,7 @@ class UpkeepRepository(Repository):
         )
         personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
         self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))
-        RosterRepository(self._session, self._vault).delete(runs)
+        PreviewNameRepository(self._session, self._vault).delete(runs)
         self._session.execute(
             update(MailTable).where(MailTable.run_id.in_(runs)).values(to_enc=None, subject=None, body_enc=None)
         )

@@ -15,7 +15,7 @@ from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
 from app.domain.settings.export_settings import complete
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRow
+from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 
@@ -59,11 +59,11 @@ def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
     """Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        webhook = uow.webhooks.get(connection.id)
+        webhook = uow.webhook_registrations.get(connection.id)
     return view_of(ctx, connection, webhook)
 
 
-def view_of(ctx: Context, connection: Connection, webhook: WebhookRow | None) -> AutomaticView:
+def view_of(ctx: Context, connection: Connection, webhook: WebhookRegistrationRow | None) -> AutomaticView:
     """The same, for somebody who has both at hand."""
     quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
     return AutomaticView(

@@ -69,9 +69,9 @@ def listed_connections(ctx: Context) -> list[ListedConnection]:
     """Oldest first."""
     with ctx.unit_of_work().reading() as uow:
         known = uow.connections.list_all()
-        succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhooks.all()
+        succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhook_registrations.all()
         companies = uow.connection_facts.companies()
-        unfinished = {setup.connection_id for setup in uow.setups.all()}
+        unfinished = {setup.connection_id for setup in uow.wizards.all()}
     return [
         ListedConnection(
             connection=each,
@@ -91,9 +91,9 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
         connection = known_connection(uow, key)
         status = uow.connections.status(connection.id)
         written = uow.connection_facts.written_to_smarthr(connection.id)
-        webhook = uow.webhooks.get(connection.id)
+        webhook = uow.webhook_registrations.get(connection.id)
         succeeded = uow.connection_facts.last_successes(connection.id)
-        setup = uow.setups.get(key)
+        setup = uow.wizards.get(key)
     return SettingsView(
         connection=connection,
         company=CompanyFacts(

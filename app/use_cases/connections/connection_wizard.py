@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import SetupConsent, SetupRow
+from app.storage.rows import WizardConsent, WizardRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
@@ -42,7 +42,7 @@ class FoundCompany:
 
 
 @dataclass(frozen=True)
-class SetupView:
+class WizardView:
     key: str
     name: str
     smarthr_subdomain: str
@@ -69,7 +69,7 @@ def begin_setup(
     check = try_token(ctx, subdomain, token)
     now, key = ctx.clock.now(), secrets.token_hex(12)
     with ctx.unit_of_work() as uow:
-        uow.setups.add(
+        uow.wizards.add(
             key=key,
             name=name.strip(),
             smarthr_subdomain=subdomain,
@@ -84,15 +84,15 @@ def begin_setup(
     return key
 
 
-def show_setup(ctx: Context, key: str) -> SetupView:
+def show_setup(ctx: Context, key: str) -> WizardView:
     """Raises Refused("unknown_setup")."""
     with ctx.unit_of_work().reading() as uow:
         return _view(_known(uow, key))
 
 
-def open_setups(ctx: Context) -> list[SetupView]:
+def open_setups(ctx: Context) -> list[WizardView]:
     with ctx.unit_of_work().reading() as uow:
-        return [_view(row) for row in uow.setups.all()]
+        return [_view(row) for row in uow.wizards.all()]
 
 
 def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
@@ -100,7 +100,7 @@ def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         setup = _known(uow, key)
-        uow.setups.delete(setup.id)
+        uow.wizards.delete(setup.id)
         action = "setup_dropped" if setup.connection_id is None else "setup_ended"
         uow.audit.add(actor=who.actor, action=action, subject=f"connection:{key}", now=now)
 
@@ -116,8 +116,8 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
     until = ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES)
     with ctx.unit_of_work() as uow:
         setup = _unconnected(uow, key)
-        uow.setups.drop_grant(setup.id)
-        uow.setups.send_to_freee(
+        uow.wizards.drop_grant(setup.id)
+        uow.wizards.send_to_freee(
             setup.id, state_hash=_hash(state), verifier=verifier, redirect_uri=redirect_uri, until=until
         )
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
@@ -126,7 +126,7 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
 def belongs_to_setup(ctx: Context, state: str) -> bool:
     """Whether a setup is waiting for this answer of freee. Costs no write lock."""
     with ctx.unit_of_work().reading() as uow:
-        return uow.setups.knows_state(_hash(state))
+        return uow.wizards.knows_state(_hash(state))
 
 
 def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> str:
@@ -135,7 +135,7 @@ def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | 
     The state is used up, however it ends. Raises Refused; `fields["setup"]` names the setup then, where it is known.
     """
     with ctx.unit_of_work() as uow:
-        taken = uow.setups.take_state(_hash(state), now=ctx.clock.now())
+        taken = uow.wizards.take_state(_hash(state), now=ctx.clock.now())
     if taken is None:
         raise Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
     try:
@@ -146,7 +146,7 @@ def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | 
         raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
 
 
-def _granted(ctx: Context, taken: SetupConsent, code: str | None, error: str | None) -> str:
+def _granted(ctx: Context, taken: WizardConsent, code: str | None, error: str | None) -> str:
     if error is not None or not code:
         raise consent_denied(error)
     try:
@@ -155,7 +155,7 @@ def _granted(ctx: Context, taken: SetupConsent, code: str | None, error: str | N
         raise consent_failed(failure) from failure
     with ctx.unit_of_work() as uow:
         setup = _unconnected(uow, taken.setup.key)
-        uow.setups.keep_grant(
+        uow.wizards.keep_grant(
             setup.id,
             grant.tokens,
             company_id=grant.company_id,
@@ -173,7 +173,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         setup = _unconnected(uow, key)
-        tokens = uow.setups.freee_tokens(setup.id)
+        tokens = uow.wizards.freee_tokens(setup.id)
         if tokens is None or setup.freee_company_id != company_id:
             raise Refused("company_changed", "表示していた事業所と違います。もう一度確認してください。", status=409)
         if any(
@@ -184,7 +184,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
             key=setup.key,
             name=setup.name,
             smarthr_subdomain=setup.smarthr_subdomain,
-            smarthr_token=uow.setups.smarthr_token(setup.id),
+            smarthr_token=uow.wizards.smarthr_token(setup.id),
             freee_company_id=company_id,
             freee_external_cid=setup.freee_external_cid,
             mail_to=setup.mail_to,
@@ -192,7 +192,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
         )
         uow.connections.set_freee_tokens(connection.id, tokens, company_name=setup.freee_company_name, now=now)
         _learn(uow, connection, setup, now)
-        uow.setups.made(setup.id, connection.id)
+        uow.wizards.made(setup.id, connection.id)
         detail = {"freee_company_id": company_id}
         uow.audit.add(actor=who.actor, action="connection_added", subject=f"connection:{key}", now=now, detail=detail)
     log.info("connection_added", connection_id=connection.id)
@@ -203,7 +203,7 @@ def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         setup = _unconnected(uow, key)
-        uow.setups.drop_grant(setup.id)
+        uow.wizards.drop_grant(setup.id)
         detail = {"freee_company_id": setup.freee_company_id}
         uow.audit.add(actor=who.actor, action="company_rejected", subject=f"connection:{key}", now=now, detail=detail)
 
@@ -211,33 +211,33 @@ def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _learn(uow: UnitOfWork, connection: Connection, setup: SetupRow, now: datetime) -> None:
+def _learn(uow: UnitOfWork, connection: Connection, setup: WizardRow, now: datetime) -> None:
     check = TokenCheck.of_stored(setup.seen)
     uow.connections.learn_token(
         connection.id, seen=check.seen, missing=check.missing, employment_types=check.employment_types, now=now
     )
 
 
-def _known(uow: UnitOfWork, key: str) -> SetupRow:
-    setup = uow.setups.get(key)
+def _known(uow: UnitOfWork, key: str) -> WizardRow:
+    setup = uow.wizards.get(key)
     if setup is None:
         raise Refused("unknown_setup", "この接続の設定は、終わったか取りやめられています。", status=404)
     return setup
 
 
-def _unconnected(uow: UnitOfWork, key: str) -> SetupRow:
+def _unconnected(uow: UnitOfWork, key: str) -> WizardRow:
     setup = _known(uow, key)
     if setup.connection_id is not None:
         raise Refused("already_connected", "この接続は、すでにつながっています。", status=409)
     return setup
 
 
-def _view(row: SetupRow) -> SetupView:
+def _view(row: WizardRow) -> WizardView:
     check = TokenCheck.of_stored(row.seen)
     company = None
     if row.freee_company_id is not None:
         company = FoundCompany(row.freee_company_id, row.freee_company_name or "", row.freee_external_cid or "")
-    return SetupView(
+    return WizardView(
         key=row.key,
         name=row.name,
         smarthr_subdomain=row.smarthr_subdomain,

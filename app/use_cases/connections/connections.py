@@ -243,8 +243,8 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
         uow.connections.set_freee_tokens(
             connection.id, grant.tokens, company_name=grant.company_name, external_cid=grant.external_cid, now=now
         )
-        uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection.id)
-        for run_id in uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection.id):
+        uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection.id)
+        for run_id in uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection.id):
             uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("consent_given", connection_id=connection.id)
     return ConsentView(connection_views(ctx, [find_connection(ctx, connection.key)])[0], grant.company_name)

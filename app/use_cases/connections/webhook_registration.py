@@ -18,7 +18,7 @@ from app.domain.ports import WebhookRegistration, WebhookRegistry
 from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRow
+from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.survey.sweep import request_sweep
@@ -93,7 +93,7 @@ def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
     except AwaseError as error:
         if changing and not _may_be_done(error):
             with ctx.unit_of_work() as uow:
-                uow.webhooks.drop_secret(connection.id)
+                uow.webhook_registrations.drop_secret(connection.id)
         raise _in_words(error) from error
     _store(ctx, connection, registry, registration)
     log.info("webhook_secret_rotated", connection_id=connection.id)
@@ -118,7 +118,7 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
     Raises the three errors of `app.domain.errors`, and then what was kept stays.
     """
     with ctx.unit_of_work().reading() as uow:
-        stored = uow.webhooks.get(connection.id)
+        stored = uow.webhook_registrations.get(connection.id)
     if stored is None:
         return _told(WebhookState.NONE, None, connection)
     registry = ctx.webhook_registry(connection)
@@ -137,7 +137,7 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
 def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
     registry, url = ctx.webhook_registry(connection), webhook_url(ctx, connection)
     with ctx.unit_of_work().reading() as uow:
-        stored = uow.webhooks.get(connection.id)
+        stored = uow.webhook_registrations.get(connection.id)
     ours = _ours(registry, url, stored)
     secret = stored.secret if stored else _new_secret(ctx, connection, previous_until=ctx.clock.now())
     try:
@@ -195,7 +195,7 @@ def _sent(registry: WebhookRegistry, registration_id: str, *, url: str, secret: 
         raise TemporaryError(error.code, error.detail, outcome_unknown=True) from error  # the first may have been done
 
 
-def _ours(registry: WebhookRegistry, url: str, stored: WebhookRow | None) -> list[WebhookRegistration]:
+def _ours(registry: WebhookRegistry, url: str, stored: WebhookRegistrationRow | None) -> list[WebhookRegistration]:
     """The one we know first, then those that lead to the same address."""
     known = stored.vendor_id if stored else None
     found = [each for each in registry.registrations() if each.id == known or each.url == url]
@@ -215,19 +215,19 @@ def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetim
     """Stored before anybody hears of it, so that no delivery that comes with it is refused."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     with ctx.unit_of_work() as uow:
-        uow.webhooks.set_secret(connection.id, secret, previous_until=previous_until)
+        uow.webhook_registrations.set_secret(connection.id, secret, previous_until=previous_until)
     return secret
 
 
 def _forget_secrets(ctx: Context, connection: Connection) -> None:
     with ctx.unit_of_work() as uow:
-        while uow.webhooks.get(connection.id) is not None:  # the one before it counts as the newest then
-            uow.webhooks.drop_secret(connection.id)
+        while uow.webhook_registrations.get(connection.id) is not None:  # the one before it counts as the newest then
+            uow.webhook_registrations.drop_secret(connection.id)
 
 
-def _stored(ctx: Context, connection: Connection) -> WebhookRow:
+def _stored(ctx: Context, connection: Connection) -> WebhookRegistrationRow:
     with ctx.unit_of_work().reading() as uow:
-        stored = uow.webhooks.get(connection.id)
+        stored = uow.webhook_registrations.get(connection.id)
     if stored is None:
         raise _unregistered()
     return stored
@@ -284,7 +284,9 @@ def _keep(
 ) -> None:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        uow.webhooks.found(connection.id, vendor_id=vendor_id, state=state, disabled_at=disabled_at, now=now)
+        uow.webhook_registrations.found(
+            connection.id, vendor_id=vendor_id, state=state, disabled_at=disabled_at, now=now
+        )
 
 
 def _told(state: WebhookState, disabled_at: datetime | None, connection: Connection) -> WebhookCheck:

@@ -10,9 +10,9 @@ from app.domain.planning.plan import Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import same
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT
-from app.use_cases.employee.outcome import End, Job
+from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.plan_employee import digest_of
-from app.use_cases.survey.plan_survey import ended_without_write
+from app.use_cases.survey.plan_survey import state_without_write
 
 NOT_TAKEN_OVER = "E15"
 """The target answered that it took the write and still shows something else: a limited token, mostly."""
@@ -38,11 +38,11 @@ class Attempt:
             return False
         return not (self._has_written() and self._is_rest_of_approved(plan))
 
-    def ended_without_write(self, plan: Plan) -> End:
-        state, code = ended_without_write(plan)
+    def outcome_without_write(self, plan: Plan) -> ItemOutcome:
+        state, code = state_without_write(plan)
         if state is ItemState.UNCHANGED and self._has_written():
-            return End(ItemState.SUCCEEDED, None, plan)
-        return End(state, code, plan)
+            return ItemOutcome(ItemState.SUCCEEDED, None, plan)
+        return ItemOutcome(state, code, plan)
 
     def _has_written(self) -> bool:
         with self._ctx.unit_of_work() as uow:
@@ -59,8 +59,8 @@ class Attempt:
         )
 
 
-def ended_with_write(plan: Plan, left: Plan) -> End:
+def outcome_with_write(plan: Plan, left: Plan) -> ItemOutcome:
     """`left`: planned once more with the answers of the writes."""
     notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
-    state, code = ended_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
-    return End(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)
+    state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
+    return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)

@@ -21,15 +21,15 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.employee.attempt import Attempt, ended_with_write
-from app.use_cases.employee.hold_mass_change import Known, pass_gate
-from app.use_cases.employee.outcome import End, Job, finish
-from app.use_cases.employee.read_pair import Meeting
+from app.use_cases.employee.attempt import Attempt, outcome_with_write
+from app.use_cases.employee.hold_mass_change import Known, check_mass_change
+from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost
-from app.use_cases.survey.plan_survey import ended_without_write, new_changes, pair_ids
+from app.use_cases.survey.plan_survey import new_changes, pair_ids, state_without_write
 
 
 class EmployeeJob:
@@ -40,7 +40,7 @@ class EmployeeJob:
         self._job, self._ctx, self._item, self._run, self._connection = job, ctx, job.item, run, connection
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
-        self._meeting = Meeting(job, self._source, self._target)
+        self._pair_reader = PairReader(job, self._source, self._target)
         self._number = self._name = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
@@ -53,69 +53,69 @@ class EmployeeJob:
         )
         self._attempt = Attempt(job, self._terms.fingerprint)
 
-    def do(self) -> End:
+    def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
-            end = self._bring_into_line()
-        finish(self._job, end, number=self._number, name=self._name, target_id=self._target_id)
-        return end
+            outcome = self._bring_into_line()
+        record_outcome(self._job, outcome, number=self._number, name=self._name, target_id=self._target_id)
+        return outcome
 
     # ── deciding ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _bring_into_line(self) -> End:
-        met = self._meeting.meet()
-        if isinstance(met, End):
-            return met
-        self._number, self._name = met.source.person.number, name_of(met.source)
-        if met.target is None:
-            return self._create(met.source)
-        self._target_id = met.target.person.id
-        self._meeting.keep_months(met.target, met.source)
-        return self._write(met.source, met.target, met.link)
+    def _bring_into_line(self) -> ItemOutcome:
+        pair = self._pair_reader.read()
+        if isinstance(pair, ItemOutcome):
+            return pair
+        self._number, self._name = pair.source.person.number, name_of(pair.source)
+        if pair.target is None:
+            return self._create(pair.source)
+        self._target_id = pair.target.person.id
+        self._pair_reader.keep_months(pair.target, pair.source)
+        return self._write(pair.source, pair.target, pair.link)
 
-    def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> End:
+    def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> ItemOutcome:
         decided = decide(self._terms, source, target, link.baseline if link else {})
         plan = decided.plan
         self._attempt.settle(plan)
         if self._attempt.approval_is_void(plan):
-            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
-            return End(ItemState.FAILED, plan.stops[0].code, plan)
+            return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
         if plan.changes:
-            self._pass_gate(plan)
+            self._check_mass_change(plan)
         link = link or self._store_link(source, target)
         if not plan.changes:
             self._agree(link, agreed_digests(self._terms, decided, None))
-            return self._attempt.ended_without_write(plan)
+            return self._attempt.outcome_without_write(plan)
         self._plan_stored(plan)
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
         self._agree(link, agreed_digests(self._terms, decided, after))
         return self._ended_with_write(source, after, decided)
 
-    def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> End:
+    def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> ItemOutcome:
         left = decide(self._terms, source, after, decided.baseline.digests).plan
-        return ended_with_write(decided.plan, left)
+        return outcome_with_write(decided.plan, left)
 
-    def _pass_gate(self, plan: Plan) -> None:
+    def _check_mass_change(self, plan: Plan) -> None:
         """Before the first write. Raises Parked, GraverThanKnown."""
         today = today_in_japan(self._ctx.clock.now())
-        pass_gate(self._job, plan, fingerprint=self._terms.fingerprint, today=today, met=self._known())
+        check_mass_change(self._job, plan, fingerprint=self._terms.fingerprint, today=today, known=self._known())
 
     def _known(self) -> Known:
         return Known(self._number, self._name, self._target_id)
 
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _create(self, source: EmployeeRecord) -> End:
+    def _create(self, source: EmployeeRecord) -> ItemOutcome:
         plan = decide(self._terms, source, None, {}).plan
         if self._attempt.approval_is_void(plan):
-            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
-            return End(ItemState.FAILED, plan.stops[0].code, plan)
+            return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
         if not plan.changes:  # held back as a whole, for instance 未選択 for a field the target cannot do without
-            return End(*ended_without_write(plan), plan)
-        self._pass_gate(plan)
+            return ItemOutcome(*state_without_write(plan), plan)
+        self._check_mass_change(plan)
         found = self._already_there(source)
-        if isinstance(found, End):
+        if isinstance(found, ItemOutcome):
             return found
         if found is not None:
             return self._write(source, found, None)
@@ -123,12 +123,12 @@ class EmployeeJob:
         created = self._target.create(self._create_request(source, plan), self._steps)
         link = self._store_link(source, created)
         self._target_id = created.person.id
-        end = self._write(source, created, link)
-        if end.state is ItemState.UNCHANGED:
-            return End(ItemState.SUCCEEDED, None, plan)
-        return End(end.state, end.code, plan, end.notes)
+        outcome = self._write(source, created, link)
+        if outcome.state is ItemState.UNCHANGED:
+            return ItemOutcome(ItemState.SUCCEEDED, None, plan)
+        return ItemOutcome(outcome.state, outcome.code, plan, outcome.notes)
 
-    def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | End | None:
+    def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | ItemOutcome | None:
         """Look before a create: whether the person is at the target meanwhile, perhaps by our own lost create."""
         person = source.person
         with self._ctx.unit_of_work() as uow:
@@ -146,13 +146,13 @@ class EmployeeJob:
             person,
             sources=Directory([person]),
             targets=Directory(record.person for record in everybody),
-            links=self._meeting.links(),
+            links=self._pair_reader.links(),
             as_of_date=self._run.as_of_date,
         )
         if decision.kind is not LinkKind.MATCHED:
-            return End(ItemState.NEEDS_REVIEW, decision.code or "link_ambiguous")
+            return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code or "link_ambiguous")
         found = next(record for record in everybody if record.person.id == decision.target_id)
-        return found if found.record is not None else End(ItemState.NEEDS_REVIEW, "person_left")
+        return found if found.record is not None else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
 
     def _create_request(self, source: EmployeeRecord, plan: Plan) -> CreateRequest:
         return CreateRequest(
@@ -167,7 +167,7 @@ class EmployeeJob:
 
     def _store_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
         """The pair belongs together from now on; a create counts as carried out only with its link."""
-        self._meeting.keep_months(target, source)
+        self._pair_reader.keep_months(target, source)
         try:
             return self._stored_link(source, target)
         except IntegrityError:  # a survey has linked these two at this very moment (PostgreSQL): now it is seen

@@ -22,13 +22,13 @@ import structlog
 from app.domain.planning.mass_change import as_text, effects_of, from_text
 from app.domain.planning.plan import Plan
 from app.domain.runs.run_state import ItemState
-from app.storage.enums import Gate
-from app.storage.rows import RosterEntry, RunRow
+from app.storage.enums import MassChangeCheck
+from app.storage.rows import PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.employee.outcome import End, Job, finish
-from app.use_cases.intake.collect_events import Wish, gather
-from app.use_cases.planning.mass_change import alarms_in, hold
+from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.planning.mass_change import hold, mass_change_in
 from app.use_cases.planning.plan_employee import digest_of
 from app.use_cases.survey.plan_survey import new_changes, new_notes
 
@@ -51,9 +51,9 @@ class Known:
 class Parked(Exception):
     """The job ends before its first write: the plan waits until those of the others are known."""
 
-    def __init__(self, plan: Plan, *, digest: str, effects: str, met: Known) -> None:
+    def __init__(self, plan: Plan, *, digest: str, effects: str, known: Known) -> None:
         super().__init__("parked")
-        self._plan, self._digest, self._effects, self._met = plan, digest, effects, met
+        self._plan, self._digest, self._effects, self._known = plan, digest, effects, known
 
     def keep(self, job: Job) -> None:
         item = job.item
@@ -66,9 +66,9 @@ class Parked(Exception):
                 effects=self._effects,
                 kind=self._plan.kind.value,
                 notes=new_notes(self._plan.notes),
-                number=self._met.number or None,
-                name=self._met.name or None,
-                target_id=self._met.target_id,
+                number=self._known.number or None,
+                name=self._known.name or None,
+                target_id=self._known.target_id,
             )
             if parked:
                 uow.changes.replace(item.id, new_changes(self._plan))
@@ -77,28 +77,30 @@ class Parked(Exception):
 class GraverThanKnown(Exception):
     """The job ends before its first write: somebody has changed the person since the plans were weighed."""
 
-    def __init__(self, met: Known) -> None:
+    def __init__(self, known: Known) -> None:
         super().__init__("graver than known")
-        self._met = met
+        self._known = known
 
     def keep(self, job: Job) -> None:
         """Asked for first, then ended: a death in between asks twice, which does no harm."""
         ctx, source_id = job.ctx, job.item.source_id or ""
         with ctx.unit_of_work() as uow:
-            gather(ctx, uow, [Wish(job.connection, job.run.direction, source_id)], now=ctx.clock.now())
-        finish(job, End(ItemState.UNCHANGED), number=self._met.number, name=self._met.name)
+            collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction, source_id)], now=ctx.clock.now())
+        record_outcome(job, ItemOutcome(ItemState.UNCHANGED), number=self._known.number, name=self._known.name)
 
 
-def pass_gate(job: Job, plan: Plan, *, fingerprint: Callable[[str, str], str], today: date, met: Known) -> None:
+def check_mass_change(
+    job: Job, plan: Plan, *, fingerprint: Callable[[str, str], str], today: date, known: Known
+) -> None:
     """Before an item writes. Raises Parked while the gate is closed, GraverThanKnown behind it. What is left to do for
     somebody whom the item has begun to write (created, for instance) was weighed as a whole."""
     if job.run.gate is None:
         return
     effects = effects_of(plan, today=today)
-    if job.run.gate is Gate.CLOSED:
-        raise Parked(plan, digest=digest_of(plan, fingerprint), effects=as_text(effects), met=met)
+    if job.run.gate is MassChangeCheck.CLOSED:
+        raise Parked(plan, digest=digest_of(plan, fingerprint), effects=as_text(effects), known=known)
     if job.item.approved_digest is None and not effects <= from_text(job.item.effects) and not _has_begun(job):
-        raise GraverThanKnown(met)
+        raise GraverThanKnown(known)
 
 
 def _has_begun(job: Job) -> bool:
@@ -106,15 +108,15 @@ def _has_begun(job: Job) -> bool:
         return uow.steps.any_done(job.item.id)
 
 
-def open_gate_if_ready(ctx: Context, run_id: int) -> bool:
+def decide_mass_change_if_ready(ctx: Context, run_id: int) -> bool:
     """True for the one caller that found everybody's plan known: the run writes from here on, or waits for a person."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        if not uow.runs.open_gate(run_id):
+        if not uow.runs.decide_mass_change(run_id):
             return False
         run = uow.runs.get(run_id)
         assert run is not None
-        raised = alarms_in(uow, run)
+        raised = mass_change_in(uow, run)
         uow.items.unpark(run_id, now=now, held=bool(raised))
         if raised:
             uow.runs.hold(run_id, now=now)
@@ -129,4 +131,6 @@ def open_gate_if_ready(ctx: Context, run_id: int) -> bool:
 def _keep_names(uow: UnitOfWork, run: RunRow) -> None:
     """So that people of the held run can be searched for, as in every preview."""
     items = uow.items.page(run.id, after=-1, limit=_MOST)
-    uow.rosters.replace(run.id, [RosterEntry(item.position, item.employee_number, item.name, "") for item in items])
+    uow.preview_names.replace(
+        run.id, [PreviewName(item.position, item.employee_number, item.name, "") for item in items]
+    )

@@ -17,8 +17,8 @@ from app.domain.runs.run_state import ItemState
 from app.storage.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
-from app.use_cases.employee.hold_mass_change import GraverThanKnown, Parked, open_gate_if_ready
-from app.use_cases.employee.outcome import End, Job, finish
+from app.use_cases.employee.hold_mass_change import GraverThanKnown, Parked, decide_mass_change_if_ready
+from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
@@ -40,8 +40,8 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
     try:
         with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
-            end = _switched_off(job) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
-        bound.info("item_done", state=end.state.value, code=end.code)
+            outcome = _switched_off(job) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
+        bound.info("item_done", state=outcome.state.value, code=outcome.code)
     except LeaseLost:
         bound.warning("item_taken_over")
         return
@@ -58,7 +58,7 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         _stop(job, error)
         bound.warning("run_stopped", code=error.code, needs_consent=error.needs_consent)
     if run.gate is not None:
-        open_gate_if_ready(ctx, item.run_id)
+        decide_mass_change_if_ready(ctx, item.run_id)
     finalise.close_run_if_done(ctx, item.run_id)
 
 
@@ -66,13 +66,13 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _switched_off(job: Job) -> End | None:
+def _switched_off(job: Job) -> ItemOutcome | None:
     """An automatic run whose direction a person has switched off since: nothing is written by itself any more."""
     if not job.run.trigger.is_automatic or job.run.direction in job.connection.automatic.directions:
         return None
-    end = End(ItemState.CANCELLED, "automatic_off")
-    finish(job, end)
-    return end
+    outcome = ItemOutcome(ItemState.CANCELLED, "automatic_off")
+    record_outcome(job, outcome)
+    return outcome
 
 
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,7 +100,7 @@ def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
 
 
 def _fail(job: Job, error: AwaseError) -> None:
-    finish(job, End(ItemState.FAILED, error.code), detail=error.detail or None)
+    record_outcome(job, ItemOutcome(ItemState.FAILED, error.code), detail=error.detail or None)
 
 
 def _stop(job: Job, error: RunError) -> None:

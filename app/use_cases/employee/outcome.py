@@ -16,7 +16,7 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.survey.plan_survey import new_notes
 
 TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
@@ -25,7 +25,7 @@ BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
 
 
 @dataclass(frozen=True)
-class End:
+class ItemOutcome:
     """How an item ends. `candidates`: who may be the same person, [{"system", "id", "number", "reason"}]."""
 
     state: ItemState
@@ -45,22 +45,28 @@ class Job:
     connection: Connection
 
 
-def finish(
-    job: Job, end: End, *, number: str = "", name: str = "", target_id: str | None = None, detail: str | None = None
+def record_outcome(
+    job: Job,
+    outcome: ItemOutcome,
+    *,
+    number: str = "",
+    name: str = "",
+    target_id: str | None = None,
+    detail: str | None = None,
 ) -> None:
     """Store the end. `number`, `name` and `target_id`: of the person, as they were met."""
-    notes = end.notes or (end.plan.notes if end.plan else ())
+    notes = outcome.notes or (outcome.plan.notes if outcome.plan else ())
     ctx, item = job.ctx, job.item
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        ended = uow.items.finish(
+        ended = uow.items.record_outcome(
             item.id,
             item.attempt,
-            state=end.state,
-            error_code=end.code,
+            state=outcome.state,
+            error_code=outcome.code,
             notes=new_notes(notes),
-            kind=end.plan.kind.value if end.plan else None,
-            candidates=end.candidates or None,
+            kind=outcome.plan.kind.value if outcome.plan else None,
+            candidates=outcome.candidates or None,
             number=number or None,
             name=name or None,
             target_id=target_id,
@@ -69,20 +75,20 @@ def finish(
         )
         if not ended:
             return
-        _remember_trouble(job, uow, end, number=number or item.employee_number)
+        _remember_trouble(job, uow, outcome, number=number or item.employee_number)
         target = target_id or item.target_id
         if target is not None and _wants_way_back(job, notes):
-            gather(ctx, uow, [Wish(job.connection, job.run.direction.reverse, target)], now=now)
+            collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction.reverse, target)], now=now)
 
 
-def _remember_trouble(job: Job, uow: UnitOfWork, end: End, *, number: str) -> None:
+def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number: str) -> None:
     item = job.item
     if item.source_id is None or job.run.undone_run_id is not None:  # taken back is not brought into line
         return
-    if end.state in _GOOD:
-        uow.troubles.settle(item.connection_id, item.direction, [item.source_id])
-    elif end.state in BAD and job.run.trigger.is_automatic:
-        note_trouble(job.ctx, uow, item, item.id, number=number, code=end.code)
+    if outcome.state in _GOOD:
+        uow.troubles.resolve(item.connection_id, item.direction, [item.source_id])
+    elif outcome.state in BAD and job.run.trigger.is_automatic:
+        note_trouble(job.ctx, uow, item, item.id, number=number, code=outcome.code)
 
 
 def note_trouble(

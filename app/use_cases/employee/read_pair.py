@@ -17,14 +17,14 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.rows import LinkRow
-from app.use_cases.employee.outcome import End, Job
+from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.survey.plan_survey import candidates_of
 
 _GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReason.FREEE_DELETED}
 
 
 @dataclass(frozen=True)
-class Met:
+class EmployeePair:
     """Both sides. `target` None: nobody over there, to be created. `link` None: not linked yet."""
 
     source: EmployeeRecord
@@ -32,7 +32,7 @@ class Met:
     link: LinkRow | None
 
 
-class Meeting:
+class PairReader:
     """Reads for one item. `is_gathered`: the item comes from a webhook, so nobody has looked at the person yet."""
 
     def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway) -> None:
@@ -44,28 +44,32 @@ class Meeting:
     def is_gathered(self) -> bool:
         return self._run.gather_until is not None
 
-    def meet(self) -> Met | End:
+    def read(self) -> EmployeePair | ItemOutcome:
         link = self._link()
         source = self._find(self._source, self._item.source_id or "")
         if source is None:
             return self._source_gone(link)
         if source.record is None:
-            return End(ItemState.UNCHANGED) if self.is_gathered else End(ItemState.NEEDS_REVIEW, "person_left")
+            return (
+                ItemOutcome(ItemState.UNCHANGED)
+                if self.is_gathered
+                else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
+            )
         if link is None and self.is_gathered and self._is_elsewhen(source):
-            return End(ItemState.UNCHANGED)
+            return ItemOutcome(ItemState.UNCHANGED)
         target_id = link.id_in(self._target.system) if link else self._item.target_id
         if target_id is not None:
-            return self._met(source, target_id, link)
-        return self._newcomer(source) if self.is_gathered else Met(source, None, None)
+            return self._read_target(source, target_id, link)
+        return self._newcomer(source) if self.is_gathered else EmployeePair(source, None, None)
 
-    def _met(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> Met | End:
+    def _read_target(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> EmployeePair | ItemOutcome:
         target = self._find(self._target, target_id)
         if target is None:
             return self._target_gone(link)
         if target.record is None:
             left = self.is_gathered and source.person.resigned_on is not None
-            return End(ItemState.UNCHANGED) if left else End(ItemState.NEEDS_REVIEW, "person_left")
-        return Met(source, target, link)
+            return ItemOutcome(ItemState.UNCHANGED) if left else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
+        return EmployeePair(source, target, link)
 
     def _is_elsewhen(self, source: EmployeeRecord) -> bool:
         """Joins on a later day, on which the comparison of everybody finds them; or had left before we knew them."""
@@ -75,16 +79,20 @@ class Meeting:
 
     # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _source_gone(self, link: LinkRow | None) -> End:
+    def _source_gone(self, link: LinkRow | None) -> ItemOutcome:
         if link is None:
-            return End(ItemState.UNCHANGED) if self.is_gathered else End(ItemState.FAILED, "employee_vanished")
+            return (
+                ItemOutcome(ItemState.UNCHANGED)
+                if self.is_gathered
+                else ItemOutcome(ItemState.FAILED, "employee_vanished")
+            )
         self._unlink(link, self._source.system)
-        return End(ItemState.NEEDS_REVIEW, "source_deleted")
+        return ItemOutcome(ItemState.NEEDS_REVIEW, "source_deleted")
 
-    def _target_gone(self, link: LinkRow | None) -> End:
+    def _target_gone(self, link: LinkRow | None) -> ItemOutcome:
         if link is not None:
             self._unlink(link, self._target.system)
-        return End(ItemState.NEEDS_REVIEW, "E20")
+        return ItemOutcome(ItemState.NEEDS_REVIEW, "E20")
 
     def _unlink(self, link: LinkRow, deleted_in: System) -> None:
         with self._ctx.unit_of_work() as uow:
@@ -128,7 +136,7 @@ class Meeting:
 
     # ── somebody new ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _newcomer(self, source: EmployeeRecord) -> Met | End:
+    def _newcomer(self, source: EmployeeRecord) -> EmployeePair | ItemOutcome:
         """Whether they are over there already. Decided by everybody of both systems, as a survey does."""
         on = self._run.as_of_date
         sources = self._source.directory(as_of_date=on, fresh=False)
@@ -142,12 +150,12 @@ class Meeting:
             as_of_date=on,
         )
         if decision.kind is LinkKind.REVIEW:
-            return End(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
+            return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
         if decision.target_id is not None:
-            return self._met(source, decision.target_id, None)
+            return self._read_target(source, decision.target_id, None)
         if self._target.system is System.FREEE and not complete(self._connection.export_settings):
-            return End(ItemState.FAILED, "export_settings_missing")
-        return Met(source, None, None)
+            return ItemOutcome(ItemState.FAILED, "export_settings_missing")
+        return EmployeePair(source, None, None)
 
     def links(self) -> LinkIndex:
         with self._ctx.unit_of_work().reading() as uow:

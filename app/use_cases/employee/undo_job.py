@@ -8,8 +8,8 @@ from app.domain.employee import EmployeeRecord
 from app.domain.planning.plan import Plan
 from app.domain.planning.undoing import Written, undone
 from app.domain.runs.run_state import ItemState
-from app.use_cases.employee.attempt import Attempt, ended_with_write
-from app.use_cases.employee.outcome import End, Job, finish
+from app.use_cases.employee.attempt import Attempt, outcome_with_write
+from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease
@@ -27,33 +27,33 @@ class UndoJob:
         self._terms = terms_of_undo(job.ctx, job.run, job.connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
 
-    def do(self) -> End:
+    def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._target):
-            end = self._take_back()
-        finish(self._job, end)
-        return end
+            outcome = self._take_back()
+        record_outcome(self._job, outcome)
+        return outcome
 
-    def _take_back(self) -> End:
+    def _take_back(self) -> ItemOutcome:
         written = self._written()
         if written is None:
-            return End(ItemState.NEEDS_REVIEW, "cannot_restore")
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "cannot_restore")
         target = read_in_its_month(self._target, self._run, self._item)
         if target is None:
-            return End(ItemState.NEEDS_REVIEW, "E20")
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "E20")
         if target.record is None:
-            return End(ItemState.NEEDS_REVIEW, "person_left")
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         return self._write(written, target)
 
-    def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> End:
+    def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> ItemOutcome:
         plan = plan_back(self._terms, written, target)
         self._attempt.settle(plan)
         if self._attempt.approval_is_void(plan):
-            return End(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if not plan.changes:
-            return self._attempt.ended_without_write(plan)
+            return self._attempt.outcome_without_write(plan)
         self._keep(plan)
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
-        return ended_with_write(plan, plan_back(self._terms, written, after))
+        return outcome_with_write(plan, plan_back(self._terms, written, after))
 
     def _keep(self, plan: Plan) -> None:
         """The plan, and the mark that ends what both sides had agreed on: in one transaction, before the first request,

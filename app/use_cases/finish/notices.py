@@ -82,7 +82,7 @@ def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connect
     if row.kind is MailKind.CONSENT:
         link = f"{ctx.settings.base_url}{RECONNECT}/{reconnect_token(ctx.settings, connection.key)}"
         return consent_needed(connection.name, link=link, days=RECONNECT_DAYS)
-    webhook = uow.webhooks.get(connection.id)
+    webhook = uow.webhook_registrations.get(connection.id)
     since = webhook.disabled_at if webhook else None
     return webhook_silent(connection.name, connection_key=connection.key, since=since)
 

@@ -44,16 +44,16 @@ def send_mail(ctx: Context, mail_id: int) -> None:
     if row is None:
         return
     if mail is None:
-        _settle(ctx, row, MailState.SKIPPED, error_code=NO_RECIPIENT)
+        _record_result(ctx, row, MailState.SKIPPED, error_code=NO_RECIPIENT)
         return
     try:
         ctx.mailer.send(mail)
     except TemporaryError as error:
         _postpone(ctx, row, error)
     except ItemError as error:
-        _settle(ctx, row, MailState.FAILED, error_code=error.code)
+        _record_result(ctx, row, MailState.FAILED, error_code=error.code)
     else:
-        _settle(ctx, row, MailState.SENT, error_code=None)
+        _record_result(ctx, row, MailState.SENT, error_code=None)
 
 
 def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
@@ -103,7 +103,7 @@ def _outcome(item: ItemRow) -> Outcome:
 def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:
     now = ctx.clock.now()
     if now - row.created_at > GIVE_UP_AFTER:
-        _settle(ctx, row, MailState.FAILED, error_code=error.code)
+        _record_result(ctx, row, MailState.FAILED, error_code=error.code)
         return
     next_at = now + next_try(ctx.settings, failures=row.attempts, retry_after=error.retry_after)
     with ctx.unit_of_work() as uow:
@@ -112,7 +112,7 @@ def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:
     log.info("mail_postponed", run_id=row.run_id, mail_id=row.id, code=error.code)
 
 
-def _settle(ctx: Context, row: MailRow, state: MailState, *, error_code: str | None) -> None:
+def _record_result(ctx: Context, row: MailRow, state: MailState, *, error_code: str | None) -> None:
     with ctx.unit_of_work() as uow:
-        uow.mails.settle(row.id, attempts=row.attempts, state=state, now=ctx.clock.now(), error_code=error_code)
+        uow.mails.record_result(row.id, attempts=row.attempts, state=state, now=ctx.clock.now(), error_code=error_code)
     log.info("mail_settled", run_id=row.run_id, mail_id=row.id, state=state.value, code=error_code)

@@ -16,10 +16,10 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
-from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.undo import undo
-from app.use_cases.planning.mass_change import alarms_in, refuse_mass_change
+from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
 from app.use_cases.queries.history import find_run
 from app.use_cases.shared.views import RunView
 
@@ -59,7 +59,7 @@ def approve(
 
 
 def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:
-    if unknown := uow.choosing.choose_numbers(run.id, numbers):
+    if unknown := uow.preview_selection.choose_numbers(run.id, numbers):
         message = f"この確認で同期を待っていない従業員番号です: {listing(unknown)}"
         raise Refused("not_waiting", message, fields={"employees": message})
 
@@ -67,12 +67,12 @@ def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> Non
 def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
     """Only the chosen people stay among those who wait. The run is ours already (its row is locked), so what is counted
     here is what will be queued. Returns how many."""
-    left_out = uow.choosing.drop_unchosen(run.id)
+    left_out = uow.preview_selection.drop_unchosen(run.id)
     waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
     if not waiting:
         raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
     if not acknowledged:
-        refuse_mass_change(alarms_in(uow, run))
+        refuse_mass_change(mass_change_in(uow, run))
     queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
     uow.runs.set_size(run.id, total=(run.total or 0) - left_out, queue=queue)
     uow.items.move_to(run.id, queue)
@@ -144,5 +144,7 @@ def _gather_again(ctx: Context, uow: UnitOfWork, run: RunRow, asked_for: Sequenc
     connection = uow.connections.get(run.connection_id)
     if connection is None or run.direction not in connection.automatic.directions:
         return
-    wishes = [Wish(connection, run.direction, source_id, delivery_id) for delivery_id, source_id in asked_for]
-    gather(ctx, uow, wishes, now=ctx.clock.now())
+    sync_requests = [
+        SyncRequest(connection, run.direction, source_id, delivery_id) for delivery_id, source_id in asked_for
+    ]
+    collect_events(ctx, uow, sync_requests, now=ctx.clock.now())

@@ -21,21 +21,21 @@ def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:
     """Position → ticked or not. Returns how many are chosen now. Raises Refused: not a preview any more."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
-        everybody = {each.position: each for each in uow.choosing.outline(run.id) if each.position in ticks}
+        everybody = {each.position: each for each in uow.preview_selection.outline(run.id) if each.position in ticks}
         for wanted in (True, False):
             ids = [each.id for position, each in everybody.items() if ticks[position] is wanted]
-            uow.choosing.choose(run.id, ids, chosen=wanted)
-        return uow.choosing.chosen_count(run.id)
+            uow.preview_selection.choose(run.id, ids, chosen=wanted)
+        return uow.preview_selection.chosen_count(run.id)
 
 
 def choose_all(ctx: Context, run_id: str, *, chosen: bool, groups: Collection[Group] = GROUPS, search: str = "") -> int:
     """Everybody whom the filter and the search find, on all pages. Returns how many are chosen now. Raises Refused."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
-        found = found_by(uow, run, uow.choosing.outline(run.id), search)
+        found = found_by(uow, run, uow.preview_selection.outline(run.id), search)
         ids = [each.id for each in in_groups(found, groups)]
-        uow.choosing.choose(run.id, ids, chosen=chosen)
-        return uow.choosing.chosen_count(run.id)
+        uow.preview_selection.choose(run.id, ids, chosen=chosen)
+        return uow.preview_selection.chosen_count(run.id)
 
 
 def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:

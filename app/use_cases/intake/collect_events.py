@@ -37,7 +37,7 @@ STARTED_BY = "webhook"
 
 
 @dataclass(frozen=True)
-class Wish:
+class SyncRequest:
     """Look at this person of the direction's source. `delivery_id`: the webhook that asks; None: we ask ourselves."""
 
     connection: Connection
@@ -46,17 +46,21 @@ class Wish:
     delivery_id: int | None = None
 
 
-def gather(ctx: Context, uow: UnitOfWork, wishes: Iterable[Wish], *, now: datetime) -> None:
+def collect_events(ctx: Context, uow: UnitOfWork, sync_requests: Iterable[SyncRequest], *, now: datetime) -> None:
     """Store the wishes as items, inside the caller's transaction."""
-    groups: dict[tuple[int, Direction], list[Wish]] = defaultdict(list)
-    for wish in wishes:
-        groups[wish.connection.id, wish.direction].append(wish)
+    groups: dict[tuple[int, Direction], list[SyncRequest]] = defaultdict(list)
+    for sync_request in sync_requests:
+        groups[sync_request.connection.id, sync_request.direction].append(sync_request)
     for (connection_id, direction), group in sorted(groups.items()):
         items = _items(ctx, uow, group[0].connection, direction, people=[w.source_id for w in group], now=now)
         uow.deliveries.link_items(
-            [(wish.delivery_id, items[wish.source_id]) for wish in group if wish.delivery_id is not None]
+            [
+                (sync_request.delivery_id, items[sync_request.source_id])
+                for sync_request in group
+                if sync_request.delivery_id is not None
+            ]
         )
-        log.debug("gathered", connection_id=connection_id, wishes=len(group))
+        log.debug("gathered", connection_id=connection_id, sync_requests=len(group))
 
 
 def _items(
@@ -144,7 +148,7 @@ def _release(ctx: Context, run_id: int, now: datetime) -> bool:
         queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
         uow.runs.set_size(run_id, total=waiting, queue=queue)
         if waiting > HARMLESS_PEOPLE:
-            uow.runs.close_gate(run_id)
+            uow.runs.await_mass_change_check(run_id)
         if queue != INTERACTIVE:
             uow.items.move_to(run_id, queue)
         uow.items.queue_waiting(run_id, now=now)

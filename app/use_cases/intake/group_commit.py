@@ -99,7 +99,7 @@ class GroupCommit(Generic[T, R]):
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
         self._sizes = (self._sizes[-1], len(batch))
-        self._settle(batch)
+        self._complete(batch)
         for ticket in batch:
             ticket.called.release()
         with self._lock:
@@ -108,7 +108,7 @@ class GroupCommit(Generic[T, R]):
                 self._waiting[0].leads = True
                 self._waiting[0].called.release()
 
-    def _settle(self, batch: Sequence[_Ticket[T, R]]) -> None:
+    def _complete(self, batch: Sequence[_Ticket[T, R]]) -> None:
         error = self._try(batch)
         if error is None:
             return

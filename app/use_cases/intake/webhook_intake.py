@@ -30,11 +30,11 @@ from app.storage.metrics.counters import Labels, labels
 from app.storage.rows import DeliveryRow, NewDelivery
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
 
 log = structlog.get_logger(__name__)
 
-TALLY = "deliveries"
+COUNTER = "deliveries"
 PORTION = 200
 """Sorted in one transaction: webhooks that come in meanwhile wait for it (SQLite)."""
 _DELETIONS = frozenset({(System.SMARTHR, "crew_deleted"), (System.FREEE, "destroyed")})
@@ -141,22 +141,22 @@ def sort_received(ctx: Context) -> int:
 def _sort(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
     connections = {each: uow.connections.get(each) for each in {row.connection_id for row in rows} if each is not None}
     sorted_rows: dict[DeliveryState, list[int]] = {}
-    wishes: list[Wish] = []
+    sync_requests: list[SyncRequest] = []
     counts: Counter[tuple[str, Labels]] = Counter()
     for row in rows:
-        asked = wishes_of(uow, row, connections.get(row.connection_id or 0))
+        asked = sync_requests_of(uow, row, connections.get(row.connection_id or 0))
         state = DeliveryState.ACCEPTED if asked else DeliveryState.IGNORED
-        wishes += asked
+        sync_requests += asked
         sorted_rows.setdefault(state, []).append(row.id)
-        counts[TALLY, labels(system=row.system.value, event=row.event, outcome=state.value)] += 1
+        counts[COUNTER, labels(system=row.system.value, event=row.event, outcome=state.value)] += 1
     for state, ids in sorted_rows.items():
         uow.deliveries.sorted_as(state, ids)
-    if wishes:
-        gather(ctx, uow, wishes, now=max(row.received_at for row in rows))
-    uow.tallies.add(counts)
+    if sync_requests:
+        collect_events(ctx, uow, sync_requests, now=max(row.received_at for row in rows))
+    uow.counters.add(counts)
 
 
-def wishes_of(uow: UnitOfWork, row: DeliveryRow, connection: Connection | None) -> list[Wish]:
+def sync_requests_of(uow: UnitOfWork, row: DeliveryRow, connection: Connection | None) -> list[SyncRequest]:
     """Who has to be looked at because of this delivery, as its connection is set now; nobody where the direction is
     off. For a deletion at the target these are the partners, whose links are now void."""
     deleted = (row.system, row.event) in _DELETIONS
@@ -168,7 +168,7 @@ def wishes_of(uow: UnitOfWork, row: DeliveryRow, connection: Connection | None) 
     else:
         links = (uow.links.by_source(connection.id, row.system, person) for person in row.people)
         sources = [link.id_in(direction.source) for link in links if link]
-    return [Wish(connection, direction, source_id, row.id) for source_id in sources]
+    return [SyncRequest(connection, direction, source_id, row.id) for source_id in sources]
 
 
 def _direction(system: System, connection: Connection | None, *, deleted: bool) -> Direction | None:
@@ -194,7 +194,7 @@ def smarthr_sender(ctx: Context, connection_key: str) -> Sender:
         return Sender(None, ())
     with ctx.unit_of_work().reading() as uow:
         connection = uow.connections.get_by_key(connection_key)
-        webhook = uow.webhooks.get(connection.id) if connection else None
+        webhook = uow.webhook_registrations.get(connection.id) if connection else None
     secrets = webhook.secrets_at(ctx.clock.now()) if webhook else ()
     return Sender(connection.id if connection else None, secrets)
 

@@ -18,7 +18,7 @@ from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 
 
-class Sight(StrEnum):
+class Visibility(StrEnum):
     """What a system shows of somebody."""
 
     SHOWN = "shown"
@@ -27,13 +27,13 @@ class Sight(StrEnum):
     AWAY = "away"  # the system did not answer
 
 
-class Sameness(StrEnum):
+class FieldMatch(StrEnum):
     SAME = "same"
     DIFFERENT = "different"
     UNKNOWN = "unknown"  # one side does not show it
 
 
-class Bond(StrEnum):
+class LinkStatus(StrEnum):
     """What these two are to each other now."""
 
     LINKED = "linked"
@@ -49,7 +49,7 @@ class Seen:
 
     system: System
     id: str
-    sight: Sight
+    visibility: Visibility
     record: EmployeeRecord | None = field(repr=False)
     code: str | None = None
 
@@ -61,21 +61,21 @@ class Compared:
     key: str
     smarthr: str | date | None = field(repr=False)
     freee: str | date | None = field(repr=False)
-    sameness: Sameness
+    field_match: FieldMatch
 
 
 @dataclass(frozen=True)
 class Pair:
     seen: Mapping[System, Seen]
-    bond: Bond
+    link_status: LinkStatus
     taken: tuple[System, ...]
     """Who of the two is linked to somebody else."""
     lines: tuple[Compared, ...]
 
     @property
     def may_join(self) -> bool:
-        there = all(each.sight in (Sight.SHOWN, Sight.HIDDEN) for each in self.seen.values())
-        return there and self.bond not in (Bond.LINKED, Bond.TAKEN)
+        there = all(each.visibility in (Visibility.SHOWN, Visibility.HIDDEN) for each in self.seen.values())
+        return there and self.link_status not in (LinkStatus.LINKED, LinkStatus.TAKEN)
 
 
 def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str) -> Pair:
@@ -91,14 +91,16 @@ def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id
     pair = (smarthr_id, freee_id)
     taken = tuple(system for system in System if any(link.id_in(system) == ids[system] for link in links))
     if any((link.smarthr_id, link.freee_id) == pair for link in links):
-        bond, taken = Bond.LINKED, ()
+        link_status, taken = LinkStatus.LINKED, ()
     elif taken:
-        bond = Bond.TAKEN
+        link_status = LinkStatus.TAKEN
     else:
-        bond = Bond.BROKEN if pair in broken else Bond.DIFFERENT if pair in different else Bond.NONE
+        link_status = (
+            LinkStatus.BROKEN if pair in broken else LinkStatus.DIFFERENT if pair in different else LinkStatus.NONE
+        )
     schedule = PaySchedule(**entry.schedule) if entry and entry.schedule else None
     seen = {system: _look(ctx, connection, system, ids[system], schedule) for system in System}
-    return Pair(seen, bond, taken, tuple(_lines(seen)))
+    return Pair(seen, link_status, taken, tuple(_lines(seen)))
 
 
 def is_an_id(system: System, person_id: str) -> bool:
@@ -108,14 +110,14 @@ def is_an_id(system: System, person_id: str) -> bool:
 
 def _look(ctx: Context, connection: Connection, system: System, person_id: str, schedule: PaySchedule | None) -> Seen:
     if not is_an_id(system, person_id):
-        return Seen(system, person_id, Sight.GONE, None)
+        return Seen(system, person_id, Visibility.GONE, None)
     try:
         record = _read(ctx, connection, system, person_id, schedule)
     except AwaseError as error:
-        return Seen(system, person_id, Sight.AWAY, None, error.code)
+        return Seen(system, person_id, Visibility.AWAY, None, error.code)
     if record is None:
-        return Seen(system, person_id, Sight.GONE, None)
-    return Seen(system, person_id, Sight.SHOWN if record.record is not None else Sight.HIDDEN, record)
+        return Seen(system, person_id, Visibility.GONE, None)
+    return Seen(system, person_id, Visibility.SHOWN if record.record is not None else Visibility.HIDDEN, record)
 
 
 def _read(
@@ -156,7 +158,7 @@ def _lines(seen: Mapping[System, Seen]) -> list[Compared]:
             key,
             smarthr=_of(seen[System.SMARTHR].record, shown),
             freee=_of(seen[System.FREEE].record, shown),
-            sameness=_sameness(key, seen),
+            field_match=_field_match(key, seen),
         )
         for key, shown in _SHOWN.items()
     ]
@@ -166,11 +168,11 @@ def _of(record: EmployeeRecord | None, shown: Callable[[EmployeeRecord], str | d
     return None if record is None else shown(record) or None
 
 
-def _sameness(key: str, seen: Mapping[System, Seen]) -> Sameness:
+def _field_match(key: str, seen: Mapping[System, Seen]) -> FieldMatch:
     records = [each.record for each in seen.values()]
     if None in records:
-        return Sameness.UNKNOWN
+        return FieldMatch.UNKNOWN
     one, other = (_of(record, _COMPARED[key]) for record in records)
     if key != "resigned_on" and None in (one, other):  # nobody's leaving date is a statement: they have not left
-        return Sameness.UNKNOWN
-    return Sameness.SAME if one == other else Sameness.DIFFERENT
+        return FieldMatch.UNKNOWN
+    return FieldMatch.SAME if one == other else FieldMatch.DIFFERENT

@@ -19,7 +19,7 @@ from app.storage.enums import UnlinkReason
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.collect_events import Wish, gather
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.shared.connection_lookup import known_connection
 
 log = structlog.get_logger(__name__)
@@ -82,10 +82,13 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
         uow.links.no_longer_apart(connection.id, smarthr_id, freee_id)
         link = uow.links.create(connection.id, smarthr_id, freee_id, now=now)
         _note(uow, "link_joined", link, by=by, now=now)
-        gather(
+        collect_events(
             ctx,
             uow,
-            [Wish(connection, direction, wanted[direction.source]) for direction in connection.automatic.directions],
+            [
+                SyncRequest(connection, direction, wanted[direction.source])
+                for direction in connection.automatic.directions
+            ],
             now=now,
         )
     log.info("link_joined", connection_id=connection.id, by=by)

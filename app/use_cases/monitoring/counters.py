@@ -1,6 +1,6 @@
 """Metering: what runs and items have come to goes into the counters of /metrics, which only grow.
 
-The counters are rows of the database (`uow.tallies`), so they outlive every process and are the same whichever web
+The counters are rows of the database (`uow.counters`), so they outlive every process and are the same whichever web
 process is asked. One leader adds to them: of each run he compares what it has come to by now with what was counted of
 it, and adds the difference, in one transaction with the note of what is counted. So nothing depends on when a
 transaction became visible: an item that commits late is in the next difference. Not chosen: a watermark on
@@ -27,7 +27,7 @@ from app.use_cases.context import Context
 from app.use_cases.upkeep.reconcile import HOLDER
 
 LEADER = "metering"
-METER_SECONDS = 15.0
+COUNT_SECONDS = 15.0
 """How often: as often as Prometheus usually asks."""
 SETTLED = timedelta(minutes=2)
 """Far beyond what any transaction that stores a run takes (a SQLite writer gives up after 20 s)."""
@@ -37,19 +37,19 @@ NEW_RUNS_AT_MOST = 1000
 _LEASE = timedelta(seconds=60)
 
 
-def meter_once(ctx: Context, *, holder: str = HOLDER) -> int:
+def count_once(ctx: Context, *, holder: str = HOLDER) -> int:
     """One pass. Says how many runs were looked at; 0 also when another process leads."""
     if not _lead(ctx, holder):
         return 0
     with ctx.unit_of_work().reading() as uow:
-        run_ids = uow.observation.runs_to_meter(limit=NEW_RUNS_AT_MOST)
+        run_ids = uow.metrics.runs_to_count(limit=NEW_RUNS_AT_MOST)
     for start in range(0, len(run_ids), RUNS_AT_ONCE):
-        if not _meter(ctx, run_ids[start : start + RUNS_AT_ONCE], holder):
+        if not _count(ctx, run_ids[start : start + RUNS_AT_ONCE], holder):
             return 0
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
-            uow.observation.settle_meter(created_before=now - SETTLED, now=now)
+            uow.metrics.finish_counting(created_before=now - SETTLED, now=now)
     return len(run_ids)
 
 
@@ -59,14 +59,14 @@ def _lead(ctx: Context, holder: str) -> bool:
         return uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE)
 
 
-def _meter(ctx: Context, run_ids: list[int], holder: str) -> bool:
+def _count(ctx: Context, run_ids: list[int], holder: str) -> bool:
     """Read outside the write lock, write in a moment. False: another process leads by now."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
-        totals = uow.observation.run_totals(run_ids, past_before=now - SETTLED)
+        totals = uow.metrics.run_totals(run_ids, past_before=now - SETTLED)
     with ctx.unit_of_work() as uow:
         # First of all: its row stays locked until the commit, so that two who both believe to lead add one by one.
         if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
             return False
-        uow.tallies.add(uow.observation.advance(totals))
+        uow.counters.add(uow.metrics.advance(totals))
     return True

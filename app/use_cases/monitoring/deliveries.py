@@ -19,8 +19,8 @@ from app.domain.errors import Refused
 from app.storage.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.collect_events import Wish, gather
-from app.use_cases.intake.webhook_intake import wishes_of
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.intake.webhook_intake import sync_requests_of
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import DeliveryItemView, DeliveryState, DeliveryView, Page, ReplayView
 
@@ -123,17 +123,21 @@ def _portion(rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
 
 def _replay(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> ReplayView:
     now = ctx.clock.now()
-    wishes: list[Wish] = []
+    sync_requests: list[SyncRequest] = []
     done: list[int] = []
     for row in sorted(rows, key=lambda each: each.id):
-        asked = wishes_of(uow, row, uow.connections.get(row.connection_id) if row.connection_id is not None else None)
-        wishes += asked
+        asked = sync_requests_of(
+            uow, row, uow.connections.get(row.connection_id) if row.connection_id is not None else None
+        )
+        sync_requests += asked
         done += [row.id] if asked else []
-    if wishes:
-        gather(ctx, uow, wishes, now=now)
+    if sync_requests:
+        collect_events(ctx, uow, sync_requests, now=now)
         uow.deliveries.mark_replayed(done, now)
         log.info("deliveries_replayed", delivery_id=done[0] if len(done) == 1 else None, deliveries=len(done))
-    people = {(wish.connection.id, wish.direction, wish.source_id) for wish in wishes}
+    people = {
+        (sync_request.connection.id, sync_request.direction, sync_request.source_id) for sync_request in sync_requests
+    }
     return ReplayView(len(done), len(people), len(rows) - len(done), None)
 
 

@@ -18,7 +18,7 @@ from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState
 from app.storage.metrics.engine_reading import Backlog, OpenRunRow
 from app.use_cases.context import Context
-from app.use_cases.monitoring.snapshot import ConnectionMeter, TokenDoorMeter, meter_of, token_door_of
+from app.use_cases.monitoring.snapshot import ConnectionMetrics, TokenDoorMeter, metrics_of, token_door_of
 from app.use_cases.upkeep.reconcile import LEADER
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class EngineView:
     causes: tuple[CauseCount, ...]
     open_runs: int
     runs: tuple[OpenRunRow, ...]
-    connections: tuple[ConnectionMeter, ...]
+    connections: tuple[ConnectionMetrics, ...]
     quarantine: tuple[Quarantined, ...]
     token_door: TokenDoorMeter
 
@@ -101,15 +101,15 @@ def engine_view(ctx: Context) -> EngineView:
     now = ctx.clock.now()
     queues = _depths(ctx)
     with ctx.unit_of_work().reading() as uow:
-        backlog = uow.observation.backlog(now, leader=LEADER, mails_since=now - timedelta(hours=HOURS))
-        minutes = uow.observation.ended_per(60, since=_start(now, 60, MINUTES))
-        hours = uow.observation.received_per(3600, since=_start(now, 3600, HOURS))
-        causes = uow.observation.causes_since(now - timedelta(hours=HOURS))
-        open_runs, runs = uow.observation.open_runs(limit=MOST_RUNS)
-        facts = uow.observation.connections()
+        backlog = uow.metrics.backlog(now, leader=LEADER, mails_since=now - timedelta(hours=HOURS))
+        minutes = uow.metrics.ended_per(60, since=_start(now, 60, MINUTES))
+        hours = uow.metrics.received_per(3600, since=_start(now, 3600, HOURS))
+        causes = uow.metrics.causes_since(now - timedelta(hours=HOURS))
+        open_runs, runs = uow.metrics.open_runs(limit=MOST_RUNS)
+        figures = uow.metrics.connections()
         troubles = uow.troubles.quarantined_causes()
-        token_door = token_door_of(ctx, uow, facts)
-    names = {each.id: (each.key, each.name) for each in facts}
+        token_door = token_door_of(ctx, uow, figures)
+    names = {each.id: (each.key, each.name) for each in figures}
     return EngineView(
         queues=queues,
         backlog=backlog,
@@ -132,7 +132,7 @@ def engine_view(ctx: Context) -> EngineView:
         causes=_by_cause(causes),
         open_runs=open_runs,
         runs=tuple(runs),
-        connections=tuple(meter_of(ctx, each) for each in facts),
+        connections=tuple(metrics_of(ctx, each) for each in figures),
         quarantine=tuple(Quarantined(*names[each], code, people) for each, code, people in troubles if each in names),
         token_door=token_door,
     )

@@ -9,7 +9,7 @@ import structlog
 from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
-from app.storage.metrics.snapshot import ConnectionFacts
+from app.storage.metrics.snapshot import ConnectionFigures
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
@@ -32,26 +32,26 @@ def queue_status(ctx: Context) -> QueueView:
             outbox_oldest_age=oldest_age,
             items=uow.items.counts_of_open_runs(),
             runs_open=uow.runs.open_count(),
-            runs_gathering=uow.observation.gathering()[0],
+            runs_gathering=uow.metrics.gathering()[0],
             mails_waiting=uow.mails.waiting_count(),
             connections=tuple(connection_views(ctx, uow.connections.list_all())),
-            deliveries_last_hour=uow.observation.deliveries_since(ctx.clock.now() - timedelta(hours=1)),
-            intake=tuple(map(_intake, uow.observation.connections())),
+            deliveries_last_hour=uow.metrics.deliveries_since(ctx.clock.now() - timedelta(hours=1)),
+            intake=tuple(map(_intake, uow.metrics.connections())),
         )
 
 
-def _intake(facts: ConnectionFacts) -> IntakeView:
+def _intake(figures: ConnectionFigures) -> IntakeView:
     return IntakeView(
-        id=facts.id,
-        key=facts.key,
-        automatic=facts.automatic,
-        last_smarthr_webhook=facts.last_webhook[System.SMARTHR],
-        last_freee_webhook=facts.last_webhook[System.FREEE],
-        webhook_state=facts.webhook_state,
-        webhook_disabled_at=facts.webhook_disabled_at,
-        webhook_checked_at=facts.webhook_checked_at,
-        sweep_done_at=facts.sweep_done_at,
-        quarantined=facts.quarantined,
+        id=figures.id,
+        key=figures.key,
+        automatic=figures.automatic,
+        last_smarthr_webhook=figures.last_webhook[System.SMARTHR],
+        last_freee_webhook=figures.last_webhook[System.FREEE],
+        webhook_state=figures.webhook_state,
+        webhook_disabled_at=figures.webhook_disabled_at,
+        webhook_checked_at=figures.webhook_checked_at,
+        sweep_done_at=figures.sweep_done_at,
+        quarantined=figures.quarantined,
     )
 
 
@@ -93,8 +93,8 @@ def resume(ctx: Context, connection_key: str) -> None:
 def queue_everything(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
     """Hand out what has been waiting, of one connection or of all."""
     now = ctx.clock.now()
-    items = uow.upkeep.push_lost_items(now, pushed_before=now, connection_id=connection_id)
-    surveys = uow.upkeep.lost_surveys(now, pushed_before=now, connection_id=connection_id)
+    items = uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection_id)
+    surveys = uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection_id)
     for run_id in surveys:
         uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("queued_again", items=items, surveys=len(surveys))

@@ -28,7 +28,7 @@ def database_state(ctx: Context) -> tuple[bool, bool]:
     """(reachable, migrated to what this version of the code needs)."""
     try:
         with ctx.unit_of_work().reading() as uow:
-            return True, uow.observation.is_migrated()
+            return True, uow.metrics.is_migrated()
     except (OperationalError, PoolTimeout):
         return False, False
 

@@ -17,17 +17,17 @@ from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.metrics.counters import Labels as Labels
 from app.storage.metrics.counters import labels
-from app.storage.metrics.snapshot import ConnectionFacts, MailFacts
+from app.storage.metrics.snapshot import ConnectionFigures, MailFigures
 from app.storage.token_store import REFUSALS
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.webhook_intake import TALLY
+from app.use_cases.intake.webhook_intake import COUNTER
 
 log = structlog.get_logger(__name__)
 
 NO_EVENT = "-"
 """In place of the event's name, where it is not kept: refused before it was read, or not to be sorted into items."""
-DELIVERIES = TALLY
+DELIVERIES = COUNTER
 TOKEN_REFUSALS = REFUSALS
 ENDS_SOON = timedelta(minutes=30)
 """An access token that ends so soon should have been renewed: pairs fall due before (`domain.token_door`)."""
@@ -36,10 +36,10 @@ MISSED = "missed_webhooks"
 
 
 @dataclass(frozen=True)
-class ConnectionMeter:
+class ConnectionMetrics:
     """A connection, and how far its vendors' limits are spent."""
 
-    facts: ConnectionFacts
+    figures: ConnectionFigures
     sweep_seconds: float
     closed_for: Mapping[System, float]
     remaining: Mapping[System, int]
@@ -47,7 +47,7 @@ class ConnectionMeter:
     @property
     def state(self) -> str:
         """As `ConnectionView.state`."""
-        return "needs_consent" if self.facts.needs_consent else "paused" if self.facts.paused else "active"
+        return "needs_consent" if self.figures.needs_consent else "paused" if self.figures.paused else "active"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class TokenDoorMeter:
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatabaseFigures:
     """What the database says. Ages in seconds, 0.0 where nothing waits."""
 
     migrated: bool
@@ -74,35 +74,35 @@ class Facts:
     gathering: int
     gathering_overdue: float
     items_oldest_age: float
-    mails: MailFacts
+    mails: MailFigures
     mails_oldest_age: float
     counters: Mapping[str, Mapping[Labels, int]]
-    connections: tuple[ConnectionMeter, ...]
+    connections: tuple[ConnectionMetrics, ...]
     token_door: TokenDoorMeter
 
 
 @dataclass(frozen=True)
-class Observation:
+class MetricsSnapshot:
     """`facts` None: the database does not answer; `queues` None: the broker does not."""
 
-    facts: Facts | None
+    figures: DatabaseFigures | None
     queues: tuple[QueueDepth, ...] | None
 
 
-def observe(ctx: Context) -> Observation:
-    return Observation(_facts(ctx), _queues(ctx))
+def metrics_snapshot(ctx: Context) -> MetricsSnapshot:
+    return MetricsSnapshot(_figures(ctx), _queues(ctx))
 
 
 def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> bool:
     """(system, code) → webhooks that a process has refused, or that nobody sorts, since it was asked last. False: not
     counted, keep them."""
     counts = {
-        (TALLY, labels(system=system.value, event=NO_EVENT, outcome=code)): number
+        (COUNTER, labels(system=system.value, event=NO_EVENT, outcome=code)): number
         for (system, code), number in refused.items()
     }
     try:
         with ctx.unit_of_work() as uow:
-            uow.tallies.add(counts)
+            uow.counters.add(counts)
     except (OperationalError, PoolTimeout) as error:
         log.warning("refusals_not_counted", kind=type(error).__name__)
         return False
@@ -117,18 +117,18 @@ def _queues(ctx: Context) -> tuple[QueueDepth, ...] | None:
         return None
 
 
-def _facts(ctx: Context) -> Facts | None:
+def _figures(ctx: Context) -> DatabaseFigures | None:
     now = ctx.clock.now()
     try:
         with ctx.unit_of_work().reading() as uow:
             waiting, oldest_outbox = uow.outbox.waiting(now)
-            gathering, gathering_due = uow.observation.gathering()
-            mails = uow.observation.mails()
-            unsorted, oldest_unsorted = uow.observation.unsorted()
-            connections = uow.observation.connections()
-            return Facts(
-                migrated=uow.observation.is_migrated(),
-                runs=uow.observation.runs_by_state(),
+            gathering, gathering_due = uow.metrics.gathering()
+            mails = uow.metrics.mails()
+            unsorted, oldest_unsorted = uow.metrics.unsorted()
+            connections = uow.metrics.connections()
+            return DatabaseFigures(
+                migrated=uow.metrics.is_migrated(),
+                runs=uow.metrics.runs_by_state(),
                 open_items=uow.items.counts_of_open_runs(),
                 outbox_waiting=waiting,
                 outbox_oldest_age=oldest_outbox or 0.0,
@@ -136,11 +136,11 @@ def _facts(ctx: Context) -> Facts | None:
                 unsorted_oldest_age=_age(oldest_unsorted, now),
                 gathering=gathering,
                 gathering_overdue=_age(gathering_due, now),
-                items_oldest_age=_age(uow.observation.oldest_due(now), now),
+                items_oldest_age=_age(uow.metrics.oldest_due(now), now),
                 mails=mails,
                 mails_oldest_age=_age(mails.oldest_waiting, now),
-                counters=uow.observation.counters(),
-                connections=tuple(meter_of(ctx, facts) for facts in connections),
+                counters=uow.metrics.counters(),
+                connections=tuple(metrics_of(ctx, figures) for figures in connections),
                 token_door=token_door_of(ctx, uow, connections),
             )
     except (OperationalError, PoolTimeout) as error:
@@ -148,22 +148,22 @@ def _facts(ctx: Context) -> Facts | None:
         return None
 
 
-def meter_of(ctx: Context, facts: ConnectionFacts) -> ConnectionMeter:
+def metrics_of(ctx: Context, figures: ConnectionFigures) -> ConnectionMetrics:
     """Asks the limiter what is left."""
     keys = {
-        System.SMARTHR: f"{System.SMARTHR.value}:{facts.smarthr_subdomain}",
-        System.FREEE: f"{System.FREEE.value}:{facts.freee_company_id}",
+        System.SMARTHR: f"{System.SMARTHR.value}:{figures.smarthr_subdomain}",
+        System.FREEE: f"{System.FREEE.value}:{figures.freee_company_id}",
     }
-    minutes = ctx.settings.sweep_minutes if facts.sweep_minutes is None else facts.sweep_minutes
-    return ConnectionMeter(
-        facts=facts,
+    minutes = ctx.settings.sweep_minutes if figures.sweep_minutes is None else figures.sweep_minutes
+    return ConnectionMetrics(
+        figures=figures,
         sweep_seconds=minutes * 60,
         closed_for={system: ctx.limiter.closed_for(key) for system, key in keys.items()},
         remaining={system: ctx.limiter.remaining(key) for system, key in keys.items()},
     )
 
 
-def token_door_of(ctx: Context, uow: UnitOfWork, connections: Iterable[ConnectionFacts]) -> TokenDoorMeter:
+def token_door_of(ctx: Context, uow: UnitOfWork, connections: Iterable[ConnectionFigures]) -> TokenDoorMeter:
     now = ctx.clock.now()
     door = uow.token_doors.look(ctx.settings.freee_client_id)
     soon = now + ENDS_SOON

@@ -39,7 +39,7 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
             )
         lifted = [row for row in rows if numbers is None or row.employee_number in numbers]
         for row in lifted:
-            uow.troubles.settle(connection.id, row.direction, [row.source_id])
+            uow.troubles.resolve(connection.id, row.direction, [row.source_id])
     log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
     return [_view(row) for row in lifted]
 

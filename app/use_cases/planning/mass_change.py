@@ -12,26 +12,34 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from app.domain.errors import Refused
-from app.domain.planning.mass_change import Alarm, Consequences, alarm_dict, alarms, consequences, from_text, sentence
+from app.domain.planning.mass_change import (
+    Consequences,
+    MassChangeReason,
+    alarms,
+    consequences,
+    from_text,
+    reason_as_dict,
+    sentence,
+)
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_held_notice
 from app.use_cases.queries.history import find_run
-from app.use_cases.survey.plan_survey import Finding
+from app.use_cases.survey.plan_survey import PlannedItem
 
 log = structlog.get_logger(__name__)
 
 
-def alarms_of(ctx: Context, run_public_id: str) -> tuple[Alarm, ...]:
+def mass_change_of(ctx: Context, run_public_id: str) -> tuple[MassChangeReason, ...]:
     """Why the chosen people of a preview need a second look; () when nothing is out of the ordinary. Three queries.
     Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
-        return alarms_in(uow, find_run(uow, run_public_id))
+        return mass_change_in(uow, find_run(uow, run_public_id))
 
 
-def alarms_in(uow: UnitOfWork, run: RunRow) -> tuple[Alarm, ...]:
-    """As `alarms_of`, inside a transaction."""
+def mass_change_in(uow: UnitOfWork, run: RunRow) -> tuple[MassChangeReason, ...]:
+    """As `mass_change_of`, inside a transaction."""
     return alarms(consequences_in(uow, run), linked=uow.links.count(run.connection_id))
 
 
@@ -40,19 +48,19 @@ def consequences_in(uow: UnitOfWork, run: RunRow) -> Consequences:
     return consequences({from_text(text): people for text, people in uow.items.effects(run.id).items()})
 
 
-def weighed(findings: Iterable[Finding]) -> Consequences:
+def weighed(planned_items: Iterable[PlannedItem]) -> Consequences:
     """What the jobs of a survey would come to."""
-    return consequences(Counter(from_text(found.item.effects) for found in findings if found.waits))
+    return consequences(Counter(from_text(found.item.effects) for found in planned_items if found.waits))
 
 
-def hold(ctx: Context, uow: UnitOfWork, run: RunRow, raised: Sequence[Alarm]) -> None:
+def hold(ctx: Context, uow: UnitOfWork, run: RunRow, raised: Sequence[MassChangeReason]) -> None:
     """Keep why the run waits, and tell it once, inside the transaction that makes it wait."""
-    uow.runs.set_alarms(run.id, [alarm_dict(alarm) for alarm in raised])
+    uow.runs.set_mass_change(run.id, [reason_as_dict(alarm) for alarm in raised])
     add_held_notice(ctx, uow, run, [sentence(alarm) for alarm in raised])
     log.warning("run_held", run_id=run.id, alarms=[alarm.code.value for alarm in raised])
 
 
-def refuse_mass_change(raised: Sequence[Alarm]) -> None:
+def refuse_mass_change(raised: Sequence[MassChangeReason]) -> None:
     """Raises Refused("mass_change") when there is an alarm."""
     if raised:
         why = "、".join(sentence(alarm) for alarm in raised)

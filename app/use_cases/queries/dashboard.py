@@ -89,7 +89,7 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
     """Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        open_runs = uow.choosing.open_runs(connection.id)
+        open_runs = uow.preview_selection.open_runs(connection.id)
         return Dashboard(
             key=connection.key,
             name=connection.name,
@@ -107,10 +107,10 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
 def _panel(
     uow: UnitOfWork, connection: Connection, direction: Direction, open_runs: Sequence[RunRow]
 ) -> DirectionPanel:
-    last = uow.choosing.last_attempt(connection.id, direction)
+    last = uow.preview_selection.last_attempt(connection.id, direction)
     success = last
     if last is not None and last.state is not RunState.SUCCEEDED:
-        success = uow.choosing.last_attempt(connection.id, direction, succeeded=True)
+        success = uow.preview_selection.last_attempt(connection.id, direction, succeeded=True)
     mine = [_open(run) for run in open_runs if run.direction is direction]
     return DirectionPanel(
         direction=direction,
@@ -137,7 +137,7 @@ def _open(run: RunRow) -> OpenRun:
 def _silent_webhook(uow: UnitOfWork, connection: Connection) -> WebhookState | None:
     if Direction.SMARTHR_TO_FREEE not in connection.automatic.directions:
         return None
-    registration = uow.webhooks.get(connection.id)
+    registration = uow.webhook_registrations.get(connection.id)
     if registration is None:
         return None
     return registration.state if registration.state in _SILENT else None

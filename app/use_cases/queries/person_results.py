@@ -22,7 +22,7 @@ from app.use_cases.queries.vendor_links import vendor_page
 
 
 @dataclass(frozen=True)
-class Sight:
+class Visibility:
     """How much whoever looks may see. `people`: numbers, names, values. `masked`: also what else stands as ••••, and
     the vendors' own words, which may quote it."""
 
@@ -101,55 +101,55 @@ class PersonResult:
 
 
 def person_results(
-    uow: UnitOfWork, rows: Sequence[ItemRow], sight: Sight, *, settings: Settings, connection: Connection
+    uow: UnitOfWork, rows: Sequence[ItemRow], visibility: Visibility, *, settings: Settings, connection: Connection
 ) -> list[PersonResult]:
     """Two queries at most, however many rows there are."""
     ids = [row.id for row in rows]
     steps = uow.steps.of_items(ids) if ids else {}
-    changes = uow.changes.of_items(ids) if ids and sight.people else {}
-    return [_result(row, changes.get(row.id, ()), steps[row.id], sight, settings, connection) for row in rows]
+    changes = uow.changes.of_items(ids) if ids and visibility.people else {}
+    return [_result(row, changes.get(row.id, ()), steps[row.id], visibility, settings, connection) for row in rows]
 
 
 def _result(
     row: ItemRow,
     changes: Iterable[ChangeRow],
     steps: Iterable[StepRow],
-    sight: Sight,
+    visibility: Visibility,
     settings: Settings,
     connection: Connection,
 ) -> PersonResult:
     return PersonResult(
         position=row.position + 1,
-        number=row.employee_number if sight.people else "",
-        name=row.name if sight.people else "",
+        number=row.employee_number if visibility.people else "",
+        name=row.name if visibility.people else "",
         state=row.state,
         kind=row.kind,
         error_code=row.error_code,
-        vendor_words=row.detail if sight.masked and row.detail and not row.detail.isascii() else None,
+        vendor_words=row.detail if visibility.masked and row.detail and not row.detail.isascii() else None,
         pay_month=row.pay_month,
         attempts=row.attempt,
-        changes=tuple(_change(change, sight) for change in changes),
+        changes=tuple(_change(change, visibility) for change in changes),
         notes=tuple(_note(note) for note in row.notes),
         steps=tuple(StepResult(s.step, s.state, s.attempt, s.at, s.error_code) for s in steps),
-        pages=_pages(row, settings, connection) if sight.people else (),
+        pages=_pages(row, settings, connection) if visibility.people else (),
         doubtful_link=bool(row.candidates),
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
 
 
-def _change(change: ChangeRow, sight: Sight) -> ChangeResult:
+def _change(change: ChangeRow, visibility: Visibility) -> ChangeResult:
     field = BY_KEY.get(change.key)
     return ChangeResult(
         key=change.key,
-        before=_shown(change.key, change.before, sight),
-        after=_shown(change.key, change.after, sight),
+        before=_shown(change.key, change.before, visibility),
+        after=_shown(change.key, change.after, visibility),
         retroactive=field.retroactive if field else False,
         written=change.state is ChangeState.WRITTEN,
     )
 
 
-def _shown(key: str, state: FieldState | None, sight: Sight) -> Shown:
+def _shown(key: str, state: FieldState | None, visibility: Visibility) -> Shown:
     """An item of another version is better hidden than shown by mistake."""
     if state is None:
         return Shown(Holds.ERASED)
@@ -157,7 +157,7 @@ def _shown(key: str, state: FieldState | None, sight: Sight) -> Shown:
         return Shown(Holds.BLANK)
     if isinstance(state, Unconvertible):
         return Shown(Holds.UNCONVERTIBLE)
-    if key not in BY_KEY or (BY_KEY[key].masked and not sight.masked):
+    if key not in BY_KEY or (BY_KEY[key].masked and not visibility.masked):
         return Shown(Holds.MASKED, MASK)
     return Shown(Holds.VALUE, show(key, state, reveal=True) or "")
 

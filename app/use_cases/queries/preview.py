@@ -16,11 +16,11 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import ItemRow, RosterEntry, RunRow
+from app.storage.rows import ItemRow, PreviewName, RunRow
 from app.storage.runs.preview_selection import Outlined
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.planning.mass_change import alarms_in
+from app.use_cases.planning.mass_change import mass_change_in
 from app.use_cases.queries.history import find_run
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.queries.preview_views import (
@@ -57,7 +57,7 @@ def see_preview(ctx: Context, run_id: str) -> Preview:
 def previews_waiting(ctx: Context, connection: Connection, direction: Direction) -> list[Preview]:
     """Previews of this direction that nobody has decided on, the newest first."""
     with ctx.unit_of_work().reading() as uow:
-        runs = [run for run in uow.choosing.open_runs(connection.id) if run.direction is direction]
+        runs = [run for run in uow.preview_selection.open_runs(connection.id) if run.direction is direction]
         return [preview_of(uow, run, connection) for run in runs if run.state is RunState.PREVIEWED]
 
 
@@ -65,7 +65,7 @@ def see_reading(ctx: Context, run_id: str) -> tuple[Preview, tuple[Reading, ...]
     """A survey on its way, as far as it is known. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        read = uow.choosing.pages_read(run.id)
+        read = uow.preview_selection.pages_read(run.id)
         sides = (run.direction.source, run.direction.target)
         expected = {system: uow.directory.size(run.connection_id, system) for system in sides}
         preview = preview_of(uow, run)
@@ -91,12 +91,12 @@ def see_people(
     """A page of people by position, behind `after` or ahead of `before`. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        everybody = uow.choosing.outline(run.id)
+        everybody = uow.preview_selection.outline(run.id)
         found = found_by(uow, run, everybody, search)
         listed = in_groups(found, groups)
         shown, earlier, later = _cut(listed, after=after, before=before, size=PAGE)
         ids = [each.id for each in shown]
-        rows, keys = uow.choosing.items(ids), uow.choosing.keys_of(ids)
+        rows, keys = uow.preview_selection.items(ids), uow.preview_selection.keys_of(ids)
         preview = preview_of(uow, run)
     return PeoplePage(
         preview=preview,
@@ -116,15 +116,15 @@ def see_plan(
     """What an approval would write now. `reveal`: masked items in plain. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        everybody = uow.choosing.outline(run.id)
+        everybody = uow.preview_selection.outline(run.id)
         chosen = [each for each in everybody if _is_chosen(each)]
         created = sum(each.kind == PlanKind.CREATE for each in chosen)
         shown, earlier, later = _cut(chosen, after=after, before=before, size=PLANS)
         ids = [each.id for each in shown]
-        rows, changes = uow.choosing.items(ids), uow.changes.of_items(ids)
-        by_key = uow.choosing.changes_by_key(run.id, kind=PlanKind.UPDATE)
+        rows, changes = uow.preview_selection.items(ids), uow.changes.of_items(ids)
+        by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
-        alarms = alarms_in(uow, run)
+        alarms = mass_change_in(uow, run)
         preview = preview_of(uow, run, connection)
     to_freee = created and run.direction.target is System.FREEE
     return PlanPage(
@@ -175,7 +175,7 @@ def found_by(uow: UnitOfWork, run: RunRow, everybody: Sequence[Outlined], search
     wanted = _folded(search)
     if not wanted:
         return everybody
-    positions = _positions(uow.rosters.of_run(run.id), wanted)
+    positions = _positions(uow.preview_names.of_run(run.id), wanted)
     return [each for each in everybody if each.position in positions]
 
 
@@ -186,11 +186,11 @@ def in_groups(found: Sequence[Outlined], groups: Collection[Group]) -> Sequence[
     return [each for each in found if (each.state, each.kind) in wanted]
 
 
-def _positions(roster: Sequence[RosterEntry], wanted: str) -> frozenset[int]:
+def _positions(names: Sequence[PreviewName], wanted: str) -> frozenset[int]:
     """One long text is folded many times faster than 30,000 short ones."""
-    written = (f"{each.number}\t{each.name}\t{each.kana}".replace(_BETWEEN, "") for each in roster)
+    written = (f"{each.number}\t{each.name}\t{each.kana}".replace(_BETWEEN, "") for each in names)
     lines = _folded(_BETWEEN.join(written)).split(_BETWEEN)
-    return frozenset(each.position for each, line in zip(roster, lines, strict=True) if wanted in line)
+    return frozenset(each.position for each, line in zip(names, lines, strict=True) if wanted in line)
 
 
 def _folded(text: str) -> str:

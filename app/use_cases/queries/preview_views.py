@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.enums import Direction, System, Trigger
-from app.domain.planning.mass_change import Alarm
+from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings
@@ -129,7 +129,7 @@ class PlanPage:
     left_out: int
     by_key: tuple[tuple[str, int, bool], ...]
     """(key of FIELDS, people whom it changes, retroactive), of those who are updated, the most frequent first."""
-    alarms: tuple[Alarm, ...]
+    alarms: tuple[MassChangeReason, ...]
     """Why these people need a second look."""
     export_settings: ExportSettings | None
     """What freee gets for those who are created; None: nobody is created there."""

@@ -17,7 +17,7 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.history import counts_of_runs, find_run, progress_of, run_view
-from app.use_cases.queries.person_results import PersonResult, Sight, person_results
+from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.shared.actors import Actor, known_actors
 from app.use_cases.shared.views import Page, RunView
 
@@ -64,7 +64,7 @@ class MissedPerson:
 
 
 @dataclass(frozen=True)
-class RunStory:
+class RunDetail:
     run: RunView
     company: str
     entries: tuple[Entry, ...]
@@ -113,28 +113,28 @@ class Look:
     after: int | None = None
 
 
-def run_story(
-    ctx: Context, public_id: str, *, sight: Sight, look: Look | None = None
-) -> tuple[RunStory, Page[PersonResult]]:
+def run_detail(
+    ctx: Context, public_id: str, *, visibility: Visibility, look: Look | None = None
+) -> tuple[RunDetail, Page[PersonResult]]:
     """The page of a run; with `look` also people, once it is over. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         row = find_run(uow, public_id)
         connection = uow.connections.get(row.connection_id)
         assert connection is not None  # its runs go with it
-        story = _story(ctx, uow, row, connection, sight)
+        detail = _detail(ctx, uow, row, connection, visibility)
         people = Page[PersonResult]((), None)
-        if look is not None and not story.is_open:
-            people = _people(ctx, uow, row, connection, sight=sight, look=look)
-    return story, people
+        if look is not None and not detail.is_open:
+            people = _people(ctx, uow, row, connection, visibility=visibility, look=look)
+    return detail, people
 
 
-def _story(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, sight: Sight) -> RunStory:
+def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, visibility: Visibility) -> RunDetail:
     over = row.finished_at is not None
     others = uow.runs.related(row) if over or _has_origin(row) else []
     words = [row.started_by, *([row.approved_by] if row.approved_by else [])]
     actors = known_actors(uow, words)
     causes = uow.items.causes(row.id) if over else []
-    return RunStory(
+    return RunDetail(
         run=_view(ctx, uow, row, connection, others),
         company=connection.name,
         entries=_entries(uow, row),
@@ -144,7 +144,7 @@ def _story(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, s
         approved_at=row.approved_at,
         alarms=tuple(row.alarms or ()),
         related=tuple(_related(row, other) for other in others),
-        missed=_missed(uow, row) if sight.people and row.missed else (),
+        missed=_missed(uow, row) if visibility.people and row.missed else (),
         gathering_until=row.gather_until if row.state is RunState.WAITING else None,
         not_listed=row.equal,
     )
@@ -195,11 +195,11 @@ def _missed(uow: UnitOfWork, row: RunRow) -> tuple[MissedPerson, ...]:
 
 
 def _people(
-    ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, *, sight: Sight, look: Look
+    ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, *, visibility: Visibility, look: Look
 ) -> Page[PersonResult]:
     after = -1 if look.after is None else look.after
-    number = look.number if sight.people else ""
+    number = look.number if visibility.people else ""
     rows = uow.items.page(row.id, after=after, limit=PAGE_SIZE + 1, state=look.state, code=look.code, number=number)
     shown = rows[:PAGE_SIZE]
-    results = person_results(uow, shown, sight, settings=ctx.settings, connection=connection)
+    results = person_results(uow, shown, visibility, settings=ctx.settings, connection=connection)
     return Page(tuple(results), shown[-1].position if len(rows) > PAGE_SIZE else None)

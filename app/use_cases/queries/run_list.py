@@ -36,7 +36,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class RunLine:
+class ListedRun:
     """A run in the list: its 開始, and its 終了 with 実行結果 once there is one."""
 
     id: str
@@ -69,7 +69,7 @@ class LastTimes:
 
 @dataclass(frozen=True)
 class RunList:
-    page: Page[RunLine]
+    page: Page[ListedRun]
     last: tuple[LastTimes, ...]
     connections: Mapping[str, str]
     """Key → name of all there are."""
@@ -122,8 +122,8 @@ def _begin_of(day: date) -> datetime:
     return datetime.combine(day, time(), JAPAN)
 
 
-def _line(row: RunRow, connection: str, actor: Actor, counts: Mapping[ItemState, int]) -> RunLine:
-    return RunLine(
+def _line(row: RunRow, connection: str, actor: Actor, counts: Mapping[ItemState, int]) -> ListedRun:
+    return ListedRun(
         id=row.public_id,
         connection=connection,
         direction=row.direction,

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 SLACK = timedelta(minutes=5)
 """A webhook that came in shortly before the last survey began may be about what that survey did not see yet."""
-TALLY = "missed_webhooks"
+COUNTER = "missed_webhooks"
 
 
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
@@ -52,7 +52,7 @@ def keep_shown(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entri
     if not missed:
         return
     uow.runs.add_missed(run.id, [{"system": system.value, "id": person_id} for person_id in missed])
-    uow.tallies.add({(TALLY, labels(connection=str(run.connection_id), system=system.value)): len(missed)})
+    uow.counters.add({(COUNTER, labels(connection=str(run.connection_id), system=system.value)): len(missed)})
     log.warning("webhooks_missed", run_id=run.id, system=system.value, people=len(missed))
 
 
@@ -81,7 +81,7 @@ def _has_changed(before: DirectoryEntry | None, now: DirectoryEntry) -> bool:
 def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, system: System) -> bool:
     if system is System.FREEE:
         return bool(ctx.settings.freee_webhook_token)
-    return uow.webhooks.get(connection_id) is not None
+    return uow.webhook_registrations.get(connection_id) is not None
 
 
 def _entry(record: EmployeeRecord, content: str | None) -> DirectoryEntry:

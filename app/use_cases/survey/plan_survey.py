@@ -59,7 +59,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PlannedItem:
     """`has_item` False: a sweep found them equal, or leaves them alone; they get no row. `content`: of somebody in
     trouble, digest of both sides and of how they were found."""
 
@@ -74,26 +74,28 @@ class Finding:
         return self.has_item and not self.item.state.is_final
 
 
-def find_everybody(run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int) -> list[Finding]:
+def plan_everybody(
+    run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int
+) -> list[PlannedItem]:
     """One finding per employee of the run, in the order of their numbers."""
-    finder = Finder(run, everybody, terms, now)
-    findings = [finder.find(record) for record in finder.chosen()] + finder.unknown_numbers()
-    return in_order(findings, bulk_from=bulk_from)
+    planner = SurveyPlanner(run, everybody, terms, now)
+    planned_items = [planner.find(record) for record in planner.chosen()] + planner.unknown_numbers()
+    return in_order(planned_items, bulk_from=bulk_from)
 
 
-def in_order(findings: list[Finding], *, bulk_from: int) -> list[Finding]:
+def in_order(planned_items: list[PlannedItem], *, bulk_from: int) -> list[PlannedItem]:
     """By their numbers, each with its position and the queue for so many of them."""
-    findings.sort(key=lambda finding: (finding.item.employee_number, finding.item.source_id or ""))
-    waiting = sum(not finding.item.state.is_final for finding in findings)
+    planned_items.sort(key=lambda planned_item: (planned_item.item.employee_number, planned_item.item.source_id or ""))
+    waiting = sum(not planned_item.item.state.is_final for planned_item in planned_items)
     queue = queue_for(waiting, bulk_from=bulk_from)
     return [
-        replace(finding, item=replace(finding.item, position=position, queue=queue))
-        for position, finding in enumerate(findings)
+        replace(planned_item, item=replace(planned_item.item, position=position, queue=queue))
+        for position, planned_item in enumerate(planned_items)
     ]
 
 
 @dataclass(frozen=True)
-class Finder:
+class SurveyPlanner:
     run: RunRow
     everybody: Everybody
     terms: Terms
@@ -106,15 +108,15 @@ class Finder:
         named = set(self.run.scope)
         return [record for record in self.everybody.source if record.person.number in named]
 
-    def unknown_numbers(self) -> list[Finding]:
+    def unknown_numbers(self) -> list[PlannedItem]:
         """Named, but nobody at the source has that number (E9)."""
         known = {record.person.number for record in self.everybody.source}
         missing = [number for number in self.run.scope or [] if number not in known]
         return [
-            Finding(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
+            PlannedItem(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
         ]
 
-    def find(self, source: EmployeeRecord) -> Finding:
+    def find(self, source: EmployeeRecord) -> PlannedItem:
         person = source.person
         if not offer(person, self.run.as_of_date).offered:
             return self._end(source, ItemState.FAILED, code="not_offered")
@@ -139,7 +141,7 @@ class Finder:
             return self._end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
         return self.planned(source, target, decision)
 
-    def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> Finding:
+    def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
         decided = decide(self.terms, source, target, link.baseline if link else {})
         plan = decided.plan
@@ -163,9 +165,9 @@ class Finder:
             effects=as_text(effects_of(plan, today=today_in_japan(self.now))) if waiting else "",
         )
         if target is None or waiting:
-            return Finding(item)
+            return PlannedItem(item)
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
-        return Finding(item, Agreement(smarthr_id, freee_id, agreed_digests(self.terms, decided, None), link))
+        return PlannedItem(item, Agreement(smarthr_id, freee_id, agreed_digests(self.terms, decided, None), link))
 
     def link(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:
@@ -195,8 +197,8 @@ class Finder:
         code: str | None,
         candidates: tuple[Candidate, ...] = (),
         target_id: str | None = None,
-    ) -> Finding:
-        return Finding(
+    ) -> PlannedItem:
+        return PlannedItem(
             self.new_item(
                 state,
                 number=source.person.number,
@@ -260,10 +262,10 @@ def state_of(plan: Plan) -> tuple[ItemState, str | None]:
         return ItemState.FAILED, plan.stops[0].code
     if plan.changes:
         return ItemState.WAITING, None
-    return ended_without_write(plan)
+    return state_without_write(plan)
 
 
-def ended_without_write(plan: Plan) -> tuple[ItemState, str | None]:
+def state_without_write(plan: Plan) -> tuple[ItemState, str | None]:
     review = next((note.code for note in plan.notes if note.severity == "review"), None)
     if plan.conflicts:
         return ItemState.CONFLICT, review or "conflict"

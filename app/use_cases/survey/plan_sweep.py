@@ -28,7 +28,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.outcome import BAD, note_trouble
 from app.use_cases.planning.plan_employee import Terms, plan_digest
-from app.use_cases.survey.plan_survey import Everybody, Finder, Finding, in_order, new_changes
+from app.use_cases.survey.plan_survey import Everybody, PlannedItem, SurveyPlanner, in_order, new_changes
 
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
 
@@ -41,26 +41,26 @@ def compare_everybody(
     now: datetime,
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
-) -> list[Finding]:
+) -> list[PlannedItem]:
     """One finding per employee who is there on the day, per leaver of whom something still differs, and per link whose
     source is in no list any more, in the order of their numbers. `troubles`: by source id."""
-    comparison = _Comparison(Finder(run, everybody, terms, now), troubles)
+    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now), troubles)
     found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
-    findings = [finding for finding in found if finding is not None]
-    return in_order(_without_surprises(findings, run, terms), bulk_from=bulk_from)
+    planned_items = [planned_item for planned_item in found if planned_item is not None]
+    return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
 
 
-def _without_surprises(findings: list[Finding], run: RunRow, terms: Terms) -> list[Finding]:
+def _without_surprises(planned_items: list[PlannedItem], run: RunRow, terms: Terms) -> list[PlannedItem]:
     """Somebody who is only looked at has no plan the guard could have weighed. When they are many (a list that came in
     half), or when a person approves what is shown of the run, their jobs may find out but write nothing."""
-    unplanned = [found for found in findings if found.waits and found.item.kind == PlanKind.NOTHING.value]
+    unplanned = [found for found in planned_items if found.waits and found.item.kind == PlanKind.NOTHING.value]
     if not run.dry_run and len(unplanned) <= HARMLESS_PEOPLE:
-        return findings
+        return planned_items
     nothing = plan_digest(terms, Plan(PlanKind.NOTHING))
     ids = {found.item.source_id for found in unplanned}
     return [
         replace(found, item=replace(found.item, approved_digest=nothing)) if found.item.source_id in ids else found
-        for found in findings
+        for found in planned_items
     ]
 
 
@@ -68,16 +68,16 @@ def remember_troubles(
     ctx: Context,
     uow: UnitOfWork,
     run: RunRow,
-    stored: Sequence[tuple[int, Finding]],
+    stored: Sequence[tuple[int, PlannedItem]],
     *,
-    findings: Sequence[Finding],
+    planned_items: Sequence[PlannedItem],
     troubles: Mapping[str, TroubleRow],
 ) -> None:
     """Whom the comparison itself has ended badly, who is well again or gone, and what those in trouble have now."""
-    unwell = {found.item.source_id for found in findings if found.item.state is not ItemState.UNCHANGED}
-    if settled := sorted(source_id for source_id in troubles if source_id not in unwell):
-        uow.troubles.settle(run.connection_id, run.direction, settled)
-    for found in findings:
+    unwell = {found.item.source_id for found in planned_items if found.item.state is not ItemState.UNCHANGED}
+    if resolved := sorted(source_id for source_id in troubles if source_id not in unwell):
+        uow.troubles.resolve(run.connection_id, run.direction, resolved)
+    for found in planned_items:
         if found.content is not None and found.item.source_id is not None:
             uow.troubles.set_content(run.connection_id, run.direction, found.item.source_id, found.content)
     for item_id, found in stored:
@@ -88,92 +88,92 @@ def remember_troubles(
 
 @dataclass(frozen=True)
 class _Comparison:
-    finder: Finder
+    planner: SurveyPlanner
     troubles: Mapping[str, TroubleRow]
 
-    def find(self, source: EmployeeRecord) -> Finding | None:
+    def find(self, source: EmployeeRecord) -> PlannedItem | None:
         """None: not there yet, or gone and nothing to do."""
-        finding = self._found(source)
-        if finding is None or finding.item.state is ItemState.UNCHANGED:
-            return finding and replace(finding, has_item=False)
+        planned_item = self._found(source)
+        if planned_item is None or planned_item.item.state is ItemState.UNCHANGED:
+            return planned_item and replace(planned_item, has_item=False)
         trouble = self.troubles.get(source.person.id)
         if trouble is None:
-            return finding
-        content = self._content(source, finding)
+            return planned_item
+        content = self._content(source, planned_item)
         left_alone = trouble.quarantined_at is not None and trouble.content in (None, content)
-        return replace(finding, content=content, has_item=not left_alone)
+        return replace(planned_item, content=content, has_item=not left_alone)
 
-    def _found(self, source: EmployeeRecord) -> Finding | None:
-        person, on = source.person, self.finder.run.as_of_date
+    def _found(self, source: EmployeeRecord) -> PlannedItem | None:
+        person, on = source.person, self.planner.run.as_of_date
         if person.resigned_on is not None and person.resigned_on < on:
             return self._leaver(source)
         if not offer(person, on).offered or self._is_for_the_way_back(source):
             return None
-        finding = self.finder.find(source)
+        planned_item = self.planner.find(source)
         link, target = self._partner(source)
         if link is not None and target is None:
             return self._looked_at(source.person.number, source.person.id, link)
-        return finding
+        return planned_item
 
     # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def vanished(self) -> list[Finding]:
+    def vanished(self) -> list[PlannedItem]:
         """Links whose source nobody has listed. Pages shift while a list is read (smarthr-api.md trap 20), so a job
         asks for the person before the link is taken for broken."""
-        source = self.finder.run.direction.source
-        listed = {record.person.id for record in self.finder.everybody.source}
-        links = self.finder.everybody.link_by_smarthr.values()
+        source = self.planner.run.direction.source
+        listed = {record.person.id for record in self.planner.everybody.source}
+        links = self.planner.everybody.link_by_smarthr.values()
         gone = [link for link in links if link.id_in(source) not in listed]
         return [self._looked_at("", link.id_in(source), link) for link in gone]
 
-    def _looked_at(self, number: str, source_id: str, link: LinkRow) -> Finding:
-        item = self.finder.new_item(
+    def _looked_at(self, number: str, source_id: str, link: LinkRow) -> PlannedItem:
+        item = self.planner.new_item(
             ItemState.WAITING,
             number=number,
             source_id=source_id,
-            target_id=link.id_in(self.finder.run.direction.target),
+            target_id=link.id_in(self.planner.run.direction.target),
             code=None,
         )
-        return Finding(item)
+        return PlannedItem(item)
 
-    def _content(self, source: EmployeeRecord, finding: Finding) -> str:
+    def _content(self, source: EmployeeRecord, planned_item: PlannedItem) -> str:
         """Both sides and how they were found: an answered question lifts a quarantine although neither side moved."""
-        terms = self.finder.terms
-        target = self.finder.everybody.target_by_id.get(finding.item.target_id or "")
+        terms = self.planner.terms
+        target = self.planner.everybody.target_by_id.get(planned_item.item.target_id or "")
         sides = [
             content_digest(take_snapshot(side, terms.options), terms.fingerprint) for side in (source, target) if side
         ]
-        ended = [finding.item.state.value, finding.item.error_code or ""]
+        ended = [planned_item.item.state.value, planned_item.item.error_code or ""]
         return terms.fingerprint("trouble", " ".join([*sides, *ended]))
 
     # ── leavers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _leaver(self, source: EmployeeRecord) -> Finding | None:
+    def _leaver(self, source: EmployeeRecord) -> PlannedItem | None:
         """Somebody who left before the day, linked and still shown by the target: what differs is brought over."""
         link, target = self._partner(source)
         if link is None or target is None or target.record is None:
             return None
         if source.record is None:
             return self._from_the_month_of_leaving(source, target, link)
-        finding = self.finder.planned(source, target, LinkDecision(LinkKind.LINKED, target.person.id))
-        quiet = finding.item.state in (ItemState.UNCHANGED, ItemState.NEEDS_REVIEW)
-        return None if quiet else finding
+        planned_item = self.planner.planned(source, target, LinkDecision(LinkKind.LINKED, target.person.id))
+        quiet = planned_item.item.state in (ItemState.UNCHANGED, ItemState.NEEDS_REVIEW)
+        return None if quiet else planned_item
 
     def _from_the_month_of_leaving(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow
-    ) -> Finding | None:
+    ) -> PlannedItem | None:
         """freee hides leavers once their month is over. A 退職年月日 entered later than that still has to arrive: the
         job reads the last month that shows them. Should more of them differ there, an approval does not cover it."""
         left, schedule = source.person.resigned_on, source.person.pay_schedule
-        there = take_snapshot(target, self.finder.terms.options)["resigned_on"]
+        there = take_snapshot(target, self.planner.terms.options)["resigned_on"]
         if left is None or there is ABSENT or there == left:
             return None
         if self._ruling(link, source=left, target=there) in _TARGET_IS_RIGHT:
             return None
         month = closing_month(left, schedule)
         plan = Plan(PlanKind.UPDATE, (Change("resigned_on", there, left),))
-        keeps = self.finder.run.dry_run
-        item = self.finder.new_item(
+        keeps = self.planner.run.dry_run
+        item = self.planner.new_item(
             ItemState.WAITING,
             number=source.person.number,
             source_id=source.person.id,
@@ -182,25 +182,25 @@ class _Comparison:
             code=None,
             closing_month=str(month),
             pay_month=str(pay_month(month, schedule)),
-            approved_digest=plan_digest(self.finder.terms, plan) if keeps else None,
+            approved_digest=plan_digest(self.planner.terms, plan) if keeps else None,
             changes=new_changes(plan) if keeps else (),
-            effects=as_text(effects_of(plan, today=today_in_japan(self.finder.now))),
+            effects=as_text(effects_of(plan, today=today_in_japan(self.planner.now))),
         )
-        return Finding(item)
+        return PlannedItem(item)
 
     def _is_for_the_way_back(self, source: EmployeeRecord) -> bool:
         """The target has hidden its leaver and is right about the 退職年月日: with both directions on, the other
         comparison of this sweep brings it here."""
-        if self.finder.everybody.connection.automatic is not Automatic.BOTH or source.record is None:
+        if self.planner.everybody.connection.automatic is not Automatic.BOTH or source.record is None:
             return False
         link, target = self._partner(source)
         if link is None or target is None or target.record is not None or target.person.resigned_on is None:
             return False
-        here = take_snapshot(source, self.finder.terms.options)["resigned_on"]
+        here = take_snapshot(source, self.planner.terms.options)["resigned_on"]
         return self._ruling(link, source=here, target=target.person.resigned_on) in _TARGET_IS_RIGHT
 
     def _ruling(self, link: LinkRow, *, source: FieldState, target: FieldState) -> Ruling:
-        terms, row = self.finder.terms, BY_KEY["resigned_on"]
+        terms, row = self.planner.terms, BY_KEY["resigned_on"]
         return rule(
             [row],
             sources=[BLANK if source is ABSENT else source],
@@ -211,8 +211,8 @@ class _Comparison:
         )
 
     def _partner(self, source: EmployeeRecord) -> tuple[LinkRow | None, EmployeeRecord | None]:
-        link = self.finder.link(source)
+        link = self.planner.link(source)
         if link is None:
             return None, None
-        other: System = self.finder.run.direction.target
-        return link, self.finder.everybody.target_by_id.get(link.id_in(other))
+        other: System = self.planner.run.direction.target
+        return link, self.planner.everybody.target_by_id.get(link.id_in(other))

@@ -26,7 +26,7 @@ from app.storage.rows import ChangeRow, ItemRow, NewItem, RunRow, StepRow
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, plan_digest, terms_of_run
 from app.use_cases.shared.lease import Lease
-from app.use_cases.survey.plan_survey import Finding, new_changes, new_notes, state_of
+from app.use_cases.survey.plan_survey import PlannedItem, new_changes, new_notes, state_of
 
 PORTION = 500
 _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})
@@ -97,7 +97,7 @@ def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> E
     return gateway.read(person_id, month=YearMonth.parse(item.closing_month))
 
 
-def find_undone(
+def plan_everybody_undone(
     ctx: Context,
     run: RunRow,
     connection: Connection,
@@ -105,17 +105,17 @@ def find_undone(
     listed: Iterable[EmployeeRecord],
     gateway: EmployeeGateway,
     lease: Lease,
-) -> list[Finding]:
+) -> list[PlannedItem]:
     """One finding per employee, at the place they had in the run that is taken back."""
     assert run.undone_run_id is not None
-    finder = _Finder(ctx, run, gateway, terms_of_undo(ctx, run, connection), _by_id(listed))
-    findings = []
+    planner = _UndoPlanner(ctx, run, gateway, terms_of_undo(ctx, run, connection), _by_id(listed))
+    planned_items = []
     for undone in everybody_undone(ctx, run.undone_run_id):
         lease.check()
-        findings.append(finder.find(undone))
-    waiting = sum(found.waits for found in findings)
+        planned_items.append(planner.find(undone))
+    waiting = sum(found.waits for found in planned_items)
     queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
-    return [replace(found, item=replace(found.item, queue=queue)) for found in findings]
+    return [replace(found, item=replace(found.item, queue=queue)) for found in planned_items]
 
 
 def _by_id(people: Iterable[EmployeeRecord]) -> Mapping[str, EmployeeRecord]:
@@ -123,14 +123,14 @@ def _by_id(people: Iterable[EmployeeRecord]) -> Mapping[str, EmployeeRecord]:
 
 
 @dataclass(frozen=True)
-class _Finder:
+class _UndoPlanner:
     ctx: Context
     run: RunRow
     gateway: EmployeeGateway
     terms: Terms
     listed: Mapping[str, EmployeeRecord]
 
-    def find(self, undone: Undone) -> Finding:
+    def find(self, undone: Undone) -> PlannedItem:
         if undone.created:
             return self._end(undone.item, CREATED, kind=PlanKind.CREATE)
         if undone.written is None:
@@ -149,10 +149,10 @@ class _Finder:
             return found
         return read_in_its_month(self.gateway, self.run, item)
 
-    def _planned(self, item: ItemRow, plan: Plan) -> Finding:
+    def _planned(self, item: ItemRow, plan: Plan) -> PlannedItem:
         state, code = state_of(plan)
         waiting = not state.is_final
-        return Finding(
+        return PlannedItem(
             replace(
                 self._item(item, state, code=code, kind=plan.kind),
                 notes=new_notes(plan.notes),
@@ -163,8 +163,8 @@ class _Finder:
             )
         )
 
-    def _end(self, item: ItemRow, code: str, *, kind: PlanKind = PlanKind.NOTHING) -> Finding:
-        return Finding(self._item(item, ItemState.NEEDS_REVIEW, code=code, kind=kind))
+    def _end(self, item: ItemRow, code: str, *, kind: PlanKind = PlanKind.NOTHING) -> PlannedItem:
+        return PlannedItem(self._item(item, ItemState.NEEDS_REVIEW, code=code, kind=kind))
 
     def _item(self, item: ItemRow, state: ItemState, *, code: str | None, kind: PlanKind) -> NewItem:
         """Of the same employee, in the same month: freee keeps what is written by month."""

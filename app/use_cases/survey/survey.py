@@ -31,9 +31,9 @@ from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.survey.change_detection import entries_of, keep_shown
-from app.use_cases.survey.plan_survey import Everybody, Finding, find_everybody
+from app.use_cases.survey.plan_survey import Everybody, PlannedItem, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
-from app.use_cases.survey.plan_undo import find_undone
+from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.survey_store import fenced, store
 
 log = structlog.get_logger(__name__)
@@ -78,13 +78,13 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         secret_key=ctx.settings.secret_key,
     )
     everybody = Everybody(connection, source, target, links, broken, different)
-    findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
-    raised = () if run.dry_run or run.acknowledged else alarms(weighed(findings), linked=len(links))
+    planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
+    raised = () if run.dry_run or run.acknowledged else alarms(weighed(planned_items), linked=len(links))
     if raised:  # held before its first write: from here on it is kept as a preview is
         run = replace(run, dry_run=True)
-        findings = _findings(ctx, run, everybody, terms=terms, troubles=troubles)
+        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
     kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
-    store(ctx, run, findings, troubles=troubles, kana=kana, raised=raised, lease=lease)
+    store(ctx, run, planned_items, troubles=troubles, kana=kana, raised=raised, lease=lease)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
@@ -92,17 +92,17 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
     gateway = ctx.gateway(connection, run.direction.target)
     listed = _read_everybody(ctx, run, gateway, lease=lease)
     with counted(ctx, run.id, gateway):
-        findings = find_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
-    store(ctx, run, findings, troubles={}, kana={}, lease=lease)
+        planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
+    store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
 
 
-def _findings(
+def _planned_items(
     ctx: Context, run: RunRow, everybody: Everybody, *, terms: Terms, troubles: Mapping[str, TroubleRow]
-) -> list[Finding]:
+) -> list[PlannedItem]:
     now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
     if run.trigger is Trigger.SCHEDULE:
         return compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
-    return find_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
+    return plan_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:

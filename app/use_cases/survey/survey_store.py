@@ -12,15 +12,15 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Trigger
-from app.domain.planning.mass_change import Alarm
+from app.domain.planning.mass_change import MassChangeReason
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
-from app.storage.rows import RosterEntry, RunRow, TroubleRow
+from app.storage.rows import PreviewName, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import hold
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
-from app.use_cases.survey.plan_survey import Finding
+from app.use_cases.survey.plan_survey import PlannedItem
 from app.use_cases.survey.plan_sweep import remember_troubles
 
 log = structlog.get_logger(__name__)
@@ -43,31 +43,33 @@ def fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
 def store(
     ctx: Context,
     run: RunRow,
-    findings: Sequence[Finding],
+    planned_items: Sequence[PlannedItem],
     *,
     troubles: Mapping[str, TroubleRow],
     kana: Mapping[str, str],
-    raised: Sequence[Alarm] = (),
+    raised: Sequence[MassChangeReason] = (),
     lease: Lease,
 ) -> None:
     with fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions of a survey that did not get to its end
         if run.dry_run:
-            uow.rosters.replace(run.id, [_roster_entry(finding, kana) for finding in findings])
-    stored: list[tuple[int, Finding]] = []
-    for portion in _portions(findings):
+            uow.preview_names.replace(run.id, [_preview_name(planned_item, kana) for planned_item in planned_items])
+    stored: list[tuple[int, PlannedItem]] = []
+    for portion in _portions(planned_items):
         try:
             stored += _store_portion(ctx, run, portion, lease=lease)
         except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
             stored += _store_portion(ctx, run, portion, lease=lease)
-    _set_going(ctx, run, stored, findings=findings, troubles=troubles, raised=raised)
+    _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles, raised=raised)
 
 
-def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lease: Lease) -> list[tuple[int, Finding]]:
+def _store_portion(
+    ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease
+) -> list[tuple[int, PlannedItem]]:
     """Returns the new items' ids, each with its finding."""
-    with_item = [finding for finding in portion if finding.has_item]
+    with_item = [planned_item for planned_item in portion if planned_item.has_item]
     with fenced(ctx, run, lease) as uow:
-        ids = uow.items.add_many([finding.item for finding in with_item])
+        ids = uow.items.add_many([planned_item.item for planned_item in with_item])
         if not run.dry_run:
             _store_links(uow, run, portion, ctx=ctx)
     return list(zip(ids, with_item, strict=True))
@@ -76,15 +78,15 @@ def _store_portion(ctx: Context, run: RunRow, portion: Sequence[Finding], *, lea
 def _set_going(
     ctx: Context,
     run: RunRow,
-    stored: Sequence[tuple[int, Finding]],
+    stored: Sequence[tuple[int, PlannedItem]],
     *,
-    findings: Sequence[Finding],
+    planned_items: Sequence[PlannedItem],
     troubles: Mapping[str, TroubleRow],
-    raised: Sequence[Alarm],
+    raised: Sequence[MassChangeReason],
 ) -> None:
     now = ctx.clock.now()
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
-    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in findings)
+    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in planned_items)
     total = len(stored) + equal
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
     with ctx.unit_of_work() as uow:
@@ -92,7 +94,7 @@ def _set_going(
         if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
             raise LeaseLost
         if run.trigger is Trigger.SCHEDULE:
-            remember_troubles(ctx, uow, run, stored, findings=findings, troubles=troubles)
+            remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
             _replace_held(uow, run, now)
         if raised:
             hold(ctx, uow, run, raised)
@@ -108,14 +110,14 @@ def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
         uow.runs.cancel(held_id, now)
 
 
-def _roster_entry(finding: Finding, kana: Mapping[str, str]) -> RosterEntry:
-    item = finding.item
-    return RosterEntry(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
+def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> PreviewName:
+    item = planned_item.item
+    return PreviewName(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
 
 
-def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[Finding], *, ctx: Context) -> None:
+def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *, ctx: Context) -> None:
     """Links of people met for the first time who need no write, and baselines that have moved."""
-    agreements = [finding.agreement for finding in portion if finding.agreement is not None]
+    agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
     linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
     for agreement in agreements:
         if agreement.link is None:
@@ -137,6 +139,6 @@ def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
     return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
 
 
-def _portions(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
-    for start in range(0, len(findings), PORTION):
-        yield findings[start : start + PORTION]
+def _portions(planned_items: Sequence[PlannedItem]) -> Iterator[Sequence[PlannedItem]]:
+    for start in range(0, len(planned_items), PORTION):
+        yield planned_items[start : start + PORTION]

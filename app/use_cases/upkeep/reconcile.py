@@ -20,7 +20,7 @@ from app.domain.runs.queues import INTERACTIVE
 from app.storage.enums import OutboxKind
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.employee.hold_mass_change import open_gate_if_ready
+from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
         "lost_jobs": _push_lost_jobs,
         "lost_mails": _push_lost_mails,
         "erased_runs": _forget_old,
-        "opened_gates": _open_gates,
+        "opened_gates": _decide_mass_changes,
         "closed_runs": _close_runs,
     }
     found = {name: count for name, step in steps.items() if (count := step(ctx))}
@@ -68,19 +68,19 @@ def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
 
 def _end_with_run(ctx: Context) -> int:
     with ctx.unit_of_work() as uow:
-        return len(uow.upkeep.end_items_of_ending_runs(ctx.clock.now()))
+        return len(uow.recovery.end_items_of_ending_runs(ctx.clock.now()))
 
 
 def _end_overdue(ctx: Context) -> int:
     with ctx.unit_of_work() as uow:
-        return len(uow.upkeep.end_overdue(ctx.clock.now()))
+        return len(uow.recovery.end_overdue(ctx.clock.now()))
 
 
 def _end_poisoned(ctx: Context) -> int:
     now, most = ctx.clock.now(), ctx.settings.max_starts
     with ctx.unit_of_work() as uow:
-        ended = len(uow.upkeep.end_poisoned(now, max_starts=most))
-        surveys = uow.upkeep.poisoned_surveys(now, max_starts=most)
+        ended = len(uow.recovery.end_poisoned(now, max_starts=most))
+        surveys = uow.recovery.poisoned_surveys(now, max_starts=most)
         for run_id in surveys:
             uow.runs.fail(run_id, "poisoned", now)
     return ended + len(surveys)
@@ -88,7 +88,7 @@ def _end_poisoned(ctx: Context) -> int:
 
 def _free_dead_leases(ctx: Context) -> int:
     with ctx.unit_of_work() as uow:
-        return uow.upkeep.free_dead_leases(ctx.clock.now(), max_starts=ctx.settings.max_starts)
+        return uow.recovery.free_dead_leases(ctx.clock.now(), max_starts=ctx.settings.max_starts)
 
 
 # ── what the broker lost ──────────────────────────────────────────────────────────────────────────────────────────
@@ -98,7 +98,7 @@ def _take_up_dead_surveys(ctx: Context) -> int:
     """The survey of a dead worker; how the broker's queues stand does not matter for it."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        return _queue_surveys(uow, uow.upkeep.dead_surveys(now, max_starts=ctx.settings.max_starts), now)
+        return _queue_surveys(uow, uow.recovery.dead_surveys(now, max_starts=ctx.settings.max_starts), now)
 
 
 def _push_lost_jobs(ctx: Context) -> int:
@@ -110,8 +110,8 @@ def _push_lost_jobs(ctx: Context) -> int:
     now, count = ctx.clock.now(), 0
     for queue, pushed_before in _left_the_queue(ctx, now):
         with ctx.unit_of_work() as uow:
-            count += uow.upkeep.push_lost_items(now, queue=queue, pushed_before=pushed_before)
-            lost = uow.upkeep.lost_surveys(now, queue=queue, pushed_before=pushed_before)
+            count += uow.recovery.push_lost_items(now, queue=queue, pushed_before=pushed_before)
+            lost = uow.recovery.lost_surveys(now, queue=queue, pushed_before=pushed_before)
             count += _queue_surveys(uow, lost, now)
     return count
 
@@ -155,10 +155,10 @@ def queue_stuck_mails(ctx: Context, *, pushed_before: datetime) -> int:
 # ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _open_gates(ctx: Context) -> int:
+def _decide_mass_changes(ctx: Context) -> int:
     with ctx.unit_of_work().reading() as uow:
-        ready = uow.runs.gates_ready()
-    return sum(open_gate_if_ready(ctx, run_id) for run_id in ready)
+        ready = uow.runs.mass_change_checks_ready()
+    return sum(decide_mass_change_if_ready(ctx, run_id) for run_id in ready)
 
 
 def _close_runs(ctx: Context) -> int:
@@ -178,17 +178,17 @@ def _forget_old(ctx: Context) -> int:
         uow.outbox.purge(now - OUTBOX_KEPT)
         uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
         uow.consents.purge(now)
-        uow.setups.purge(now - SETUPS_KEPT)
-        uow.upkeep.erase_notices(oldest)
+        uow.wizards.purge(now - SETUPS_KEPT)
+        uow.recovery.erase_notices(oldest)
     _forget_deliveries(ctx, now - DELIVERIES_KEPT)
     while True:
         with ctx.unit_of_work() as uow:
-            count = uow.upkeep.erase_values(oldest, now=now)
+            count = uow.recovery.erase_values(oldest, now=now)
         if not count:
             break
         erased += count
     with ctx.unit_of_work() as uow:
-        for run_id in uow.upkeep.forgotten_previews(oldest):
+        for run_id in uow.recovery.forgotten_previews(oldest):
             uow.runs.cancel(run_id, now)
     return erased
 

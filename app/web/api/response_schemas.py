@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from app.domain.enums import Direction, System, Trigger
-from app.domain.planning.mass_change import AlarmCode
+from app.domain.planning.mass_change import MassChangeCode
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
@@ -81,7 +81,7 @@ class VendorCallsSchema(AnswerSchema):
 
 
 class AlarmSchema(AnswerSchema):
-    code = _word(AlarmCode)
+    code = _word(MassChangeCode)
     count = _count("対象の人数")
     limit = _count("確認なしに書き込む人数の上限")
     creates = _count("うち新規登録")

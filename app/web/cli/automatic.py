@@ -1,4 +1,4 @@
-"""flask connection …: the webhook at SmartHR, and the automatic sync. `cli_ops` takes these commands in."""
+"""flask connection …: the webhook at SmartHR, and the automatic sync. `ops` takes these commands in."""
 
 from __future__ import annotations
 

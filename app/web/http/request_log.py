@@ -77,7 +77,7 @@ def _protect(answer: Response) -> Response:
     return answer
 
 
-def tell(**fields: Any) -> None:
+def log_fields(**fields: Any) -> None:
     """More for the log line of this request: ids, words and numbers of our own."""
     g.told = {**g.get("told", {}), **fields}
 

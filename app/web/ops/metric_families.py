@@ -28,10 +28,10 @@ from app.use_cases.monitoring.snapshot import (
     DELIVERIES,
     MISSED,
     TOKEN_REFUSALS,
-    ConnectionMeter,
-    Facts,
+    ConnectionMetrics,
+    DatabaseFigures,
     Labels,
-    Observation,
+    MetricsSnapshot,
 )
 from app.use_cases.shared.views import MailKind, MailState, RefreshState, WebhookState
 
@@ -39,20 +39,20 @@ Rows = Iterable[tuple[Sequence[str], float]]
 """(label values in the order of the labels, value)."""
 
 
-def families(seen: Observation) -> Iterator[Metric]:
+def families(seen: MetricsSnapshot) -> Iterator[Metric]:
     yield from _broker(seen)
-    yield _one("awase_database_up", "1 when the database answers", float(seen.facts is not None))
-    if seen.facts is None:
+    yield _one("awase_database_up", "1 when the database answers", float(seen.figures is not None))
+    if seen.figures is None:
         return
-    yield from _backlog(seen.facts)
-    yield from _counters(seen.facts.counters, seen.facts.connections)
-    yield from _vendors(seen.facts.connections)
-    yield from _token_endpoint(seen.facts)
-    yield from _intake(seen.facts.connections)
-    yield from _mails(seen.facts)
+    yield from _backlog(seen.figures)
+    yield from _counters(seen.figures.counters, seen.figures.connections)
+    yield from _vendors(seen.figures.connections)
+    yield from _token_endpoint(seen.figures)
+    yield from _intake(seen.figures.connections)
+    yield from _mails(seen.figures)
 
 
-def _broker(seen: Observation) -> Iterator[Metric]:
+def _broker(seen: MetricsSnapshot) -> Iterator[Metric]:
     yield _one("awase_broker_up", "1 when the broker answers", float(seen.queues is not None))
     for name, text in (
         ("waiting", "Jobs waiting"),
@@ -66,30 +66,30 @@ def _broker(seen: Observation) -> Iterator[Metric]:
     yield _gauge("awase_queue_oldest_age_seconds", "Age of the oldest job waiting", ["queue"], ages)
 
 
-def _backlog(facts: Facts) -> Iterator[Metric]:
-    yield _one("awase_database_migrated", "1 when the database is as this version needs it", float(facts.migrated))
-    runs = [((str(s),), float(facts.runs.get(s, 0))) for s in RunState]
+def _backlog(figures: DatabaseFigures) -> Iterator[Metric]:
+    yield _one("awase_database_migrated", "1 when the database is as this version needs it", float(figures.migrated))
+    runs = [((str(s),), float(figures.runs.get(s, 0))) for s in RunState]
     yield _gauge("awase_runs", "Runs by state", ["state"], runs)
-    items = [((str(s),), float(facts.open_items.get(s, 0))) for s in ItemState]
+    items = [((str(s),), float(figures.open_items.get(s, 0))) for s in ItemState]
     yield _gauge("awase_open_items", "Items of open runs by state", ["state"], items)
     yield _one(
         "awase_items_oldest_age_seconds",
         "How long the item that waits longest could have begun",
-        facts.items_oldest_age,
+        figures.items_oldest_age,
     )
-    yield _one("awase_deliveries_unsorted", "Webhooks that the relay has not sorted into items yet", facts.unsorted)
-    yield _one("awase_deliveries_unsorted_oldest_age_seconds", "Age of the oldest of them", facts.unsorted_oldest_age)
-    yield _one("awase_gathering_runs", "Runs that webhooks are filling", facts.gathering)
+    yield _one("awase_deliveries_unsorted", "Webhooks that the relay has not sorted into items yet", figures.unsorted)
+    yield _one("awase_deliveries_unsorted_oldest_age_seconds", "Age of the oldest of them", figures.unsorted_oldest_age)
+    yield _one("awase_gathering_runs", "Runs that webhooks are filling", figures.gathering)
     yield _one(
-        "awase_gathering_overdue_seconds", "How long the oldest of them should have begun", facts.gathering_overdue
+        "awase_gathering_overdue_seconds", "How long the oldest of them should have begun", figures.gathering_overdue
     )
-    yield _one("awase_outbox_waiting", "Outbox rows not yet handed to the broker", facts.outbox_waiting)
-    yield _one("awase_outbox_oldest_age_seconds", "Age of the oldest such row", facts.outbox_oldest_age)
-    moment = facts.counters.get("metered_at", {}).get((), 0)
+    yield _one("awase_outbox_waiting", "Outbox rows not yet handed to the broker", figures.outbox_waiting)
+    yield _one("awase_outbox_oldest_age_seconds", "Age of the oldest such row", figures.outbox_oldest_age)
+    moment = figures.counters.get("metered_at", {}).get((), 0)
     yield _one("awase_metered_timestamp_seconds", "When runs and items were last counted; 0: never", moment)
 
 
-def _counters(counters: Mapping[str, Mapping[Labels, int]], known: Iterable[ConnectionMeter]) -> Iterator[Metric]:
+def _counters(counters: Mapping[str, Mapping[Labels, int]], known: Iterable[ConnectionMetrics]) -> Iterator[Metric]:
     tables = (
         ("awase_deliveries", "Webhooks received", DELIVERIES, ("system", "event", "outcome")),
         ("awase_runs", "Runs ended", RUNS, ("direction", "trigger", "state")),
@@ -101,9 +101,9 @@ def _counters(counters: Mapping[str, Mapping[Labels, int]], known: Iterable[Conn
         ),
         ("awase_vendor_calls", "Requests sent to vendors on behalf of runs", CALLS, ("system",)),
     )
-    for name, text, tally, labels in tables:
-        yield _counter(name, text, labels, _ordered(counters.get(tally, {}), labels))
-    missed = {(str(each.facts.id), system.value): 0.0 for each in known for system in System}
+    for name, text, counted, labels in tables:
+        yield _counter(name, text, labels, _ordered(counters.get(counted, {}), labels))
+    missed = {(str(each.figures.id), system.value): 0.0 for each in known for system in System}
     missed |= {
         (values[0], values[1]): value for values, value in _ordered(counters.get(MISSED, {}), ("connection", "system"))
     }
@@ -113,72 +113,74 @@ def _counters(counters: Mapping[str, Mapping[Labels, int]], known: Iterable[Conn
     yield _histogram("awase_item_seconds", "From an employee's first start to the end", ITEM_SECONDS, counters)
 
 
-def _vendors(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
+def _vendors(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
     for system in System:
-        rows = [((str(each.facts.id),), each.closed_for[system]) for each in connections]
+        rows = [((str(each.figures.id),), each.closed_for[system]) for each in connections]
         text = f"Seconds {system.value} stays closed for a connection (limits)"
         yield _gauge(f"awase_{system.value}_closed_seconds", text, ["connection"], rows)
-    quota = [((s.value, str(each.facts.id)), float(each.remaining[s])) for each in connections for s in System]
+    quota = [((s.value, str(each.figures.id)), float(each.remaining[s])) for each in connections for s in System]
     yield _gauge(
         "awase_vendor_quota_remaining",
         "Requests left in the longest window of the limit",
         ["system", "connection"],
         quota,
     )
-    expires = [(each.facts.id, each.facts.expires_at) for each in connections]
+    expires = [(each.figures.id, each.figures.expires_at) for each in connections]
     yield _moments("awase_freee_token_expires_timestamp_seconds", "When freee's access token ends", expires)
-    refreshed = [(each.facts.id, each.facts.refreshed_at) for each in connections]
+    refreshed = [(each.figures.id, each.figures.refreshed_at) for each in connections]
     yield _moments("awase_freee_token_refreshed_timestamp_seconds", "When it was last renewed", refreshed)
-    refresh = {each.facts.id: each.facts.refresh_state for each in connections}
+    refresh = {each.figures.id: each.figures.refresh_state for each in connections}
     yield _states("awase_freee_refresh_state", "State of freee's tokens", refresh, RefreshState)
-    states = {each.facts.id: each.state for each in connections}
+    states = {each.figures.id: each.state for each in connections}
     yield _states("awase_connection_state", "State of a connection", states, ("active", "paused", "needs_consent"))
 
 
-def _token_endpoint(facts: Facts) -> Iterator[Metric]:
+def _token_endpoint(figures: DatabaseFigures) -> Iterator[Metric]:
     refused: dict[tuple[str, ...], float] = {(str(status),): 0.0 for status in (429, 503)}
-    refused |= dict(_ordered(facts.counters.get(TOKEN_REFUSALS, {}), ("status",)))
+    refused |= dict(_ordered(figures.counters.get(TOKEN_REFUSALS, {}), ("status",)))
     text = "Requests that freee's token endpoint refused to hear"
     yield _counter("awase_freee_token_refusals", text, ("status",), refused.items())
     text = "Seconds freee's token endpoint is left alone by the whole installation"
-    yield _one("awase_freee_token_door_closed_seconds", text, facts.token_door.closed_for)
+    yield _one("awase_freee_token_door_closed_seconds", text, figures.token_door.closed_for)
     text = "Connections whose access token of freee has ended or ends within 30 minutes; not those that need a consent"
-    yield _one("awase_freee_tokens_ending", text, facts.token_door.ending)
+    yield _one("awase_freee_tokens_ending", text, figures.token_door.ending)
 
 
-def _intake(connections: Sequence[ConnectionMeter]) -> Iterator[Metric]:
+def _intake(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
     rows = [
-        ((str(each.facts.id), str(direction)), float(direction in each.facts.automatic.directions))
+        ((str(each.figures.id), str(direction)), float(direction in each.figures.automatic.directions))
         for each in connections
         for direction in Direction
     ]
     yield _gauge("awase_automatic", "1 when a connection syncs so by itself", ["connection", "direction"], rows)
     last = [
-        ((str(each.facts.id), system.value), moment.timestamp())
+        ((str(each.figures.id), system.value), moment.timestamp())
         for each in connections
-        for system, moment in each.facts.last_webhook.items()
+        for system, moment in each.figures.last_webhook.items()
         if moment is not None
     ]
     yield _gauge(
         "awase_webhook_last_seen_timestamp_seconds", "When the last webhook came in", ["connection", "system"], last
     )
-    registered = {each.facts.id: each.facts.webhook_state for each in connections}
+    registered = {each.figures.id: each.figures.webhook_state for each in connections}
     yield _states("awase_webhook_registration", "State of the webhook at SmartHR", registered, WebhookState)
-    done = [(each.facts.id, each.facts.sweep_done_at) for each in connections]
+    done = [(each.figures.id, each.figures.sweep_done_at) for each in connections]
     yield _moments("awase_sweep_done_timestamp_seconds", "When both sides were last compared as a whole", done)
-    period = [((str(each.facts.id),), each.sweep_seconds) for each in connections if each.facts.automatic.directions]
+    period = [
+        ((str(each.figures.id),), each.sweep_seconds) for each in connections if each.figures.automatic.directions
+    ]
     yield _gauge("awase_sweep_interval_seconds", "How often they are to be compared", ["connection"], period)
-    quarantined = [((str(each.facts.id),), float(each.facts.quarantined)) for each in connections]
+    quarantined = [((str(each.figures.id),), float(each.figures.quarantined)) for each in connections]
     yield _gauge("awase_quarantined", "Employees that automatic runs leave alone", ["connection"], quarantined)
 
 
-def _mails(facts: Facts) -> Iterator[Metric]:
-    counts = facts.mails.counts
+def _mails(figures: DatabaseFigures) -> Iterator[Metric]:
+    counts = figures.mails.counts
     rows = [((str(k), str(s)), float(counts.get((k, s), 0))) for k in MailKind for s in MailState]
     yield _gauge("awase_mails", "Mails by kind and state", ["kind", "state"], rows)
     unsent = sum(counts.get((kind, state), 0) for kind in MailKind for state in (MailState.PENDING, MailState.SENDING))
     yield _one("awase_mails_waiting", "Mails not yet sent", unsent)
-    yield _one("awase_mails_oldest_age_seconds", "Age of the oldest mail not yet sent", facts.mails_oldest_age)
+    yield _one("awase_mails_oldest_age_seconds", "Age of the oldest mail not yet sent", figures.mails_oldest_age)
 
 
 # ── forms ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,15 +217,17 @@ def _counter(name: str, text: str, labels: Sequence[str], rows: Rows) -> Counter
     return family
 
 
-def _histogram(name: str, text: str, tally: str, counters: Mapping[str, Mapping[Labels, int]]) -> HistogramMetricFamily:
+def _histogram(
+    name: str, text: str, counted: str, counters: Mapping[str, Mapping[Labels, int]]
+) -> HistogramMetricFamily:
     """Tallies hold what is in one bucket; Prometheus wants what is in it and in all below."""
     labels = ("direction", "trigger")
     family = HistogramMetricFamily(name, text, labels=labels)
     found: dict[tuple[str, ...], dict[str, float]] = {}
-    for (direction, trigger, end), count in _ordered(counters.get(tally, {}), (*labels, "le")):
+    for (direction, trigger, end), count in _ordered(counters.get(counted, {}), (*labels, "le")):
         found.setdefault((direction, trigger), {})[end] = count
-    sums = dict(_ordered(counters.get(tally + MILLISECONDS, {}), labels))
-    ends = (*map(str, BUCKETS[tally]), ENDLESS)
+    sums = dict(_ordered(counters.get(counted + MILLISECONDS, {}), labels))
+    ends = (*map(str, BUCKETS[counted]), ENDLESS)
     for values, counts in sorted(found.items()):
         added = accumulate(counts.get(end, 0.0) for end in ends)
         family.add_metric(values, list(zip(ends, added, strict=True)), sums.get(values, 0.0) / 1000)

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from app.use_cases.accounts.api_keys import Scope
-from app.use_cases.monitoring.snapshot import Observation, count_refusals, observe
+from app.use_cases.monitoring.snapshot import MetricsSnapshot, count_refusals, metrics_snapshot
 from app.web.current import current_context
 from app.web.http.bearer_auth import require
 from app.web.ops.metric_families import families
@@ -29,7 +29,7 @@ def show_metrics() -> Response:
         require(Scope.OPS_READ)
     _hand_over_refusals()
     registry = CollectorRegistry()
-    registry.register(_Collected(observe(current_context())))
+    registry.register(_Collected(metrics_snapshot(current_context())))
     return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4")
 
 
@@ -52,7 +52,7 @@ def _hand_over_refusals() -> None:
 
 
 class _Collected(Collector):
-    def __init__(self, seen: Observation) -> None:
+    def __init__(self, seen: MetricsSnapshot) -> None:
         self._seen = seen
 
     def collect(self) -> Iterator[Metric]:

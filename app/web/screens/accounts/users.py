@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.use_cases.accounts import invitations
-from app.use_cases.accounts import users as people
+from app.use_cases.accounts import users as user_accounts
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens, wording_here
 
@@ -48,7 +48,7 @@ def users_revoke(invitation_id: int) -> Response:
 @screens.post(f"/users/{_ID}user_id>/role")
 @needs(Permission.MANAGE_PEOPLE)
 def users_role(user_id: int) -> Response:
-    people.set_role(current_context(), user_id, request.form.get("role", ""), by=me().actor)
+    user_accounts.set_role(current_context(), user_id, request.form.get("role", ""), by=me().actor)
     flash(wording_here()("users.role_changed"), "good")
     return _back()
 
@@ -56,7 +56,7 @@ def users_role(user_id: int) -> Response:
 @screens.post(f"/users/{_ID}user_id>/disable")
 @needs(Permission.MANAGE_PEOPLE)
 def users_disable(user_id: int) -> Response:
-    people.disable(current_context(), user_id, by=me().actor)
+    user_accounts.disable(current_context(), user_id, by=me().actor)
     flash(wording_here()("users.disabled"), "good")
     return _back()
 
@@ -64,7 +64,7 @@ def users_disable(user_id: int) -> Response:
 @screens.post(f"/users/{_ID}user_id>/enable")
 @needs(Permission.MANAGE_PEOPLE)
 def users_enable(user_id: int) -> Response:
-    people.enable(current_context(), user_id, by=me().actor)
+    user_accounts.enable(current_context(), user_id, by=me().actor)
     flash(wording_here()("users.enabled"), "good")
     return _back()
 
@@ -73,7 +73,7 @@ def users_enable(user_id: int) -> Response:
 @needs(Permission.MANAGE_PEOPLE)
 def users_password(user_id: int) -> Response:
     """No redirect: this answer is the only place where the new password stands."""
-    return _page(password=people.reset_password(current_context(), user_id, by=me().actor))
+    return _page(password=user_accounts.reset_password(current_context(), user_id, by=me().actor))
 
 
 def _page(
@@ -84,7 +84,7 @@ def _page(
     password: str | None = None,
 ) -> Response:
     shown: dict[str, Any] = {
-        "users": people.list_users(current_context()),
+        "users": user_accounts.list_users(current_context()),
         "invitations": invitations.list_invitations(current_context()),
         "faults": faults or {},
         "password": password,

@@ -15,7 +15,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import PayType
 from app.use_cases.connections import connection_settings, connection_wizard
-from app.use_cases.connections.connection_wizard import SetupView
+from app.use_cases.connections.connection_wizard import WizardView
 from app.use_cases.connections.connections import check_connection
 from app.web.callback_address import callback_url
 from app.web.current import current_context
@@ -159,17 +159,17 @@ def _begin_page(typed: dict[str, str], faults: dict[str, str], *, status: int = 
     )
 
 
-def _smarthr(found: SetupView) -> Response:
+def _smarthr(found: WizardView) -> Response:
     return render("connections/smarthr.html", setup=found, stages=Stage, stage=Stage.SMARTHR)
 
 
-def _freee(found: SetupView) -> Response:
+def _freee(found: WizardView) -> Response:
     accounts = origin_of(current_context().settings.freee_accounts_url)
     return render("connections/freee.html", forms_to=accounts, setup=found, stages=Stage, stage=Stage.FREEE)
 
 
 def _export(
-    found: SetupView,
+    found: WizardView,
     *,
     typed: tuple[dict[str, str], list[dict[str, str]]] | None = None,
     faults: dict[str, str] | None = None,
@@ -192,7 +192,7 @@ def _export(
     )
 
 
-def _webhook(found: SetupView) -> Response:
+def _webhook(found: WizardView) -> Response:
     settings = current_context().settings
     view = connection_settings.show_settings(current_context(), found.key)
     return render(
@@ -206,7 +206,7 @@ def _webhook(found: SetupView) -> Response:
     )
 
 
-def _done(found: SetupView) -> Response:
+def _done(found: WizardView) -> Response:
     checks = check_connection(current_context(), found.key)
     view = connection_settings.show_settings(current_context(), found.key)
     return render("connections/done.html", setup=found, view=view, checks=checks, stages=Stage, stage=Stage.DONE)

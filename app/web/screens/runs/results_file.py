@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Sight
+from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Visibility
 from app.web.i18n import Wording
 
 MARK = "\ufeff"
@@ -17,22 +17,22 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _AT_ONCE = 100
 
 
-def lines(people: Iterable[PersonResult], words: Wording, sight: Sight) -> Iterator[bytes]:
+def lines(people: Iterable[PersonResult], words: Wording, visibility: Visibility) -> Iterator[bytes]:
     """The file piece by piece, UTF-8. Without sight of people: places in the run instead of numbers and names."""
-    personal = ("number", "name") if sight.people else ("position",)
-    after = ("items", "month", "changes") if sight.people else ()
+    personal = ("number", "name") if visibility.people else ("position",)
+    after = ("items", "month", "changes") if visibility.people else ()
     columns = (*personal, "result", "cause", "remedy", *after)
     held = [MARK + _line(_quoted(words(f"run.csv.{column}")) for column in columns)]
     for person in people:
-        held.append(_line(_cells(person, words, sight)))
+        held.append(_line(_cells(person, words, visibility)))
         if len(held) == _AT_ONCE:
             yield "".join(held).encode()
             held = []
     yield "".join(held).encode()
 
 
-def _cells(person: PersonResult, words: Wording, sight: Sight) -> Iterator[str]:
-    if sight.people:
+def _cells(person: PersonResult, words: Wording, visibility: Visibility) -> Iterator[str]:
+    if visibility.people:
         yield _as_text(person.number)
         yield _quoted(person.name)
     else:
@@ -40,7 +40,7 @@ def _cells(person: PersonResult, words: Wording, sight: Sight) -> Iterator[str]:
     yield _quoted(words.label(person.state))
     yield _quoted(_cause(person, words))
     yield _quoted(words.remedy(person.error_code) if person.error_code else "")
-    if sight.people:
+    if visibility.people:
         yield _quoted(words("run.csv.between").join(words.item(change.key) for change in person.changes))
         yield _quoted(words.month(person.pay_month) if person.pay_month else "")
         yield _quoted("\n".join(_change(change, words) for change in person.changes))

@@ -10,9 +10,9 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake import approve_retry_cancel
-from app.use_cases.queries.person_results import Sight
+from app.use_cases.queries.person_results import Visibility
 from app.use_cases.queries.results_csv import begin_download, results
-from app.use_cases.queries.run_detail import Look, RunStory, run_story
+from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import run_mail as mail_of
 from app.web.current import current_context
 from app.web.screens.base import has_view, me, needs, render, screens, wording_here
@@ -31,16 +31,16 @@ def run(run_id: str) -> Response:
         number=_printable(request.args.get("number")).strip(),
         after=position(request.args.get("after")),
     )
-    story, people = run_story(current_context(), _printable(run_id), sight=_sight(), look=look)
-    return render("run/page.html", story=story, people=people, look=look, next_place=_place_of(story))
+    detail, people = run_detail(current_context(), _printable(run_id), visibility=_visibility(), look=look)
+    return render("run/page.html", detail=detail, people=people, look=look, next_place=_place_of(detail))
 
 
 @screens.get("/runs/<run_id>/progress")
 @needs(Permission.SEE_RUNS)
 def run_progress(run_id: str) -> Response:
     """The part of the page that moves, by itself."""
-    story, _ = run_story(current_context(), _printable(run_id), sight=_sight())
-    return render("run/progress.html", story=story, next_place=_place_of(story))
+    detail, _ = run_detail(current_context(), _printable(run_id), visibility=_visibility())
+    return render("run/progress.html", detail=detail, next_place=_place_of(detail))
 
 
 @screens.get("/runs/<run_id>/mail")
@@ -52,9 +52,9 @@ def run_mail(run_id: str) -> Response:
 @screens.get("/runs/<run_id>.csv")
 @needs(Permission.SEE_RUNS)
 def run_csv(run_id: str) -> Response:
-    ctx, sight, words = current_context(), _sight(), wording_here()
+    ctx, visibility, words = current_context(), _visibility(), wording_here()
     direction, as_of = begin_download(ctx, _printable(run_id), by=me().actor)
-    answer = Response(lines(results(ctx, run_id, sight), words, sight), mimetype="text/csv")
+    answer = Response(lines(results(ctx, run_id, visibility), words, visibility), mimetype="text/csv")
     name = f"awase-{direction.value}-{as_of:%Y%m%d}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -64,8 +64,8 @@ def run_csv(run_id: str) -> Response:
 @needs(Permission.RUN_SYNC)
 def ask(run_id: str, what: str) -> Response:
     """The question of the dialog as a page, for who has no scripts."""
-    story, _ = run_story(current_context(), _printable(run_id), sight=_sight())
-    return render("run/ask.html", story=story, what=what)
+    detail, _ = run_detail(current_context(), _printable(run_id), visibility=_visibility())
+    return render("run/ask.html", detail=detail, what=what)
 
 
 @screens.post("/runs/<run_id>/cancel")
@@ -98,19 +98,19 @@ def _told(run_id: str, refused: Refused) -> AnyResponse:
     return redirect(url("screens.run", run_id=run_id), code=303)
 
 
-def _sight() -> Sight:
+def _visibility() -> Visibility:
     who = me()
-    return Sight(people=who.may(Permission.SEE_PEOPLE), masked=who.may(Permission.SEE_MASKED))
+    return Visibility(people=who.may(Permission.SEE_PEOPLE), masked=who.may(Permission.SEE_MASKED))
 
 
-def _place_of(story: RunStory) -> str | None:
+def _place_of(detail: RunDetail) -> str | None:
     """Where somebody who watches this run goes on when it no longer moves by itself."""
-    if story.moves_by_itself:
+    if detail.moves_by_itself:
         return None
-    waits_for_choice = story.run.state is RunState.PREVIEWED and me().may(Permission.SEE_PEOPLE)
+    waits_for_choice = detail.run.state is RunState.PREVIEWED and me().may(Permission.SEE_PEOPLE)
     if waits_for_choice and has_view("screens.preview"):
-        return url("screens.preview", run_id=story.run.id)
-    return url("screens.run", run_id=story.run.id)
+        return url("screens.preview", run_id=detail.run.id)
+    return url("screens.run", run_id=detail.run.id)
 
 
 def _printable(given: str | None) -> str:
