@@ -12,7 +12,7 @@ from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT
 from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.plan_employee import digest_of
-from app.use_cases.survey.plan_survey import state_without_write
+from app.use_cases.planning.planned_item import state_without_write
 
 NOT_TAKEN_OVER = "E15"
 """The target answered that it took the write and still shows something else: a limited token, mostly."""

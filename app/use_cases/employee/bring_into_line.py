@@ -27,9 +27,9 @@ from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run
+from app.use_cases.planning.planned_item import new_changes, pair_ids, state_without_write
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost
-from app.use_cases.survey.plan_survey import new_changes, pair_ids, state_without_write
 
 
 class EmployeeJob:

@@ -30,7 +30,7 @@ from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.planning.mass_change import hold, mass_change_in
 from app.use_cases.planning.plan_employee import digest_of
-from app.use_cases.survey.plan_survey import new_changes, new_notes
+from app.use_cases.planning.planned_item import new_changes, new_notes
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
-from app.use_cases.survey.plan_survey import new_notes
+from app.use_cases.planning.planned_item import new_notes
 
 TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
 _GOOD = frozenset({ItemState.SUCCEEDED, ItemState.UNCHANGED})

@@ -18,7 +18,7 @@ from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.rows import LinkRow
 from app.use_cases.employee.outcome import ItemOutcome, Job
-from app.use_cases.survey.plan_survey import candidates_of
+from app.use_cases.planning.planned_item import candidates_of
 
 _GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReason.FREEE_DELETED}
 

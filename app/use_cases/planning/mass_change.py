@@ -25,8 +25,8 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_held_notice
+from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.queries.history import find_run
-from app.use_cases.survey.plan_survey import PlannedItem
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,8 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.outcome import BAD, note_trouble
 from app.use_cases.planning.plan_employee import Terms, plan_digest
-from app.use_cases.survey.plan_survey import Everybody, PlannedItem, SurveyPlanner, in_order, new_changes
+from app.use_cases.planning.planned_item import PlannedItem, new_changes
+from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
 
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
 

@@ -25,8 +25,8 @@ from app.storage.enums import ChangeState, StepState
 from app.storage.rows import ChangeRow, ItemRow, NewItem, RunRow, StepRow
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, plan_digest, terms_of_run
+from app.use_cases.planning.planned_item import PlannedItem, new_changes, new_notes, state_of
 from app.use_cases.shared.lease import Lease
-from app.use_cases.survey.plan_survey import PlannedItem, new_changes, new_notes, state_of
 
 PORTION = 500
 _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})

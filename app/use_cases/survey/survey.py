@@ -27,11 +27,12 @@ from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
+from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.survey.change_detection import entries_of, keep_shown
-from app.use_cases.survey.plan_survey import Everybody, PlannedItem, plan_everybody
+from app.use_cases.survey.plan_survey import Everybody, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.survey_store import fenced, store

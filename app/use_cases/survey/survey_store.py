@@ -19,8 +19,8 @@ from app.storage.rows import PreviewName, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import hold
+from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
-from app.use_cases.survey.plan_survey import PlannedItem
 from app.use_cases.survey.plan_sweep import remember_troubles
 
 log = structlog.get_logger(__name__)

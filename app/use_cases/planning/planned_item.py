@@ -1,0 +1,86 @@
+"""What planning comes to for one employee: the item to store, the agreement behind it, and the state a plan ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.enums import System
+from app.domain.matching.linking import Candidate, LinkDecision
+from app.domain.planning.plan import Note, Plan
+from app.domain.runs.run_state import ItemState
+from app.storage.rows import LinkRow, NewChange, NewItem, NewNote
+from app.use_cases.planning.plan_employee import Terms
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A pair that belongs together and the baseline it has now. `link` None: met for the first time."""
+
+    smarthr_id: str
+    freee_id: str
+    digests: Mapping[str, str]
+    link: LinkRow | None
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """`has_item` False: a sweep found them equal, or leaves them alone; they get no row. `content`: of somebody in
+    trouble, digest of both sides and of how they were found."""
+
+    item: NewItem
+    agreement: Agreement | None = None
+    has_item: bool = True
+    content: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a job of their own would follow."""
+        return self.has_item and not self.item.state.is_final
+
+
+def state_of(plan: Plan) -> tuple[ItemState, str | None]:
+    """How an item ends by its plan alone, or WAITING when there is something to write; with the code to show."""
+    if plan.stops:
+        return ItemState.FAILED, plan.stops[0].code
+    if plan.changes:
+        return ItemState.WAITING, None
+    return state_without_write(plan)
+
+
+def state_without_write(plan: Plan) -> tuple[ItemState, str | None]:
+    review = next((note.code for note in plan.notes if note.severity == "review"), None)
+    if plan.conflicts:
+        return ItemState.CONFLICT, review or "conflict"
+    if review:
+        return ItemState.NEEDS_REVIEW, review
+    return ItemState.UNCHANGED, None
+
+
+def pair_ids(terms: Terms, source_id: str, target_id: str) -> tuple[str, str]:
+    """(smarthr id, freee id) of a source and a target."""
+    if terms.direction.source is System.SMARTHR:
+        return source_id, target_id
+    return target_id, source_id
+
+
+def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
+    return tuple(NewNote(note.code, note.severity.value, note.key) for note in notes)
+
+
+def new_changes(plan: Plan) -> tuple[NewChange, ...]:
+    return tuple(NewChange(change.key, change.before, change.after) for change in plan.changes)
+
+
+def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:
+    """Who a person should look at, as an item keeps it."""
+    return tuple(_candidate(candidate) for candidate in decision.candidates)
+
+
+def _candidate(candidate: Candidate) -> Mapping[str, str]:
+    return {
+        "system": candidate.system.value,
+        "id": candidate.id,
+        "number": candidate.number,
+        "reason": candidate.reason.value,
+    }
