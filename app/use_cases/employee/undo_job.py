@@ -11,10 +11,10 @@ from app.domain.runs.run_state import ItemState
 from app.use_cases.employee.attempt import Attempt, outcome_with_write
 from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.employee.step_log import StepLog
+from app.use_cases.planning.plan_reversal import plan_back, read_in_its_month, terms_of_undo, undone_by
 from app.use_cases.planning.planned_item import new_changes
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease
-from app.use_cases.survey.plan_undo import plan_back, read_in_its_month, terms_of_undo, undone_by
 
 
 class UndoJob:
