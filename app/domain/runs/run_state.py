@@ -103,3 +103,6 @@ def result_of(counts: Mapping[ItemState, int]) -> RunState:
     if not total or failed == total:
         return RunState.FAILED
     return RunState.PARTLY_FAILED
+
+
+BAD_ITEM_STATES = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})

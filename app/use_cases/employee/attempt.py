@@ -6,16 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.domain.mapping import BY_KEY
-from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.planning.plan import Plan
 from app.domain.planning.three_way import same
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT
 from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.plan_employee import digest_of
 from app.use_cases.planning.planned_item import state_without_write
-
-NOT_TAKEN_OVER = "E15"
-"""The target answered that it took the write and still shows something else: a limited token, mostly."""
 
 
 class Attempt:
@@ -57,10 +54,3 @@ class Attempt:
             change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key])
             for change in plan.changes
         )
-
-
-def outcome_with_write(plan: Plan, left: Plan) -> ItemOutcome:
-    """`left`: planned once more with the answers of the writes."""
-    notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
-    state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
-    return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)

@@ -21,9 +21,9 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
 from app.storage.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.employee.attempt import Attempt, outcome_with_write
+from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.hold_mass_change import Known, check_mass_change
-from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
 from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run

@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.domain.enums import Trigger
-from app.domain.planning.plan import Note, Plan
-from app.domain.runs.run_state import ItemState
+from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
-from app.storage.rows import ClaimedItem, ItemRow, NewItem, RunRow
+from app.storage.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
-from app.use_cases.planning.planned_item import new_notes
+from app.use_cases.planning.planned_item import new_notes, state_without_write
+from app.use_cases.shared.repeated_trouble import note_trouble
 
 TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
 _GOOD = frozenset({ItemState.SUCCEEDED, ItemState.UNCHANGED})
-BAD = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})
 
 
 @dataclass(frozen=True)
@@ -87,28 +87,22 @@ def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number
         return
     if outcome.state in _GOOD:
         uow.troubles.resolve(item.connection_id, item.direction, [item.source_id])
-    elif outcome.state in BAD and job.run.trigger.is_automatic:
+    elif outcome.state in BAD_ITEM_STATES and job.run.trigger.is_automatic:
         note_trouble(job.ctx, uow, item, item.id, number=number, code=outcome.code)
-
-
-def note_trouble(
-    ctx: Context, uow: UnitOfWork, of: ItemRow | NewItem, item_id: int, *, number: str, code: str | None
-) -> None:
-    """One more bad end of this employee in an automatic run; the same cause as the time before is no news."""
-    known = uow.troubles.note(
-        of.connection_id,
-        of.direction,
-        of.source_id or "",
-        employee_number=number,
-        code=code or "unexpected",
-        now=ctx.clock.now(),
-        quarantine_after=ctx.settings.quarantine_after,
-    )
-    if known:
-        uow.items.set_known(item_id)
 
 
 def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:
     """A comparison of everybody looks in both directions anyway."""
     two_way = job.connection.automatic is Automatic.BOTH and job.run.trigger is Trigger.WEBHOOK
     return two_way and any(note.code in TARGET_IS_RIGHT for note in notes)
+
+
+NOT_TAKEN_OVER = "E15"
+"""The target answered that it took the write and still shows something else: a limited token, mostly."""
+
+
+def outcome_with_write(plan: Plan, left: Plan) -> ItemOutcome:
+    """`left`: planned once more with the answers of the writes."""
+    notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
+    state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
+    return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)

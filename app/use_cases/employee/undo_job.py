@@ -8,8 +8,8 @@ from app.domain.employee import EmployeeRecord
 from app.domain.planning.plan import Plan
 from app.domain.planning.undoing import Written, undone
 from app.domain.runs.run_state import ItemState
-from app.use_cases.employee.attempt import Attempt, outcome_with_write
-from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.employee.attempt import Attempt
+from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_reversal import plan_back, read_in_its_month, terms_of_undo, undone_by
 from app.use_cases.planning.planned_item import new_changes

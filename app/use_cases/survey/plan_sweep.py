@@ -20,15 +20,15 @@ from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.three_way import Baseline, Ruling, rule
 from app.domain.reading import take_snapshot
 from app.domain.runs.dates import closing_month, pay_month, today_in_japan
-from app.domain.runs.run_state import ItemState
+from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import ABSENT, BLANK, FieldState
 from app.storage.rows import LinkRow, RunRow, TroubleRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.employee.outcome import BAD, note_trouble
 from app.use_cases.planning.plan_employee import Terms, plan_digest
 from app.use_cases.planning.planned_item import PlannedItem, new_changes
+from app.use_cases.shared.repeated_trouble import note_trouble
 from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
 
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
@@ -83,7 +83,7 @@ def remember_troubles(
             uow.troubles.set_content(run.connection_id, run.direction, found.item.source_id, found.content)
     for item_id, found in stored:
         item = found.item
-        if item.source_id is not None and item.state in BAD:
+        if item.source_id is not None and item.state in BAD_ITEM_STATES:
             note_trouble(ctx, uow, item, item_id, number=item.employee_number, code=item.error_code)
 
 

@@ -1,0 +1,24 @@
+"""Remembers who keeps ending badly in automatic runs, so that one cause is told once."""
+
+from __future__ import annotations
+
+from app.storage.rows import ItemRow, NewItem
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+
+
+def note_trouble(
+    ctx: Context, uow: UnitOfWork, of: ItemRow | NewItem, item_id: int, *, number: str, code: str | None
+) -> None:
+    """One more bad end of this employee in an automatic run; the same cause as the time before is no news."""
+    known = uow.troubles.note(
+        of.connection_id,
+        of.direction,
+        of.source_id or "",
+        employee_number=number,
+        code=code or "unexpected",
+        now=ctx.clock.now(),
+        quarantine_after=ctx.settings.quarantine_after,
+    )
+    if known:
+        uow.items.set_known(item_id)
