@@ -20,7 +20,7 @@ from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
-from app.use_cases.queries.history import find_run
+from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.views import RunView
 
 log = structlog.get_logger(__name__)

@@ -12,9 +12,9 @@ from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake import approve_retry_cancel, start_run
-from app.use_cases.queries.history import find_run
 from app.use_cases.queries.preview import found_by, in_groups, preview_of
 from app.use_cases.queries.preview_views import GROUPS, Group
+from app.use_cases.shared.run_lookup import find_run
 
 
 def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +19,14 @@ from app.domain.enums import System
 from app.domain.errors import Refused, RunError, TemporaryError
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
-from app.domain.runs.queues import queue_for
 from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete
-from app.storage.enums import HistoryKind, OutboxKind
-from app.storage.rows import NewRun, RunRow
+from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.store_run import store_run
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.change_detection import keep_numbers
 
@@ -161,33 +159,6 @@ def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: di
             uow.runs.add_calls(run.id, system, count)
     log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
     return run.public_id
-
-
-def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
-    """The run, its beginning in the history and the way to its survey, inside the caller's transaction."""
-    now = ctx.clock.now()
-    people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
-    run = uow.runs.add(
-        NewRun(
-            public_id=str(uuid.uuid4()),
-            connection_id=connection.id,
-            direction=command.direction,
-            trigger=command.trigger,
-            as_of_date=command.as_of_date,
-            dry_run=command.dry_run,
-            scope=command.employees,
-            queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
-            started_by=command.started_by,
-            created_at=now,
-            deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
-            retried_run_id=command.retried_run_id,
-            undone_run_id=command.undone_run_id,
-            acknowledged=command.acknowledged,
-        )
-    )
-    uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
-    uow.history.add(run.id, HistoryKind.START, at=now)
-    return run
 
 
 # ── idempotency ───────────────────────────────────────────────────────────────────────────────────────────────────

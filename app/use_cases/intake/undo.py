@@ -20,8 +20,10 @@ from app.storage.rows import ItemRow, RunRow
 from app.storage.runs.item_reading import WrittenCounts
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.intake.start_run import store_run, usable_connection
-from app.use_cases.queries.history import find_run, get_run
+from app.use_cases.intake.start_run import usable_connection
+from app.use_cases.queries.history import get_run
+from app.use_cases.shared.run_lookup import find_run
+from app.use_cases.shared.store_run import store_run
 from app.use_cases.shared.views import RunView
 
 log = structlog.get_logger(__name__)

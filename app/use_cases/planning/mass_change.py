@@ -26,7 +26,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_held_notice
 from app.use_cases.planning.planned_item import PlannedItem
-from app.use_cases.queries.history import find_run
+from app.use_cases.shared.run_lookup import find_run
 
 log = structlog.get_logger(__name__)
 

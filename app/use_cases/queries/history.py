@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of
-from app.domain.errors import Refused
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.settings.connection_settings import Connection
@@ -17,6 +16,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.views import ItemView, Page, ProgressView, RunView
 
 RECENT = timedelta(minutes=1)
@@ -57,14 +57,6 @@ def list_items(
         changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
     views = tuple(item_view(row, changes[row.id], steps[row.id]) for row in shown)
     return Page(views, shown[-1].position if len(rows) > limit else None)
-
-
-def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
-    """Raises Refused("run_not_found")."""
-    run = uow.runs.get_by_public_id(public_id)
-    if run is None:
-        raise Refused("run_not_found", "この同期は見つかりません。", status=404)
-    return run
 
 
 def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[RunView]:

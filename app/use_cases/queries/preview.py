@@ -21,7 +21,6 @@ from app.storage.runs.preview_selection import Outlined
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in
-from app.use_cases.queries.history import find_run
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.queries.preview_views import (
     GROUPS,
@@ -34,6 +33,7 @@ from app.use_cases.queries.preview_views import (
     Reading,
     group_of,
 )
+from app.use_cases.shared.run_lookup import find_run
 
 PAGE = 50
 PLANS = 20

@@ -7,8 +7,8 @@ from datetime import date
 
 from app.domain.enums import Direction
 from app.use_cases.context import Context
-from app.use_cases.queries.history import find_run
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
+from app.use_cases.shared.run_lookup import find_run
 
 PORTION = 500
 

@@ -16,9 +16,10 @@ from app.storage.enums import HistoryKind
 from app.storage.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.queries.history import counts_of_runs, find_run, progress_of, run_view
+from app.use_cases.queries.history import counts_of_runs, progress_of, run_view
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.shared.actors import Actor, known_actors
+from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.views import Page, RunView
 
 PAGE_SIZE = 30

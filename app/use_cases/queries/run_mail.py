@@ -9,7 +9,7 @@ from enum import StrEnum
 from app.storage.enums import MailState
 from app.storage.rows import MailRow, RunRow
 from app.use_cases.context import Context
-from app.use_cases.queries.history import find_run
+from app.use_cases.shared.run_lookup import find_run
 
 
 class MailStands(StrEnum):

@@ -1,0 +1,41 @@
+"""Stores a run, its beginning in the history and the way to its survey, for requests and for the clock."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from app.domain.runs.commands import StartRun
+from app.domain.runs.queues import queue_for
+from app.domain.settings.connection_settings import Connection
+from app.storage.enums import HistoryKind, OutboxKind
+from app.storage.rows import NewRun, RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+
+
+def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
+    """The run, its beginning in the history and the way to its survey, inside the caller's transaction."""
+    now = ctx.clock.now()
+    people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
+    run = uow.runs.add(
+        NewRun(
+            public_id=str(uuid.uuid4()),
+            connection_id=connection.id,
+            direction=command.direction,
+            trigger=command.trigger,
+            as_of_date=command.as_of_date,
+            dry_run=command.dry_run,
+            scope=command.employees,
+            queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
+            started_by=command.started_by,
+            created_at=now,
+            deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
+            retried_run_id=command.retried_run_id,
+            undone_run_id=command.undone_run_id,
+            acknowledged=command.acknowledged,
+        )
+    )
+    uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
+    uow.history.add(run.id, HistoryKind.START, at=now)
+    return run
