@@ -24,7 +24,7 @@ from app.storage.metrics.counted_work import MILLISECONDS as MILLISECONDS
 from app.storage.metrics.counted_work import RUN_SECONDS as RUN_SECONDS
 from app.storage.metrics.counted_work import RUNS as RUNS
 from app.use_cases.context import Context
-from app.use_cases.upkeep.reconcile import HOLDER
+from app.use_cases.shared.process_name import HOLDER
 
 LEADER = "metering"
 COUNT_SECONDS = 15.0

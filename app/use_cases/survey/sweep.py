@@ -24,8 +24,8 @@ from app.domain.settings.connection_settings import Connection
 from app.storage.rows import SweepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.shared.process_name import HOLDER
 from app.use_cases.shared.store_run import store_run
-from app.use_cases.upkeep.reconcile import HOLDER
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,6 @@ repeated, so a reconciler that dies half way is followed by the next one.
 
 from __future__ import annotations
 
-import os
-import socket
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -22,6 +20,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.shared.process_name import HOLDER
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +33,6 @@ IDEMPOTENCY_KEPT = timedelta(days=7)
 SETUPS_KEPT = timedelta(days=30)
 DELIVERIES_KEPT = timedelta(days=30)
 """A vendor repeats a delivery for three days (smarthr-api.md 7.4); people ask what came in for longer."""
-
-HOLDER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
