@@ -22,8 +22,8 @@ from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections import attributes, automatic_settings, connections, webhook_registration
 from app.use_cases.connections.attributes import AttributeRow
 from app.use_cases.context import Context
-from app.use_cases.monitoring.queue_admin import queue_everything
 from app.use_cases.shared.connection_lookup import find_connection, known_connection
+from app.use_cases.shared.queue_again import queue_everything
 
 ALWAYS_EXCHANGED = frozenset({"employee_number", "last_name", "first_name", "last_name_kana", "first_name_kana"})
 """Without these nobody is recognised or created."""

@@ -10,10 +10,10 @@ from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
 from app.storage.metrics.snapshot import ConnectionFigures
-from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.queue_again import queue_everything
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
 
@@ -88,13 +88,3 @@ def resume(ctx: Context, connection_key: str) -> None:
         uow.connections.set_paused(connection.id, False)
         queue_everything(ctx, uow, connection_id=connection.id)
     log.info("connection_resumed", connection_id=connection.id)
-
-
-def queue_everything(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
-    """Hand out what has been waiting, of one connection or of all."""
-    now = ctx.clock.now()
-    items = uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection_id)
-    surveys = uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection_id)
-    for run_id in surveys:
-        uow.runs.queue_survey(run_id, due_at=now, now=now)
-    log.info("queued_again", items=items, surveys=len(surveys))
