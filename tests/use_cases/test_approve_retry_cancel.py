@@ -9,9 +9,9 @@ import pytest
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.connections import pause_resume
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
-from app.use_cases.monitoring import queue_admin
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import add_run, end_item, running_run, start_item
 from tests.storage.test_items import together
@@ -56,7 +56,7 @@ def test_only_a_preview_can_be_approved_and_only_once(room: Room) -> None:
 
 def test_a_preview_of_a_held_connection_is_not_approved(room: Room) -> None:
     run, _ = running_run(room.database, room.connection, state=RunState.PREVIEWED)
-    queue_admin.pause(room.ctx, "renshu")
+    pause_resume.pause(room.ctx, "renshu")
     with pytest.raises(Refused) as caught:
         approve_retry_cancel.approve(room.ctx, run.public_id, by="cli")
     assert caught.value.code == "connection_paused"

@@ -13,7 +13,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.storage.unit_of_work import Database
-from app.use_cases.connections import connections
+from app.use_cases.connections import connections, pause_resume
 from app.use_cases.intake.offered import offered_employees
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.monitoring import queue_admin
@@ -263,11 +263,11 @@ def test_the_queue_as_ops_sees_it(room: Room) -> None:
 
 
 def test_pausing_shows_and_unknown_connections_are_refused(room: Room) -> None:
-    queue_admin.pause(room.ctx, "renshu")
+    pause_resume.pause(room.ctx, "renshu")
     assert queue_admin.queue_status(room.ctx).connections[0].state == "paused"
-    queue_admin.resume(room.ctx, "renshu")
+    pause_resume.resume(room.ctx, "renshu")
     assert queue_admin.queue_status(room.ctx).connections[0].state == "active"
-    for act in (queue_admin.pause, queue_admin.resume):
+    for act in (pause_resume.pause, pause_resume.resume):
         with pytest.raises(Refused) as caught:
             act(room.ctx, "nobody")
         assert (caught.value.code, caught.value.status) == ("unknown_connection", 404)

@@ -10,6 +10,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import MailState
 from app.storage.rows import ItemRow, NewChange
+from app.use_cases.connections import pause_resume
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.start_run import start_run
@@ -321,11 +322,11 @@ def test_pause_holds_and_resume_hands_out(room: Room) -> None:
     _, (item_id,) = running_run(room.database, room.connection)
     relay_once(room.ctx)
     room.broker.take()
-    queue_admin.pause(room.ctx, "renshu")
+    pause_resume.pause(room.ctx, "renshu")
     with room.database.unit_of_work() as uow:
         now = room.clock.now()
         assert uow.items.claim(item_id, 0, now=now, lease_until=now, worker="test") is None
     room.clock.turn(seconds=1)
-    queue_admin.resume(room.ctx, "renshu")
+    pause_resume.resume(room.ctx, "renshu")
     assert pushed(room) == [f"i{item_id}-a0"]
     assert start_item(room.database, item_id, now=room.clock.now()) == 1

@@ -11,8 +11,8 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused, RunError, TemporaryError
 from app.domain.runs.run_state import RunState
 from app.storage.enums import HistoryKind, OutboxKind
+from app.use_cases.connections import pause_resume
 from app.use_cases.intake.start_run import start_run
-from app.use_cases.monitoring import queue_admin
 from app.use_cases.queries import history
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import TODAY, Room, person
@@ -65,7 +65,7 @@ def test_an_unknown_connection(room: Room) -> None:
 
 
 def test_a_paused_connection(room: Room) -> None:
-    queue_admin.pause(room.ctx, "renshu")
+    pause_resume.pause(room.ctx, "renshu")
     refused = refusal(room)
     assert (refused.code, refused.status) == ("connection_paused", 409)
 
@@ -160,7 +160,7 @@ def test_large_runs_go_to_their_own_queue(room: Room, people: int, queue: str) -
 
 def test_the_same_request_again_is_the_first_run(room: Room) -> None:
     first = start_run(room.ctx, room.command(idempotency_key="k1"))
-    queue_admin.pause(room.ctx, "renshu")  # the answer to a repetition does not depend on what has changed since
+    pause_resume.pause(room.ctx, "renshu")  # the answer to a repetition does not depend on what has changed since
     assert start_run(room.ctx, room.command(idempotency_key="k1")).id == first.id
     assert len(history.list_runs(room.ctx).items) == 1
 

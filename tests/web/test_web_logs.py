@@ -14,7 +14,8 @@ from flask import Flask
 
 from app.logs import configure_logging
 from app.practice.house.processes import ROOT
-from app.use_cases.monitoring import deliveries, queue_admin
+from app.use_cases.connections import pause_resume
+from app.use_cases.monitoring import deliveries
 from app.use_cases.upkeep import relay
 from tests.web.hooks import CANARIES, SECRET, listen, send_smarthr, smarthr_body, stored
 from tests.web.world import KEY, World
@@ -115,8 +116,8 @@ def test_pausing_names_the_connection_by_its_number(
     """The key is part of the webhook's address."""
     connection = listen(world)
     configure_logging("INFO")
-    queue_admin.pause(world.ctx, KEY)
-    queue_admin.resume(world.ctx, KEY)
+    pause_resume.pause(world.ctx, KEY)
+    pause_resume.resume(world.ctx, KEY)
     output = capsys.readouterr().err
     entries = [json.loads(line) for line in output.splitlines()]
     told = {e["event"]: e["connection_id"] for e in entries if e["event"].startswith("connection_")}

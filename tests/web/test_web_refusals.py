@@ -14,8 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.connections import pause_resume
 from app.use_cases.intake.start_run import MAX_NUMBERS
-from app.use_cases.monitoring import queue_admin
 from app.web.http.problems import FIELD_PROBLEMS, MAX_BODY_BYTES, PROBLEMS, REFUSALS
 from tests.web.made import add_run
 from tests.web.test_web_errors import check_problem
@@ -95,9 +95,9 @@ def test_what_is_said_about_a_pause_is_what_happens(
     assert "受け付けは続" not in summary
     if text == "pause":
         assert "409" in summary
-        queue_admin.pause(world.ctx, KEY)
+        pause_resume.pause(world.ctx, KEY)
         check_problem(client.post(RUNS, json=request_body(), headers=bearer()), 409, "connection_paused")
-        queue_admin.resume(world.ctx, KEY)
+        pause_resume.resume(world.ctx, KEY)
     assert client.post(RUNS, json=request_body(), headers=bearer()).status_code == 202
 
 

@@ -12,7 +12,6 @@ from app.domain.ports import QueueDepth
 from app.storage.metrics.snapshot import ConnectionFigures
 from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
-from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.queue_again import queue_everything
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
@@ -71,20 +70,3 @@ def requeue(ctx: Context, *, by: str | None = None) -> None:
             uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())
         queue_everything(ctx, uow, connection_id=None)
     queue_stuck_mails(ctx, pushed_before=ctx.clock.now())
-
-
-def pause(ctx: Context, connection_key: str) -> None:
-    """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
-    with ctx.unit_of_work() as uow:
-        connection = known_connection(uow, connection_key)
-        uow.connections.set_paused(connection.id, True)
-    log.info("connection_paused", connection_id=connection.id)
-
-
-def resume(ctx: Context, connection_key: str) -> None:
-    """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
-    with ctx.unit_of_work() as uow:
-        connection = known_connection(uow, connection_key)
-        uow.connections.set_paused(connection.id, False)
-        queue_everything(ctx, uow, connection_id=connection.id)
-    log.info("connection_resumed", connection_id=connection.id)

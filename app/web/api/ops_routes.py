@@ -6,6 +6,7 @@ from typing import Any
 
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.connections import connections as connection_cases
+from app.use_cases.connections import pause_resume
 from app.use_cases.monitoring import deliveries as delivery_cases
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.monitoring.deliveries import DeliveryFilter
@@ -58,7 +59,7 @@ def list_connections() -> Any:
 )
 def pause(body: dict[str, Any], key: str) -> Any:
     """接続を一時停止する(処理中の従業員は最後まで行い、新しい実行は 409 で断る)"""
-    queue_admin.pause(current_context(), key)
+    pause_resume.pause(current_context(), key)
     return serializers.connections(connection_cases.list_connections(current_context()))
 
 
@@ -74,7 +75,7 @@ def pause(body: dict[str, Any], key: str) -> Any:
 )
 def resume(body: dict[str, Any], key: str) -> Any:
     """一時停止した接続を再開する"""
-    queue_admin.resume(current_context(), key)
+    pause_resume.resume(current_context(), key)
     return serializers.connections(connection_cases.list_connections(current_context()))
 
 

@@ -15,7 +15,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
-from app.use_cases.connections import connections
+from app.use_cases.connections import connections, pause_resume
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.shared.views import ConnectionView, QueueView
 from app.web.api import response_schemas, serializers
@@ -66,7 +66,7 @@ def requeue() -> None:
 @_key_option
 def pause(key: str) -> None:
     """接続を一時停止する。処理中の従業員は最後まで行い、残りは待ち、新しい実行は断る"""
-    queue_admin.pause(current_context(), key)
+    pause_resume.pause(current_context(), key)
     click.echo("一時停止しました。再開: flask queue resume --connection " + key)
 
 
@@ -74,7 +74,7 @@ def pause(key: str) -> None:
 @_key_option
 def resume(key: str) -> None:
     """一時停止した接続を再開する"""
-    queue_admin.resume(current_context(), key)
+    pause_resume.resume(current_context(), key)
     click.echo("再開しました。")
 
 

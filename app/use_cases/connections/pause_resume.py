@@ -1,0 +1,28 @@
+"""Pausing a connection and taking its work up again."""
+
+from __future__ import annotations
+
+import structlog
+
+from app.use_cases.context import Context
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.queue_again import queue_everything
+
+log = structlog.get_logger(__name__)
+
+
+def pause(ctx: Context, connection_key: str) -> None:
+    """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        uow.connections.set_paused(connection.id, True)
+    log.info("connection_paused", connection_id=connection.id)
+
+
+def resume(ctx: Context, connection_key: str) -> None:
+    """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        uow.connections.set_paused(connection.id, False)
+        queue_everything(ctx, uow, connection_id=connection.id)
+    log.info("connection_resumed", connection_id=connection.id)
