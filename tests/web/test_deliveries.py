@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
-from app.use_cases.monitoring import deliveries
-from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.intake import delivery_replay
+from app.use_cases.shared.delivery_lookup import DeliveryFilter
 from app.use_cases.upkeep import relay
 from tests.web.hooks import rows, stored
 from tests.web.made import add_delivery
@@ -236,11 +236,11 @@ def test_a_limit_leaves_the_rest_for_the_next_call(world: World, again: Callable
 
 
 def test_many_are_replayed_in_portions(world: World) -> None:
-    for number in range(deliveries.PORTION + 3):
+    for number in range(delivery_replay.PORTION + 3):
         add_delivery(world, f"crew-{number}")
     end_items(world, ItemState.SUCCEEDED)
-    done = deliveries.replay_many(world.ctx, DeliveryFilter(since=world.clock.now() - timedelta(days=1)))
-    assert (done.replayed, done.people, done.next_after) == (deliveries.PORTION + 3,) * 2 + (None,)
+    done = delivery_replay.replay_many(world.ctx, DeliveryFilter(since=world.clock.now() - timedelta(days=1)))
+    assert (done.replayed, done.people, done.next_after) == (delivery_replay.PORTION + 3,) * 2 + (None,)
 
 
 @pytest.mark.parametrize(

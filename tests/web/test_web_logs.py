@@ -15,7 +15,7 @@ from flask import Flask
 from app.logs import configure_logging
 from app.practice.house.processes import ROOT
 from app.use_cases.connections import pause_resume
-from app.use_cases.monitoring import deliveries
+from app.use_cases.intake import delivery_replay
 from app.use_cases.upkeep import relay
 from tests.web.hooks import CANARIES, SECRET, listen, send_smarthr, smarthr_body, stored
 from tests.web.world import KEY, World
@@ -105,7 +105,7 @@ def test_what_follows_from_a_webhook_carries_the_same_ids(
     (run,) = stored(world.database).runs
     (released,) = lines(capsys, "run_released")
     assert (released["run_id"], released["items"]) == (run.id, 1)
-    deliveries.replay(world.ctx, delivery_id)
+    delivery_replay.replay(world.ctx, delivery_id)
     (replayed,) = lines(capsys, "deliveries_replayed")
     assert (replayed["delivery_id"], replayed["deliveries"]) == (delivery_id, 1)
 

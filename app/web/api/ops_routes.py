@@ -7,9 +7,10 @@ from typing import Any
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.connections import connections as connection_cases
 from app.use_cases.connections import pause_resume
+from app.use_cases.intake import delivery_replay
 from app.use_cases.monitoring import deliveries as delivery_cases
 from app.use_cases.monitoring import queue_admin
-from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.shared.delivery_lookup import DeliveryFilter
 from app.web.api import request_schemas, response_schemas, serializers
 from app.web.api.operation import make_blueprint, operation
 from app.web.current import current_context
@@ -123,7 +124,7 @@ def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
 
     従業員を両方のシステムから読み直します。すでにそろっていれば、変更なしで終わります。
     """
-    return vars(delivery_cases.replay(current_context(), delivery_id))
+    return vars(delivery_replay.replay(current_context(), delivery_id))
 
 
 @operation(
@@ -138,7 +139,7 @@ def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
 )
 def replay_deliveries(body: dict[str, Any]) -> Any:
     """期間を決めて Webhook をやり直す(新しいものから limit 件まで)"""
-    done = delivery_cases.replay_many(current_context(), _filter(body), after=body.get("after"), limit=body["limit"])
+    done = delivery_replay.replay_many(current_context(), _filter(body), after=body.get("after"), limit=body["limit"])
     return vars(done)
 
 

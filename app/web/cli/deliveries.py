@@ -13,8 +13,9 @@ from flask.cli import AppGroup
 from app.domain.enums import Direction
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState
+from app.use_cases.intake import delivery_replay
 from app.use_cases.monitoring import deliveries, troubles
-from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.shared.delivery_lookup import DeliveryFilter
 from app.use_cases.shared.views import DeliveryState, DeliveryView, IntakeView, QueueView, TroubleView
 from app.web.api import response_schemas, serializers
 from app.web.current import current_context
@@ -137,10 +138,10 @@ def replay(
         raise click.UsageError("--id は、ほかの条件と一緒には使えません。")
     ctx = current_context()
     if delivery_id is not None:
-        done = deliveries.replay(ctx, delivery_id)
+        done = delivery_replay.replay(ctx, delivery_id)
     else:
         wanted = DeliveryFilter(since=since, **given)
-        done = deliveries.replay_many(ctx, wanted, after=after, limit=limit)
+        done = delivery_replay.replay_many(ctx, wanted, after=after, limit=limit)
     if as_json:
         _echo_json(vars(done))
         return

@@ -13,8 +13,9 @@ from app.domain.access.roles import Permission
 from app.domain.enums import System
 from app.domain.errors import Refused
 from app.use_cases.connections.connections import list_connections
+from app.use_cases.intake import delivery_replay
 from app.use_cases.monitoring import deliveries as cases
-from app.use_cases.monitoring.deliveries import DeliveryFilter
+from app.use_cases.shared.delivery_lookup import DeliveryFilter
 from app.use_cases.shared.views import DeliveryState
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens, wording_here
@@ -56,7 +57,7 @@ def delivery(delivery_id: int) -> Response:
 def replay_delivery(delivery_id: int) -> Response:
     words = wording_here()
     try:
-        done = cases.replay(current_context(), delivery_id, by=me().actor)
+        done = delivery_replay.replay(current_context(), delivery_id, by=me().actor)
     except Refused as refused:
         if refused.code == "delivery_not_found":
             raise
@@ -82,7 +83,7 @@ def replay_deliveries() -> Response:
     ctx, words = current_context(), wording_here()
     wanted = _wanted({each.key for each in list_connections(ctx)})
     try:
-        done = cases.replay_many(ctx, wanted, limit=MOST, after=whole_number("after"), by=me().actor)
+        done = delivery_replay.replay_many(ctx, wanted, limit=MOST, after=whole_number("after"), by=me().actor)
     except Refused as refused:
         flash(words.refusal(refused), "bad")
         return redirect(url("screens.deliveries", **_given()), code=303)

@@ -1,0 +1,52 @@
+"""Which webhook deliveries are meant: by id, or by a filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.enums import System
+from app.domain.errors import Refused
+from app.storage.rows import DeliveryRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import DeliveryState
+
+_LAST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class DeliveryFilter:
+    """Which deliveries. What came in at `until` is no longer meant. `failed`: an item of it did not end well."""
+
+    connection: str | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    failed: bool = False
+    system: System | None = None
+
+
+def page_of(uow: UnitOfWork, wanted: DeliveryFilter, *, after: int | None, limit: int) -> list[DeliveryRow]:
+    return uow.deliveries.page(after=after, limit=limit, **columns_of(uow, wanted))
+
+
+def columns_of(uow: UnitOfWork, wanted: DeliveryFilter) -> dict[str, Any]:
+    """The filter as the repository takes it."""
+    connection_id = None if wanted.connection is None else known_connection(uow, wanted.connection).id
+    return {
+        "connection_id": connection_id,
+        "system": wanted.system,
+        "state": wanted.state,
+        "since": wanted.since,
+        "until": wanted.until,
+        "failed": wanted.failed,
+    }
+
+
+def find_delivery(uow: UnitOfWork, delivery_id: int) -> DeliveryRow:
+    row = uow.deliveries.get(delivery_id) if 0 < delivery_id <= _LAST_ID else None
+    if row is None:
+        raise Refused("delivery_not_found", "この通知は見つかりません。", status=404)
+    return row
