@@ -22,10 +22,12 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
-from app.practice.freee.practice_freee import PracticeFreee, create_freee, freee_of
+from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.freee.simulator import PracticeFreee
 from app.practice.house.environment import practice_vendors
 from app.practice.server import RunningServer, start_in_thread
-from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of

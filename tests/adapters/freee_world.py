@@ -27,7 +27,8 @@ from app.domain.ports import FreeeTokens, Passage
 from app.domain.settings.connection_settings import ExportSettings, MappingOptions, PayType
 from app.domain.snapshot import ABSENT, FieldState
 from app.domain.vendors.token_door import Door, after_answer, after_refusal
-from app.practice.freee.practice_freee import PracticeFreee, create_freee, freee_of
+from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.freee.simulator import PracticeFreee
 from app.practice.server import start_in_thread
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import build_company

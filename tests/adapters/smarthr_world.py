@@ -18,7 +18,8 @@ from app.domain.planning.plan import Change
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState
 from app.practice.server import RunningServer, start_in_thread
-from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, build_company
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
 from app.practice.vendor_kit.limits import FAST

@@ -10,7 +10,8 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
-from app.practice.smarthr.practice_smarthr import PracticeSmartHR, create_smarthr, smarthr_of
+from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff.forms import Account, Place, Worker, crew_of
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
 from app.practice.vendor_kit.limits import FAST, Rates

@@ -27,8 +27,8 @@ from app.practice.house.environment import (
     is_free,
     kept_secrets,
     without_password,
-    write_private,
 )
+from app.practice.vendor_kit.private_files import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = Ports(8000, 8011, 8012, 8025)

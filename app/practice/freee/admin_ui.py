@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, Response, jsonify, request
 
-if TYPE_CHECKING:
-    from app.practice.freee.practice_freee import PracticeFreee
+from app.practice.freee.simulator import PracticeFreee
 
 
 def admin_routes(freee: PracticeFreee) -> Blueprint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
@@ -13,9 +13,7 @@ from app.practice.freee.checks import Field
 from app.practice.freee.company import Record
 from app.practice.freee.months import Employee, Month
 from app.practice.freee.rules import DEPENDENTS, OUTSIDE_PAYROLL, RULES, Refusal, RuleKind
-
-if TYPE_CHECKING:
-    from app.practice.freee.practice_freee import PracticeFreee
+from app.practice.freee.simulator import PracticeFreee
 
 Reply = Response | tuple[Response | str, int]
 NOT_FOUND = "指定された従業員が存在しません"

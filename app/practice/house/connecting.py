@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.practice.house.environment import PortTaken, StartError, check_own_broker, write_private
+from app.practice.house.environment import PortTaken, StartError, check_own_broker
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff import practice_company
+from app.practice.vendor_kit.private_files import write_private
 
 SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
 EXPORT_SETTINGS = {

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import redis
 
 from app.practice.staff import practice_company
+from app.practice.vendor_kit.private_files import write_private
 
 PASSED = frozenset(
     {
@@ -145,17 +146,6 @@ def kept_secrets(file: Path) -> dict[str, str]:
     if not all(found.get(name) for name in names):
         raise StartError(f"{file} が壊れています。{file.parent} を消すと、はじめからやり直せます")
     return found
-
-
-def write_private(file: Path, text: str) -> None:
-    """The file appears whole or not at all, readable by its owner only. Raises OSError."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)
 
 
 def check_own_broker(url: str) -> None:

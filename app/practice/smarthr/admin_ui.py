@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, Response, jsonify, request
 
-if TYPE_CHECKING:
-    from app.practice.smarthr.practice_smarthr import PracticeSmartHR
+from app.practice.smarthr.simulator import PracticeSmartHR
 
 
 def admin_routes(smarthr: PracticeSmartHR) -> Blueprint:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify
 
-from app.practice.house.environment import write_private
 from app.practice.vendor_kit.fault_injection import CONTROL
+from app.practice.vendor_kit.private_files import write_private
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
