@@ -19,11 +19,11 @@ from app.use_cases.connections import connections, pause_resume
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.shared.views import ConnectionView, QueueView
 from app.web.api import response_schemas, serializers
+from app.web.callback_address import callback_url
 from app.web.cli import automatic, deliveries
 from app.web.cli.access import read_secret
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
-from app.web.screens.connections.consent import callback_url
 
 queue = AppGroup("queue", help="待ち行列と滞留")
 connection = AppGroup("connection", help="SmartHR と freee人事労務の接続")

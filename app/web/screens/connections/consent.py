@@ -19,7 +19,7 @@ from app.domain.errors import Refused
 from app.use_cases.connections import connection_wizard, connections
 from app.use_cases.finish.notices import RECONNECT, connection_key_of
 from app.web.callback_address import CALLBACK as CALLBACK
-from app.web.callback_address import callback_url as callback_url
+from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.plain_pages import origin_of, page
 from app.web.screens.base import signed_in, wording_here
