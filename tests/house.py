@@ -32,7 +32,7 @@ from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
 from app.practice.vendor_kit.limits import FAST
-from app.storage.rows import ItemRow
+from app.storage.runs.rows import ItemRow
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database

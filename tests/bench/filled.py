@@ -27,7 +27,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.practice.staff import practice_company
 from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
-from app.storage.rows import PreviewName
+from app.storage.runs.rows import PreviewName
 from app.storage.schema import migrate
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
-from app.storage.rows import WizardRow
+from app.storage.connections.rows import WizardRow
 from app.storage.tables.access_models import WizardTable
 from app.storage.unit_of_work import Database, UnitOfWork
 

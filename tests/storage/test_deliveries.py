@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState
+from app.storage.automatic.rows import NewDelivery
 from app.storage.enums import DeliveryState, WebhookState
 from app.storage.metrics.counters import labels
-from app.storage.rows import NewDelivery
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, end_item, running_run
 

@@ -11,7 +11,7 @@ import pytest
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
-from app.storage.rows import NewNote
+from app.storage.runs.rows import NewNote
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, end_item, new_item, running_run, start_item
 

@@ -10,7 +10,8 @@ from app.domain.enums import Step, System
 from app.domain.runs.run_state import RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import ChangeState, StepState, UnlinkReason
-from app.storage.rows import DirectoryEntry, NewChange
+from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, running_run, start_item
 

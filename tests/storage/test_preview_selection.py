@@ -7,8 +7,8 @@ from datetime import timedelta
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import NewChange
 from app.storage.runs.preview_selection import CHUNK
+from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
 

@@ -17,7 +17,7 @@ from app.domain.enums import Direction, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import HistoryKind, MailKind, MailState, OutboxKind, UnlinkReason
-from app.storage.rows import DirectoryEntry
+from app.storage.links.rows import DirectoryEntry
 from app.storage.unit_of_work import Database
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, new_item, running_run, start_item
 from tests.storage.test_items import together

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import app.domain
-import app.storage.rows
+import app.storage
 import app.use_cases.shared.views
 from app.domain import errors
 from app.domain.ports import FreeeTokens
@@ -51,7 +51,10 @@ OF_THE_CODE = {"FieldMapping", "Place", "Choice", "Entry"}
 
 
 def modules() -> Iterable[types.ModuleType]:
-    yield from (app.storage.rows, app.use_cases.shared.views)
+    yield app.use_cases.shared.views
+    for found in pkgutil.walk_packages(app.storage.__path__, "app.storage."):
+        if found.name.endswith(".rows"):
+            yield importlib.import_module(found.name)
     for found in pkgutil.walk_packages(app.domain.__path__, "app.domain."):
         yield importlib.import_module(found.name)
 

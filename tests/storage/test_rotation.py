@@ -12,7 +12,7 @@ from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailKind
-from app.storage.rows import NewChange, PreviewName
+from app.storage.runs.rows import NewChange, PreviewName
 from app.storage.tables.access_models import ConsentTable
 from app.storage.tables.models import Base, ConnectionTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork

@@ -13,7 +13,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
 from app.storage.enums import MailKind
-from app.storage.rows import NewChange
+from app.storage.runs.rows import NewChange
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database
 from app.storage.values import dump_state, load_state

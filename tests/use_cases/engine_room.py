@@ -14,7 +14,8 @@ from app.domain.errors import AwaseError, TemporaryError
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
-from app.storage.rows import MailRow, RunRow
+from app.storage.outgoing.rows import MailRow
+from app.storage.runs.rows import RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.storage.rows import DirectoryEntry, ItemRow, RunRow
+from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.rows import ItemRow, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.collect_events import LONGEST_WINDOWS, SyncRequest, collect_events, release_gathered

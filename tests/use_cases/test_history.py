@@ -11,7 +11,7 @@ from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
-from app.storage.rows import NewChange, NewNote
+from app.storage.runs.rows import NewChange, NewNote
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.queries import history

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import ItemRow
+from app.storage.runs.rows import ItemRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.approve_retry_cancel import cancel
 from app.use_cases.upkeep.reconcile import reconcile_once

@@ -15,7 +15,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.enums import MassChangeCheck
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.planning import mass_change
 from app.use_cases.shared.views import RunView

@@ -8,7 +8,7 @@ from datetime import timedelta
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailState
-from app.storage.rows import MailRow
+from app.storage.outgoing.rows import MailRow
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import relay_once

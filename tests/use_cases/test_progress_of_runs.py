@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.approve_retry_cancel import approve, cancel
 from app.use_cases.intake.start_run import start_run

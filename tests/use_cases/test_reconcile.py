@@ -9,7 +9,7 @@ import pytest
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import MailState
-from app.storage.rows import ItemRow, NewChange
+from app.storage.runs.rows import ItemRow, NewChange
 from app.use_cases.connections import pause_resume
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done

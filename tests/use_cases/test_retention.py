@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import NewChange, PreviewName
+from app.storage.runs.rows import NewChange, PreviewName
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify

@@ -10,7 +10,8 @@ from app.domain.enums import Step, System, Trigger
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import BLANK, Unconvertible
 from app.storage.enums import MailState
-from app.storage.rows import DirectoryEntry, NewChange, RunRow
+from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.rows import NewChange, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.queries.person_results import Holds, PersonResult, Visibility
 from app.use_cases.queries.run_detail import Look, RunDetail, run_detail

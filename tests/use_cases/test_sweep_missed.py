@@ -11,9 +11,9 @@ from tests.use_cases.test_sync import only
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
+from app.storage.automatic.rows import NewDelivery
 from app.storage.enums import DeliveryState
 from app.storage.metrics.counters import labels
-from app.storage.rows import NewDelivery
 from app.use_cases.intake.offered import offered_employees
 from app.use_cases.shared.views import RunView
 from tests.house import House

@@ -15,7 +15,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.enums import DeliveryState, UnlinkReason
-from app.storage.rows import ItemRow, RunRow
+from app.storage.runs.rows import ItemRow, RunRow
 from app.use_cases.intake.webhook_intake import sort_received
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from app.adapters.smarthr.webhook import EVENTS
 from app.domain.errors import AwaseError, Refused, RunError, TemporaryError
 from app.factory import create_app
+from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.connections import webhook_registration as registration
 from tests.house import KEY, House
 

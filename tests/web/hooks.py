@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from app.domain.settings.connection_settings import Automatic, Connection
-from app.storage.rows import DeliveryRow, ItemRow, RunRow
+from app.storage.automatic.rows import DeliveryRow
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.automatic_models import DeliveryItemTable, DeliveryTable
 from app.storage.tables.models import ItemTable
 from app.storage.unit_of_work import Database

@@ -12,7 +12,7 @@ from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.runs.commands import ReceivedEvent
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
-from app.storage.rows import NewChange, NewItem, NewNote, NewRun
+from app.storage.runs.rows import NewChange, NewItem, NewNote, NewRun
 from app.use_cases.intake.webhook_intake import accept, delivery_of, sort_received
 from tests.web.world import KEY, NOW, World
 

@@ -16,7 +16,7 @@ from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import HistoryKind
-from app.storage.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
+from app.storage.runs.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
 from app.storage.unit_of_work import Database
 from tests.web.world import KEY, NOW, World
 

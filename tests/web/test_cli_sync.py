@@ -14,7 +14,7 @@ from flask import Flask
 
 from app.domain.planning.plan import Severity
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import NewNote
+from app.storage.runs.rows import NewNote
 from app.use_cases.queries.history import list_runs
 from app.use_cases.shared.views import ProgressView
 from app.web.cli.sync import pace_text

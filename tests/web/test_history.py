@@ -9,7 +9,7 @@ from datetime import timedelta
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from tests.storage.databases import add_connection, end_item, new_item, running_run
 from tests.web.visitor import Visitor

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app.domain.planning.plan import Severity
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import NewNote
+from app.storage.runs.rows import NewNote
 from app.web.http.problems import PROBLEMS
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
 from tests.web.world import KEY, World

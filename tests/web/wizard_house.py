@@ -18,7 +18,7 @@ from app.domain.access.roles import Role
 from app.domain.runs.dates import today_in_japan
 from app.factory import create_app
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, build_company
-from app.storage.rows import AuditRow
+from app.storage.access.rows import AuditRow
 from app.storage.tables.models import ConnectionTable
 from app.web.callback_address import CALLBACK
 from tests.house import House, open_house

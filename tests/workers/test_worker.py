@@ -25,7 +25,7 @@ from rq.utils import import_attribute
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.storage.enums import MailState, OutboxKind
-from app.storage.rows import OutboxRow
+from app.storage.outgoing.rows import OutboxRow
 from app.storage.unit_of_work import Database
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import _JOBS, relay_once

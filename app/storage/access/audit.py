@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
+from app.storage.access.rows import AuditRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import AuditRow
 from app.storage.tables.access_models import AuditTable
 
 

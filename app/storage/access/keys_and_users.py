@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.storage.access.rows import KeyRow, UserRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import KeyRow, UserRow
 from app.storage.tables.access_models import ApiKeyTable, UserTable
 
 

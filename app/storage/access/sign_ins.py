@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
+from app.storage.access.rows import InvitationRow, SessionRow, UserRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import InvitationRow, SessionRow, UserRow
 from app.storage.tables.access_models import InvitationTable, SessionTable, UserTable
 
 

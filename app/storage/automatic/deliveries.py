@@ -28,9 +28,9 @@ from sqlalchemy.orm import aliased
 
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState
+from app.storage.automatic.rows import DeliveryRow, NewDelivery
 from app.storage.enums import DeliveryState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import DeliveryRow, NewDelivery
 from app.storage.tables.automatic_models import DeliveryItemTable, DeliveryTable
 from app.storage.tables.base import Base
 from app.storage.tables.models import ItemTable

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Select, select
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import RunState
+from app.storage.automatic.rows import SweepRow
 from app.storage.enums import StepState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import SweepRow
 from app.storage.tables.automatic_models import SweepTable
 from app.storage.tables.models import ItemStepTable, ItemTable, RunTable
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, func, select, update
 
 from app.domain.enums import Direction
+from app.storage.automatic.rows import TroubleRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import TroubleRow
 from app.storage.tables.automatic_models import TroubleTable
 
 

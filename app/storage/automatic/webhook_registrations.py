@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
+from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import WebhookRegistrationRow
 from app.storage.tables.automatic_models import WebhookRegistrationTable
 
 

@@ -20,9 +20,9 @@ from app.domain.settings.connection_settings import (
     MailPolicy,
     PayType,
 )
+from app.storage.connections.rows import ConnectionStatus, PairRow
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import ConnectionStatus, PairRow
 from app.storage.tables.models import ConnectionTable
 
 

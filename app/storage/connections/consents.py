@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
+from app.storage.connections.rows import ConsentRow
 from app.storage.repository import Repository
-from app.storage.rows import ConsentRow
 from app.storage.tables.access_models import ConsentTable
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select
 
 from app.domain.enums import System
+from app.storage.links.rows import DirectoryEntry
 from app.storage.repository import Repository
-from app.storage.rows import DirectoryEntry
 from app.storage.tables.models import ConnectionTable, DirectoryTable
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from app.domain.enums import Direction, System
 from app.domain.matching.linking import QUESTIONS
 from app.domain.runs.run_state import ItemState
+from app.storage.links.rows import LinkRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import LinkRow
 from app.storage.tables.models import DirectoryTable, ItemTable, LinkTable, RunTable
 
 Ids = Mapping[System, Sequence[str]]

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from app.domain.enums import System
 from app.storage.enums import UnlinkReason
 from app.storage.links.link_reading import LinkReading
+from app.storage.links.rows import LinkRow
 from app.storage.repository import as_row
-from app.storage.rows import LinkRow
 from app.storage.tables.models import LinkTable
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.enums import MailKind, MailState, OutboxKind
+from app.storage.outgoing.rows import MailRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import MailRow
 from app.storage.tables.models import MailTable, OutboxTable
 
 

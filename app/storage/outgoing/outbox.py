@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, insert, select, update
 
 from app.storage.enums import OutboxKind
+from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, as_row
-from app.storage.rows import OutboxRow
 from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
 
 

@@ -11,7 +11,7 @@ from app.domain.enums import Step
 from app.domain.snapshot import FieldState
 from app.storage.enums import ChangeState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import ChangeRow, NewChange
+from app.storage.runs.rows import ChangeRow, NewChange
 from app.storage.tables.models import FieldChangeTable
 from app.storage.values import dump_state, load_state
 

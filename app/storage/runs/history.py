@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.domain.runs.run_state import RunState
 from app.storage.enums import HistoryKind
 from app.storage.repository import Repository, as_row
-from app.storage.rows import HistoryRow
+from app.storage.runs.rows import HistoryRow
 from app.storage.tables.models import HistoryTable
 
 

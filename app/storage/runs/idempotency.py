@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.repository import Repository, as_row
-from app.storage.rows import IdempotencyRow
+from app.storage.runs.rows import IdempotencyRow
 from app.storage.tables.access_models import IdempotencyTable
 
 

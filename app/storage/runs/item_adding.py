@@ -9,9 +9,9 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction
-from app.storage.rows import NewItem, NewNote
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.item_reading import OPEN_STATES, ItemReading
+from app.storage.runs.rows import NewItem, NewNote
 from app.storage.tables.models import ItemTable
 
 

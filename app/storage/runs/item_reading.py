@@ -12,7 +12,7 @@ from app.domain.enums import Direction, Step
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import ChangeState, StepState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import ItemRow
+from app.storage.runs.rows import ItemRow
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
 
 OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)

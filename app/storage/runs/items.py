@@ -17,9 +17,9 @@ from sqlalchemy.orm import aliased
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
-from app.storage.rows import ItemRow, NewNote
 from app.storage.runs.item_adding import ItemAdding, note_columns
 from app.storage.runs.item_reading import running_runs, waits_in
+from app.storage.runs.rows import ItemRow, NewNote
 from app.storage.tables.models import ItemTable, RunTable
 
 

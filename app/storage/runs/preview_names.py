@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 
 from app.storage.repository import Repository
-from app.storage.rows import PreviewName
+from app.storage.runs.rows import PreviewName
 from app.storage.tables.models import PreviewNameTable
 
 

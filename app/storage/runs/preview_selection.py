@@ -13,8 +13,8 @@ from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, up
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.repository import as_row
-from app.storage.rows import ItemRow, RunRow
 from app.storage.runs.item_reading import ItemReading, waits_in
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.models import FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 
 _STATES = {state.value: state for state in ItemState}

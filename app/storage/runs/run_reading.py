@@ -12,7 +12,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import RunState
 from app.storage.enums import MailState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.tables.models import MailTable, RunTable
 
 

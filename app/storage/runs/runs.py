@@ -14,9 +14,9 @@ from app.domain.runs.run_state import ItemState, RunState, result_of
 from app.storage.enums import MassChangeCheck, OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import as_row
-from app.storage.rows import NewRun, RunRow
 from app.storage.runs.item_reading import OPEN_STATES
 from app.storage.runs.items import ItemRepository, is_parked
+from app.storage.runs.rows import NewRun, RunRow
 from app.storage.runs.run_reading import RunReading
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 

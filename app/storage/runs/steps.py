@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 from app.domain.enums import Step
 from app.storage.enums import StepState
 from app.storage.repository import Repository, as_row
-from app.storage.rows import StepRow
+from app.storage.runs.rows import StepRow
 from app.storage.tables.models import ItemStepTable, ItemTable
 
 

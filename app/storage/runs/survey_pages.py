@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from app.domain.enums import System
 from app.storage.repository import Repository
-from app.storage.rows import PagePosition
+from app.storage.runs.rows import PagePosition
 from app.storage.tables.models import SurveyPageTable
 
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from app.domain.access.passwords import check_password
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
-from app.storage.rows import KeyRow
+from app.storage.access.rows import KeyRow
 from app.use_cases.accounts.passwords import hash_password
 from app.use_cases.context import Context
 

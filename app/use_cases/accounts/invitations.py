@@ -19,8 +19,8 @@ from app.domain.access.roles import Role
 from app.domain.errors import Refused
 from app.domain.mail_text.notices import invited
 from app.domain.runs.queues import INTERACTIVE
+from app.storage.access.rows import InvitationRow
 from app.storage.enums import MailKind, MailState, OutboxKind
-from app.storage.rows import InvitationRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password
 from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of

@@ -14,7 +14,7 @@ import structlog
 
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.storage.rows import SessionRow, UserRow
+from app.storage.access.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password, is_outdated, is_right
 from app.use_cases.context import Context

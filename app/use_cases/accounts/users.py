@@ -16,7 +16,7 @@ import structlog
 from app.domain.access.passwords import new_password
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
-from app.storage.rows import UserRow
+from app.storage.access.rows import UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.account import renew_password
 from app.use_cases.accounts.passwords import hash_password

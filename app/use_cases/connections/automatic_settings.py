@@ -14,8 +14,8 @@ from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
 from app.domain.settings.export_settings import complete
+from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 

@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import WizardConsent, WizardRow
+from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token

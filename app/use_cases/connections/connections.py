@@ -19,7 +19,7 @@ from app.domain.ports import FreeeGrant, FreeeTokens
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
-from app.storage.rows import ConsentRow
+from app.storage.connections.rows import ConsentRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, ConsentView

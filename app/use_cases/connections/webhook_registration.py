@@ -17,8 +17,8 @@ from app.domain.errors import AwaseError, ItemError, Refused, TemporaryError
 from app.domain.ports import WebhookRegistration, WebhookRegistry
 from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Connection
+from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
-from app.storage.rows import WebhookRegistrationRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.survey.sweep import request_sweep

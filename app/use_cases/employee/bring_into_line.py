@@ -19,7 +19,7 @@ from app.domain.reading import name_of
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
-from app.storage.rows import LinkRow
+from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.hold_mass_change import Known, check_mass_change

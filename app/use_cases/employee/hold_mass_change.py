@@ -23,7 +23,7 @@ from app.domain.planning.mass_change import as_text, effects_of, from_text
 from app.domain.planning.plan import Plan
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MassChangeCheck
-from app.storage.rows import PreviewName, RunRow
+from app.storage.runs.rows import PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome

@@ -14,7 +14,7 @@ import structlog
 
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.runs.run_state import ItemState
-from app.storage.rows import ClaimedItem
+from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
 from app.use_cases.employee.hold_mass_change import GraverThanKnown, Parked, decide_mass_change_if_ready

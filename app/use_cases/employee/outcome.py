@@ -13,7 +13,7 @@ from app.domain.enums import Trigger
 from app.domain.planning.plan import Note, Plan, PlanKind, Severity
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
-from app.storage.rows import ClaimedItem, RunRow
+from app.storage.runs.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events

@@ -16,7 +16,7 @@ from app.domain.runs.dates import closing_month, pay_month
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
-from app.storage.rows import LinkRow
+from app.storage.links.rows import LinkRow
 from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.planned_item import candidates_of
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.domain.enums import Step
 from app.domain.errors import AwaseError, TemporaryError
-from app.storage.rows import ClaimedItem
+from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 

@@ -17,7 +17,7 @@ from app.domain.runs.queues import INTERACTIVE
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
 from app.storage.enums import HistoryKind, MailKind, OutboxKind
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

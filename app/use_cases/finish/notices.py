@@ -14,7 +14,8 @@ from app.domain.mail_text.notices import consent_needed, run_held, webhook_silen
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailKind, OutboxKind
-from app.storage.rows import MailRow, RunRow
+from app.storage.outgoing.rows import MailRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

@@ -20,7 +20,8 @@ from app.domain.runs.queues import INTERACTIVE
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailState, OutboxKind
-from app.storage.rows import ItemRow, MailRow, RunRow
+from app.storage.outgoing.rows import MailRow
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import notice_text

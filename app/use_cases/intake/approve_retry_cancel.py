@@ -12,7 +12,7 @@ from app.domain.errors import Refused
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import queue_for
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done

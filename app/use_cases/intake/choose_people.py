@@ -8,7 +8,7 @@ from app.domain.enums import Trigger
 from app.domain.errors import Refused
 from app.domain.runs.commands import StartRun
 from app.domain.runs.run_state import RunState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake import approve_retry_cancel, start_run

@@ -25,7 +25,7 @@ from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind
-from app.storage.rows import NewItem, NewRun
+from app.storage.runs.rows import NewItem, NewRun
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

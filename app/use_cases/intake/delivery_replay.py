@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.domain.errors import Refused
-from app.storage.rows import DeliveryRow
+from app.storage.automatic.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events

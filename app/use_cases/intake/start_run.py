@@ -21,7 +21,7 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.history import get_run

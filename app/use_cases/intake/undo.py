@@ -16,8 +16,8 @@ from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
 from app.domain.runs.commands import StartRun
-from app.storage.rows import ItemRow, RunRow
 from app.storage.runs.item_reading import WrittenCounts
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.start_run import usable_connection

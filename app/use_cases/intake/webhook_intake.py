@@ -25,9 +25,9 @@ import structlog
 from app.domain.enums import Direction, System
 from app.domain.runs.commands import Delivery, ReceivedEvent
 from app.domain.settings.connection_settings import Connection
+from app.storage.automatic.rows import DeliveryRow, NewDelivery
 from app.storage.enums import DeliveryState
 from app.storage.metrics.counters import Labels, labels
-from app.storage.rows import DeliveryRow, NewDelivery
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events

@@ -16,7 +16,7 @@ from app.domain.enums import System
 from app.domain.errors import Refused
 from app.domain.runs.dates import today_in_japan
 from app.storage.enums import UnlinkReason
-from app.storage.rows import LinkRow
+from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events

@@ -8,7 +8,7 @@ from datetime import datetime
 from app.domain.enums import System
 from app.domain.matching.linking import comparable_number
 from app.domain.runs.run_state import ItemState
-from app.storage.rows import LinkRow
+from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection

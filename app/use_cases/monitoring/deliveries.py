@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.storage.rows import DeliveryRow
+from app.storage.automatic.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.delivery_lookup import DeliveryFilter, columns_of, find_delivery, page_of

@@ -8,7 +8,7 @@ import structlog
 
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import Refused
-from app.storage.rows import TroubleRow
+from app.storage.automatic.rows import TroubleRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import TroubleView

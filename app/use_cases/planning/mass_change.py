@@ -21,7 +21,7 @@ from app.domain.planning.mass_change import (
     reason_as_dict,
     sentence,
 )
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_held_notice

@@ -14,7 +14,7 @@ from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import Connection
 from app.domain.writing import unwritable
 from app.storage.enums import ChangeState, StepState
-from app.storage.rows import ChangeRow, ItemRow, RunRow, StepRow
+from app.storage.runs.rows import ChangeRow, ItemRow, RunRow, StepRow
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
 

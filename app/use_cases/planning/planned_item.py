@@ -9,7 +9,8 @@ from app.domain.enums import System
 from app.domain.matching.linking import Candidate, LinkDecision
 from app.domain.planning.plan import Note, Plan
 from app.domain.runs.run_state import ItemState
-from app.storage.rows import LinkRow, NewChange, NewItem, NewNote
+from app.storage.links.rows import LinkRow
+from app.storage.runs.rows import NewChange, NewItem, NewNote
 from app.use_cases.planning.plan_employee import Terms
 
 

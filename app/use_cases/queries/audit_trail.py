@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.storage.rows import AuditRow
+from app.storage.access.rows import AuditRow
 from app.use_cases.context import Context
 
 PAGE = 50

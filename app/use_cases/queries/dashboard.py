@@ -9,7 +9,7 @@ from datetime import datetime
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, Connection
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection

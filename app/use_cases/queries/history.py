@@ -11,7 +11,7 @@ from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.item_views import item_view

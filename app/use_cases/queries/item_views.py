@@ -9,7 +9,7 @@ from app.domain.display import MASK, show
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.mapping import BY_KEY
 from app.domain.snapshot import BLANK, FieldState
-from app.storage.rows import ChangeRow, ItemRow, StepRow
+from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.use_cases.shared.views import ChangeView, ItemView, NoteView, StepView
 
 

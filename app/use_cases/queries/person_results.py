@@ -16,7 +16,7 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
 from app.storage.enums import ChangeState, StepState
-from app.storage.rows import ChangeRow, ItemRow, StepRow
+from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.queries.vendor_links import vendor_page
 

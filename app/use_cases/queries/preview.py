@@ -16,8 +16,8 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import ItemRow, PreviewName, RunRow
 from app.storage.runs.preview_selection import Outlined
+from app.storage.runs.rows import ItemRow, PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in

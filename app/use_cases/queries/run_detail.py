@@ -13,7 +13,7 @@ from app.domain.error_catalogue.entries import Who
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.history import counts_of_runs, progress_of, run_view

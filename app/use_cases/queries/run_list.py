@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.runs.run_reading import RunFilter
 from app.use_cases.context import Context
 from app.use_cases.queries.history import counts_of_runs

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.storage.enums import MailState
-from app.storage.rows import MailRow, RunRow
+from app.storage.outgoing.rows import MailRow
+from app.storage.runs.rows import RunRow
 from app.use_cases.context import Context
 from app.use_cases.shared.run_lookup import find_run
 

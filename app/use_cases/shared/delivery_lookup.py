@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.enums import System
 from app.domain.errors import Refused
-from app.storage.rows import DeliveryRow
+from app.storage.automatic.rows import DeliveryRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import DeliveryState

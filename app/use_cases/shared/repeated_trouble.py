@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.storage.rows import ItemRow, NewItem
+from app.storage.runs.rows import ItemRow, NewItem
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.errors import Refused
-from app.storage.rows import RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 
 

@@ -9,7 +9,7 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import queue_for
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind, OutboxKind
-from app.storage.rows import NewRun, RunRow
+from app.storage.runs.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 

@@ -15,8 +15,9 @@ import structlog
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
 from app.domain.planning.content import content_of, is_other_content
+from app.storage.links.rows import DirectoryEntry
 from app.storage.metrics.counters import labels
-from app.storage.rows import DirectoryEntry, RunRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import keyed_fingerprint

@@ -19,7 +19,8 @@ from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete, settings_for
-from app.storage.rows import LinkRow, NewChange, NewItem, RunRow
+from app.storage.links.rows import LinkRow
+from app.storage.runs.rows import NewChange, NewItem, RunRow
 from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, plan_digest
 from app.use_cases.planning.planned_item import (
     Agreement,

@@ -23,7 +23,9 @@ from app.domain.runs.dates import closing_month, pay_month, today_in_japan
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import ABSENT, BLANK, FieldState
-from app.storage.rows import LinkRow, RunRow, TroubleRow
+from app.storage.automatic.rows import TroubleRow
+from app.storage.links.rows import LinkRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, plan_digest

@@ -18,7 +18,7 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import ItemRow, NewItem, RunRow
+from app.storage.runs.rows import ItemRow, NewItem, RunRow
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, plan_digest
 from app.use_cases.planning.plan_reversal import Undone, plan_back, read_in_its_month, terms_of_undo, undone_by

@@ -20,7 +20,8 @@ from app.domain.planning.mass_change import alarms
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import readable_attributes
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import RunRow, TroubleRow
+from app.storage.automatic.rows import TroubleRow
+from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise

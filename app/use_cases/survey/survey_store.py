@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.enums import Trigger
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.runs.run_state import ItemState, RunState
+from app.storage.automatic.rows import TroubleRow
 from app.storage.enums import OutboxKind
-from app.storage.rows import PreviewName, RunRow, TroubleRow
+from app.storage.runs.rows import PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import hold

@@ -21,7 +21,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
-from app.storage.rows import SweepRow
+from app.storage.automatic.rows import SweepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.process_name import HOLDER

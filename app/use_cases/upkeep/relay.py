@@ -12,7 +12,7 @@ import structlog
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
 from app.storage.enums import OutboxKind
-from app.storage.rows import OutboxRow
+from app.storage.outgoing.rows import OutboxRow
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import release_gathered
 from app.use_cases.intake.webhook_intake import sort_received

@@ -1,4 +1,4 @@
-"""What repositories hand out: frozen rows, free of the session, secrets and personal values hidden from repr."""
+"""What the repositories of runs hand out: frozen rows whose repr hides secrets and personal values."""
 
 from __future__ import annotations
 
@@ -7,21 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.enums import Direction, Step, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
 from app.storage.enums import (
     ChangeState,
-    DeliveryState,
     HistoryKind,
-    MailKind,
-    MailState,
     MassChangeCheck,
-    OutboxKind,
-    RefreshState,
     StepState,
-    UnlinkReason,
-    WebhookState,
 )
 
 
@@ -219,54 +212,6 @@ class StepRow:
 
 
 @dataclass(frozen=True)
-class LinkRow:
-    id: int
-    connection_id: int
-    smarthr_id: str
-    freee_id: str
-    baseline: dict[str, Any]
-    """Key of FIELDS → digest of the value both sides agreed on."""
-    created_at: datetime
-    unlinked_at: datetime | None
-    unlinked_why: UnlinkReason | None
-
-    def id_in(self, system: System) -> str:
-        return self.smarthr_id if system is System.SMARTHR else self.freee_id
-
-
-@dataclass(frozen=True)
-class OutboxRow:
-    id: int
-    kind: OutboxKind
-    ref_id: int
-    attempt: int
-    queue: str
-    due_at: datetime
-    created_at: datetime
-    sent_at: datetime | None
-
-
-@dataclass(frozen=True)
-class MailRow:
-    id: int
-    run_id: int | None
-    """None: a notice about a connection."""
-    connection_id: int | None
-    kind: MailKind
-    state: MailState
-    message_id: str
-    attempts: int
-    lease_until: datetime | None
-    next_at: datetime
-    subject: str | None = field(repr=False)
-    error_code: str | None
-    created_at: datetime
-    sent_at: datetime | None
-    to: tuple[str, ...] = field(default=(), repr=False)
-    body: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
 class HistoryRow:
     id: int
     run_id: int
@@ -295,201 +240,6 @@ class PreviewName:
 
 
 @dataclass(frozen=True)
-class DirectoryEntry:
-    employee_number: str
-    person_id: str
-    schedule: dict[str, Any] | None = None
-    """freee: the fields of `people.PaySchedule`."""
-    content: str | None = field(default=None, repr=False)
-    """Keyed digest of the items this person had; None: not shown."""
-
-
-@dataclass(frozen=True)
-class ConnectionStatus:
-    """What ops sees of a connection beside its settings."""
-
-    id: int
-    freee_company_name: str | None
-    freee_external_cid: str | None
-    refresh_state: RefreshState
-    freee_refreshed_at: datetime | None
-    freee_expires_at: datetime | None
-
-
-@dataclass(frozen=True)
-class PairRow:
-    """When the access token of a connection was issued and when it ends."""
-
-    connection_id: int
-    issued_at: datetime | None
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class ConsentRow:
-    connection_id: int
-    verifier: str = field(repr=False)
-    redirect_uri: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class WizardRow:
-    """A connection being set up. `connection_id` is there once its company was confirmed."""
-
-    id: int
-    key: str
-    connection_id: int | None
-    name: str
-    smarthr_subdomain: str
-    seen: Mapping[str, Any] = field(repr=False)
-    """What the check of SmartHR's token has shown (`use_cases.attributes`)."""
-    mail_to: tuple[str, ...] = field(repr=False)
-    freee_company_id: int | None
-    freee_company_name: str | None
-    freee_external_cid: str | None
-    created_at: datetime
-
-
-@dataclass(frozen=True)
-class WizardConsent:
-    """freee's answer belongs to this setup."""
-
-    setup: WizardRow
-    verifier: str = field(repr=False)
-    redirect_uri: str
-
-
-@dataclass(frozen=True)
-class KeyRow:
-    id: int
-    name: str
-    prefix: str
-    digest: str = field(repr=False)
-    scopes: list[str]
-    created_at: datetime
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True)
-class UserRow:
-    id: int
-    login: str = field(repr=False)
-    password_hash: str = field(repr=False)
-    role: str
-    locale: str
-    created_at: datetime
-    disabled_at: datetime | None
-    password_changed_at: datetime | None
-    last_sign_in_at: datetime | None
-
-
-@dataclass(frozen=True)
-class SessionRow:
-    """With the user it belongs to, because every page needs both."""
-
-    id: int
-    user: UserRow
-    created_at: datetime
-    seen_at: datetime
-
-
-@dataclass(frozen=True)
-class InvitationRow:
-    id: int
-    mail: str = field(repr=False)
-    role: str
-    invited_by: int
-    created_at: datetime
-    expires_at: datetime
-    used_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True)
-class AuditRow:
-    id: int
-    at: datetime
-    actor: str
-    action: str
-    subject: str = field(repr=False)
-    detail: dict[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True)
 class IdempotencyRow:
     request_hash: str
     run_id: int
-
-
-# ── the automatic sync ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class NewDelivery:
-    """`dedup` None: cannot be told from a repetition, so it is never taken for one."""
-
-    system: System
-    connection_id: int | None
-    event: str
-    dedup: str | None
-    digest: str
-    state: DeliveryState
-    people: tuple[str, ...]
-    received_at: datetime
-    triggered_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class DeliveryRow:
-    id: int
-    system: System
-    connection_id: int | None
-    event: str
-    dedup: str | None
-    digest: str
-    state: DeliveryState
-    people: list[str]
-    received_at: datetime
-    triggered_at: datetime | None
-    replayed_at: datetime | None
-    replays: int
-
-
-@dataclass(frozen=True)
-class WebhookRegistrationRow:
-    connection_id: int
-    vendor_id: str | None
-    state: WebhookState
-    disabled_at: datetime | None
-    checked_at: datetime | None
-    previous_until: datetime | None
-    secret: str = field(repr=False)
-    previous: str | None = field(repr=False)
-
-    def secrets_at(self, now: datetime) -> tuple[str, ...]:
-        """What a delivery may come with."""
-        overlap = self.previous is not None and self.previous_until is not None and now < self.previous_until
-        return (self.secret, self.previous) if overlap and self.previous else (self.secret,)
-
-
-@dataclass(frozen=True)
-class TroubleRow:
-    connection_id: int
-    direction: Direction
-    source_id: str
-    employee_number: str
-    code: str
-    times: int
-    content: str | None = field(repr=False)
-    first_at: datetime
-    last_at: datetime
-    quarantined_at: datetime | None
-
-
-@dataclass(frozen=True)
-class SweepRow:
-    connection_id: int
-    started_at: datetime | None
-    done_at: datetime | None

@@ -1,0 +1,64 @@
+"""What the repositories of access hand out: frozen rows whose repr hides secrets and personal values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    id: int
+    name: str
+    prefix: str
+    digest: str = field(repr=False)
+    scopes: list[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class UserRow:
+    id: int
+    login: str = field(repr=False)
+    password_hash: str = field(repr=False)
+    role: str
+    locale: str
+    created_at: datetime
+    disabled_at: datetime | None
+    password_changed_at: datetime | None
+    last_sign_in_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """With the user it belongs to, because every page needs both."""
+
+    id: int
+    user: UserRow
+    created_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class InvitationRow:
+    id: int
+    mail: str = field(repr=False)
+    role: str
+    invited_by: int
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str = field(repr=False)
+    detail: dict[str, Any] = field(repr=False)

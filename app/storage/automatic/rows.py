@@ -1,0 +1,81 @@
+"""What the repositories of the automatic sync hand out: frozen rows whose repr hides secrets and personal values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.domain.enums import Direction, System
+from app.storage.enums import (
+    DeliveryState,
+    WebhookState,
+)
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """`dedup` None: cannot be told from a repetition, so it is never taken for one."""
+
+    system: System
+    connection_id: int | None
+    event: str
+    dedup: str | None
+    digest: str
+    state: DeliveryState
+    people: tuple[str, ...]
+    received_at: datetime
+    triggered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryRow:
+    id: int
+    system: System
+    connection_id: int | None
+    event: str
+    dedup: str | None
+    digest: str
+    state: DeliveryState
+    people: list[str]
+    received_at: datetime
+    triggered_at: datetime | None
+    replayed_at: datetime | None
+    replays: int
+
+
+@dataclass(frozen=True)
+class WebhookRegistrationRow:
+    connection_id: int
+    vendor_id: str | None
+    state: WebhookState
+    disabled_at: datetime | None
+    checked_at: datetime | None
+    previous_until: datetime | None
+    secret: str = field(repr=False)
+    previous: str | None = field(repr=False)
+
+    def secrets_at(self, now: datetime) -> tuple[str, ...]:
+        """What a delivery may come with."""
+        overlap = self.previous is not None and self.previous_until is not None and now < self.previous_until
+        return (self.secret, self.previous) if overlap and self.previous else (self.secret,)
+
+
+@dataclass(frozen=True)
+class TroubleRow:
+    connection_id: int
+    direction: Direction
+    source_id: str
+    employee_number: str
+    code: str
+    times: int
+    content: str | None = field(repr=False)
+    first_at: datetime
+    last_at: datetime
+    quarantined_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    connection_id: int
+    started_at: datetime | None
+    done_at: datetime | None

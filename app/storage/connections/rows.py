@@ -1,0 +1,68 @@
+"""What the repositories of connections hand out: frozen rows whose repr hides secrets and personal values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.storage.enums import (
+    RefreshState,
+)
+
+
+@dataclass(frozen=True)
+class ConnectionStatus:
+    """What ops sees of a connection beside its settings."""
+
+    id: int
+    freee_company_name: str | None
+    freee_external_cid: str | None
+    refresh_state: RefreshState
+    freee_refreshed_at: datetime | None
+    freee_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """When the access token of a connection was issued and when it ends."""
+
+    connection_id: int
+    issued_at: datetime | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class ConsentRow:
+    connection_id: int
+    verifier: str = field(repr=False)
+    redirect_uri: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class WizardRow:
+    """A connection being set up. `connection_id` is there once its company was confirmed."""
+
+    id: int
+    key: str
+    connection_id: int | None
+    name: str
+    smarthr_subdomain: str
+    seen: Mapping[str, Any] = field(repr=False)
+    """What the check of SmartHR's token has shown (`use_cases.attributes`)."""
+    mail_to: tuple[str, ...] = field(repr=False)
+    freee_company_id: int | None
+    freee_company_name: str | None
+    freee_external_cid: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class WizardConsent:
+    """freee's answer belongs to this setup."""
+
+    setup: WizardRow
+    verifier: str = field(repr=False)
+    redirect_uri: str

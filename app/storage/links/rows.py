@@ -1,0 +1,38 @@
+"""What the repositories of links hand out: frozen rows whose repr hides secrets and personal values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from app.domain.enums import System
+from app.storage.enums import (
+    UnlinkReason,
+)
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    id: int
+    connection_id: int
+    smarthr_id: str
+    freee_id: str
+    baseline: dict[str, Any]
+    """Key of FIELDS → digest of the value both sides agreed on."""
+    created_at: datetime
+    unlinked_at: datetime | None
+    unlinked_why: UnlinkReason | None
+
+    def id_in(self, system: System) -> str:
+        return self.smarthr_id if system is System.SMARTHR else self.freee_id
+
+
+@dataclass(frozen=True)
+class DirectoryEntry:
+    employee_number: str
+    person_id: str
+    schedule: dict[str, Any] | None = None
+    """freee: the fields of `people.PaySchedule`."""
+    content: str | None = field(default=None, repr=False)
+    """Keyed digest of the items this person had; None: not shown."""
