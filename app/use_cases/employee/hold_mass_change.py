@@ -53,25 +53,7 @@ class Parked(Exception):
 
     def __init__(self, plan: Plan, *, digest: str, effects: str, known: Known) -> None:
         super().__init__("parked")
-        self._plan, self._digest, self._effects, self._known = plan, digest, effects, known
-
-    def keep(self, job: Job) -> None:
-        item = job.item
-        with job.ctx.unit_of_work() as uow:
-            parked = uow.items.park(
-                item.id,
-                item.attempt,
-                until=job.run.deadline_at + _AFTER_DEADLINE,
-                approved_digest=self._digest,
-                effects=self._effects,
-                kind=self._plan.kind.value,
-                notes=new_notes(self._plan.notes),
-                number=self._known.number or None,
-                name=self._known.name or None,
-                target_id=self._known.target_id,
-            )
-            if parked:
-                uow.changes.replace(item.id, new_changes(self._plan))
+        self.plan, self.digest, self.effects, self.known = plan, digest, effects, known
 
 
 class GraverThanKnown(Exception):
@@ -79,14 +61,35 @@ class GraverThanKnown(Exception):
 
     def __init__(self, known: Known) -> None:
         super().__init__("graver than known")
-        self._known = known
+        self.known = known
 
-    def keep(self, job: Job) -> None:
-        """Asked for first, then ended: a death in between asks twice, which does no harm."""
-        ctx, source_id = job.ctx, job.item.source_id or ""
-        with ctx.unit_of_work() as uow:
-            collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction, source_id)], now=ctx.clock.now())
-        record_outcome(job, ItemOutcome(ItemState.UNCHANGED), number=self._known.number, name=self._known.name)
+
+def park(job: Job, parked: Parked) -> None:
+    """Keep the plan with the item until the plans of the others are known."""
+    item, known = job.item, parked.known
+    with job.ctx.unit_of_work() as uow:
+        kept = uow.items.park(
+            item.id,
+            item.attempt,
+            until=job.run.deadline_at + _AFTER_DEADLINE,
+            approved_digest=parked.digest,
+            effects=parked.effects,
+            kind=parked.plan.kind.value,
+            notes=new_notes(parked.plan.notes),
+            number=known.number or None,
+            name=known.name or None,
+            target_id=known.target_id,
+        )
+        if kept:
+            uow.changes.replace(item.id, new_changes(parked.plan))
+
+
+def ask_again(job: Job, known: Known) -> None:
+    """Ask for the person in a new run, then end the item: a death in between asks twice, which does no harm."""
+    ctx, source_id = job.ctx, job.item.source_id or ""
+    with ctx.unit_of_work() as uow:
+        collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction, source_id)], now=ctx.clock.now())
+    record_outcome(job, ItemOutcome(ItemState.UNCHANGED), number=known.number, name=known.name)
 
 
 def check_mass_change(

@@ -17,7 +17,13 @@ from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
-from app.use_cases.employee.hold_mass_change import GraverThanKnown, Parked, decide_mass_change_if_ready
+from app.use_cases.employee.hold_mass_change import (
+    GraverThanKnown,
+    Parked,
+    ask_again,
+    decide_mass_change_if_ready,
+    park,
+)
 from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
 from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
@@ -45,8 +51,11 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     except LeaseLost:
         bound.warning("item_taken_over")
         return
-    except (Parked, GraverThanKnown) as reason:
-        reason.keep(job)
+    except Parked as parked:
+        park(job, parked)
+        bound.info("item_parked")
+    except GraverThanKnown as graver:
+        ask_again(job, graver.known)
         bound.info("item_parked")
     except TemporaryError as error:
         _postpone(job, error)
