@@ -13,7 +13,7 @@ from app.practice.smarthr import practice_smarthr
 from app.practice.smarthr.practice_smarthr import create_smarthr
 from app.practice.staff.practice_company import build_company
 from app.practice.vendor_kit.fault_injection import injector_of
-from app.practice.vendor_kit.switch_notes import NOTES
+from app.practice.vendor_kit.switch_page import NOTES
 from tests.web.visitor import Visitor
 
 PAGE = "/_practice/"

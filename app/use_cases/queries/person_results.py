@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from app.config import Settings
 from app.domain.display import MASK, show
-from app.domain.enums import Step, System
+from app.domain.enums import Direction, Step, System
 from app.domain.mapping import BY_KEY
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
@@ -18,7 +18,12 @@ from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
 from app.use_cases.queries.vendor_links import vendor_page
+from app.use_cases.shared.run_lookup import find_run
+
+PORTION = 500
+"""Read at once: a run of 10,000 people is never in memory as a whole."""
 
 
 @dataclass(frozen=True)
@@ -170,3 +175,32 @@ def _pages(row: ItemRow, settings: Settings, connection: Connection) -> tuple[tu
     people = ((row.direction.source, row.source_id), (row.direction.target, row.target_id))
     found = ((system, vendor_page(settings, connection, system, person)) for system, person in people)
     return tuple((system, page) for system, page in found if page is not None)
+
+
+def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction, date]:
+    """Note that somebody takes the results along; direction and as-of date for the name of the file. Raises
+    Refused("run_not_found")."""
+    with ctx.unit_of_work() as uow:
+        run = find_run(uow, public_id)
+        uow.audit.add(actor=by, action="results_downloaded", subject=f"run:{run.public_id}", now=ctx.clock.now())
+    return run.direction, run.as_of_date
+
+
+def results(ctx: Context, public_id: str, visibility: Visibility) -> Iterator[PersonResult]:
+    """Everybody in the order of the run. Each portion is read by itself, so that a slow reader holds no transaction."""
+    after: int | None = -1
+    while after is not None:
+        portion, after = _portion(ctx, public_id, visibility, after=after)
+        yield from portion
+
+
+def _portion(
+    ctx: Context, public_id: str, visibility: Visibility, *, after: int
+) -> tuple[list[PersonResult], int | None]:
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, public_id)
+        connection = uow.connections.get(run.connection_id)
+        assert connection is not None  # its runs go with it
+        rows = uow.items.page(run.id, after=after, limit=PORTION)
+        found = person_results(uow, rows, visibility, settings=ctx.settings, connection=connection)
+    return found, rows[-1].position if len(rows) == PORTION else None

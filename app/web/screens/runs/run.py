@@ -10,8 +10,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake import approve_retry_cancel
-from app.use_cases.queries.person_results import Visibility
-from app.use_cases.queries.results_csv import begin_download, results
+from app.use_cases.queries.person_results import Visibility, begin_download, results
 from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import run_mail as mail_of
 from app.web.current import current_context
