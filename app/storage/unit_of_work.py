@@ -64,7 +64,7 @@ class UnitOfWork:
     connection_facts: ConnectionFactsRepository
     runs: RunRepository
     items: ItemRepository
-    choosing: PreviewSelectionRepository
+    preview_selection: PreviewSelectionRepository
     changes: ChangeRepository
     steps: StepRepository
     links: LinkRepository
@@ -72,10 +72,10 @@ class UnitOfWork:
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
-    rosters: PreviewNameRepository
+    preview_names: PreviewNameRepository
     directory: DirectoryRepository
     consents: ConsentRepository
-    setups: WizardRepository
+    wizards: WizardRepository
     keys: KeyRepository
     users: UserRepository
     sessions: SessionRepository
@@ -83,11 +83,11 @@ class UnitOfWork:
     audit: AuditRepository
     idempotency: IdempotencyRepository
     leader: LeaderRepository
-    upkeep: RecoveryRepository
-    observation: MetricsRepository
+    recovery: RecoveryRepository
+    metrics: MetricsRepository
     rotation: RotationRepository
     deliveries: DeliveryRepository
-    webhooks: WebhookRegistrationRepository
+    webhook_registrations: WebhookRegistrationRepository
     troubles: TroubleRepository
     sweeps: SweepRepository
     counters: CounterRepository

@@ -1,4 +1,4 @@
-"""The mass-change guard: what of a plan is grave, and when so many plans together have to wait for a person. Pure.
+"""Mass changes: what of a plan is grave, and when so many plans together have to wait for a person. Pure.
 
 How the rule is read ("would create, retire or blank more than max(5, 10 %) of the linked people or change more than 3
 bank accounts"): somebody counts once who is created, retired or loses a value, whichever of these happen to them, and
@@ -30,7 +30,7 @@ HARMLESS_PEOPLE = min(FEWEST_PEOPLE, MOST_BANK_ACCOUNTS)
 
 
 class Effect(StrEnum):
-    """What a plan does to somebody that the guard counts."""
+    """What a plan does to somebody that counts for a mass change."""
 
     CREATE = "create"
     RETIRE = "retire"
@@ -71,7 +71,7 @@ class MassChangeReason:
 
 
 def effects_of(plan: Plan, *, today: date) -> frozenset[Effect]:
-    """What the guard counts of one employee's plan; nothing when it writes nothing."""
+    """What counts of one employee's plan; nothing when it writes nothing."""
     if not plan.writes:
         return frozenset()
     if plan.kind is PlanKind.CREATE:

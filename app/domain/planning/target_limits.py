@@ -1,6 +1,6 @@
 """What is taken out of a plan again because the target could not take it, or only in part.
 
-Each guard takes changes out and leaves a note for a person in their place, so that a plan that is written goes through.
+Each limit takes changes out and leaves a note for a person in their place, so that a plan that is written goes through.
 """
 
 from __future__ import annotations

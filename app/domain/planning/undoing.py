@@ -106,7 +106,7 @@ def _bank(account: Sequence[Written], target: Snapshot, direction: Direction) ->
 
 
 def _whole_account(account: Sequence[Written], target: Snapshot) -> Iterable[Change]:
-    """All five, with what we did not write as it stands; what is no value leaves it incomplete, which a guard sees."""
+    """All five, with what we did not write as it stands; what is no value leaves it incomplete, which a limit sees."""
     before = {each.key: each.before for each in account}
     for row in FIELDS:
         if row.group == "bank":

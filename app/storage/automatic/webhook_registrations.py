@@ -1,4 +1,4 @@
-"""Webhooks: the registration of a connection at SmartHR, and the secrets its deliveries may come with."""
+"""Webhook registrations: that of a connection at SmartHR, and the secrets its deliveries may come with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What metering asks of the database: which runs to look at, what they have come to, and what was counted of them.
+"""What the counters ask of the database: which runs to look at, what they have come to, and what was counted of them.
 
-What was counted of a run stands in `tallies` too, under `meter.<run id>`, in the transaction that counts it: so a
-repetition adds the difference and nothing twice. These rows go once the run is past and its number is behind the
+What was counted of a run stands in the table `tallies`, under `meter.<run id>`, in the transaction that counts it: so
+a repetition adds the difference and nothing twice. These rows go once the run is past and its number is behind the
 watermark, the row `meter`: all runs up to it have been seen.
 """
 
@@ -29,7 +29,7 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {
     ITEM_SECONDS: (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
     RUN_SECONDS: (5, 15, 60, 300, 900, 3600, 14400, 86400),
 }
-"""Upper ends; what is longer counts under `ENDLESS`. A tally holds what is in one bucket, /metrics adds them up."""
+"""Upper ends; what is longer counts under `ENDLESS`. A counter holds what is in one bucket, /metrics adds them up."""
 ENDLESS = "+Inf"
 MILLISECONDS = "_milliseconds"
 """After the name of a histogram: the sum of it, whole milliseconds."""

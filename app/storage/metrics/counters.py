@@ -1,4 +1,4 @@
-"""Tallies: counters for /metrics that only grow, in the database, so that every process counts into the same ones."""
+"""Counters for /metrics that only grow, in the database, so that every process counts into the same ones."""
 
 from __future__ import annotations
 

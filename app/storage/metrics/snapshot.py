@@ -161,7 +161,7 @@ class MetricsRepository(EngineReading, CountedWork):
         ]
 
     def counters(self) -> dict[str, dict[Labels, int]]:
-        """`uow.counters.all()` without the notes of metering."""
+        """`uow.counters.all()` without the notes of what is counted."""
         found: dict[str, dict[Labels, int]] = {}
         rows = select(CounterTable.name, CounterTable.labels, CounterTable.value).where(
             CounterTable.name.not_like("meter.%")

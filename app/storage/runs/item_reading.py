@@ -166,7 +166,7 @@ class ItemReading(Repository):
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
     def effects(self, run_id: int) -> dict[str, int]:
-        """What the guard counts → how many people have exactly that, of those who wait and are chosen."""
+        """What a mass change counts → how many people have exactly that, of those who wait and are chosen."""
         query = (
             select(ItemTable.effects, func.count().label("items"))
             .where(waits_in(run_id), ItemTable.chosen)

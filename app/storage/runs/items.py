@@ -156,8 +156,8 @@ class ItemRepository(ItemAdding):
         name: str | None,
         target_id: str | None,
     ) -> bool:
-        """RUNNING with this attempt → WAITING with a plan, and nobody takes it up before `until`: the gate of its run
-        opens earlier. False: somebody else has it."""
+        """RUNNING with this attempt → WAITING with a plan, and nobody takes it up before `until`, unless the mass
+        change of its run is decided earlier. False: somebody else has it."""
         values: dict[str, Any] = {
             "state": ItemState.WAITING,
             "next_at": until,
@@ -238,7 +238,7 @@ class ItemRepository(ItemAdding):
 
 
 def is_parked() -> ColumnElement[bool]:
-    """Of a run with a gate: the item waits with a plan."""
+    """Of a run that webhooks fill: the item waits with a plan."""
     return and_(ItemTable.state == ItemState.WAITING, ItemTable.approved_digest.is_not(None))
 
 

@@ -1,4 +1,4 @@
-"""Choosing: who of a preview is to be written, and what the people and the plan pages ask of 10,000 items at once.
+"""Who of a preview is to be written, and what the people and the plan pages ask of 10,000 items at once.
 
 `outline` reads the columns that need no key; names, candidates and values are opened for the people of one page only.
 """

@@ -139,7 +139,7 @@ class NewItem:
     chosen: bool = False
     """Ticked in the preview: what an approval writes."""
     effects: str = ""
-    """What of its plan the guard counts (`domain.guard.effects_of`)."""
+    """What of its plan a mass change counts (`domain.planning.mass_change.effects_of`)."""
     detail: str | None = field(default=None, repr=False)
     notes: tuple[NewNote, ...] = ()
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)

@@ -21,7 +21,7 @@ from app.storage.runs.run_reading import RunReading
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 
 MISSED_KEPT = 1000
-"""People named in a run whose change no webhook has told; the tally counts all of them."""
+"""People named in a run whose change no webhook has told; the counter counts all of them."""
 
 
 class RunRepository(RunReading):
@@ -128,7 +128,7 @@ class RunRepository(RunReading):
     def set_size(self, run_id: int, *, total: int, queue: str) -> None:
         self._update(run_id, values={"total": total, "queue": queue})
 
-    # ── the gate of a gathered run ────────────────────────────────────────────────────────────────────────────────
+    # ── a mass change without a survey ────────────────────────────────────────────────────────────────────────────────
 
     def await_mass_change_check(self, run_id: int) -> None:
         """Its jobs plan and keep their plans; nothing is written before all of them are known."""

@@ -1,4 +1,4 @@
-"""Tables of the automatic sync: webhooks received, the registration at SmartHR, employees in trouble, counters."""
+"""Tables of the automatic sync: webhook deliveries, the registration at SmartHR, employees in trouble, counters."""
 
 from __future__ import annotations
 

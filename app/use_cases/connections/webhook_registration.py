@@ -74,7 +74,7 @@ def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
     """A new secret here and at SmartHR; says until when the former is still taken. Raises Refused.
 
     When SmartHR refuses it, the former stays. When its answer is lost both are good for `OVERLAP`, and a repair or
-    another rotation settles which one SmartHR has.
+    another rotation decides which one SmartHR has.
     """
     connection = find_connection(ctx, connection_key)
     stored = _stored(ctx, connection)

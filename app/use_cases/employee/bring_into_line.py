@@ -1,4 +1,4 @@
-"""One attempt at one employee: meet both sides, plan, write step by step, record.
+"""One attempt at one employee: read both sides, plan, write step by step, record.
 
 A repetition plans again: what went through last time is no longer a difference, so it goes on where the last one
 stopped. The attempt number of the claim is the fence: every commit of this job names it, and a job that lost its lease

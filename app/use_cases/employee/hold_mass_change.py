@@ -1,8 +1,8 @@
-"""The gate of a gathered run: the mass-change guard where there is no survey.
+"""Holds a mass change where there is no survey: in a run that webhooks fill.
 
 What webhooks ask for is read by the jobs themselves, so how much a run would change is known only when all of them
 have planned. A run of more people than can be harmless therefore takes two passes: in the first, whoever has something
-to write keeps the plan and is parked; the last one opens the gate, and then everybody writes, or the run waits for a
+to write keeps the plan and is parked; the last one decides, and then everybody writes, or the run waits for a
 person as a held survey does. People with nothing to write (echoes, mostly) end in the first pass, so only writes cost a
 second reading. Not chosen: a survey of everybody instead, whose lists would cost hundreds of calls for a handful of
 people in a large company.
@@ -35,7 +35,7 @@ from app.use_cases.planning.planned_item import new_changes, new_notes
 log = structlog.get_logger(__name__)
 
 _AFTER_DEADLINE = timedelta(days=1)
-"""Parked for longer than the run can last; the gate takes them up again."""
+"""Parked for longer than the run can last; the decision takes them up again."""
 _MOST = 100_000
 
 
@@ -95,7 +95,7 @@ def ask_again(job: Job, known: Known) -> None:
 def check_mass_change(
     job: Job, plan: Plan, *, fingerprint: Callable[[str, str], str], today: date, known: Known
 ) -> None:
-    """Before an item writes. Raises Parked while the gate is closed, GraverThanKnown behind it. What is left to do for
+    """Before an item writes. Raises Parked until it is decided, GraverThanKnown afterwards. What is left to do for
     somebody whom the item has begun to write (created, for instance) was weighed as a whole."""
     if job.run.gate is None:
         return

@@ -1,6 +1,6 @@
-"""Meeting one employee: both records as they are now, in the right month, and who over there this person is.
+"""Reads the pair of one employee: both records as they are now, in the right month, and who over there this person is.
 
-A survey has settled pair and month for its items. An item of a webhook knows an id and nothing else, so this is where a
+A survey has decided pair and month for its items. An item of a webhook knows an id and nothing else, so this is where a
 newcomer is matched, somebody not yet there is left for their day, and a deletion breaks the link instead of deleting.
 """
 
@@ -112,7 +112,7 @@ class PairReader:
         return gateway.find(person_id, as_of_date=self._run.as_of_date)
 
     def _month(self, system: System, person_id: str) -> YearMonth | None:
-        """The closing month of the as-of date for this person: as settled by the survey, or by their pay schedule as it
+        """The closing month of the as-of date for this person: as decided by the survey, or by their pay schedule as it
         was listed last. None: never listed."""
         if system is System.SMARTHR or self._months[system] is not None:
             return self._months.get(system)

@@ -46,7 +46,7 @@ def tell_webhook_silent(ctx: Context, connection_id: int, *, occasion: str) -> b
 
 
 def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequence[str]) -> None:
-    """One mail per run that the mass-change guard has stopped, in the transaction that stops it. Its text is kept at
+    """One mail per run that was held as a mass change, in the transaction that stops it. Its text is kept at
     once: what raised the alarm is known now."""
     connection = uow.connections.get(run.connection_id)
     if connection is None or not connection.mail_to:

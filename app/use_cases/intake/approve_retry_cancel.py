@@ -1,4 +1,4 @@
-"""Control: approve a preview, repeat what failed, cancel what has not begun."""
+"""Approve a preview, repeat what failed, cancel what has not begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing: whom an approval of a preview shall write; reading a preview anew; throwing it away."""
+"""Chooses people: whom an approval of a preview shall write; reading a preview anew; throwing it away."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Gather: what webhooks (and what follows from them) ask for becomes items of one run per connection and direction.
+"""Collects what webhooks (and what follows from them) ask for as items of one run per connection and direction.
 
 The run stays open for a quiet window after the last event, so that a burst is one run with one mail; then the relay
 releases it. It needs no survey: its jobs read their employees directly. Somebody who waits already is joined, somebody
 being processed gets one more pass, because the job may have read before the change (style.md rule 6).
 
-So many people that the mass-change guard has a say go through a gate (`gate`): a first pass of their jobs only plans.
+So many people that they may be a mass change take two passes (`hold_mass_change`): in the first their jobs only plan.
 """
 
 from __future__ import annotations

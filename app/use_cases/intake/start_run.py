@@ -1,4 +1,4 @@
-"""Intake: a request to start a run is checked and stored in one transaction. No broker, nothing half done.
+"""A request to start a run is checked and stored in one transaction. No broker, nothing half done.
 
 The only outside call is one live listing of the source, made before the transaction and only when a number is named
 that was not there at the last listing: a typing mistake is told at once instead of in a mail.

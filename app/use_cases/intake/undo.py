@@ -1,8 +1,8 @@
 """Undo: a run that takes another one back, where the target still holds what that one wrote.
 
 It is a preview like any other: its survey reads the target, a person chooses and approves, each employee is a job of
-their own with steps, lease and history, and the mass-change guard looks at it. Nobody who was created is deleted: they
-are listed for a person. What an automatic run makes of the sides that differ from then on: `undoing.undone`.
+their own with steps, lease and history, and it may be held as a mass change. Nobody who was created is deleted:
+they are listed for a person. What an automatic run makes of the sides that differ from then on: `undoing.undone`.
 """
 
 from __future__ import annotations

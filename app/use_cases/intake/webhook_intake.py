@@ -1,4 +1,4 @@
-"""Events: webhooks with the right secret are stored and answered, and then sorted into items. No broker, no call.
+"""Webhook deliveries with the right secret are stored and answered, then sorted into items. No broker, no call.
 
 Two steps, because a storm must not wait for our book-keeping: `accept` stores the deliveries of everybody who knocks at
 the same moment in one transaction with one INSERT, which is both the record and the outbox row of what follows.

@@ -52,7 +52,7 @@ class Question:
 def link_questions(
     ctx: Context, connection_key: str, *, after: int | None = None, limit: int = PAGE_SIZE
 ) -> Page[Question]:
-    """The newest first. Questions that a decision has settled since are left out, so a page may be short. Raises
+    """The newest first. Questions that a person has decided since are left out, so a page may be short. Raises
     Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)

@@ -1,4 +1,4 @@
-"""Metering: what runs and items have come to goes into the counters of /metrics, which only grow.
+"""Counters: what runs and items have come to goes into the counters of /metrics, which only grow.
 
 The counters are rows of the database (`uow.counters`), so they outlive every process and are the same whichever web
 process is asked. One leader adds to them: of each run he compares what it has come to by now with what was counted of

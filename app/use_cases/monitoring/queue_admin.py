@@ -1,4 +1,4 @@
-"""Monitor: how the queue stands, and the three things ops do about it: queue again, pause, resume."""
+"""How the queue stands, and queueing again what it may have lost."""
 
 from __future__ import annotations
 

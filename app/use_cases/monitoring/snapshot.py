@@ -1,4 +1,4 @@
-"""Observe: everything /metrics shows, read at the moment of asking. A database or a broker that is away is a finding,
+"""Everything /metrics shows, read at the moment of asking. A database or a broker that is away is a finding,
 not an error."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOKEN_REFUSALS = REFUSALS
 ENDS_SOON = timedelta(minutes=30)
 """An access token that ends so soon should have been renewed: pairs fall due before (`domain.token_door`)."""
 MISSED = "missed_webhooks"
-"""The tally a scheduled comparison adds to."""
+"""The counter a scheduled comparison adds to."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Guarding: what a run would do to how many people, and who has to say that a mass change is meant.
+"""Mass changes: what a run would do to how many people, and who has to say that a mass change is meant.
 
 A preview is asked at its approval. A run without preview is held before its first write: it waits as a preview does,
 and its people are told by one mail.

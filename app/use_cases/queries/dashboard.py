@@ -38,7 +38,7 @@ class LastRun:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that has not ended. `held`: automatic, and stopped by a guard until a person looks."""
+    """A run that has not ended. `held`: automatic, and held as a mass change until a person looks."""
 
     id: str
     trigger: Trigger

@@ -44,7 +44,7 @@ class Preview:
     state: RunState
     approved: bool
     held: bool
-    """An automatic run that a guard has stopped: nobody asked for a preview."""
+    """An automatic run that was held as a mass change: nobody asked for a preview."""
     error_code: str | None
     next_try: datetime | None
     paused: bool

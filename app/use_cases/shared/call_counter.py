@@ -1,4 +1,4 @@
-"""Counting: how many vendor requests were sent on behalf of a run."""
+"""How many vendor requests were sent on behalf of a run."""
 
 from __future__ import annotations
 

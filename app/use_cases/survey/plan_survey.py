@@ -1,4 +1,4 @@
-"""What a survey finds: one finding per employee of the run, decided from both lists without asking anybody again. Pure
+"""Plans a survey: one item per employee of the run, decided from both lists without asking anybody again. Pure
 apart from its arguments: no transaction, no call."""
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Everybody:
 def plan_everybody(
     run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int
 ) -> list[PlannedItem]:
-    """One finding per employee of the run, in the order of their numbers."""
+    """One planned item per employee of the run, in the order of their numbers."""
     planner = SurveyPlanner(run, everybody, terms, now)
     planned_items = [planner.find(record) for record in planner.chosen()] + planner.unknown_numbers()
     return in_order(planned_items, bulk_from=bulk_from)

@@ -1,4 +1,4 @@
-"""What a sweep finds. It decides as every survey does, and keeps quiet about what nobody has to know every hour: people
+"""Plans a sweep. It decides as every survey does, and keeps quiet about what nobody has to know every hour: people
 found equal are counted and get no item, leavers take part only while something of them still differs, and who is in
 quarantine is left alone until either side, or the cause, is another one.
 """
@@ -45,8 +45,8 @@ def compare_everybody(
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
 ) -> list[PlannedItem]:
-    """One finding per employee who is there on the day, per leaver of whom something still differs, and per link whose
-    source is in no list any more, in the order of their numbers. `troubles`: by source id."""
+    """One planned item per employee who is there on the day, per leaver of whom something still differs, and per link
+    whose source is in no list any more, in the order of their numbers. `troubles`: by source id."""
     comparison = _Comparison(SurveyPlanner(run, everybody, terms, now), troubles)
     found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
     planned_items = [planned_item for planned_item in found if planned_item is not None]
@@ -54,7 +54,7 @@ def compare_everybody(
 
 
 def _without_surprises(planned_items: list[PlannedItem], run: RunRow, terms: Terms) -> list[PlannedItem]:
-    """Somebody who is only looked at has no plan the guard could have weighed. When they are many (a list that came in
+    """Somebody who is only looked at has no plan that could have been weighed. When they are many (a list that came in
     half), or when a person approves what is shown of the run, their jobs may find out but write nothing."""
     unplanned = [found for found in planned_items if found.waits and found.item.kind == PlanKind.NOTHING.value]
     if not run.dry_run and len(unplanned) <= HARMLESS_PEOPLE:

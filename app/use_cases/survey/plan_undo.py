@@ -1,4 +1,4 @@
-"""What the survey of a run that takes another one back finds: one finding per employee to whom that one wrote.
+"""Plans a run that takes another one back: one item per employee to whom that one wrote.
 
 The target's lists say what it holds now. Whom they do not show in the month that was written (freee hides leavers, a
 締め日支払い日 may have changed) is read alone, in that month.
@@ -51,7 +51,7 @@ def plan_everybody_undone(
     gateway: EmployeeGateway,
     lease: Lease,
 ) -> list[PlannedItem]:
-    """One finding per employee, at the place they had in the run that is taken back."""
+    """One planned item per employee, at the place they had in the run that is taken back."""
     assert run.undone_run_id is not None
     planner = _UndoPlanner(ctx, run, gateway, terms_of_undo(ctx, run, connection), _by_id(listed))
     planned_items = []

@@ -67,7 +67,7 @@ def store(
 def _store_portion(
     ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease
 ) -> list[tuple[int, PlannedItem]]:
-    """Returns the new items' ids, each with its finding."""
+    """Returns the new items' ids, each with what was planned."""
     with_item = [planned_item for planned_item in portion if planned_item.has_item]
     with fenced(ctx, run, lease) as uow:
         ids = uow.items.add_many([planned_item.item for planned_item in with_item])

@@ -4,7 +4,7 @@ A sweep is one run per automatic direction, one after the other. What it needs t
 number of processes may ask, a lease lets one of them start runs, and the run is stored together with the beginning of
 the sweep, so a crash neither doubles nor skips one.
 
-A direction whose comparison was held by the mass-change guard is skipped while that run waits for a person, for as long
+A direction whose comparison was held as a mass change is skipped while that run waits for a person, for as long
 as a run may take (RUN_DEADLINE_HOURS). So whoever follows the notice finds the run it names, and there is one notice a
 day instead of one an hour. Then the next comparison takes its place, so that a forgotten one does not switch the safety
 net off and what is approved is not older than a day. Webhooks and the other direction go on meanwhile.

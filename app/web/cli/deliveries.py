@@ -1,4 +1,4 @@
-"""flask delivery and flask trouble: webhooks that came in, doing them again, and employees who are left alone."""
+"""flask delivery and flask trouble: webhook deliveries, doing them again, and employees who are left alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The families of /metrics: an Observation → what prometheus_client writes down.
+"""The families of /metrics: a MetricsSnapshot → what prometheus_client writes down.
 
 Labels are closed lists, catalogue codes and numbers of connections: never a person, never a connection's key (it is
 part of the webhook's address). Counters and histograms come from rows of the database, so they grow over restarts.
