@@ -15,7 +15,8 @@ from app.adapters.freee.client import build_freee_client
 from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
-from app.adapters.freee.oauth import FreeeOAuth, FreeeSession
+from app.adapters.freee.oauth import FreeeOAuth
+from app.adapters.freee.token_session import FreeeSession
 from app.adapters.job_queue import RqJobQueue
 from app.adapters.limiter import RedisRateLimiter
 from app.adapters.mailer import SmtpMailer

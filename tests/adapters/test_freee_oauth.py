@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet
 
 from app.adapters.freee.client import build_freee_client
 from app.adapters.freee.consent import FreeeConsent
-from app.adapters.freee.oauth import CLAIM_SECONDS, FreeeOAuth, FreeeSession, InvalidGrant
+from app.adapters.freee.oauth import FreeeOAuth, InvalidGrant
+from app.adapters.freee.token_session import CLAIM_SECONDS, FreeeSession
 from app.domain.errors import RunError, TemporaryError
 from app.domain.ports import FreeeTokens, Passage
 from app.practice.staff import practice_company

@@ -14,7 +14,7 @@ import requests
 from marshmallow import Schema
 
 from app.adapters.freee.errors import OPEN_TO_ALL, AccessExpired, NoRightOrThrottled, NotFound, classify
-from app.adapters.freee.oauth import AccessToken, FreeeOAuth, FreeeSession
+from app.adapters.freee.oauth import AccessToken, FreeeOAuth
 from app.adapters.freee.schemas import (
     BankAccountRuleAnswerSchema,
     DirectoryRowSchema,
@@ -25,6 +25,7 @@ from app.adapters.freee.schemas import (
     UsersMeSchema,
     WelfarePensionInsuranceRuleAnswerSchema,
 )
+from app.adapters.freee.token_session import FreeeSession
 from app.adapters.http import HttpClient
 from app.config import Settings
 from app.domain.employee import YearMonth
