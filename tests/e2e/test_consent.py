@@ -12,7 +12,6 @@ import pytest
 import requests
 from click.testing import Result
 from flask import Flask
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.errors import Refused
@@ -25,6 +24,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.connections import connections
 from app.web.screens.connections.consent import REMEDIES
 from tests.house import KEY, House
+from tests.use_cases.test_job import only
 
 NEW = "shinki"
 TO_FREEE = Direction.SMARTHR_TO_FREEE

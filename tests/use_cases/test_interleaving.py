@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import NOVEMBER, contents, numbers, only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
@@ -23,6 +22,7 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
+from tests.use_cases.test_job import NOVEMBER, contents, numbers, only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 STRIDE = int(os.environ.get("EVERY_TRANSACTION") or 7)

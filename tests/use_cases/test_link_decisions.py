@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
@@ -16,6 +15,7 @@ from app.use_cases.links.compare_pair import FieldMatch, LinkStatus, Pair, Visib
 from app.use_cases.links.pairs import find_people, link_table
 from app.use_cases.links.questions import Question, link_questions
 from tests.house import KEY, House
+from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import somebody
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR

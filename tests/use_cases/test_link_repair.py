@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.errors import Refused
@@ -15,6 +14,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.links import decide
 from tests.house import KEY, House
 from tests.listening import FREEE_TOKEN, automatic, listening, settle
+from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import all_items, in_freee, somebody
 
 TO_FREEE = Direction.SMARTHR_TO_FREEE

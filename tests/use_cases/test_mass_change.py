@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
@@ -24,6 +23,7 @@ from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in_japan
 from tests.use_cases.test_interleaving import Interrupted, Killed, die
+from tests.use_cases.test_job import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 

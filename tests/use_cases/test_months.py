@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
@@ -17,6 +16,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.practice.staff.scenarios import Scenario
 from app.use_cases.upkeep import relay
 from tests.house import House
+from tests.use_cases.test_job import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 OCTOBER, NOVEMBER, DECEMBER = (2026, 10), (2026, 11), (2026, 12)

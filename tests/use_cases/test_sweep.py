@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
@@ -21,6 +20,7 @@ from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.sweep import request_sweep, sweep_due
 from tests.house import House
+from tests.use_cases.test_job import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 SMARTHR_PHONE, FREEE_PHONE = "080-0000-9999", "090-0000-8888"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction, System
 from app.domain.settings.connection_settings import Automatic
@@ -17,6 +16,7 @@ from app.storage.metrics.counters import labels
 from app.use_cases.intake.offered import offered_employees
 from app.use_cases.shared.views import RunView
 from tests.house import House
+from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import at, newcomer, person, set_freee_phone, set_smarthr_phone, settle, sweep
 
 TO_FREEE = Direction.SMARTHR_TO_FREEE

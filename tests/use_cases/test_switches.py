@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
@@ -17,6 +16,7 @@ from app.practice.vendor_kit.fault_injection import Switch
 from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep import reconcile
 from tests.house import House, open_house
+from tests.use_cases.test_job import only
 
 STOPPED = {
     ("smarthr", "inactive_subdomain", True): "smarthr_subdomain_inactive",
@@ -63,7 +63,7 @@ def ends(house: House, run: RunView) -> Ends:
 
 @pytest.fixture(scope="module")
 def planned(people: PracticeCompany, tmp_path_factory: pytest.TempPathFactory) -> dict[Direction, Ends]:
-    """How everybody ends with every switch at its default (which `test_sync` checks against the stories)."""
+    """How everybody ends with every switch at its default (which `test_job` checks against the stories)."""
     found: dict[Direction, Ends] = {}
     for direction in Direction:
         house = open_house(tmp_path_factory.mktemp("default"), people)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.employee import YearMonth
 from app.domain.enums import Direction, System, Trigger
@@ -19,6 +18,7 @@ from app.storage.runs.rows import ItemRow, RunRow
 from app.use_cases.intake.webhook_intake import sort_received
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept
+from tests.use_cases.test_job import only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 

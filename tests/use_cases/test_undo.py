@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.use_cases.test_sync import contents, only
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
@@ -29,6 +28,7 @@ from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
 from tests.use_cases.test_interleaving import Interrupted, a_few, die, work_through_deaths
+from tests.use_cases.test_job import contents, only
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 Held = dict[str, dict[str, str]]

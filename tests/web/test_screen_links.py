@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.use_cases.test_sync import only
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
@@ -13,6 +12,7 @@ from app.factory import create_app
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.enums import UnlinkReason
 from tests.house import KEY, House
+from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import somebody
 from tests.web.visitor import Visitor, visitor
 
