@@ -30,13 +30,14 @@ class Context:
     """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""
     gateway: Callable[[Connection, System], EmployeeGateway]
     smarthr_of: Callable[[str, str], EmployeeGateway]
-    """SmartHR by subdomain and token: for a tenant, or a token, that is tried before it is kept."""
+    """SmartHR by subdomain and token: for a tenant, or a token, that a use case tries before it keeps it."""
     webhook_registry: Callable[[Connection], WebhookRegistry]
     tokens: TokenStore
     token_door: TokenDoor
     keep_alive: Callable[[Connection], bool]
-    """Renew a connection's pair of freee's tokens. True: done now; False: somebody else is at it, or it is in doubt.
-    Raises TemporaryError with the seconds to wait, RunError when only a person can help."""
+    """Renew a connection's pair of freee's tokens. True: this call has renewed it. False: another process is renewing
+    it, or the answer of an earlier renewal was lost and its outcome is still in doubt. Raises TemporaryError with the
+    seconds to wait, RunError when only a person can help."""
     authorisation: FreeeAuthorisation
     limiter: MeteredRateLimiter
     job_queue: JobQueue

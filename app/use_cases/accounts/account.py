@@ -1,4 +1,4 @@
-"""What people do with their own account: password, language, sessions, signing out everywhere."""
+"""What users do with their own account: change the password and the language, see their sessions, end all of them."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ class SessionView:
     began_at: datetime
     seen_at: datetime
     this: bool
-    """The one that asks."""
+    """True: the session with which the user asks."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a person sees of their own account."""
+    """What a user sees of their own account."""
 
     password_changed_at: datetime | None
-    """None: still the first one."""
+    """None: the user still has the first password."""
     created_at: datetime
     sessions: tuple[SessionView, ...]
-    """The last used first."""
+    """Sessions that have not ended, the last used first."""
 
 
 def account_of(ctx: Context, who: SignedIn, *, token: str) -> Account:
-    """`token`: of the session that asks."""
+    """The user's own account. `token`: that of the session with which the user asks. Raises
+    Refused("session_ended")."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         mine = uow.sessions.find(hash_of(token))
@@ -51,7 +52,8 @@ def account_of(ctx: Context, who: SignedIn, *, token: str) -> Account:
 
 
 def change_password(ctx: Context, who: SignedIn, *, current: str, new: str) -> str:
-    """All sessions end; returns the token of a new one. Raises Refused with the field that is wrong."""
+    """Change the password and end all sessions of the user. Returns the token of a new session. Raises Refused with the
+    field that is wrong."""
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.get(who.user_id)
     if user is None or not is_right(user.password_hash, current):
@@ -73,13 +75,13 @@ def change_password(ctx: Context, who: SignedIn, *, current: str, new: str) -> s
 
 
 def renew_password(uow: UnitOfWork, user_id: int, hashed: str, *, now: datetime) -> None:
-    """Whoever knew the old one is out."""
+    """Store a new password and end all sessions, so that a stranger who knew the old password is signed out."""
     uow.users.change(user_id, password_hash=hashed, password_changed_at=now)
     uow.sessions.end_all(user_id)
 
 
 def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:
-    """The language of the screens, kept with the account. Raises Refused for one that we do not have."""
+    """Store the language of the screens with the account. Raises Refused for a language that Awase does not have."""
     if locale not in LOCALES:
         raise Refused("unknown_locale", "この言語は選べません。")
     with ctx.unit_of_work() as uow:
@@ -87,7 +89,7 @@ def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:
 
 
 def sign_out_everywhere(ctx: Context, who: SignedIn) -> int:
-    """Every session of this person, the one that asks included. Returns how many there were."""
+    """End every session of this user, also the one with which the user asks. Returns how many there were."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         ended = uow.sessions.end_all(who.user_id)

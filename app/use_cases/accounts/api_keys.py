@@ -64,7 +64,8 @@ class KeyView:
 
 
 def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") -> str:
-    """A new key; the answer is the only time its secret is seen. Raises Refused."""
+    """Make a new key and return it. Awase keeps only a hash of its secret, so it can never show the secret again.
+    Raises Refused."""
     if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not name.isprintable():
         raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。")
     wanted = sorted({_scope(scope) for scope in scopes})
@@ -79,7 +80,8 @@ def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") 
 
 
 def revoke_key(ctx: Context, prefix: str, *, by: str = "cli") -> None:
-    """Refuse this key from now on. Raises Refused when there is no such key; a second time changes nothing."""
+    """Revoke a key, so that Awase refuses it from now on. A second call changes nothing. Raises Refused when there is
+    no such key."""
     with ctx.unit_of_work() as uow:
         if uow.keys.by_prefix(prefix) is None:
             raise Refused(
@@ -96,7 +98,7 @@ def list_keys(ctx: Context) -> list[KeyView]:
 
 
 def verify_key(ctx: Context, token: str) -> KeyView | None:
-    """The key behind a bearer token; None for every reason a token is no good, without telling which."""
+    """The key behind a bearer token. None when the token is not valid; the caller does not learn for which reason."""
     match = _FORM.fullmatch(token)
     if match is None:
         return None
@@ -111,7 +113,7 @@ def verify_key(ctx: Context, token: str) -> KeyView | None:
 
 
 def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER, by: str = "cli") -> None:
-    """Raises Refused: bad login, bad password, unknown role, login taken."""
+    """Add a user. Raises Refused: bad login, bad password, unknown role, login taken."""
     check_login(login)
     check_password(password, login=login)
     if role not in list(Role):
@@ -125,13 +127,13 @@ def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER
 
 
 def check_login(login: str) -> None:
-    """Raises Refused when this cannot be a login."""
+    """Check the form of a login. Raises Refused when this text cannot be a login."""
     if not _LOGIN.fullmatch(login):
         raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
 
 
 def _touch(ctx: Context, row: KeyRow) -> None:
-    """Note the use, but seldom: reading must not wait for the write lock with every request."""
+    """Store when the key was used, but only every few minutes, so that not every request waits for the write lock."""
     now = ctx.clock.now()
     if row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER:
         with ctx.unit_of_work() as uow:
@@ -149,6 +151,7 @@ def _digest(secret: str) -> str:
 
 
 def _view(row: KeyRow) -> KeyView:
-    """A scope word that a newer version has written is left out: it must not open anything here."""
+    """A key as its readers see it. A scope that a newer version of Awase has written is left out, because a word that
+    this version does not know must not open anything."""
     known = frozenset(Scope(s) for s in row.scopes if s in list(Scope))
     return KeyView(row.prefix, row.name, known, row.created_at, row.last_used_at, row.revoked_at)

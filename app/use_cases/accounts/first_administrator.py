@@ -1,4 +1,5 @@
-"""The first administrator of an installation: made when there is no user at all, with a password seen once."""
+"""The first administrator of an installation: made only when there is no user yet, with a password that is shown
+once."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ USUAL_LOGIN = "admin"
 @dataclass(frozen=True)
 class FirstStart:
     login: str = field(repr=False)
-    """Of the administrator who is there now: the new one, or the oldest who can sign in."""
+    """The login of an administrator: of the new one, or of the oldest who can sign in."""
     password: str | None = field(repr=False)
-    """None: there were users already."""
+    """The new administrator's password. None: there were users already, so no administrator was made."""
 
 
 def has_users(ctx: Context) -> bool:
@@ -32,7 +33,8 @@ def has_users(ctx: Context) -> bool:
 
 
 def first_administrator(ctx: Context, *, login: str = USUAL_LOGIN) -> FirstStart:
-    """Raises Refused for a login that cannot be one."""
+    """Make the first administrator, unless there are users already. Raises Refused for a text that cannot be a
+    login."""
     check_login(login)
     password = new_password()
     hashed, now = hash_password(password), ctx.clock.now()

@@ -1,7 +1,7 @@
-"""Invitations by mail: an administrator names an address and a role; whoever opens the link within 72 hours chooses a
-password and becomes a user with that address as login.
+"""Invitations by mail: an administrator names an address and a role, and the invited person becomes a user.
 
-The token stands in the mail only. The database keeps its hash, and the text of the mail encrypted.
+The invited person opens the link of the mail within 72 hours, chooses a password and gets the address as login. The
+token of the link stands in the mail only. The database keeps its hash, and the text of the mail encrypted.
 """
 
 from __future__ import annotations
@@ -39,14 +39,15 @@ class InvitationView:
     mail: str = field(repr=False)
     role: Role
     invited_by: str = field(repr=False)
-    """The login of whoever invited."""
+    """The login of the administrator who has sent the invitation."""
     created_at: datetime
     expires_at: datetime
     mail_state: MailState | None
 
 
 def invite(ctx: Context, mail: str, role: str, *, by: SignedIn) -> None:
-    """The mail is on its way; an open invitation of the same address is replaced. Raises Refused."""
+    """Invite a person: queue the mail with the link. An open invitation of the same address is replaced. Raises
+    Refused."""
     address = mail.strip().lower()
     _check(address, role)
     token, now = secrets.token_urlsafe(32), ctx.clock.now()
@@ -71,7 +72,7 @@ def invite(ctx: Context, mail: str, role: str, *, by: SignedIn) -> None:
 
 
 def list_invitations(ctx: Context) -> list[InvitationView]:
-    """Those that can still be used, the newest first."""
+    """The invitations that can still be used, the newest first."""
     with ctx.unit_of_work().reading() as uow:
         rows = [row for row in uow.invitations.open(ctx.clock.now()) if row.role in list(Role)]
         states = uow.mails.states([_occasion(row.id) for row in rows])
@@ -80,7 +81,8 @@ def list_invitations(ctx: Context) -> list[InvitationView]:
 
 
 def revoke(ctx: Context, invitation_id: int, *, by: SignedIn) -> None:
-    """The link of the mail is worth nothing from now on. Raises Refused when there is nothing to revoke."""
+    """Revoke an invitation, so that the link of its mail no longer works. Raises Refused when the invitation was used
+    or revoked already."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if not uow.invitations.revoke(invitation_id, now=now):
@@ -89,7 +91,8 @@ def revoke(ctx: Context, invitation_id: int, *, by: SignedIn) -> None:
 
 
 def invited_by_token(ctx: Context, token: str) -> InvitationView:
-    """Raises Refused("invitation_unknown") for every reason alike: never given out, used, revoked, too old."""
+    """The invitation behind the token of a link. Raises Refused("invitation_unknown") for every reason alike: the token
+    was never given out, or the invitation is used, revoked or too old."""
     with ctx.unit_of_work().reading() as uow:
         row = uow.invitations.find(hash_of(token))
     now = ctx.clock.now()
@@ -99,7 +102,8 @@ def invited_by_token(ctx: Context, token: str) -> InvitationView:
 
 
 def accept(ctx: Context, token: str, password: str, *, locale: str) -> str:
-    """The token of the new user's first session. Raises Refused; then the invitation can still be used."""
+    """Make the invited person a user. Returns the token of the user's first session. Raises Refused, for instance for a
+    bad password; then the invitation can still be used."""
     invitation = invited_by_token(ctx, token)
     check_password(password, login=invitation.mail)
     hashed, now = hash_password(password), ctx.clock.now()
@@ -119,7 +123,7 @@ def accept(ctx: Context, token: str, password: str, *, locale: str) -> str:
 
 
 def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, address: str, token: str, role: Role) -> None:
-    """With its text already: the token is known only now."""
+    """Queue the mail of an invitation. Its text is stored at once, because the token is known only now."""
     now, occasion = ctx.clock.now(), _occasion(invitation_id)
     host = urlsplit(ctx.settings.base_url).hostname or "localhost"
     message_id = f"<{occasion.replace(':', '.')}@{host}>"

@@ -1,4 +1,5 @@
-"""Passwords at rest: argon2id. A stored one is made anew with the parameters of today when its owner signs in."""
+"""Passwords at rest: hashed with argon2id. When a user signs in, an outdated hash is replaced by one with the present
+parameters."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 _HASHER = PasswordHasher()
 """argon2id with the library's parameters (RFC 9106, low memory: 64 MiB, 3 passes): they grow with its versions."""
 _TURN = threading.BoundedSemaphore(4)
-"""So many at a time: each takes 64 MiB, and sign-ins must not eat up the memory of the whole service."""
+"""At most four hashes are computed at a time: each takes 64 MiB, and sign-ins must not eat up the memory of the whole
+service."""
 
 
 def hash_password(password: str) -> str:
@@ -21,7 +23,8 @@ def hash_password(password: str) -> str:
 
 
 def is_right(stored: str | None, password: str) -> bool:
-    """Whether this is the password of `stored`; None (nobody has this login) takes as long and is never right."""
+    """Whether the hash `stored` was made from this password. `stored` None: no user has this login; the check then
+    takes as long as any other, so that its time does not tell, and its result is False."""
     nobody = _nobody()
     with _TURN:
         try:
@@ -32,7 +35,7 @@ def is_right(stored: str | None, password: str) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Made with other parameters than those of today."""
+    """Whether this hash was made with other parameters than the present ones."""
     return _HASHER.check_needs_rehash(stored)
 
 

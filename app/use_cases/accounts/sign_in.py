@@ -1,6 +1,7 @@
-"""Signing in with a password: sessions kept here, so that they end by idleness, by age, and everywhere at once.
+"""Signing in with a password. Sessions are rows here, so that they can end by idleness, by age, and everywhere at once.
 
-The token is in the browser's cookie only; the database keeps its hash. Whoever has the database cannot sign in with it.
+The token stands in the browser's cookie only; the database keeps its hash. So a thief who has the database cannot sign
+in with it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 IDLE = timedelta(hours=1)
 ABSOLUTE = timedelta(hours=12)
 NOBODY = "nobody"
-"""The actor of what strangers do."""
+"""The actor in the audit trail for a person who is not signed in."""
 FAILED = "sign_in_failed"
 FAILURES_KEPT = timedelta(days=90)
 INVITATIONS_KEPT = timedelta(days=30)
@@ -33,7 +34,7 @@ _TOUCH_AFTER = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who uses the screens."""
+    """The user who is signed in and uses the screens."""
 
     user_id: int
     login: str = field(repr=False)
@@ -42,7 +43,7 @@ class SignedIn:
 
     @property
     def actor(self) -> str:
-        """As runs and the audit trail name this person."""
+        """The word by which runs and the audit trail name this user."""
         return f"user:{self.user_id}"
 
     def may(self, permission: Permission) -> bool:
@@ -50,7 +51,7 @@ class SignedIn:
 
 
 def sign_in(ctx: Context, login: str, password: str) -> str:
-    """The token of a new session. Raises Refused("sign_in_failed") for every reason alike."""
+    """Sign a user in. Returns the token of a new session. Raises Refused("sign_in_failed") for every reason alike."""
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.by_typed(login) if login.isprintable() else None
     if not is_right(user.password_hash if user else None, password) or user is None:
@@ -72,14 +73,15 @@ def sign_in(ctx: Context, login: str, password: str) -> str:
 
 
 def begin_session(uow: UnitOfWork, user_id: int, *, now: datetime) -> str:
-    """The token of a session that begins with this transaction."""
+    """Begin a session inside the caller's transaction. Returns its token."""
     token = secrets.token_urlsafe(32)
     uow.sessions.add(token_hash=hash_of(token), user_id=user_id, now=now)
     return token
 
 
 def _failed(ctx: Context, user: UserRow | None) -> Refused:
-    """The same work, row by row, whether somebody has this login or not: the time it takes must not tell."""
+    """Note the failed sign-in. Writes the same row whether a user has this login or not, so that the time it takes does
+    not tell a stranger which logins exist."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         subject = f"user:{user.id}" if user else "user:0"
@@ -89,14 +91,16 @@ def _failed(ctx: Context, user: UserRow | None) -> Refused:
 
 
 def _tidy(uow: UnitOfWork, now: datetime) -> None:
-    """What has run out, at the moment somebody signs in anyway."""
+    """Delete sessions, invitations and failed sign-ins that are too old. Done when a user signs in, because that
+    transaction writes anyway."""
     uow.sessions.end_old(seen_before=now - IDLE, begun_before=now - ABSOLUTE)
     uow.invitations.forget(now - INVITATIONS_KEPT)
     uow.audit.forget(FAILED, before=now - FAILURES_KEPT)
 
 
 def signed_in_by(ctx: Context, token: str) -> SignedIn | None:
-    """Who this session belongs to; None when it has ended, however it did."""
+    """The user to whom the session with this token belongs. None when the session has ended or its user may
+    no longer sign in."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         session = uow.sessions.find(hash_of(token))
@@ -110,7 +114,7 @@ def signed_in_by(ctx: Context, token: str) -> SignedIn | None:
 
 
 def is_alive(session: SessionRow, now: datetime) -> bool:
-    """Neither left alone for too long nor too old."""
+    """Whether the session is neither unused for longer than IDLE nor older than ABSOLUTE."""
     return now - session.seen_at <= IDLE and now - session.created_at <= ABSOLUTE
 
 
@@ -129,7 +133,7 @@ def hash_of(token: str) -> str:
 
 
 def _touch(ctx: Context, session: SessionRow) -> None:
-    """Note the use, but seldom: looking at a page must not wait for the write lock."""
+    """Store when the session was used, but not at every request, so that a page does not wait for the write lock."""
     now = ctx.clock.now()
     if now - session.seen_at > _TOUCH_AFTER:
         with ctx.unit_of_work() as uow:

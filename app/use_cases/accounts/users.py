@@ -1,7 +1,7 @@
 """The users of the screens, as an administrator sees and changes them: role, disabled or not, a new password.
 
-Whatever takes something away from a user ends all their sessions in the same transaction. There is always one
-administrator who can sign in.
+Each change that takes a right or a password away from a user ends all sessions of that user in the same transaction.
+There is always at least one administrator who can sign in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.use_cases.context import Context
 log = structlog.get_logger(__name__)
 
 CLI = "cli"
-"""The actor of what is done on the command line."""
+"""The actor in the audit trail for commands on the command line."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,20 @@ class UserView:
     id: int
     login: str = field(repr=False)
     role: Role | None
-    """None: a word that a newer version has written. It allows nothing here."""
+    """None: a newer version of Awase has written a role that this version does not know. It allows nothing here."""
     created_at: datetime
     last_sign_in_at: datetime | None
     disabled_at: datetime | None
 
 
 def list_users(ctx: Context) -> list[UserView]:
-    """Everybody, oldest first, the disabled included."""
+    """All users, oldest first, the disabled ones included."""
     with ctx.unit_of_work().reading() as uow:
         return [view_of(row) for row in uow.users.all()]
 
 
 def user_id_of(ctx: Context, login: str) -> int:
-    """Raises Refused when nobody has this login."""
+    """The id of the user with this login. Raises Refused when no user has it."""
     with ctx.unit_of_work().reading() as uow:
         row = uow.users.by_typed(login)
     if row is None:
@@ -55,7 +55,7 @@ def user_id_of(ctx: Context, login: str) -> int:
 
 
 def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
-    """Raises Refused: unknown user or role, or the last administrator."""
+    """Give a user another role. Raises Refused: unknown user or role, or the user is the last administrator."""
     if role not in list(Role):
         raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
     with _changing(ctx, user_id) as (uow, user):
@@ -69,7 +69,8 @@ def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
 
 
 def disable(ctx: Context, user_id: int, *, by: str) -> None:
-    """Raises Refused: unknown user, or the last administrator. A second time changes nothing."""
+    """Disable a user, who can then no longer sign in. A second call changes nothing. Raises Refused: unknown user, or
+    the user is the last administrator."""
     with _changing(ctx, user_id) as (uow, user):
         if user.disabled_at is not None:
             return
@@ -81,7 +82,7 @@ def disable(ctx: Context, user_id: int, *, by: str) -> None:
 
 
 def enable(ctx: Context, user_id: int, *, by: str) -> None:
-    """Raises Refused: unknown user. A second time changes nothing."""
+    """Let a disabled user sign in again. A second call changes nothing. Raises Refused: unknown user."""
     with _changing(ctx, user_id) as (uow, user):
         if user.disabled_at is not None:
             uow.users.change(user_id, disabled_at=None)
@@ -89,7 +90,8 @@ def enable(ctx: Context, user_id: int, *, by: str) -> None:
 
 
 def reset_password(ctx: Context, user_id: int, *, by: str) -> str:
-    """A new password of our making; the answer is the only time it is seen. Raises Refused: unknown user."""
+    """Give a user a new password that Awase makes up, and return it. Awase keeps only its hash, so it can never show
+    the password again. Raises Refused: unknown user."""
     password = new_password()
     hashed = hash_password(password)
     with _changing(ctx, user_id) as (uow, user):
@@ -105,7 +107,8 @@ def view_of(row: UserRow) -> UserView:
 
 @contextmanager
 def _changing(ctx: Context, user_id: int) -> Iterator[tuple[UnitOfWork, UserRow]]:
-    """A transaction in which nobody else changes users: two administrators could each retire the other otherwise."""
+    """A transaction in which no other process changes users. Otherwise two administrators could disable each other at
+    the same moment, and none would be left."""
     with ctx.unit_of_work() as uow:
         user = next((each for each in uow.users.held() if each.id == user_id), None)
         if user is None:

@@ -1,1 +1,1 @@
-"""Connections: the wizard, settings, consents, tokens, and the webhook registration at SmartHR."""
+"""Connections: the wizard, settings, consents, tokens, pause, and the webhook registration at SmartHR."""

@@ -1,8 +1,10 @@
-"""What a SmartHR access token may see: asked live before it is kept, and shown item by item with what follows from it.
+"""What a SmartHR access token may read and write: asked of SmartHR before Awase keeps the token, and shown per item.
 
-Reading can be observed: a value was there, the name was missing from every answer, or nobody had a value (then it may
-be hidden just as well, smarthr-api.md trap 15). Writing cannot be known beforehand: what SmartHR does with an attribute
-that the token may not write is not documented, and a trial would be a write. So it is unknown until a run has done it.
+Whether the token may read an attribute shows in SmartHR's answers: an employee had a value; or the attribute's name was
+missing from every answer; or no employee had a value, and then the attribute is empty or hidden from the token, which
+look the same (smarthr-api.md trap 15). Whether the token may write an attribute cannot be known beforehand: SmartHR
+does not document what it does with an attribute that the token may not write, and a trial would be a write. So writing
+is unknown until a run has written the item.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 
 PAGES = 3
-"""Lists of 100 that a check reads at most; it stops when every attribute has shown a value."""
+"""How many lists of 100 people a check reads at most. It stops earlier when every attribute has shown a value."""
 _SUBDOMAIN, _TOKEN = "smarthr_subdomain", "smarthr_token"
 ATTRIBUTES = frozenset(attribute_of(path) for row in FIELDS for path in row.smarthr.paths)
 _OF_THE_SUBDOMAIN = frozenset({"smarthr_subdomain_inactive", "unreachable", "E20"})
@@ -31,19 +33,20 @@ _SHAPES = frozenset({"E18", "E19", "plan_limit", "ip_not_permitted", "maintenanc
 
 class Reading(StrEnum):
     YES = "yes"
-    NO = "no"  # asked for, and in nobody's answer
-    UNKNOWN = "unknown"  # null for everybody: empty, or hidden from the token
+    NO = "no"  # we asked for it, and it was missing for every employee
+    UNKNOWN = "unknown"  # null for every employee: empty, or hidden from the token
 
 
 class Writing(StrEnum):
-    PROVEN = "proven"  # SmartHR has taken it from us
+    PROVEN = "proven"  # SmartHR has taken a write of it from us
     UNKNOWN = "unknown"
-    NEVER = "never"  # what cannot be read is not written
+    NEVER = "never"  # Awase does not write what it cannot read
 
 
 @dataclass(frozen=True)
 class TokenCheck:
-    """What SmartHR has shown with a token."""
+    """What SmartHR has shown to a token. `seen`: attributes with a value; `missing`: attributes in no answer; `people`:
+    how many employees the check has read."""
 
     seen: frozenset[str]
     missing: frozenset[str]
@@ -62,7 +65,7 @@ class TokenCheck:
 
 @dataclass(frozen=True)
 class AttributeRow:
-    """One item of FIELDS."""
+    """What the token may do with one item of FIELDS."""
 
     key: str
     reading: Reading
@@ -70,8 +73,8 @@ class AttributeRow:
 
 
 def try_token(ctx: Context, subdomain: str, token: str) -> TokenCheck:
-    """Ask SmartHR for people with it. Writes nothing, there or here. Raises Refused("smarthr_<cause>") naming the field
-    that has to be corrected."""
+    """Ask SmartHR for employees with this token. Writes nothing, neither at SmartHR nor here. Raises
+    Refused("smarthr_<cause>") naming the field that the administrator has to correct."""
     today = today_in_japan(ctx.clock.now())
     rows: list[Record] = []
     try:
@@ -89,7 +92,7 @@ def try_token(ctx: Context, subdomain: str, token: str) -> TokenCheck:
 
 
 def check_token_again(ctx: Context, connection_key: str) -> TokenCheck:
-    """The token a connection has, looked at anew; what it shows is kept. Raises Refused."""
+    """Check the token of a connection once more and store what SmartHR shows to it now. Raises Refused."""
     connection = find_connection(ctx, connection_key)
     check = try_token(ctx, connection.smarthr_subdomain, ctx.tokens.smarthr_token(connection.id))
     now = ctx.clock.now()
@@ -105,7 +108,7 @@ def check_token_again(ctx: Context, connection_key: str) -> TokenCheck:
 
 
 def attribute_rows(seen: frozenset[str], missing: frozenset[str], *, written: frozenset[str]) -> list[AttributeRow]:
-    """Every item in the order of FIELDS. `written`: keys SmartHR has taken from us."""
+    """Every item in the order of FIELDS. `written`: keys of items that SmartHR has taken from us before."""
     found = []
     for row in FIELDS:
         names = {attribute_of(path) for path in row.smarthr.paths}

@@ -1,4 +1,5 @@
-"""The automatic sync of a connection: in which direction, who wins a conflict, how soon, how often, when it mails."""
+"""The automatic sync of a connection: its directions, which side wins a conflict, its quiet window and sweep interval,
+and when it mails."""
 
 from __future__ import annotations
 
@@ -21,23 +22,26 @@ from app.use_cases.shared.connection_lookup import known_connection
 
 BANK = "bank"
 DEFAULT = "default"
-"""Takes a connection's own value back: an item follows the connection again, a number the setting of the service."""
+"""The word that takes a connection's own value back: an item then follows the connection's policy again, a number the
+setting of the service."""
 QUIET_RANGE = (0, 600)
 SWEEP_RANGE = (5, 1440)
 POLICIES = tuple(policy for policy in ConflictPolicy if policy is not ConflictPolicy.SOURCE_WINS)
-"""Not SOURCE_WINS: with both directions on it would let whoever moved last win, and nobody could tell who that is."""
+"""The policies an administrator may choose. Not SOURCE_WINS: with both directions on, the system whose run comes last
+would win, and no administrator could tell which one that is."""
 ITEM_LABELS: Mapping[str, str] = {
     **{row.key: row.label for row in FIELDS if row.group != BANK},
     BANK: "口座(5項目)",
 }
-"""What may have a policy of its own: the account is one thing, half an account of each side is nobody's."""
+"""Which items may have a policy of their own. The five items of a bank account share one, because an account put
+together from both sides would belong to no employee."""
 
 E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True)
 class AutomaticView:
-    """The automatic settings of a connection, its own and those of the service in the places it leaves open."""
+    """The automatic settings of a connection. Where it has no value of its own, the setting of the service stands."""
 
     automatic: Automatic
     policy: ConflictPolicy
@@ -50,13 +54,14 @@ class AutomaticView:
 
     @property
     def deaf(self) -> bool:
-        """SmartHR's changes are wanted, and nobody will tell of them before the next sweep."""
+        """True: the connection wants SmartHR's changes, but no webhook brings them, so Awase learns of them only in the
+        next sweep."""
         reads_smarthr = any(direction.source is System.SMARTHR for direction in self.automatic.directions)
         return reads_smarthr and self.webhook is not WebhookState.OK
 
 
 def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
-    """Raises Refused for an unknown connection."""
+    """The automatic settings of a connection. Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         webhook = uow.webhook_registrations.get(connection.id)
@@ -64,7 +69,7 @@ def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
 
 
 def view_of(ctx: Context, connection: Connection, webhook: WebhookRegistrationRow | None) -> AutomaticView:
-    """The same, for somebody who has both at hand."""
+    """As `show_automatic`, for a caller that has read the connection and its webhook registration already."""
     quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
     return AutomaticView(
         automatic=connection.automatic,
@@ -79,9 +84,9 @@ def view_of(ctx: Context, connection: Connection, webhook: WebhookRegistrationRo
 
 
 def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, Any]) -> AutomaticView:
-    """Change what is given, keep the rest: `directions`, `policy`, `item_policies` ({key: policy}), `quiet_seconds`,
-    `sweep_minutes`, `mail`, all of them as text. Raises Refused naming everything that is wrong, and changes nothing.
-    """
+    """Change the settings that are given and keep the rest: `directions`, `policy`, `item_policies` ({key: policy}),
+    `quiet_seconds`, `sweep_minutes`, `mail`, all of them as text. Raises Refused naming every wrong setting, and then
+    nothing is changed."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         uow.connections.set_options(changed(connection, changes))
@@ -92,7 +97,7 @@ def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, An
 
 
 def changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
-    """The connection with these changes. Raises Refused naming everything that is wrong."""
+    """The connection with these changes, not stored yet. Raises Refused naming every wrong setting."""
     faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, given in changes.items():
@@ -129,7 +134,7 @@ def _one_of(choices: tuple[E, ...]) -> Callable[[Any], E]:
 
 
 def _policies(given: Mapping[str, Any]) -> dict[str, ConflictPolicy | None]:
-    """Item → its policy, None to follow the connection again."""
+    """Item → its policy; None: the item follows the connection's policy again."""
     unknown = [key for key in given if key not in ITEM_LABELS]
     if unknown:
         raise ValueError(f"{'、'.join(unknown)} という項目はありません。指定できる項目: {', '.join(ITEM_LABELS)}")
@@ -162,4 +167,4 @@ _READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "sweep_minutes": ("sweep_minutes", _number(int, SWEEP_RANGE)),
     "mail": ("mail_policy", _one_of(tuple(MailPolicy))),
 }
-"""What may be changed → the Connection's field, and what reads it. Raises ValueError in Japanese."""
+"""Setting → (field of Connection, function that reads the given text). The functions raise ValueError in Japanese."""

@@ -1,6 +1,7 @@
-"""What an administrator changes about a connection on its settings page: each part by itself, with its audit entry.
+"""What an administrator changes on the settings page of a connection: each part by itself, with its audit entry.
 
-A refused change leaves what was stored. The audit names the parts that changed, never their values.
+A refused change leaves the stored settings as they were. The audit trail names the parts that changed, never their
+values.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from app.use_cases.shared.connection_lookup import find_connection, known_connec
 from app.use_cases.shared.queue_again import queue_everything
 
 ALWAYS_EXCHANGED = frozenset({"employee_number", "last_name", "first_name", "last_name_kana", "first_name_kana"})
-"""Without these nobody is recognised or created."""
+"""Items that an administrator cannot exclude: without them Awase can neither recognise nor create an employee."""
 ITEMS = tuple(row for row in FIELDS if row.key not in ALWAYS_EXCHANGED)
 
 
 @dataclass(frozen=True)
 class CompanyFacts:
-    """The freee side of a connection, as the consent named it."""
+    """The 事業所 at freee of a connection, as freee named it with the consent."""
 
     name: str
     external_cid: str
     id: int
     consent_from: datetime | None
-    """When the present tokens were brought."""
+    """When freee gave the present tokens."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,11 @@ class ListedConnection:
     last_success: Mapping[Direction, datetime]
     webhook: WebhookState
     setup_open: bool
-    """The wizard was left before its end."""
+    """True: the administrator left the wizard before its last step."""
 
 
 def listed_connections(ctx: Context) -> list[ListedConnection]:
-    """Oldest first."""
+    """All connections, oldest first."""
     with ctx.unit_of_work().reading() as uow:
         known = uow.connections.list_all()
         succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhook_registrations.all()
@@ -86,7 +87,7 @@ def listed_connections(ctx: Context) -> list[ListedConnection]:
 
 
 def show_settings(ctx: Context, key: str) -> SettingsView:
-    """Raises Refused for an unknown connection."""
+    """Everything the settings page shows. Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, key)
         status = uow.connections.status(connection.id)
@@ -116,14 +117,15 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
 
 
 def set_names(ctx: Context, who: SignedIn, key: str, *, name: str, mail_to: Sequence[str]) -> None:
-    """The name and who gets the mails. Raises Refused."""
+    """Change the connection's name and the recipients of its mails. Raises Refused."""
     with _changing(ctx, who, key, "connection_renamed") as (uow, connection):
         connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
         uow.connections.set_options(replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
 
 
 def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None:
-    """Another token of the same tenant, tried at SmartHR before it replaces the one that works. Raises Refused."""
+    """Replace the token by another one of the same tenant. SmartHR has to accept the new token before it replaces the
+    token that works. Raises Refused."""
     connection, given = find_connection(ctx, key), token.strip()
     connections.check_names(
         name=connection.name, subdomain=connection.smarthr_subdomain, token=given, mail_to=connection.mail_to
@@ -143,9 +145,10 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
 def set_export_settings(
     ctx: Context, who: SignedIn, key: str, default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
 ) -> None:
-    """The default set and those of single 雇用形態 (`employment_type` beside the four values).
+    """Store the default set of export settings and the sets for single 雇用形態.
 
-    Raises Refused; faults of a further set are named "<position>.<field>".
+    A set for a 雇用形態 has its name as `employment_type` beside the four values. Raises Refused; the faults of such a
+    set are named "<position>.<field>".
     """
     faults: dict[str, str] = {}
     settings, sets = None, {}
@@ -167,7 +170,7 @@ def set_export_settings(
 
 
 def set_automatic(ctx: Context, who: SignedIn, key: str, changes: Mapping[str, Any]) -> None:
-    """As `automatic_settings.set_automatic`. Raises Refused."""
+    """As `automatic_settings.set_automatic`, with its audit entry. Raises Refused."""
     with _changing(ctx, who, key, "automatic_changed", {"parts": sorted(changes)}) as (uow, connection):
         uow.connections.set_options(automatic_settings.changed(connection, changes))
 
@@ -182,7 +185,8 @@ def set_items(
     include_building: bool,
     create_positions: bool,
 ) -> None:
-    """Which items are exchanged, and what a blank does. A policy "" is the item's own. Raises Refused."""
+    """Store which items are exchanged, and what a blank at the source does. A policy "" stands for the item's own
+    default. Raises Refused."""
     if not set(excluded) | set(blank_policies) <= {row.key for row in ITEMS}:
         raise Refused("invalid_items", "項目を確認してください。")
     try:
@@ -197,7 +201,7 @@ def set_items(
 
 
 def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
-    """Paused, running employees end and the rest waits; resumed, what has been waiting is handed out."""
+    """Pause the connection: jobs that run end, the others wait. Or resume it: the waiting jobs are queued again."""
     action = "connection_paused" if paused else "connection_resumed"
     with _changing(ctx, who, key, action) as (uow, connection):
         uow.connections.set_paused(connection.id, paused)
@@ -209,20 +213,21 @@ def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
 
 
 def register_webhook(ctx: Context, who: SignedIn, key: str) -> None:
-    """Register at SmartHR, or repair what is there. Raises Refused and the errors of SmartHR."""
+    """Register the webhook at SmartHR, or repair its registration. Raises Refused and the errors of SmartHR."""
     webhook_registration.register_webhook(ctx, key)
     _told(ctx, who, key, "webhook_registered")
 
 
 def rotate_webhook(ctx: Context, who: SignedIn, key: str) -> datetime:
-    """Returns until when the former secret is still taken. Raises Refused and the errors of SmartHR."""
+    """Give the webhook a new secret. Returns the moment until which Awase still takes webhooks with the former secret.
+    Raises Refused and the errors of SmartHR."""
     until = webhook_registration.rotate_webhook_secret(ctx, key)
     _told(ctx, who, key, "webhook_secret_rotated")
     return until
 
 
 def check_webhook(ctx: Context, key: str) -> WebhookState:
-    """How it stands at SmartHR now. Raises Refused and the errors of SmartHR."""
+    """The state of the webhook registration at SmartHR now. Raises Refused and the errors of SmartHR."""
     return webhook_registration.check_webhook(ctx, find_connection(ctx, key)).state
 
 
@@ -247,7 +252,7 @@ def _told(ctx: Context, who: SignedIn, key: str, action: str) -> None:
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Raises Refused for a 雇用形態 that is blank or named twice."""
+    """雇用形態 → its set. Raises Refused for a 雇用形態 that is blank or named twice."""
     found: dict[str, Mapping[str, Any]] = {}
     for position, row in enumerate(rows):
         name = str(row.get("employment_type", "")).strip()
@@ -260,6 +265,7 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
 
 
 def _whole_account(excluded: Sequence[str]) -> frozenset[str]:
-    """The account is one thing: without one of its items none is exchanged."""
+    """The excluded items. When one item of the bank account is excluded, all of its items are, because half an account
+    is of no use."""
     account = {row.key for row in FIELDS if row.group == "bank"}
     return frozenset(excluded) | (account if account & set(excluded) else set())

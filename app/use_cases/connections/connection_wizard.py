@@ -1,7 +1,8 @@
-"""A new connection, step by step: SmartHR's token tried, freee's consent given, its company confirmed by a person.
+"""A new connection, step by step: Awase tries SmartHR's token, an administrator gives freee's consent and confirms the
+company.
 
-Before the confirmation there is no connection, only a setup: no run can be started with it, no webhook belongs to it.
-The confirmation makes the connection, and the setup stays beside it until the person is through the last step.
+Before the confirmation there is no connection, only a setup: no run can start with it, and no webhook belongs to it.
+The confirmation makes the connection, and the setup stays beside it until the administrator is through the last step.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class FoundCompany:
-    """The 事業所 a person has chosen at freee."""
+    """The 事業所 that the administrator has chosen at freee."""
 
     id: int
     name: str
@@ -49,18 +50,19 @@ class WizardView:
     attributes: tuple[AttributeRow, ...]
     employment_types: frozenset[str]
     people: int
-    """How many people the check of SmartHR has seen."""
+    """How many employees the check of SmartHR has read."""
     company: FoundCompany | None
-    """Waits to be confirmed, or was."""
+    """The company that waits for its confirmation, or is confirmed. None: freee's consent is not given yet."""
     connected: bool
-    """The connection exists."""
+    """True: the company is confirmed, so the connection exists."""
     created_at: datetime
 
 
 def begin_setup(
     ctx: Context, who: SignedIn, *, name: str, smarthr_subdomain: str, smarthr_token: str, mail_to: Sequence[str]
 ) -> str:
-    """Try the token at SmartHR and keep both; returns the key of the setup and, later, of the connection.
+    """Try the token at SmartHR and store it with the subdomain in a setup. Returns the key of the setup, which later
+    becomes the key of the connection.
 
     Raises Refused naming the fields to correct, and then nothing is stored.
     """
@@ -85,7 +87,7 @@ def begin_setup(
 
 
 def show_setup(ctx: Context, key: str) -> WizardView:
-    """Raises Refused("unknown_setup")."""
+    """One setup. Raises Refused("unknown_setup")."""
     with ctx.unit_of_work().reading() as uow:
         return _view(_known(uow, key))
 
@@ -96,7 +98,7 @@ def open_setups(ctx: Context) -> list[WizardView]:
 
 
 def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
-    """Forget it, credentials included. A connection that was made stays. Raises Refused."""
+    """Forget the setup, its credentials included. A connection that it has made stays. Raises Refused."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         setup = _known(uow, key)
@@ -109,7 +111,8 @@ def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
 
 
 def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
-    """The address to send the administrator to, good once for half an hour. Raises Refused."""
+    """The address at freee to which the page sends the administrator. It works once, for half an hour. Raises
+    Refused."""
     freee_app(ctx)
     state = secrets.token_urlsafe(32)
     verifier = ctx.authorisation.new_verifier()
@@ -124,15 +127,17 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
 
 
 def belongs_to_setup(ctx: Context, state: str) -> bool:
-    """Whether a setup is waiting for this answer of freee. Costs no write lock."""
+    """Whether a setup waits for freee's answer with this state. Costs no write lock."""
     with ctx.unit_of_work().reading() as uow:
         return uow.wizards.knows_state(_hash(state))
 
 
 def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> str:
-    """freee's answer: the company and its tokens wait for the confirmation. Returns the setup's key.
+    """Take freee's answer: the company and its tokens then wait for the administrator's confirmation. Returns the
+    setup's key.
 
-    The state is used up, however it ends. Raises Refused; `fields["setup"]` names the setup then, where it is known.
+    The state is used up, also when the consent fails. Raises Refused; `fields["setup"]` then names the setup, where the
+    state is known.
     """
     with ctx.unit_of_work() as uow:
         taken = uow.wizards.take_state(_hash(state), now=ctx.clock.now())
@@ -166,9 +171,10 @@ def _granted(ctx: Context, taken: WizardConsent, code: str | None, error: str | 
 
 
 def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -> None:
-    """The person has seen this company and says it is the right one: from here on there is a connection.
+    """Make the connection, because the administrator has seen this company and says that it is the right one.
 
-    Raises Refused: nothing to confirm, another company than the one shown, or the two are connected already.
+    Raises Refused: there is nothing to confirm, the company is another one than the page has shown, or this SmartHR and
+    this company are connected already.
     """
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
@@ -199,7 +205,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
 
 
 def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
-    """The wrong company: its tokens are forgotten, and another can be chosen. Raises Refused."""
+    """Forget the tokens of the wrong company, so that the administrator can choose another one. Raises Refused."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         setup = _unconnected(uow, key)

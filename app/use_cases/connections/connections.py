@@ -1,4 +1,4 @@
-"""Connections: add, look at, check against both systems, settings, and freee's consent."""
+"""Connections: add one, show them, check them against both systems, change settings, and get freee's consent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+|[^@\s,;<>\"]+
 
 @dataclass(frozen=True)
 class SystemCheck:
-    """Whether one side answers. `code` and `message` (Japanese) say why not."""
+    """Whether one system answers. `code` and `message` (Japanese) say why it does not."""
 
     system: System
     ok: bool
@@ -57,13 +57,14 @@ def add_connection(
     export_settings: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> ConnectionView:
-    """Store a connection, its tokens encrypted. Without `freee_tokens` it waits for the consent. Raises Refused."""
+    """Store a connection with its tokens encrypted. Without `freee_tokens` the connection waits for freee's consent.
+    Raises Refused."""
     faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
     check_names(name=name, subdomain=smarthr_subdomain, token=smarthr_token, mail_to=mail_to, faults=faults)
     settings = None if export_settings is None else check_export_settings(export_settings)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        chosen = key or secrets.token_hex(12)  # no sign a command line could take for an option
+        chosen = key or secrets.token_hex(12)  # hexadecimal: a command line cannot take it for an option
         if uow.connections.get_by_key(chosen) is not None:
             raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
         connection = uow.connections.add(
@@ -90,13 +91,13 @@ def list_connections(ctx: Context) -> list[ConnectionView]:
 
 
 def show_connection(ctx: Context, connection_key: str) -> tuple[ConnectionView, ExportSettings | None]:
-    """Raises Refused for an unknown connection."""
+    """One connection and its default export settings. Raises Refused for an unknown connection."""
     connection = find_connection(ctx, connection_key)
     return connection_views(ctx, [connection])[0], connection.export_settings
 
 
 def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
-    """Ask both systems for one page of employees. freee is not asked without a consent that holds.
+    """Ask both systems for one page of employees. freee is not asked while the connection needs a consent.
 
     Raises Refused for an unknown connection.
     """
@@ -108,7 +109,8 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
 
 
 def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str, Any]) -> ConnectionView:
-    """Change the fields given, keep the others. Raises Refused naming every wrong or missing field."""
+    """Change the given fields of the export settings and keep the others. Raises Refused naming every wrong or missing
+    field."""
     connection = find_connection(ctx, connection_key)
     kept = asdict(connection.export_settings) if connection.export_settings else {}
     settings = check_export_settings({**kept, **changes})
@@ -118,8 +120,8 @@ def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str,
 
 
 def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None:
-    """Another access token of the same tenant (renewed, or with other permissions). What the former one could see says
-    nothing about this one, so the visible attributes are learned anew. Raises Refused."""
+    """Store another access token of the same tenant (renewed, or with other permissions). What the former token could
+    see says nothing about this one, so Awase learns the visible attributes anew. Raises Refused."""
     connection = find_connection(ctx, connection_key)
     with ctx.unit_of_work() as uow:
         uow.connections.set_smarthr_token(connection.id, token)
@@ -145,7 +147,8 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
 
 
 def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> str:
-    """The address to send the administrator to. Valid for half an hour, once. Raises Refused."""
+    """The address at freee to which the page sends the administrator. It works once, for half an hour. Raises
+    Refused."""
     freee_app(ctx)
     connection = find_connection(ctx, connection_key)
     state = secrets.token_urlsafe(32)
@@ -162,7 +165,7 @@ def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> st
 
 
 def freee_app(ctx: Context) -> None:
-    """Raises Refused when no application of freee's is set."""
+    """Check that an app at freee is set for this installation. Raises Refused when it is not."""
     if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
         raise Refused(
             "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
@@ -170,7 +173,8 @@ def freee_app(ctx: Context) -> None:
 
 
 def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> ConsentView:
-    """freee's answer → tokens of the connection the state was given out for. The state is used up, however it ends.
+    """freee's answer → tokens of the connection for which `begin_consent` gave out the state. The state is used up,
+    also when the consent fails.
 
     `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused; `fields["connection"]` is the key of
     the connection, where the state is known.
@@ -205,7 +209,8 @@ def _finished(
 
 
 def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
-    """The one use of a state. Anybody may call us with an invented one: that costs no write lock. Raises Refused."""
+    """Use up a state, which works once. A stranger may call this address with an invented state, so an unknown one
+    costs no write lock. Raises Refused."""
     unknown = Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
     with ctx.unit_of_work().reading() as uow:
         if not uow.consents.known(_hash(state)):
@@ -219,15 +224,15 @@ def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
 
 
 def consent_denied(error: str | None) -> Refused:
-    """freee sent the person back without a code."""
+    """The refusal when freee sent the administrator back without a code."""
     if error == "access_denied":
         return Refused("consent_denied", "freeeの画面で連携が許可されませんでした。", status=409)
     return Refused("consent_refused", "freeeから認可コードが届きませんでした。", status=409)
 
 
 def consent_failed(error: AwaseError) -> Refused:
-    """Why the code brought no tokens: the vendor is away, the person has no rights, the code is dead, or the app's
-    registration is wrong."""
+    """The refusal when freee gave no tokens for the code: freee is away, the person who authorised is not an
+    administrator, the code no longer works, or the app's registration is wrong."""
     if isinstance(error, TemporaryError):
         return Refused("freee_away", "freeeから応答がないため、認可を終えられませんでした。", status=503)
     if error.code == "E19":
@@ -254,7 +259,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
 
 
 def check_system(ctx: Context, connection: Connection, system: System) -> SystemCheck:
-    """Ask one side for one page of employees."""
+    """Ask one system for one page of employees."""
     try:
         ctx.gateway(connection, system).survey_page(None, as_of_date=today_in_japan(ctx.clock.now()))
     except AwaseError as error:
@@ -263,7 +268,8 @@ def check_system(ctx: Context, connection: Connection, system: System) -> System
 
 
 def _missing_consent(connection: Connection) -> SystemCheck | None:
-    """freee's check when only a person can help: nobody has authorised, or it was revoked."""
+    """freee's check when only an administrator can help, because none has authorised yet, or the consent was revoked.
+    None: the connection has its consent."""
     if not connection.needs_consent:
         return None
     return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
@@ -272,8 +278,8 @@ def _missing_consent(connection: Connection) -> SystemCheck | None:
 def check_names(
     *, name: str, subdomain: str, token: str | None, mail_to: Sequence[str], faults: Mapping[str, str] | None = None
 ) -> None:
-    """What a person has typed for a connection (`token` None: stays as it is). Raises Refused naming every wrong field,
-    those of `faults` included."""
+    """Check what an administrator has typed for a connection (`token` None: the token stays as it is). Raises Refused
+    naming every wrong field, those of `faults` included."""
     found = dict(faults or {})
     if not 0 < len(name.strip()) <= LONGEST_NAME:
         found["name"] = f"名前を{LONGEST_NAME}文字以内で入力してください。"

@@ -1,4 +1,4 @@
-"""Pausing a connection and taking its work up again."""
+"""Pauses a connection, and takes its work up again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ log = structlog.get_logger(__name__)
 
 
 def pause(ctx: Context, connection_key: str) -> None:
-    """Running employees end, waiting ones stay where they are. Raises Refused for an unknown connection."""
+    """Pause a connection: jobs that run end, waiting items stay where they are. Raises Refused for an unknown
+    connection."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         uow.connections.set_paused(connection.id, True)
@@ -20,7 +21,8 @@ def pause(ctx: Context, connection_key: str) -> None:
 
 
 def resume(ctx: Context, connection_key: str) -> None:
-    """Take work again, and hand out what has been waiting. Raises Refused for an unknown connection."""
+    """Let the connection take work again, and queue the items and surveys that have been waiting. Raises Refused for an
+    unknown connection."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         uow.connections.set_paused(connection.id, False)

@@ -1,7 +1,9 @@
-"""The registration at SmartHR that brings its webhooks here: made, looked after, repaired, its secret changed, removed.
+"""The registration at SmartHR that makes SmartHR send webhooks here: make, check and repair it, change its secret,
+remove it.
 
-It is found by the id SmartHR gave it, else by its address, which holds our unguessable key: so a second call repairs
-instead of doubling, and a POST whose answer was lost is looked up. A secret is stored before it is sent.
+Awase finds its registration by the id that SmartHR gave it, else by its address, which contains our unguessable key. So
+a second call repairs the registration instead of making another, and after a POST whose answer was lost Awase looks up
+whether it was made. Awase stores a secret before it sends it.
 """
 
 from __future__ import annotations
@@ -26,14 +28,16 @@ from app.use_cases.survey.sweep import request_sweep
 log = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(hours=24)
-"""How long the secret before a rotation is still taken: by what is on its way, and while an answer is missing."""
+"""How long Awase still takes the secret from before a rotation: for webhooks that are on their way, and while SmartHR's
+answer is missing."""
 DESCRIPTION = "Awase 従業員情報の同期"
 _SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
 class WebhookCheck:
-    """How the registration was found. `message` and `remedy` are Japanese, `remedy` "" where nothing is to be done."""
+    """What a check of the registration has found. `message` and `remedy` are Japanese; `remedy` "": nothing has to be
+    done."""
 
     state: WebhookState
     disabled_at: datetime | None
@@ -46,12 +50,12 @@ class WebhookCheck:
 
     @property
     def registered(self) -> bool:
-        """False: never from here; nothing to repair."""
+        """False: Awase has never registered the webhook, so there is nothing to repair."""
         return self.state is not WebhookState.NONE
 
 
 def webhook_url(ctx: Context, connection: Connection) -> str:
-    """Where SmartHR sends this connection's notifications."""
+    """The address to which SmartHR sends this connection's webhooks."""
     return f"{ctx.settings.base_url}/webhooks/smarthr/{quote(connection.key, safe='')}"
 
 
@@ -59,22 +63,24 @@ def webhook_url(ctx: Context, connection: Connection) -> str:
 
 
 def register_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
-    """Register the address, or bring what is registered into order. Raises Refused and what SmartHR's refusal means."""
+    """Register the webhook at SmartHR, or repair its registration. Raises Refused, also for what SmartHR refuses, and
+    the other errors of SmartHR."""
     return _bring_up(ctx, find_connection(ctx, connection_key))
 
 
 def repair_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
-    """As `register_webhook`, for what was registered from here before. Raises Refused."""
+    """As `register_webhook`, for a webhook that Awase has registered before. Raises Refused, also when it has not."""
     connection = find_connection(ctx, connection_key)
     _stored(ctx, connection)
     return _bring_up(ctx, connection)
 
 
 def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
-    """A new secret here and at SmartHR; says until when the former is still taken. Raises Refused.
+    """Set a new secret here and at SmartHR. Returns the moment until which Awase still takes the former one. Raises
+    Refused.
 
-    When SmartHR refuses it, the former stays. When its answer is lost both are good for `OVERLAP`, and a repair or
-    another rotation decides which one SmartHR has.
+    When SmartHR refuses the new secret, the former one stays. When SmartHR's answer is lost, Awase takes both for
+    `OVERLAP`, and a repair or another rotation decides which one SmartHR has.
     """
     connection = find_connection(ctx, connection_key)
     stored = _stored(ctx, connection)
@@ -85,7 +91,7 @@ def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
     now = ctx.clock.now()
     changing = False
     try:
-        if len(stored.secrets_at(now)) > 1:  # another rotation just now: which of the two SmartHR has may be unknown
+        if len(stored.secrets_at(now)) > 1:  # a rotation not long ago: we may not know which of the two SmartHR has
             _sent(registry, ours[0].id, url=url, secret=stored.secret)
         changing, until = True, now + OVERLAP
         secret = _new_secret(ctx, connection, previous_until=until)
@@ -101,7 +107,8 @@ def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
 
 
 def remove_webhook(ctx: Context, connection_key: str) -> int:
-    """Take it away at SmartHR, then forget its secrets. Says how many registrations were there. Raises Refused."""
+    """Remove the registration at SmartHR, then forget its secrets. Returns how many registrations SmartHR had. Raises
+    Refused."""
     connection = find_connection(ctx, connection_key)
     stored = _stored(ctx, connection)
     registry = ctx.webhook_registry(connection)
@@ -113,9 +120,10 @@ def remove_webhook(ctx: Context, connection_key: str) -> int:
 
 
 def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
-    """Look at SmartHR how it is, and keep that. Not registered from here: nobody is asked.
+    """Ask SmartHR for the state of the registration and store it. SmartHR is not asked when Awase has never registered
+    the webhook.
 
-    Raises the three errors of `app.domain.errors`, and then what was kept stays.
+    Raises the three errors of `app.domain.errors`, and then the stored state stays.
     """
     with ctx.unit_of_work().reading() as uow:
         stored = uow.webhook_registrations.get(connection.id)
@@ -125,7 +133,7 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
     ours = _ours(registry, webhook_url(ctx, connection), stored)
     if ours:
         return _store(ctx, connection, registry, ours[0])
-    # The answer of the first POST was lost and nothing came of it: it was never there.
+    # State NONE: the answer of the first POST was lost, and SmartHR has no registration, so there never was one.
     state = WebhookState.NONE if stored.state is WebhookState.NONE else WebhookState.MISSING
     _keep(ctx, connection, vendor_id=None, state=state)
     return _told(state, None, connection)
@@ -149,7 +157,7 @@ def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
     check = _store(ctx, connection, registry, registration)
     _remove_spare(registry, [each for each in ours if each.id != registration.id], connection)
     if not ours or _state_of(registry, url, ours[0]) is not WebhookState.OK:
-        request_sweep(ctx, connection.id)  # what happened while nobody told of it
+        request_sweep(ctx, connection.id)  # finds the changes that no webhook has told
     log.info("webhook_registered", connection_id=connection.id, state=check.state.value, anew=not ours)
     return check
 
@@ -157,7 +165,7 @@ def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
 def _registered(registry: WebhookRegistry, ours: list[WebhookRegistration], *, url: str, secret: str) -> (
     WebhookRegistration
 ):  # fmt: skip
-    """The first of ours in order again; a new one where there is none, or where it cannot be switched on ([G])."""
+    """Our first registration, repaired. A new one when SmartHR has none of ours, or cannot enable ours again ([G])."""
     if ours:
         repaired = _sent(registry, ours[0].id, url=url, secret=secret)
         if repaired.disabled_at is None:
@@ -174,7 +182,8 @@ def _registered(registry: WebhookRegistry, ours: list[WebhookRegistration], *, u
 
 
 def _looked_up(registry: WebhookRegistry, url: str, *, known: list[WebhookRegistration]) -> WebhookRegistration | None:
-    """What the POST with the lost answer made; None: nothing so far, or SmartHR still does not answer."""
+    """The registration that the POST with the lost answer made. None: it made none so far, or SmartHR still does not
+    answer."""
     ids = {each.id for each in known}
     try:
         return next((each for each in registry.registrations() if each.url == url and each.id not in ids), None)
@@ -183,7 +192,7 @@ def _looked_up(registry: WebhookRegistry, url: str, *, known: list[WebhookRegist
 
 
 def _sent(registry: WebhookRegistry, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
-    """A PATCH may be repeated, so a lost answer is asked for once more."""
+    """Repair a registration. A PATCH may be repeated without harm, so it is sent once more when its answer was lost."""
     try:
         return registry.repair(registration_id, url=url, secret=secret)
     except TemporaryError as error:
@@ -192,18 +201,20 @@ def _sent(registry: WebhookRegistry, registration_id: str, *, url: str, secret: 
     try:
         return registry.repair(registration_id, url=url, secret=secret)
     except AwaseError as error:
-        raise TemporaryError(error.code, error.detail, outcome_unknown=True) from error  # the first may have been done
+        raise TemporaryError(error.code, error.detail, outcome_unknown=True) from error  # the first PATCH may be done
 
 
 def _ours(registry: WebhookRegistry, url: str, stored: WebhookRegistrationRow | None) -> list[WebhookRegistration]:
-    """The one we know first, then those that lead to the same address."""
+    """Our registrations at SmartHR: first the one whose id we have stored, then others that lead to the same
+    address."""
     known = stored.vendor_id if stored else None
     found = [each for each in registry.registrations() if each.id == known or each.url == url]
     return sorted(found, key=lambda each: each.id != known)
 
 
 def _remove_spare(registry: WebhookRegistry, spare: list[WebhookRegistration], connection: Connection) -> None:
-    """Doubles do no harm but noise: deliveries are told apart by their content. So a failure is only logged."""
+    """Remove the other registrations of the same address. A second one only makes every delivery come twice, and the
+    intake recognises the repetition by its content. So a failure to remove it is only logged."""
     for each in spare:
         try:
             registry.remove(each.id)
@@ -212,7 +223,7 @@ def _remove_spare(registry: WebhookRegistry, spare: list[WebhookRegistration], c
 
 
 def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetime) -> str:
-    """Stored before anybody hears of it, so that no delivery that comes with it is refused."""
+    """Make a new secret. It is stored before SmartHR gets it, so that no delivery that comes with it is refused."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     with ctx.unit_of_work() as uow:
         uow.webhook_registrations.set_secret(connection.id, secret, previous_until=previous_until)
@@ -221,7 +232,7 @@ def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetim
 
 def _forget_secrets(ctx: Context, connection: Connection) -> None:
     with ctx.unit_of_work() as uow:
-        while uow.webhook_registrations.get(connection.id) is not None:  # the one before it counts as the newest then
+        while uow.webhook_registrations.get(connection.id) is not None:  # a drop makes the one before it the newest
             uow.webhook_registrations.drop_secret(connection.id)
 
 
@@ -246,7 +257,8 @@ def _may_be_done(error: AwaseError) -> bool:
 
 
 def _in_words(error: AwaseError) -> AwaseError:
-    """What a person is told: SmartHR's own reason for a refusal, and what to do when it did not answer."""
+    """The error as the administrator reads it: SmartHR's own reason for a refusal, or what to do when SmartHR did not
+    answer."""
     if isinstance(error, ItemError):
         return Refused("webhook_refused", f"SmartHRがWebhookを受け付けませんでした({error.detail})。")
     if _may_be_done(error):

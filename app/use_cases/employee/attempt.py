@@ -1,5 +1,5 @@
-"""What every attempt at an item does around its plan, whatever it plans by: settle what an earlier attempt left open,
-hold the plan against the approved one, and name the end."""
+"""What every attempt at an item does around its plan, in a sync as in an undo: settle the requests that an earlier
+attempt left open, compare the plan with the approved one, and name the outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Attempt:
         self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
 
     def settle(self, plan: Plan) -> None:
-        """What an earlier attempt sent without hearing the answer: the records just read say whether it happened."""
+        """Settle the requests that an earlier attempt sent without hearing the answer: the plan, made from the records
+        just read, says whether the vendor carried them out."""
         if self._item.attempt == 1:
             return
         with self._ctx.unit_of_work() as uow:
@@ -29,7 +30,8 @@ class Attempt:
             uow.changes.mark_written(self._item.id, keys)
 
     def approval_is_void(self, plan: Plan) -> bool:
-        """Approved was another plan. A repetition after a first write has less to do, which is no other plan."""
+        """Whether a person has approved another plan than this one. An attempt that goes on after a first write has
+        less to do; the rest of the approved plan does not count as another plan."""
         approved = self._item.approved_digest
         if approved is None or approved == digest_of(plan, self._fingerprint):
             return False
@@ -46,7 +48,7 @@ class Attempt:
             return uow.steps.any_done(self._item.id)
 
     def _is_rest_of_approved(self, plan: Plan) -> bool:
-        """Whether everything this plan writes is what the first attempt of the approved plan was to write as well."""
+        """Whether the approved plan has every change of this plan, with the same value."""
         with self._ctx.unit_of_work() as uow:
             kept = uow.changes.of_items([self._item.id])[self._item.id]
         approved = {change.key: ABSENT if change.after is None else change.after for change in kept}

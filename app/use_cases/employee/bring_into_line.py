@@ -1,8 +1,8 @@
-"""One attempt at one employee: read both sides, plan, write step by step, record.
+"""One attempt at one employee: read both sides, plan, write step by step, record the outcome.
 
-A repetition plans again: what went through last time is no longer a difference, so it goes on where the last one
-stopped. The attempt number of the claim is the fence: every commit of this job names it, and a job that lost its lease
-stops before its next request.
+A repetition plans again: a value that the last attempt wrote is no longer a difference, so the repetition goes on where
+the last attempt stopped. The attempt number of the claim is the fence: every commit of this job names it, and a job
+that has lost its lease stops before its next request.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from app.use_cases.shared.lease import Lease, LeaseLost
 
 
 class EmployeeJob:
-    """`do()` brings the employee into line and stores how it ended. Raises the gateways' errors, and LeaseLost."""
+    """`do()` brings the employee into line and stores the outcome. Raises the gateways' errors, LeaseLost, Parked and
+    GraverThanKnown."""
 
     def __init__(self, job: Job, lease: Lease) -> None:
         ctx, run, connection = job.ctx, job.run, job.connection
@@ -96,7 +97,7 @@ class EmployeeJob:
         return outcome_with_write(decided.plan, left)
 
     def _check_mass_change(self, plan: Plan) -> None:
-        """Before the first write. Raises Parked, GraverThanKnown."""
+        """Check before the first write whether the run may write this plan. Raises Parked, GraverThanKnown."""
         today = today_in_japan(self._ctx.clock.now())
         check_mass_change(self._job, plan, fingerprint=self._terms.fingerprint, today=today, known=self._known())
 
@@ -111,7 +112,7 @@ class EmployeeJob:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
-        if not plan.changes:  # held back as a whole, for instance 未選択 for a field the target cannot do without
+        if not plan.changes:  # the plan holds all back, for instance because of 未選択 in a required field
             return ItemOutcome(*state_without_write(plan), plan)
         self._check_mass_change(plan)
         found = self._already_there(source)
@@ -129,11 +130,13 @@ class EmployeeJob:
         return ItemOutcome(outcome.state, outcome.code, plan, outcome.notes)
 
     def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | ItemOutcome | None:
-        """Look before a create: whether the person is at the target meanwhile, perhaps by our own lost create."""
+        """Look, before a create, whether the target has the person by now. Our own create may have gone through, and
+        only its answer was lost. Returns the target's record, None when there is no such person, or an outcome when a
+        person has to decide."""
         person = source.person
         with self._ctx.unit_of_work() as uow:
             doubtful = uow.steps.unknown_create(self._connection.id, person.id)
-        passes = 1 if self._run.gate is None else 2  # the first one only planned
+        passes = 1 if self._run.gate is None else 2  # of two passes, the first one only planned
         fresh = doubtful or self._item.attempt > passes
         ids = self._target.ids_by_number(person.number, fresh=fresh)
         if doubtful:
@@ -166,11 +169,12 @@ class EmployeeJob:
     # ── reading and keeping ───────────────────────────────────────────────────────────────────────────────────────
 
     def _store_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
-        """The pair belongs together from now on; a create counts as carried out only with its link."""
+        """Store the link of a pair. After a create, the same transaction marks the create as done, so that it counts as
+        carried out only together with its link."""
         self._pair_reader.keep_months(target, source)
         try:
             return self._stored_link(source, target)
-        except IntegrityError:  # a survey has linked these two at this very moment (PostgreSQL): now it is seen
+        except IntegrityError:  # a survey linked these two just now (PostgreSQL): the repetition sees it
             return self._stored_link(source, target)
 
     def _stored_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
@@ -188,7 +192,8 @@ class EmployeeJob:
         return link
 
     def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
-        """The link of just these two that another run has stored. Raises ItemError: one of them has another partner."""
+        """The link between just these two people that another run has stored, or None. Raises ItemError when one of
+        them is linked to another person."""
         sides = (source.person, target.person)
         links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
         if links[0] != links[1]:

@@ -1,14 +1,16 @@
 """Holds a mass change where there is no survey: in a run that webhooks fill.
 
-What webhooks ask for is read by the jobs themselves, so how much a run would change is known only when all of them
-have planned. A run of more people than can be harmless therefore takes two passes: in the first, whoever has something
-to write keeps the plan and is parked; the last one decides, and then everybody writes, or the run waits for a
-person as a held survey does. People with nothing to write (echoes, mostly) end in the first pass, so only writes cost a
-second reading. Not chosen: a survey of everybody instead, whose lists would cost hundreds of calls for a handful of
-people in a large company.
+The jobs of such a run read their employees themselves, so how much the run would change is known only when all of them
+have planned. A run with so many people that it may be a mass change therefore takes two passes. In the first pass a job
+that has something to write stores its plan and parks its item. The last job of the pass decides: either all parked
+items are written in a second pass, or the run waits for a person as a run held by its survey does. Employees with
+nothing to write (mostly echoes of our own writes) end in the first pass, so only writes cost a second reading. Not
+chosen: a survey of all employees instead, whose lists would cost hundreds of calls for a handful of people in a large
+company.
 
-Between the passes somebody may change the people again. Whose plan has become graver than what was weighed is not
-written but asked for once more, and weighed with the others of the new run.
+Between the passes the vendors' users may change the employees again. When an employee's plan has then become graver
+than the plan that was weighed, the job does not write it: it asks for the employee in a new run, and the plan is
+weighed with the others of that run.
 """
 
 from __future__ import annotations
@@ -35,13 +37,14 @@ from app.use_cases.planning.planned_item import new_changes, new_notes
 log = structlog.get_logger(__name__)
 
 _AFTER_DEADLINE = timedelta(days=1)
-"""Parked for longer than the run can last; the decision takes them up again."""
+"""An item is parked until so long after the run's deadline, longer than the run can last: the decision on the mass
+change takes the item up again before that."""
 _MOST = 100_000
 
 
 @dataclass(frozen=True)
 class Known:
-    """Whom the job has met so far."""
+    """What the job knows of its employee so far."""
 
     number: str
     name: str = field(repr=False)
@@ -49,7 +52,7 @@ class Known:
 
 
 class Parked(Exception):
-    """The job ends before its first write: the plan waits until those of the others are known."""
+    """The job ends before its first write: its plan waits until the plans of the run's other employees are known."""
 
     def __init__(self, plan: Plan, *, digest: str, effects: str, known: Known) -> None:
         super().__init__("parked")
@@ -57,7 +60,8 @@ class Parked(Exception):
 
 
 class GraverThanKnown(Exception):
-    """The job ends before its first write: somebody has changed the person since the plans were weighed."""
+    """The job ends before its first write: the employee was changed after the plans were weighed, and the plan has
+    become graver."""
 
     def __init__(self, known: Known) -> None:
         super().__init__("graver than known")
@@ -65,7 +69,7 @@ class GraverThanKnown(Exception):
 
 
 def park(job: Job, parked: Parked) -> None:
-    """Keep the plan with the item until the plans of the others are known."""
+    """Store the plan with the item until the plans of the run's other employees are known."""
     item, known = job.item, parked.known
     with job.ctx.unit_of_work() as uow:
         kept = uow.items.park(
@@ -85,7 +89,8 @@ def park(job: Job, parked: Parked) -> None:
 
 
 def ask_again(job: Job, known: Known) -> None:
-    """Ask for the person in a new run, then end the item: a death in between asks twice, which does no harm."""
+    """Ask for the employee in a new run, then end the item. When the worker dies in between, the employee is asked for
+    twice, which does no harm."""
     ctx, source_id = job.ctx, job.item.source_id or ""
     with ctx.unit_of_work() as uow:
         collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction, source_id)], now=ctx.clock.now())
@@ -95,8 +100,9 @@ def ask_again(job: Job, known: Known) -> None:
 def check_mass_change(
     job: Job, plan: Plan, *, fingerprint: Callable[[str, str], str], today: date, known: Known
 ) -> None:
-    """Before an item writes. Raises Parked until it is decided, GraverThanKnown afterwards. What is left to do for
-    somebody whom the item has begun to write (created, for instance) was weighed as a whole."""
+    """Check, before an item writes, whether its run may write. Raises Parked while the mass change is not decided, and
+    GraverThanKnown when it is and the plan is graver than the one that was weighed. An item that has begun to write
+    (for instance has created the employee) may go on, because what is left to do was weighed with the whole plan."""
     if job.run.gate is None:
         return
     effects = effects_of(plan, today=today)
@@ -112,7 +118,8 @@ def _has_begun(job: Job) -> bool:
 
 
 def decide_mass_change_if_ready(ctx: Context, run_id: int) -> bool:
-    """True for the one caller that found everybody's plan known: the run writes from here on, or waits for a person."""
+    """Decide on the mass change once the plans of all items are known: from then on the run writes, or waits for a
+    person. True for the one caller that has decided."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if not uow.runs.decide_mass_change(run_id):
@@ -132,7 +139,7 @@ def decide_mass_change_if_ready(ctx: Context, run_id: int) -> bool:
 
 
 def _keep_names(uow: UnitOfWork, run: RunRow) -> None:
-    """So that people of the held run can be searched for, as in every preview."""
+    """Store the names of the held run's employees, so that a person can search for them as in every preview."""
     items = uow.items.page(run.id, after=-1, limit=_MOST)
     uow.preview_names.replace(
         run.id, [PreviewName(item.position, item.employee_number, item.name, "") for item in items]

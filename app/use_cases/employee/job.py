@@ -1,7 +1,7 @@
-"""One employee: claim, bring into line, and what to do when that is interrupted.
+"""The job of one employee: claim the item, bring the employee into line, and handle what interrupts that.
 
-The work itself is `employee_job`; here is what every attempt has in common: one conditional UPDATE begins it, a lease
-holds it, and its end or its postponement is stored under the attempt number of the claim.
+The work itself is done by `EmployeeJob` or `UndoJob`. Here is what every attempt has in common: one conditional UPDATE
+begins it, a lease holds it, and its outcome or its postponement is stored under the attempt number of the claim.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def worker_name() -> str:
 
 
 def _switched_off(job: Job) -> ItemOutcome | None:
-    """An automatic run whose direction a person has switched off since: nothing is written by itself any more."""
+    """Cancel the item of an automatic run whose direction is switched off. An administrator has switched it off since
+    the run began, so Awase must no longer write there by itself. None: the direction is on, or the run is not
+    automatic."""
     if not job.run.trigger.is_automatic or job.run.direction in job.connection.automatic.directions:
         return None
     outcome = ItemOutcome(ItemState.CANCELLED, "automatic_off")
@@ -113,8 +115,8 @@ def _fail(job: Job, error: AwaseError) -> None:
 
 
 def _stop(job: Job, error: RunError) -> None:
-    """Nothing in this run can work. What only waits for a person's consent is held until it is given; otherwise the
-    run ends here."""
+    """Stop, because the error hits every employee of the run. When only freee's consent is missing, the item waits
+    until an administrator has given it; otherwise the run ends here."""
     if error.needs_consent:
         hold_for_consent(job.ctx, job.connection.id)
         _wait(job, error.code, pause=CONSENT_PAUSE, counts=False)

@@ -1,7 +1,8 @@
-"""How one employee's job ends, and what follows from it, in one transaction.
+"""Records the outcome of one employee's job, and what follows from it, in one transaction.
 
-Automatic runs remember who keeps ending badly (quarantine), and when both directions are on, a job that finds the
-target newer asks for the way back: that is how a value reaches the other side for which no webhook was sent.
+Automatic runs remember which employees keep ending badly (quarantine). When both directions are on, a job that finds
+the target newer asks for the way back, an item in the other direction. So a value for which the vendor sent no webhook
+still reaches the other side.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _GOOD = frozenset({ItemState.SUCCEEDED, ItemState.UNCHANGED})
 
 @dataclass(frozen=True)
 class ItemOutcome:
-    """How an item ends. `candidates`: who may be the same person, [{"system", "id", "number", "reason"}]."""
+    """How an item ends. `candidates`: people who may be this employee, [{"system", "id", "number", "reason"}]."""
 
     state: ItemState
     code: str | None = None
@@ -37,7 +38,7 @@ class ItemOutcome:
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one employee: what was claimed, and for whom."""
+    """One attempt at one employee: the claimed item, with its run and connection."""
 
     ctx: Context
     item: ClaimedItem
@@ -54,7 +55,8 @@ def record_outcome(
     target_id: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Store the end. `number`, `name` and `target_id`: of the person, as they were met."""
+    """Store the outcome of the item, unless another worker has taken it over. `number`, `name` and `target_id`: of the
+    employee, as the job has read them."""
     notes = outcome.notes or (outcome.plan.notes if outcome.plan else ())
     ctx, item = job.ctx, job.item
     now = ctx.clock.now()
@@ -83,7 +85,7 @@ def record_outcome(
 
 def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number: str) -> None:
     item = job.item
-    if item.source_id is None or job.run.undone_run_id is not None:  # taken back is not brought into line
+    if item.source_id is None or job.run.undone_run_id is not None:  # an undo does not bring the employee into line
         return
     if outcome.state in _GOOD:
         uow.troubles.resolve(item.connection_id, item.direction, [item.source_id])
@@ -92,17 +94,20 @@ def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number
 
 
 def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:
-    """A comparison of everybody looks in both directions anyway."""
+    """Whether the job asks for the way back. Only the jobs of webhook runs do: a sweep compares both directions
+    anyway."""
     two_way = job.connection.automatic is Automatic.BOTH and job.run.trigger is Trigger.WEBHOOK
     return two_way and any(note.code in TARGET_IS_RIGHT for note in notes)
 
 
 NOT_TAKEN_OVER = "E15"
-"""The target answered that it took the write and still shows something else: a limited token, mostly."""
+"""The target answered that it took the write, but still shows another value: mostly because the token may not write the
+item."""
 
 
 def outcome_with_write(plan: Plan, left: Plan) -> ItemOutcome:
-    """`left`: planned once more with the answers of the writes."""
+    """The outcome of an item after its writes. `left`: the plan made once more with the answers of the writes; its
+    changes are what the target has not taken over."""
     notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
     state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
     return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)

@@ -1,7 +1,9 @@
-"""Reads the pair of one employee: both records as they are now, in the right month, and who over there this person is.
+"""Reads the pair of one employee: both records as they are now, in the right month, and finds the partner at the
+target.
 
-A survey has decided pair and month for its items. An item of a webhook knows an id and nothing else, so this is where a
-newcomer is matched, somebody not yet there is left for their day, and a deletion breaks the link instead of deleting.
+A survey has decided pair and month for its items. An item of a webhook knows only an id, so here a newcomer is matched,
+an employee who joins on a later day is left alone until that day, and a deletion breaks the link instead of deleting
+the partner.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ _GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReaso
 
 @dataclass(frozen=True)
 class EmployeePair:
-    """Both sides. `target` None: nobody over there, to be created. `link` None: not linked yet."""
+    """Both sides of one employee. `target` None: the target does not have this person, so the job creates them. `link`
+    None: the two are not linked yet."""
 
     source: EmployeeRecord
     target: EmployeeRecord | None
@@ -33,7 +36,7 @@ class EmployeePair:
 
 
 class PairReader:
-    """Reads for one item. `is_gathered`: the item comes from a webhook, so nobody has looked at the person yet."""
+    """Reads for one item. `is_gathered`: the item comes from a webhook, so no survey has looked at the person yet."""
 
     def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway) -> None:
         self._job, self._source, self._target = job, source, target
@@ -72,7 +75,8 @@ class PairReader:
         return EmployeePair(source, target, link)
 
     def _is_elsewhen(self, source: EmployeeRecord) -> bool:
-        """Joins on a later day, on which the comparison of everybody finds them; or had left before we knew them."""
+        """Whether the person joins on a later day, or had left before Awase knew them. The sweep of that later day
+        finds a joiner."""
         person, on = source.person, self._run.as_of_date
         early = person.hired_on is not None and person.hired_on > on
         return early or (person.resigned_on is not None and person.resigned_on < on)
@@ -101,7 +105,8 @@ class PairReader:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _find(self, gateway: EmployeeGateway, person_id: str) -> EmployeeRecord | None:
-        """None: the system has this person no more. `record` None: it does not show them in this month."""
+        """The person as one system shows them now. None: the system no longer has this person. `record` None: the
+        system does not show the person in this month."""
         month = self._month(gateway.system, person_id)
         if gateway.system is System.SMARTHR or month is not None:
             found = gateway.read(person_id, month=month)
@@ -112,8 +117,9 @@ class PairReader:
         return gateway.find(person_id, as_of_date=self._run.as_of_date)
 
     def _month(self, system: System, person_id: str) -> YearMonth | None:
-        """The closing month of the as-of date for this person: as decided by the survey, or by their pay schedule as it
-        was listed last. None: never listed."""
+        """The closing month of the as-of date for this person: the month that the survey has decided, or the one that
+        follows from the pay schedule with which freee listed the person last. None: SmartHR, which has no months, or
+        freee has never listed the person with a pay schedule."""
         if system is System.SMARTHR or self._months[system] is not None:
             return self._months.get(system)
         with self._ctx.unit_of_work().reading() as uow:
@@ -123,7 +129,7 @@ class PairReader:
         return closing_month(self._run.as_of_date, PaySchedule(**entry.schedule))
 
     def _moved(self, found: EmployeeRecord) -> YearMonth | None:
-        """The right month of somebody whose 締め日支払い日 has changed since they were listed, else None."""
+        """The right month of an employee whose 締め日支払い日 has changed since freee listed them, else None."""
         if found.record is None or found.month is None or not self.is_gathered:
             return None
         schedule = self._connection.pay_schedules.get(found.record.get("company_reference_date_rule_name") or "")
@@ -134,10 +140,11 @@ class PairReader:
         with self._ctx.unit_of_work() as uow:
             return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
 
-    # ── somebody new ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── newcomers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _newcomer(self, source: EmployeeRecord) -> EmployeePair | ItemOutcome:
-        """Whether they are over there already. Decided by everybody of both systems, as a survey does."""
+        """Match a newcomer: find out whether the target has the person already. As in a survey, the lists of all people
+        of both systems decide."""
         on = self._run.as_of_date
         sources = self._source.directory(as_of_date=on, fresh=False)
         targets = self._target.directory(as_of_date=on, fresh=False)
@@ -165,7 +172,8 @@ class PairReader:
         return LinkIndex(pairs, broken=broken, different=different)
 
     def keep_months(self, target: EmployeeRecord, source: EmployeeRecord) -> None:
-        """Whose freee record it is, and in which month: shown with the item, and written in again by a repetition."""
+        """Store with the item the months of the pair's freee record: people see them, and a repetition of the job
+        writes in the same month."""
         in_freee = target if target.person.system is System.FREEE else source
         if in_freee.month is None or str(in_freee.month) == self._item.closing_month:
             return

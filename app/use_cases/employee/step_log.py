@@ -1,4 +1,4 @@
-"""The requests one job sends, each with its row before it leaves and after its answer."""
+"""Logs the requests that one job sends: stores each as a row before it leaves, and its result after the answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 
 
 class StepLog:
-    """StepRecorder over the database. The row of a create stays open until its link is stored with it."""
+    """A StepRecorder that stores steps in the database. The row of a create stays open until the link of the created
+    employee is stored: one transaction does both."""
 
     def __init__(self, ctx: Context, item: ClaimedItem, lease: Lease) -> None:
         self._ctx, self._item, self._lease = ctx, item, lease

@@ -1,5 +1,7 @@
-"""One attempt at taking back what a run wrote to one employee: read the target, plan by the same rule as the preview,
-write step by step, record. The source is neither read nor written.
+"""One attempt at taking back what a run wrote to one employee.
+
+The job reads the target, plans by the same rule as the preview, writes step by step and records the outcome. It neither
+reads nor writes the source.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from app.use_cases.shared.lease import Lease
 
 
 class UndoJob:
-    """`do()` puts back what is still as we wrote it and stores how it ended. Raises the gateways' errors, LeaseLost."""
+    """`do()` puts back the values that are still as the run wrote them, and stores the outcome. Raises the gateways'
+    errors, LeaseLost."""
 
     def __init__(self, job: Job, lease: Lease) -> None:
         self._job, self._ctx, self._item, self._run = job, job.ctx, job.item, job.run
@@ -56,8 +59,8 @@ class UndoJob:
         return outcome_with_write(plan, plan_back(self._terms, written, after))
 
     def _keep(self, plan: Plan) -> None:
-        """The plan, and the mark that ends what both sides had agreed on: in one transaction, before the first request,
-        because the two sides differ as soon as that has left."""
+        """Store the plan, and mark its items as undone in the link's baseline. The mark ends what both sides had agreed
+        on. Both happen in one transaction before the first request, because the sides differ as soon as it has left."""
         with self._ctx.unit_of_work() as uow:
             uow.changes.replace(self._item.id, new_changes(plan))
             link = uow.links.by_source(self._item.connection_id, self._target.system, self._item.target_id or "")
@@ -65,7 +68,7 @@ class UndoJob:
                 uow.links.set_baseline(link.id, undone(link.baseline, [change.key for change in plan.changes]))
 
     def _written(self) -> tuple[Written, ...] | None:
-        """What the run that is taken back wrote to this employee. None: its values are erased."""
+        """What the run that is taken back wrote to this employee. None: the retention has erased the values."""
         assert self._run.undone_run_id is not None
         with self._ctx.unit_of_work().reading() as uow:
             original = uow.items.at(self._run.undone_run_id, self._item.position)

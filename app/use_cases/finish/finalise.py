@@ -1,8 +1,9 @@
-"""Finalise: the end of a run, exactly once.
+"""Finalise: closes a run, exactly once.
 
-Every item asks for it after its own commit; the one caller whose conditional UPDATE changes the row writes the end into
-the history and the one mail row, in the same transaction. Counting inside the item's transaction misses the end on
-PostgreSQL in two of three runs whose items end together (engine.md, finding 5 and table B4).
+The job of every item calls this after the item's own commit. The one caller whose conditional UPDATE changes the run's
+row writes the end into the history and the one mail row, in the same transaction. Not chosen: to count the open items
+inside the item's own transaction, which on PostgreSQL misses the end in two of three runs whose items end together
+(engine.md, finding 5 and table B4).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _TOLD_AS_CHANGE = (ItemState.SUCCEEDED, ItemState.FAILED, ItemState.NEEDS_REVIEW
 
 
 def close_run_if_done(ctx: Context, run_id: int) -> bool:
-    """True for the one caller that closed the run. False: it is not at its end, or somebody else closed it."""
+    """Close the run when all its items have ended. True for the one caller that closed it. False: the run is not at its
+    end, or another caller has closed it."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         result = uow.runs.close(run_id, now=now)
@@ -55,17 +57,19 @@ def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
     counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)
     if run.error_code is None:
-        stopped = result is RunState.FAILED and not uow.items.counts(run.id)  # it attempted nothing
+        stopped = result is RunState.FAILED and not uow.items.counts(run.id)  # the run attempted nothing
     else:
         stopped = not uow.runs.stopped_so_before(run)
     return mails(run.trigger, policy, stopped=stopped, counts=counts)
 
 
 def mails(trigger: Trigger, policy: MailPolicy, *, stopped: bool, counts: Mapping[ItemState, int]) -> bool:
-    """Manual and API runs always mail; automatic ones by the connection's policy (design 3).
+    """Whether the run's end is told by mail: always for manual and API runs, by the connection's policy for automatic
+    ones (design 3).
 
-    `counts`: of an automatic run only what is new, so that nobody gets a mail an hour about one person who waits to be
-    mended. `stopped`: the whole run was stopped, and not for what stopped the one before it.
+    `counts`: of an automatic run only outcomes that are news, so that recipients do not get a mail every hour about one
+    employee whose data is still to be mended. `stopped`: the whole run was stopped, and the automatic run before it was
+    not stopped by the same error.
     """
     if not trigger.is_automatic or policy is MailPolicy.ALWAYS:
         return True

@@ -1,4 +1,4 @@
-"""Notices: mails about a connection that has come to a stop, one per occasion however many jobs meet it."""
+"""Notices: mails that tell people why a connection has stopped, one per occasion however many jobs meet the reason."""
 
 from __future__ import annotations
 
@@ -22,32 +22,36 @@ from app.use_cases.context import Context
 log = structlog.get_logger(__name__)
 
 CONSENT_PAUSE = timedelta(seconds=60)
-"""Nothing of a connection without consent is claimed; this only keeps its work from being pushed in the meantime."""
+"""How long work waits for the consent before it is pushed again. No worker claims work of a connection without consent,
+so this pause only spares the queue useless jobs in the meantime."""
 RECONNECT = "/connect/freee/start"
 RECONNECT_DAYS = 30
 
 
 def tell_consent_needed(ctx: Context, connection_id: int) -> bool:
-    """One mail per pair of tokens that died. True: it is on its way, False: it was told before."""
+    """Queue one mail per pair of tokens that freee no longer takes. True: the mail is on its way. False: an earlier
+    call has queued it for this pair."""
     version = ctx.tokens.freee_tokens(connection_id).version
     return _tell(ctx, connection_id, kind=MailKind.CONSENT, occasion=f"consent:{connection_id}:{version}")
 
 
 def hold_for_consent(ctx: Context, connection_id: int) -> None:
-    """freee wants a new authorisation: the connection takes no work until it is given, and its people are told once."""
+    """Stop the connection because freee wants a new authorisation: it takes no work until an administrator has given
+    one, and one mail tells its recipients so."""
     with ctx.unit_of_work() as uow:
         uow.connections.set_needs_consent(connection_id, True)
     tell_consent_needed(ctx, connection_id)
 
 
 def tell_webhook_silent(ctx: Context, connection_id: int, *, occasion: str) -> bool:
-    """One mail per `occasion` (the moment SmartHR gives, or the day). True: it is on its way."""
+    """Queue one mail per `occasion` (the moment at which SmartHR disabled the webhook, or the day of the finding).
+    True: the mail is on its way. False: an earlier call has queued it."""
     return _tell(ctx, connection_id, kind=MailKind.WEBHOOK, occasion=f"webhook:{connection_id}:{occasion}")
 
 
 def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequence[str]) -> None:
-    """One mail per run that was held as a mass change, in the transaction that stops it. Its text is kept at
-    once: what raised the alarm is known now."""
+    """Queue one mail per run that was held as a mass change, in the transaction that holds the run. The mail's text is
+    stored at once, because the caller knows now what raised the alarm."""
     connection = uow.connections.get(run.connection_id)
     if connection is None or not connection.mail_to:
         return
@@ -92,13 +96,14 @@ def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connect
 
 
 def reconnect_token(settings: Settings, connection_key: str) -> str:
-    """Names the connection and cannot be made up. It only begins an authorisation: tokens are kept from an
-    administrator of exactly this connection's company and from nobody else."""
+    """A signed token that names the connection, so that a stranger cannot invent one. Its holder can only begin an
+    authorisation: Awase keeps freee's tokens only if an administrator of exactly this connection's company has given
+    them."""
     return _signer(settings).dumps(connection_key)
 
 
 def connection_key_of(settings: Settings, token: str) -> str | None:
-    """None: not ours, or too old."""
+    """The key of the connection that the token names. None: we did not sign this token, or it is too old."""
     try:
         key = _signer(settings).loads(token, max_age=int(timedelta(days=RECONNECT_DAYS).total_seconds()))
     except BadSignature:

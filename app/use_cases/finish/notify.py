@@ -1,8 +1,9 @@
 """Notify: sends the one summary mail of a run, and notices about connections.
 
-SMTP cannot be exactly-once: between the final dot and its answer nobody knows (RFC 5321 6.1). Promised is: never none,
-and two only when we die in that gap, both with the same Message-ID. So the claim is committed before the conversation,
-the text is kept before it, and the outcome right after it.
+SMTP cannot deliver exactly once: between the final dot and the server's answer the sender cannot know whether the mail
+was taken (RFC 5321 6.1). We promise that the mail leaves at least once, and twice only when this process dies in that
+gap; both mails then carry the same Message-ID. So the claim and the text are committed before the conversation with the
+mail server begins, and the outcome right after it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ NO_RECIPIENT = "no_recipient"
 
 
 def send_mail(ctx: Context, mail_id: int) -> None:
-    """Send one mail, if it is due and nobody else has it."""
+    """Send one mail, if it is due and no other worker is sending it."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         row = uow.mails.claim(mail_id, now=now, lease_until=now + LEASE)
@@ -58,7 +59,8 @@ def send_mail(ctx: Context, mail_id: int) -> None:
 
 
 def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
-    """The mail to send, kept with its row; the second attempt sends the text of the first. None: no recipient."""
+    """The mail to send. Its text is stored with its row, so that a second attempt sends the text of the first. None:
+    the connection has no recipient."""
     if row.to and row.subject is not None and row.body is not None:
         return Mail(message_id=row.message_id, to=row.to, subject=row.subject, body=row.body)
     run = uow.runs.get(row.run_id) if row.run_id is not None else None

@@ -1,1 +1,1 @@
-"""Everything that asks for work: start, approve, retry, undo, and webhook deliveries."""
+"""Everything that asks for work: start, approve, retry, cancel and undo a run, and take webhook deliveries."""

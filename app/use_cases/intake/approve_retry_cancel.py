@@ -1,4 +1,4 @@
-"""Approve a preview, repeat what failed, cancel what has not begun."""
+"""Approves a preview, repeats the failed employees of a run, and cancels a run."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def approve(
     acknowledged: bool = False,
     employees: Sequence[str] | None = None,
 ) -> None:
-    """PREVIEWED → RUNNING, the chosen people queued. Raises Refused, and then the preview is as it was.
+    """Approve a preview: PREVIEWED → RUNNING, and the chosen people are queued. Raises Refused, and then the preview is
+    as it was.
 
-    Who waits and was not chosen is no part of the run any more: whether it succeeds is decided by the chosen ones and
-    by those for whom there was nothing to choose (equal, 要再確認). `employees`: these numbers are chosen and nobody
-    else, whatever was ticked. `acknowledged`: a mass change is meant.
+    People who wait and were not chosen leave the run: whether it succeeds is decided by the chosen people and by those
+    for whom there was nothing to choose (equal, 要再確認). `employees`: exactly the employees with these numbers are
+    chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended.
     """
     now = ctx.clock.now()
     deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
@@ -65,8 +66,8 @@ def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> Non
 
 
 def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
-    """Only the chosen people stay among those who wait. The run is ours already (its row is locked), so what is counted
-    here is what will be queued. Returns how many."""
+    """Take the people who were not chosen out of the run. Returns how many people still wait. This transaction has
+    locked the run's row already, so the people counted here are exactly those who will be queued. Raises Refused."""
     left_out = uow.preview_selection.drop_unchosen(run.id)
     waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
     if not waiting:
@@ -80,10 +81,10 @@ def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bo
 
 
 def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
-    """A new run over the employees that failed; over the same people when the run failed before it had any. Of a run
-    that took another one back: that one is taken back once more.
+    """Start a new run over the employees that failed. When the run failed before it had any items, the new run is over
+    the same people. A run that took another run back is repeated by taking that other run back once more.
 
-    Raises Refused: still running, nothing failed, or as `start_run`.
+    Raises Refused: the run is not over, no employee failed, or as `start_run`.
     """
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_public_id)
@@ -119,14 +120,16 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
 
 
 def _undo_again(ctx: Context, undone_run_id: int, *, by: str) -> RunView:
-    """A run that took another one back is repeated by taking that one back: what went through is no longer there."""
+    """Repeat an undo by taking the original run back once more. Values that the first undo has put back are no longer a
+    difference, so only the rest is planned."""
     with ctx.unit_of_work().reading() as uow:
         public_id = uow.runs.public_ids([undone_run_id])[undone_run_id]
     return undo(ctx, public_id, by=by)
 
 
 def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
-    """Waiting items are cancelled, running ones end; then the run closes. Raises Refused when it is over already."""
+    """Cancel a run: its waiting items are cancelled, jobs that run end, then the run closes. Raises Refused when the
+    run is over already."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
         asked_for = uow.deliveries.asked_for(run.id)
@@ -140,7 +143,8 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
 
 
 def _gather_again(ctx: Context, uow: UnitOfWork, run: RunRow, asked_for: Sequence[tuple[int, str]]) -> None:
-    """Webhooks had joined items of the run. Cancelled was the run, not what the webhooks told."""
+    """Collect the webhooks anew that had joined items of the cancelled run: the user has cancelled the run, not what
+    the webhooks told."""
     connection = uow.connections.get(run.connection_id)
     if connection is None or run.direction not in connection.automatic.directions:
         return

@@ -1,4 +1,4 @@
-"""Chooses people: whom an approval of a preview shall write; reading a preview anew; throwing it away."""
+"""Previews: choose the people whom an approval will write, read a preview anew, and discard it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from app.use_cases.shared.run_lookup import find_run
 
 
 def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:
-    """Position → ticked or not. Returns how many are chosen now. Raises Refused: not a preview any more."""
+    """Choose single people of a preview, or take them out. `ticks`: position → ticked or not. Returns how many people
+    are chosen now. Raises Refused: the run is no longer a preview."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
         everybody = {each.position: each for each in uow.preview_selection.outline(run.id) if each.position in ticks}
@@ -29,7 +30,8 @@ def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:
 
 
 def choose_all(ctx: Context, run_id: str, *, chosen: bool, groups: Collection[Group] = GROUPS, search: str = "") -> int:
-    """Everybody whom the filter and the search find, on all pages. Returns how many are chosen now. Raises Refused."""
+    """Choose all people whom the filter and the search find, on all pages, or take them out. Returns how many people
+    are chosen now. Raises Refused."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
         found = found_by(uow, run, uow.preview_selection.outline(run.id), search)
@@ -39,9 +41,9 @@ def choose_all(ctx: Context, run_id: str, *, chosen: bool, groups: Collection[Gr
 
 
 def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
-    """The same question anew: a new preview, and this one, if it is still open, is discarded. Returns the new run's id.
+    """Start a new preview with the same question, and discard this one if it is still open. Returns the new run's id.
 
-    `key`: the same key twice starts one run. Raises Refused."""
+    `key`: two calls with the same key start only one run. Raises Refused."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
         preview = preview_of(uow, run)
@@ -65,7 +67,8 @@ def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
 
 
 def discard(ctx: Context, run_id: str, *, by: str) -> None:
-    """The preview is not wanted; nothing was written. Raises Refused: it runs or is over already."""
+    """Cancel a preview that a user does not want; it has written nothing. Raises Refused: the run writes already, or is
+    over."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
     if run.state is RunState.RUNNING or run.state.is_final:
@@ -74,7 +77,7 @@ def discard(ctx: Context, run_id: str, *, by: str) -> None:
 
 
 def note(ctx: Context, run_id: str, *, action: str, by: str, **detail: int | str) -> None:
-    """Into the audit trail."""
+    """Note in the audit trail what an actor has done with a run."""
     with ctx.unit_of_work() as uow:
         uow.audit.add(actor=by, action=action, subject=f"run:{run_id}", now=ctx.clock.now(), detail=detail)
 

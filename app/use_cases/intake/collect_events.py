@@ -1,10 +1,12 @@
-"""Collects what webhooks (and what follows from them) ask for as items of one run per connection and direction.
+"""Collects what webhooks (and what follows from them) ask for, as items of one run per connection and direction.
 
-The run stays open for a quiet window after the last event, so that a burst is one run with one mail; then the relay
-releases it. It needs no survey: its jobs read their employees directly. Somebody who waits already is joined, somebody
-being processed gets one more pass, because the job may have read before the change (style.md rule 6).
+The run stays open for a quiet window after the last event, so that a burst of webhooks becomes one run with one mail;
+then the relay releases it. It needs no survey: its jobs read their employees directly. When an item of an employee
+waits already, the new request joins it. When a job is working on the employee, the request gets an item of its own,
+because that job may have read the employee before the change (style.md rule 6).
 
-So many people that they may be a mass change take two passes (`hold_mass_change`): in the first their jobs only plan.
+A run with so many people that it may be a mass change takes two passes (`hold_mass_change`): in the first its jobs only
+plan.
 """
 
 from __future__ import annotations
@@ -32,13 +34,14 @@ from app.use_cases.context import Context
 log = structlog.get_logger(__name__)
 
 LONGEST_WINDOWS = 6
-"""A burst that does not end is cut into runs of this many quiet windows at most."""
+"""How many quiet windows one run stays open at most: a burst that does not end is cut into runs of this length."""
 STARTED_BY = "webhook"
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    """Look at this person of the direction's source. `delivery_id`: the webhook that asks; None: we ask ourselves."""
+    """A request to look at this person of the direction's source. `delivery_id`: the webhook delivery that asks; None:
+    Awase itself asks."""
 
     connection: Connection
     direction: Direction
@@ -47,7 +50,7 @@ class SyncRequest:
 
 
 def collect_events(ctx: Context, uow: UnitOfWork, sync_requests: Iterable[SyncRequest], *, now: datetime) -> None:
-    """Store the wishes as items, inside the caller's transaction."""
+    """Store the requests as items, inside the caller's transaction."""
     groups: dict[tuple[int, Direction], list[SyncRequest]] = defaultdict(list)
     for sync_request in sync_requests:
         groups[sync_request.connection.id, sync_request.direction].append(sync_request)
@@ -68,7 +71,7 @@ def _items(
 ) -> dict[str, int]:
     """Source id → the item that will look at this person."""
     wanted = list(dict.fromkeys(people))
-    numbers = uow.directory.entries(connection.id, direction.source, wanted)  # before the lock on the run's row
+    numbers = uow.directory.entries(connection.id, direction.source, wanted)  # read before the run's row is locked
     run, items = _open_run(ctx, uow, connection, direction, people=wanted, now=now)
     new = [person for person in wanted if person not in items]
     if run is None:
@@ -96,8 +99,9 @@ def _items(
 def _open_run(
     ctx: Context, uow: UnitOfWork, connection: Connection, direction: Direction, *, people: Sequence[str], now: datetime
 ) -> tuple[tuple[int, int] | None, dict[str, int]]:
-    """((run, first free position), the items to join), the run's row locked before the items are looked for: of two
-    transactions the second sees the items of the first. No run: everybody waits in one that is running already."""
+    """((run, first free position), items that the requests join). The run's row is locked before the items are looked
+    for, so that of two transactions the second sees the items of the first. The first part is None when no run is open
+    and every person has a waiting item in a run that is under way."""
     window = quiet_window(ctx, connection)
     until, at_most = now + window, window * LONGEST_WINDOWS
     while True:
@@ -133,7 +137,8 @@ def quiet_window(ctx: Context, connection: Connection) -> timedelta:
 
 
 def release_gathered(ctx: Context) -> int:
-    """Runs whose quiet window is over → RUNNING, their items on the way to the workers. Says how many."""
+    """Release the runs whose quiet window is over: they become RUNNING, and their items are queued. Returns how
+    many."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         due = uow.runs.gathered(now)

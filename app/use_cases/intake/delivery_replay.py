@@ -1,8 +1,9 @@
-"""Webhook deliveries done once more.
+"""Replays webhook deliveries: does once more what they ask for.
 
-A replay is a webhook's people collected anew: the direction is judged as the connection is set now, both sides are read
-anew, and what is equal by then ends as unchanged. So a replay too many does no harm. An event we do not know is looked
-at as well, as long as it names somebody: an operator asks for it."""
+A replay collects the people of a webhook delivery anew. The direction follows from the settings that the connection has
+now, jobs read both sides anew, and an employee who is equal by then ends as unchanged. So a replay too many does no
+harm. A delivery whose event Awase does not know is replayed as well if it names an employee, because an operator asks
+for it."""
 
 from __future__ import annotations
 
@@ -23,16 +24,16 @@ log = structlog.get_logger(__name__)
 
 
 PORTION = 100
-"""Deliveries replayed in one transaction: webhooks that come in meanwhile wait for it."""
+"""How many deliveries one transaction replays: webhooks that come in meanwhile wait for it."""
 
 
 MOST_PEOPLE = 2000
-"""In one transaction, so far as a single import does not name more."""
+"""How many people one transaction takes at most, unless a single delivery (an import at the vendor) names more."""
 
 
 def replay(ctx: Context, delivery_id: int, *, by: str | None = None) -> ReplayView:
-    """One of them. `by`: who the audit trail names. Raises Refused: unknown, or there is nothing that could be done
-    for it."""
+    """Replay one delivery. `by`: the actor whom the audit trail names. Raises Refused: the delivery is unknown, or with
+    the present settings it asks for no employee."""
     with ctx.unit_of_work() as uow:
         done = _replay(ctx, uow, [find_delivery(uow, delivery_id)])
         if by is not None and done.replayed:
@@ -46,9 +47,9 @@ def replay(ctx: Context, delivery_id: int, *, by: str | None = None) -> ReplayVi
 def replay_many(
     ctx: Context, wanted: DeliveryFilter, *, after: int | None = None, limit: int = 1000, by: str | None = None
 ) -> ReplayView:
-    """Up to `limit` of them, newest first, a portion per transaction: what is committed stays done when a later
-    portion fails. `by`: who the audit trail names. Raises Refused: unknown connection; neither `since` nor `failed`
-    (nobody means everything there is).
+    """Replay up to `limit` of the deliveries that the filter finds, newest first, a portion per transaction: committed
+    portions stay done when a later one fails. `by`: the actor whom the audit trail names. Raises Refused: unknown
+    connection; or neither `since` nor `failed` is given, because no operator wants to replay every delivery there is.
     """
     if wanted.since is None and not wanted.failed:
         raise Refused(
@@ -73,7 +74,7 @@ def replay_many(
 
 
 def _portion(rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
-    """The first ones, until they name too many people for one transaction."""
+    """The first deliveries, up to those that together name too many people for one transaction."""
     portion: list[DeliveryRow] = []
     people = 0
     for row in rows:

@@ -1,7 +1,9 @@
-"""Group commit: what several threads want stored at the same moment is stored by one of them, in one transaction.
+"""Group commit: one thread stores, in one transaction, the values that several threads want to store at the same
+moment.
 
-SQLite has one writer, and its waiting is sleeping and trying again: 32 threads that fight for it starve each other
-(measured: p99 600 to 1,160 ms), one that writes for all does not (66 ms; engine.md, finding 9). PostgreSQL gains too.
+SQLite lets only one thread write at a time; the others sleep and try again. 32 threads that fight for their turn starve
+each other (measured: p99 600 to 1,160 ms), while one thread that writes for all of them does not (66 ms; engine.md,
+finding 9). PostgreSQL gains too.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST = 200
-"""In one transaction; the rest goes with the next."""
+"""How many values one transaction stores; the others go with the next transaction."""
 PAUSE_SECONDS = 0.001
 LONGEST_SECONDS = 0.008
-"""Who stores in a busy moment waits first until as many have joined as lately, or nobody for such a pause, at the
-longest so long: those who have just been answered come again, and a quick commit alone would carry them by twos and
-threes, at three times the cost. Who comes when nobody stores, and the last one stored alone, waits for nothing."""
+"""How long the thread that stores waits at most, in a busy moment, for other callers to join its transaction. It stores
+earlier when as many have joined as in the last transactions, or when no caller has joined for `PAUSE_SECONDS`. The wait
+pays: callers that have just been answered come again, and without it each quick commit would carry only two or three of
+them, at three times the cost. A caller does not wait when no thread is storing and the last transaction held only one
+value."""
 
 
 class _Ticket(Generic[T, R]):
@@ -34,10 +38,10 @@ class _Ticket(Generic[T, R]):
         self.results: list[R] = []
         self.error: BaseException | None = None
         self.leads = False
-        """Its caller is the one who stores for all who wait."""
+        """True: the caller of this ticket stores the values of all who wait."""
         self.done = False
         self.called = threading.Lock()
-        """Held until its caller has to go on: it is done, or it leads."""
+        """A lock on which the caller waits. It is released when the ticket is done or when its caller leads."""
         self.called.acquire()
 
     def outcome(self) -> R:
@@ -47,10 +51,11 @@ class _Ticket(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """`store` takes values and returns their results in the same order, in one transaction or not at all.
+    """Stores the values of many callers together. `store` takes values and returns their results in the same order; it
+    stores all of them in one transaction, or none.
 
-    `common`: errors that say nothing about a value (the database is away): everybody in the transaction gets them. Any
-    other error may be the fault of one value alone, so the values are then stored one by one.
+    `common`: errors that no single value has caused (the database is away): every caller in the transaction gets them.
+    Any other error may be the fault of one value alone, so the values are then stored one by one.
     """
 
     def __init__(
@@ -66,12 +71,13 @@ class GroupCommit(Generic[T, R]):
 
     @property
     def waiting(self) -> int:
-        """How many stand in line for the next transaction."""
+        """How many callers wait for the next transaction."""
         return len(self._waiting)
 
     def submit(self, value: T, *, patience: float) -> R:
-        """Returns once the value is stored. Raises what `store` raised, and TemporaryError when no turn came within
-        `patience` seconds; the value is then not stored, or its transaction is still under way."""
+        """Store the value; returns its result once it is stored. Raises what `store` raised, and TemporaryError when
+        the value had no turn within `patience` seconds: then it is not stored, or its transaction is still under
+        way."""
         ticket: _Ticket[T, R] = _Ticket(value)
         with self._lock:
             self._waiting.append(ticket)
@@ -94,8 +100,9 @@ class GroupCommit(Generic[T, R]):
             time.sleep(PAUSE_SECONDS)
 
     def _store_waiting(self) -> None:
-        """Nobody who is done waits for the next transaction, and the next one begins without him: one lock for all
-        made batches of two or three out of 32 callers."""
+        """Store one batch, wake its callers, then call the next leader. Each caller has a lock of its own, so no caller
+        that is done waits for the next transaction, and the next transaction does not wait for that caller. With one
+        lock for all, 32 callers came in batches of two or three."""
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
         self._sizes = (self._sizes[-1], len(batch))
@@ -122,10 +129,11 @@ class GroupCommit(Generic[T, R]):
             ticket.done = True
 
     def _try(self, batch: Sequence[_Ticket[T, R]]) -> BaseException | None:
-        """Store them, or say why not. Nothing is swallowed: every caller raises the error of his value."""
+        """Store these values, or return the error. No error is swallowed: every caller raises the error of its
+        value."""
         try:
             results = self._store([ticket.value for ticket in batch])
-        except BaseException as error:  # noqa: BLE001 - see above; a caller left without an outcome would wait for ever
+        except BaseException as error:  # noqa: BLE001 - see above; a caller without an outcome would wait for ever
             return error
         for ticket, result in zip(batch, results, strict=True):
             ticket.results = [result]
@@ -133,10 +141,10 @@ class GroupCommit(Generic[T, R]):
         return None
 
     def _withdraw(self, ticket: _Ticket[T, R]) -> None:
-        """Raises TemporaryError, unless it was called at this very moment."""
+        """Give up waiting with a ticket. Raises TemporaryError, unless the ticket was done or made leader just now."""
         with self._lock:
             if ticket.done or ticket.leads:
                 return
-            if ticket in self._waiting:  # else it is on its way
+            if ticket in self._waiting:  # else its transaction is under way
                 self._waiting.remove(ticket)
         raise TemporaryError("database_unavailable")

@@ -1,4 +1,4 @@
-"""Who would be offered for a run on a reference date: the list people tick before they press 同期."""
+"""The employees who are offered for a run on an as-of date: the list in which a user ticks people before 同期."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from app.use_cases.survey.change_detection import keep_numbers
 def offered_employees(
     ctx: Context, connection_key: str, *, direction: Direction, as_of_date: date
 ) -> list[OfferedEmployee]:
-    """A live listing of the source, by employee number. Raises Refused: unknown connection, source not reachable."""
+    """List the source now and return the offered employees by employee number. Raises Refused: unknown connection, or
+    the source does not answer."""
     source = direction.source
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)

@@ -1,7 +1,8 @@
-"""A request to start a run is checked and stored in one transaction. No broker, nothing half done.
+"""Starts a run: checks the request and stores the run in one transaction, without the broker, so nothing stays half
+done.
 
-The only outside call is one live listing of the source, made before the transaction and only when a number is named
-that was not there at the last listing: a typing mistake is told at once instead of in a mail.
+The only outside call is one listing of the source. It is made before the transaction, and only when the request names a
+number that the last listing did not have, so that a user learns of a typing mistake at once instead of from a mail.
 """
 
 from __future__ import annotations
@@ -35,19 +36,20 @@ log = structlog.get_logger(__name__)
 MAX_NUMBERS = 10_000
 FARTHEST_BACK = timedelta(days=5 * 366)
 FARTHEST_AHEAD = timedelta(days=366)
-"""freee calculates months around today; farther away nothing sensible can be read or written."""
+"""How far an as-of date may lie from today. freee calculates months around today; farther away Awase could read and
+write nothing sensible."""
 _NAMED = 20
-"""How many unknown numbers an answer names."""
+"""How many numbers the text of a refusal names at most."""
 
 
 class _Raced(Exception):
-    """Another request with the same idempotency key was stored at this very moment."""
+    """Another request with the same idempotency key was stored while this one was being checked."""
 
 
 def start_run(ctx: Context, command: StartRun) -> RunView:
-    """Store a run and hand it to the relay. Raises Refused; nothing is stored then.
+    """Store a run, which the relay then hands to a worker. Raises Refused, and then nothing is stored.
 
-    The same idempotency key with the same request answers with the first run, with another request: 409.
+    When the idempotency key was used before: the same request gets the first run, another request is refused with 409.
     """
     first = _replayed(ctx, command)
     if first is not None:
@@ -109,7 +111,8 @@ def _check_numbers(numbers: Sequence[str] | None) -> None:
 
 
 def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dict[System, int]:
-    """Refuse numbers the source does not have. Returns the vendor calls this took."""
+    """Check that the source has all named numbers. Returns system → vendor calls that the check took. Raises
+    Refused."""
     if command.employees is None:
         return {}
     source = command.direction.source
@@ -121,7 +124,7 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
         people = gateway.directory(as_of_date=command.as_of_date)
     except (TemporaryError, RunError) as error:
         log.info("directory_not_refreshed", connection_id=connection.id, code=error.code)
-        return {source: gateway.calls}  # accepted: a number nobody has ends as E9 in the run
+        return {source: gateway.calls}  # accepted: an unknown number ends as E9 in the run
     keep_numbers(ctx, connection.id, source, people)
     unknown = _unknown(ctx, connection, source, command.employees)
     if unknown:
@@ -172,7 +175,8 @@ class _Key:
 
 
 def _replayed(ctx: Context, command: StartRun) -> str | None:
-    """Public id of the run this key has started already, or None. Raises Refused for another request."""
+    """Public id of the run that this idempotency key has started already, or None. Raises Refused when the key was used
+    with another request."""
     if command.idempotency_key is None:
         return None
     key = _key_of(command)
@@ -199,7 +203,8 @@ def _keep_key(uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
 
 
 def _key_of(command: StartRun) -> _Key:
-    """The key belongs to its sender; what is compared is everything that makes the run what it is."""
+    """The idempotency key of a request. It counts per sender, and its request hash covers everything that decides what
+    the run does."""
     request = [
         command.connection_key,
         command.direction.value,

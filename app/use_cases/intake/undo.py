@@ -1,8 +1,9 @@
-"""Undo: a run that takes another one back, where the target still holds what that one wrote.
+"""Undo: starts a run that takes another run back, where the target still holds what that other run wrote.
 
-It is a preview like any other: its survey reads the target, a person chooses and approves, each employee is a job of
-their own with steps, lease and history, and it may be held as a mass change. Nobody who was created is deleted:
-they are listed for a person. What an automatic run makes of the sides that differ from then on: `undoing.undone`.
+The new run is a preview like any other: its survey reads the target, a person chooses and approves, each employee has a
+job of their own with steps, lease and history, and the run may be held as a mass change. It deletes no employee whom
+the other run has created: the page lists these for a person. `undoing.undone` says what an automatic run does with the
+two sides, which differ from then on.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from app.use_cases.shared.views import RunView
 log = structlog.get_logger(__name__)
 
 LISTED = 100
-"""Created people that the page names."""
+"""How many created people the page names at most."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class CreatedPerson:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What a run has written, seen without asking the target. `refusal`: why it cannot be taken back, None if it can;
-    `open_run`: the run that takes it back already. `values`: item key → people, in the order of the mapping.
-    `unclearable`: those of its items that the target does not let be emptied."""
+    """What a run has written, told from the history without asking the target. `refusal`: why the run cannot be taken
+    back, None if it can. `open_run`: the run that is taking it back already. `values`: item key → people, in the order
+    of the mapping. `unclearable`: the items among them that the target does not let us empty."""
 
     run: RunView
     people: int
@@ -59,10 +60,11 @@ class Outlook:
 
 
 def undo(ctx: Context, run_public_id: str, *, by: str) -> RunView:
-    """A new run that takes this one back: its preview, to be approved. Raises Refused."""
+    """Start a new run that takes this one back. It stops as a preview, which a person has to approve. Raises
+    Refused."""
     try:
         public_id = _store(ctx, run_public_id, by=by)
-    except IntegrityError:  # somebody else did the same at this very moment
+    except IntegrityError:  # another request has started the same undo just now
         raise _already_open() from None
     return get_run(ctx, public_id)
 
@@ -96,7 +98,7 @@ def _command(run: RunRow, connection_key: str, *, by: str) -> StartRun:
 
 
 def outlook(ctx: Context, run_public_id: str) -> Outlook:
-    """What would be taken back, as far as the history tells. Raises Refused("run_not_found")."""
+    """What an undo of this run would take back, as far as the history tells. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_public_id)
         counts = uow.items.written_counts(run.id)

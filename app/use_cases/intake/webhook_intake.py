@@ -1,14 +1,16 @@
-"""Webhook deliveries with the right secret are stored and answered, then sorted into items. No broker, no call.
+"""Takes webhook deliveries: stores and answers those with the right secret, then sorts them into items. Uses neither
+the broker nor a vendor.
 
-Two steps, because a storm must not wait for our book-keeping: `accept` stores the deliveries of everybody who knocks at
-the same moment in one transaction with one INSERT, which is both the record and the outbox row of what follows.
-`sort_received`, called by the relay, turns them into items of a gathering run, in the order in which they came. A row
-that is not sorted yet stands in the database and is found by the next pass, whoever has died in between. (With the
-items in the request's own transaction the two web processes on PostgreSQL queued on the run's row: a tenth of the
-throughput, measured.)
+There are two steps, so that a storm of webhooks does not wait for our book-keeping. `accept` stores all deliveries that
+arrive at the same moment in one transaction with one INSERT; a delivery's row is both the record and the outbox row of
+what follows. `sort_received`, called by the relay, turns the deliveries into items of a gathering run, in the order in
+which they came. A row that is not sorted yet stands in the database, so the next pass finds it even if a process has
+died in between. (Not chosen: to store the items in the request's own transaction. The two web processes on PostgreSQL
+then queued for the run's row: a tenth of the throughput, measured.)
 
-A webhook is a hint (design decision 2): nothing of its body is used but ids. A doubled one answers like the first and
-does nothing; one we do not know is kept and shown; one that cannot concern a connection's direction is kept as ignored.
+A webhook is a hint (design decision 2): Awase uses nothing of its body but ids. A repeated delivery is answered like
+the first and does nothing; a delivery with an unknown event is stored and shown; a delivery that concerns none of the
+connection's directions is stored as ignored.
 """
 
 from __future__ import annotations
@@ -36,14 +38,15 @@ log = structlog.get_logger(__name__)
 
 COUNTER = "deliveries"
 PORTION = 200
-"""Sorted in one transaction: webhooks that come in meanwhile wait for it (SQLite)."""
+"""How many deliveries one transaction sorts: webhooks that come in meanwhile wait for it (SQLite)."""
 _DELETIONS = frozenset({(System.SMARTHR, "crew_deleted"), (System.FREEE, "destroyed")})
-"""The vendors' words as the intake keeps them."""
+"""Events that tell of a deletion, in the vendors' words as the intake stores them."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """`id` of the delivery, the first one's for a repetition. `state` as it was stored."""
+    """A delivery that was taken. For a repetition, `id` and `state` are those of the first delivery; `state`: as it was
+    stored."""
 
     id: int
     state: DeliveryState
@@ -51,7 +54,8 @@ class Accepted:
 
     @property
     def unsorted_as(self) -> str | None:
-        """The outcome of a delivery nobody will sort; None: the relay tells what becomes of it."""
+        """The outcome, for the counters, of a delivery that the relay will not sort. None: the relay will sort it and
+        count its outcome."""
         if self.repeated:
             return "repeated"
         return None if self.state is DeliveryState.RECEIVED else self.state.value
@@ -61,14 +65,14 @@ class Accepted:
 
 
 def delivery_of(ctx: Context, event: ReceivedEvent, connection_id: int | None, body: bytes) -> Delivery:
-    """An event that came in now, with the keyed digest of its body."""
+    """A delivery of an event that came in now, with the keyed digest of its body."""
     digest = hmac.new(b"awase delivery " + ctx.settings.secret_key.encode(), body, hashlib.sha256).hexdigest()
     return Delivery(event, connection_id, digest, ctx.clock.now())
 
 
 def accept(ctx: Context, deliveries: Sequence[Delivery]) -> list[Accepted]:
-    """Store them all in one transaction; the results in the same order. Raises what the database raises, and then
-    nothing of them is stored."""
+    """Store the deliveries in one transaction. Returns the results in the same order. Raises what the database raises,
+    and then none of the deliveries is stored."""
     rows = [_row(delivery) for delivery in deliveries]
     with ctx.unit_of_work() as uow:
         ids = uow.deliveries.add_many(rows)
@@ -99,8 +103,9 @@ def _row(delivery: Delivery) -> NewDelivery:
 
 
 def _dedup(delivery: Delivery) -> str | None:
-    """What makes a repetition one: the vendor's own id, else the whole body with the moment in it. Without either two
-    different events could look the same, and an event must not be lost: nothing is taken for a repetition then."""
+    """The key by which a repetition is recognised: the vendor's own id, else the whole body with the moment in it. None
+    when a delivery has neither: two different events could then look the same, and because an event must not be lost,
+    Awase takes no such delivery for a repetition."""
     event = delivery.event
     if event.delivery_id is not None:
         return f"{event.system.value}:{delivery.connection_id or 0}:{event.delivery_id}"
@@ -110,7 +115,8 @@ def _dedup(delivery: Delivery) -> str | None:
 
 
 def _first_ones(uow: UnitOfWork, repeated: Sequence[NewDelivery]) -> dict[str, Accepted]:
-    """Key → what the first delivery got. One with another body is told, the first kept."""
+    """Key → what the first delivery with this key has got. When a repetition has another body, the log tells so and the
+    first one stays."""
     found = uow.deliveries.found([row.dedup or "" for row in repeated]) if repeated else {}
     for row in repeated:
         first = found[row.dedup or ""]
@@ -123,8 +129,9 @@ def _first_ones(uow: UnitOfWork, repeated: Sequence[NewDelivery]) -> dict[str, A
 
 
 def sort_received(ctx: Context) -> int:
-    """What has come in becomes items, as the connections are set now. Says how many deliveries. Any number of processes
-    may do this: a delivery belongs to the transaction that has it."""
+    """Sort the stored deliveries into items, by the settings that their connections have now. Returns how many
+    deliveries were sorted. Several processes may do this at the same time: the transaction that reads a delivery holds
+    it."""
     total = 0
     while True:
         with ctx.unit_of_work().reading() as uow:
@@ -157,8 +164,9 @@ def _sort(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
 
 
 def sync_requests_of(uow: UnitOfWork, row: DeliveryRow, connection: Connection | None) -> list[SyncRequest]:
-    """Who has to be looked at because of this delivery, as its connection is set now; nobody where the direction is
-    off. For a deletion at the target these are the partners, whose links are now void."""
+    """The employees whom a job has to look at because of this delivery, by the present settings of its connection; []
+    where the direction is off. For a deletion at the target these are the partners of the deleted people, because their
+    links are now void."""
     deleted = (row.system, row.event) in _DELETIONS
     direction = _direction(row.system, connection, deleted=deleted)
     if connection is None or direction is None:
@@ -177,20 +185,21 @@ def _direction(system: System, connection: Connection | None, *, deleted: bool) 
     return own or (directions[0] if deleted and directions else None)
 
 
-# ── who sends ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the sender ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Sender:
-    """A connection as the intake needs it: whose deliveries these are, and the secrets they may come with."""
+    """The sender of a delivery: the connection to which it belongs, and the secrets with which it may come."""
 
     connection_id: int | None
     secrets: tuple[str, ...]
 
 
 def smarthr_sender(ctx: Context, connection_key: str) -> Sender:
-    """Nobody (no secret matches) for an unknown key, so that it looks like a wrong secret."""
-    if "\0" in connection_key:  # which PostgreSQL takes in no text
+    """SmartHR as the sender for a connection's key. For an unknown key the sender has no secrets, so that the answer is
+    the same as for a wrong secret."""
+    if "\0" in connection_key:  # PostgreSQL takes no text with this character
         return Sender(None, ())
     with ctx.unit_of_work().reading() as uow:
         connection = uow.connections.get_by_key(connection_key)
@@ -200,13 +209,15 @@ def smarthr_sender(ctx: Context, connection_key: str) -> Sender:
 
 
 def freee_secrets(ctx: Context) -> tuple[str, ...]:
-    """One address per app (freee-hr-api.md 12.1): the token now, and the one before it while both are set."""
+    """The tokens with which freee may send: the present one, and the one before it while both are set. freee sends the
+    webhooks of all companies to one address per app (freee-hr-api.md 12.1)."""
     settings = ctx.settings
     return tuple(filter(None, (settings.freee_webhook_token, settings.freee_webhook_token_previous)))
 
 
 def freee_connections(ctx: Context, company_id: int | None) -> tuple[int | None, ...]:
-    """Whose employee it is: mostly one connection. (None,): nobody's."""
+    """The ids of the connections to which a company at freee belongs, mostly one. (None,): it belongs to no
+    connection."""
     if company_id is None:
         return (None,)
     with ctx.unit_of_work().reading() as uow:
@@ -214,10 +225,11 @@ def freee_connections(ctx: Context, company_id: int | None) -> tuple[int | None,
 
 
 class SenderCache:
-    """Senders of the last seconds, so that a storm does not read its connection ten thousand times.
+    """Keeps the senders of the last seconds, so that a storm of webhooks reads its connection once, not 10,000 times.
 
-    A changed secret or connection counts within `seconds`; a secret's overlap is longer by far. While one request reads
-    anew the others go on with what was known: all together they needed a database connection each.
+    A changed secret or connection takes effect within `seconds`; the overlap of two secrets is longer by far. While one
+    request reads a sender anew, the others go on with the known one, because otherwise each of them would need a
+    database connection at the same moment.
     """
 
     def __init__(self, ctx: Context, *, seconds: float = 2.0) -> None:
@@ -235,7 +247,7 @@ class SenderCache:
             kept = now, smarthr_sender(self._ctx, connection_key)
             if kept[1].secrets:
                 self._smarthr[connection_key] = kept
-            else:  # invented keys are not kept: they would fill the memory
+            else:  # a key that a stranger invents is not kept: such keys would fill the memory
                 self._smarthr.pop(connection_key, None)
         return kept[1]
 

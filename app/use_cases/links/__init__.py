@@ -1,1 +1,1 @@
-"""Links by hand: pairs, open questions, two people compared, what a person decides."""
+"""Links by hand: shows pairs and open questions, compares two people, and stores what a person decides about them."""

@@ -1,4 +1,5 @@
-"""Two people held side by side, both read anew from their systems: what somebody needs to say whether they are one."""
+"""Compares two people, one of each system, read anew: shows a user what they need to decide whether both are one
+person."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ from app.use_cases.shared.connection_lookup import known_connection
 
 
 class Visibility(StrEnum):
-    """What a system shows of somebody."""
+    """What a system shows of a person."""
 
     SHOWN = "shown"
-    HIDDEN = "hidden"  # listed, but without a record in this month (freee: not there yet, or left)
+    HIDDEN = "hidden"  # listed, but without a record in this month (freee: the person joins later or has left)
     GONE = "gone"
     AWAY = "away"  # the system did not answer
 
@@ -34,18 +35,18 @@ class FieldMatch(StrEnum):
 
 
 class LinkStatus(StrEnum):
-    """What these two are to each other now."""
+    """The relation between these two people now."""
 
     LINKED = "linked"
-    BROKEN = "broken"  # were linked, until one of them was deleted
+    BROKEN = "broken"  # they were linked until one of them was deleted
     DIFFERENT = "different"  # a person has said that they are two people
-    TAKEN = "taken"  # one of them is linked to somebody else
+    TAKEN = "taken"  # one of them is linked to a third person
     NONE = "none"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """`code`: of the error catalogue, when the system is AWAY."""
+    """What one system shows of one person. `code`: of the error catalogue, when the system is AWAY."""
 
     system: System
     id: str
@@ -56,7 +57,8 @@ class Seen:
 
 @dataclass(frozen=True)
 class Compared:
-    """One line: `key` names it ("number", "name", "kana", "birth_date", "hired_on", "resigned_on")."""
+    """One line of the comparison. `key`: what it compares ("number", "name", "kana", "birth_date", "hired_on",
+    "resigned_on")."""
 
     key: str
     smarthr: str | date | None = field(repr=False)
@@ -69,7 +71,7 @@ class Pair:
     seen: Mapping[System, Seen]
     link_status: LinkStatus
     taken: tuple[System, ...]
-    """Who of the two is linked to somebody else."""
+    """The systems whose person is linked to a third person."""
     lines: tuple[Compared, ...]
 
     @property
@@ -79,8 +81,8 @@ class Pair:
 
 
 def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str) -> Pair:
-    """Asks both systems now. One that does not answer is a finding, not an error. Raises
-    Refused("unknown_connection")."""
+    """Ask both systems for the two people now. A system that does not answer is shown as AWAY and raises no error.
+    Raises Refused("unknown_connection")."""
     ids = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
@@ -104,7 +106,7 @@ def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id
 
 
 def is_an_id(system: System, person_id: str) -> bool:
-    """Whether this could be somebody's id at all."""
+    """Whether this text could be the id of a person in this system at all."""
     return person_id.isascii() and person_id.isprintable() and (system is System.SMARTHR or person_id.isdecimal())
 
 
@@ -123,8 +125,8 @@ def _look(ctx: Context, connection: Connection, system: System, person_id: str, 
 def _read(
     ctx: Context, connection: Connection, system: System, person_id: str, schedule: PaySchedule | None
 ) -> EmployeeRecord | None:
-    """freee is asked for the month that their pay schedule means, where we have listed them: to look for somebody
-    without it costs a list of everybody."""
+    """Read one person. Where a listing has shown the person's pay schedule, freee is asked for the month that follows
+    from it, because to find a person without knowing the month costs a list of all employees."""
     today = today_in_japan(ctx.clock.now())
     gateway = ctx.gateway(connection, system)
     if system is System.FREEE and schedule is not None:
@@ -173,6 +175,6 @@ def _field_match(key: str, seen: Mapping[System, Seen]) -> FieldMatch:
     if None in records:
         return FieldMatch.UNKNOWN
     one, other = (_of(record, _COMPARED[key]) for record in records)
-    if key != "resigned_on" and None in (one, other):  # nobody's leaving date is a statement: they have not left
+    if key != "resigned_on" and None in (one, other):  # no 退職年月日 says something too: the person has not left
         return FieldMatch.UNKNOWN
     return FieldMatch.SAME if one == other else FieldMatch.DIFFERENT

@@ -1,8 +1,10 @@
-"""Links by hand: which pairs wait for a decision, join two people, keep two apart, let go of a pair that a deletion has
-broken. Nothing is written to either vendor, and every decision leaves its line in the audit trail.
+"""Links by hand: what a person decides about two people, one of each system.
 
-A deletion never deletes: it breaks the link, and nobody is created or matched again by itself until a person has said
-what the two people are to each other.
+The person sees which pairs wait for a decision, joins two people, keeps two apart, or lets go of a pair that a deletion
+has broken. A decision writes nothing to either vendor, and leaves its line in the audit trail.
+
+When an employee is deleted at one vendor, Awase never deletes the partner: it breaks the link, and neither creates nor
+matches one of the two by itself until a person has said what they are to each other.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class BrokenLink:
-    """A pair of which one was deleted. Numbers as they were listed last, "" when not known any more."""
+    """A pair of which one person was deleted. Numbers are those of the last listing, "" when it no longer had the
+    person."""
 
     smarthr_id: str
     freee_id: str
@@ -36,11 +39,11 @@ class BrokenLink:
     deleted_in: System
     broken_at: datetime
     name: str = field(default="", repr=False)
-    """As the newest run knew them."""
+    """The name that the newest run has read for one of the two."""
 
 
 def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
-    """Pairs that wait for a decision, the newest first. Raises Refused for an unknown connection."""
+    """Broken pairs that wait for a decision, the newest first. Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         broken = uow.links.broken(connection.id)
@@ -63,8 +66,8 @@ def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
 
 
 def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
-    """These two are one person. Both must exist and have no other partner. What they differ in is looked at at once
-    where the automatic sync is on. Raises Refused, and the errors of the gateways."""
+    """Link these two, who are one person. Both must exist and have no other partner. Where the automatic sync is on,
+    jobs compare the two at once. Raises Refused, and the errors of the gateways."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
     wanted = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
@@ -95,7 +98,8 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
 
 
 def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
-    """The one who is left belongs to nobody any more: the next run may match or create them anew. Raises Refused."""
+    """Let go of a broken pair: the person who is left no longer has a partner, so the next run may match them with
+    another person or create them anew. Raises Refused."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         found = [
@@ -112,8 +116,8 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
 
 
 def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
-    """Two people were taken for one: end their link, and never match these two again by itself. Nothing is written on
-    either side. Raises Refused."""
+    """End the link of two people who were taken for one; Awase never matches these two again by itself. Nothing is
+    written on either side. Raises Refused."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
@@ -126,8 +130,8 @@ def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
 
 
 def keep_apart(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, by: str) -> None:
-    """These two look alike and are two people: no run asks about them again. A pair that a deletion has broken is let
-    go. Raises Refused: a blank id, or they are linked (`cut` ends that)."""
+    """Note that these two look alike but are two people, so that no run asks about them again. If a deletion has broken
+    their link, the pair is let go. Raises Refused: an id is blank, or the two are linked (`cut` ends that)."""
     if not smarthr_id or not freee_id:
         raise Refused("unknown_employee", "従業員が指定されていません。", status=404)
     now = ctx.clock.now()

@@ -1,4 +1,4 @@
-"""All links of a connection, page by page; and looking for people by number, to link them by hand."""
+"""All links of a connection, page by page; and a search for people by number, so that a user can link them by hand."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.use_cases.shared.views import Page
 
 PAGE_SIZE = 50
 MOST_FOUND = 20
-"""People a search by number shows; who types more digits finds fewer."""
+"""How many people a search by number shows at most; a user who types more digits finds fewer."""
 
 
 @dataclass(frozen=True)
 class LastSync:
-    """How this pair ended last. `run`: its public id."""
+    """How the newest item of this pair ended. `run`: the public id of its run."""
 
     run: str
     state: ItemState
@@ -30,7 +30,7 @@ class LastSync:
 
 @dataclass(frozen=True)
 class LinkLine:
-    """A pair. Numbers as they were listed last, "" when not known."""
+    """One linked pair. Numbers are those of the last listing, "" when it did not have the person."""
 
     id: int
     smarthr_id: str
@@ -50,7 +50,7 @@ class LinkTable:
 
 @dataclass(frozen=True)
 class FoundPerson:
-    """`linked`: has a partner already."""
+    """A person whom the search has found. `linked`: the person has a partner already."""
 
     system: System
     id: str
@@ -62,8 +62,8 @@ class FoundPerson:
 def link_table(
     ctx: Context, connection_key: str, *, number: str = "", after: int | None = None, limit: int = PAGE_SIZE
 ) -> LinkTable:
-    """The newest first. `number`: only those of whom one side has a number that begins so. Raises
-    Refused("unknown_connection")."""
+    """One page of the links, the newest first. `number`: only pairs of which one person has a number that begins with
+    it. Raises Refused("unknown_connection")."""
     wanted = comparable_number(number)
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
@@ -80,8 +80,9 @@ def link_table(
 
 
 def find_people(ctx: Context, connection_key: str, system: System, number: str) -> list[FoundPerson]:
-    """Whose number begins so, as the system was listed last; when it never was, or has somebody new, it is asked.
-    Raises Refused("unknown_connection") and the errors of the gateways."""
+    """The people of one system whose number begins with `number`, from its last listing. When that has none, because
+    the system was never listed or the employee is new, the system itself is asked. Raises Refused("unknown_connection")
+    and the errors of the gateways."""
     wanted = comparable_number(number)
     if not wanted:
         return []

@@ -1,4 +1,4 @@
-"""Who waits for a person to say who they are: the newest question about each of them, with the candidates."""
+"""Open questions of matching: for each employee whom Awase could not match, the newest question and its candidates."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from app.use_cases.shared.views import Page
 
 PAGE_SIZE = 20
 NUMBER_CLASH = "E8"
-"""The number has to be mended; what anybody says about the people does not end this question."""
+"""The employee's number is blank, or another employee has it as well. The question ends when the number is mended at
+the vendor, not when a user says who the people are."""
 
 
 @dataclass(frozen=True)
 class CandidateView:
-    """Somebody who may be the same person. `reason` None: the partner of a link, who is not found any more."""
+    """A candidate: a person who may be the employee in question. `reason` None: the partner of a link, whom the vendor
+    no longer shows."""
 
     system: System
     id: str
     number: str
     reason: CandidateReason | None
     different: bool
-    """A person has said already that this is somebody else."""
+    """True: a user has decided already that this candidate is a different person."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """`code`: of the error catalogue. `namesakes`: others of the same system, who are named because of a number."""
+    """One open question about an employee. `code`: of the error catalogue. `candidates`: people of the other system.
+    `namesakes`: other people of the same system, named in the question because of a number."""
 
     item_id: int
     system: System
@@ -45,22 +48,22 @@ class Question:
     name: str = field(repr=False)
 
     def pair(self, candidate: CandidateView) -> Mapping[System, str]:
-        """Both ids, by system."""
+        """The ids of the employee and of this candidate, by system."""
         return {self.system: self.person_id, candidate.system: candidate.id}
 
 
 def link_questions(
     ctx: Context, connection_key: str, *, after: int | None = None, limit: int = PAGE_SIZE
 ) -> Page[Question]:
-    """The newest first. Questions that a person has decided since are left out, so a page may be short. Raises
-    Refused("unknown_connection")."""
+    """One page of the open questions, the newest first. Questions that a person has decided since are left out, so a
+    page may be short. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         rows = uow.links.asked(connection.id, after=after, limit=limit + 1)
         different = uow.links.different(connection.id)
         broken = {
             (system, link.id_in(system)) for link in uow.links.broken(connection.id) for system in System
-        }  # shown as broken pairs
+        }  # the page shows these as broken pairs
         people = {system: [r.source_id for r in rows if r.direction.source is system] for system in System}
         partners = {
             (system, link.id_in(system)): link.id_in(system.other)
@@ -77,7 +80,8 @@ def link_questions(
 
 
 def _once(questions: Iterable[Question]) -> Iterator[Question]:
-    """Runs of both directions ask about the same two people: one question will do."""
+    """The questions without repetitions: runs of both directions ask about the same two people, and one question is
+    enough."""
     seen: set[frozenset[tuple[System, str]]] = set()
     for question in questions:
         pairs = {frozenset(question.pair(each).items()) for each in question.candidates if not each.different}

@@ -1,14 +1,16 @@
-"""Counters: what runs and items have come to goes into the counters of /metrics, which only grow.
+"""Counters: adds the outcomes of runs and items to the counters of /metrics, which only grow.
 
-The counters are rows of the database (`uow.counters`), so they outlive every process and are the same whichever web
-process is asked. One leader adds to them: of each run he compares what it has come to by now with what was counted of
-it, and adds the difference, in one transaction with the note of what is counted. So nothing depends on when a
-transaction became visible: an item that commits late is in the next difference. Not chosen: a watermark on
-`finished_at`, which is taken before the commit and passes over whatever commits later than any lag one may choose.
+The counters are rows of the database (`uow.counters`), so they outlive every process, and every web process shows the
+same ones. One process, the leader, adds to them: for each run it compares the totals of now with the totals it has
+counted before, and adds the difference, in one transaction with the note of what is counted. So nothing depends on when
+a transaction became visible: an item that commits late is in the next difference. Not chosen: a watermark on
+`finished_at`. A transaction takes that moment before it commits, so for every lag one may choose, an item that commits
+later still would never be counted.
 
-A run is followed from its first sight until `SETTLED` after its end (a worker counts its calls a moment after its last
-item). Runs are found by number; a number is passed once all up to it have been seen and are `SETTLED` old, for a
-transaction with a lower number may commit after one with a higher.
+The leader follows a run from the first pass that sees it until `SETTLED` after its end (a worker counts the run's
+vendor calls a moment after its last item). It finds runs by their number. It leaves a number behind once it has seen
+all runs up to it and they are `SETTLED` old, because a transaction with a lower number may commit after one with a
+higher.
 """
 
 from __future__ import annotations
@@ -28,17 +30,17 @@ from app.use_cases.shared.process_name import HOLDER
 
 LEADER = "metering"
 COUNT_SECONDS = 15.0
-"""How often: as often as Prometheus usually asks."""
+"""How often the leader counts: as often as Prometheus usually asks."""
 SETTLED = timedelta(minutes=2)
 """Far beyond what any transaction that stores a run takes (a SQLite writer gives up after 20 s)."""
 RUNS_AT_ONCE = 100
 NEW_RUNS_AT_MOST = 1000
-"""In one pass: the first pass over an old database must not keep the other periodic jobs waiting."""
+"""How many new runs one pass takes. The first pass over an old database must not keep other periodic jobs waiting."""
 _LEASE = timedelta(seconds=60)
 
 
 def count_once(ctx: Context, *, holder: str = HOLDER) -> int:
-    """One pass. Says how many runs were looked at; 0 also when another process leads."""
+    """Make one pass. Returns how many runs it looked at; 0 also when another process leads."""
     if not _lead(ctx, holder):
         return 0
     with ctx.unit_of_work().reading() as uow:
@@ -60,12 +62,14 @@ def _lead(ctx: Context, holder: str) -> bool:
 
 
 def _count(ctx: Context, run_ids: list[int], holder: str) -> bool:
-    """Read outside the write lock, write in a moment. False: another process leads by now."""
+    """Count these runs. Reads outside the write lock, so that the write holds it only for a moment. False: another
+    process leads by now, and nothing was counted."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         totals = uow.metrics.run_totals(run_ids, past_before=now - SETTLED)
     with ctx.unit_of_work() as uow:
-        # First of all: its row stays locked until the commit, so that two who both believe to lead add one by one.
+        # Taken first: the leader's row stays locked until the commit, so two processes that both believe that they lead
+        # add one after the other.
         if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
             return False
         uow.counters.add(uow.metrics.advance(totals))

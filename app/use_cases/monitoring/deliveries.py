@@ -1,4 +1,4 @@
-"""Webhook deliveries for operators: which came in, and what became of them."""
+"""Webhook deliveries for operators: which deliveries came in, and which items they led to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.use_cases.shared.views import DeliveryItemView, DeliveryView, Page
 def list_deliveries(
     ctx: Context, wanted: DeliveryFilter, *, after: int | None = None, limit: int = 50
 ) -> Page[DeliveryView]:
-    """Newest first. Raises Refused("unknown_connection")."""
+    """One page of the deliveries that the filter finds, newest first. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         rows = page_of(uow, wanted, after=after, limit=limit + 1)
         shown = rows[:limit]
@@ -22,13 +22,14 @@ def list_deliveries(
 
 
 def get_delivery(ctx: Context, delivery_id: int) -> DeliveryView:
-    """Raises Refused("delivery_not_found")."""
+    """One delivery with its items. Raises Refused("delivery_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         return _views(uow, [find_delivery(uow, delivery_id)])[0]
 
 
 def count_deliveries(ctx: Context, wanted: DeliveryFilter, *, most: int = 1000) -> int:
-    """How many a replay of these would do again, up to `most` + 1. Raises Refused("unknown_connection")."""
+    """How many deliveries the filter finds for a replay, counted up to `most` + 1. Raises
+    Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         return uow.deliveries.count(limit=most + 1, **columns_of(uow, wanted))
 

@@ -1,6 +1,6 @@
-"""The engine room at a glance: what waits, what runs, what fails, how the vendors and the parts of the machine stand.
+"""The engine room at a glance: what waits, what runs, what fails, and how vendors, broker and reconciler do.
 
-Nothing personal: ids of runs, causes, counts and times.
+It shows no personal data: only ids of runs, causes, counts and times.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_CAUSES = 12
 
 @dataclass(frozen=True)
 class Span:
-    """One bar of a chart: from `at` on. `parts` name what it is made of."""
+    """One bar of a chart: the time from `at` on. `parts`: name of each part of the bar → its count."""
 
     at: datetime
     parts: Mapping[str, int]
@@ -42,7 +42,7 @@ class Span:
 
 @dataclass(frozen=True)
 class CauseCount:
-    """People who ended with a cause in the last day."""
+    """How many people ended with one cause in the last day."""
 
     code: str
     by_state: Mapping[ItemState, int]
@@ -54,7 +54,7 @@ class CauseCount:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """People whom automatic runs leave alone for one cause."""
+    """How many people automatic runs leave alone because of one cause."""
 
     connection: str
     name: str
@@ -64,17 +64,18 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class EngineView:
-    """`queues` None: the broker does not answer. `oldest_age`: seconds, of whatever has waited longest; None: nothing
-    waits. `reconciles`: a reconciler has been at work lately."""
+    """What the engine room shows. `queues` None: the broker does not answer. `oldest_age`: how many seconds the oldest
+    waiting job, webhook delivery, item or mail has waited; None: nothing waits. `reconciles`: a reconciler has been at
+    work lately."""
 
     queues: tuple[QueueDepth, ...] | None
     backlog: Backlog
     oldest_age: float | None
     reconciles: bool
     ended: tuple[Span, ...]
-    """Per minute of the last hour: "well", "troubled"."""
+    """Items that ended, per minute of the last hour; parts "well" and "troubled"."""
     received: tuple[Span, ...]
-    """Per hour of the last day: values of System."""
+    """Webhook deliveries, per hour of the last day; parts are the values of System."""
     causes: tuple[CauseCount, ...]
     open_runs: int
     runs: tuple[OpenRunRow, ...]
@@ -84,7 +85,7 @@ class EngineView:
 
     @property
     def rate(self) -> float:
-        """People per minute, over the ten minutes before this one."""
+        """People per minute, averaged over the ten minutes before the current one."""
         return sum(span.total for span in self.ended[-11:-1]) / 10
 
     @property
@@ -97,7 +98,7 @@ class EngineView:
 
 
 def engine_view(ctx: Context) -> EngineView:
-    """As it stands now; a broker that is away is a finding."""
+    """The engine room now. A broker that does not answer is shown as a finding and raises no error."""
     now = ctx.clock.now()
     queues = _depths(ctx)
     with ctx.unit_of_work().reading() as uow:
@@ -147,7 +148,7 @@ def _depths(ctx: Context) -> tuple[QueueDepth, ...] | None:
 
 
 def _start(now: datetime, seconds: int, count: int) -> datetime:
-    """The begin of the first of `count` whole spans, the last of which is the one that runs now."""
+    """The begin of the first of `count` whole spans; the last of these spans contains the present moment."""
     number = int(now.timestamp()) // seconds
     return datetime.fromtimestamp((number - count + 1) * seconds, UTC)
 
@@ -155,14 +156,14 @@ def _start(now: datetime, seconds: int, count: int) -> datetime:
 def _spans(
     found: Mapping[int, Mapping[str, int]], start: datetime, seconds: int, *, count: int, parts: tuple[str, ...]
 ) -> tuple[Span, ...]:
-    """`count` spans in a row, those in which nothing happened included."""
+    """`count` spans in a row; spans in which nothing happened are included with zeros."""
     first = int(start.timestamp()) // seconds
     nothing = dict.fromkeys(parts, 0)
     return tuple(Span(start + timedelta(seconds=seconds * n), found.get(first + n, nothing)) for n in range(count))
 
 
 def _by_cause(rows: list[tuple[str, ItemState, int]]) -> tuple[CauseCount, ...]:
-    """The most frequent first."""
+    """The most frequent causes, the most frequent first."""
     by_code: dict[str, dict[ItemState, int]] = defaultdict(dict)
     for code, state, items in rows:
         by_code[code][state] = items

@@ -1,4 +1,4 @@
-"""How the queue stands, and queueing again what it may have lost."""
+"""For operators: shows what waits in the queues, and queues again what the broker may have lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 def queue_status(ctx: Context) -> QueueView:
-    """Database and broker side by side; without the broker its part is empty."""
+    """What waits in the database and in the broker; while the broker does not answer, its part is empty."""
     depths = _depths(ctx)
     with ctx.unit_of_work().reading() as uow:
         waiting, oldest_age = uow.outbox.waiting(ctx.clock.now())
@@ -63,8 +63,8 @@ def _depths(ctx: Context) -> list[QueueDepth] | None:
 
 
 def requeue(ctx: Context, *, by: str | None = None) -> None:
-    """Everything that is due goes to the broker once more. What it still has runs once all the same: the second job
-    finds nothing to claim. `by`: who the audit trail names."""
+    """Hand all due work to the broker once more. Work that the broker still has is done only once all the same: the
+    second job for it finds nothing to claim. `by`: the actor whom the audit trail names."""
     with ctx.unit_of_work() as uow:
         if by is not None:
             uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())

@@ -1,4 +1,4 @@
-"""Whether requests can be accepted (database) and handed on (broker)."""
+"""Readiness: whether Awase can accept requests (needs the database) and hand their work on (needs the broker)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Readiness:
 
 
 def check_readiness(ctx: Context) -> Readiness:
-    """Asks both once; never raises because one of them is away."""
+    """Ask database and broker once each. When one of them is away, the result says so and no error is raised."""
     database, migrated = database_state(ctx)
     return Readiness(database=database, migrated=migrated, broker=_broker_answers(ctx))
 
 
 def database_state(ctx: Context) -> tuple[bool, bool]:
-    """(reachable, migrated to what this version of the code needs)."""
+    """(the database answers, its tables are migrated to what this version of the code needs)."""
     try:
         with ctx.unit_of_work().reading() as uow:
             return True, uow.metrics.is_migrated()

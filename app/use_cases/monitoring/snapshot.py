@@ -1,5 +1,5 @@
-"""Everything /metrics shows, read at the moment of asking. A database or a broker that is away is a finding,
-not an error."""
+"""Everything /metrics shows, read when Prometheus asks. When the database or the broker is away, the metrics say so
+instead of raising an error."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ from app.use_cases.intake.webhook_intake import COUNTER
 log = structlog.get_logger(__name__)
 
 NO_EVENT = "-"
-"""In place of the event's name, where it is not kept: refused before it was read, or not to be sorted into items."""
+"""Stands in place of the event's name for deliveries whose event we do not count by name: those refused before their
+event was read, and those that are not sorted into items."""
 DELIVERIES = COUNTER
 TOKEN_REFUSALS = REFUSALS
 ENDS_SOON = timedelta(minutes=30)
-"""An access token that ends so soon should have been renewed: pairs fall due before (`domain.token_door`)."""
+"""An access token that ends so soon should have been renewed already: pairs fall due for renewal earlier than that
+(`domain.token_door`)."""
 MISSED = "missed_webhooks"
-"""The counter a scheduled comparison adds to."""
+"""The counter to which a survey adds the people whose change no webhook had told."""
 
 
 @dataclass(frozen=True)
 class ConnectionMetrics:
-    """A connection, and how far its vendors' limits are spent."""
+    """A connection, and how much of its vendors' rate limits is left."""
 
     figures: ConnectionFigures
     sweep_seconds: float
@@ -46,14 +48,15 @@ class ConnectionMetrics:
 
     @property
     def state(self) -> str:
-        """As `ConnectionView.state`."""
+        """The same words as `ConnectionView.state`."""
         return "needs_consent" if self.figures.needs_consent else "paused" if self.figures.paused else "active"
 
 
 @dataclass(frozen=True)
 class TokenDoorMeter:
-    """How freee's token endpoint stands for this installation. `ending`: connections whose access token has ended or
-    ends within half an hour, though no person is needed to renew it; `refusals`: in a row."""
+    """Whether freee's token endpoint lets this installation in. `closed_for`: seconds until it may be asked again.
+    `refusals`: how many times in a row freee has refused. `ending`: connections whose access token has ended or ends
+    within half an hour although renewing it needs no person."""
 
     closed_for: float
     refusals: int
@@ -62,7 +65,7 @@ class TokenDoorMeter:
 
 @dataclass(frozen=True)
 class DatabaseFigures:
-    """What the database says. Ages in seconds, 0.0 where nothing waits."""
+    """The figures that come from the database. Ages are in seconds, 0.0 where nothing waits."""
 
     migrated: bool
     runs: Mapping[RunState, int]
@@ -83,7 +86,7 @@ class DatabaseFigures:
 
 @dataclass(frozen=True)
 class MetricsSnapshot:
-    """`facts` None: the database does not answer; `queues` None: the broker does not."""
+    """All of /metrics. `figures` None: the database does not answer; `queues` None: the broker does not answer."""
 
     figures: DatabaseFigures | None
     queues: tuple[QueueDepth, ...] | None
@@ -94,8 +97,9 @@ def metrics_snapshot(ctx: Context) -> MetricsSnapshot:
 
 
 def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> bool:
-    """(system, code) → webhooks that a process has refused, or that nobody sorts, since it was asked last. False: not
-    counted, keep them."""
+    """Add one web process's refusals to the shared counters. `refused`: (system, code) → webhook deliveries that this
+    process has refused, or stored without sorting them into items, since it was asked last. False: the database did not
+    take them, so the caller must keep them for the next time."""
     counts = {
         (COUNTER, labels(system=system.value, event=NO_EVENT, outcome=code)): number
         for (system, code), number in refused.items()
@@ -149,7 +153,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
 
 
 def metrics_of(ctx: Context, figures: ConnectionFigures) -> ConnectionMetrics:
-    """Asks the limiter what is left."""
+    """The connection's figures, with what the limiter says is left of each vendor's limit."""
     keys = {
         System.SMARTHR: f"{System.SMARTHR.value}:{figures.smarthr_subdomain}",
         System.FREEE: f"{System.FREEE.value}:{figures.freee_company_id}",

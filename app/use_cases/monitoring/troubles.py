@@ -1,4 +1,5 @@
-"""Troubles for ops: who keeps failing for one cause in automatic runs, and giving them another chance."""
+"""Troubles, for operators: shows which employees keep failing for one cause in automatic runs, and lets automatic runs
+try them again."""
 
 from __future__ import annotations
 
@@ -17,15 +18,16 @@ log = structlog.get_logger(__name__)
 
 
 def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
-    """In the order they began. Raises Refused("unknown_connection")."""
+    """The troubles of a connection in the order they began. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         return [_view(row) for row in uow.troubles.of_connection(connection.id)]
 
 
 def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str] | None = None) -> list[TroubleView]:
-    """Forget the troubles of these employee numbers (None: of everybody): the next event or comparison takes them up
-    again. Returns what was lifted. Raises Refused: unknown connection, or a number without trouble."""
+    """Forget the troubles of these employee numbers (None: of all employees of the connection), so that the next
+    webhook or sweep takes these employees up again. Returns the troubles that were lifted. Raises Refused: unknown
+    connection, or a number without trouble."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         rows = uow.troubles.of_connection(connection.id)
@@ -45,8 +47,9 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
 
 
 def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> int:
-    """End the quarantine of everybody whom this cause has put there; the next event or comparison takes them up again.
-    Says how many. Raises Refused: unknown connection, nobody is there."""
+    """End the quarantine of all employees whom this cause has put there. The next webhook or sweep takes them up again.
+    Returns how many they are. Raises Refused: unknown connection, or no employee is in quarantine for this
+    cause."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         released = uow.troubles.release(connection.id, code)

@@ -1,1 +1,1 @@
-"""One employee planned from both records, and whether the plans together are a mass change."""
+"""Plans one employee from the records of both systems, and finds out whether the plans together are a mass change."""

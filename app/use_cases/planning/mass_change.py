@@ -1,7 +1,7 @@
-"""Mass changes: what a run would do to how many people, and who has to say that a mass change is meant.
+"""Mass changes: what a run would do to how many people, and when a person has to confirm that this is intended.
 
-A preview is asked at its approval. A run without preview is held before its first write: it waits as a preview does,
-and its people are told by one mail.
+The person who approves a preview confirms the mass change with the approval. A run without a preview is held before its
+first write: it waits for an approval as a preview does, and one mail tells the connection's recipients.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ log = structlog.get_logger(__name__)
 
 
 def mass_change_of(ctx: Context, run_public_id: str) -> tuple[MassChangeReason, ...]:
-    """Why the chosen people of a preview need a second look; () when nothing is out of the ordinary. Three queries.
-    Raises Refused("run_not_found")."""
+    """Why writing the chosen people of a preview would be a mass change; () when it would not be one. Costs three
+    queries. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         return mass_change_in(uow, find_run(uow, run_public_id))
 
 
 def mass_change_in(uow: UnitOfWork, run: RunRow) -> tuple[MassChangeReason, ...]:
-    """As `mass_change_of`, inside a transaction."""
+    """As `mass_change_of`, inside the caller's transaction."""
     return alarms(consequences_in(uow, run), linked=uow.links.count(run.connection_id))
 
 
 def consequences_in(uow: UnitOfWork, run: RunRow) -> Consequences:
-    """What the chosen people who wait come to."""
+    """How many people the run would create, retire and so on, counted over the chosen people who wait."""
     return consequences({from_text(text): people for text, people in uow.items.effects(run.id).items()})
 
 
 def weighed(planned_items: Iterable[PlannedItem]) -> Consequences:
-    """What the jobs of a survey would come to."""
+    """How many people the jobs of a survey would create, retire and so on; items without a job do not count."""
     return consequences(Counter(from_text(found.item.effects) for found in planned_items if found.waits))
 
 
 def hold(ctx: Context, uow: UnitOfWork, run: RunRow, raised: Sequence[MassChangeReason]) -> None:
-    """Keep why the run waits, and tell it once, inside the transaction that makes it wait."""
+    """Store why the run waits and queue the one mail about it, inside the transaction that makes the run wait."""
     uow.runs.set_mass_change(run.id, [reason_as_dict(alarm) for alarm in raised])
     add_held_notice(ctx, uow, run, [sentence(alarm) for alarm in raised])
     log.warning("run_held", run_id=run.id, alarms=[alarm.code.value for alarm in raised])

@@ -1,4 +1,4 @@
-"""One employee planned: records in, plan out. The survey and the job of an employee decide by the same few lines."""
+"""Plans one employee: records in, plan out. The survey and the job of an employee both decide here, so they agree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.domain.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Terms:
-    """What a run plans by: the same for each of its employees."""
+    """The rules by which a run plans, the same for each of its employees."""
 
     direction: Direction
     policy: ConflictPolicy
@@ -37,7 +37,8 @@ def terms_of_run(
     as_of_date: date,
     secret_key: str,
 ) -> Terms:
-    """A person or a program that starts a run means it: the source wins. Automatic runs follow the connection."""
+    """The rules of one run. A person or a program that starts a run chose its direction on purpose, so the source wins
+    every conflict. Automatic runs follow the conflict policies of the connection."""
     policy = connection.conflict_policy if trigger.is_automatic else ConflictPolicy.SOURCE_WINS
     options = MappingOptions(
         include_building=connection.include_building,
@@ -71,7 +72,8 @@ class Decided:
 
 
 def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, digests: Mapping[str, str]) -> Decided:
-    """`target` None means a creation. `digests`: the baseline of the pair's link, {} at the first meeting."""
+    """Plan one employee. `target` None: the plan creates the employee. `digests`: the baseline of the pair's link, {}
+    for two people who are not linked yet."""
     source_items = take_snapshot(source, terms.options)
     target_items = take_snapshot(target, terms.options) if target else None
     baseline = planning.Baseline(digests, terms.fingerprint)
@@ -91,7 +93,8 @@ def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, 
 
 
 def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
-    """The baseline once both sides hold the same: what they agreed on before, renewed by what they agree on now."""
+    """The baseline to store after a job: what both sides agreed on before, renewed by what they agree on now. `after`:
+    the target as the writes left it; None: nothing was written."""
     target = take_snapshot(after, terms.options) if after else decided.target
     if target is None:
         return dict(decided.baseline.digests)
@@ -116,5 +119,6 @@ def plan_digest(terms: Terms, plan: Plan) -> str:
 
 
 def digest_of(plan: Plan, fingerprint: Callable[[str, str], str]) -> str:
-    """What an approval holds on to: the same plan has the same digest, and nothing can be read out of it."""
+    """The digest by which a job recognises the plan that a person approved. The same plan has the same digest, and
+    the planned values cannot be read out of it."""
     return planning.digest(plan, planning.Baseline({}, fingerprint))

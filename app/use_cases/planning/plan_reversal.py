@@ -1,4 +1,4 @@
-"""Taking back what a run wrote to one employee: what it was, and how it is planned back."""
+"""Takes back what a run wrote to one employee: finds out what it wrote, and plans the way back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})
 
 @dataclass(frozen=True)
 class Undone:
-    """One employee of the run that is taken back. `written` None: the values are erased."""
+    """One employee of the run that is taken back. `written` None: the retention has erased the written values."""
 
     item: ItemRow
     written: tuple[Written, ...] | None
@@ -31,7 +31,8 @@ class Undone:
 
 
 def undone_by(changes: Iterable[ChangeRow], steps: Iterable[StepRow], item: ItemRow) -> Undone:
-    """What the item wrote. A request whose answer was lost may have been carried out: what the target holds tells."""
+    """What the item wrote. A request whose answer was lost counts as written, because the vendor may have carried it
+    out: the target, read anew for the plan, tells whether it did."""
     steps = list(steps)
     doubtful = {key for step in steps if step.state in _DOUBTFUL for key in step.keys}
     rows = [row for row in changes if row.state is ChangeState.WRITTEN or row.key in doubtful]
@@ -53,7 +54,7 @@ def terms_of_undo(ctx: Context, run: RunRow, connection: Connection) -> Terms:
 
 
 def plan_back(terms: Terms, written: Sequence[Written], target: EmployeeRecord) -> Plan:
-    """The rule of `undoing`, with what this target's record would refuse."""
+    """Plan the way back by the rule of `undoing`, leaving out what this target's record would refuse."""
     return plan_undo(
         written,
         take_snapshot(target, terms.options),
@@ -63,7 +64,8 @@ def plan_back(terms: Terms, written: Sequence[Written], target: EmployeeRecord) 
 
 
 def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> EmployeeRecord | None:
-    """The person as the target shows them now, in freee in the month that was written. None: they are gone."""
+    """The person as the target shows them now; freee is asked for the month in which the run wrote. None: the target
+    no longer has this person."""
     person_id = item.target_id or ""
     if gateway.system is System.SMARTHR:
         return gateway.read(person_id, month=None)

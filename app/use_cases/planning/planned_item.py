@@ -1,4 +1,5 @@
-"""What planning comes to for one employee: the item to store, the agreement behind it, and the state a plan ends in."""
+"""The result of planning one employee: the item to store, the agreement of the pair, and the state the plan leads
+to."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from app.use_cases.planning.plan_employee import Terms
 
 @dataclass(frozen=True)
 class Agreement:
-    """A pair that belongs together and the baseline it has now. `link` None: met for the first time."""
+    """Two people who are one employee, and the baseline of the pair now. `link` None: they are not linked yet."""
 
     smarthr_id: str
     freee_id: str
@@ -26,8 +27,9 @@ class Agreement:
 
 @dataclass(frozen=True)
 class PlannedItem:
-    """`has_item` False: a sweep found them equal, or leaves them alone; they get no row. `content`: of somebody in
-    trouble, digest of both sides and of how they were found."""
+    """One planned employee. `has_item` False: a sweep found both sides equal, or leaves the employee alone in
+    quarantine, so the item gets no row. `content`: for an employee in trouble, the digest of both sides and of the
+    state and code they were found with."""
 
     item: NewItem
     agreement: Agreement | None = None
@@ -36,12 +38,12 @@ class PlannedItem:
 
     @property
     def waits(self) -> bool:
-        """Whether a job of their own would follow."""
+        """Whether a job would follow for this employee."""
         return self.has_item and not self.item.state.is_final
 
 
 def state_of(plan: Plan) -> tuple[ItemState, str | None]:
-    """How an item ends by its plan alone, or WAITING when there is something to write; with the code to show."""
+    """The state an item gets from its plan alone, and the code to show. WAITING: the plan has something to write."""
     if plan.stops:
         return ItemState.FAILED, plan.stops[0].code
     if plan.changes:
@@ -74,7 +76,7 @@ def new_changes(plan: Plan) -> tuple[NewChange, ...]:
 
 
 def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:
-    """Who a person should look at, as an item keeps it."""
+    """The people whom a person should look at before deciding, in the form in which an item keeps them."""
     return tuple(_candidate(candidate) for candidate in decision.candidates)
 
 

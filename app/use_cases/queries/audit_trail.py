@@ -1,4 +1,4 @@
-"""Who did what, newest first, with the logins of today."""
+"""The audit trail: who did what, newest first, with the logins that the users have today."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_SUBJECT = 200
 
 @dataclass(frozen=True)
 class Party:
-    """An actor or a subject: `kind` "user", "key", "run", "connection", …; `name` its id, of a user the login."""
+    """An actor or a subject: `kind` "user", "key", "run", "connection", …; `name`: its id, for a user the login."""
 
     kind: str
     ref: str
@@ -36,11 +36,11 @@ class AuditEntry:
 class AuditPage:
     entries: tuple[AuditEntry, ...]
     next_before: int | None
-    """Where older ones go on; None: there are none."""
+    """The caller hands this on as `before` to get the older entries; None: there are none."""
 
 
 def audit_page(ctx: Context, *, before: int | None = None, subject: str | None = None) -> AuditPage:
-    """Entries older than the entry `before`, about `subject` ("user:3", "run:…") only, if it is given."""
+    """One page of entries older than the entry `before`; with `subject` ("user:3", "run:…") only those about it."""
     with ctx.unit_of_work().reading() as uow:
         rows = uow.audit.page(before=before, limit=PAGE + 1, subject=subject)
         logins = {str(user.id): user.login for user in uow.users.all()}

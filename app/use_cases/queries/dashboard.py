@@ -1,4 +1,4 @@
-"""The dashboard: per connection and direction what ran last and how it ended, and what waits for somebody."""
+"""The dashboard: per connection and direction the last run and how it ended, and what waits for a person."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LastRun:
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that has not ended. `held`: automatic, and held as a mass change until a person looks."""
+    """A run that has not ended. `held`: the run was held as a mass change until a person approves it."""
 
     id: str
     trigger: Trigger
@@ -50,7 +50,7 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class DirectionPanel:
-    """`last`: the last attempt; `last_success`: when all went well for the last time."""
+    """One direction of a connection. `last`: the last run that ended; `last_success`: when a run last succeeded."""
 
     direction: Direction
     last: LastRun | None
@@ -69,7 +69,8 @@ class Dashboard:
     export_settings_missing: bool
     automatic: Automatic
     webhook: WebhookState | None
-    """The registration at SmartHR, when it does not work although the automatic sync relies on it."""
+    """State of a webhook registration at SmartHR that does not work. None: it works, there is none, or the automatic
+    sync does not rely on it."""
     broken_links: int
     quarantined: int
     panels: tuple[DirectionPanel, ...]
@@ -86,7 +87,7 @@ def connection_names(ctx: Context) -> list[tuple[str, str]]:
 
 
 def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
-    """Raises Refused("unknown_connection")."""
+    """The dashboard of one connection. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         open_runs = uow.preview_selection.open_runs(connection.id)

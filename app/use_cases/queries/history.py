@@ -1,4 +1,4 @@
-"""History: runs and their items as people and programs see them."""
+"""History: runs and their items as users and programs see them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from app.use_cases.shared.views import ItemView, Page, ProgressView, RunView
 RECENT = timedelta(minutes=1)
 CALLS_PER_READ = 1.0
 CALLS_PER_ITEM: Mapping[System, float] = {System.FREEE: 6.0, System.SMARTHR: 2.0}
-"""Requests one employee takes at the target before anything was measured: one write per step, and the reads."""
+"""How many requests one employee is assumed to take at the target before any were measured: one per step written, and
+the reads."""
 
 
 def get_run(ctx: Context, public_id: str) -> RunView:
-    """Raises Refused("run_not_found")."""
+    """One run. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         return run_views(ctx, uow, [find_run(uow, public_id)])[0]
 
@@ -34,7 +35,7 @@ def get_run(ctx: Context, public_id: str) -> RunView:
 def list_runs(
     ctx: Context, *, after: int | None = None, limit: int = 50, connection: str | None = None
 ) -> Page[RunView]:
-    """Newest first. Raises Refused("unknown_connection")."""
+    """One page of runs, newest first. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection_id = None
         if connection is not None:
@@ -48,7 +49,7 @@ def list_runs(
 def list_items(
     ctx: Context, public_id: str, *, after: int | None = None, limit: int = 50, state: ItemState | None = None
 ) -> Page[ItemView]:
-    """In the order of employee numbers. Raises Refused("run_not_found")."""
+    """One page of a run's items in the order of employee numbers. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, public_id)
         rows = uow.items.page(run.id, after=-1 if after is None else after, limit=limit + 1, state=state)
@@ -60,7 +61,7 @@ def list_items(
 
 
 def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[RunView]:
-    """Rows → views, with a handful of queries however many rows there are."""
+    """Rows → views. Costs a handful of queries however many rows there are."""
     counts, mails = counts_of_runs(uow, rows), uow.runs.mail_states([row.id for row in rows])
     origins = uow.runs.public_ids([each for row in rows for each in (row.retried_run_id, row.undone_run_id) if each])
     connections = {connection.id: connection for connection in uow.connections.list_all()}
@@ -113,7 +114,7 @@ def run_view(
 
 
 def counts_of_runs(uow: UnitOfWork, rows: Sequence[RunRow]) -> dict[int, dict[ItemState, int]]:
-    """Run id → {state: employees}. A finished run holds its own; only of the others the items are counted."""
+    """Run id → {state: employees}. A finished run's row holds its counts; for the other runs the items are counted."""
     uncounted = [row.id for row in rows if row.finished_at is None or row.counts is None]
     counted = uow.items.counts_of(uncounted) if uncounted else {}
     return counted | {
@@ -130,7 +131,7 @@ def progress_of(
     if run.finished_at is not None:
         return ProgressView(done=done, total=run.total, rate=None, eta_seconds=0.0)
     if run.total is None or run.state is not RunState.RUNNING:
-        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=None)  # who knows when it goes on
+        return ProgressView(done=done, total=run.total, rate=None, eta_seconds=None)  # nothing tells when it goes on
     now = ctx.clock.now()
     recent_done, began = uow.items.worked_since(run.id, now - RECENT)
     recent_seconds = 0.0 if began is None else max((now - max(now - RECENT, began)).total_seconds(), 1.0)
@@ -147,7 +148,7 @@ def progress_of(
 
 
 def _item_seconds(ctx: Context, run: RunRow, connection: Connection) -> float:
-    """What one employee takes at least: each side has its own limit, and the slower one counts."""
+    """How many seconds one employee takes at least: each system has its own rate limit, and the slower one counts."""
     calls = {run.direction.source: CALLS_PER_READ, run.direction.target: CALLS_PER_ITEM[run.direction.target]}
     return max(count / ctx.limiter.pace(_limiter_key(connection, system)) for system, count in calls.items())
 

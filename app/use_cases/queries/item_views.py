@@ -1,4 +1,5 @@
-"""One employee's result as people see it: labels, shown values, masks, and the catalogue's words for every code."""
+"""One employee's result as users see it: labels, values as people read them, masks, and the catalogue's text for every
+code."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from app.use_cases.shared.views import ChangeView, ItemView, NoteView, StepView
 def item_view(
     row: ItemRow, changes: Iterable[ChangeRow], steps: Iterable[StepRow], *, reveal: bool = False
 ) -> ItemView:
-    """`reveal`: masked items (bank account, insurance numbers, standard incomes) in plain."""
+    """One item with its changes and steps. `reveal`: show masked items (bank account, insurance numbers, standard
+    incomes) in plain."""
     return ItemView(
         id=row.id,
         employee_number=row.employee_number,
@@ -36,7 +38,8 @@ def item_view(
 
 
 def _message(row: ItemRow) -> str | None:
-    """The catalogue's sentence, with what the vendor itself said when that is written for people (Japanese)."""
+    """The catalogue's sentence for the item's code, followed by the vendor's own words where they are in Japanese:
+    those the vendor has written for people."""
     if row.error_code is None:
         return None
     message = message_of(row.error_code)
@@ -56,7 +59,8 @@ def _change(change: ChangeRow, *, reveal: bool) -> ChangeView:
 
 
 def _shown(key: str, state: FieldState | None, *, reveal: bool) -> str | None:
-    """None for blank, absent or erased. An item of another version is better hidden than shown by mistake."""
+    """The value as people read it. None: blank, absent or erased. A key that this version of Awase does not know is
+    masked, because hiding a value is better than showing one that must stay hidden."""
     if state is None or state is BLANK:
         return None
     return show(key, state, reveal=reveal) if key in BY_KEY else MASK

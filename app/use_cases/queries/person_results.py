@@ -1,4 +1,4 @@
-"""What one run came to for each employee, as much of it as whoever looks may see."""
+"""The result of one run for each employee, as much of it as the user who looks may see."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from app.use_cases.queries.vendor_links import vendor_page
 from app.use_cases.shared.run_lookup import find_run
 
 PORTION = 500
-"""Read at once: a run of 10,000 people is never in memory as a whole."""
+"""How many employees are read at once, so that a run of 10,000 people is never in memory as a whole."""
 
 
 @dataclass(frozen=True)
 class Visibility:
-    """How much whoever looks may see. `people`: numbers, names, values. `masked`: also what else stands as ••••, and
-    the vendors' own words, which may quote it."""
+    """How much the user who looks may see. `people`: numbers, names and values of employees. `masked`: also the values
+    that are shown as •••• otherwise, and the vendors' own words, which may quote such a value."""
 
     people: bool
     masked: bool
@@ -47,7 +47,7 @@ class Holds(StrEnum):
 
 @dataclass(frozen=True)
 class Shown:
-    """`text`: of a VALUE as people read it, MASK for MASKED, otherwise ""."""
+    """One value as the page shows it. `text`: a VALUE as people read it, MASK for MASKED, otherwise ""."""
 
     holds: Holds
     text: str = field(default="", repr=False)
@@ -80,7 +80,8 @@ class StepResult:
 
 @dataclass(frozen=True)
 class PersonResult:
-    """Codes are of the error catalogue. Without sight of people: position, state, codes and times, the rest empty."""
+    """One employee's result. Codes are of the error catalogue. For a user who may not see people, only position, state,
+    codes and times are filled; the rest is empty."""
 
     position: int
     number: str
@@ -90,7 +91,7 @@ class PersonResult:
     """PlanKind value: nothing, create, update."""
     error_code: str | None
     vendor_words: str | None = field(repr=False)
-    """What the vendor itself said, where that is written for people (Japanese)."""
+    """The vendor's own words, where the vendor wrote them for people (in Japanese)."""
     pay_month: str | None
     """YYYY-MM"""
     attempts: int
@@ -98,9 +99,9 @@ class PersonResult:
     notes: tuple[NoteResult, ...]
     steps: tuple[StepResult, ...]
     pages: tuple[tuple[System, str], ...] = field(repr=False)
-    """Where this person is mended, in the order source, target."""
+    """(system, address of the page where a user mends this employee's data), in the order source, target."""
     doubtful_link: bool
-    """Somebody has to say who this is."""
+    """True: a person has to decide who at the other system this employee is."""
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -108,7 +109,7 @@ class PersonResult:
 def person_results(
     uow: UnitOfWork, rows: Sequence[ItemRow], visibility: Visibility, *, settings: Settings, connection: Connection
 ) -> list[PersonResult]:
-    """Two queries at most, however many rows there are."""
+    """Rows → results. Costs two queries at most, however many rows there are."""
     ids = [row.id for row in rows]
     steps = uow.steps.of_items(ids) if ids else {}
     changes = uow.changes.of_items(ids) if ids and visibility.people else {}
@@ -155,7 +156,8 @@ def _change(change: ChangeRow, visibility: Visibility) -> ChangeResult:
 
 
 def _shown(key: str, state: FieldState | None, visibility: Visibility) -> Shown:
-    """An item of another version is better hidden than shown by mistake."""
+    """A value as this user may see it. A key that this version of Awase does not know is masked, because hiding a value
+    is better than showing one that must stay hidden."""
     if state is None:
         return Shown(Holds.ERASED)
     if state is BLANK or state is ABSENT:
@@ -178,8 +180,8 @@ def _pages(row: ItemRow, settings: Settings, connection: Connection) -> tuple[tu
 
 
 def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction, date]:
-    """Note that somebody takes the results along; direction and as-of date for the name of the file. Raises
-    Refused("run_not_found")."""
+    """Note in the audit trail that a user downloads the results. Returns direction and as-of date for the name of the
+    file. Raises Refused("run_not_found")."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, public_id)
         uow.audit.add(actor=by, action="results_downloaded", subject=f"run:{run.public_id}", now=ctx.clock.now())
@@ -187,7 +189,8 @@ def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction,
 
 
 def results(ctx: Context, public_id: str, visibility: Visibility) -> Iterator[PersonResult]:
-    """Everybody in the order of the run. Each portion is read by itself, so that a slow reader holds no transaction."""
+    """All employees' results in the order of the run. Each portion is read in a transaction of its own, so that a slow
+    download does not hold one open."""
     after: int | None = -1
     while after is not None:
         portion, after = _portion(ctx, public_id, visibility, after=after)

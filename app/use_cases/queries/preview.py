@@ -1,7 +1,7 @@
-"""A preview as people see it: who is in it, what would change, how far its survey has read.
+"""A preview as users see it: the people in it, what would change, and how far its survey has read.
 
-Every page reads an outline of the whole run (five plain columns a person), counts and searches it in memory, and opens
-what is encrypted for the people of one page only.
+Every page reads an outline of the whole run (five plain columns per person), counts and searches it in memory, and
+decrypts values only for the people whom the page shows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from app.use_cases.shared.run_lookup import find_run
 
 PAGE = 50
 PLANS = 20
-"""People of one plan page: each brings up to 31 items, and every value is opened by itself."""
+"""How many people one plan page shows: each brings up to 31 items, and every value is decrypted by itself."""
 _VENDOR_PAGE = 100
 _SPACES = dict.fromkeys(map(ord, " \u3000"))
 _FOLD = _SPACES | {ord(kana): ord(kana) + 0x60 for kana in map(chr, range(0x3041, 0x3097))}
@@ -49,20 +49,21 @@ _BETWEEN = "\x1e"
 
 
 def see_preview(ctx: Context, run_id: str) -> Preview:
-    """Raises Refused("run_not_found")."""
+    """One preview. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         return preview_of(uow, find_run(uow, run_id))
 
 
 def previews_waiting(ctx: Context, connection: Connection, direction: Direction) -> list[Preview]:
-    """Previews of this direction that nobody has decided on, the newest first."""
+    """Previews of this direction that no person has approved or cancelled yet, the newest first."""
     with ctx.unit_of_work().reading() as uow:
         runs = [run for run in uow.preview_selection.open_runs(connection.id) if run.direction is direction]
         return [preview_of(uow, run, connection) for run in runs if run.state is RunState.PREVIEWED]
 
 
 def see_reading(ctx: Context, run_id: str) -> tuple[Preview, tuple[Reading, ...]]:
-    """A survey on its way, as far as it is known. Raises Refused("run_not_found")."""
+    """A preview whose survey is under way, and how far the survey has read each system. Raises
+    Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
         read = uow.preview_selection.pages_read(run.id)
@@ -88,7 +89,7 @@ def see_people(
     after: int | None = None,
     before: int | None = None,
 ) -> PeoplePage:
-    """A page of people by position, behind `after` or ahead of `before`. Raises Refused("run_not_found")."""
+    """One page of a preview's people by position, after `after` or before `before`. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
         everybody = uow.preview_selection.outline(run.id)
@@ -113,7 +114,8 @@ def see_people(
 def see_plan(
     ctx: Context, run_id: str, *, after: int | None = None, before: int | None = None, reveal: bool = False
 ) -> PlanPage:
-    """What an approval would write now. `reveal`: masked items in plain. Raises Refused("run_not_found")."""
+    """What an approval would write now, one page of people. `reveal`: show masked items in plain. Raises
+    Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
         everybody = uow.preview_selection.outline(run.id)
@@ -171,7 +173,7 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
 
 
 def found_by(uow: UnitOfWork, run: RunRow, everybody: Sequence[Outlined], search: str) -> Sequence[Outlined]:
-    """Those whose number, name or kana holds what was searched for."""
+    """The people whose number, name or kana contains the searched text."""
     wanted = _folded(search)
     if not wanted:
         return everybody
@@ -187,7 +189,8 @@ def in_groups(found: Sequence[Outlined], groups: Collection[Group]) -> Sequence[
 
 
 def _positions(names: Sequence[PreviewName], wanted: str) -> frozenset[int]:
-    """One long text is folded many times faster than 30,000 short ones."""
+    """The positions of the people whose number, name or kana contains `wanted`. All of them are joined into one text
+    first, because folding one long text is many times faster than folding 30,000 short ones."""
     written = (f"{each.number}\t{each.name}\t{each.kana}".replace(_BETWEEN, "") for each in names)
     lines = _folded(_BETWEEN.join(written)).split(_BETWEEN)
     return frozenset(each.position for each, line in zip(names, lines, strict=True) if wanted in line)
@@ -200,7 +203,7 @@ def _folded(text: str) -> str:
 def _cut(
     listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int
 ) -> tuple[Sequence[Outlined], int | None, int | None]:
-    """(one page, `before` of the page ahead of it, `after` of the page behind it)."""
+    """(one page, `before` for the page before it, `after` for the page after it); None at an end."""
     positions = [each.position for each in listed]
     if before is not None:
         end = bisect_left(positions, before)
@@ -246,12 +249,13 @@ def _person(row: ItemRow, keys: Sequence[str]) -> PersonView:
 
 
 def _lossy(row: ItemRow) -> frozenset[str]:
-    """Planning says it of every value whose codec at the target is lossy."""
+    """The keys of the items whose value loses something at the target. Planning leaves a note for each of them."""
     return frozenset(str(note["key"]) for note in row.notes if note["code"] == "lossy")
 
 
 def _by_frequency(people: Mapping[str, int]) -> tuple[tuple[str, int, bool], ...]:
-    """Where equally many are changed, in the order of FIELDS."""
+    """(key, people, retroactive), the item that most people have first; where numbers are equal, in the order of
+    FIELDS."""
     ranks = {key: rank for rank, key in enumerate(BY_KEY)}
     known = [(key, number) for key, number in people.items() if key in ranks]
     known.sort(key=lambda pair: (-pair[1], ranks[pair[0]]))

@@ -1,4 +1,4 @@
-"""What the pages of a preview show: plain values, nothing that is still encrypted or belongs to a row."""
+"""What the pages of a preview show: plain values, neither encrypted nor tied to a database row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.use_cases.shared.views import ItemView
 
 
 class Group(StrEnum):
-    """What a preview has found of somebody."""
+    """What a preview has found out about an employee."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -26,12 +26,12 @@ class Group(StrEnum):
 
 GROUPS = frozenset(Group)
 WRITABLE = frozenset({Group.NEW, Group.CHANGED})
-"""Those who can be chosen."""
+"""The groups whose people a user can choose."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A run that somebody looks at before it writes."""
+    """A run that a person looks at before it writes."""
 
     id: str
     connection: str
@@ -40,11 +40,11 @@ class Preview:
     trigger: Trigger
     as_of_date: date
     employees: int | None
-    """How many numbers were named; None: everybody."""
+    """How many employee numbers the request has named; None: the run is about all employees."""
     state: RunState
     approved: bool
     held: bool
-    """An automatic run that was held as a mass change: nobody asked for a preview."""
+    """True: the run was held as a mass change; it is no preview that a user has asked for."""
     error_code: str | None
     next_try: datetime | None
     paused: bool
@@ -54,7 +54,8 @@ class Preview:
 
     @property
     def to_freee(self) -> bool:
-        """Only freee keeps one copy a month, so only there a pay month and past months matter."""
+        """Whether the run writes to freee. Only freee keeps one record per month, so only there the pay month and past
+        months matter."""
         return self.direction.target is System.FREEE
 
     @property
@@ -64,7 +65,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Reading:
-    """How far one system has been read. `expected`: people as listed the time before, 0 when never."""
+    """How far a survey has read one system. `expected`: how many people the last listing had, 0 when there was none."""
 
     system: System
     people: int
@@ -85,9 +86,9 @@ class PersonView:
     retroactive: bool
     lossy: bool
     code: str | None
-    """Why nothing is written (error catalogue)."""
+    """Why the run writes nothing for this person (a code of the error catalogue)."""
     codes: tuple[str, ...]
-    """What a person should look at although something is written."""
+    """What a user should look at besides, as codes of the error catalogue, also where the run writes."""
     has_candidates: bool
 
     @property
@@ -97,7 +98,8 @@ class PersonView:
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """`counts`: of those the search finds. `before`, `after`: positions for the neighbouring pages, None at an end."""
+    """One page of people. `counts`: group → people, of those whom the search finds. `before`, `after`: positions for
+    the neighbouring pages, None at an end."""
 
     preview: Preview
     counts: Mapping[Group, int]
@@ -118,7 +120,7 @@ class PlannedPerson:
     position: int
     item: ItemView
     lossy: frozenset[str]
-    """Keys of FIELDS whose value loses something on the way."""
+    """Keys of FIELDS whose value loses something when the target takes it."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,11 @@ class PlanPage:
     updated: int
     left_out: int
     by_key: tuple[tuple[str, int, bool], ...]
-    """(key of FIELDS, people whom it changes, retroactive), of those who are updated, the most frequent first."""
+    """(key of FIELDS, how many of the updated people it changes for, retroactive), the most frequent first."""
     alarms: tuple[MassChangeReason, ...]
-    """Why these people need a second look."""
+    """Why writing these people would be a mass change; () when it would not be one."""
     export_settings: ExportSettings | None
-    """What freee gets for those who are created; None: nobody is created there."""
+    """The export settings that freee gets for created employees; None: the run creates no employee at freee."""
     people: tuple[PlannedPerson, ...]
     before: int | None
     after: int | None
@@ -143,7 +145,8 @@ class PlanPage:
 
 
 def group_of(state: ItemState, kind: str) -> Group:
-    """Those who failed in the survey are for a person to look at, like those who need a decision."""
+    """The group of an item. An item that failed in the survey is in REVIEW, because a person has to look at it, like
+    one that needs a decision."""
     if state is ItemState.WAITING:
         return Group.NEW if kind == PlanKind.CREATE else Group.CHANGED
     return Group.EQUAL if state is ItemState.UNCHANGED else Group.REVIEW

@@ -1,4 +1,4 @@
-"""The page of one run: its 連携履歴, how far it is, why people failed and who mends it, and everybody's result."""
+"""The page of one run: its 連携履歴 and progress, why employees failed and who can mend it, and each one's result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why so many people ended in a state that needs somebody, and who can mend it."""
+    """One cause for which employees ended in a state that needs a person, how many they are, and who can mend it."""
 
     state: ItemState
     code: str
@@ -48,7 +48,8 @@ class Cause:
 
 @dataclass(frozen=True)
 class RelatedRun:
-    """`how`: "repeats", "takes_back" (this run does that one), "repeated_by", "taken_back_by" (that one this)."""
+    """A run that belongs to this run. `how`: "repeats", "takes_back" (this run repeats or takes back the other);
+    "repeated_by", "taken_back_by" (the other run repeats or takes back this one)."""
 
     how: str
     id: str
@@ -58,7 +59,8 @@ class RelatedRun:
 
 @dataclass(frozen=True)
 class MissedPerson:
-    """Had changed at `system` without a webhook telling. `number` "" when nobody knows it any more."""
+    """A person who had changed at `system` although no webhook had told of it. `number` "": the last listing of that
+    system no longer has the person."""
 
     system: System
     number: str
@@ -70,18 +72,18 @@ class RunDetail:
     company: str
     entries: tuple[Entry, ...]
     causes: tuple[Cause, ...]
-    """Of a run that is over; the most frequent first."""
+    """The causes of a run that is over, the most frequent first."""
     started_by: Actor
     approved_by: Actor | None
     approved_at: datetime | None
     alarms: tuple[Mapping[str, Any], ...]
-    """Why it waited for a person: [{"code", "count", "limit"}]."""
+    """Why the run was held until a person approved it: [{"code", "count", "limit"}]."""
     related: tuple[RelatedRun, ...]
     missed: tuple[MissedPerson, ...] = field(repr=False)
-    """The first of those whom no webhook has told, for who may see people."""
+    """The first of the people whose change no webhook has told; () for a user who may not see people."""
     gathering_until: datetime | None
     not_listed: int
-    """Found equal by a comparison: they are counted, and stand in no list."""
+    """How many people a sweep has found equal: they are counted, but stand in no list."""
 
     @property
     def is_open(self) -> bool:
@@ -93,20 +95,21 @@ class RunDetail:
 
     @property
     def repeatable(self) -> bool:
-        """Somebody failed, or the run failed before it had anybody."""
+        """Whether a user can repeat the run: an employee failed, or the run failed before it had any items."""
         return not self.is_open and bool(
             self.run.counts.get(ItemState.FAILED) or (self.run.state is RunState.FAILED and not self.run.counts)
         )
 
     @property
     def undoable(self) -> bool:
-        """Somebody may have been written; a failed employee perhaps in part."""
+        """Whether the run may have written to an employee, so that a user can take it back. An employee who failed may
+        be written in part."""
         return not self.is_open and any(self.run.counts.get(state) for state in (ItemState.SUCCEEDED, ItemState.FAILED))
 
 
 @dataclass(frozen=True)
 class Look:
-    """Which people of the run are looked at. `code`: their cause; `number`: how the employee number begins."""
+    """Which employees of the run the user looks at. `code`: their cause; `number`: how the employee number begins."""
 
     state: ItemState | None = None
     code: str | None = None
@@ -117,7 +120,8 @@ class Look:
 def run_detail(
     ctx: Context, public_id: str, *, visibility: Visibility, look: Look | None = None
 ) -> tuple[RunDetail, Page[PersonResult]]:
-    """The page of a run; with `look` also people, once it is over. Raises Refused("run_not_found")."""
+    """The page of a run; with `look` also its employees' results, once the run is over. Raises
+    Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         row = find_run(uow, public_id)
         connection = uow.connections.get(row.connection_id)
@@ -185,7 +189,7 @@ def _related(row: RunRow, other: RunRow) -> RelatedRun:
 
 
 def _missed(uow: UnitOfWork, row: RunRow) -> tuple[MissedPerson, ...]:
-    """One system's people: a survey looks for those whom its source's webhooks did not tell."""
+    """The people of the run whose change no webhook has told, up to MISSED_SHOWN, with their employee numbers."""
     named = [(System(each["system"]), str(each["id"])) for each in (row.missed or ())[:MISSED_SHOWN]]
     found: dict[tuple[System, str], str] = {}
     for system in dict.fromkeys(system for system, _ in named):

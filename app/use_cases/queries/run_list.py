@@ -1,6 +1,6 @@
-"""The 連携履歴 as a list: runs newest first by what is looked for, and the last times of each direction.
+"""The 連携履歴 as a list: the runs that a filter finds, newest first, and the last times of each direction.
 
-Costs the same handful of queries however many runs there are: a finished run brings its own counts.
+The list costs the same handful of queries however many runs there are, because a finished run's row holds its counts.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; None where it does not matter. Days are Japan's, both included, and mean the begin."""
+    """The filter of the list; None where it does not matter. It finds runs that began between two days in Japan, both
+    included."""
 
     connection: str | None = None
-    """A key. One that is nobody's finds nothing."""
+    """The key of a connection. A key that no connection has finds no run."""
     direction: Direction | None = None
     trigger: Trigger | None = None
     state: RunState | None = None
@@ -46,7 +47,7 @@ class ListedRun:
     started_by: Actor
     state: RunState
     compared_only: bool
-    """A preview that was never approved: nothing was to be written."""
+    """True: a preview that was never approved, so the run has only compared."""
     counts: Mapping[ItemState, int]
     done: int
     total: int | None
@@ -57,7 +58,8 @@ class ListedRun:
 
 @dataclass(frozen=True)
 class LastTimes:
-    """When a direction of a connection was tried last, how that stands, and when it went through without fault."""
+    """Of one direction of a connection: when a run was last tried, the state of that run, and when a run last ended
+    without fault."""
 
     connection: str
     direction: Direction
@@ -72,7 +74,7 @@ class RunList:
     page: Page[ListedRun]
     last: tuple[LastTimes, ...]
     connections: Mapping[str, str]
-    """Key → name of all there are."""
+    """Key → name, of all connections."""
 
 
 def run_list(ctx: Context, wanted: Wanted, *, after: int | None = None, limit: int = PAGE_SIZE) -> RunList:
@@ -105,7 +107,7 @@ def run_list(ctx: Context, wanted: Wanted, *, after: int | None = None, limit: i
 
 
 def _filter(wanted: Wanted, ids: Mapping[str, int]) -> RunFilter | None:
-    """None: nothing can be found."""
+    """The filter as the repository takes it. None: no run can be found."""
     if wanted.connection is not None and wanted.connection not in ids:
         return None
     return RunFilter(

@@ -1,4 +1,4 @@
-"""The summary mail of a run as it was sent, or why there is none."""
+"""The summary mail of a run as Awase has sent it, or why there is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.use_cases.shared.run_lookup import find_run
 
 class MailStands(StrEnum):
     NOT_YET = "not_yet"  # the run is under way
-    NOT_WANTED = "not_wanted"  # an automatic run about which the setting wants no mail
+    NOT_WANTED = "not_wanted"  # an automatic run, and by the connection's mail policy it sends no mail
     WAITING = "waiting"  # to be sent, or to be sent again
     SENT = "sent"
     FAILED = "failed"
@@ -25,7 +25,8 @@ class MailStands(StrEnum):
 
 @dataclass(frozen=True)
 class RunMail:
-    """Texts are those that left us; "" where there are none (any more)."""
+    """The mail of one run. `subject` and `body` are the texts that Awase has sent; "" where there are none, or none any
+    more."""
 
     stands: MailStands
     to: tuple[str, ...] = field(default=(), repr=False)
@@ -38,7 +39,7 @@ class RunMail:
 
 
 def run_mail(ctx: Context, public_id: str) -> RunMail:
-    """Raises Refused("run_not_found")."""
+    """The summary mail of one run. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, public_id)
         mail = uow.mails.of_runs([run.id]).get(run.id)

@@ -1,7 +1,8 @@
-"""Where an employee is mended: the addresses of both products' own screens.
+"""The addresses of the screens in SmartHR and freee where a user mends an employee's data.
 
-Known for the vendors' real hosts, and for the practice company, whose vendors have one screen each. A connection that
-is pointed elsewhere (a proxy, a sandbox) has none, so that nobody is sent to a stranger's page.
+Awase knows them for the vendors' real hosts, and for the practice company, whose vendors have one screen each. An
+installation that is pointed to another host (a proxy, a sandbox) has none, so that a user is not sent to a stranger's
+page.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _FREEE_HOST = "api.freee.co.jp"
 
 
 def vendor_page(settings: Settings, connection: Connection, system: System, person_id: str | None) -> str | None:
-    """The page of this person, or None where there is none that we know."""
+    """The address of this person's page, or None where Awase knows none."""
     if not person_id:
         return None
     if settings.practice_path:

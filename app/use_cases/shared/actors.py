@@ -1,4 +1,5 @@
-"""Who did something: what runs and the audit trail keep ("user:3", "key:ab12", "webhook") as people read it."""
+"""Actors: turns the word that runs and the audit trail keep for who acted ("user:3", "key:ab12", "webhook") into what
+people read."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ KINDS = frozenset({"user", "key", "cli", "api", "webhook", "schedule"})
 
 @dataclass(frozen=True)
 class Actor:
-    """`kind`: one of KINDS, or "other". `name`: a user's login, a key's prefix; "" for what has none, or is gone."""
+    """`kind`: one of KINDS, or "other". `name`: a user's login, a key's prefix; "" when the actor has no name, or its
+    user is gone."""
 
     kind: str
     name: str = field(default="", repr=False)
 
 
 def known_actors(uow: UnitOfWork, stored: Iterable[str]) -> dict[str, Actor]:
-    """Stored word → actor, with one query at most."""
+    """Stored word → actor. Costs one query at most, however many words are given."""
     words = set(stored)
     asked = any(word.startswith("user:") for word in words)
     logins = {f"user:{user.id}": user.login for user in uow.users.all()} if asked else {}

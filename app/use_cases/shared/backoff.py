@@ -1,4 +1,4 @@
-"""How long to wait before something is tried again: growing pauses with full jitter, never shorter than asked for."""
+"""How long to wait before the next try: growing pauses with jitter, never shorter than the other side asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ LONGEST_SECONDS = 3600.0
 
 
 def next_try(settings: Settings, *, failures: int, retry_after: float | None) -> timedelta:
-    """`failures` so far; `retry_after` seconds the other side asked for. With a wish: that long plus up to a tenth, so
-    that a crowd does not come back at once. Without: anywhere up to base · 2^failures."""
+    """The pause before the next try. `failures`: how many tries have failed so far; `retry_after`: seconds the other
+    side asked us to wait. With `retry_after` the pause is that long plus up to a tenth, so that many waiting jobs do
+    not all come back at the same moment. Without it the pause is drawn between half of base · 2^(failures - 1) seconds
+    and all of it. Neither counts for more than LONGEST_SECONDS."""
     if retry_after is not None:
         wished = min(max(retry_after, 0.0), LONGEST_SECONDS)
         return timedelta(seconds=wished + random.uniform(0, 0.1 * wished + 0.1))  # noqa: S311 - not a secret

@@ -1,4 +1,4 @@
-"""The connection behind a key that somebody gave, or a refusal: one place for everybody who takes a key."""
+"""Finds the connection behind a key, or refuses the key: every use case that is given a connection's key asks here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.use_cases.context import Context
 
 
 def known_connection(uow: UnitOfWork, key: str) -> Connection:
-    """Inside a transaction. Raises Refused("unknown_connection")."""
+    """Find the connection inside the caller's transaction. Raises Refused("unknown_connection")."""
     connection = uow.connections.get_by_key(key)
     if connection is None:
         raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
@@ -17,6 +17,6 @@ def known_connection(uow: UnitOfWork, key: str) -> Connection:
 
 
 def find_connection(ctx: Context, key: str) -> Connection:
-    """In a transaction of its own. Raises Refused("unknown_connection")."""
+    """Find the connection in a transaction of its own. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         return known_connection(uow, key)

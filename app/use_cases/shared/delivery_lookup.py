@@ -1,4 +1,4 @@
-"""Which webhook deliveries are meant: by id, or by a filter."""
+"""Finds the webhook deliveries that a caller names by id or by a filter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _LAST_ID = 2**63 - 1
 
 @dataclass(frozen=True)
 class DeliveryFilter:
-    """Which deliveries. What came in at `until` is no longer meant. `failed`: an item of it did not end well."""
+    """Which deliveries the caller wants. `since` is included: a delivery that came in at that moment belongs to them;
+    `until` is not included. `failed`: only deliveries of which an item did not end well."""
 
     connection: str | None = None
     state: DeliveryState | None = None

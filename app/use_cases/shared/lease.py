@@ -1,4 +1,4 @@
-"""Holding a lease while work goes on: one heartbeat thread renews it, and the work can ask whether it is still ours."""
+"""Holding a lease while work goes on: one thread renews the lease, and the work can ask whether it still holds it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from app.use_cases.context import Context
 
 
 class LeaseLost(Exception):
-    """Somebody else took this work over (we were frozen, or slow): nothing more may be written from here."""
+    """Another worker took this work over, because this one was frozen or slow: it may write nothing more."""
 
 
 class Lease:
-    """Ours until a renewal changes no row."""
+    """The right to do one piece of work. This process holds it until a renewal changes no row."""
 
     def __init__(self) -> None:
         self._lost = threading.Event()
@@ -27,14 +27,15 @@ class Lease:
         self._lost.set()
 
     def check(self) -> None:
-        """Raises LeaseLost. Called before every request that writes."""
+        """Raises LeaseLost when the lease is lost. A job calls this before every request that writes."""
         if self._lost.is_set():
             raise LeaseLost
 
 
 @contextmanager
 def held(ctx: Context, renew: Callable[[datetime], bool]) -> Iterator[Lease]:
-    """Call `renew(lease_until)` three times per lease time until the block ends; False means the lease is lost."""
+    """Call `renew(lease_until)` three times per lease time until the block ends. When `renew` returns False, the lease
+    is lost."""
     lease = Lease()
     ended = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The name under which this process holds a lease by name."""
+"""The name of this process: the holder it gives when it takes a lease by name, such as that of a leader."""
 
 from __future__ import annotations
 

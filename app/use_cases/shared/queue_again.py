@@ -1,4 +1,4 @@
-"""Hands out once more what has been waiting: after a pause, and when an operator asks."""
+"""Hands out waiting jobs once more: when a connection is resumed after a pause, and when an operator asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 def queue_everything(ctx: Context, uow: UnitOfWork, *, connection_id: int | None) -> None:
-    """Hand out what has been waiting, of one connection or of all."""
+    """Queue the waiting items and surveys of one connection once more; `connection_id` None: of all connections."""
     now = ctx.clock.now()
     items = uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection_id)
     surveys = uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection_id)

@@ -1,4 +1,4 @@
-"""Remembers who keeps ending badly in automatic runs, so that one cause is told once."""
+"""Remembers which employees keep ending badly in automatic runs, so that people are told about one cause once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from app.use_cases.context import Context
 def note_trouble(
     ctx: Context, uow: UnitOfWork, of: ItemRow | NewItem, item_id: int, *, number: str, code: str | None
 ) -> None:
-    """One more bad end of this employee in an automatic run; the same cause as the time before is no news."""
+    """Note one more bad end of this employee in an automatic run. When the cause is the same as the time before, the
+    item is marked as known, so that no mail tells of it again."""
     known = uow.troubles.note(
         of.connection_id,
         of.direction,

@@ -1,4 +1,4 @@
-"""The run behind an id that was given, or a refusal: one place for everything that takes the id of a run."""
+"""Finds the run behind a public id, or refuses the id: every use case that is given a run's id asks here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.storage.unit_of_work import UnitOfWork
 
 
 def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
-    """Raises Refused("run_not_found")."""
+    """The run with this public id. Raises Refused("run_not_found")."""
     run = uow.runs.get_by_public_id(public_id)
     if run is None:
         raise Refused("run_not_found", "この同期は見つかりません。", status=404)

@@ -1,4 +1,4 @@
-"""Stores a run, its beginning in the history and the way to its survey, for requests and for the clock."""
+"""Stores a run, its beginning in the history and the outbox row of its survey. Requests and the sweep both use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from app.use_cases.context import Context
 
 
 def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
-    """The run, its beginning in the history and the way to its survey, inside the caller's transaction."""
+    """Store the run, its beginning in the history and the outbox row of its survey, inside the caller's transaction.
+    The relay brings the survey to a worker by that row."""
     now = ctx.clock.now()
     people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
     run = uow.runs.add(

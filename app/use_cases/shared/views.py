@@ -28,7 +28,7 @@ class ProgressView:
     total: int | None
     rate: float | None
     eta_seconds: float | None
-    """From the measured rate, or from the vendors' rate limits while nothing has been measured."""
+    """Seconds until the end, from the measured rate, or from the vendors' rate limits while nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class RunView:
     """Japanese, from the error catalogue."""
     retried_run: str | None
     mail_state: str | None
-    """None (no mail due yet), "pending", "sending", "sent", "failed", "skipped"."""
+    """The state of the summary mail: None (not due yet), "pending", "sending", "sent", "failed" or "skipped"."""
     missed: int = 0
-    """People who had changed without a webhook telling, as its survey found them (at most 1,000)."""
+    """How many people the run's survey found changed although no webhook had told of it (at most 1,000)."""
     undone_run: str | None = None
-    """The run that this one takes back."""
+    """The run that this run takes back."""
     alarms: tuple[Mapping[str, int | str], ...] = ()
-    """Why it was held for a person: [{"code", "count", "limit", "creates", "retires", "blanks"}]."""
+    """Why the run was held until a person approves it: [{"code", "count", "limit", "creates", "retires", "blanks"}]."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ChangeView:
     label: str
     before: str | None = field(repr=False)
     after: str | None = field(repr=False)
-    """Shown form, masked (••••) for masked items; None for blank."""
+    """The value as people read it, •••• for masked items; None for a blank."""
     retroactive: bool
     state: str
     """"planned" or "written"."""
@@ -111,12 +111,12 @@ class ItemView:
     notes: tuple[NoteView, ...]
     steps: tuple[StepView, ...]
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-    """For 要再確認 of a link: [{"system", "id", "number", "reason"}]."""
+    """Who may be the same person, when a link needs 要再確認: [{"system", "id", "number", "reason"}]."""
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Keyset page: `next_after` is handed back as `after` for the following page; None at the end."""
+    """One page of a list. The caller hands `next_after` back as `after` to get the following page; None at the end."""
 
     items: tuple[T, ...]
     next_after: int | None
@@ -124,7 +124,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class OfferedEmployee:
-    """Somebody who would be offered for a run. `warning` is a catalogue code (no 入社日, blank or doubled number)."""
+    """An employee who would be offered for a run. `warning` is a code of the error catalogue (no 入社日, a blank
+    number, or a number that another employee has as well)."""
 
     employee_number: str
     source_id: str
@@ -145,12 +146,12 @@ class ConnectionView:
     export_settings_complete: bool
     smarthr_closed_for: float
     freee_closed_for: float
-    """Seconds this vendor side is closed (limit, throttle), 0.0 when open."""
+    """Seconds for which we send no request to this vendor (its limit is reached, or it throttles us); 0.0: open."""
 
 
 @dataclass(frozen=True)
 class ConsentView:
-    """A consent that was given: which 事業所 the connection may use from now on."""
+    """A consent that an administrator has given at freee: which 事業所 the connection may use from now on."""
 
     connection: ConnectionView
     company_name: str
@@ -158,7 +159,8 @@ class ConsentView:
 
 @dataclass(frozen=True)
 class IntakeView:
-    """What a connection hears of by itself. `id`: its label in /metrics, where the key must not stand."""
+    """How changes reach a connection by themselves: webhooks and sweeps. `id`: the connection's label in /metrics,
+    where its key must not stand."""
 
     id: int
     key: str
@@ -166,12 +168,12 @@ class IntakeView:
     last_smarthr_webhook: datetime | None
     last_freee_webhook: datetime | None
     webhook_state: WebhookState
-    """Of the registration at SmartHR, as it was found at `webhook_checked_at`."""
+    """State of the webhook registration at SmartHR, as the check at `webhook_checked_at` found it."""
     webhook_disabled_at: datetime | None
     webhook_checked_at: datetime | None
     sweep_done_at: datetime | None
     quarantined: int
-    """Employees that automatic runs leave alone."""
+    """How many employees automatic runs leave alone."""
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,10 @@ class QueueView:
     outbox_waiting: int
     outbox_oldest_age: float | None
     items: Mapping[ItemState, int]
-    """Of runs that are not finished."""
+    """State → items, of the runs that are not finished."""
     runs_open: int
     runs_gathering: int
-    """Of those: still being filled by webhooks."""
+    """How many of the open runs webhooks still fill."""
     mails_waiting: int
     connections: tuple[ConnectionView, ...]
     deliveries_last_hour: Mapping[DeliveryState, int]
@@ -193,7 +195,7 @@ class QueueView:
 
 @dataclass(frozen=True)
 class DeliveryItemView:
-    """What a webhook asked for, and how it stands."""
+    """One item that a webhook asked for, and its state."""
 
     id: int
     run: str
@@ -202,7 +204,7 @@ class DeliveryItemView:
 
 @dataclass(frozen=True)
 class DeliveryView:
-    """A webhook that was stored. `people`: the vendor's ids of them."""
+    """A stored webhook delivery. `people`: the vendor's ids of the employees whom the webhook names."""
 
     id: int
     system: System
@@ -219,8 +221,8 @@ class DeliveryView:
 
 @dataclass(frozen=True)
 class ReplayView:
-    """`skipped`: nobody is named in them, or the connection does not sync in their direction. `next_after`: the answer
-    reached its limit; hand it on as `after` for the rest."""
+    """What a replay did. `skipped`: deliveries that name no employee, or whose direction the connection does not sync.
+    `next_after`: the replay reached its limit; the caller hands this on as `after` to replay the rest."""
 
     replayed: int
     people: int
@@ -242,4 +244,4 @@ class TroubleView:
     first_at: datetime
     last_at: datetime
     quarantined_at: datetime | None
-    """Since then automatic runs leave them alone."""
+    """Since then automatic runs leave this employee alone."""

@@ -1,1 +1,1 @@
-"""Both systems listed and everybody planned: surveys, sweeps, and what has changed since."""
+"""Lists both systems and plans every employee: surveys, sweeps, and what changed without a webhook."""

@@ -1,7 +1,8 @@
-"""What the lists have shown of everybody: kept per person, and held against what they had shown the time before.
+"""Finds people who changed without a webhook: stores what the lists show of each person and compares it the next time.
 
-Who has other values than then, although no webhook has named them and we have not written them, changed without a
-webhook telling (freee has no timestamps, and a vendor may have switched a webhook off).
+A person changed without a webhook when the list shows other values than the time before, although no webhook has named
+them and no run has written to them. Only a comparison finds them: freee has no timestamps, and a vendor may have
+switched a webhook off.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ from app.use_cases.planning.plan_employee import keyed_fingerprint
 log = structlog.get_logger(__name__)
 
 SLACK = timedelta(minutes=5)
-"""A webhook that came in shortly before the last survey began may be about what that survey did not see yet."""
+"""How long before the last survey a webhook may have come in and still count: it may tell of a change that this survey
+did not see yet."""
 COUNTER = "missed_webhooks"
 
 
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
-    """What the directory keeps of everybody of one system."""
+    """The directory's entry for each of these people of one system."""
     fingerprint = keyed_fingerprint(ctx.settings.secret_key)
     return [_entry(record, content_of(record, fingerprint)) for record in people]
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
-    """A listing that is no survey: numbers and schedules as they are now, contents as a survey has seen them last, so
-    that the next survey still finds what has changed since."""
+    """Store the numbers and pay schedules that a listing outside a survey has shown. The contents stay as the last
+    survey has seen them, so that the next survey still finds what has changed since."""
     with ctx.unit_of_work() as uow:
         before = uow.directory.entries(connection_id, system)
         entries = [
@@ -47,7 +49,7 @@ def keep_numbers(ctx: Context, connection_id: int, system: System, people: Seque
 
 
 def keep_shown(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries: Sequence[DirectoryEntry]) -> None:
-    """Replace the directory, and keep with the run who has changed without a webhook telling."""
+    """Replace the directory, and store with the run which people have changed without a webhook."""
     missed = _missed(ctx, uow, run, system, entries)
     uow.directory.replace(run.connection_id, system, entries, now=ctx.clock.now())
     if not missed:
@@ -58,7 +60,7 @@ def keep_shown(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entri
 
 
 def _missed(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries: Sequence[DirectoryEntry]) -> list[str]:
-    """Ids of people who changed, or came, since the last survey without a webhook."""
+    """Ids of people who have changed or joined since the last survey without a webhook that told of them."""
     began = uow.sweeps.last_survey_began(run.connection_id, before_run=run.id)
     if began is None or not _is_told_by_webhooks(ctx, uow, run.connection_id, system):
         return []

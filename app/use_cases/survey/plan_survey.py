@@ -1,5 +1,5 @@
-"""Plans a survey: one item per employee of the run, decided from both lists without asking anybody again. Pure
-apart from its arguments: no transaction, no call."""
+"""Plans a survey: one item per employee of the run, decided from the lists of both systems without asking them again.
+Pure: no transaction and no vendor call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from app.use_cases.planning.planned_item import (
 
 
 class Everybody:
-    """Both systems as the lists show them, found by id, with the connection's links."""
+    """All people of both systems as the lists show them, found by id, with the connection's links."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ def plan_everybody(
 
 
 def in_order(planned_items: list[PlannedItem], *, bulk_from: int) -> list[PlannedItem]:
-    """By their numbers, each with its position and the queue for so many of them."""
+    """The items in the order of employee numbers, each with its position, and with the queue for so many jobs."""
     planned_items.sort(key=lambda planned_item: (planned_item.item.employee_number, planned_item.item.source_id or ""))
     waiting = sum(not planned_item.item.state.is_final for planned_item in planned_items)
     queue = queue_for(waiting, bulk_from=bulk_from)
@@ -86,14 +86,14 @@ class SurveyPlanner:
     now: datetime
 
     def chosen(self) -> list[EmployeeRecord]:
-        """Who takes part: everybody who is offered, or those whose numbers were named."""
+        """The people of the run: all who are offered for its day, or those whose numbers the request has named."""
         if self.run.scope is None:
             return [r for r in self.everybody.source if offer(r.person, self.run.as_of_date).offered]
         named = set(self.run.scope)
         return [record for record in self.everybody.source if record.person.number in named]
 
     def unknown_numbers(self) -> list[PlannedItem]:
-        """Named, but nobody at the source has that number (E9)."""
+        """A failed item (E9) for each number that the request has named and no employee of the source has."""
         known = {record.person.number for record in self.everybody.source}
         missing = [number for number in self.run.scope or [] if number not in known]
         return [
@@ -162,7 +162,7 @@ class SurveyPlanner:
     def _months(
         self, source: EmployeeRecord, target: EmployeeRecord | None
     ) -> tuple[YearMonth | None, YearMonth | None]:
-        """Closing and pay month of what freee holds or will hold of this person."""
+        """(closing month, pay month) of the record that freee holds, or will hold, for this person."""
         in_freee = source if source.person.system is System.FREEE else target
         schedule: PaySchedule | None
         if in_freee is not None:
@@ -212,7 +212,8 @@ class SurveyPlanner:
         name: str = "",
         effects: str = "",
     ) -> NewItem:
-        """Who waits holds the slot of their employee and direction, or is chosen in a preview."""
+        """One item. An item that waits holds the slot of its employee and direction, so that no second job for them
+        runs at the same time; in a preview it is chosen instead."""
         waiting = not state.is_final
         return NewItem(
             run_id=self.run.id,

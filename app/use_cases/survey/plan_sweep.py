@@ -1,6 +1,7 @@
-"""Plans a sweep. It decides as every survey does, and keeps quiet about what nobody has to know every hour: people
-found equal are counted and get no item, leavers take part only while something of them still differs, and who is in
-quarantine is left alone until either side, or the cause, is another one.
+"""Plans a sweep: decides as every survey does, but leaves out what people do not need to read every hour.
+
+Employees found equal are counted and get no item. Leavers take part only while one of their items still differs.
+Employees in quarantine are left alone until one of the two sides, or the cause, has changed.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def compare_everybody(
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
 ) -> list[PlannedItem]:
-    """One planned item per employee who is there on the day, per leaver of whom something still differs, and per link
-    whose source is in no list any more, in the order of their numbers. `troubles`: by source id."""
+    """The planned items of a sweep, in the order of employee numbers: one per employee who is employed on the day, one
+    per leaver with an item that still differs, and one per link whose person the source no longer lists. `troubles`:
+    source id → trouble."""
     comparison = _Comparison(SurveyPlanner(run, everybody, terms, now), troubles)
     found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
     planned_items = [planned_item for planned_item in found if planned_item is not None]
@@ -54,8 +56,12 @@ def compare_everybody(
 
 
 def _without_surprises(planned_items: list[PlannedItem], run: RunRow, terms: Terms) -> list[PlannedItem]:
-    """Somebody who is only looked at has no plan that could have been weighed. When they are many (a list that came in
-    half), or when a person approves what is shown of the run, their jobs may find out but write nothing."""
+    """Keep jobs whose plan is not known yet from writing, where their writes could surprise.
+
+    An employee whose link has lost one side gets a job that looks for the missing person, so the survey has no plan for
+    them that it could weigh. When there are many of these (a list that came in half), or when a person approves what
+    the run shows, their jobs may find out what happened but write nothing: they get the digest of an empty plan.
+    """
     unplanned = [found for found in planned_items if found.waits and found.item.kind == PlanKind.NOTHING.value]
     if not run.dry_run and len(unplanned) <= HARMLESS_PEOPLE:
         return planned_items
@@ -76,7 +82,8 @@ def remember_troubles(
     planned_items: Sequence[PlannedItem],
     troubles: Mapping[str, TroubleRow],
 ) -> None:
-    """Whom the comparison itself has ended badly, who is well again or gone, and what those in trouble have now."""
+    """Bring the stored troubles up to date with a sweep: forget those of employees who are equal again or gone, store
+    the present content of those still in trouble, and note employees whose item the sweep itself has ended badly."""
     unwell = {found.item.source_id for found in planned_items if found.item.state is not ItemState.UNCHANGED}
     if resolved := sorted(source_id for source_id in troubles if source_id not in unwell):
         uow.troubles.resolve(run.connection_id, run.direction, resolved)
@@ -95,7 +102,8 @@ class _Comparison:
     troubles: Mapping[str, TroubleRow]
 
     def find(self, source: EmployeeRecord) -> PlannedItem | None:
-        """None: not there yet, or gone and nothing to do."""
+        """The planned item of one person of the source. None: the person has not joined yet, or has left and there is
+        nothing to do."""
         planned_item = self._found(source)
         if planned_item is None or planned_item.item.state is ItemState.UNCHANGED:
             return planned_item and replace(planned_item, has_item=False)
@@ -121,8 +129,8 @@ class _Comparison:
     # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def vanished(self) -> list[PlannedItem]:
-        """Links whose source nobody has listed. Pages shift while a list is read (smarthr-api.md trap 20), so a job
-        asks for the person before the link is taken for broken."""
+        """An item for each link whose person the source's list does not contain. Pages shift while a list is read
+        (smarthr-api.md trap 20), so a job asks for this person before Awase takes the link for broken."""
         source = self.planner.run.direction.source
         listed = {record.person.id for record in self.planner.everybody.source}
         links = self.planner.everybody.link_by_smarthr.values()
@@ -140,7 +148,8 @@ class _Comparison:
         return PlannedItem(item)
 
     def _content(self, source: EmployeeRecord, planned_item: PlannedItem) -> str:
-        """Both sides and how they were found: an answered question lifts a quarantine although neither side moved."""
+        """Digest of both sides, and of the state and code of the item. State and code belong to it, because a
+        person's answer to a question must lift the quarantine although neither side has changed."""
         terms = self.planner.terms
         target = self.planner.everybody.target_by_id.get(planned_item.item.target_id or "")
         sides = [
@@ -152,7 +161,8 @@ class _Comparison:
     # ── leavers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _leaver(self, source: EmployeeRecord) -> PlannedItem | None:
-        """Somebody who left before the day, linked and still shown by the target: what differs is brought over."""
+        """The item of an employee who left before the day, to bring over what differs. None: the employee is not
+        linked, the target no longer shows them, or there is nothing to write."""
         link, target = self._partner(source)
         if link is None or target is None or target.record is None:
             return None
@@ -165,8 +175,9 @@ class _Comparison:
     def _from_the_month_of_leaving(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow
     ) -> PlannedItem | None:
-        """freee hides leavers once their month is over. A 退職年月日 entered later than that still has to arrive: the
-        job reads the last month that shows them. Should more of them differ there, an approval does not cover it."""
+        """The item of a leaver whom freee, the source, hides because their month is over. A 退職年月日 that was entered
+        after that still has to reach the target, so the job reads the last month in which freee shows the leaver.
+        Should other items differ in that month, an approval of this plan does not cover them."""
         left, schedule = source.person.resigned_on, source.person.pay_schedule
         there = take_snapshot(target, self.planner.terms.options)["resigned_on"]
         if left is None or there is ABSENT or there == left:
@@ -192,8 +203,8 @@ class _Comparison:
         return PlannedItem(item)
 
     def _is_for_the_way_back(self, source: EmployeeRecord) -> bool:
-        """The target has hidden its leaver and is right about the 退職年月日: with both directions on, the other
-        comparison of this sweep brings it here."""
+        """Whether the run of the other direction handles this leaver: the target hides the leaver and has the right
+        退職年月日. With both directions on, the sweep's run in the other direction brings that date here."""
         if self.planner.everybody.connection.automatic is not Automatic.BOTH or source.record is None:
             return False
         link, target = self._partner(source)

@@ -1,7 +1,7 @@
-"""Plans a run that takes another one back: one item per employee to whom that one wrote.
+"""Plans a run that takes another run back: one item per employee to whom that other run wrote.
 
-The target's lists say what it holds now. Whom they do not show in the month that was written (freee hides leavers, a
-締め日支払い日 may have changed) is read alone, in that month.
+The target's lists say what the target holds now. An employee whom they do not show in the month in which the run wrote
+(freee hides leavers, and a 締め日支払い日 may have changed) is read singly, in that month.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PORTION = 500
 
 
 def everybody_undone(ctx: Context, run_id: int) -> Iterator[Undone]:
-    """Everybody to whom this run has written, in its order, a portion per transaction."""
+    """All employees to whom this run has written, in the run's order, read in one transaction per portion."""
     after = -1
     while True:
         with ctx.unit_of_work().reading() as uow:
@@ -51,7 +51,7 @@ def plan_everybody_undone(
     gateway: EmployeeGateway,
     lease: Lease,
 ) -> list[PlannedItem]:
-    """One planned item per employee, at the place they had in the run that is taken back."""
+    """One planned item per employee, at the position that the employee has in the run that is taken back."""
     assert run.undone_run_id is not None
     planner = _UndoPlanner(ctx, run, gateway, terms_of_undo(ctx, run, connection), _by_id(listed))
     planned_items = []
@@ -112,7 +112,7 @@ class _UndoPlanner:
         return PlannedItem(self._item(item, ItemState.NEEDS_REVIEW, code=code, kind=kind))
 
     def _item(self, item: ItemRow, state: ItemState, *, code: str | None, kind: PlanKind) -> NewItem:
-        """Of the same employee, in the same month: freee keeps what is written by month."""
+        """An item for the same employee and the same month, because freee keeps one record per month."""
         return NewItem(
             run_id=self.run.id,
             connection_id=self.run.connection_id,

@@ -1,8 +1,9 @@
-"""The survey of a run: list both sides 100 at a time, plan everybody, close the equal ones, queue the rest.
+"""The survey of a run: list both sides 100 at a time, plan every employee, close the equal items, queue the rest.
 
-Reads lists, not records: a run in which nobody changed costs a few dozen calls however many people there are. Pages are
-kept (encrypted) as they come, so that a survey goes on at the page where a crash or a limit stopped it. Items are kept
-in portions while the run is SURVEYING, where no worker may claim them; one last transaction sets the run going.
+A survey reads lists, not single records, so a run in which no employee has changed costs a few dozen calls however
+many people there are. It stores each page (encrypted) as it comes, so that it goes on at the page where a crash or a
+limit stopped it. It stores its items in portions while the run is SURVEYING, where no worker may claim them; one last
+transaction sets the run going.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 def survey_run(ctx: Context, run_id: int) -> None:
-    """Survey one run, or go on with it. Does nothing when somebody else holds it or it is over."""
+    """Survey one run, or go on with its survey. Does nothing when another worker holds the survey or it is over."""
     with ctx.unit_of_work() as uow:
         run = uow.runs.claim_survey(run_id, now=ctx.clock.now(), lease_until=lease_end(ctx))
         connection = uow.connections.get(run.connection_id) if run else None
@@ -82,7 +83,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     everybody = Everybody(connection, source, target, links, broken, different)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
     raised = () if run.dry_run or run.acknowledged else alarms(weighed(planned_items), linked=len(links))
-    if raised:  # held before its first write: from here on it is kept as a preview is
+    if raised:  # the run is held before its first write: from here on it is stored as a preview is
         run = replace(run, dry_run=True)
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
     kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
@@ -90,7 +91,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
-    """What is taken back is decided by the target alone: the source is not read."""
+    """Survey a run that takes another one back. What the target holds decides alone, so the source is not read."""
     gateway = ctx.gateway(connection, run.direction.target)
     listed = _read_everybody(ctx, run, gateway, lease=lease)
     with counted(ctx, run.id, gateway):
@@ -108,7 +109,8 @@ def _planned_items(
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
-    """Source id → their trouble, for a sweep; a person who starts a run means everybody."""
+    """Source id → trouble of this employee, for a sweep. {} for a run that a person has started: that run also tries
+    the employees in quarantine."""
     if run.trigger is not Trigger.SCHEDULE:
         return {}
     return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
@@ -118,7 +120,7 @@ def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
 
 
 def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease) -> list[EmployeeRecord]:
-    """Everybody of one system, from the pages already kept and the ones still missing."""
+    """All people of one system, from the pages already stored and the pages still missing, which are read now."""
     with ctx.unit_of_work() as uow:
         position = uow.survey_pages.cursor(run.id, gateway.system)
     seq, cursor, complete = position.pages, position.next_cursor, position.complete
@@ -141,7 +143,8 @@ def _learn(
     *,
     lease: Lease,
 ) -> Connection:
-    """Keep what the lists have shown of both systems: visible attributes, pay schedules, positions, numbers in use."""
+    """Store what the lists have shown of both systems: visible attributes, pay schedules, positions, employee
+    numbers."""
     with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
         positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
     records = [record.record for record in sides[System.SMARTHR] if record.record is not None]
@@ -169,7 +172,8 @@ def _learn(
 
 
 def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
-    """What only waits for a person's consent is held until it is given; otherwise the run ends here."""
+    """Hold the run until an administrator has given freee's consent, if that is all it waits for; else the run
+    fails."""
     if not error.needs_consent:
         _fail(ctx, run, error)
         return
@@ -178,7 +182,7 @@ def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
 
 
 def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:
-    """The run fails with its survey, unless another survey of it is on its way or through."""
+    """Fail the run with its survey, unless another worker has taken the survey over or finished it."""
     with ctx.unit_of_work() as uow:
         ours = uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt)
         if ours:

@@ -1,5 +1,5 @@
-"""What a survey keeps: its items in portions, the links of those who are equal, and the one transaction that sets the
-run going. Each of them commits only while the survey is ours.
+"""Stores the result of a survey: its items in portions, the links of equal pairs, and the one transaction that sets the
+run going. Each transaction commits only while this worker still holds the survey's lease.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from app.use_cases.survey.plan_sweep import remember_troubles
 log = structlog.get_logger(__name__)
 
 PORTION = 500
-"""Items stored per transaction: small enough that an arriving webhook never waits long for the database."""
+"""How many items one transaction stores: few enough that an arriving webhook never waits long for the database."""
 
 
 @contextmanager
 def fenced(ctx: Context, run: RunRow, lease: Lease) -> Iterator[UnitOfWork]:
-    """A transaction that commits only while the survey is ours. Raises LeaseLost: cancelled, or taken over because we
-    stood still for longer than the lease, and then somebody else's pages and items are not ours to touch."""
+    """A transaction that commits only while this worker holds the survey. Raises LeaseLost: the run was cancelled, or
+    this worker stood still for longer than the lease and another worker took the survey over, whose pages and items
+    this one must not touch."""
     lease.check()
     with ctx.unit_of_work() as uow:
         if not uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt):
@@ -52,14 +53,14 @@ def store(
     lease: Lease,
 ) -> None:
     with fenced(ctx, run, lease) as uow:
-        uow.items.clear(run.id)  # portions of a survey that did not get to its end
+        uow.items.clear(run.id)  # portions left by a survey that did not reach its end
         if run.dry_run:
             uow.preview_names.replace(run.id, [_preview_name(planned_item, kana) for planned_item in planned_items])
     stored: list[tuple[int, PlannedItem]] = []
     for portion in _portions(planned_items):
         try:
             stored += _store_portion(ctx, run, portion, lease=lease)
-        except IntegrityError:  # another run has linked one of them at this very moment (PostgreSQL): now it is seen
+        except IntegrityError:  # another run linked one of them just now (PostgreSQL): the repetition sees it
             stored += _store_portion(ctx, run, portion, lease=lease)
     _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles, raised=raised)
 
@@ -67,7 +68,7 @@ def store(
 def _store_portion(
     ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease
 ) -> list[tuple[int, PlannedItem]]:
-    """Returns the new items' ids, each with what was planned."""
+    """Store one portion. Returns the id of each new item, with its planned item."""
     with_item = [planned_item for planned_item in portion if planned_item.has_item]
     with fenced(ctx, run, lease) as uow:
         ids = uow.items.add_many([planned_item.item for planned_item in with_item])
@@ -106,7 +107,8 @@ def _set_going(
 
 
 def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
-    """What an earlier comparison of this direction was held with, this one has found anew, or found mended."""
+    """Cancel the earlier sweep runs of this direction that were held as a mass change: this run has planned the same
+    people anew, or has found them mended."""
     for held_id in uow.sweeps.held(run.connection_id, run.direction, before_run=run.id):
         uow.runs.cancel(held_id, now)
 
@@ -117,13 +119,13 @@ def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> Preview
 
 
 def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *, ctx: Context) -> None:
-    """Links of people met for the first time who need no write, and baselines that have moved."""
+    """Store links for pairs that are not linked yet and need no write, and the baselines that have changed."""
     agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
     linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
     for agreement in agreements:
         if agreement.link is None:
             if {agreement.smarthr_id, agreement.freee_id} & linked:
-                continue  # another run has met them meanwhile
+                continue  # another run has linked one of the two meanwhile
             uow.links.create(
                 run.connection_id,
                 agreement.smarthr_id,

@@ -1,13 +1,14 @@
-"""The sweep: everybody of a connection is compared by lists every hour or so, because webhooks miss things.
+"""The sweep: compares all employees of a connection by lists every hour or so, because webhooks miss changes.
 
-A sweep is one run per automatic direction, one after the other. What it needs to know stands in the database: any
-number of processes may ask, a lease lets one of them start runs, and the run is stored together with the beginning of
-the sweep, so a crash neither doubles nor skips one.
+A sweep is one run per automatic direction, one after the other. All it needs to know stands in the database: any number
+of processes may ask whether a sweep is due, a lease lets one of them start runs, and the run is stored together with
+the beginning of the sweep, so a crash neither doubles nor skips one.
 
-A direction whose comparison was held as a mass change is skipped while that run waits for a person, for as long
-as a run may take (RUN_DEADLINE_HOURS). So whoever follows the notice finds the run it names, and there is one notice a
-day instead of one an hour. Then the next comparison takes its place, so that a forgotten one does not switch the safety
-net off and what is approved is not older than a day. Webhooks and the other direction go on meanwhile.
+A direction whose run was held as a mass change is skipped while that run waits for a person, for as long as a run may
+take (RUN_DEADLINE_HOURS). So the person who follows the notice finds the run that it names, and there is one notice a
+day instead of one an hour. After that time the next sweep's run takes the place of the held one, so that a forgotten
+run does not switch the safety net off, and so that a person never approves a plan older than a day. Webhooks and the
+other direction go on meanwhile.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ log = structlog.get_logger(__name__)
 
 LEADER = "sweeper"
 SECONDS = 30.0
-"""How often somebody asks whether a sweep is due."""
+"""How often the cron process asks whether a sweep is due."""
 STARTED_BY = "schedule"
 DAY_BEGINS = timedelta(hours=1, minutes=10)
-"""SmartHR turns 在籍状況 at 01:00 in Japan (sync-items.md, item 10): a day's joiners and leavers come after it."""
+"""When the day of a sweep begins in Japan. SmartHR changes 在籍状況 at 01:00 (sync-items.md, item 10), so a sweep sees
+the day's joiners and leavers only after that."""
 
 
 def sweep_due(ctx: Context, *, holder: str = HOLDER) -> int:
-    """Start the runs of every sweep that is due or goes on with its other direction. Says how many runs; 0 when another
-    process leads."""
+    """Start a run for every sweep that is due, or that goes on with its other direction. Returns how many runs were
+    started; 0 also when another process leads."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + timedelta(seconds=SECONDS * 3)):
@@ -50,7 +52,7 @@ def sweep_due(ctx: Context, *, holder: str = HOLDER) -> int:
 
 
 def request_sweep(ctx: Context, connection_id: int) -> None:
-    """Compare this connection as soon as no other sweep of it is under way."""
+    """Ask for a sweep of this connection. It starts as soon as no other sweep of the connection is under way."""
     with ctx.unit_of_work() as uow:
         uow.sweeps.ask(connection_id)
 
@@ -60,7 +62,8 @@ def _takes_part(connection: Connection) -> bool:
 
 
 def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
-    """One step of one connection's sweep: its beginning, its other direction, or its end. True: a run was started."""
+    """Take the next step of one connection's sweep: begin it, go on with the other direction, or end it. True: this
+    step has started a run."""
     with ctx.unit_of_work() as uow:
         connection = uow.connections.get(connection_id)
         if connection is None or not _takes_part(connection) or uow.sweeps.has_open_run(connection_id):
@@ -81,7 +84,7 @@ def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
 
 
 def _still_to_do(uow: UnitOfWork, free: Sequence[Direction], connection_id: int, sweep: SweepRow) -> Direction | None:
-    """The direction that has not had its turn in the sweep under way."""
+    """A direction that has not had its turn in the sweep under way. None: there is none, or no sweep is under way."""
     if sweep.started_at is None or sweep.done_at is not None:
         return None
     begun = uow.sweeps.directions_since(connection_id, sweep.started_at)

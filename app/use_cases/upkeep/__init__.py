@@ -1,1 +1,2 @@
-"""What the clock asks for: relay to the broker, recovery after crashes, key rotation."""
+"""What runs by the clock: the relay to the broker, recovery after crashes, renewing tokens, watching the webhook
+registrations; and key rotation."""

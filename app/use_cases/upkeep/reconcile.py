@@ -1,8 +1,8 @@
-"""Reconcile: whatever a crash, a lost broker or a silent vendor left lying is taken up again.
+"""Reconcile: takes up the work that a crash, a lost broker or a silent vendor has left lying.
 
-One leader at a time (a lease row). The database alone says what there is to do; the broker is only asked how far its
-queues have come, so that a long queue is not mistaken for a lost one. Every step is a short transaction and right when
-repeated, so a reconciler that dies half way is followed by the next one.
+One process leads at a time (it holds a lease row). The database alone says what there is to do; the broker is asked
+only how far its queues have come, so that the reconciler does not mistake a long queue for a lost one. Every step is a
+short transaction that does no harm when repeated, so when a reconciler dies half way, the next one simply goes on.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ log = structlog.get_logger(__name__)
 LEADER = "reconciler"
 DAILY = "daily"
 GRACE = timedelta(seconds=30)
-"""From the push of a job to its claim in an idle system, with room for a slow machine."""
+"""How long a job may take from its push to its claim in an idle system, with room for a slow machine."""
 OUTBOX_KEPT = timedelta(days=1)
 IDEMPOTENCY_KEPT = timedelta(days=7)
 SETUPS_KEPT = timedelta(days=30)
 DELIVERIES_KEPT = timedelta(days=30)
-"""A vendor repeats a delivery for three days (smarthr-api.md 7.4); people ask what came in for longer."""
+"""A vendor repeats a delivery for three days (smarthr-api.md 7.4); operators ask about deliveries for longer."""
 
 
 def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
-    """One pass. Returns what was found, {} when another process leads."""
+    """Make one pass. Returns step → how many cases it found, {} when another process leads."""
     now = ctx.clock.now()
     lease = timedelta(seconds=max(ctx.settings.reconcile_seconds * 3, 15.0))
     with ctx.unit_of_work() as uow:
@@ -92,17 +92,17 @@ def _free_dead_leases(ctx: Context) -> int:
 
 
 def _take_up_dead_surveys(ctx: Context) -> int:
-    """The survey of a dead worker; how the broker's queues stand does not matter for it."""
+    """Queue the surveys of dead workers again. Their lease in the database has ended, so the broker is not asked."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         return _queue_surveys(uow, uow.recovery.dead_surveys(now, max_starts=ctx.settings.max_starts), now)
 
 
 def _push_lost_jobs(ctx: Context) -> int:
-    """Jobs that were handed to the broker, are in none of its queues, and were never claimed.
+    """Push the jobs again that the broker has got, that are in none of its queues, and that no worker has claimed.
 
-    A queue is first in, first out: what was pushed before its oldest waiting job has left it. So a queue of an hour is
-    waited for, and after a FLUSHALL everything is pushed again at once.
+    A queue is first in, first out: a job that was pushed before the oldest waiting job has left the queue. So the
+    reconciler waits for a queue that is an hour long, and pushes everything again at once after a FLUSHALL.
     """
     now, count = ctx.clock.now(), 0
     for queue, pushed_before in _left_the_queue(ctx, now):
@@ -114,7 +114,7 @@ def _push_lost_jobs(ctx: Context) -> int:
 
 
 def _left_the_queue(ctx: Context, now: datetime) -> Iterable[tuple[str, datetime]]:
-    """(queue, moment): what was pushed to the queue before that moment is no longer in it."""
+    """(queue, moment): a job that was pushed to the queue before that moment is no longer in it."""
     try:
         depths = ctx.job_queue.depths()
     except TemporaryError as error:
@@ -138,7 +138,8 @@ def _push_lost_mails(ctx: Context) -> int:
 
 
 def queue_stuck_mails(ctx: Context, *, pushed_before: datetime) -> int:
-    """Mails nobody is sending → queued again. A second job for one mail finds nothing to claim."""
+    """Queue the mails again that no worker is sending. Returns how many. A second job for one mail does no harm: it
+    finds nothing to claim."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         mails = uow.mails.stuck(now, pushed_before=pushed_before)
@@ -165,8 +166,8 @@ def _close_runs(ctx: Context) -> int:
 
 
 def _forget_old(ctx: Context) -> int:
-    """Once a day: erase personal values of runs past the retention time, and rows nobody needs any more. A preview of
-    that age is cancelled; its values go with the next day's pass, after its mail."""
+    """Once a day, erase the personal values of runs past the retention time, and rows that no process needs any more.
+    A preview of that age is cancelled; the pass of the next day erases its values, after its mail was sent."""
     now, erased = ctx.clock.now(), 0
     oldest = now - timedelta(days=ctx.settings.retention_days)
     with ctx.unit_of_work() as uow:
@@ -191,7 +192,7 @@ def _forget_old(ctx: Context) -> int:
 
 
 def _forget_deliveries(ctx: Context, received_before: datetime) -> None:
-    """A portion per transaction: webhooks that come in meanwhile wait for it."""
+    """Delete old deliveries, a portion per transaction, because webhooks that come in meanwhile wait for each one."""
     gone = 1
     while gone:
         with ctx.unit_of_work() as uow:

@@ -1,6 +1,7 @@
-"""Relay: carries due outbox rows to the broker, and only then marks them.
+"""Relay: pushes due outbox rows to the broker, and only then marks them as sent.
 
-A crash between the two pushes twice, never zero times; the second job finds nothing to claim (engine.md D, rule 5).
+After a crash between the two, a row is pushed twice, never lost; its second job finds nothing to claim (engine.md D,
+rule 5).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from app.use_cases.intake.webhook_intake import sort_received
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-"""Measured: one pipeline of 500 is 7 times as fast as single pushes, and a lost one repeats little (engine.md B2)."""
+"""How many rows one push carries. Measured: one pipeline of 500 is 7 times as fast as single pushes, and when one is
+lost, little has to be repeated (engine.md B2)."""
 
 _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
     OutboxKind.SURVEY: lambda row: _job("s", row, "survey_run", row.ref_id),
@@ -30,8 +32,8 @@ _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
 
 
 def relay_once(ctx: Context) -> int:
-    """Webhooks become items, runs whose quiet window is over are released, then everything that is due goes out in
-    batches. Says how many rows went out; 0 also when the broker takes nothing."""
+    """Sort webhooks into items, release the runs whose quiet window is over, then push all due outbox rows in batches.
+    Returns how many rows went out; 0 also when the broker takes nothing."""
     sort_received(ctx)
     release_gathered(ctx)
     total = 0
@@ -55,5 +57,5 @@ def _push(ctx: Context, rows: list[OutboxRow]) -> bool:
 
 
 def _job(letter: str, row: OutboxRow, function: str, *args: int) -> QueuedJob:
-    """The id names the work, so that the same work pushed twice at once is one job."""
+    """The job for an outbox row. Its id is made of the work, so that the same work pushed twice at once is one job."""
     return QueuedJob(f"{letter}{row.ref_id}-a{row.attempt}", row.queue, f"workers.jobs.{function}", args)

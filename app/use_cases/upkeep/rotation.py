@@ -1,4 +1,4 @@
-"""Put every stored secret and personal value under the newest encryption key, so that an old key can be retired."""
+"""Encrypts every stored secret and personal value with the newest key, so that the operator can retire an old key."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _WRONG_KEYS = "保存した値を開けない暗号鍵があります。ENCRYPTI
 
 
 def rotate_secrets(ctx: Context) -> Iterator[int]:
-    """Yields the number of values done after each batch. Each batch is one short transaction; breaking off is safe.
-    Raises Refused when a value was encrypted with a key that is not given."""
+    """Encrypt all values anew; after each batch, yields how many values are done. Each batch is one short transaction,
+    so the operator may break off at any time. Raises Refused when a value was encrypted with a key that is not given
+    any more."""
     done = 0
     for table, column in encrypted_columns():
         after = None

@@ -1,7 +1,8 @@
-"""Token keeping: freee's pairs are renewed before their access tokens end, one after the other, through the one door.
+"""Token keeping: renews freee's pairs of tokens before their access tokens end, one after the other, through one door.
 
 Every connection has a moment of its own in the last third of its token's life (`domain.token_door.renewal_due_at`), so
-that many connections never ask together. A refresh token lives 90 days: idle connections are kept alive as well.
+that many connections never ask freee together. A refresh token lives 90 days, so the pairs of idle connections are
+renewed as well.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from app.use_cases.finish.notices import hold_for_consent
 log = structlog.get_logger(__name__)
 
 KEEP_SECONDS = 10.0
-"""How often it is looked for pairs that are due: a limited endpoint lets a few through each minute."""
+"""How often the cron process looks for pairs that are due: often, because freee's endpoint, when it limits us, lets
+only a few requests through each minute."""
 DOUBT_SECONDS = 120.0
-"""How often a doubtful renewal is looked at: each look is a call to freee."""
+"""How often the cron process looks at a renewal in doubt: seldom, because each look is a call to freee."""
 TURN_SECONDS = 15.0
-"""The longest turn of one process: its other periodic jobs must not wait for a slow endpoint."""
+"""How long one turn lasts at most: the other periodic jobs of the process must not wait for a slow endpoint."""
 
 
 def keep_tokens_alive(ctx: Context) -> int:
-    """Renew what is due, the pair that ends first before the others, until the door closes or the turn is over. Says
-    how many were renewed. What remains waits for the next turn: nothing is refused for it."""
+    """Renew the pairs that are due, until the door closes or the turn is over. The pair that ends first comes first.
+    Returns how many were renewed. The other pairs wait for the next turn, and no work is refused meanwhile."""
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         pairs = uow.connections.pairs_to_keep()
@@ -51,8 +53,8 @@ def keep_tokens_alive(ctx: Context) -> int:
 
 
 def settle_doubts(ctx: Context) -> int:
-    """One call for every connection whose renewal may or may not have happened: whether the old access token still
-    works tells it. Says for how many."""
+    """Find out for every connection in doubt whether freee has carried out its last renewal. One call to freee tells:
+    while the old access token works, the renewal has not happened. Returns how many connections were asked for."""
     with ctx.unit_of_work().reading() as uow:
         doubtful = uow.connections.refreshes_in_doubt(ctx.clock.now())
         connections = [connection for each in doubtful if (connection := uow.connections.get(each))]
@@ -65,7 +67,8 @@ def settle_doubts(ctx: Context) -> int:
 
 
 def _keep(ctx: Context, connection_id: int) -> int:
-    """1 when the pair was renewed now. Raises TemporaryError when nobody's can be renewed at the moment."""
+    """Renew one connection's pair. 1: renewed now, 0: not. Raises TemporaryError when no pair can be renewed at the
+    moment, because the door to freee's endpoint is closed or busy."""
     with ctx.unit_of_work().reading() as uow:
         connection = uow.connections.get(connection_id)
     if connection is None:

@@ -1,4 +1,5 @@
-"""Are the webhook registrations at SmartHR as they should be? Asked by the clock; one mail when SmartHR is silent."""
+"""Watches the webhook registrations at SmartHR: the cron process checks them, and a mail tells when SmartHR is
+silent."""
 
 from __future__ import annotations
 
@@ -21,9 +22,10 @@ LEADER = "webhook_check"
 
 
 def check_webhooks(ctx: Context) -> int:
-    """Check every automatic connection that has a registration; one mail when SmartHR no longer sends. Says how many.
+    """Check every automatic connection that has a registration; one mail tells when SmartHR no longer sends to it.
+    Returns how many connections were checked.
 
-    One process per period does it. A vendor who does not answer leaves what was known.
+    One process per period does this. When SmartHR does not answer, the stored state stays.
     """
     now = ctx.clock.now()
     lease = timedelta(seconds=CHECK_SECONDS - 60)  # shorter than the period: the next turn is not missed
