@@ -1,6 +1,6 @@
 """`python -m app.practice.launch run|demo`: the whole of Awase with the practice company, started from nothing.
 
-Speaks to the service only as any other user would: environment, command line, HTTP.
+The launcher speaks to the service only as any other user would: environment, command line, HTTP.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class House:
     connection: str
     api_key: str
     notices: tuple[str, ...] = ()
-    """What people should know about this start."""
+    """What the person at the terminal should know about this start."""
 
     @property
     def url(self) -> str:
@@ -85,8 +85,9 @@ def open_house(
 ) -> House:
     """Start everything and connect the practice company. Raises StartError; then nothing is left running.
 
-    `extra` generated people beside the base ones, of whom `equal_share` are equal on both sides. `own_broker`: the
-    REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of changes.
+    `extra`: how many generated people there are beside the base ones; of these `equal_share` are equal on both sides.
+    `own_broker`: the REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of
+    changes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
@@ -118,7 +119,7 @@ def vendor_ports(ports: Ports) -> dict[str, int]:
 
 
 def await_vendor(processes: Processes, name: str, port: int) -> str:
-    """Wait for a vendor; returns what it has to say about its memory. Raises StartError, PortTaken."""
+    """Wait for a vendor; returns its notice about a memory file it cannot use, or "". Raises StartError, PortTaken."""
     url = f"http://127.0.0.1:{port}/_practice/kept"
     processes.await_url(url)
     with local_session() as session:
@@ -154,7 +155,7 @@ def service() -> dict[str, str]:
 
 
 def in_folder(name: str) -> str:
-    """A file of the data folder in a command of `Processes`."""
+    """A file of the data folder, as a command of `Processes` names it."""
     return f"%(ENV_DATA_DIR)s/{name}"
 
 
@@ -163,7 +164,7 @@ def _escaped(command: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """`make run`: until Ctrl-C. Returns 1 when the processes ended by themselves."""
+    """`make run`: keep the house running until Ctrl-C. Returns 1 when the processes ended by themselves."""
     folder = arguments.folder.absolute()
     asked = arguments.port
     with only_launcher(folder):
@@ -189,7 +190,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _opened(arguments: argparse.Namespace, folder: Path) -> House:
-    """On the usual ports; on any others when somebody took those in the same moment."""
+    """Open the house on the usual ports; on any others when another program took those in the same moment."""
     options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments)}
     options |= {"own_broker": True, "webhooks": True}
     ports = Ports.wanted(arguments.port or USUAL_PORT, strict=bool(arguments.port))
@@ -232,7 +233,7 @@ def _switches(arguments: argparse.Namespace) -> dict[str, list[str]]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """A second Ctrl-C must not break off the stopping: it would leave processes behind. For the main thread."""
+    """Ignore signals while processes are stopped: a second Ctrl-C would leave some behind. For the main thread."""
     signal.setitimer(signal.ITIMER_REAL, 0)
     before = {each: signal.signal(each, signal.SIG_IGN) for each in (*STOPPING, signal.SIGALRM)}
     try:
@@ -247,8 +248,11 @@ AGAIN_SECONDS = 0.3
 
 
 def _listen_to_signals() -> None:
-    """Each of them interrupts, and again and again until somebody notices: an exception that a signal raises inside a
-    finaliser is dropped by Python, and with it the person's only Ctrl-C."""
+    """Let each stopping signal raise KeyboardInterrupt, again and again until `undisturbed` begins.
+
+    Python drops an exception that a signal raises inside a finaliser, and with it the person's only Ctrl-C would be
+    lost.
+    """
     for each in (*STOPPING, signal.SIGALRM):
         signal.signal(each, _interrupt)
     sys.unraisablehook = _drop_quietly
@@ -266,7 +270,7 @@ def _drop_quietly(dropped: sys.UnraisableHookArgs) -> None:
 
 def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # piped or logged, a line is there when it is said
+        sys.stdout.reconfigure(line_buffering=True)  # into a pipe or a log, too, each line is written at once
     arguments = _parser().parse_args()
     _listen_to_signals()
     try:
@@ -308,7 +312,7 @@ def _port(text: str) -> int:
 
 
 def _switch(text: str) -> str:
-    """`NAME=JSON`, refused here when it is neither; the vendor refuses unknown names."""
+    """`NAME=JSON`; a text without this form is refused here, while the vendor refuses unknown names."""
     name, equals, value = text.partition("=")
     try:
         json.loads(value)

@@ -2,7 +2,7 @@
 
 `python -m app.practice.server smarthr|freee|mailbox --port N [--extra N] [--log FILE] [--state FILE]
 [--rates fast|real] [--switch NAME=JSON] [--webhook-url URL --webhook-token T]` prints one JSON line
-`{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C. The last two are for freee.
+`{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C. The webhook options are for freee only.
 Werkzeug's own request handler closes every connection; this one keeps them (HTTP/1.1), as the vendors do, and cuts the
 open ones when it stops, so that a stopped vendor is really gone.
 """
@@ -106,10 +106,10 @@ class KeepAliveHandler(WSGIRequestHandler):
         return "practice"
 
     def log_request(self, code: Any = "-", size: Any = "-") -> None:
-        """The wire keeps the log."""
+        """Log nothing here: the wire keeps the log."""
 
     def log_error(self, format: str, *args: Any) -> None:
-        """Broken requests and cut connections are part of the exercise."""
+        """Log nothing here: broken requests and cut connections are part of the exercise."""
 
 
 def _connections(server: BaseWSGIServer) -> set[socket.socket]:
@@ -141,7 +141,7 @@ class RunningServer:
 def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # closed by its own thread meanwhile
+    except OSError:  # the connection's own thread has closed it meanwhile
         return
 
 
@@ -192,7 +192,7 @@ def _mailbox(options: argparse.Namespace) -> Mailbox:
 
 
 def _vendor(options: argparse.Namespace) -> tuple[Flask, Memory]:
-    """The vendor's app and what to keep of it."""
+    """The vendor's app, and the memory of it to keep across restarts."""
     company = build_company(japan_today(), extra=options.extra, equal_share=options.equal_share)
     switches = {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.switch)}
     return (_smarthr if options.what == "smarthr" else _freee)(company, options, switches)

@@ -1,4 +1,4 @@
-"""The address freee sends people back to."""
+"""The address to which freee sends a person's browser back after the consent."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ CALLBACK = "/connect/freee/callback"
 
 
 def callback_url(settings: Settings) -> str:
-    """The address that has to be registered as コールバックURL of the application at freee."""
+    """The address that the operator has to register as コールバックURL of the application at freee."""
     return settings.base_url + CALLBACK

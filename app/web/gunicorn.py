@@ -1,6 +1,6 @@
 """gunicorn's settings: one process with many threads, because SQLite has one writer and waiting is most of the work.
 
-On PostgreSQL start more of them by WEB_CONCURRENCY, which gunicorn reads itself.
+On PostgreSQL an operator can start more of these processes with WEB_CONCURRENCY, which gunicorn reads itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every text of the screens, by key: catalogues in texts/<locale>/*.toml, and dates and numbers as people write them.
 
-A key is `<file>.<name>`, for example `history.title`. A text may hold {names}; one that depends on a number is a table
-with `one` and `other`, chosen by the value `n`. Japanese is complete by definition, English by a test.
+A key is `<file>.<name>`, for example `history.title`. A text may hold {names}. A text that depends on a number is a
+table with `one` and `other`; the value `n` decides between them. The Japanese catalogue is complete by definition; a
+test checks that the English one is.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ class Wording:
         self._texts = catalogue(self.locale)
 
     def __call__(self, key: str, /, **values: Any) -> str:
-        """The text of a key. Raises KeyError for one that is not in the catalogue."""
+        """The text of a key. Raises KeyError for a key that is not in the catalogue."""
         found = self._texts[key] if key in self._texts else self._texts[f"{key}.{_form(values.get('n'))}"]
         shown = {name: self.number(v) if type(v) is int else v for name, v in values.items()}
         return found.format(**shown) if values else found
 
-    # ── words of the domain: Japanese stands there, other languages in texts/<locale>/words.toml and causes.toml ──
+    # ── words of the domain, which holds the Japanese; texts/<locale>/words.toml and causes.toml hold the others ──
 
     def label(self, word: Any) -> str:
         """A member of a closed list (a state, a direction, a system, a step, a role), as people call it."""
@@ -56,11 +57,11 @@ class Wording:
         return message_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.message", code)
 
     def remedy(self, code: str) -> str:
-        """What to do about it, "" where nobody has to do anything."""
+        """What a person can do about a code of the error catalogue, "" when nothing has to be done."""
         return remedy_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.remedy", "")
 
     def refusal(self, refused: Refused) -> str:
-        """What a refused request is told. What no catalogue holds (it names values) stays Japanese."""
+        """The message of a refused request. A message that no catalogue holds (it names values) stays Japanese."""
         if self.locale == DEFAULT:
             return refused.message
         return self._texts.get(f"refusals.{refused.code}", refused.message)
@@ -81,12 +82,12 @@ class Wording:
         return f"{year}年{month}月" if self.locale == DEFAULT else f"{_MONTHS[month - 1]} {year}"
 
     def instant(self, value: datetime) -> str:
-        """In Japan's time, to the minute."""
+        """The moment in Japan's time, to the minute."""
         local = value.astimezone(JAPAN)
         return f"{self.day(local.date())} {local:%H:%M}"
 
     def span(self, seconds: float) -> str:
-        """How long, in the largest unit that fits."""
+        """A duration in the largest unit that fits."""
         for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
             if seconds >= size:
                 return self(f"layout.span_{unit}", n=round(seconds / size))

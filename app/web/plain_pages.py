@@ -12,8 +12,10 @@ from app.web.http.request_log import allow_style
 
 
 def page(template: str, *, forms_to: str = "'none'", **shown: Any) -> Response:
-    """A page whose only resource is its own style sheet. `forms_to`: where its form, and a redirect that answers it,
-    may lead (CSP form-action)."""
+    """A page whose only resource is its own style sheet.
+
+    `forms_to`: where the page's form, and a redirect that answers the form, may lead (CSP form-action).
+    """
     nonce = secrets.token_urlsafe(16)
     answer = make_response(render_template(template, nonce=nonce, **shown))
     answer.headers["Content-Security-Policy"] = allow_style(nonce, forms_to=forms_to)

@@ -1,8 +1,9 @@
-"""POST /webhooks/smarthr/<connection key> and /webhooks/freee: checked, stored, answered. Nothing else is done here.
+"""POST /webhooks/smarthr/<connection key> and /webhooks/freee: check a delivery, store it, answer it, and nothing else.
 
-Size before reading, then the secret, then the body. 202 once it is stored; a repetition gets the same answer. 503 with
-Retry-After and nothing stored when the database cannot take it: both vendors' senders then come again. One generic 401
-for a wrong secret, a missing one and an unknown connection.
+The receiver checks the size before it reads the body, then the secret, then what the body says. It answers 202 once the
+delivery is stored; a repetition gets the same answer. When the database cannot take the delivery, nothing is stored and
+the answer is 503 with Retry-After: both vendors then send the delivery again. A wrong secret, a missing secret and an
+unknown connection all get the same generic 401.
 """
 
 from __future__ import annotations
@@ -44,8 +45,9 @@ class Intake:
     senders: SenderCache
     commits: GroupCommit[list[Delivery], list[Accepted]]
     refused: Counter[tuple[System, str]] = field(default_factory=Counter)
-    """(system, code) → deliveries that were refused, or that nobody will sort (repetitions, events we do not know),
-    since they were last asked for. Not in the database: a counter there would be one row for which all wait."""
+    """(system, code) → number of deliveries that were refused, or that the relay will not sort (such as repetitions and
+    events we do not know), since /metrics last took the numbers. They are not counted in the database: a counter there
+    would be one row for which all deliveries wait."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count_refusal(self, system: System, code: str) -> None:
@@ -58,14 +60,17 @@ class Intake:
         return taken
 
     def give_back_refusals(self, refused: Counter[tuple[System, str]]) -> None:
-        """They could not be counted now; the next time."""
+        """Put refusals back that could not be counted now, so that they are counted the next time."""
         with self.lock:
             self.refused.update(refused)
 
 
 class WebhooksApart:
-    """Webhooks go to an application of their own in the same process: no session, no form tokens, none of the hooks of
-    the screens. That is a good part of what answering one costs."""
+    """Sends webhooks to an application of their own in the same process.
+
+    That application has no session, no form tokens and none of the hooks of the screens: those are a good part of what
+    the answer to a webhook would cost.
+    """
 
     def __init__(self, everything_else: WSGIApplication, intake: WSGIApplication) -> None:
         self._everything_else, self._intake = everything_else, intake
@@ -76,7 +81,7 @@ class WebhooksApart:
 
 
 def attach_intake(*apps: Flask, ctx: Context, database_errors: tuple[type[BaseException], ...]) -> None:
-    """One intake for the application that receives and the one that tells /metrics about it."""
+    """Give the same intake to the application that receives webhooks and to the one that tells /metrics about them."""
     intake = Intake(ctx, SenderCache(ctx), GroupCommit(lambda groups: _accept_all(ctx, groups), common=database_errors))
     for app in apps:
         app.extensions[_EXTENSION] = intake
@@ -88,7 +93,7 @@ def current_intake() -> Intake:
 
 
 def _accept_all(ctx: Context, groups: Sequence[list[Delivery]]) -> list[list[Accepted]]:
-    """Every group's results, all stored in one transaction."""
+    """Store the deliveries of all groups in one transaction; returns the results of each group."""
     results = iter(accept(ctx, [delivery for group in groups for delivery in group]))
     return [[next(results) for _ in group] for group in groups]
 
@@ -100,7 +105,7 @@ def receive_from_smarthr(connection_key: str) -> Response:
     given = request.headers.get(smarthr.HEADER)
     sender = intake.senders.smarthr(connection_key)
     if not secret_matches(given, sender.secrets):
-        sender = intake.senders.smarthr(connection_key, fresh=True)  # a secret may be younger than what we remember
+        sender = intake.senders.smarthr(connection_key, fresh=True)  # the secret may be newer than our cache
         _check_secret(intake, System.SMARTHR, given, sender.secrets)
     event = _parsed(intake, System.SMARTHR, body, smarthr.parse_event)
     return _stored(intake, [delivery_of(intake.ctx, event, sender.connection_id, body)])
@@ -117,9 +122,9 @@ def receive_from_freee() -> Response:
 
 
 def _body(intake: Intake, system: System) -> bytes:
-    """The raw body, if it is not too large; what announces itself as too large is not read at all."""
+    """The raw body, if it is not too large; a body whose announced length is too large is not read at all."""
     limit = intake.ctx.settings.webhook_max_bytes
-    request.max_content_length = limit + 1  # without a length (chunked) Werkzeug cuts off there silently
+    request.max_content_length = limit + 1  # Werkzeug silently cuts a body without a length (chunked) there
     if (request.content_length or 0) > limit or len(body := request.get_data(cache=False)) > limit:
         intake.count_refusal(system, "body_too_large")
         raise Problem("body_too_large", detail=f"本文は {limit:,} バイトまでです。")

@@ -1,4 +1,4 @@
-"""What a call meets before its handler: maintenance, token, address, limits, rights, company; and the error bodies.
+"""The checks of a call before its handler: maintenance, token, address, limits, rights, company; and the error bodies.
 
 Bodies A, B and C are those of freee-hr-api.md section 10. `type` of a 403 and the bodies of 429 and 503 are [U].
 """
@@ -35,7 +35,7 @@ SWITCHES = (
 
 
 def problem(status: int, *messages: str) -> Response:
-    """Body A."""
+    """An error answer with body A."""
     answer = jsonify(status_code=status, errors=[{"type": TYPES[status], "messages": list(messages)}])
     answer.status_code = status
     answer.mimetype = "application/problem+json"
@@ -43,14 +43,14 @@ def problem(status: int, *messages: str) -> Response:
 
 
 def denied(status: int, message: str, *, code: str | None = None) -> Response:
-    """Body C."""
+    """An error answer with body C."""
     answer = jsonify({"error": "access_denied", "message": message, **({"code": code} if code else {})})
     answer.status_code = status
     return answer
 
 
 class ApiAuth:
-    """The checks of every call under /hr. `desk` gives the present token desk."""
+    """The checks of every call under /hr. `desk` gives the present token desk (a reset makes a new one)."""
 
     def __init__(
         self, *, company_id: int, desk: Callable[[], TokenDesk], limits: FreeeLimits, switch: Callable[[str], Any]
@@ -92,7 +92,7 @@ class ApiAuth:
         verdict = self._limits.check(str(self._company_id))
         g.rate_headers = verdict.headers
         if verdict.refused == "burst":
-            return denied(403, DENIED)  # nothing in it tells throttling from missing rights
+            return denied(403, DENIED)  # the answer does not tell throttling from missing rights
         if verdict.refused == "quota":
             answer = jsonify(message="アクセス回数の上限に達しました。")
             answer.status_code = 429
@@ -111,7 +111,10 @@ class ApiAuth:
     # ── what the handlers ask for ─────────────────────────────────────────────────────────────────────────────────
 
     def own_company(self, company_id: Any) -> None:
-        """Missing or foreign → 403 (seen in the field, [T]); not a whole number → 400. Raises Refusal."""
+        """Check a company id. Raises Refusal.
+
+        A missing or foreign id gets 403 (seen in the field, [T]), one that is no whole number gets 400.
+        """
         if company_id is None:
             raise Refusal(403, DENIED)
         if isinstance(company_id, bool) or not isinstance(company_id, int):
@@ -128,7 +131,7 @@ class ApiAuth:
         return sent
 
     def query_company(self) -> None:
-        """company_id of the query. Raises Refusal."""
+        """Check company_id of the query. Raises Refusal."""
         self.own_company(query_number("company_id"))
 
 

@@ -40,7 +40,7 @@ _STRICT = {
 _LAX = {
     Kana.NAME: re.compile(r".*", re.DOTALL),
     Kana.ADDRESS: re.compile(r".*", re.DOTALL),
-    # "letters and kana only" is stated whatever the width; kanji and hiragana never pass
+    # freee states "letters and kana only" for any width, so kanji and hiragana never pass
     Kana.BANK: re.compile(_STRICT[Kana.BANK].pattern.replace("[", f"[{HALF_WIDTH_KANA}｢｣", 1)),
 }
 

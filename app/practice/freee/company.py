@@ -1,6 +1,6 @@
 """The state of the practice company in freee: people, their months, masters; read, written and edited on the screen.
 
-The caller holds the lock. Refusals are `freee_rules.Refusal`.
+The caller holds the lock. Refusals are `rules.Refusal`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Record = dict[str, Any]
 
 
 class FreeeCompany:
-    """Everybody in the company. Months given are closing months unless the name says pay month."""
+    """All people of the company. Months given are closing months unless the name says pay month."""
 
     def __init__(self, company_id: int, house: House, switches: Switches) -> None:
         self.id = company_id
@@ -58,7 +58,7 @@ class FreeeCompany:
             self.add(record)
 
     def add(self, record: Mapping[str, Any]) -> Employee:
-        """One person from a full or partial employee object. `working_hours_system_name` may be added to it."""
+        """Add one person from a full or partial employee object, which may hold `working_hours_system_name` as well."""
         payroll = record.get("payroll_calculation", True)
         name = record.get("company_reference_date_rule_name") or self.house.first_group.name
         employee = Employee(
@@ -105,12 +105,12 @@ class FreeeCompany:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def everybody(self, *, outside_payroll: bool) -> list[Employee]:
-        """Ordered by id; the switch list_order turns the list round, because no order is documented."""
+        """All people, ordered by id; the switch list_order turns the list round, because freee documents no order."""
         chosen = [each for _, each in sorted(self.people.items()) if each.in_payroll or outside_payroll]
         return chosen[::-1] if self._switch("list_order") == "reverse" else chosen
 
     def employed(self, people: Iterable[Employee], month: Month) -> list[Employee]:
-        """Those of them who show in that month."""
+        """Those of these people who show in that month."""
         by_period = self._switch("employment_month") == "period"
         return [each for each in people if each.employed_in(month, by_period=by_period)]
 
@@ -160,7 +160,7 @@ class FreeeCompany:
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def update(self, employee: Employee, taken: Mapping[str, Any]) -> None:
-        """PUT /employees/{id}: attributes that exist once, whatever the month."""
+        """PUT /employees/{id}: change the attributes that exist only once and not per month."""
         self._refuse_taken_num(taken.get("num"), but=employee)
         wanted = dict(taken)
         group = wanted.pop(fields.GROUP.name, None)
@@ -178,7 +178,7 @@ class FreeeCompany:
         self._store(employee, kind, employee.pay_month(month), value=value)
 
     def put_dependents(self, employee: Employee, month: Month, *, entries: Sequence[Mapping[str, Any]]) -> None:
-        """bulk_update: without id = new, destroy = gone; those not named stay, or go (switch omitted_dependents)."""
+        """bulk_update: no id = new, destroy = removed; dependents not named stay, or go (switch omitted_dependents)."""
         present = {each["id"]: each for each in employee.rule(DEPENDENTS, month) or []}
         if any("id" in each and each["id"] not in present for each in entries):
             raise Refusal(400, "指定された家族情報が存在しません")
@@ -194,7 +194,7 @@ class FreeeCompany:
         employee.put_rule(DEPENDENTS, employee.pay_month(month), value=list(result.values()))
 
     def edit(self, employee_id: int, changes: Mapping[str, Any], *, pay_month: Month | None = None) -> None:
-        """A person edits on the screen: top-level names and rule objects (partly), unchecked, no API limits.
+        """Edit as a person on the screen does: top-level names and (partial) rule objects, no checks, no API limits.
 
         The screen's month is the pay month; None edits from the first month on. Raises KeyError, ValueError.
         """
@@ -242,7 +242,7 @@ class FreeeCompany:
         }
 
     def kept(self) -> Record:
-        """Everything, numbers given so far included: a removed person's id must not come back."""
+        """Everything, including the numbers given so far: a removed person's id must not come back."""
         return {
             "employees": [each.dump() for each in self.people.values()],
             "masters": self.masters,
@@ -252,7 +252,10 @@ class FreeeCompany:
         }
 
     def take(self, kept: Mapping[str, Any]) -> None:
-        """Everything from `kept`. Raises KeyError, ValueError, TypeError, AttributeError, then half done."""
+        """Take over everything from `kept`.
+
+        Raises KeyError, ValueError, TypeError, AttributeError; then this company is half done.
+        """
         restored = [Employee.restored(each, self.house.groups) for each in kept["employees"]]
         self.people = {each.id: each for each in restored}
         self.masters = {kind: list(kept["masters"][kind]) for kind in self.masters}
@@ -262,7 +265,7 @@ class FreeeCompany:
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _with_gender(self, employee: Employee, kind: RuleKind, value: Record | None) -> Record | None:
-        """The value with the gender of all months in it, if that is how the switch stands."""
+        """The value, with the gender of all months in it while the switch gender_month is global."""
         if kind is PROFILE and value is not None and self._switch("gender_month") == "global":
             return {**value, "gender": employee.gender}
         return value
@@ -279,7 +282,7 @@ class FreeeCompany:
             raise Refusal(400, NUM_TAKEN)
 
     def _rule_id(self, employee: Employee, kind: str, pay_month: Month) -> int:
-        """Every month's object has an id of its own: nothing says that one survives into another month."""
+        """The id of a month's object; each month has its own, as freee does not say that an id outlives its month."""
         return self._rule_ids.setdefault((employee.id, kind, pay_month), 900_000 + len(self._rule_ids))
 
     def _next_employee_id(self) -> int:

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 NEXT_MONTH = "next_month"
-SAME_MONTH = "same_month"  # the literal is not documented; anything but next_month means it
+SAME_MONTH = "same_month"  # freee does not document the literal; any text but next_month means the same month
 
 
 class Month(NamedTuple):
@@ -69,7 +69,7 @@ class Carried:
     def at(self, month: Month) -> Any:
         """The value in force in that month as a copy; None when there never was one.
 
-        Before the first own value the first one shows: an entry date moved back finds a person, not a hole.
+        Before the first own value the first one shows, so that an entry date moved back leaves no month without values.
         """
         if not self._own:
             return None
@@ -81,7 +81,7 @@ class Carried:
 
     @classmethod
     def restored(cls, dumped: Mapping[str, Any]) -> Carried:
-        """What `dump` told. Raises ValueError, TypeError, AttributeError."""
+        """The values that `dump` returned. Raises ValueError, TypeError, AttributeError."""
         carried = cls()
         for month, value in dumped.items():
             carried.put(Month.parse(month), value)
@@ -89,7 +89,7 @@ class Carried:
 
 
 def _copied(value: Any) -> Any:
-    """A flat object or a list of flat objects; ten times faster than deepcopy, and every page makes 500."""
+    """A copy of a flat object or a list of flat ones: ten times faster than deepcopy; every page makes 500 copies."""
     return dict(value) if isinstance(value, dict) else [dict(each) for each in value]
 
 
@@ -152,7 +152,10 @@ class Employee:
 
     @classmethod
     def restored(cls, dumped: Mapping[str, Any], groups: Mapping[str, PayGroup]) -> Employee:
-        """What `dump` told. Raises KeyError (also for an unknown group), ValueError, TypeError, AttributeError."""
+        """The person that `dump` returned.
+
+        Raises KeyError (also for an unknown group), ValueError, TypeError, AttributeError.
+        """
         told = dict(dumped)
         number, group = told.pop("id"), told.pop("group")
         hours, gender, rules = told.pop("working_hours_system_name"), told.pop("gender"), told.pop("rules")

@@ -1,9 +1,9 @@
-"""freee's accounts server: authorize, token, revoke, with a clock that can be turned.
+"""freee's accounts server: authorize, token, revoke, with a clock that a test can turn.
 
 Access tokens live 6 hours, refresh tokens 90 days and work once; a refresh kills the old access token at once. Every
 grant is good for the one practice company (prompt=select_company). freee does not document the field names of revoke:
-RFC 7009 is taken. From 2026-12-15 freee limits the token endpoint per client (announcement 8711) and publishes no
-number: here it is a switch, off at first.
+this server takes those of RFC 7009. From 2026-12-15 freee limits the token endpoint per client (announcement 8711) and
+publishes no number: here the number is a switch, off at first.
 """
 
 from __future__ import annotations
@@ -76,14 +76,17 @@ class Code:
 
 
 class TokenLimit:
-    """How often the client may ask the token endpoint: so often in a fixed minute. The caller holds the lock."""
+    """Limits how often the client may ask the token endpoint in a fixed minute. The caller holds the lock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._window = FixedWindow(0, 60)
 
     def refusal(self, limit: int, *, says: str) -> Reply | None:
-        """429 beyond the limit (0 = none). `says`: "retry_after" in seconds, its "date", or "nothing"."""
+        """The 429 beyond the limit (0 = no limit), else None.
+
+        `says`: what the 429 says about the wait: "retry_after" in seconds, the same as a "date", or "nothing".
+        """
         now = self._clock()
         if self._window.limit != limit:
             self._window = FixedWindow(limit, 60)
@@ -94,7 +97,7 @@ class TokenLimit:
         if says == "retry_after":
             answer.headers["Retry-After"] = str(seconds)
         elif says == "date":
-            # By the clock of the server's Date header, which nobody turns.
+            # By the real clock of the server's Date header, which no test turns.
             moment = datetime.now(UTC) + timedelta(seconds=seconds)
             answer.headers["Retry-After"] = format_datetime(moment, usegmt=True)
         return answer, status
@@ -112,7 +115,7 @@ class TokenDesk:
         self._clock = clock
         self._seal = seal.encode()
         self._codes: dict[str, Code] = {}
-        self._grants: dict[str, Grant] = {}  # by either token
+        self._grants: dict[str, Grant] = {}  # by access token and by refresh token
 
     def start_with(self, access: str, refresh: str) -> None:
         """Issue a known pair now."""
@@ -160,7 +163,7 @@ class TokenDesk:
             grant.access_until = self._clock()
 
     def revoke_all(self) -> None:
-        """The customer removed the application: no pair works any more."""
+        """End all pairs, as if the customer had removed the application."""
         for grant in self._grants.values():
             grant.alive = False
 
@@ -173,7 +176,7 @@ class TokenDesk:
         return {"grants": [asdict(grant) for grant in self._pairs], "codes": codes}
 
     def take(self, kept: Mapping[str, Any]) -> None:
-        """Everything from `kept`. Raises KeyError, TypeError, AttributeError; then this one is half done."""
+        """Take over everything from `kept`. Raises KeyError, TypeError, AttributeError; then this desk is half done."""
         grants = [Grant(**each) for each in kept["grants"]]
         self._grants = {token: grant for grant in grants for token in (grant.access, grant.refresh)}
         self._codes = {code: Code(**issued) for code, issued in kept["codes"].items()}
@@ -193,8 +196,11 @@ class TokenDesk:
         return grant
 
     def _find(self, token: str) -> Grant | None:
-        """The grant of either token. A pair of an earlier life of the practice company is known by its seal: the
-        service outlives a restart of the practice company, and would need a new consent each time otherwise."""
+        """The grant to which an access or a refresh token belongs, None for an unknown token.
+
+        The desk knows a pair from an earlier life of the practice company by its seal: the service outlives a restart
+        of the practice company, and would otherwise need a new consent each time.
+        """
         if token in self._grants:
             return self._grants[token]
         stem = token.removeprefix("a.").removeprefix("r.").rpartition(".")[0]
@@ -209,7 +215,7 @@ class TokenDesk:
 
 
 def _proves(verifier: str, challenge: str, *, method: str) -> bool:
-    """PKCE, RFC 7636."""
+    """Whether the verifier fits the challenge (PKCE, RFC 7636)."""
     if method == "plain":
         return secrets.compare_digest(verifier.encode(), challenge.encode())
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
@@ -267,7 +273,7 @@ def oauth_routes(
 
 
 def _grant(sent: Mapping[str, str], desk: TokenDesk, *, late: bool) -> Grant | None:
-    """None for a grant type that is not offered. Raises BadGrant."""
+    """The grant that a token request gets; None for a grant type that is not offered. Raises BadGrant."""
     kind = sent.get("grant_type")
     if kind == "authorization_code":
         verifier = sent.get("code_verifier", "")
@@ -291,7 +297,7 @@ def _token_answer(grant: Grant, app: App) -> dict[str, Any]:
 
 
 def _client_fault(sent: Mapping[str, str], app: App) -> Reply | None:
-    """The client's id and secret belong into the form; anything else is not documented."""
+    """The refusal of a wrong client. Its id and secret belong in the form: freee documents no other way."""
     known = secrets.compare_digest(sent.get("client_id", "").encode(), app.client_id.encode())
     proven = secrets.compare_digest(sent.get("client_secret", "").encode(), app.client_secret.encode())
     if known and proven:
@@ -304,7 +310,7 @@ def _error(status: int, error: str, description: str) -> tuple[Response, int]:
 
 
 def _authorize_fault(asked: Mapping[str, str], app: App) -> str | None:
-    """Why nobody may be sent back to redirect_uri, or None."""
+    """The reason why the browser may not be sent back to redirect_uri, or None."""
     if asked.get("client_id") != app.client_id:
         return "クライアントが見つかりません。"
     if asked.get("response_type") != "code":

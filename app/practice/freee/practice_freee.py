@@ -2,8 +2,8 @@
 
 In a test: `freee = freee_of(app)`, then `freee.edit(5001, {"profile_rule": {"title": "部長"}})`,
 `freee.employee(5001)`, `freee.expire_access_tokens()`, `freee.webhooks.wait_idle(5)`; faults, switches and the request
-log are the injector's (`freee.injector`). Over HTTP besides its routes: those of `admin_ui` and of `webhooks`.
-What is not documented is a switch (`SWITCHES`), its default the likelier reading.
+log are the injector's (`freee.injector`). Over HTTP the routes of `admin_ui` and of `webhooks` come besides.
+What freee does not document is a switch (`SWITCHES`), whose default is the likelier reading.
 Rules and sources: freee-hr-api.md, above all sections 12.1 and 15.
 """
 
@@ -108,7 +108,7 @@ def create_freee(
 
 
 def _one_at_a_time(app: WSGIApplication, lock: threading.RLock) -> WSGIApplication:
-    """Every request runs alone: the state needs no further locks. Faults and their delays stay outside."""
+    """Run every request alone, so that the state needs no further locks. Faults and their delays stay outside."""
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with lock:
@@ -118,13 +118,13 @@ def _one_at_a_time(app: WSGIApplication, lock: threading.RLock) -> WSGIApplicati
 
 
 def freee_of(app: Flask) -> PracticeFreee:
-    """The simulator behind an app of ours."""
+    """The simulator behind an app made by `create_freee`."""
     freee: PracticeFreee = app.extensions["freee"]
     return freee
 
 
 def _me(role: str) -> Record:
-    """GET users/me: every company of the user, whatever the token was given for; the right one is not the first."""
+    """GET users/me: every company of the user, not only the token's own; the right company is not the first."""
     return {
         "id": 77,
         "companies": [

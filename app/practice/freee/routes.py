@@ -41,7 +41,7 @@ def hr_routes(freee: PracticeFreee, api_auth: ApiAuth, *, me: Callable[[str], Re
 def _lists(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
     @routes.get("/companies/<int:company_id>/employees")
     def everybody(company_id: int) -> Reply:
-        """A bare array, leavers and future joiners included."""
+        """All people as a bare array, leavers and future joiners included."""
         api_auth.own_company(company_id)
         company = freee.company
         people = page_of(company.everybody(outside_payroll=query_flag("with_no_payroll_calculation")))
@@ -96,7 +96,7 @@ def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> Non
 
 
 def _month_of_update(freee: PracticeFreee, person: Employee, sent: Record) -> Month:
-    """year and month of PUT /employees/{id}: must be there in payroll, may be missing outside."""
+    """year and month of PUT /employees/{id}: required for people in payroll, optional for people outside payroll."""
     if not person.in_payroll and "year" not in sent and "month" not in sent:
         return person.first_closing_month
     return _body_month(freee, sent)
@@ -117,7 +117,11 @@ def _known(freee: PracticeFreee, employee_id: int, *, status: int = 404) -> Empl
 
 
 def _sub_resource_owner(freee: PracticeFreee, employee_id: int, month: Month) -> Employee:
-    """The person whose rule is meant. Unknown and out of month answer alike ([U], a switch); outside payroll 400."""
+    """The person whose rule the call names.
+
+    An unknown person and a person not employed in that month are answered alike ([U], a switch); a person outside
+    payroll is answered with 400.
+    """
     status = freee.injector.switch("unknown_employee_subresource")
     person = _known(freee, employee_id, status=status)
     if not person.in_payroll:

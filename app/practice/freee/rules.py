@@ -1,4 +1,4 @@
-"""What freee refuses beyond single fields, and what a PUT makes of the fields it leaves out.
+"""What freee refuses beyond single fields, and what becomes of the fields that a PUT leaves out.
 
 Sources: freee-hr-api.md sections 7 to 9 ([S]) and sync-items.md section 6 for the wording of E1, E4, E5, E6, E13, E14.
 """
@@ -64,7 +64,7 @@ class House:
 
     @property
     def first_group(self) -> PayGroup:
-        """Silently taken when a create names none."""
+        """The group that freee takes silently when a create names none."""
         return next(iter(self.groups.values()))
 
 
@@ -83,7 +83,7 @@ class Rules:
         )
 
     def body(self, sent: Any, wanted: Sequence[Field], *, messages: list[str] | None = None) -> dict[str, Any]:
-        """The fields of any body."""
+        """The checked fields of any body."""
         found = [] if messages is None else messages
         taken = check_body(sent, wanted, strictness=self._strictness, messages=found)
         if found and messages is None:
@@ -142,7 +142,7 @@ class Rules:
         return taken
 
     def dependent(self, sent: Any) -> dict[str, Any]:
-        """One entry of bulk_update, `id` and `destroy` included; what the product ignores is blanked."""
+        """One entry of bulk_update, `id` and `destroy` included, without the fields that the product ignores."""
         messages: list[str] = []
         taken = self.body(sent, (fields.DEPENDENT_ID, fields.DESTROY, *fields.DEPENDENT), messages=messages)
         receiving = taken.get("employment_insurance_receive_status") in (fields.RECEIVING, fields.PENDING)
@@ -178,14 +178,14 @@ def _raise(messages: list[str]) -> None:
 
 
 def blanks(wanted: Sequence[Field]) -> dict[str, Any]:
-    """What an object shows in which nothing was ever set."""
+    """What an object shows while no field of it was ever set."""
     return {each.name: each.blank for each in wanted}
 
 
 def merge(
     wanted: Sequence[Field], old: Mapping[str, Any] | None, sent: Mapping[str, Any], *, keep: bool
 ) -> dict[str, Any]:
-    """The object after a PUT; what it left out stays (`keep`) or goes blank (switch omitted_field)."""
+    """The object after a PUT; a field that the PUT left out stays (`keep`) or goes blank (switch omitted_field)."""
     return {**blanks(wanted), **(old or {} if keep else {}), **sent}
 
 

@@ -49,7 +49,7 @@ class PracticeFreee:
         self.reset()
 
     def reset(self) -> None:
-        """People, tokens and limits as at the start."""
+        """Put people, tokens and limits back as at the start."""
         with self.lock:
             self.company, self.desk = self._empty()
             self.company.seed(self._source.employees)
@@ -62,7 +62,7 @@ class PracticeFreee:
     def memory(self) -> Memory:
         """What survives a restart: people with their months, masters, tokens, the webhook address, what is to be sent.
 
-        Not switches, faults, limits and the logs.
+        Switches, faults, limits and the logs do not survive.
         """
         return Memory(self.lock, give=self._kept, take=self._take)
 
@@ -99,20 +99,20 @@ class PracticeFreee:
             self.notices.edited(employee_id, changes)
 
     def add(self, record: Mapping[str, Any]) -> int:
-        """One more person, from a full or partial employee object; returns the id."""
+        """Add one more person from a full or partial employee object; returns the id."""
         with self.lock:
             added = self.company.add(record).id
             self.notices.tell("created", added)
             return added
 
     def remove(self, employee_id: int) -> None:
-        """Raises KeyError."""
+        """Remove one person. Raises KeyError for an unknown id."""
         with self.lock:
             del self.company.people[employee_id]
             self.notices.tell("destroyed", employee_id)
 
     def import_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """A bulk import: rows whose `num` is known are edited, others added. Fires nothing (12.1). Returns the ids.
+        """Import rows: those with a known `num` are edited, others added. Fires no webhook (12.1). Returns the ids.
 
         Raises ValueError for an unknown name; the rows before it stay.
         """
@@ -134,7 +134,7 @@ class PracticeFreee:
         return self.notices.deliverer
 
     def set_webhook(self, url: str, token: str = "") -> None:
-        """The app's address in the developer console; "" = none."""
+        """Set the app's address in the developer console; "" = none."""
         with self.lock:
             self.notices.address = WebhookAddress(url, token)
 

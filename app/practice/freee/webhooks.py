@@ -20,7 +20,7 @@ APPLICATION_ID = 12_345
 RESOURCE = "hr:employee"
 _JAPAN = timezone(timedelta(hours=9))
 _NOTICED = frozenset({*TOP, PROFILE.name, DEPENDENTS})
-"""What a person may change on the screen so that it fires. Not among them: base pay, account, insurance, 締め日."""
+"""The names whose change on the screen fires. Not among them: base pay, account, insurance, 締め日."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,20 @@ class Notices:
         self.deliverer.clear()
 
     def written(self, action: str, employee_id: int) -> None:
-        """A write through the API, whatever it wrote."""
+        """Tell of a write through the API: it fires for every field, unlike an edit on the screen."""
         if self._switch("webhook_echo"):
             self.tell(action, employee_id)
 
     def edited(self, employee_id: int, changes: Iterable[str]) -> None:
-        """An edit on the screen of these names."""
+        """Tell of an edit of these names on the screen."""
         if _NOTICED.intersection(changes):
             self.tell("updated", employee_id)
 
     def tell(self, action: str, employee_id: int) -> None:
-        """`action`: created, updated or destroyed. The basis of year and month is not documented: here today's."""
+        """Queue a notification of `action` (created, updated or destroyed).
+
+        freee does not document the basis of year and month: here they are today's.
+        """
         if not self.address.url:
             return
         now = datetime.fromtimestamp(self._clock(), _JAPAN)
@@ -77,7 +80,10 @@ class Notices:
         return {"address": address, "deliveries": self.deliverer.kept()}
 
     def take(self, kept: Mapping[str, Record]) -> None:
-        """An address given at the start is newer than the kept one. Raises KeyError, TypeError, ValueError."""
+        """Take over what was kept; an address given at this start is newer than the kept one and wins.
+
+        Raises KeyError, TypeError, ValueError.
+        """
         address, queue = WebhookAddress(**kept["address"]), Queue.of(kept["deliveries"])
         self.deliverer.resume(queue)
         self.address = self._first if self._first.url else address

@@ -14,7 +14,7 @@ from app.practice.staff import practice_company
 
 
 class House(Protocol):
-    """What is told of a running house."""
+    """What the banner has to know of a running house."""
 
     @property
     def folder(self) -> Path: ...
@@ -39,7 +39,7 @@ class House(Protocol):
 
 
 def banner(house: House, *notes: str, administrator: Administrator) -> str:
-    """What somebody who has just started everything wants to know; every command can be pasted as it is."""
+    """What a person who has just started everything wants to know; every command can be pasted as it is."""
     body = {
         "connection": house.connection,
         "direction": "smarthr_to_freee",

@@ -26,23 +26,23 @@ EXPORT_SETTINGS = {
 
 @dataclass(frozen=True)
 class Administrator:
-    """Who may sign in at the screens."""
+    """The administrator who may sign in at the screens."""
 
     login: str
     password: str | None = field(repr=False)
-    """Known at the start that made them, and never again."""
+    """Known only at the start that created this administrator; None at every later start."""
 
 
 def first_administrator(env: Mapping[str, str]) -> Administrator:
-    """Made when there is no user yet."""
+    """The first administrator; Awase creates one when there is no user yet."""
     made = json.loads(flask(env, "user", "first", "--json"))
     return Administrator(made["login"], made["password"])
 
 
 def check_broker(env: Mapping[str, str]) -> Path | None:
-    """Where the embedded broker will listen, None for a broker of one's own.
+    """Where the embedded broker will listen; None when the person names a broker of their own (REDIS_URL).
 
-    Raises StartError when there is none: the named one does not answer, or there is none to embed.
+    Raises StartError when there is no broker: the named one does not answer, or there is none to embed.
     """
     if "REDIS_URL" in env:
         check_own_broker(env["REDIS_URL"])
@@ -53,7 +53,7 @@ def check_broker(env: Mapping[str, str]) -> Path | None:
 def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
     """The practice connection's key and an API key, made once per database.
 
-    Raises PortTaken when they are not known at `url`: then that is somebody else's service.
+    Raises PortTaken when the service at `url` does not know them: then another program listens there.
     """
     file = folder / "practice.json"
     made = _known(file)
@@ -66,9 +66,9 @@ def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
 
 
 def hear_of_changes(env: Mapping[str, str], connection: str) -> str:
-    """Register the connection's webhook at the practice SmartHR: anew at every start, the port may be another one.
+    """Register the connection's webhook at the practice SmartHR, anew at every start: the port may be another one.
 
-    Returns what people should know when SmartHR does not take it, which is nothing to stop for.
+    Returns a notice for the person when SmartHR refuses the registration; the start goes on all the same.
     """
     try:
         flask(env, "connection", "register-webhook", connection)
@@ -78,7 +78,7 @@ def hear_of_changes(env: Mapping[str, str], connection: str) -> str:
 
 
 def write_command(folder: Path, env: Mapping[str, str]) -> None:
-    """`flask` in the data folder: the command line of this house, whatever its caller has exported."""
+    """Write `flask` into the data folder: this house's command line, which ignores what its caller has exported."""
     file = folder / "flask"
     words = ["exec", "env", "-i", *(f"{name}={value}" for name, value in sorted(env.items()))]
     words += [sys.executable, "-m", "flask"]
@@ -87,7 +87,7 @@ def write_command(folder: Path, env: Mapping[str, str]) -> None:
 
 
 def _known(file: Path) -> dict[str, str] | None:
-    """None without the file, or when it was damaged."""
+    """The two keys that the file holds; None without the file, or when it is damaged."""
     try:
         made = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -96,7 +96,7 @@ def _known(file: Path) -> dict[str, str] | None:
 
 
 def _works(url: str, made: Mapping[str, str]) -> bool:
-    """Whether the database still knows both: somebody may have deleted it alone."""
+    """Whether the database still knows both keys: a person may have deleted only the database."""
     with local_session() as session:
         headers = {"Authorization": f"Bearer {made['api_key']}"}
         answer = session.get(f"{url}/api/v1/connections", headers=headers, timeout=30)
@@ -104,7 +104,7 @@ def _works(url: str, made: Mapping[str, str]) -> bool:
 
 
 def _listed(env: Mapping[str, str]) -> str | None:
-    """A connection of the practice company that an interrupted start left."""
+    """The key of a practice connection that an interrupted start left, None without one."""
     listed = json.loads(flask(env, "connection", "list", "--json"))["items"]
     return next((each["key"] for each in listed if each.get("smarthr_subdomain") == practice_company.SUBDOMAIN), None)
 

@@ -1,8 +1,8 @@
 """`make demo`: one sync in each direction over HTTP, the history and the mails on the terminal, every outcome checked.
 
 Each direction runs twice: the first run brings the systems into line, the second one has to find nothing to do and to
-write nothing. What each person should end as is written in the practice company's staff (`staff.expected`); a vendor
-call is counted where it arrives, in the practice vendors' own request logs.
+write nothing. The practice company's staff says how each person should end (`practice_company.expected_counts`); the
+practice vendors' own request logs count the vendor calls, because that is where they arrive.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def follow(api: Api, run_id: str) -> dict[str, Any]:
 
 
 def await_mail(mailbox: Path, before: set[Path]) -> tuple[EmailMessage, ...]:
-    """The mails that came since; waits for the first one and a little longer, so that a second one would be seen."""
+    """The mails that came since `before`; waits for the first and a little longer, so that a second would be seen."""
     end = time.monotonic() + MAIL_TIMEOUT_SECONDS
     while time.monotonic() < end and set(mailbox.glob("*.eml")) == before:
         time.sleep(0.1)
@@ -200,7 +200,7 @@ def report(told: Told, *, with_mail: bool) -> None:
 
 
 def check_first(told: Told, direction: str) -> list[str]:
-    """Against the staff's own story: who ends how, one mail, nobody left behind."""
+    """The problems of a first run: as many items in each state as the staff's stories say, no others, and one mail."""
     problems = [] if len(told.mails) == 1 else [f"{direction}: {len(told.mails)} 通のメール（1通のはず）"]
     expected = practice_company.expected_counts(direction, told.run["progress"]["total"])
     got = Counter(item["state"] for item in told.items)

@@ -1,7 +1,8 @@
 """What the processes of a practice house find around them: ports, secrets and an environment that leads nowhere else.
 
-Only the variables named in `PASSED` come from the person's own environment. Everything that says where data, vendors,
-mails and keys are is the practice company's, whatever is exported: a rehearsal must not reach a real system.
+Only the variables named in `PASSED` come from the person's own environment. Every variable that says where data,
+vendors, mails and keys are is the practice company's, even if the person has exported another value: a rehearsal must
+not reach a real system.
 """
 
 from __future__ import annotations
@@ -30,19 +31,22 @@ PASSED = frozenset(
         *("LIMITER_PATIENCE", "SMARTHR_LIMITS", "FREEE_LIMITS", "QUIET_SECONDS", "SWEEP_MINUTES", "QUARANTINE_AFTER"),
     }
 )
-"""What a machine needs, and how the engine works. Nothing here says where anything is kept or sent."""
+"""Variables that a machine needs or that tune the engine. None of them says where anything is kept or sent."""
 PASSED_PREFIX = "LC_"
 FREEE_WEBHOOK_TOKEN = "practice-freee-webhook-token"  # noqa: S105 - opens nothing but a practice house
 PRACTICE_LIMITS = "200/s"
-"""The practice vendors run with raised limits (server --rates fast): nobody should wait an hour to see a run."""
+"""Awase's own limits, raised as the practice vendors' are (server --rates fast).
+
+With the real limits a person would wait an hour to see a run.
+"""
 
 
 class StartError(Exception):
-    """Something did not start; the text says what and where its log is."""
+    """A part of the house did not start; the text says which part, and where its log is."""
 
 
 class PortTaken(StartError):
-    """Somebody else began to listen on a port between our looking and our processes' starting."""
+    """Another program began to listen on a port after we found it free and before our process started there."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Ports:
 
     @classmethod
     def wanted(cls, web: int, *, strict: bool = False) -> Ports:
-        """The usual ports where they are free, others where not; 0 = any.
+        """The usual ports where they are free, other ports where they are not; 0 = any free port.
 
         Raises StartError with `strict` when the web port is taken or not allowed.
         """
@@ -63,7 +67,7 @@ class Ports:
                 f"ポート {web} は使えません(使用中か、許可されていません)。--port で別の番号を指定してください"
             )
         usual = (web, 8011 if web else 0, 8012 if web else 0, 0)
-        with ExitStack() as held:  # all at once, so that no two of them are the same
+        with ExitStack() as held:  # held all at once, so that no two ports are the same
             return cls(*(_held_port(port, held) for port in usual))
 
 
@@ -120,7 +124,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
 
 
 def practice_vendors(smarthr: str, freee: str) -> dict[str, str]:
-    """What leads the service to practice vendors with these addresses."""
+    """The variables that lead the service to practice vendors with these addresses."""
     return {
         "SMARTHR_URL": f"{smarthr}/{{subdomain}}/api",
         "FREEE_API_URL": f"{freee}/hr",
@@ -149,7 +153,7 @@ def kept_secrets(file: Path) -> dict[str, str]:
 
 
 def check_own_broker(url: str) -> None:
-    """Raises StartError when nobody answers at this REDIS_URL. Its password stays out of the text."""
+    """Check that a broker answers at this REDIS_URL. Raises StartError; the URL's password stays out of its text."""
     try:
         redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3).ping()
     except ValueError:

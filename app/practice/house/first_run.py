@@ -18,9 +18,9 @@ PAUSE_SECONDS = 0.3
 
 
 def leave_something_to_see(url: str, connection: str, api_key: str, *, mailbox: Path) -> str:
-    """Sync every second employee, then preview everybody; nothing when there was a run already.
+    """Sync every second employee, then preview all employees; do nothing when there was a run already.
 
-    Returns what people should know when it did not work, which is nothing to stop for.
+    Returns a notice for the person when it did not work; the house goes on all the same.
     """
     api = Api(url, api_key)
     try:
@@ -42,7 +42,7 @@ def leave_something_to_see(url: str, connection: str, api_key: str, *, mailbox: 
 
 
 def _begin(api: Api, body: dict[str, Any], *, until: tuple[str, ...]) -> None:
-    """Start a run and wait. Raises DemoError when it does not get there."""
+    """Start a run and wait for a state of `until`. Raises DemoError when the run does not reach one in time."""
     run = api.post("/api/v1/runs", body)
     end = time.monotonic() + RUN_SECONDS
     while run["state"] not in until:
@@ -53,7 +53,7 @@ def _begin(api: Api, body: dict[str, Any], *, until: tuple[str, ...]) -> None:
 
 
 def _await_mail(mailbox: Path) -> None:
-    """The mail follows its run by a moment; without it there is less to see, and nothing is wrong."""
+    """Wait for the mail, which follows its run by a moment; without it there is less to see, and nothing is wrong."""
     end = time.monotonic() + MAIL_SECONDS
     while not any(mailbox.glob("*.eml")) and time.monotonic() < end:
         time.sleep(PAUSE_SECONDS)

@@ -1,7 +1,7 @@
-"""One launcher per data folder, and nothing left behind by one that was killed.
+"""One launcher per data folder, and no process left behind by a launcher that was killed.
 
-A supervisor is the leader of a session of its own (`start_new_session`); whatever it started belongs to that session,
-also when the supervisor is gone. So its processes are found by the session and not by a name.
+A supervisor is the leader of a session of its own (`start_new_session`); every process that it started belongs to that
+session, even when the supervisor is gone. So this module finds its processes by the session and not by a name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.practice.house.environment import StartError
 
 LOCK, PID = "launch.lock", "pid"
 OURS = ("supervisor.supervisord", "app.practice.server", "workers.", "wsgi:app", "broker.sock")
-"""What the command lines of a house's processes hold; a process without any of them is not touched."""
+"""Parts of the command lines of a house's processes; a process without any of them is not touched."""
 _TERM_SECONDS = 5.0
 
 
@@ -27,7 +27,7 @@ _TERM_SECONDS = 5.0
 def only_launcher(folder: Path) -> Iterator[None]:
     """Hold the data folder. Raises StartError when another launcher holds it.
 
-    The lock is the system's: it ends with its process, however that ends.
+    The operating system keeps the lock: it ends with the launcher's process, in whichever way that process ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as lock:
@@ -53,14 +53,14 @@ def end_leftovers(folder: Path) -> int:
         return 0
     command = command_of(leader)
     if command and str(folder / "supervisord.conf") not in command:
-        return 0  # the number belongs to somebody else by now
+        return 0  # the number belongs to another process by now
     return end_session(leader)
 
 
 def end_session(leader: int) -> int:
     """SIGTERM, a few seconds, SIGKILL for every process of ours in the session of `leader`; returns how many."""
     members = session(leader)
-    if leader in members:  # it would start again whatever ends
+    if leader in members:  # the supervisor goes first: it would start ended processes again
         _signal([leader], signal.SIGTERM)
         _await_end([leader])
         _signal([pid for pid in [leader] if command_of(pid)], signal.SIGKILL)

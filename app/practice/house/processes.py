@@ -1,7 +1,7 @@
 """All of Awase on one machine: the Procfile's processes and the practice company's, kept alive by supervisord.
 
-supervisord and not honcho, because honcho ends everything when one process dies: here a process that was killed or that
-gave up is started again whatever its exit code, which is what lets a run end by itself.
+It is supervisord and not honcho, because honcho ends everything when one process dies. supervisord restarts a process
+that was killed or gave up, regardless of its exit code: that is what lets a run end by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from app.practice.house.process_lock import PID, end_session
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_SECONDS = 8
-"""What a program gets to end in order; a worker that needs longer is killed, and its employee is done again."""
+"""The time a program gets to end in order; a worker that needs longer is killed, and its employee is done again."""
 FALLS = 4
-"""A program that ended so often before the house was up will not get up."""
+"""A program that ended so many times before the house was up will not start at all."""
 
 
 def procfile(path: Path) -> dict[str, str]:
@@ -35,7 +35,7 @@ def procfile(path: Path) -> dict[str, str]:
 
 
 def local_session() -> requests.Session:
-    """For calls on this machine: no proxy and no .netrc of the person who started us."""
+    """A session for calls on this machine: no proxy and no .netrc of the person who started the house."""
     session = requests.Session()
     session.trust_env = False
     return session
@@ -43,7 +43,7 @@ def local_session() -> requests.Session:
 
 @dataclass
 class Processes:
-    """Programs under one supervisord. `service` stops first, all of it at once, then `ground`, which it stands on.
+    """Programs under one supervisord. All of `service` stops first and at once, then `ground`, on which it stands.
 
     In a command `%(ENV_DATA_DIR)s` is the data folder; any other percent sign is written twice (supervisord's rule).
     """
@@ -53,7 +53,7 @@ class Processes:
     service: Mapping[str, str]
     env: Mapping[str, str] = field(repr=False)
     emptied: list[Path] = field(default_factory=list)
-    """Folders elsewhere that go when everything has stopped and they are empty."""
+    """Folders outside the data folder that are removed when everything has stopped and they are empty."""
     _supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -62,17 +62,17 @@ class Processes:
 
     @property
     def _own_log(self) -> Path:
-        """The supervisor's, of this start only."""
+        """The supervisor's own log, of this start only."""
         return self.logs / "supervisord.log"
 
     @property
     def pid(self) -> int:
-        """Of the supervisor; everything else descends from it."""
+        """The process id of the supervisor, from which every other process descends."""
         assert self._supervisor is not None
         return self._supervisor.pid
 
     def start(self) -> None:
-        """Raises StartError for a folder supervisord cannot be told."""
+        """Start the supervisor and so all programs. Raises StartError for a folder name supervisord cannot take."""
         if re.search(r'["\\\n]', f"{self.folder}{ROOT}"):
             raise StartError(f'フォルダ名に " \\ 改行 は使えません: {self.folder} {ROOT}')
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ class Processes:
             )
 
     def stop(self) -> None:
-        """Orderly: every program gets SIGTERM and its time; what does not end is killed. Nothing is left behind."""
+        """Stop in order: each program gets SIGTERM and its time; one that does not end is killed. None stays behind."""
         if self._supervisor is None:
             return
         if self._supervisor.poll() is None:
@@ -106,12 +106,12 @@ class Processes:
                 folder.rmdir()
 
     def wait(self) -> int:
-        """Until the supervisor ends, which it does not by itself; returns its exit code."""
+        """Wait until the supervisor ends, which it does not do by itself; returns its exit code."""
         assert self._supervisor is not None
         return self._supervisor.wait()
 
     def await_url(self, url: str, *, seconds: float = 120) -> None:
-        """Return when the URL answers 200. Raises StartError when it does not in time or a program keeps falling."""
+        """Return when the URL answers 200. Raises StartError when it does not in time or a program keeps ending."""
         end = time.monotonic() + seconds
         with local_session() as session:
             while time.monotonic() < end:
@@ -129,13 +129,13 @@ class Processes:
         raise StartError(f"{url} が応答しません。{self._hint()}")
 
     def fallen(self) -> str | None:
-        """A program that has ended by itself again and again."""
+        """The name of a program that has ended by itself again and again, None without one."""
         text = self._own_log.read_text(encoding="utf-8", errors="replace")
         names = re.findall(r" exited: (\w+) \(", text)
         return next((name for name in names if names.count(name) >= FALLS), None)
 
     def last_words(self, program: str) -> str:
-        """The last line of its log."""
+        """The last line of the program's log."""
         try:
             lines = (self.logs / f"{program}.log").read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
@@ -146,9 +146,12 @@ class Processes:
         return f"ログ: {self.logs}"
 
     def _config(self) -> str:
-        """Only ASCII and no absolute path: those come from the environment or from supervisord's working directory, the
-        data folder. Written here, a percent sign, a space and a semicolon would each mean something."""
-        lines = ["[supervisord]", "logfile=/dev/null", "logfile_maxbytes=0"]  # it tells everything on stdout as well
+        """supervisord's configuration, with only ASCII and no absolute path.
+
+        Absolute paths come from the environment or from supervisord's working directory, the data folder. In the
+        configuration itself, a percent sign, a space and a semicolon of a path would each mean something.
+        """
+        lines = ["[supervisord]", "logfile=/dev/null", "logfile_maxbytes=0"]  # stdout gets every log line as well
         lines += [f"pidfile={PID}", "childlogdir=log", "minfds=1024"]
         if os.geteuid() == 0:
             lines.append("user=root")

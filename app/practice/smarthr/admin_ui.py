@@ -50,7 +50,7 @@ def admin_routes(smarthr: PracticeSmartHR) -> Blueprint:
 
     @routes.post("/new_day")
     def new_day() -> tuple[str, int]:
-        """Nothing more to do: every request begins with what is due."""
+        """Nothing to do here: every request begins with the changes that are due."""
         return "", 204
 
     return routes

@@ -37,7 +37,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
         return crew
 
     def announce(event: str, crew: Record) -> None:
-        """Unless the caller or the switch says otherwise (smarthr-api.md section 7.5)."""
+        """Send the event's webhooks unless the caller or the switch says otherwise (smarthr-api.md section 7.5)."""
         if injector.switch("webhook_echo") and request.args.get("skip_sending_webhook") != "true":
             announcer.crew(event, crew)
 
@@ -77,7 +77,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
 
     @routes.route("/crews/<crew_id>", methods=["PATCH", "PUT"])
     def update_crew(subdomain: str, crew_id: str) -> Response:
-        """PUT keeps what is left out, like PATCH [S]."""
+        """Change a crew. PUT keeps the attributes that the body leaves out, like PATCH [S]."""
         sent = _without_hidden(sent_object(), injector)
         with state.lock:
             _check(sent, stored(crew_id), state, injector)
@@ -102,7 +102,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
 
 
 def _hidden(crew: dict[str, Any], injector: FaultInjector) -> dict[str, Any]:
-    """Attributes the token may not see: null, or not there at all."""
+    """The crew without what the token may not see: such an attribute is null, or not there at all."""
     hidden = set(injector.switch("hidden_attributes")) - {"id"}
     if injector.switch("hidden_attribute") == "absent":
         return {name: value for name, value in crew.items() if name not in hidden}
@@ -117,7 +117,7 @@ def _without_hidden(sent: dict[str, Any], injector: FaultInjector) -> dict[str, 
 
 
 def _check(sent: Mapping[str, Any], present: Record, state: SmartHRState, injector: FaultInjector) -> None:
-    """Refuse the whole write when one value is wrong. Addresses are judged as they would stand."""
+    """Refuse the whole write when one value is wrong. Addresses are judged as they would stand after the write."""
     merge = injector.switch("nested_address") == "merge"
     judged = {
         name: address_to_store(value, present.get(name), merge=merge)

@@ -94,7 +94,7 @@ WRITABLE: dict[str, Kind] = {
         " custom_fields profile_image",
     ),
 }
-"""Every property a write may carry. "special" ones have rules of their own. Anything else sent is ignored."""
+"""Every property a write may carry. "special" ones have rules of their own. A property not named here is ignored."""
 
 _WRITE_ONLY = {"employment_type_id", "payment_period_id", "department_ids", "profile_image"}
 _READ_ONLY = (
@@ -113,7 +113,7 @@ NOT_EMPTIABLE = (
     "birth_at",
     "address",
 )
-"""Once filled they stay filled [S]."""
+"""Attributes that a write cannot empty once they are filled [S]."""
 
 ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
 _PREFECTURES = (
@@ -175,5 +175,5 @@ _LABELS = {
 
 
 def label(name: str) -> str:
-    """The attribute's name in a message; attributes nobody meets here keep their technical name."""
+    """The attribute's name in a message; an attribute without an entry in `_LABELS` keeps its technical name."""
     return _LABELS.get(name, name)

@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 PER_PAGE = 10
 MOST_PER_PAGE = 100
 _DIGITS = 18
-"""A number of a page that is longer than any number a database counts with makes no sense."""
+"""The most digits of a page's number: a longer number is larger than any a database counts with and makes no sense."""
 
 
 class BadQuery(ValueError):
@@ -26,7 +26,7 @@ class BadQuery(ValueError):
 
 
 def chosen(crews: Iterable[Record], query: Mapping[str, str]) -> list[Record]:
-    """The stored crews a query asks for. Raises BadQuery for dates and words that cannot be."""
+    """The stored crews a query asks for. Raises BadQuery for impossible dates and words."""
     tests = [_test(name, value) for name, value in query.items() if value != "" and name in _FILTERS]
     return [crew for crew in crews if all(test(crew) for test in tests)]
 
@@ -100,7 +100,7 @@ _FILTERS: dict[str, Callable[[str], Callable[[Record], bool]]] = {
 
 
 def in_order(rows: Iterable[Record], sort: str | None, *, names: Iterable[str] = READABLE) -> list[Record]:
-    """Sorted as asked, blanks last. Without `sort` by id: no order a client could lean on (section 2)."""
+    """The rows sorted as asked, blanks last. Without `sort` by id: no order a client could rely on (section 2)."""
     result = sorted(rows, key=lambda row: str(row["id"]))
     allowed = set(names)
     for part in reversed([each for each in (sort or "").split(",") if each]):
@@ -119,7 +119,7 @@ def in_order(rows: Iterable[Record], sort: str | None, *, names: Iterable[str] =
 def page_of(
     rows: Sequence[Any], query: Mapping[str, str], *, url: str, too_many_refused: bool = False
 ) -> tuple[list[Any], dict[str, str]]:
-    """The rows of the page asked for and the headers. Past the end: no rows. Raises BadQuery."""
+    """The rows of the page asked for and the headers. A page past the end has no rows. Raises BadQuery."""
     page = _count(query, "page", default=1)
     per_page = _count(query, "per_page", default=PER_PAGE)
     if per_page > MOST_PER_PAGE and too_many_refused:

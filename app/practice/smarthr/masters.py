@@ -42,7 +42,7 @@ def master_routes(state: SmartHRState) -> Blueprint:
 
 
 def _entries(routes: Blueprint, name: str, master: Callable[[], Mapping[str, Record]]) -> None:
-    """GET list and GET by id."""
+    """The routes GET list and GET by id of one master."""
 
     def list_all(subdomain: str) -> Response:
         query = request.args.to_dict()
@@ -71,7 +71,7 @@ def _changes(
     blank: Mapping[str, Any],
     check: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
 ) -> None:
-    """POST, PATCH, PUT, DELETE. PUT is a real replace here: what is left out is erased."""
+    """The routes POST, PATCH, PUT and DELETE. PUT is a real replace here: it erases the attributes it leaves out."""
 
     def wanted(base: Mapping[str, Any]) -> Record:
         sent = {key: value for key, value in sent_object().items() if key in blank}
@@ -110,7 +110,7 @@ def _found(master: Mapping[str, Record], entry_id: str) -> Record:
 
 
 def _shown(entry: Mapping[str, Any]) -> Record:
-    """`secret_token` is write-only [S]."""
+    """An entry as an answer shows it: without `secret_token`, which is write-only [S]."""
     return {name: value for name, value in entry.items() if name != "secret_token"}
 
 

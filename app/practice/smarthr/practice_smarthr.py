@@ -1,7 +1,7 @@
 """A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5 and 7 to 9).
 
-`create_smarthr(company)` gives a Flask app, `smarthr_of(app)` what a test or a person at the screen can do with it.
-What the vendor does not document is a switch, whose default is the position judged more likely.
+`create_smarthr(company)` gives a Flask app; `smarthr_of(app)` gives what a test or a person at the screen can do with
+it. What the vendor does not document is a switch, whose default is the position that we judge more likely.
 Not simulated: dependents, payslips, changes booked ahead (but the nightly 退職済 after a future 退職年月日 is).
 """
 
@@ -95,7 +95,7 @@ def smarthr_of(app: Flask) -> PracticeSmartHR:
 
 
 def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
-    """What every vendor call meets before and after its own work."""
+    """The checks of every vendor call before its own work, and the headers and error answers after it."""
     auth = Blueprint("practice_smarthr_gate", __name__)
 
     @auth.before_app_request
@@ -148,14 +148,14 @@ def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], 
 
 
 def _bare_refusal(subdomain: str) -> Response:
-    """Not the usual envelope [F]."""
+    """The refusal of an unknown or inactive subdomain, which does not have the usual envelope [F]."""
     response = jsonify(message=INACTIVE.format(subdomain=subdomain))
     response.status_code = 400
     return response
 
 
 def _token() -> str:
-    """Bearer, or basic with the token as user name [O]; "" without one."""
+    """The request's token: bearer, or basic with the token as user name [O]; "" without one."""
     if request.authorization is None:
         return ""
     if request.authorization.type == "bearer":

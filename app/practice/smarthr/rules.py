@@ -1,8 +1,8 @@
 """SmartHR's checks of a crew that is written: every fault found at once, in the vendor's shape and language.
 
-[S] [O] [F] mark what the vendor or field code says (smarthr-api.md sections 4, 5.2, 5.4). Not documented and therefore
-chosen strictly, so that a careless client is caught: the forms of phone, pension and insurance numbers, bank codes and
-prefecture names, at most three positions and departments, dates before 1900.
+[S] [O] [F] mark what the vendor or field code says (smarthr-api.md sections 4, 5.2, 5.4). Some rules SmartHR does not
+document; we chose them strictly, so that a careless client is caught: the forms of phone, pension and insurance
+numbers, bank codes and prefecture names, at most three positions and departments, dates before 1900.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Tenant:
-    """What a check needs to know of the rest of the company."""
+    """What a check of one crew needs to know of the rest of the company."""
 
     employment_type_ids: frozenset[str]
     payment_period_ids: frozenset[str]
@@ -83,7 +83,7 @@ class Tenant:
 
 
 def check_write(sent: Mapping[str, Any], present: Mapping[str, Any], tenant: Tenant) -> list[dict[str, Any]]:
-    """All faults of a write body against the crew as it is (empty for a new one). An empty list: acceptable."""
+    """All faults of a write body against the crew as it is (empty for a new one); no faults when it is acceptable."""
     found = Findings()
     for name, value in sent.items():
         kind = WRITABLE.get(name)
@@ -160,7 +160,7 @@ _PLAIN: dict[str, Callable[[Any], bool]] = {
 
 
 def check_address(value: Any, found: Findings, *, digits_in_kana: bool) -> None:
-    """An address as it will stand, that is after merging where the tenant merges."""
+    """Check an address as it will stand, that is after merging where the tenant merges."""
     if not isinstance(value, dict) or not all(v is None or isinstance(v, str) for v in value.values()):
         found.malformed("address")
         return
@@ -181,7 +181,7 @@ def check_address(value: Any, found: Findings, *, digits_in_kana: bool) -> None:
 
 
 def _check_bank_accounts(name: str, value: Any, tenant: Tenant, found: Findings) -> None:
-    """Section 5.4 [S]: all entries with a setting id or none, ids known, not more entries than enabled settings."""
+    """Section 5.4 [S]: all entries or none have a setting id, ids are known, no more entries than enabled settings."""
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         found.malformed(name)
         return
@@ -247,7 +247,7 @@ def _check_text(name: str, value: Any, _tenant: Tenant, found: Findings) -> None
 
 
 def _accept(_name: str, _value: Any, _tenant: Tenant, _found: Findings) -> None:
-    """`departments` is the read shape and ignored on a write; a picture is taken as it is."""
+    """Accept any value: `departments` is the read shape, which a write ignores; a picture is taken as it is."""
 
 
 _SPECIAL: dict[str, Callable[[str, Any, Tenant, Findings], None]] = {
@@ -265,6 +265,6 @@ _SPECIAL: dict[str, Callable[[str, Any, Tenant, Findings], None]] = {
 
 
 def address_to_store(sent: Mapping[str, Any], present: Mapping[str, Any] | None, *, merge: bool) -> dict[str, Any]:
-    """The address as it will stand; whether nested addresses merge is not documented (section 5.2)."""
+    """The address as it will stand; SmartHR does not document whether nested addresses merge (section 5.2)."""
     base = dict(present or {}) if merge else {}
     return {part: sent.get(part, base.get(part, "")) for part in ADDRESS_PARTS}

@@ -16,7 +16,7 @@ from app.practice.vendor_kit.webhooks import Deliverer
 class PracticeSmartHR:
     """The tenant as a test or a person at the screen sees it: no token, no limit, no check. Every method locks.
 
-    `who` is a crew id or a 社員番号. Methods raise KeyError for somebody unknown. Changes fire webhooks.
+    `who` is a crew id or a 社員番号. Methods raise KeyError when no crew has this id or number. Changes fire webhooks.
     """
 
     def __init__(self, state: SmartHRState, injector: FaultInjector, announcer: Announcer) -> None:
@@ -30,7 +30,7 @@ class PracticeSmartHR:
         return self._announcer.deliverer
 
     def new_day(self) -> None:
-        """What the tenant does by itself at night, as far as it is due. Every request does this first."""
+        """Do what the tenant does by itself at night, as far as it is due. Every request does this first."""
         if not self.injector.switch("flips_on_leaving"):
             return
         with self.state.lock:
@@ -54,7 +54,7 @@ class PracticeSmartHR:
             return [crew_id for crew_id, crew in self.state.crews.items() if crew.get("emp_code") == number]
 
     def edit(self, who: str, changes: Mapping[str, Any]) -> None:
-        """Attributes in the names of the write form; those left out stay, parts of an address as well."""
+        """Change attributes, named as in the write form; those left out stay, and so do parts of an address."""
         self.new_day()
         with self.state.lock:
             before = self._found(who)
@@ -63,7 +63,7 @@ class PracticeSmartHR:
                 self._announcer.crew("crew_updated", after)
 
     def add(self, record: Mapping[str, Any]) -> str:
-        """One more crew; returns the id."""
+        """Add one more crew; returns the id."""
         self.new_day()
         with self.state.lock:
             made = self.state.create(record)
@@ -77,7 +77,7 @@ class PracticeSmartHR:
     def import_crews(
         self, created: Sequence[Mapping[str, Any]] = (), updated: Mapping[str, Mapping[str, Any]] | None = None
     ) -> list[str]:
-        """A file import: all or nothing, then one crew_imported. Returns the new ids."""
+        """Import a file: all of it or nothing, then fire one crew_imported. Returns the new ids."""
         self.new_day()
         with self.state.lock:
             ids = {who: self._found(who)["id"] for who in updated or {}}
@@ -89,7 +89,7 @@ class PracticeSmartHR:
             return [each["id"] for each in made]
 
     def fire(self, event: str, who: str, *, sender: str | None = None) -> None:
-        """Send an event without its cause; of a `who` that does not exist, or no longer does, as of a bare id.
+        """Send an event without its cause. If no crew `who` exists (any more), the event holds it as a bare id.
 
         `sender` is the crew of the acting person. Raises KeyError when there is no such sender.
         """
@@ -101,7 +101,7 @@ class PracticeSmartHR:
     def memory(self) -> Memory:
         """What survives a restart: people, masters, webhooks, what is still to be sent.
 
-        Not switches, faults, limits and the logs.
+        Switches, faults, limits and the logs do not survive.
         """
         return Memory(self.state.lock, give=self._kept, take=self._take)
 

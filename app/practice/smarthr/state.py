@@ -26,7 +26,7 @@ _OFFICE = stable_id("biz_establishment/1")
 
 
 class SmartHRState:
-    """Everything the tenant holds. Take `lock` around whatever belongs together.
+    """Everything the tenant holds. A caller takes `lock` around reads and writes that belong together.
 
     A stored crew has the vendor's attribute names; masters are kept as ids: `position_ids`, `department_ids` (slots,
     None = empty), `employment_type_id`, `payment_period_id`.
@@ -39,7 +39,7 @@ class SmartHRState:
         self.load()
 
     def load(self) -> None:
-        """Back to the company's first day."""
+        """Put the tenant's data back to the company's first day."""
         with self.lock:
             started = self.stamp(-86_400)
             self.job_titles = {each["id"]: _stamped(each, started) for each in self._company.job_titles}
@@ -117,9 +117,9 @@ class SmartHRState:
         return after
 
     def leave_due(self) -> list[Record]:
-        """在籍状況 becomes 退職済 at 01:00 in Japan on the day after a 退職年月日 that was not past when entered.
+        """Set 在籍状況 to 退職済 at 01:00 in Japan on the day after a 退職年月日 that was not past when entered.
 
-        Returns the crews so changed (sync-items.md row 10). Looks once a day.
+        Returns the crews that it changed (sync-items.md row 10). It looks once a day.
         """
         today = (self._japan() - _FLIP_HOUR).date().isoformat()
         with self.lock:
@@ -189,7 +189,10 @@ class SmartHRState:
         return {"id": stable_id(f"{kind}/{name}"), "name": name, **extra, "created_at": stamp, "updated_at": stamp}
 
     def _accounts(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
-        """Without setting ids entries belong to the enabled settings by position [S]. The list is replaced whole."""
+        """The accounts to store, which replace the whole list.
+
+        Entries without setting ids belong to the enabled settings by their position [S].
+        """
         enabled = [each["id"] for each in self.bank_account_settings if each["enabled"]]
         accounts = []
         for place, entry in enumerate(sent):
@@ -255,7 +258,7 @@ class SmartHRState:
         return {name: getattr(self, name) for name in _EVERYTHING}
 
     def take(self, kept: Mapping[str, Any]) -> None:
-        """Everything from `kept`. Raises KeyError or TypeError, and then nothing has changed."""
+        """Take over everything from `kept`. Raises KeyError or TypeError, and then nothing has changed."""
         taken = {name: type(getattr(self, name))(kept[name]) for name in _EVERYTHING}
         for crew_id, crew in taken["crews"].items():
             if crew["id"] != crew_id:

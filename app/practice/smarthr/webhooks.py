@@ -1,4 +1,4 @@
-"""Which SmartHR events go to whom, and what is in them (smarthr-api.md section 7)."""
+"""Which SmartHR events go to which registrations, and what the events hold (smarthr-api.md section 7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.practice.vendor_kit.webhooks import Deliverer
 EVENTS = tuple(
     f"{what}_{event}" for what in ("crew", "dependent") for event in ("created", "updated", "deleted", "imported")
 )
-"""Those a registration can switch on and off. Any other goes to every enabled registration."""
+"""The events that a registration can switch on and off. Any other event goes to every enabled registration."""
 _NOT_COMPARED = ("updated_at",)
 
 
@@ -40,7 +40,7 @@ class Announcer:
             self._send(event, {"crew": self._state.shown(crew)}, people=[crew["id"]])
 
     def imported(self, created: Sequence[Record], updated: Sequence[Record]) -> None:
-        """crew_imported for the whole file; single events besides only if the switch says so."""
+        """Send crew_imported for the whole file; single events besides only if the switch says so."""
         if self._switch("webhook_import_singles"):
             for event, crews in (("crew_created", created), ("crew_updated", updated)):
                 for crew in crews:
@@ -52,7 +52,7 @@ class Announcer:
             self._send("crew_imported", {"crew_import_result": result}, people=people)
 
     def by_hand(self, event: str, crew: Record, *, sender: Record | None) -> None:
-        """Any event about this crew; `crew` may be a bare id. Dependents and workflows are made up."""
+        """Send any event about this crew; `crew` may be a bare id. Dependents and workflows are made up."""
         shown = self._state.shown(crew) if len(crew) > 1 else crew
         self._send(event, _made_up(event, shown), people=[crew["id"]], sender=sender)
 
@@ -73,7 +73,10 @@ class Announcer:
         ]
 
     def _target(self, registration_id: str) -> Target | None:
-        """Looked up for every attempt: an address corrected in between is used. None: deleted or disabled."""
+        """Where a registration's notifications go; None when the registration is deleted or disabled.
+
+        It is looked up for every attempt, so that an address corrected in between is used.
+        """
         with self._state.lock:
             found = self._state.webhooks.get(registration_id)
             if found is None or found.get("disabled_at") is not None:
@@ -82,7 +85,7 @@ class Announcer:
             return Target(found["url"], {"X-SmartHR-Token": secret} if secret else {})
 
     def _disable(self, registration_id: str) -> None:
-        """After the last retry the registration itself is switched off (section 7.4)."""
+        """Switch the registration itself off, as SmartHR does after the last retry (section 7.4)."""
         with self._state.lock:
             found = self._state.webhooks.get(registration_id)
             if found is not None and found.get("disabled_at") is None:
@@ -103,7 +106,7 @@ def _ids_only(record: Any) -> Any:
 
 
 def _made_up(event: str, crew: Record) -> Record:
-    """The event's own key and record. Of an unknown event the first word is the key."""
+    """The event's own key and record. The key of an unknown event is its first word."""
     what, _, happened = event.partition("_")
     if what == "crew" and happened == "imported":
         return {"crew_import_result": {"created_crews": [], "updated_crews": [crew]}}

@@ -1,6 +1,6 @@
 """One invented person in the two vendors' forms: how SmartHR writes a crew and how freee writes an employee.
 
-Written down a second time on purpose, apart from the product's own mapping: a mistake there must not hide here.
+These forms repeat the product's own mapping on purpose and apart from it: a mistake there must not hide here.
 """
 
 from __future__ import annotations

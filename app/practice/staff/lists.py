@@ -1,7 +1,7 @@
-"""Raw material of the invented staff: names, places, banks. Names are combined freely; nobody real is meant.
+"""Raw material of the invented staff: names, places, banks. Names are combined freely and describe no real person.
 
 Places are public geography (postcode, municipality, quarter, readings); house numbers, telephones and account numbers
-are invented. Telephones use blocks that nobody can be given (090-0…, 03-0…).
+are invented. Telephones use blocks from which no subscriber can get a number (090-0…, 03-0…).
 """
 
 from __future__ import annotations

@@ -54,14 +54,14 @@ def _title(index: int, group: str) -> str:
 
 @lru_cache(maxsize=4096)
 def place(index: int) -> Place:
-    """A flatless address in Japan."""
+    """An address in Japan, without a building or flat."""
     town = TOWNS[index % len(TOWNS)]
     street = f"{town.quarter}{1 + index % 4}-{1 + index % 19}-{1 + index % 31}"
     return Place(town.zip_code, town.code, town.prefecture, town.city, street, town.prefecture_kana, town.kana)
 
 
 def phone(index: int) -> tuple[str, str, str]:
-    """A mobile number, for every fifth person a Tokyo one; both in blocks nobody can be given."""
+    """A mobile number, for every fifth person a Tokyo one; both from blocks from which no subscriber gets a number."""
     if index % 5 == 0:
         return ("03", f"0{index // 10_000 % 1000:03d}", f"{index % 10_000:04d}")
     return ("090", f"0{index // 10_000 % 1000:03d}", f"{index % 10_000:04d}")

@@ -54,12 +54,12 @@ EMPLOYMENT_TYPES: tuple[tuple[str, str], ...] = (
 """SmartHR's preset 雇用形態: (preset type, name)."""
 
 _JAPAN = timedelta(hours=9)
-_EXTRA_FROM = 10_001  # numbers of generated people
+_EXTRA_FROM = 10_001  # the first generated person's number
 
 
 @dataclass(frozen=True)
 class PracticeCompany:
-    """Both systems' data at the start, and what should become of everybody."""
+    """Both systems' data at the start, and the outcome that each person should have."""
 
     today: date
     crews: list[dict[str, Any]] = field(repr=False)
@@ -164,4 +164,4 @@ def _changed(worker: Worker, number: int, *, kind: int) -> Worker:
 
 
 BASE_SIZE = len(build_company(date(2026, 4, 1)).scenarios)
-"""How many people the practice company has of its own."""
+"""How many people the practice company has without generated ones."""

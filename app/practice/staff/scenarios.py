@@ -1,6 +1,7 @@
 """The base people of the practice company: one entry per person, with the reason for being there and the outcome.
 
-Outcomes suppose a first run (nobody linked yet), everybody offered, the default settings and `today` as reference date.
+Outcomes suppose a first run (no person is linked yet) that offers all people, with the default settings and `today` as
+reference date.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ FIRST_EMPLOYEE_ID = 100_001
 
 @dataclass(frozen=True)
 class Scenario:
-    """One person. Outcomes: `to_freee` and `to_smarthr` each on a fresh company ("" = not at that source),
-    `then_back` for freee → SmartHR after SmartHR → freee."""
+    """One person, and the outcomes that runs should have for this person.
+
+    `to_freee` and `to_smarthr`: each on a fresh company ("" = the person is not at that source). `then_back`: freee →
+    SmartHR after SmartHR → freee.
+    """
 
     note: str
     number: str
@@ -61,7 +65,7 @@ class Book:
         employee_tweak: Tweak | None = None,
         payroll: bool = True,
     ) -> None:
-        """One person in SmartHR, freee or both. Without `then_back`: equal after an update, else as if fresh."""
+        """Add one person to SmartHR, freee or both. Without `then_back`: equal after an update, else `to_smarthr`."""
         place_in_line = len(self.scenarios)
         crew_id = employee_id = None
         if crew is not None:
@@ -77,11 +81,11 @@ class Book:
         self.scenarios.append(Scenario(note, number, crew_id, employee_id, to_freee, to_smarthr, then_back))
 
     def same(self, worker: Worker, note: str, **more: Any) -> None:
-        """In both systems with nothing to do in either direction."""
+        """Add a person to both systems with nothing to do in either direction."""
         self.add(worker, worker, note=note, to_freee=EQUAL, to_smarthr=EQUAL, **more)
 
     def differs(self, new: Worker, old: Worker, note: str, **more: Any) -> None:
-        """In both systems, SmartHR holding `new` and freee `old`; whichever is the source wins."""
+        """Add a person to both systems: SmartHR holds `new`, freee `old`, and the run's source wins."""
         self.add(new, old, **{"note": note, "to_freee": UPDATE, "to_smarthr": UPDATE, **more})
 
 
@@ -111,7 +115,7 @@ def base_scenarios(book: Book) -> None:
 
 
 def _equal_in_another_form(book: Book) -> None:
-    """Written differently, the same all the same: no run may touch them."""
+    """People whose values are only written differently on the two sides: no run may touch them."""
     today = book.today
     plain = [ordinary(index, today) for index in range(25, 41)]
     book.same(plain[0], "SmartHRのヨミガナが半角", crew_tweak=_half_width_kana)
@@ -168,7 +172,7 @@ def _changed_in_smarthr(book: Book) -> None:
 
 
 def _filled_on_one_side(book: Book) -> None:
-    """A blank does not erase: only the direction that brings the value changes anything."""
+    """People with a value on one side only: a blank does not erase, so only the run that brings it changes anything."""
     today = book.today
     full = [ordinary(index, today) for index in range(56, 63)]
     only_freee = {"to_freee": EQUAL, "to_smarthr": UPDATE, "then_back": UPDATE}
@@ -195,7 +199,7 @@ def _only_on_one_side(book: Book) -> None:
 
 
 def _past_and_future(book: Book) -> None:
-    """Outside the reference date, on either side."""
+    """People outside the reference date: they left before it or join after it."""
     today = book.today
     left = replace(ordinary(71, today), resigned=days(today, -240), status="retired")
     book.add(left, left, note="昨年度の退職者", to_freee=NOT_OFFERED, to_smarthr=NOT_OFFERED)
@@ -210,7 +214,7 @@ def _past_and_future(book: Book) -> None:
 
 
 def _questions(book: Book) -> None:
-    """What no program should decide."""
+    """Cases that no program should decide, because they need a person."""
     today = book.today
     first, second = ordinary(76, today), replace(ordinary(77, today), number="0076")
     book.add(first, first, note="社員番号が別の人と同じ", to_freee=TWICE_OR_BLANK, to_smarthr=TWICE_OR_BLANK)
@@ -258,7 +262,10 @@ def _set(name: str, value: Any) -> Tweak:
 
 
 def _half_width_kana(crew: dict[str, Any]) -> None:
-    """ordinary(25) is 井上 by the list; the reading is written out by hand to keep this free of conversions."""
+    """Write the last name's reading in half-width kana.
+
+    ordinary(25) is 井上 by the list; the reading is written out by hand to keep this free of conversions.
+    """
     crew["last_name_yomi"] = _HALF_WIDTH[crew["last_name_yomi"]]
 
 

@@ -1,4 +1,4 @@
-"""The wire both simulators hang on: request log, faults, switches and the control routes under /_practice/.
+"""The wire in front of both simulators: request log, faults, switches and the control routes under /_practice/.
 
 In a test: `wire = injector_of(app)`, then `wire.fault(method="POST", path="/crews$", status=503, times=1)`,
 `wire.requests`, `wire.calls("PUT", "profile_rule")`, `wire.set_switch("plan_limit", True)`, `wire.reset()`.
@@ -101,7 +101,7 @@ class FaultInjector:
         self.set_switches({name: value})
 
     def set_switches(self, values: Mapping[str, Any], *, as_default: bool = False) -> None:
-        """All or none. `as_default`: a reset comes back to these. Raises BadSwitch."""
+        """Set all of these switches or none. `as_default`: a reset comes back to these values. Raises BadSwitch."""
         unknown = set(values) - set(self.declared)
         if unknown:
             raise BadSwitch(f"unknown switch: {', '.join(sorted(unknown))}")
@@ -164,7 +164,7 @@ class FaultInjector:
             self._seen.clear()
 
     def reset(self) -> None:
-        """Faults gone, log empty, switches and the vendor's state as at the start."""
+        """Remove the faults, empty the log, and put the switches and the vendor's state back as at the start."""
         with self.lock:
             self._faults.clear()
             self._seen.clear()
@@ -205,7 +205,7 @@ class FaultInjector:
             self.write_down(done.as_json())
 
     def write_down(self, row: Mapping[str, Any]) -> None:
-        """Append a line to the log file, if there is one. Lines that are no vendor call carry a `kind`."""
+        """Append a line to the log file, if there is one. A line that is not about a vendor call carries a `kind`."""
         with self.lock:
             if self._log is not None:
                 self._log.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -215,7 +215,7 @@ _ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 
 
 def injector_of(app: Flask) -> FaultInjector:
-    """The wire an app of ours hangs on."""
+    """The wire in front of a practice vendor's app."""
     injector: FaultInjector = app.extensions["wire"]
     return injector
 

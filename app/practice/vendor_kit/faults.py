@@ -20,7 +20,7 @@ SILENT = "silent"
 
 
 class BadFault(ValueError):
-    """A fault rule that means nothing; the text names the part."""
+    """A fault rule that cannot be applied; the text names the wrong part."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Fault:
     `method` None = any; `path` is a regular expression searched in the path without the query.
     `nth`: from the nth matching request on (1-based, counted since the rule was added); alone it hits only that one.
     `times`: hits that many requests, then rests.
-    `status` `body` `headers`: answered instead (body: text, or anything else as JSON).
-    `delay`: seconds before; alone the true answer follows late. `drip`: seconds over which the bytes are spread.
+    `status` `body` `headers`: answered instead of the true answer (body: a text, or any other value as JSON).
+    `delay`: seconds before the answer; alone the true answer follows late. `drip`: seconds over which the bytes spread.
     `cut`: True or "mid_body" = half of the body, then the connection is closed; "silent" = closed without a byte.
     `garbage`: bytes that are not JSON, declared as JSON. `after`: the request is carried out first, its answer is lost
     (alone: silent cut; with status/body/cut/garbage: replaced by that).
@@ -52,7 +52,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Fault:
-        """A rule as posted to /_practice/faults. Raises BadFault for unknown keys and values that cannot be."""
+        """A rule as posted to /_practice/faults. Raises BadFault for unknown keys and impossible values."""
         unknown = set(raw) - {each.name for each in fields(cls)}
         if unknown:
             raise BadFault(f"unknown keys: {', '.join(sorted(unknown))}")
@@ -100,7 +100,7 @@ class Fault:
 
 
 class FaultTable:
-    """The rules in force, in the order they were added; the first that is due hits. Not locked: the wire does that."""
+    """The rules in force, in the order they were added; the first that is due hits. The wire does the locking."""
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []

@@ -98,7 +98,7 @@ class SmartHRLimits:
 
 
 class FreeeLimits:
-    """freee's counters, per company (what they are counted by is not documented)."""
+    """freee's counters, per company (freee does not document by what it counts)."""
 
     def __init__(self, rates: Rates = REAL, *, clock: Clock = time.time) -> None:
         self._rates = rates
@@ -108,7 +108,7 @@ class FreeeLimits:
         self._closed_until: dict[str, float] = {}
 
     def check(self, key: str) -> Verdict:
-        """Count one call. A burst closes the door; calls against the closed door do not lengthen it."""
+        """Count one call. A burst closes the door; calls against the closed door do not keep it closed for longer."""
         now = self._clock()
         with self._lock:
             new = (

@@ -1,7 +1,7 @@
 """A real SMTP server that keeps every message it took as an .eml file, and can refuse, hang or vanish on purpose.
 
 Switch `answer`: accept; "451" (not now); "550" (never); "hang" (no answer to the message for `hang_seconds`, then 451);
-"drop_after_dot" (the message is kept, but the connection ends before the answer: the sender cannot know).
+"drop_after_dot" (the message is kept, but the connection ends before the answer: the sender cannot know that).
 `answer_times`: the next so many messages meet that answer, later ones are accepted; 0 = all of them.
 """
 
@@ -79,7 +79,7 @@ class Mailbox:
 
     @property
     def messages(self) -> list[EmailMessage]:
-        """Everything kept so far, oldest first."""
+        """All messages kept so far, oldest first."""
         return [message_from_bytes(each.read_bytes(), policy=modern) for each in self.files]
 
     def control_app(self) -> Flask:
@@ -95,7 +95,7 @@ class Mailbox:
     # ── from the SMTP thread ──────────────────────────────────────────────────────────────────────────────────────
 
     def next_answer(self) -> str:
-        """The answer this message meets; counts it."""
+        """The answer that this message meets; counts the message unless it is accepted."""
         times, answer = self.injector.switch("answer_times"), str(self.injector.switch("answer"))
         with self._lock:
             if answer == ACCEPT or (times and self._met >= times):
@@ -112,7 +112,7 @@ class Mailbox:
             part.rename(part.with_suffix(".eml"))
 
     def log(self, outcome: str, *, size: int, recipients: int) -> None:
-        """One JSON line; no addresses, no text."""
+        """Write one JSON line about a message, without its addresses and its text."""
         if self._log_file is None:
             return
         at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="microseconds")

@@ -1,8 +1,8 @@
 """A practice vendor's memory across restarts: one JSON file, written whole or not at all, a few seconds behind.
 
 `make run` keeps Awase's database; a vendor that forgot everything would leave links pointing to people who are gone.
-The file belongs to one vendor and one company size. Any other file, or one that cannot be read, is moved aside, said so
-in one line (stderr and `GET /_practice/kept`), and the vendor starts with the company's first day.
+The file belongs to one vendor and one company size. A file of another vendor or size, or one that cannot be read, is
+moved aside; one line says so (stderr and `GET /_practice/kept`), and the vendor starts with the company's first day.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Unusable(Exception):
 
 @dataclass
 class Memory:
-    """What is kept of one vendor. `give` returns something JSON can hold, `take` replaces everything or raises.
+    """What is kept of one vendor. `give` returns a value JSON can hold, `take` replaces everything by it or raises.
 
     Both are called with `lock` held. `take` may raise KeyError, TypeError, ValueError or AttributeError.
     """
@@ -49,7 +49,7 @@ class Memory:
 
 @dataclass
 class Keeper:
-    """Reads the file once and writes it after changes. `company` tells this company from others (vendor, size)."""
+    """Reads the file once and writes it after changes. `company` (vendor, size) tells this company from others."""
 
     file: Path
     company: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write a last time."""
+        """Stop keeping, after the file was written a last time."""
         self._ended.set()
         self._changed.set()
         if self._thread is not None:
@@ -93,7 +93,7 @@ class Keeper:
             self._set_aside(f"内容を読めません({type(error).__name__})")
 
     def save(self) -> None:
-        """What cannot be written now is tried again after the next change."""
+        """Write the file; what cannot be written now is tried again after the next change."""
         with self.memory.lock:
             text = json.dumps(
                 {"format": FORMAT, "company": self.company, "kept": self.memory.give()}, ensure_ascii=False
@@ -104,7 +104,7 @@ class Keeper:
             print(f"練習データを {self.file} に保存できません: {error.strerror}", file=sys.stderr, flush=True)
 
     def _read(self) -> Any:
-        """Raises OSError, Unusable."""
+        """The vendor's memory that the file holds. Raises OSError, Unusable."""
         try:
             told = json.loads(self.file.read_text(encoding="utf-8"))
         except (ValueError, RecursionError):
@@ -139,7 +139,7 @@ def _shown(company: Any) -> str:
 
 
 class _Watch:
-    """Notes requests that may have changed something, after they did."""
+    """Sets `changed` after each request that may have changed the vendor's state."""
 
     def __init__(self, app: WSGIApplication, changed: threading.Event) -> None:
         self._app = app

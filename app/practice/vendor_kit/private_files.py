@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(file: Path, text: str) -> None:
-    """The file appears whole or not at all, readable by its owner only. Raises OSError."""
+    """Write a file that appears whole or not at all, readable by its owner only. Raises OSError."""
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:

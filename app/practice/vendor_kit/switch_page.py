@@ -1,4 +1,4 @@
-"""The page of a practice vendor for a person: what the vendor should do wrong, switched by clicking."""
+"""A practice vendor's page on which a person switches, by clicking, what the vendor should do wrong."""
 
 from __future__ import annotations
 
@@ -70,8 +70,11 @@ def switch_routes(injector: FaultInjector, *, title: str, offered: tuple[Mishap,
 
 
 def _set(injector: FaultInjector, switch: Switch, sent: Mapping[str, str]) -> None:
-    """A list is typed with commas; of the others the position of the value is sent, which is the number itself where
-    numbers are offered. Anything else changes nothing."""
+    """Set one switch to the value that the page sent; a value that is not offered changes nothing.
+
+    A person types a list with commas. For any other switch the page sends the position of the chosen value, which is
+    the number itself where numbers are offered.
+    """
     try:
         if switch.allowed is None:
             names = (each.strip() for each in sent.get("list", "").split(","))

@@ -33,7 +33,7 @@ class Notification:
     copy: int = 0
     attempts: int = 0
     due: float = 0.0
-    """Of the clock `time.monotonic`."""
+    """When the next attempt is due, by the clock `time.monotonic`."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def posted(session: requests.Session, target: Target, body: str, *, timeout: flo
     raw = {name: value.encode() for name, value in headers.items()}  # a secret may hold any characters
     try:
         answer = session.post(target.url, data=body.encode(), headers=raw, timeout=timeout, allow_redirects=False)
-    except (requests.RequestException, HTTPError, ValueError) as error:  # the latter two: addresses nobody can call
+    except (requests.RequestException, HTTPError, ValueError) as error:  # the latter two: no valid address
         return None, type(error).__name__
     return answer.status_code, ""
 
@@ -90,7 +90,7 @@ class Queue:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Queue:
-        """What `Deliverer.kept` told. Raises KeyError, TypeError, ValueError."""
+        """The queue that `Deliverer.kept` returned. Raises KeyError, TypeError, ValueError."""
         return cls(int(kept["seq"]), tuple(_unpacked(each) for each in kept["open"]))
 
 

@@ -33,7 +33,7 @@ FREEE = (*COMMON, Switch("webhook_retries", 0, (0, 3), note="retries are not doc
 SMARTHR_TIMEOUT = 60.0
 FREEE_TIMEOUT = 30.0
 SHORTEST_TIMEOUT = 1.0
-"""A scaled timeout ends here: below it a busy machine would be taken for a dead receiver."""
+"""The fewest seconds of a scaled timeout: with fewer, a busy machine would be taken for a dead receiver."""
 SHUFFLED_WITHIN = 0.5
 """Seconds by which notifications are held back at random when their order is shuffled."""
 

@@ -1,8 +1,8 @@
 """How the practice vendors deliver webhooks: a queue, a few senders of its own, a log of every attempt.
 
 `Deliverer.send` only puts a notification into the queue and may be called under a vendor's lock; the senders take no
-lock of a vendor while they wait for a receiver. At least once: a copy may arrive twice, above all after a restart.
-A body is what was true when the event happened, also when it is sent again later.
+lock of a vendor while they wait for a receiver. A notification arrives at least once: it may arrive twice, above all
+after a restart. A body tells what was true when the event happened, even when it is sent again later.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from app.practice.vendor_kit.webhook_schedule import Schedule
 
 SENDERS = 8
 PER_RECEIVER = 4
-"""Of the senders one receiver can keep busy: a slow one does not hold up the others."""
+"""How many of the senders one receiver can keep busy, so that a slow receiver does not hold up the others."""
 IDLE_SECONDS = 5.0
 """A sender without work ends after this."""
 
 
 class Deliverer:
-    """The notifications of one vendor. `target` and `exhausted` are called from senders, without any lock held."""
+    """Delivers the notifications of one vendor. The senders call `target` and `exhausted` without any lock held."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Deliverer:
             return len(self._open)
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait until nothing is waiting any more; False when the time is over first."""
+        """Wait until no notification is waiting any more; False when the time is over first."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._open, timeout=seconds)
 
@@ -131,7 +131,7 @@ class Deliverer:
             return {"seq": self._seq, "open": [packed(each, now) for each in self._open.values()]}
 
     def resume(self, queue: Queue) -> None:
-        """Go on with what `kept` told; whatever else was waiting is forgotten."""
+        """Go on with the queue that `kept` returned; every other waiting notification is forgotten."""
         self.clear()
         with self._changed:
             self._seq = max(self._seq, queue.seq)
@@ -141,7 +141,7 @@ class Deliverer:
     # ── the queue; all with the lock held ─────────────────────────────────────────────────────────────────────────
 
     def _enter(self, notification: Notification, pause: float) -> None:
-        """A first attempt waits for the first attempts of the same person's earlier notifications."""
+        """Queue a notification. Its first attempt waits for those of the same person's earlier notifications."""
         notification.due = time.monotonic() + pause
         self._open[notification.seq] = notification
         if notification.attempts == 0 and not self._schedule.shuffled:
@@ -161,14 +161,14 @@ class Deliverer:
         self._changed.notify_all()
 
     def _hire(self) -> None:
-        """As many senders as there is work for."""
+        """Start as many senders as there is work for, up to SENDERS."""
         while not self._stopped and len(self._threads) < min(SENDERS, len(self._open)):
             thread = threading.Thread(target=self._work, name="webhook-sender", daemon=True)
             self._threads.add(thread)
             thread.start()
 
     def _next(self) -> Notification | None:
-        """The next attempt that is due, waited for; None when this sender is to end."""
+        """Wait for the next attempt that is due and return it; None when this sender has to end."""
         with self._changed:
             while not self._stopped:
                 pause = self._due[0][0] - time.monotonic() if self._due else IDLE_SECONDS
@@ -184,7 +184,7 @@ class Deliverer:
             return None
 
     def _started(self, notification: Notification) -> None:
-        """The first attempt is over: those who waited for it may go."""
+        """The notification's first attempt is over: the notifications that waited for it may go."""
         for person in notification.people:
             lane = (notification.receiver, person)
             if self._last.get(lane) == notification.seq:

@@ -1,4 +1,4 @@
-"""/api/openapi.json and /api/docs: the API describes itself, without a request to anybody else."""
+"""/api/openapi.json and /api/docs: the API describes itself, and its page asks no other server for anything."""
 
 from __future__ import annotations
 

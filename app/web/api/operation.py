@@ -1,6 +1,6 @@
 """One decorator per API operation: route, scope, what it takes, what it answers, and the same in the OpenAPI document.
 
-The only module that knows flask-smorest. The key is checked before anything of the request is parsed.
+This is the only module that knows flask-smorest. It checks the API key before it parses anything of the request.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ calendar dates in Japan. A list answers at most `limit` entries; hand `next_afte
 
 
 class PublicId(BaseConverter):
-    """An id we could have given out; anything else is not found without asking the database."""
+    """An id that Awase could have given out; the answer to any other text is 404 without asking the database."""
 
     regex = "[A-Za-z0-9_-]{1,64}"
     part_isolating = True
 
 
 class _JsonParser(FlaskParser):
-    """webargs' own expects syntax errors only; neither lists too deep nor numbers too long are JSON of ours."""
+    """Also refuses JSON with too deep lists or too long numbers; webargs' own parser expects syntax errors only."""
 
     def load_json(self, req: Any, schema: Any) -> Any:
         try:
@@ -71,9 +71,9 @@ def operation(
     codes: tuple[str, ...] = (),
     location: bool = False,
 ) -> Callable[[F], F]:
-    """The view gets path values first, then body, query and headers as dicts (those that are given).
+    """Make a view an operation: it gets path values first, then body, query and headers as dicts (those declared here).
 
-    `codes`: codes of `problems.PROBLEMS` this operation may answer beside the usual ones.
+    `codes`: codes of `problems.PROBLEMS` that this operation may answer with beside the usual ones.
     """
 
     def decorate(view: F) -> F:
@@ -106,7 +106,7 @@ def _problems(
     query: type[ma.Schema] | None,
     codes: tuple[str, ...],
 ) -> dict[int, list[str]]:
-    """Status → codes this operation can answer with."""
+    """Status → the codes with which this operation can answer."""
     found: dict[int, list[str]] = {status: [code_of_status(status)] for status in _ALWAYS}
     if body:
         found |= {400: ["invalid_json", "bad_request"], 413: ["body_too_large"], 415: ["unsupported_media_type"]}
@@ -141,7 +141,7 @@ def _problem_headers(status: int) -> dict[str, Any] | None:
 
 
 class AwaseApi(Api):  # type: ignore[misc]
-    """flask-smorest without its own error documents: `errors` answers them all."""
+    """flask-smorest without its own error documents: `app.web.http.errors` answers every error."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = ProblemSchema

@@ -1,4 +1,4 @@
-"""/api/v1/queue, /connections and /deliveries: what operators see, and the few things they do."""
+"""/api/v1/queue, /connections and /deliveries: what operators see, and the few things that they can do there."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class Whole(fields.Field[int]):
 
 
 class Employees(fields.Field[Any]):
-    """`"all"` → None; a list of employee numbers → a tuple. How many and which is for the use case."""
+    """`"all"` → None; a list of employee numbers → a tuple. The use case checks how many numbers, and which."""
 
     def __init__(self, **kwargs: Any) -> None:
         number = {"type": "string", "minLength": 1, "maxLength": MAX_NUMBER_LENGTH}
@@ -220,7 +220,7 @@ class ApproveSchema(RequestSchema):
 
 
 class NothingSchema(RequestSchema):
-    """A body without a field: these operations concern the whole run, a part cannot be chosen."""
+    """A body without a field: these operations concern the whole run, so a caller cannot choose a part of it."""
 
 
 class IdempotencySchema(Schema):

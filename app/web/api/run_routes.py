@@ -1,4 +1,4 @@
-"""/api/v1/runs: start, follow, approve, repeat, cancel; and who would be offered."""
+"""/api/v1/runs: start, follow, approve, repeat and cancel runs; /api/v1/employees: the employees a run would offer."""
 
 from __future__ import annotations
 

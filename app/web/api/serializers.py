@@ -25,7 +25,7 @@ HIDDEN = "••••"
 
 
 def run(view: RunView) -> dict[str, Any]:
-    """Every item state is listed, so that a reader needs no default."""
+    """A run with every item state listed, so that a reader needs no default."""
     return {
         **_shallow(view),
         "state_label": view.state.label,
@@ -36,8 +36,11 @@ def run(view: RunView) -> dict[str, Any]:
 
 
 def item(view: ItemView, *, values: bool) -> dict[str, Any]:
-    """`values` False hides what a field was and becomes, and what the vendor said of it (it may quote a name); masked
-    items are hidden in the view already."""
+    """An item of a run, without its personal values when `values` is False.
+
+    `values` False hides what a field was and what it becomes, and the vendor's own message, which may quote a name. The
+    view has hidden masked items already.
+    """
     own_words = message_of(view.error_code) if view.error_code else None
     return {
         **_shallow(view),
@@ -78,7 +81,7 @@ def queue(view: QueueView) -> dict[str, Any]:
 
 
 def delivery(view: DeliveryView) -> dict[str, Any]:
-    """With what every item came to."""
+    """A delivery with its people and the result of every item."""
     items = [{**_shallow(item), "state_label": item.state.label} for item in view.items]
     return {**_short(view), "people": list(view.people), "items": items}
 
@@ -88,7 +91,7 @@ def delivery_page(page: Page[DeliveryView]) -> dict[str, Any]:
 
 
 def _short(view: DeliveryView) -> dict[str, Any]:
-    """An import may name thousands: of these only how many."""
+    """A delivery with only the number of its people and results: an import may name thousands of employees."""
     left_out = ("people", "items")
     shown = {name: value for name, value in _shallow(view).items() if name not in left_out}
     results = Counter(item.state for item in view.items)

@@ -23,9 +23,9 @@ db = AppGroup("db", help="データベース")
 
 
 def read_secret(label: str, *, variable: str, confirm: bool = False) -> str:
-    """A secret from the environment, else one line of standard input, else asked for without showing it.
+    """A secret from the environment, else from one line of standard input, else from a prompt that does not show it.
 
-    Never from an argument: arguments are seen in the list of processes and kept by the shell.
+    A secret never comes from an argument: the list of processes shows arguments, and the shell keeps them.
     """
     given = os.environ.get(variable)
     if given is None and not sys.stdin.isatty():

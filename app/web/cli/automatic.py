@@ -1,4 +1,4 @@
-"""flask connection …: the webhook at SmartHR, and the automatic sync. `ops` takes these commands in."""
+"""flask connection …: the webhook at SmartHR, and the automatic sync. `ops` adds these commands to its own group."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def set_automatic(key: str, item_policies: dict[str, str], **given: str | None) 
 
 
 def echo_automatic(key: str) -> None:
-    """The automatic settings and the webhook as it was found last."""
+    """Print the automatic settings, and the webhook as the last check found it."""
     view = automatic_settings.show_automatic(current_context(), key)
     click.echo(f"  自動の同期: {_DIRECTIONS[view.automatic]}")
     click.echo(f"  両方で変わった項目: {_POLICIES[view.policy]}")
@@ -117,7 +117,10 @@ def echo_automatic(key: str) -> None:
 
 
 def check_webhook(key: str, *, repair: bool) -> bool:
-    """Tell how the registration is, repaired before if wished. False: SmartHR will not tell us what it should."""
+    """Print the state of the webhook's registration, with `repair` after mending a wrong one.
+
+    Returns False when SmartHR will not tell us of changes although it should.
+    """
     ctx = current_context()
     connection = find_connection(ctx, key)
     try:

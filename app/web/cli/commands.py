@@ -21,7 +21,7 @@ from app.web.cli.sync import sync
 from app.web.current import current_context
 
 LOG_LEVEL = "WARNING"
-"""A command tells people what it did in words; log lines in between only when something is wrong."""
+"""A command says in words what it did; log lines appear in between only when something is wrong."""
 
 
 class _Told(click.Group):

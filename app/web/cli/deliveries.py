@@ -1,4 +1,4 @@
-"""flask delivery and flask trouble: webhook deliveries, doing them again, and employees who are left alone."""
+"""flask delivery and flask trouble: webhook deliveries, their replay, and employees whom the automatic sync skips."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _DIRECTIONS = {
 
 
 class _Moment(click.ParamType[datetime]):
-    """Without a zone it is Japan's time."""
+    """A moment; one without a zone is in Japan's time."""
 
     name = "YYYY-MM-DD[THH:MM]"
 
@@ -173,7 +173,7 @@ def lift(key: str, numbers: tuple[str, ...]) -> None:
 
 
 def echo_intake(view: QueueView) -> None:
-    """What `flask queue status` says of webhooks and of employees who are left alone."""
+    """Print what `flask queue status` says about webhooks and about employees whom the automatic sync skips."""
     known = " ".join(f"{_DELIVERY_STATES[s]}{n}" for s in DeliveryState if (n := view.deliveries_last_hour.get(s, 0)))
     click.echo(f"通知を集めている実行{view.runs_gathering}件 直近1時間の Webhook: {known or 'なし'}")
     for each in view.intake:

@@ -174,7 +174,7 @@ def _follow(view: RunView, *, wait: bool, as_json: bool, told: str) -> None:
 
 
 def _wait(view: RunView) -> RunView:
-    """Until the run is final, or waits for a person. Ctrl-C stops the waiting, not the run."""
+    """Wait until the run is final or waits for a person. Ctrl-C stops the waiting, not the run."""
     with tqdm(total=view.progress.total, desc=view.state.label, bar_format=_BAR, dynamic_ncols=True) as bar:
         while True:
             _draw(bar, view)
@@ -209,7 +209,7 @@ def pace_text(progress: ProgressView) -> str:
 
 
 def _exit_code(view: RunView) -> int:
-    """People who wait for a decision (要確認) did not fail; a run that failed as a whole did."""
+    """The exit code: employees who wait for a decision (要確認) did not fail; a run that failed as a whole did."""
     lost = view.state in (RunState.FAILED, RunState.CANCELLED)
     return FAILED if lost or view.counts.get(ItemState.FAILED, 0) else DONE
 

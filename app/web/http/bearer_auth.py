@@ -1,4 +1,4 @@
-"""Bearer keys: who calls, what the key may do, and a brake on guessing."""
+"""Bearer keys: which API key a request brings, what that key may do, and a brake on guessing keys."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ _REALM = 'Bearer realm="awase"'
 
 
 def attach_limiter(app: Flask) -> None:
-    """Count failures in this process: a request must not wait for Redis (design decision 1), and the brake protects the
-    log and the database, not the keys (256 random bits). A good key is never shut out: behind a proxy all callers may
-    share one address. (`limits` itself: the Flask extension around it looks at every request, webhooks included.)"""
+    """Count failed attempts in this process and not in Redis.
+
+    A request must not wait for Redis (design decision 1), and the brake protects the log and the database, not the keys
+    (256 random bits). A good key is never shut out, because behind a proxy all callers may share one address. The code
+    uses `limits` itself: the Flask extension around it looks at every request, webhooks included.
+    """
     app.extensions[_EXTENSION] = FixedWindowRateLimiter(MemoryStorage())
 
 
@@ -47,7 +50,7 @@ def caller() -> KeyView:
 
 
 def known_caller() -> KeyView | None:
-    """Who was recognised in this request, for the log and for masking."""
+    """The API key recognised in this request, for the log and for masking; None without one."""
     return cast("KeyView | None", g.get("key"))
 
 

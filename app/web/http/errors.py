@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem document with a stable code, in one place; for browsers as a page."""
+"""Every error as an RFC 9457 problem document with a stable code, in one place; a browser gets a page instead."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def problem(
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer: {type, title, status, detail, code, request_id, fields?}. `detail` and `fields` are for people."""
+    """The answer to an error: a page for a browser, else {type, title, status, detail, code, request_id, fields?}.
+
+    `detail` and `fields` are for people.
+    """
     page = cast("ErrorPage | None", current_app.extensions.get(_EXTENSION))
     if page is not None and wants_page():
         shown = page(code, status, detail)
@@ -70,7 +73,10 @@ def answer_browsers_with(app: Flask, page: ErrorPage) -> None:
 
 
 def wants_page() -> bool:
-    """Somebody looks with a browser, outside what only programs call. `*/*` is what programs say by themselves."""
+    """Whether a browser asks, outside the addresses that only programs call.
+
+    A bare `*/*` does not count as a browser: programs send it by default.
+    """
     accepted = request.accept_mimetypes
     asks_for_html = accepted["text/html"] > max(accepted["application/json"], accepted[PROBLEM_TYPE])
     return asks_for_html and request.path.split("/")[1] not in _PROGRAMS
@@ -95,20 +101,20 @@ def on_refused(error: Refused) -> Response:
 
 
 def on_temporary(error: TemporaryError) -> Response:
-    """The database is busy or a vendor does not answer now: nothing was accepted, the caller sends again."""
+    """The database is busy or a vendor does not answer now: nothing was accepted, so the caller has to send again."""
     seconds = max(1, round(error.retry_after or RETRY_AFTER_SECONDS))
     log.warning("temporarily unavailable", code=error.code, request_id=request_id())
     return problem(error.code, status=503, detail=_told(error.code), headers={"Retry-After": str(seconds)})
 
 
 def on_product_error(error: AwaseError) -> Response:
-    """A vendor refused while a request was waiting for it: not the caller's fault, and not a bug of ours."""
+    """A vendor refused while a caller waited for the vendor's answer: not the caller's fault, and not a bug of ours."""
     log.warning("vendor refused", code=error.code, request_id=request_id())
     return problem(error.code, status=409, detail=_told(error.code))
 
 
 def _told(code: str) -> str:
-    """What the catalogue says about a code; its own text may quote a vendor."""
+    """What the catalogue says about a code. The error's own text is left out, because it may quote a vendor."""
     if code in CATALOGUE:
         return " ".join(filter(None, (message_of(code), remedy_of(code))))
     return PROBLEMS.get(code, PROBLEMS["unavailable"]).detail
@@ -130,7 +136,10 @@ def on_http(error: HTTPException) -> Response:
 
 
 def _invalid(faults: Mapping[str, str]) -> Response:
-    """One kind of fault answers with its own code, several with `invalid_request`; `fields` names each."""
+    """The answer for wrong fields, each named in `fields`.
+
+    One kind of fault answers with its own code, several kinds answer with `invalid_request`.
+    """
     codes = set(faults.values())
     code = codes.pop() if len(codes) == 1 else "invalid_request"
     fields = {path: PROBLEMS[fault].detail for path, fault in faults.items()}
@@ -138,7 +147,10 @@ def _invalid(faults: Mapping[str, str]) -> Response:
 
 
 def _faults(data: Any) -> Iterator[tuple[str, str]]:
-    """webargs hands on {"messages": {location: errors}}; our schemas put codes of FIELD_PROBLEMS where texts were."""
+    """Each wrong field with its code.
+
+    webargs hands on {"messages": {location: errors}}; our schemas put codes of FIELD_PROBLEMS in place of its texts.
+    """
     for location in ((data or {}).get("messages") or {}).values():
         yield from _walk(location, "")
 
@@ -154,8 +166,10 @@ def _walk(errors: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def log_bug(error: BaseException | None) -> None:
-    """Flask calls this before the 500 answer. A bug is logged by type and place. Not by its text: a database error
-    quotes the values it was given."""
+    """Log a bug by its type and place; Flask calls this before the 500 answer.
+
+    The error's text is not logged, because a database error quotes the values that it was given.
+    """
     frames = traceback.extract_tb(error.__traceback__) if error else []
     ours = [frame for frame in frames if "/app/" in frame.filename or "/workers/" in frame.filename]
     where = [f"{frame.filename.rpartition('/app/')[2]}:{frame.lineno}" for frame in (ours or frames)[-6:]]

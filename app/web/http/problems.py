@@ -17,7 +17,7 @@ class ProblemKind:
 
 MAX_BODY_BYTES = 1_000_000
 FIRST_YEAR, LAST_YEAR = 2000, 2099
-"""Years an as-of date may lie in; payroll months around it stay calculable."""
+"""The years in which an as-of date may lie, so that the payroll months around it can be calculated."""
 
 FIELD_PROBLEMS: Mapping[str, ProblemKind] = {
     code: ProblemKind(422, title, detail)
@@ -116,7 +116,7 @@ REFUSALS: Mapping[str, ProblemKind] = {
         ("queue_unavailable", 503, "キューが応答しません", "少し待ってから、もう一度送ってください。"),
     )
 }
-"""What the use cases refuse; their own text says more. A test compares this list with their code."""
+"""What the use cases refuse; the text of a refusal itself says more. A test compares this list with their code."""
 
 PROBLEMS: Mapping[str, ProblemKind] = {
     **FIELD_PROBLEMS,
@@ -161,11 +161,11 @@ _BY_STATUS = {
 
 
 def code_of_status(status: int) -> str:
-    """The code of an HTTP status nobody has named more exactly."""
+    """The code for an HTTP status, used when no more exact code is known."""
     return _BY_STATUS.get(status, "internal_error" if status >= 500 else "bad_request")
 
 
 def title_of(code: str, *, status: int) -> str:
-    """The title of a code; one that is not listed here gets the title of its status."""
+    """The title of a code; a code that is not listed here gets the title of its status."""
     kind = PROBLEMS.get(code)
     return kind.title if kind else PROBLEMS[code_of_status(status)].title

@@ -1,5 +1,8 @@
-"""Reverse proxies: who asks, and whether by TLS, as the last so many of them say. A header that passed none of ours is
-anybody's claim, so nothing is believed unless the number of hops is set."""
+"""Reverse proxies: the last TRUSTED_PROXIES of them say which address asks, and whether it asks by TLS.
+
+A header that passed none of our proxies is only the caller's own claim. So Awase believes no header unless the number
+of its proxies (hops) is set.
+"""
 
 from __future__ import annotations
 

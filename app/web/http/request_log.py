@@ -1,4 +1,4 @@
-"""What every request gets: an id and one log line without personal data; and what protects an answer in a browser."""
+"""Every request gets an id and one log line without personal data; answers get headers that protect a browser."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ def watch_requests(app: Flask) -> None:
 
 
 def protect_browsers(app: Flask) -> None:
-    """Headers that only a browser heeds: for everything but the answers to webhooks, which machines read and which have
-    to be cheap."""
+    """Add the headers that only a browser heeds, to every answer except those to webhooks.
+
+    Machines read the answers to webhooks, and those answers have to be cheap.
+    """
     app.after_request(_protect)
 
 
 def allow_style(nonce: str, *, forms_to: str = "'none'") -> str:
-    """The policy of a page whose only resource is its own style sheet."""
+    """The Content-Security-Policy of a page whose only resource is its own style sheet."""
     return f"{_POLICY}; form-action {forms_to}; style-src 'nonce-{nonce}'"
 
 
@@ -46,12 +48,15 @@ def _begin() -> None:
 
 
 def _check_body() -> None:
-    """Size before anything else, then the form: what is not JSON is not guessed at. Webhooks have their own limit."""
+    """Check the body's size before anything else, then its form: a body that is not JSON is refused, not guessed at.
+
+    Webhooks have a size limit of their own.
+    """
     if request.blueprint == "webhooks":
         return
     size = request.content_length or 0
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        size = len(request.get_data())  # Werkzeug cuts it off silently at MAX_CONTENT_LENGTH
+        size = len(request.get_data())  # Werkzeug silently cuts the body off at MAX_CONTENT_LENGTH
     if size > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
     if size and request.path.startswith("/api/") and request.method == "POST" and not request.is_json:
@@ -68,7 +73,7 @@ def _finish(answer: Response) -> Response:
 
 def _protect(answer: Response) -> Response:
     answer.headers.setdefault("Content-Security-Policy", f"{_POLICY}; form-action 'none'")
-    # Forms of ours are recognised by the Referer they send (Flask-WTF, behind TLS): screens say same-origin.
+    # Flask-WTF recognises our forms behind TLS by the Referer they send: that is why the screens say same-origin.
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
@@ -78,12 +83,12 @@ def _protect(answer: Response) -> Response:
 
 
 def log_fields(**fields: Any) -> None:
-    """More for the log line of this request: ids, words and numbers of our own."""
+    """Add fields to the log line of this request: ids, words and numbers of our own."""
     g.told = {**g.get("told", {}), **fields}
 
 
 def _log(answer: Response) -> None:
-    """The rule, not the path: a path that matches nothing can hold anything."""
+    """Write the log line of a request. It names the rule and not the path: a path without a rule can hold anything."""
     key = known_caller()
     log.info(
         "request",

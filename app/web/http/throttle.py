@@ -1,9 +1,10 @@
-"""A brake on guessing passwords: so many attempts per account and per address in a window, then the sign-in waits.
+"""A brake on guessing passwords: after so many attempts per account and per address in a window, the sign-in waits.
 
-Counted in Redis, so that several web processes count together; in this process while Redis is away. A sign-in never
-hangs because Redis does: short limits on every wait, and after a failure Redis is left alone for a while. Every attempt
-is counted, before the password is looked at, by what was typed: nothing tells whether such an account exists. A window,
-no lock: it ends by itself, however long somebody goes on.
+Redis holds the counts, so that several web processes count together; while Redis is away, each process counts for
+itself. A sign-in never hangs because Redis does: every wait for Redis is short, and after a failure this process leaves
+Redis alone for a while. Every attempt is counted before the password is looked at, and by the login that was typed: so
+nothing tells whether such an account exists. The brake is a window and not a lock: it ends by itself, however long the
+guessing goes on.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from app.domain.errors import Refused
 
 PER_ACCOUNT = parse("10 per 15 minutes")
 PER_ADDRESS = parse("100 per 15 minutes")
-"""An office may share one address."""
+"""Higher than for an account, because all people of an office may share one address."""
 WAIT_SECONDS = 0.25
-"""For Redis, per step."""
+"""How long each step of a call to Redis may take."""
 LEFT_ALONE_SECONDS = 10.0
 _EXTENSION = "awase-sign-ins"
 T = TypeVar("T")
@@ -39,7 +40,7 @@ log = structlog.get_logger("awase.web")
 
 
 class TooManyAttempts(Refused):
-    """`seconds`: until the next attempt is looked at."""
+    """The sign-in has to wait. `seconds`: the time until the next attempt is looked at."""
 
     def __init__(self, seconds: int) -> None:
         minutes = math.ceil(seconds / 60)
@@ -50,7 +51,7 @@ class TooManyAttempts(Refused):
 
 
 class Attempts:
-    """Counts attempts, in Redis or here."""
+    """Counts sign-in attempts, in Redis or, while Redis is away, in this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.secret_key.encode()
@@ -60,18 +61,18 @@ class Attempts:
         self._lock = threading.Lock()
 
     def count(self, login: str, address: str) -> None:
-        """One more. Raises TooManyAttempts when this one is not to be looked at."""
+        """Count one more attempt. Raises TooManyAttempts when the sign-in must not look at this attempt."""
         counted = ((PER_ADDRESS, ("address", address)), (PER_ACCOUNT, ("account", self._named(login))))
         wait = self._asked(lambda limiter: max(_wait(limiter, item, names) for item, names in counted))
         if wait:
             raise TooManyAttempts(math.ceil(wait))
 
     def forget(self, login: str) -> None:
-        """The right password was given: the account starts from nothing."""
+        """Forget the account's attempts, because the right password was given: the account starts from nothing."""
         self._asked(lambda limiter: limiter.clear(PER_ACCOUNT, "account", self._named(login)))
 
     def _named(self, login: str) -> str:
-        """Nobody's login stands in Redis."""
+        """A keyed digest of the login, so that no login itself stands in Redis."""
         return hmac.new(self._key, login.strip().casefold().encode(), hashlib.sha256).hexdigest()[:32]
 
     def _asked(self, question: Callable[[FixedWindowRateLimiter], T]) -> T:
@@ -92,7 +93,7 @@ def attach_throttle(app: Flask, settings: Settings) -> None:
 
 
 def count_attempt(login: str) -> None:
-    """Raises TooManyAttempts."""
+    """Count a sign-in attempt that this request makes. Raises TooManyAttempts."""
     _attempts().count(login, request.remote_addr or "unknown")
 
 
@@ -112,7 +113,7 @@ def _wait(limiter: FixedWindowRateLimiter, item: RateLimitItem, names: tuple[str
 
 
 def _redis(url: str) -> Storage:
-    """Connects at the first use."""
+    """The storage in Redis, which connects at its first use."""
     address = url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url
     waits = {"socket_timeout": WAIT_SECONDS, "socket_connect_timeout": WAIT_SECONDS}
     return cast(Storage, storage_from_string(address, wrap_exceptions=True, key_prefix="awase", **waits))

@@ -19,8 +19,11 @@ def live() -> Any:
 
 @health.get("/ready")
 def ready() -> Any:
-    """503 only when requests cannot be accepted. Without the broker they still are: the database keeps them, and the
-    relay hands them over when the broker is back."""
+    """Answer 503 only when Awase cannot accept requests.
+
+    Without the broker Awase still accepts them: the database keeps them, and the relay hands them over when the broker
+    is back.
+    """
     found = check_readiness(current_context())
     if not (found.database and found.migrated):
         status = "unavailable"

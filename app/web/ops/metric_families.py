@@ -198,7 +198,7 @@ def _gauge(name: str, text: str, labels: Sequence[str], rows: Rows) -> GaugeMetr
 
 
 def _moments(name: str, text: str, rows: Iterable[tuple[int, datetime | None]]) -> GaugeMetricFamily:
-    """Connections without such a moment are left out."""
+    """One moment per connection; a connection without such a moment is left out."""
     known = [((str(connection),), moment.timestamp()) for connection, moment in rows if moment is not None]
     return _gauge(name, text, ["connection"], known)
 
@@ -220,7 +220,7 @@ def _counter(name: str, text: str, labels: Sequence[str], rows: Rows) -> Counter
 def _histogram(
     name: str, text: str, counted: str, counters: Mapping[str, Mapping[Labels, int]]
 ) -> HistogramMetricFamily:
-    """Tallies hold what is in one bucket; Prometheus wants what is in it and in all below."""
+    """A histogram from our tallies: each tally counts one bucket, while Prometheus wants a bucket and all below it."""
     labels = ("direction", "trigger")
     family = HistogramMetricFamily(name, text, labels=labels)
     found: dict[tuple[str, ...], dict[str, float]] = {}

@@ -24,7 +24,10 @@ _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 @metrics.get("/metrics")
 def show_metrics() -> Response:
-    """Without a key only from this machine; what comes through a proxy on this machine does not count as that."""
+    """The metrics; only a caller on this machine needs no key.
+
+    A request that comes through a proxy on this machine does not count as a caller on this machine.
+    """
     if not _from_this_machine():
         require(Scope.OPS_READ)
     _hand_over_refusals()
@@ -43,8 +46,10 @@ def _from_this_machine() -> bool:
 
 
 def _hand_over_refusals() -> None:
-    """What this process refused goes to the counters all processes share. Here and not where it is refused: a flood
-    of wrong secrets must not become a flood of transactions."""
+    """Add what this process refused to the counters that all processes share.
+
+    This happens here and not at each refusal: a flood of wrong secrets must not become a flood of transactions.
+    """
     intake = current_intake()
     refused = intake.take_refusals()
     if refused and not count_refusals(intake.ctx, refused):

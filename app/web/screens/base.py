@@ -1,4 +1,4 @@
-"""What every screen stands on: who is signed in, what they may, how a page is rendered, and what it may load.
+"""What every screen needs: who is signed in, what that person may do, how a page is rendered, and what it may load.
 
 One blueprint for all screens. A view asks with `needs(Permission.…)` and answers with `render(…)`.
 """
@@ -59,7 +59,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
 
 
 def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
-    """Sign-in, CSRF and the words of every template. `without_csrf`: blueprints that programs call."""
+    """Set up sign-in, CSRF and the words of every template. `without_csrf`: blueprints that programs call."""
     secure = current_settings_are_secure(app)
     app.config.update(
         SESSION_COOKIE_NAME="__Host-awase" if secure else "awase",
@@ -67,7 +67,7 @@ def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=ABSOLUTE,
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_TIME_LIMIT=None,  # a form token lives as long as the session
     )
     protect = CSRFProtect(app)
     for blueprint in without_csrf:
@@ -91,19 +91,19 @@ def current_settings_are_secure(app: Flask) -> bool:
 
 
 def signed_in() -> SignedIn | None:
-    """Who looks at this page; None before the sign-in."""
+    """The person who looks at this page; None before the sign-in."""
     return cast(Visitor, current_user).who if current_user.is_authenticated else None
 
 
 def me() -> SignedIn:
-    """Who looks at this page, behind `needs`."""
+    """The person who looks at this page, for views behind `needs`: there the person is signed in."""
     who = signed_in()
     assert who is not None
     return who
 
 
 def begin_session(token: str, who: SignedIn) -> None:
-    """From here on this browser is signed in: everything of the session before is gone."""
+    """Sign this browser in from here on; everything of its session before is gone."""
     session.clear()
     session.permanent = True
     session["locale"] = who.locale  # for a page that must do without the database
@@ -111,12 +111,12 @@ def begin_session(token: str, who: SignedIn) -> None:
 
 
 def my_token() -> str:
-    """Of the session that asks, behind `needs`."""
+    """The token of the session that asks, for views behind `needs`."""
     return cast(Visitor, current_user).id
 
 
 def end_session() -> str | None:
-    """Returns the token of the session that was."""
+    """End this browser's session; returns the token of that session, None when there was none."""
     token = cast("str | None", session.get("_user_id"))
     logout_user()
     session.clear()
@@ -124,8 +124,11 @@ def end_session() -> str | None:
 
 
 def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
-    """The view is for people who are signed in and may do this (None: everybody who is signed in). Others are sent to
-    the sign-in page, or told that their role does not allow it."""
+    """Open the view only to signed-in people with this permission (None: to all signed-in people).
+
+    A visitor who is not signed in is sent to the sign-in page; a person without the permission is told that their role
+    does not allow it.
+    """
 
     def guard(view: Callable[P, Any]) -> Callable[P, Any]:
         @wraps(view)
@@ -152,8 +155,10 @@ def _visitor(token: str) -> Visitor | None:
 
 
 def render(template: str, *, status: int = 200, forms_to: str = "", **shown: Any) -> Response:
-    """`screens/<template>` as a page. `forms_to`: a further origin to which its form, or a redirect that answers it,
-    may lead."""
+    """The template `screens/<template>` as a page.
+
+    `forms_to`: a further origin to which the page's form, or a redirect that answers the form, may lead.
+    """
     answer = make_response(render_template(f"screens/{template}", **shown), status)
     answer.headers["Content-Security-Policy"] = f"{_POLICY} {forms_to}".rstrip()
     answer.headers["Referrer-Policy"] = "same-origin"
@@ -165,7 +170,7 @@ def refused_page(status: int, title_key: str, text: str, *, remedy: str = "") ->
 
 
 def wording_here() -> Wording:
-    """The texts in the language of whoever looks."""
+    """The texts in the language of the person who looks at the page."""
     if "wording" not in g:
         who = signed_in()
         chosen = who.locale if who else session.get("locale", DEFAULT)
@@ -181,7 +186,7 @@ def asset(name: str) -> str:
 
 
 def here(**changes: Any) -> str:
-    """The address of this page with other query arguments; None takes one away."""
+    """The address of this page with other query arguments; the value None takes an argument away."""
     arguments = {**request.args.to_dict(), **(request.view_args or {}), **changes}
     return url(request.endpoint or "", **{name: value for name, value in arguments.items() if value is not None})
 
@@ -201,11 +206,11 @@ _MENU: tuple[tuple[str, str, tuple[str, ...], Permission | None], ...] = (
     ("engine", "screens.engine", ("/engine",), Permission.SEE_ENGINE),
     ("users", "screens.users", ("/users", "/audit"), Permission.MANAGE_PEOPLE),
 )
-"""Text, first page, beginnings of the addresses that belong to it, who may."""
+"""Text, first page, beginnings of the addresses that belong to the entry, permission (None: all signed-in people)."""
 
 
 def menu() -> list[MenuEntry]:
-    """What this person finds at the top of every page."""
+    """The entries that the signed-in person finds at the top of every page."""
     who = me()
     return [
         MenuEntry(f"layout.menus.{text}", url(view), current=request.endpoint == view or request.path.startswith(below))
@@ -248,7 +253,7 @@ def _on_product_error(error: AwaseError) -> Response:
 
 @screens.app_errorhandler(CSRFError)
 def _on_csrf(_error: CSRFError) -> AnyResponse:
-    """The session ended while the page was open, or the form is not ours."""
+    """Answer a form with a wrong token: its session ended while the page was open, or the form is not ours."""
     return refused_page(400, "layout.csrf_title", wording_here()("layout.csrf_text"))
 
 

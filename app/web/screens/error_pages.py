@@ -1,6 +1,6 @@
-"""Errors as pages: whoever asks with a browser gets a page of ours in their language, programs a problem document.
+"""Errors as pages: a browser gets a page in the language of its user, a program gets a problem document.
 
-A page must come also when nothing else does, so it asks the database for nothing it can do without.
+An error page must come even when nothing else works, so it asks the database for nothing that it can do without.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ _PAGES = frozenset(
         *("internal_error", "unavailable", "database_unavailable"),
     }
 )
-"""Codes with a page of their own words; others say what they were told."""
+"""Codes whose page has its own title and text; any other page shows the text of the error catalogue or of the error."""
 
 
 def attach_error_pages(app: Flask, *, database_errors: tuple[type[Exception], ...]) -> None:
-    """`database_errors`: what the database raises when it is away; the web package does not know its kinds."""
+    """Answer browsers with error pages.
+
+    `database_errors`: what the database raises when it is away; the web package does not know these exceptions itself.
+    """
 
     def page(code: str, status: int, detail: str) -> Response:
         _who_looks(status, database_errors)
@@ -48,7 +51,7 @@ def _text(words: Wording, code: str, detail: str) -> str:
 
 
 def _who_looks(status: int, database_errors: tuple[type[Exception], ...]) -> None:
-    """Somebody known, if the database tells; after a fault of ours it is not asked again."""
+    """Find out who is signed in, if the database tells; after a fault of ours (5xx) the database is not asked again."""
     if "_login_user" in g:
         return
     try:

@@ -1,4 +1,4 @@
-"""The dashboard: both directions, what ran last, what waits for somebody."""
+"""The dashboard: both directions, what ran last, and what waits for a person."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from app.web.screens.base import me, needs, render, screens, wording_here
 from app.web.screens.query_args import whole_number
 
 SHOWN_AT_ONCE = 6
-"""Pairs that a page reads from both systems by itself; the others are read when somebody opens them."""
+"""A page with up to so many pairs reads them from both systems by itself; with more, it reads those a person opens."""
 
 
 @screens.get("/links", defaults={"key": None})
@@ -69,7 +69,7 @@ def links_all(key: str) -> Response:
 @screens.get("/links/<key>/join")
 @needs(Permission.MEND_LINKS)
 def links_join(key: str) -> Response:
-    """Two boxes, one per system; with one person found or chosen on each side, both side by side."""
+    """Two boxes, one per system; once one person is found or chosen on each side, the page shows both side by side."""
     connections = list_connections(current_context())
     found, faults = {}, {}
     for system in System:
@@ -95,7 +95,7 @@ def links_join(key: str) -> Response:
 @screens.get("/links/<key>/pair")
 @needs(Permission.SEE_PEOPLE)
 def links_pair(key: str) -> Response:
-    """One pair on a page of its own: what the fragments of the list show, without scripts."""
+    """One pair on a page of its own: without scripts it shows what the fragments of the list show."""
     connections = list_connections(current_context())
     connection = _named(connections, key)
     return render("links/pair.html", connection=connection, pair=_pair(key))
@@ -104,7 +104,7 @@ def links_pair(key: str) -> Response:
 @screens.get("/links/<key>/compare")
 @needs(Permission.SEE_PEOPLE)
 def links_compare(key: str) -> Response:
-    """Two people read anew and held side by side: a fragment of the pages above."""
+    """Two people, read anew and shown side by side: a fragment of the pages above."""
     connection = _named(list_connections(current_context()), key)
     return render("links/compare.html", connection=connection, pair=_pair(key))
 
@@ -163,7 +163,7 @@ def _found(key: str, system: System) -> list[FoundPerson]:
 
 
 def _chosen(system: System, people: list[FoundPerson]) -> str | None:
-    """Whoever was picked, also an id from elsewhere (a broken pair); without a choice the only one there is."""
+    """The id that was picked, also one from elsewhere (a broken pair); without a pick, the only person found."""
     asked = request.args.get(system.value, "")
     if asked:
         return asked

@@ -1,4 +1,4 @@
-"""The banner that says that this is a rehearsal: where the practice vendors have screens of their own."""
+"""The banner that says that this is a rehearsal, and where the practice vendors have screens of their own."""
 
 from __future__ import annotations
 

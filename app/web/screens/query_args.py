@@ -1,4 +1,4 @@
-"""What an address asks for, read leniently: something that is no number or no day counts as not given."""
+"""What an address asks for, read leniently: a value that is no number or no moment counts as not given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 2**63 - 1
 
 
 def whole_number(name: str) -> int | None:
-    """A number above zero that the database can hold."""
+    """A number above zero that the database can hold; None for anything else."""
     given = request.values.get(name, "")
     if not given.isascii() or not given.isdecimal() or not 0 < int(given[:20]) <= _MOST:
         return None
@@ -20,7 +20,7 @@ def whole_number(name: str) -> int | None:
 
 
 def instant(name: str) -> datetime | None:
-    """As <input type="datetime-local"> sends it: Japan's time, without a zone."""
+    """A moment as <input type="datetime-local"> sends it, in Japan's time without a zone; None for anything else."""
     try:
         given = datetime.fromisoformat(request.values.get(name, ""))
     except ValueError:

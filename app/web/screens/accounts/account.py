@@ -1,4 +1,4 @@
-"""One's own account: password, language, sessions; and the page of an invitation, where an account begins."""
+"""A person's own account: password, language, sessions; and the page of an invitation, where an account begins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def change_password() -> Response:
     who, form = me(), request.form
     try:
         _same_twice(form.get("password", ""), form.get("again", ""))
-        count_attempt(who.login)  # a browser left alone is no place to guess either
+        count_attempt(who.login)  # also brakes guessing at a browser that its owner left alone
         token = accounts.change_password(
             current_context(), who, current=form.get("current", ""), new=form.get("password", "")
         )
@@ -108,7 +108,7 @@ def _invitation(
 
 
 def _somebody_else() -> Response:
-    """Who is signed in here has an account already: nothing of the invitation is shown or used."""
+    """The person who is signed in here has an account already: nothing of the invitation is shown or used."""
     return render("account/occupied.html", status=409)
 
 

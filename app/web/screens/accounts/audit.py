@@ -29,7 +29,7 @@ class Line:
     subject: str
     subject_ref: str
     address: str
-    """Of the page of its subject, "" when there is none."""
+    """The address of the subject's page, "" when the subject has none."""
     details: tuple[str, ...]
 
 
@@ -64,7 +64,7 @@ def _party(party: Party, area: str, words: Wording) -> str:
 
 
 def _word(area: str, name: str, words: Wording) -> str:
-    """What a newer version has written stands here as it is."""
+    """The words for a name; a name that only a newer version knows stands here as that version wrote it."""
     return words(f"audit.{area}." + name) if f"audit.{area}.{name}" in catalogue(DEFAULT) else name
 
 

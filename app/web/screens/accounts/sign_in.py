@@ -1,4 +1,4 @@
-"""Signing in and out, and the language of somebody who is not signed in yet."""
+"""Signing in and out, and the language of a visitor who is not signed in yet."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def begin() -> Response:
 
 
 def enter(token: str, *, to: str) -> Response:
-    """This browser belongs to the session of that token from now on."""
+    """Give this browser the session of that token from now on, and send it to the page `to`."""
     who = sign_ins.signed_in_by(current_context(), token)
-    assert who is not None  # it began a moment ago
+    assert who is not None  # the session began a moment ago
     begin_session(token, who)
     return redirect(to, code=303)
 
@@ -62,7 +62,7 @@ def sign_out() -> Response:
 
 @screens.post("/language")
 def choose_language() -> Response:
-    """For this browser until the sign-in; whoever is signed in keeps theirs with the account."""
+    """Set this browser's language until the sign-in; a signed-in person's language is kept with their account."""
     locale = request.form.get("locale", "")
     if locale in LOCALES and signed_in() is None:
         session["locale"] = locale
@@ -71,7 +71,7 @@ def choose_language() -> Response:
 
 
 def _wanted() -> str:
-    """The page of ours that somebody was on the way to. Never another host's."""
+    """The page of ours that the visitor was on the way to, else the first page; never a page of another host."""
     wanted = request.values.get("next", "")
     parts = urlsplit(wanted)
     ours = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and not parts.netloc

@@ -1,4 +1,4 @@
-"""Who may sign in, and who is invited to."""
+"""The people who may sign in, and those who are invited to."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def users_enable(user_id: int) -> Response:
 @screens.post(f"/users/{_ID}user_id>/password")
 @needs(Permission.MANAGE_PEOPLE)
 def users_password(user_id: int) -> Response:
-    """No redirect: this answer is the only place where the new password stands."""
+    """Reset a password, without a redirect: this answer is the only place where the new password stands."""
     return _page(password=user_accounts.reset_password(current_context(), user_id, by=me().actor))
 
 

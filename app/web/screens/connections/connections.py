@@ -31,7 +31,7 @@ from app.web.screens.connections.forms import (
 
 @dataclass
 class Sent:
-    """What a form of the settings page had typed, and what is wrong with it: shown again in its section."""
+    """What a person typed into a form of the settings page, and what is wrong with it: its section shows both again."""
 
     section: str = ""
     typed: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def connection_page(key: str) -> Response:
 @screens.post("/connections/<key>/<section>")
 @needs(Permission.SET_UP)
 def change_connection(key: str, section: str) -> Any:
-    """Each section's form; what is wrong is shown in its place, and then nothing has changed."""
+    """Change what one section's form sends; a wrong value is shown in its place, and then nothing has changed."""
     change = _SECTIONS.get(section)
     if change is None:
         raise Refused("unknown_section", "このページにはありません。", status=404)
@@ -152,7 +152,7 @@ def _pause(key: str) -> str:
 
 
 def _check(key: str) -> Any:
-    """Both sides now: shown on the page, because it may go wrong on one side only."""
+    """Check both sides now; the page shows each answer, because only one side may have failed."""
     checks = connections.check_connection(current_context(), key)
     for check in checks:
         words = wording_here()

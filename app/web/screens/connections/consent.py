@@ -1,9 +1,9 @@
-"""/connect/freee: the page a mail leads to when freee has to be authorised anew, and the one freee sends back to.
+"""/connect/freee: the page a mail leads to when freee has to be authorised anew, and the page freee sends back to.
 
-Needs no sign-in of ours: the state (and the signed link of the mail) is the proof that somebody who may began, and only
-an administrator of exactly this connection's company can bring tokens that are kept. Of a connection that is being set
-up, what freee brings is only put aside: somebody who is signed in has to confirm the company. Whoever began on a screen
-of ours is sent back there.
+Neither page needs a sign-in of ours: the state (and the signed link of the mail) proves that a person who may do so
+began the consent, and only an administrator of exactly this connection's company can bring tokens that are kept. For a
+connection that is still being set up, what freee brings is only put aside: a signed-in person has to confirm the
+company. A person who began on a screen of ours is sent back to that screen.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.web.plain_pages import origin_of, page
 from app.web.screens.base import signed_in, wording_here
 
 LONGEST = 2000
-"""Characters of a code we hand on; freee's have far fewer."""
+"""The most characters of a code that we hand on; freee's codes have far fewer."""
 
 REMEDIES: Mapping[str, str] = {
     "consent_unknown": "すでに接続できている場合は、そのままで構いません。できていない場合は、もう一度始めてください。",
@@ -44,7 +44,7 @@ connect = Blueprint("connect", __name__)
 
 @connect.get(f"{RECONNECT}/<token>")
 def reconnect(token: str) -> Response:
-    """The page a mail leads to: what will happen, and a button. Looking at it begins nothing."""
+    """The page a mail leads to: it says what will happen and has a button. Looking at the page begins nothing."""
     settings = current_context().settings
     known = connection_key_of(settings, token) is not None
     answer = page("reconnect.html", known=known, forms_to=f"'self' {origin_of(settings.freee_accounts_url)}")
@@ -54,7 +54,10 @@ def reconnect(token: str) -> Response:
 
 @connect.post(f"{RECONNECT}/<token>")
 def begin(token: str) -> Any:
-    """On to freee. Without a session there is nothing to forge: the link itself is what is needed to begin."""
+    """Send the browser on to freee. No form token is needed: without a session there is nothing to forge.
+
+    The link itself is what a person needs to begin.
+    """
     ctx = current_context()
     key = connection_key_of(ctx.settings, token)
     if key is None:
@@ -70,7 +73,7 @@ def begin(token: str) -> Any:
 
 @connect.get(CALLBACK)
 def freee_callback() -> Any:
-    if request.method == "HEAD":  # a link scanner's look must not use up the state
+    if request.method == "HEAD":  # a link scanner that only looks must not use up the state
         return make_response("")
     ctx, sent = current_context(), request.args
     state, error = sent.get("state", ""), sent.get("error")
@@ -90,7 +93,7 @@ def freee_callback() -> Any:
 
 
 def _refused(refused: Refused) -> Any:
-    """Back to the page where it was begun, or told here."""
+    """Send the browser back to the page where the consent began, or give the reason on a page here."""
     known = {"setup": "screens.setup", "connection": "screens.connection"}
     back = next((url(view, key=refused.fields[name]) for name, view in known.items() if name in refused.fields), None)
     if back and _sets_up():

@@ -1,4 +1,4 @@
-"""What the forms about connections send, read into what the use cases take; and what they are told in words."""
+"""Reads what the forms about connections send into what the use cases take, and puts faults and errors into words."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def text(name: str) -> str:
 
 
 def addresses(typed: str) -> list[str]:
-    """One a line, or with commas."""
+    """The mail addresses of a text with one address per line, or with commas between them."""
     return [each for each in re.split(r"[\s,、;]+", typed) if each]
 
 
 def typed_export() -> tuple[Values, list[Values]]:
-    """The default set and the further ones, as typed. A further set of which nothing is filled in is none."""
+    """The default export settings and the further sets, as typed. A further set with nothing filled in is left out."""
     default = {name: text(name) for name in EXPORT_FIELDS}
     sets: dict[int, Values] = {}
     for name in request.form:
@@ -43,20 +43,20 @@ def typed_export() -> tuple[Values, list[Values]]:
 
 
 def kept_export(connection: Connection) -> tuple[Values, list[Values]]:
-    """The same, as it is stored."""
+    """The default export settings and the further sets, as they are stored."""
     default = _values(connection.export_settings) if connection.export_settings else {}
     further = connection.export_settings_by_type.items()
     return default, [{"employment_type": name, **_values(settings)} for name, settings in further]
 
 
 def export_doubts(connection: Connection) -> list[str]:
-    """Catalogue codes worth telling beside settings that are taken."""
+    """Catalogue codes of doubts worth telling about export settings that Awase takes all the same."""
     kept = [connection.export_settings, *connection.export_settings_by_type.values()]
     return sorted({code for settings in kept if settings for code in doubts(settings)})
 
 
 def fault_words(refused: Refused) -> dict[str, str]:
-    """Field → what is wrong, in the language of whoever looks."""
+    """Field → what is wrong with it, in the language of the person who looks at the page."""
     words = wording_here()
     if refused.code.startswith("smarthr_"):
         return {field: words(f"connections.smarthr_faults.{refused.code}") for field in refused.fields}
@@ -66,7 +66,7 @@ def fault_words(refused: Refused) -> dict[str, str]:
 def error_words(error: AwaseError) -> str:
     """What SmartHR or freee said, and what to do."""
     words = wording_here()
-    if error.code == "webhook_unsure":  # its own words are for the command line
+    if error.code == "webhook_unsure":  # the error's own words are for the command line
         return words("connections.webhook_unsure")
     if isinstance(error, Refused):
         return words.refusal(error)
@@ -74,8 +74,11 @@ def error_words(error: AwaseError) -> str:
 
 
 def _fault(words: Wording, field: str, message: str) -> str:
-    """The domain's own message in Japanese, unless it speaks of the command line; in another language what the field
-    takes."""
+    """The text for one wrong field.
+
+    In Japanese it is the domain's own message, unless that speaks of the command line; otherwise it says what the field
+    takes.
+    """
     speaks_here = words.locale == DEFAULT and "flask" not in message
     return message if speaks_here else words(f"connections.faults.{field.rpartition('.')[2]}")
 

@@ -1,6 +1,6 @@
 """The wizard that makes a connection: SmartHR, freee and its company, export settings, webhooks, a last check.
 
-Each step is a page of its own under /connections/new/<key>. What was done is stored: it can be gone on with later.
+Each step is a page of its own under /connections/new/<key>. Awase stores each step, so a person can go on later.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def begin_setup() -> Any:
 @screens.get("/connections/new/<key>")
 @needs(Permission.SET_UP)
 def setup(key: str) -> Any:
-    """The first step that is not done."""
+    """Send the browser to the first step that is not done."""
     found = connection_wizard.show_setup(current_context(), key)
     stage = Stage.FREEE if not found.connected else Stage.EXPORT
     return redirect(url("screens.setup_step", key=key, step=stage.value), code=303)
@@ -85,7 +85,7 @@ def setup_step(key: str, step: str) -> Any:
 @screens.post("/connections/new/<key>/freee")
 @needs(Permission.SET_UP)
 def setup_consent(key: str) -> Any:
-    """On to freee."""
+    """Send the browser on to freee for the consent."""
     ctx = current_context()
     try:
         address = connection_wizard.begin_setup_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
@@ -97,7 +97,7 @@ def setup_consent(key: str) -> Any:
 @screens.post("/connections/new/<key>/company")
 @needs(Permission.SET_UP)
 def setup_company(key: str) -> Any:
-    """The company is the right one, or not."""
+    """The person confirms that the company is the right one, or rejects it."""
     ctx = current_context()
     try:
         if request.form.get("answer") == "confirm":
@@ -143,7 +143,7 @@ def setup_webhook(key: str) -> Any:
 @screens.post("/connections/new/<key>/end")
 @needs(Permission.SET_UP)
 def end_setup(key: str) -> Any:
-    """The setup is over, or given up while there is no connection yet."""
+    """End the setup: it is finished, or the person gives it up while there is no connection yet."""
     connected = connection_wizard.show_setup(current_context(), key).connected
     connection_wizard.drop_setup(current_context(), me(), key)
     flash(wording_here()("wizard.finished" if connected else "wizard.given_up"), "good")

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 360, 160
-"""Of the drawing area. As wide as a narrow screen, so that its text is read there as it is."""
+"""The size of the drawing area. It is as wide as a narrow screen, so that such a screen shows its text unscaled."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 4, 8, 22
 _GAP = 0.25
-"""Of a bar's share of the width."""
+"""The part of each bar's share of the width that stays empty."""
 _STEPS = (1, 2, 5, 10)
 
 
@@ -47,7 +47,7 @@ class Chart:
 
 
 def bars(rows: Sequence[tuple[str, Mapping[str, int]]], *, every: int) -> Chart:
-    """Stacked bars. Rows are (mark, {part: number}), from left to right; every how many of them a mark is written."""
+    """Stacked bars. Rows are (mark, {part: number}), from left to right; a mark is written for each `every`-th row."""
     top = _ceiling(max((sum(parts.values()) for _, parts in rows), default=0))
     height = HEIGHT - _TOP - _BOTTOM
     share = (WIDTH - _LEFT - _RIGHT) / max(len(rows), 1)

@@ -1,4 +1,4 @@
-"""届いた通知: the list, one delivery with what became of it, and doing them once more. Ids only."""
+"""届いた通知: the list, one delivery with what became of it, and the replay. These pages show ids only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.web.screens.query_args import instant, whole_number
 
 PAGE_SIZE = 50
 MOST = 1000
-"""Deliveries that one press of the button does again."""
+"""The most deliveries that one press of the button replays."""
 _MINUTE = timedelta(minutes=1)
 _NAMES = ("connection", "system", "state", "since", "until", "failed")
 
@@ -70,7 +70,7 @@ def replay_delivery(delivery_id: int) -> Response:
 @screens.get("/engine/deliveries/replay")
 @needs(Permission.OPERATE)
 def ask_replay() -> Response:
-    """How many there are to do again, before anything is done."""
+    """Show how many deliveries a replay would do again, before anything is done."""
     ctx = current_context()
     wanted = _wanted({each.key for each in list_connections(ctx)})
     number = cases.count_deliveries(ctx, wanted, most=MOST)
@@ -100,7 +100,7 @@ def _given() -> dict[str, Any]:
 
 
 def _wanted(keys: set[str]) -> DeliveryFilter:
-    """What is not on the list counts as not chosen. `until` is a minute of which everything is meant."""
+    """The filter. A value that is not on its list counts as not chosen. `until` includes the whole minute it names."""
     given = _given()
     until = instant("until")
     return DeliveryFilter(

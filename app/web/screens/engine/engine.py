@@ -1,4 +1,4 @@
-"""稼働状況: the engine at a glance for 運用, and what little ops do about it. Nothing personal on any of its pages."""
+"""稼働状況: the engine at a glance for 運用, and the few actions ops can take. Its pages show nothing personal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def engine() -> Response:
 @screens.get("/engine/now")
 @needs(Permission.SEE_ENGINE)
 def engine_now() -> Response:
-    """The part of the page that follows the engine by itself."""
+    """The part of the page that follows the engine without a reload of the whole page."""
     return _shown("engine/now.html")
 
 
@@ -51,7 +51,7 @@ def _deliveries(view: EngineView) -> object:
 
 @dataclass(frozen=True)
 class Asked:
-    """An action with what it is about, as the form sends it."""
+    """An action, and the connection or error code it is about, as the form sends them."""
 
     action: str
     connection: str
@@ -61,7 +61,7 @@ class Asked:
 @screens.get("/engine/ask")
 @needs(Permission.OPERATE)
 def engine_ask() -> Response:
-    """The question before an action on a page of its own, where no script opens a dialog."""
+    """The question before an action, on a page of its own for browsers in which no script opens a dialog."""
     return render("engine/ask.html", asked=_asked(request.args), names=_names())
 
 

@@ -1,4 +1,4 @@
-"""連携履歴: every run with its 開始 and 終了, by what is looked for."""
+"""連携履歴: every run with its 開始 and 終了, narrowed to what the person looks for."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def day(given: str | None) -> date | None:
 
 
 def position(given: str | None) -> int | None:
-    """Where the page before ended; None for anything that is no such place."""
+    """The position where the page before ended; None for a text that is no such position."""
     text = given or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

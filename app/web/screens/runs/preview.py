@@ -44,7 +44,7 @@ def preview(run_id: str) -> Response:
 @screens.get("/runs/<public_id:run_id>/reading")
 @needs(Permission.SEE_PEOPLE)
 def reading(run_id: str) -> Response:
-    """How far the survey has come, for a page that stays open; without `data-live` once it is through."""
+    """How far the survey has come, for a page that stays open; the answer lacks `data-live` once the survey is done."""
     shown, readings = see_reading(current_context(), run_id)
     return render("preview/reading_part.html", preview=shown, readings=readings)
 
@@ -52,7 +52,10 @@ def reading(run_id: str) -> Response:
 @screens.post("/runs/<public_id:run_id>/choose")
 @needs(Permission.RUN_SYNC)
 def choose(run_id: str) -> Response:
-    """Ticks of one page, or of everybody the filter finds; as JSON a single tick, answered by the new number."""
+    """Store the ticks of one page, or set the tick of all employees the filter finds.
+
+    A JSON request stores a single tick and is answered with the new number of chosen employees.
+    """
     if request.is_json:
         return _choose_one(run_id)
     ctx, (show, groups), search = current_context(), _filter(), _search()
@@ -151,7 +154,7 @@ def _plan_page(run_id: str, template: str) -> Response:
 
 
 def _not_approved(run_id: str, refused: Refused) -> Response:
-    """Decided by somebody else meanwhile, or the connection takes no work."""
+    """The answer when an approval was refused: another person decided meanwhile, or the connection takes no work."""
     words = wording_here()
     if refused.code == "not_previewed":
         shown = see_preview(current_context(), run_id)
@@ -180,7 +183,7 @@ def _choose_one(run_id: str) -> Response:
 
 
 def _keep_ticks(run_id: str) -> None:
-    """Of the people who stood on the page: those whose box came along are ticked, the others are not."""
+    """Store the ticks of the employees on the page: those whose box the form sent are ticked, the others are not."""
     shown = {int(text) for text in request.form.getlist("shown") if text.isdecimal() and len(text) < 10}
     ticked = {int(text) for text in request.form.getlist("chosen") if text.isdecimal() and len(text) < 10}
     if shown:
@@ -188,7 +191,7 @@ def _keep_ticks(run_id: str) -> None:
 
 
 def _filter() -> tuple[str, frozenset[Group]]:
-    """Without a wish those who would be written: in a large company nearly everybody else is equal."""
+    """The filter; by default the employees who would be written: in a large company nearly all others are equal."""
     asked = request.values.get("show", "")
     show = asked if asked in _FILTERS else _WRITABLE
     return show, _FILTERS[show]
@@ -204,5 +207,5 @@ def _position(name: str) -> int | None:
 
 
 def _key() -> str:
-    """For a form that starts a run: sent twice, it starts one."""
+    """A key for a form that starts a run, so that the form starts only one run when it is sent twice."""
     return secrets.token_urlsafe(16)

@@ -1,8 +1,9 @@
-"""The results of a run as a file that Excel opens as it is meant.
+"""The results of a run as a file in which Excel shows every value unchanged.
 
-RFC 4180 with a byte order mark, every cell in quotes. A number of an employee is written as `="00123"`: Excel and its
-kind show 00123 as text, where a bare 00123 would become 123 and 1-2 a day. Inside of it nothing can be a formula,
-because quotes are doubled. Any other cell that begins like a formula gets an apostrophe in front.
+The file is RFC 4180 with a byte order mark, every cell in quotes. An employee's number is written as `="00123"`: Excel
+and similar programs show that as the text 00123, while they would turn a bare 00123 into 123 and a bare 1-2 into a day.
+The number inside cannot act as a formula, because its quotes are doubled. Any other cell that begins like a formula
+gets an apostrophe in front.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ _AT_ONCE = 100
 
 
 def lines(people: Iterable[PersonResult], words: Wording, visibility: Visibility) -> Iterator[bytes]:
-    """The file piece by piece, UTF-8. Without sight of people: places in the run instead of numbers and names."""
+    """The file piece by piece, in UTF-8.
+
+    For a viewer who may not see people it holds places in the run instead of numbers and names.
+    """
     personal = ("number", "name") if visibility.people else ("position",)
     after = ("items", "month", "changes") if visibility.people else ()
     columns = (*personal, "result", "cause", "remedy", *after)

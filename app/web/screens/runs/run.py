@@ -1,4 +1,4 @@
-"""One run: its progress while it is open, afterwards what it came to for everybody; its mail, its file, what to do."""
+"""One run: its progress while it is open, afterwards each employee's result; its mail, its file, and what to do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(run_id: str) -> Response:
 @screens.get("/runs/<run_id>/progress")
 @needs(Permission.SEE_RUNS)
 def run_progress(run_id: str) -> Response:
-    """The part of the page that moves, by itself."""
+    """Only the part of the page that changes while the run is open."""
     detail, _ = run_detail(current_context(), _printable(run_id), visibility=_visibility())
     return render("run/progress.html", detail=detail, next_place=_place_of(detail))
 
@@ -62,7 +62,7 @@ def run_csv(run_id: str) -> Response:
 @screens.get("/runs/<run_id>/<any(cancel, retry):what>")
 @needs(Permission.RUN_SYNC)
 def ask(run_id: str, what: str) -> Response:
-    """The question of the dialog as a page, for who has no scripts."""
+    """The question of the dialog as a page, for browsers without scripts."""
     detail, _ = run_detail(current_context(), _printable(run_id), visibility=_visibility())
     return render("run/ask.html", detail=detail, what=what)
 
@@ -90,7 +90,7 @@ def retry_run(run_id: str) -> AnyResponse:
 
 
 def _told(run_id: str, refused: Refused) -> AnyResponse:
-    """Back to the run with the reason; a run that is not there has no page to go back to."""
+    """Send the browser back to the run with the reason; a run that does not exist has no page to go back to."""
     if refused.status == 404:
         raise refused
     flash(wording_here().refusal(refused), "bad")
@@ -103,7 +103,7 @@ def _visibility() -> Visibility:
 
 
 def _place_of(detail: RunDetail) -> str | None:
-    """Where somebody who watches this run goes on when it no longer moves by itself."""
+    """Where a person who watches this run goes on when it no longer moves by itself; None while it does."""
     if detail.moves_by_itself:
         return None
     waits_for_choice = detail.run.state is RunState.PREVIEWED and me().may(Permission.SEE_PEOPLE)
@@ -113,6 +113,6 @@ def _place_of(detail: RunDetail) -> str | None:
 
 
 def _printable(given: str | None) -> str:
-    """What somebody typed or an address holds; "" for what no number, id or code can be."""
+    """What a person typed or an address holds; "" for a text that can be no number, id or code."""
     text = (given or "")[:LONGEST_NUMBER]
     return text if text.isprintable() else ""

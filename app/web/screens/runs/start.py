@@ -1,4 +1,4 @@
-"""Beginning a sync: 情報取得基準日, and the employees if not everybody; the answer is a preview."""
+"""Beginning a sync: 情報取得基準日, and the employees unless all take part; the answer is a preview."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def begin_sync(connection_key: str, direction: str) -> Response:
 
 
 def _command(connection_key: str, direction: Direction) -> StartRun:
-    """What the form says. Raises Refused for a date that is none."""
+    """The command that the form asks for. Raises Refused for a text that is no date."""
     numbers = tuple(dict.fromkeys(filter(None, _BETWEEN.split(request.form.get("employees", "")))))
     return StartRun(
         connection_key=connection_key,
