@@ -1,4 +1,4 @@
-"""Settings: every environment variable, read once, refused clearly when wrong."""
+"""Settings: reads every environment variable once and refuses a wrong one with a clear text."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def parse_limits(text: str) -> tuple[Window, ...]:
 
 
 LONGEST_SOCKET_PATH = 100
-"""Bytes a Unix socket's path may have, a little below the 104 to 108 of the systems around."""
+"""Bytes that a Unix socket's path may have, a little below the 104 to 108 that operating systems allow."""
 
 
 def embedded_socket(data_dir: Path) -> Path:
-    """Where the embedded broker listens: in the data folder, or in a folder of its own in the temporary folder, or in
-    /tmp: the first whose path is short enough and has no blank in it."""
+    """The socket on which the embedded broker listens: in the data folder, else in a folder of its own in the temporary
+    folder, else in one in /tmp. The first of these whose path is short enough and holds no blank or "=" is taken."""
     name = f"awase-{os.geteuid()}-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}"
     for folder in (data_dir, Path(tempfile.gettempdir()) / name):
         path = os.fsencode(folder / "broker.sock")
-        # A server tells its clients' addresses as `name=value` with blanks between, and RQ's workers read that.
+        # RQ's workers read the list in which a server tells its clients' addresses: `name=value`, with blanks between.
         if len(path) <= LONGEST_SOCKET_PATH and not set(path) & set(b" ="):
             return folder / "broker.sock"
-    return Path("/tmp") / name / "broker.sock"  # noqa: S108 - the broker refuses a folder that is somebody else's
+    return Path("/tmp") / name / "broker.sock"  # noqa: S108 - the broker refuses a folder that another user owns
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ class Settings:
     port: int
     web_threads: int
     trusted_proxies: int
-    """Proxies in front of the web process whose X-Forwarded headers are believed."""
+    """How many proxies in front of the web process set X-Forwarded headers that it may believe."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read and check everything. Raises SettingsError naming the variable."""
+        """Read and check all variables. Raises SettingsError that names the wrong one."""
         read = _Reader(os.environ if env is None else env)
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
@@ -182,7 +182,7 @@ class _Reader:
         return value
 
     def database(self, name: str, file: Path) -> str:
-        """The quoted form, because a folder's name may hold what means something in a URL."""
+        """The database's URL. The default quotes the file, as a folder's name may hold signs with a meaning in URLs."""
         value = self.text(name, f"sqlite:///{quote(str(file))}")
         if not value.partition(":")[0].startswith(("sqlite", "postgresql")) or "://" not in value:
             raise SettingsError(f"{name} must be sqlite:///… or postgresql+psycopg://…")
@@ -203,7 +203,7 @@ class _Reader:
         return value
 
     def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult:
-        """The parts of a URL. The value itself stays out of the message: it may hold a password."""
+        """The parts of a URL. Raises SettingsError without the value itself, because that may hold a password."""
         try:
             parts = urlsplit(value)
             parts.port  # noqa: B018 - raises when it is no port

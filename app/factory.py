@@ -1,4 +1,4 @@
-"""create_app(): the Flask application put together."""
+"""create_app(): puts the Flask application together."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class AwaseFlask(Flask):
         log_bug(exc_info[1])
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view of ours is a coroutine, so nobody is asked whether it is, four times a request."""
+        """The function as it is. Flask would ask four times a request whether it is a coroutine, but no view of ours is
+        one."""
         return func
 
 
@@ -71,7 +72,7 @@ def create_app(ctx: Context | None = None) -> Flask:
 
 
 def _bare_app(ctx: Context) -> Flask:
-    """What every application of ours has: the context, ids and headers of requests, errors as problem documents."""
+    """An application with what all of ours have: context, ids and headers of requests, errors as problem documents."""
     app = AwaseFlask("app.web", template_folder="templates", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1, PROPAGATE_EXCEPTIONS=False)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
@@ -85,17 +86,18 @@ def _bare_app(ctx: Context) -> Flask:
 
 
 def _context_from_environment() -> Context:
-    from app.wiring import get_context  # late: tests bring their own context and load no client
+    from app.wiring import get_context  # imported late, because tests bring their own context and load no client
 
     return get_context()
 
 
 def _migrate(settings: Settings) -> None:
-    from app.wiring import migrate  # late: see above
+    from app.wiring import migrate  # imported late for the same reason
 
     migrate(settings)
 
 
 def _database_away(error: Exception) -> Any:
-    """Locked, restarting or gone: nothing was accepted. The web package does not know the database's own errors."""
+    """The answer while the database is locked, restarting or gone: Awase has accepted nothing. It is made here because
+    the web package does not know the database's own errors."""
     return on_temporary(TemporaryError("database_unavailable"))

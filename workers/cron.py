@@ -1,6 +1,6 @@
 """The periodic jobs: `python -m workers.cron`. Any number may run; the reconciler's lease lets one of them lead.
 
-A loop of our own, not RQ's scheduler: it has to work when the broker is gone.
+It is a loop of our own instead of RQ's scheduler, because it has to work when the broker is gone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Periodic:
-    """One row of the table: what, and every how many seconds."""
+    """One row of the table: which job runs, and every how many seconds."""
 
     name: str
     seconds: float
@@ -47,7 +47,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
 
 
 class Timetable:
-    """Runs what is due. `now` is a monotonic clock in seconds."""
+    """Runs the jobs that are due. `now` is a monotonic clock in seconds."""
 
     def __init__(self, rows: Sequence[Periodic], now: Callable[[], float] = time.monotonic) -> None:
         self._rows = rows
@@ -55,7 +55,8 @@ class Timetable:
         self._next = dict.fromkeys((row.name for row in rows), now())
 
     def run_due(self, ctx: Context) -> list[str]:
-        """Names of the rows that ran. A row's next turn is set before it runs: one that fails waits like the others."""
+        """Run the due rows and return their names. Sets a row's next turn before it runs, so that a row that fails
+        waits like the others."""
         due = [row for row in self._rows if self._next[row.name] <= self._now()]
         for row in due:
             self._next[row.name] = self._now() + row.seconds

@@ -1,4 +1,5 @@
-"""The jobs: an id in, one use case called. `app.use_cases.upkeep.relay` queues by name: the names are fixed."""
+"""The jobs: each takes an id and calls one use case. Their names are fixed, because `app.use_cases.upkeep.relay` queues
+by name."""
 
 from __future__ import annotations
 

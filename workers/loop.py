@@ -1,4 +1,4 @@
-"""A loop that does one thing again and again until it is told to stop, and survives a database or broker away."""
+"""A loop that calls one function again and again until it is told to stop, and survives a database that is away."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_PAUSE = 5.0
 
 
 class Stop:
-    """Set by SIGTERM or SIGINT; waiting for it is the pause between two rounds."""
+    """The wish to stop, set by SIGTERM or SIGINT; a loop waits for it as the pause between two rounds."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
@@ -34,12 +34,12 @@ class Stop:
         self._asked.set()
 
     def wait(self, seconds: float) -> bool:
-        """True once asked to stop."""
+        """Wait up to so many seconds. True once the process has been asked to stop."""
         return self._asked.wait(seconds)
 
 
 def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
-    """Call `work`, pause, again. A database that is away or locked only makes the pauses longer."""
+    """Call `work` and pause, until asked to stop. A database that is away or locked only makes the pauses longer."""
     failures = 0
     while True:
         try:

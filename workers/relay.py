@@ -1,4 +1,4 @@
-"""The relay process: `python -m workers.relay`. Any number may run; what two of them push twice runs once."""
+"""The relay process: `python -m workers.relay`. Any number may run; a job that two of them push runs only once."""
 
 from __future__ import annotations
 

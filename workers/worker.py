@@ -1,8 +1,8 @@
 """The worker processes of one queue: `python -m workers.worker interactive` (or `bulk`).
 
-RQ's own pool of SimpleWorkers: no fork per job, everything imported once. Exactly one queue per process, because RQ
-loses jobs of a worker that listens to two (engine.md, finding 1). The pool starts a worker anew whatever ended it:
-RQ's worker ends itself when the broker goes away during a job.
+It is RQ's own pool of SimpleWorkers: no fork per job, all modules imported once. Each process listens to exactly one
+queue, because RQ loses jobs of a worker that listens to two (engine.md, finding 1). The pool replaces a worker that has
+ended for any reason, because RQ's worker ends itself when the broker goes away during a job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workers import jobs as jobs  # preloaded: the workers are forks of this pro
 log = structlog.get_logger(__name__)
 
 MAINTENANCE_SECONDS = 60
-"""How often RQ looks after work its dead workers left; our own leases are quicker, this keeps its lists clean."""
+"""How often RQ looks for jobs that dead workers left. Our own leases are quicker; this only keeps RQ's lists clean."""
 _PARENT_CHECK_SECONDS = 1.0
 
 
@@ -45,17 +45,17 @@ class PatientWorker(SimpleWorker):
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
         _end_with_parent()
-        kwargs["with_scheduler"] = False  # retries and delays are rows of ours; the pool would start one per worker
+        kwargs["with_scheduler"] = False  # retries and delays are rows of ours; RQ would start a scheduler per worker
         return bool(super().work(*args, **kwargs))
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """A bug of ours: where it happened and its type. An exception's text may quote a value, so it is left out."""
+        """Log a bug of ours: its place and its type. The exception's text may quote a value, so it is left out."""
         kind, _, trace = exc_info
         place = "".join(traceback.format_tb(trace))
         log.error("job_crashed", job_id=job.id, kind=kind.__name__, trace=place)
 
     def handle_job_failure(self, *args: Any, **kwargs: Any) -> None:
-        """RQ would keep the whole traceback in Redis, with the exception's text."""
+        """Blank the traceback, because RQ would keep the whole of it in Redis, with the exception's text."""
         if "exc_string" in kwargs:
             kwargs["exc_string"] = ""
         super().handle_job_failure(*args, **kwargs)
@@ -70,8 +70,11 @@ class OneQueuePool(WorkerPool):
 
 
 def _end_with_parent() -> None:
-    """Its own process group (Ctrl-C reaches the pool, which asks each worker once), and a watch on the pool: an
-    orphan finishes its job and ends, instead of working on beside the pool that replaces it."""
+    """Give the worker its own process group and let it watch the pool.
+
+    With its own group, Ctrl-C reaches only the pool, which asks each worker once. A worker whose pool is gone finishes
+    its job and ends, instead of working on beside the pool that replaces the old one.
+    """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     parent = os.getppid()

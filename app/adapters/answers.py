@@ -1,4 +1,4 @@
-"""What came back from a vendor: the answer read to its end, its JSON through a schema, the wait it asks for."""
+"""A vendor's answer: reads its JSON through a schema, and tells the wait for which the vendor asks."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body for people and patterns, replaced where it is not UTF-8."""
+        """The body as text for people and patterns, with replacement signs where it is not UTF-8."""
         return self.content.decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
-        """The body as JSON, None when it is none: error bodies may be HTML or empty."""
+        """The body as JSON; None when it is no JSON, because error bodies may be HTML or empty."""
         try:
             return _parse_json(self.content)
         except ValueError:
@@ -44,7 +44,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer, parsed by the schema (None when none was asked for)."""
+    """A successful answer, parsed by the schema. `payload` is None when the caller gave no schema."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -65,15 +65,17 @@ def load_answer(response: Response, schema: Schema | None) -> Any:
 
 
 def within_an_hour(seconds: float | None) -> float:
-    """A wait a vendor asked for, made sane: 1 s to 1 h, 60 s when it said nothing (or no number)."""
+    """The wait for which a vendor asked, made sane: 1 s to 1 h, 60 s when it named none (or no number)."""
     if seconds is None or math.isnan(seconds):
         return DEFAULT_CLOSED_SECONDS
     return min(max(seconds, 1.0), MAX_CLOSED_SECONDS)
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds of the Retry-After header (a number or an HTTP date), None when it is missing or says nothing sensible:
-    no text, no number, a date that cannot be. A moment in the past is negative."""
+    """Seconds of the Retry-After header (a number or an HTTP date). A moment in the past is negative.
+
+    None when the header is missing or says nothing sensible: an empty text, no number, a date that cannot be.
+    """
     text = response.headers.get("Retry-After", "").strip()
     try:
         seconds = float(text)
@@ -86,7 +88,7 @@ def retry_after(response: Response) -> float | None:
 
 
 def server_time(response: Response) -> datetime:
-    """The vendor's own now (Date header), so that a wrong clock of ours shortens no wait; ours when it is missing."""
+    """The vendor's own time (Date header), so that a wrong clock here shortens no wait; our time without a header."""
     return _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
 
 
@@ -95,12 +97,12 @@ def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):  # all of them leave parsedate_to_datetime
+    except (ValueError, TypeError, IndexError, OverflowError):  # parsedate_to_datetime raises all of them
         return None
 
 
 def _parse_json(content: bytes) -> Any:
-    """JSON in UTF-8 as the standard says (no NaN). Raises ValueError, also for nesting no honest answer has."""
+    """JSON in UTF-8 as the standard says (no NaN). Raises ValueError, also for nesting that no honest answer has."""
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""SystemClock: the machine's clock as the port wants it."""
+"""SystemClock: the machine's clock in the form of the port `Clock`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""HttpClient: the one door to a vendor; only here are timeouts, statuses, retries and permits known.
+"""HttpClient: the one door to a vendor; only this module knows timeouts, statuses, retries and permits.
 
-Chosen: `requests` with our own few lines for what it lacks (cap on the body, total deadline, permits), reads repeated
-here and writes never. Not chosen: urllib3's Retry (it cannot ask for a permit before each attempt and would sit out a
-server's Retry-After inside the worker) and requests-ratelimiter (knows one process only).
+It uses `requests`, with a few lines of our own for what that lacks (cap on the body, total deadline, permits). It
+repeats reads and never writes. Not chosen: urllib3's Retry (it cannot ask for a permit before each attempt and would
+sit out a server's Retry-After inside the worker) and requests-ratelimiter (it knows one process only).
 
-Errors and logs carry no query and no body: those hold personal data. `detail` names only the kind of fault.
+Errors and logs carry no query and no body, because these hold personal data. `detail` names only the kind of fault.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 RETRY_PAUSES = (0.3, 1.0)
 """Upper ends of the jittered pauses before the second and third attempt of a read, in seconds."""
 TOTAL_DEADLINE = 60.0
-"""Seconds one answer may take in all: a dripping body never trips the timeout between two bytes."""
+"""Seconds one answer may take in all, because a dripping body never trips the timeout between two bytes."""
 _CHUNK = 65536
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ Classify = Callable[[Response], AwaseError]
 
 
 class HttpClient:
-    """One vendor's API for one connection, used by one thread. `calls` counts the requests sent, repeated ones too."""
+    """One vendor's API for one connection, used by one thread. `calls` counts all requests sent, repeated ones too."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class HttpClient:
         retry_pauses: tuple[float, ...] = RETRY_PAUSES,
         max_bytes: int = 20_000_000,
     ) -> None:
-        """`headers` is asked before every request (a token may have been renewed). `timeout`: connect, read seconds."""
+        """`headers` is called before every request (the token may be a new one). `timeout`: connect, read seconds."""
         self.calls = 0
         self._base_url = base_url.rstrip("/")
         self._headers = headers
@@ -90,10 +90,11 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         answer: Schema | None = None,
     ) -> Any:
-        """One API call, its answer parsed by the schema `answer` (None without one). `path` holds no query.
+        """Make one API call and return its answer, parsed by the schema `answer` (None without one).
 
-        Raises what `classify` makes of a refusal; for the rest TemporaryError "unreachable", "unreadable_answer" or
-        "rate_limited" (no permit soon). A write that may have happened raises with `outcome_unknown`.
+        `path` holds no query. Raises the error that `classify` makes of a refusal; for the rest TemporaryError
+        "unreachable", "unreadable_answer" or "rate_limited" (no permit soon). A write that may have happened raises
+        with `outcome_unknown`.
         """
         return self.exchange(method, path, is_read=is_read, query=query, body=body, form=form, answer=answer).payload
 
@@ -108,7 +109,7 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         answer: Schema | None = None,
     ) -> Answer:
-        """As `send`, with status and headers."""
+        """Make one API call as `send` does, and return its status and headers as well."""
         pauses = iter(self._retry_pauses if is_read else ())
         while True:
             self._take_permit()
@@ -121,11 +122,12 @@ class HttpClient:
             time.sleep(pause * random.uniform(0.3, 1.0))  # noqa: S311 - jitter, not a secret
 
     def _take_permit(self) -> None:
-        """Sleep until the booked permit; a wait longer than the limiter's patience frees the worker instead."""
+        """Sleep until the booked permit. When the wait would be longer than the limiter's patience, raise
+        TemporaryError instead, so that the worker is free for other work."""
         wait = self._limiter.reserve(self._limiter_key)
         if wait > 0:
             time.sleep(wait)
-            # Another worker may have been told to stop while this one slept.
+            # While this worker slept, the vendor may have told another worker to stop.
             wait = -self._limiter.closed_for(self._limiter_key)
         if wait < 0:
             raise TemporaryError("rate_limited", retry_after=-wait, counts=False)
@@ -140,7 +142,7 @@ class HttpClient:
         body: Any,
         form: Mapping[str, str] | None,
     ) -> Response | AwaseError:
-        """One request on the wire: a success, or the error it means."""
+        """Send one request: returns a success, or the error that the answer or the fault means."""
         to_send = {"Accept": "application/json", "User-Agent": "awase", **self._headers()}
         started = time.monotonic()
         status, headers, fault = 0, requests.structures.CaseInsensitiveDict[str](), ""
@@ -174,7 +176,7 @@ class HttpClient:
         return self._judge(Response(method, path, status, headers, content, is_read))
 
     def _read_body(self, raw: requests.Response, *, until: float) -> bytes:
-        """The decoded body. `read1` hands on what one receive brought, so that the deadline is seen between drips."""
+        """The decoded body. `read1` returns what one receive brought, so the loop sees the deadline between drips."""
         content = bytearray()
         while chunk := raw.raw.read1(_CHUNK, decode_content=True):
             content += chunk
@@ -188,7 +190,7 @@ class HttpClient:
         if 200 <= response.status < 300:
             return response
         if response.status < 400:
-            # Never followed: it would carry the token to a host we do not know.
+            # A redirect is never followed, because it would carry the token to an unknown host.
             return TemporaryError(
                 "unreadable_answer", f"status {response.status}", outcome_unknown=not response.is_read
             )
@@ -198,8 +200,8 @@ class HttpClient:
         return error
 
     def _complete(self, error: TemporaryError, response: Response) -> None:
-        """What every vendor's temporary refusal means: a closed connection is closed for all workers, and a fault of
-        the server in the middle of a write leaves open whether it was carried out."""
+        """Add to an error what every vendor's temporary refusal means: a closed connection is closed for all workers,
+        and after a fault of the server in the middle of a write it is unknown whether the write was carried out."""
         if error.closes_connection:
             error.retry_after = within_an_hour(error.retry_after)
             self._limiter.close(self._limiter_key, error.retry_after)
@@ -224,13 +226,13 @@ class HttpClient:
 
 
 class _Oversized(Exception):
-    """The answer is larger than any honest one."""
+    """The answer is larger than any honest answer."""
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The Authorization header. Raises RunError("E18") for text no HTTP header can carry.
+    """The Authorization header. Raises RunError("E18") for text that no HTTP header can carry.
 
-    Checked here because `requests` would print the token in its own error.
+    The check stands here because `requests` would print the token in its own error.
     """
     if not token or not token.isascii() or any(c.isspace() or not c.isprintable() for c in token):
         raise RunError("E18", "the stored token is not a token")
@@ -238,7 +240,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def _worth_repeating(error: AwaseError) -> bool:
-    """Whether a read may be tried again at once: an unreachable or faulty server, but nobody who asked us to wait."""
+    """Whether a read may be tried again at once: the server is unreachable or faulty, and has not asked us to wait."""
     return (
         isinstance(error, TemporaryError)
         and error.code != "unreadable_answer"
@@ -249,7 +251,7 @@ def _worth_repeating(error: AwaseError) -> bool:
 
 
 def _may_have_left(error: Exception) -> bool:
-    """Whether the request may have reached the vendor: False only where no connection was made at all."""
+    """Whether the request may have reached the vendor: False only when no connection was made at all."""
     if isinstance(error, requests.ConnectTimeout):
         return False
     cause = error.args[0] if error.args else None
@@ -257,5 +259,5 @@ def _may_have_left(error: Exception) -> bool:
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Given so that `requests` does not put a ~/.netrc entry in the place of our token."""
+    """Leave the request as it is. With an `auth`, `requests` does not put a ~/.netrc entry in place of our token."""
     return request

@@ -1,7 +1,7 @@
-"""RqJobQueue: the only module that knows RQ. It carries ids to workers and keeps nothing that matters.
+"""RqJobQueue: carries ids to workers over RQ and keeps nothing that matters. No other adapter knows RQ.
 
-RQ's own retries, callbacks and results are off: the database decides what runs again (engine.md A, findings 1 to 4).
-The JSON serializer, never pickle: whoever can write to Redis must not be able to run code.
+RQ's own retries, callbacks and results are off, because the database decides what runs again (engine.md A, findings 1
+to 4). The serializer is JSON, never pickle, because a process that can write to Redis must not be able to run code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.failpoints import failpoint
 SERIALIZER = JSONSerializer
 
 JOB_TIMEOUT = 900
-"""Seconds after which RQ kills a job: the last net. Leases and HTTP deadlines end honest jobs long before."""
+"""Seconds after which RQ kills a job, as the last safety net. Leases and HTTP deadlines end honest jobs long before."""
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 24 * 3600
 
@@ -39,7 +39,7 @@ class RqJobQueue:
         self._broker = broker
 
     def push(self, jobs: Sequence[QueuedJob]) -> None:
-        """All jobs or none, in one MULTI; an id that comes twice in one call is pushed once.
+        """Push all jobs or none, in one MULTI; an id that comes twice in one call is pushed once.
 
         Raises TemporaryError("queue_unavailable") when Redis does not take them.
         """
@@ -71,7 +71,7 @@ class RqJobQueue:
         return Queue(name, connection=self._broker, serializer=SERIALIZER)
 
     def _depth(self, queue: Queue) -> QueueDepth:
-        # cleanup=False: looking must not move jobs about, that is the workers' maintenance.
+        # cleanup=False: a look must not move jobs about, because that is the workers' maintenance.
         return QueueDepth(
             queue=queue.name,
             waiting=queue.count,

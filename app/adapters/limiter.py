@@ -1,11 +1,11 @@
 """RedisRateLimiter: permits shared by all workers of all machines, booked in one Lua call on Redis's clock.
 
-One list of grant times per key answers every window at once: a new permit may not come earlier than a window's length
-after the grant that many permits ago. So all windows are taken in one atom, and the answer is how long to wait, not
-yes or no. Windows under ten seconds are spaced evenly besides: a burst at the head of a second, sent a little late,
-would fall into the next second's burst (engine.md B4: "lua_reserve").
+One list of grant times per key serves every window at once: with a window of n permits, a new permit may not come
+earlier than the window's length after the n-th last grant. So one atomic script books in all windows, and it answers
+how long to wait, not yes or no. Permits of windows under ten seconds are also spaced evenly, because a burst at the
+head of a second, sent a little late, would fall into the next second's burst (engine.md B4: "lua_reserve").
 
-Not chosen: pyrate-limiter (polling waiters, races across instances), limits (spends one window although the other
+Not chosen: pyrate-limiter (its waiters poll, and instances race), limits (spends one window although the other
 refuses), throttled-py (its burst comes on top of the rate).
 """
 
@@ -25,16 +25,16 @@ import structlog
 from app.config import Window
 
 SPACED_BELOW = 10.0
-"""Windows shorter than this are spaced evenly, longer ones allow bursts."""
+"""Permits of windows shorter than this many seconds are spaced evenly; longer windows allow bursts."""
 FALLBACK_SHARE = 10
-"""Without Redis a process takes one part in this many of every window, for it does not see the other processes."""
+"""Without Redis a process takes one part in this many of every window, because it does not see the other processes."""
 REDIS_REST_SECONDS = 5.0
-"""How long Redis is left alone after it failed, so that not every call waits for its timeout."""
+"""How long the limiter leaves Redis alone after a failure, so that not every call waits for its timeout."""
 
 log = structlog.get_logger(__name__)
 
 # KEYS: grants, closed-until. ARGV: patience, then permits, length, gap per window; all times in microseconds.
-# Answers the microseconds to wait, negative when nothing was booked.
+# Returns the microseconds to wait, negative when nothing was booked.
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -69,7 +69,7 @@ end
 return 'OK'
 """
 
-# KEYS: grants. ARGV: permits, length in microseconds. The newest grant comes first; answers how many are free.
+# KEYS: grants. ARGV: permits, length in microseconds. The newest grant comes first; returns how many permits are free.
 _REMAINING = """
 local time = redis.call('TIME')
 local since = time[1] * 1000000 + time[2] - ARGV[2]
@@ -119,7 +119,7 @@ class RedisRateLimiter:
         return self._local.reserve(key, windows) if answer is None else answer / 1e6
 
     def close(self, key: str, seconds: float) -> None:
-        """Nobody gets a permit for this key for that long; kept in this process too, for the time without Redis."""
+        """No worker gets a permit for this key for that long. This process keeps it too, for the time without Redis."""
         self._local.close(key, seconds)
         self._ask(self._close, [_closed(key)], [_micro(seconds)])
         log.warning("vendor closed", key=key, seconds=round(seconds, 1))
@@ -134,8 +134,8 @@ class RedisRateLimiter:
         return min((w.permits / w.seconds for w in self._windows(key)), default=float("inf"))
 
     def remaining(self, key: str) -> int:
-        """Permits left in the longest window; those booked for later count as used. Without Redis: of this process's
-        share."""
+        """Permits left in the longest window; permits booked for later count as used. Without Redis the number is that
+        of this process's share."""
         windows = self._windows(key)
         if not windows:
             return sys.maxsize
@@ -147,7 +147,7 @@ class RedisRateLimiter:
         return self._limits[key.partition(":")[0]]
 
     def _ask(self, script: redis.commands.core.Script, keys: list[str], arguments: list[int]) -> float | None:
-        """The script's number, None when Redis does not answer (then it rests a while)."""
+        """The number that the script returns; None when Redis does not answer (then it is left alone for a while)."""
         if time.monotonic() < self._redis_rests_until:
             return None
         try:
@@ -166,7 +166,7 @@ class _Key:
 
 
 class _LocalPermits:
-    """The same rule inside one process, on a share of the budget: what remains when Redis is gone."""
+    """The same rule inside one process, on a share of the budget, for the time when Redis is gone."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -1,6 +1,6 @@
-"""SmtpMailer: one mail over SMTP, with the fixed Message-ID that lets a receiver drop a repetition.
+"""SmtpMailer: sends one mail over SMTP, with the fixed Message-ID that lets a receiver drop a repetition.
 
-`smtp://` plain, `smtp+starttls://` upgraded, `smtps://` TLS from the start; `user:password@` signs in.
+`smtp://` is plain, `smtp+starttls://` upgrades to TLS, `smtps://` is TLS from the start; `user:password@` signs in.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class SmtpMailer:
     def send(self, mail: Mail) -> None:
         """Hand the mail to the server.
 
-        Raises TemporaryError("mail_unavailable"): no server, 4xx, or a refusal that does not concern this mail;
-        `outcome_unknown` when the server vanished in the middle. ItemError("mail_refused"): 5xx for this mail.
+        Raises TemporaryError("mail_unavailable") when there is no server, for 4xx, and for a refusal that does not
+        concern this mail; with `outcome_unknown` when the server vanished in the middle. Raises
+        ItemError("mail_refused") for a 5xx for this mail.
         """
         message = self._message(mail)
         try:
@@ -60,10 +61,10 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             raise _meaning(error) from None
         else:
-            # Some recipients took it: repeating would reach them twice.
+            # The server took the mail for some recipients at least: a repetition would reach them twice.
             log.info("mail sent", message_id=mail.message_id, recipients=len(mail.to), refused=len(refused))
         finally:
-            # The mail is out or not by now; a bad farewell changes nothing.
+            # By now the mail has been taken or not; an error while closing changes nothing about that.
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 server.quit()
             server.close()
@@ -97,10 +98,10 @@ class SmtpMailer:
 
 
 def _meaning(error: smtplib.SMTPException | OSError) -> AwaseError:
-    """An error in the middle of sending, named by what happens next."""
+    """The error for a fault in the middle of sending; its class tells what happens next."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
-        # One that is only deferred (greylisting) is worth a repetition.
+        # When the server only defers a recipient (greylisting), a repetition is worth it.
         code = min(codes, default=550)
     elif isinstance(error, smtplib.SMTPResponseException):
         code = error.smtp_code

@@ -1,4 +1,4 @@
-"""What text from outside must lose before it may be shown, stored or logged: tokens always, personal-looking parts."""
+"""Masks text from outside before Awase shows, stores or logs it: tokens always, and parts that look personal."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MAX_DETAIL = 300
 
 _SECRETS = (
     re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"),
-    # SmartHR's newer form: shr_, 4 hex, _, 32 alphanumerics (smarthr-api section 1). Matched loosely on purpose.
+    # SmartHR's newer form: shr_, 4 hex, _, 32 alphanumerics (smarthr-api section 1). The pattern is loose on purpose.
     re.compile(r"\bshr_[0-9A-Za-z]+_[0-9A-Za-z]+"),
     re.compile(r"(?i)\b(access_token|refresh_token|client_secret|secret_token|token|code)=[^\s&\"']+"),
-    # 32 alphanumerics and longer: SmartHR's older form, freee's tokens. UUIDs are not matched: they hold hyphens.
+    # 32 alphanumerics and longer: SmartHR's older form, freee's tokens. It does not match UUIDs: they hold hyphens.
     re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32,}(?![0-9A-Za-z])"),
 )
 _MAIL = re.compile(r"[^\s<>\"'()、。「」【】]+[@＠][^\s<>\"'()、。「」【】]+")
@@ -22,17 +22,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 
 
 def mask_secrets(text: str) -> str:
-    """The text with everything that looks like a credential replaced."""
+    """The text with every part that looks like a credential replaced."""
     for pattern in _SECRETS:
         text = pattern.sub(MASK, text)
     return text
 
 
 def vendor_text(text: str, *, limit: int = MAX_DETAIL) -> str:
-    """A vendor's message made fit for history and mail: one line, capped, without credentials,
-    mail addresses and long numbers.
+    """A vendor's message made fit for history and mail: one line, capped, without credentials, mail addresses and long
+    numbers.
 
-    Vendors' messages name the fault, not the value; this is the net below that promise.
+    Vendors' messages name the fault, not the value; this is the safety net below that promise.
     """
     text = _CONTROL.sub(" ", text[: 4 * limit])
     text = _DIGITS.sub(MASK, _MAIL.sub(MASK, mask_secrets(text))).strip()

@@ -1,7 +1,8 @@
-"""PeopleCache: everybody of one system as listed within the last minute, per process.
+"""PeopleCache: all employees of one system as listed within the last minute, per process.
 
-For meeting somebody new: who they are is decided by looking at everybody, and an import of two hundred newcomers must
-not list everybody two hundred times. Never for what is written: that is read anew.
+It serves jobs that meet a new employee: to decide who the employee is, a job looks at all employees, and an import of
+two hundred newcomers must not list all employees two hundred times. It never serves a write: a job reads the employee
+anew before it writes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class PeopleCache:
         self._kept: dict[_Key, tuple[datetime, list[EmployeeRecord]]] = {}
 
     def get(self, key: _Key, load: Callable[[], list[EmployeeRecord]], *, fresh: bool = False) -> list[EmployeeRecord]:
-        """The kept list, or a new one when there is none, it is too old, or `fresh` is wanted."""
+        """The kept list, or a new one when there is none, it is too old, or the caller wants a `fresh` one."""
         since = self._clock.now()
         with self._lock:
             self._kept = {each: kept for each, kept in self._kept.items() if self._is_young(kept[0], since)}

@@ -1,7 +1,7 @@
 """What the webhooks of both vendors have in common: a shared secret in a header, and a JSON body to be careful with.
 
-Neither vendor signs its body (smarthr-api.md 7.3, freee-hr-api.md 12.1). So the secret decides whether to listen, and
-of the body nothing is taken but ids: the employee is read anew.
+Neither vendor signs its body (smarthr-api.md 7.3, freee-hr-api.md 12.1). So the secret decides whether Awase listens,
+and Awase takes nothing of the body but ids: a job reads the employee anew.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 LONGEST_NAME = 64
 LONGEST_ID = 64
 MOST_PEOPLE = 20_000
-"""In one notification: an import of everybody of a large company."""
+"""How many people one notification may name: enough for an import of all employees of a large company."""
 
 
 class BadBody(ValueError):
-    """Not a JSON object: cut off on the way, or not from the vendor at all."""
+    """The body is no JSON object: it was cut off on the way, or does not come from the vendor at all."""
 
 
 def secret_matches(given: str | None, secrets: Iterable[str]) -> bool:
-    """Whether the header holds one of the secrets. Every one is compared, in constant time; none means no."""
+    """Whether the header holds one of the secrets. Compares with every one, in constant time; False without secrets."""
     offered = (given or "").encode("utf-8", "surrogateescape")
     found = False
     for secret in secrets:
@@ -35,7 +35,7 @@ def secret_matches(given: str | None, secrets: Iterable[str]) -> bool:
 def json_object(body: bytes) -> Mapping[str, Any]:
     """The body as an object. Raises BadBody."""
     try:
-        found = json.loads(body.decode("utf-8-sig"))  # bytes alone would be read as UTF-16 as well
+        found = json.loads(body.decode("utf-8-sig"))  # json.loads would read plain bytes as UTF-16 as well
     except (ValueError, RecursionError):  # ValueError: no JSON, no UTF-8
         raise BadBody from None
     if not isinstance(found, dict):
@@ -44,7 +44,7 @@ def json_object(body: bytes) -> Mapping[str, Any]:
 
 
 def name_of(value: object) -> str:
-    """An event's name as it may be shown: short, visible ASCII; "?" for anything else."""
+    """An event's name in a form that Awase may show: short, visible ASCII; "?" for anything else."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         return "?"
     return value[:LONGEST_NAME] or "?"
@@ -62,7 +62,7 @@ def moment_of(value: object) -> datetime | None:
 
 
 def ids_of(values: Iterable[object]) -> tuple[str, ...]:
-    """Each id once, as text. What is no id (too long, no text and no whole number) is left out."""
+    """Each id once, as text. Leaves out values that are no id (too long, no text and no whole number)."""
     found: dict[str, None] = {}
     for value in values:
         if isinstance(value, bool) or not isinstance(value, str | int):

@@ -1,1 +1,1 @@
-"""What is decided: pure values and functions. No I/O, no framework, nothing of ours outside this package."""
+"""What Awase decides: pure values and functions. No I/O, no framework, no import of ours from outside this package."""

@@ -1,4 +1,4 @@
-"""Who is who in one system: what linking, selection and months need to know of a person, and the record behind it."""
+"""An employee as one system lists them: what linking, selection and months need to know, and the vendor's record."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class EmployeeRecord:
     """A person with the vendor's record. `month` is the closing month freee was read at (None for SmartHR).
 
     `record` is None when the system lists the person but does not show the record for that month
-    (freee: not yet hired, or already left): its items are then ABSENT, not blank.
+    (freee: not yet hired, or already left): the person's items are then ABSENT, not blank.
     """
 
     person: Person

@@ -1,4 +1,4 @@
-"""The closed lists every other module speaks in: systems, directions, triggers, steps."""
+"""The closed lists that every other module uses: systems, directions, triggers, steps."""
 
 from __future__ import annotations
 

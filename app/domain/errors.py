@@ -1,9 +1,9 @@
-"""The errors that cross module borders, each named by what happens next.
+"""The errors that cross module borders; each name tells what happens next.
 
 `TemporaryError`: the same call may work later. `ItemError`: this employee cannot go through as it is.
 `RunError`: nothing in this run can work. `Refused`: a person's or a program's request is not acceptable.
 Texts never hold personal values: `code` names an entry of the error catalogue (`app.domain.error_catalogue`), `detail`
-only what a vendor or a rule said about the *kind* of fault.
+tells only what a vendor or a rule said about the *kind* of fault.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TemporaryError(AwaseError):
     """The same call may work later.
 
     `retry_after`: seconds to wait at least, or None for the usual growing pause.
-    `counts`: False when the wait is not this employee's fault (limit, throttle, pause): the attempt is not spent.
+    `counts`: False when this employee did not cause the wait (limit, throttle, pause): the attempt is not counted.
     `closes_connection`: True when the whole vendor side of the connection has to pause (429, throttle, maintenance).
     `outcome_unknown`: True when a write may have happened although no answer came (time-out, cut connection).
     """
@@ -49,9 +49,9 @@ class ItemError(AwaseError):
 
 
 class RunError(AwaseError):
-    """Nothing in this run can work (token, company, rights); the run stops and the administrator is told.
+    """Nothing in this run can work (token, company, rights); the run stops and Awase tells the administrator.
 
-    `needs_consent`: True when only a new authorisation of freee by a person helps: the work waits for it.
+    `needs_consent`: True when only a person can help, by authorising freee anew: the work waits for that.
     """
 
     def __init__(self, code: str, detail: str = "", *, needs_consent: bool = False) -> None:

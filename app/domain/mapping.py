@@ -1,8 +1,8 @@
 """The items that are exchanged: one row per item, with its place in SmartHR and in freee人事労務.
 
-A row is read from top to bottom by `reading`, `planning` and `writing`; a new item is a new row. What the rows mean and
-where the facts come from: `FieldMapping`. 建物名 and 市区町村 + 丁目・番地 share one freee item, so items 17 and 18 are
-one row. Two systems, one plain value in the middle: a codec on each side.
+`reading`, `planning` and `writing` go through the rows from top to bottom; a new item is a new row. `FieldMapping`
+tells what the rows mean and where the facts come from. 建物名 and 市区町村 + 丁目・番地 share one freee item, so items
+17 and 18 are one row. Between the two systems stands one plain value, with a codec on each side.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ Erased = tuple[Any, ...] | Callable[[Raw], Raw] | None
 class Place:
     """Where one system keeps an item. Paths are dotted; `bank_account.` is SmartHR's account for salary.
 
-    `beside`: paths that are read along (the prefecture of an address, its country) and not written by this row.
-    `erased`: what to write for a blank, one value per path; None when the system does not let it be emptied.
+    `beside`: paths that this row reads as well (the prefecture of an address, its country) and does not write.
+    `erased`: what to write for a blank, one value per path; None when the system does not let the item be emptied.
     """
 
     paths: tuple[str, ...]
@@ -72,8 +72,8 @@ class Place:
 class FieldMapping:
     """One row. `numbers` are the item numbers of the documented list of 31 pairs.
 
-    `step`: the request that writes it to freee. `retroactive`: freee changes past months as well.
-    `required_by`: systems that refuse to create an employee without it.
+    `step`: the request that writes the item to freee. `retroactive`: freee changes past months as well.
+    `required_by`: systems that refuse to create an employee without the item.
     `group`: rows that only make sense together.
     """
 
@@ -91,7 +91,7 @@ class FieldMapping:
 
     @property
     def unclearable_in(self) -> frozenset[System]:
-        """Systems that do not let the item be emptied once it is filled."""
+        """Systems that refuse to empty the item once it is filled."""
         return frozenset(system for system in System if self.place(system).erased is None)
 
     def place(self, system: System) -> Place:
@@ -137,7 +137,7 @@ _FREEE_DISABILITY = Choice(words=(("general", "ordinary"), ("heavy", "special"))
 def _address(key: str, label: str, *, smarthr: str, freee: str, clearable: bool) -> tuple[FieldMapping, ...]:
     """The four rows of one address. `smarthr`: the object's name; `freee`: the prefix of the profile's names.
 
-    SmartHR does not let 現住所 be emptied, and an address without 市区町村 is none.
+    SmartHR does not let 現住所 be emptied, and takes no address without 市区町村.
     """
     country, pref, code = f"{smarthr}.country_number", f"{smarthr}.pref", f"profile_rule.{freee}prefecture_code"
     emptied = _EMPTY if clearable else None

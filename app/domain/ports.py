@@ -1,4 +1,5 @@
-"""The doors to the outside as the use cases see them. Adapters implement them; `app.wiring` puts them together."""
+"""The doors to the outside as the use cases see them. The adapters implement these protocols; `app.wiring` puts the
+two together."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ class StepRecorder(Protocol):
     """Keeps one row per request that writes, so that history and repetitions know what was sent."""
 
     def sending(self, step: Step, keys: Sequence[str]) -> None:
-        """Committed before the request leaves."""
+        """Record that a request is about to leave; committed before it does."""
         ...
 
     def done(self, step: Step) -> None: ...
@@ -70,7 +71,7 @@ class EmployeeGateway(Protocol):
         ...
 
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
-        """The next page of everybody, up to 100 a call; `cursor` None starts."""
+        """The next page of all employees, up to 100 a call; `cursor` None starts."""
         ...
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
@@ -87,13 +88,16 @@ class EmployeeGateway(Protocol):
         ...
 
     def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
-        """One person of whom nothing is known but the id, in the month that the as-of date means for them. `record`
-        None: the system does not show them in that month. None: it has them no more."""
+        """One person of whom only the id is known, in the month that the as-of date means for this person.
+
+        `record` of the result is None when the system does not show the person in that month. Returns None when the
+        system no longer has the person.
+        """
         ...
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
-        """Who has this number, leavers included; asked before every create. `fresh=False` allows an answer that is up
-        to a minute old, where nothing of ours can have happened since."""
+        """Ids of all employees with this number, leavers included; asked before every create. `fresh=False` allows an
+        answer that is up to a minute old, for callers who know that Awase itself has changed nothing since."""
         ...
 
     def known_positions(self) -> frozenset[str] | None:
@@ -131,10 +135,11 @@ class WebhookRegistration:
     id: str
     url: str
     events: frozenset[str]
-    """Those that are switched on, of the events we know."""
+    """The events that are switched on, of those Awase knows."""
     expose_only_id: bool
     disabled_at: datetime | None
-    """Switched off since then, by the vendor after too many failures or by a person. None: on."""
+    """Since when the registration is off: the vendor after too many failures, or a person, switched it off. None: on.
+    """
 
 
 class WebhookRegistry(Protocol):
@@ -142,19 +147,19 @@ class WebhookRegistry(Protocol):
 
     @property
     def events(self) -> frozenset[str]:
-        """Those `register` and `repair` switch on: all there are."""
+        """The events that `register` and `repair` switch on: all there are."""
         ...
 
     def registrations(self) -> list[WebhookRegistration]:
-        """All of the tenant, those of other applications included."""
+        """All registrations of the tenant, those of other applications included."""
         ...
 
     def register(self, *, url: str, secret: str, description: str) -> WebhookRegistration:
-        """A new one, with ids only. Not idempotent: after `outcome_unknown` look whether it is there."""
+        """Make a registration that sends ids only. Not idempotent: after `outcome_unknown` look whether it exists."""
         ...
 
     def repair(self, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
-        """As `register` would make it, and switched on again. May be repeated."""
+        """Make a registration again as `register` would, and switch it on. May be repeated."""
         ...
 
     def remove(self, registration_id: str) -> None: ...
@@ -168,13 +173,13 @@ class FreeeTokens:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_at: datetime
-    """Of the access token (6 hours); the refresh token lives 90 days from issue and works once."""
+    """When the access token ends (6 hours after issue); the refresh token lives 90 days from issue and works once."""
     version: int = 0
-    """Moves with every stored refresh; the compare-and-set of `TokenStore`."""
+    """Grows with every stored refresh, so that `TokenStore` can compare and set."""
     refresh_unknown: bool = False
-    """The answer of a refresh of this pair was lost: only the fate of the old access token can tell what freee did."""
+    """The answer of a refresh of this pair was lost: whether the old access token still works tells what freee did."""
     issued_at: datetime | None = field(default=None, compare=False)
-    """When freee gave the pair out, as far as we know; not part of what makes the pair."""
+    """When freee gave the pair out, as far as Awase knows; left out when two pairs are compared."""
 
 
 class TokenStore(Protocol):
@@ -185,22 +190,24 @@ class TokenStore(Protocol):
     def freee_tokens(self, connection_id: int) -> FreeeTokens: ...
 
     def claim_refresh(self, connection_id: int, *, version: int, seconds: float) -> bool:
-        """True for the one caller that may refresh now. A claim that is neither stored nor given back within `seconds`
-        was a dead process's: the refresh counts as lost from then on."""
+        """True for the one caller that may refresh now. When the holder of a claim neither stores nor gives it back
+        within `seconds`, its process has died: from then on the answer of the refresh counts as lost."""
         ...
 
     def refresh_not_done(self, connection_id: int, *, version: int) -> None:
-        """freee never got it: the pair is as good as before. The claim runs on as a pause."""
+        """freee never got the request: the pair is as good as before. The claim runs on as a pause."""
         ...
 
     def refresh_refused(self, connection_id: int, *, version: int) -> None:
-        """freee has refused to hear it (limit, maintenance): the pair is as good as before, and the claim is over. The
-        token door says when somebody may ask again."""
+        """freee refused to hear the request (limit, maintenance): the pair is as good as before, and the claim is over.
+        The token door says when a process may ask again."""
         ...
 
     def old_token_works(self, connection_id: int, *, version: int) -> None:
-        """A refresh kills the access token before it at once (freee-hr-api.md section 2). It still works, so the lost
-        refresh was never carried out, and its refresh token is not spent."""
+        """The old access token still works, so freee never did the lost refresh and the refresh token is not spent.
+
+        A refresh would have killed the old access token at once (freee-hr-api.md section 2).
+        """
         ...
 
     def store_refreshed(self, connection_id: int, tokens: FreeeTokens, *, version: int) -> bool:
@@ -208,7 +215,7 @@ class TokenStore(Protocol):
         ...
 
     def mark_refresh_unknown(self, connection_id: int, *, version: int) -> None:
-        """The answer of a refresh was lost: never sent again blindly, shown to ops."""
+        """The answer of a refresh was lost: Awase never sends it again blindly, and shows this to the operators."""
         ...
 
     def mark_needs_consent(self, connection_id: int, *, version: int) -> None: ...
@@ -216,27 +223,29 @@ class TokenStore(Protocol):
 
 @dataclass(frozen=True)
 class Passage:
-    """The right to ask freee's token endpoint, for one request. `number` fences it: a holder who was thought dead says
-    nothing any more."""
+    """The right to ask freee's token endpoint, for one request. `number` is a fencing token: the report of a holder
+    that was thought dead changes nothing any more."""
 
     number: int
 
 
 class TokenDoor(Protocol):
-    """What stands before freee's token endpoint: one request at a time for the whole installation, none while it is
-    closed. Each method is one short transaction."""
+    """The door before freee's token endpoint: it lets one request at a time through for the whole installation, none
+    while it is closed. Each method is one short transaction."""
 
     def opens_in(self) -> float:
-        """Seconds until it is worth entering: a look that takes nothing. 0.0 while somebody is inside."""
+        """Seconds until it is worth entering; takes no passage. 0.0 also while another request is inside."""
         ...
 
     def enter(self) -> Passage | float:
-        """A passage, to be ended by one of the three methods below within a minute and a half; or the seconds that the
-        door stays closed, 0.0 while it is only busy: another request is under way."""
+        """A passage, or the seconds that the door stays closed, 0.0 while another request is under way.
+
+        The caller ends the passage by one of the three methods below, within a minute and a half.
+        """
         ...
 
     def heard(self, passage: Passage) -> None:
-        """freee listened: it gave tokens, or said why not."""
+        """freee listened: it gave tokens, or said why it gave none."""
         ...
 
     def refused(self, passage: Passage, *, status: int, retry_after: float | None) -> float:
@@ -244,7 +253,7 @@ class TokenDoor(Protocol):
         ...
 
     def left(self, passage: Passage) -> None:
-        """Nothing was sent, or no answer came: it says nothing about the limit."""
+        """Nothing was sent, or no answer came: the passage says nothing about the limit."""
         ...
 
 
@@ -272,11 +281,11 @@ class FreeeAuthorisation(Protocol):
         ...
 
     def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
-        """Where to send the person."""
+        """The address of freee to which the person's browser is sent."""
         ...
 
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> FreeeGrant:
-        """The code that came back → company and tokens; sent once. Raises RunError, TemporaryError."""
+        """The code that freee sent back → company and tokens; sent only once. Raises RunError, TemporaryError."""
         ...
 
 
@@ -285,15 +294,15 @@ class RateLimiter(Protocol):
 
     def reserve(self, key: str) -> float:
         """Book the next permit and return the seconds to wait before using it (0.0 = now). When the wait would be
-        longer than the limiter's patience nothing is booked and the seconds are returned negative."""
+        longer than the limiter's patience, it books nothing and returns the seconds as a negative number."""
         ...
 
     def close(self, key: str, seconds: float) -> None:
-        """Nobody gets a permit for this key for that long (429, throttle, maintenance)."""
+        """No worker gets a permit for this key for so many seconds (429, throttle, maintenance)."""
         ...
 
     def closed_for(self, key: str) -> float:
-        """Seconds this key is still closed, 0.0 when it is open; asked again after a wait."""
+        """Seconds this key is still closed, 0.0 when it is open; the caller asks again after a wait."""
         ...
 
     def pace(self, key: str) -> float:
@@ -302,7 +311,7 @@ class RateLimiter(Protocol):
 
 
 class MeteredRateLimiter(RateLimiter, Protocol):
-    """One that ops can look into."""
+    """A rate limiter that also tells operators how much of a quota is left."""
 
     def remaining(self, key: str) -> int:
         """Permits of this key that are left in its longest window (the vendor's hourly quota), as far as we know."""
@@ -335,7 +344,7 @@ class QueueDepth:
 
 class JobQueue(Protocol):
     def push(self, jobs: Sequence[QueuedJob]) -> None:
-        """All at once; raises TemporaryError("queue_unavailable") when the broker does not take them."""
+        """Hand all jobs to the broker at once. Raises TemporaryError("queue_unavailable") when it refuses them."""
         ...
 
     def depths(self) -> list[QueueDepth]: ...

@@ -50,7 +50,7 @@ def readable_attributes(records: Iterable[Record]) -> frozenset[str]:
 
 
 def raw_values(system: System, record: Record | None, place: Place) -> Raw:
-    """What the system holds at the place's paths, then beside them; None for whatever is missing or misshapen."""
+    """What the system holds at the place's paths, then beside them; None for each missing or misshapen value."""
     found = _found(system, record or {}, (*place.paths, *place.beside))
     return tuple(None if value is _MISSING or value is _MISSHAPEN else value for value in found)
 

@@ -61,8 +61,8 @@ def unwritable(
 ) -> dict[str, str]:
     """Key → reason for the changes `encode` would refuse, so that the others can be written without them.
 
-    Rows that make up one thing go together: a postal code is not written without the address that belongs to it, nor
-    a bank code without its account number.
+    Rows that make up one thing go together: Awase does not write a postal code without the address that belongs to it,
+    nor a bank code without its account number.
     """
     refused: dict[str, str] = {}
     left = list(changes)
@@ -159,7 +159,7 @@ def _first_key(attribute: str, changes: Sequence[Change]) -> str:
 
 
 def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """The whole address: what is held, the new parts over it. Parts that are null on both sides are left out."""
+    """The whole address: the one SmartHR holds with the new parts put over it, without parts that are null in both."""
     present = held if isinstance(held, Mapping) else {"country_number": NEW_ADDRESS_COUNTRY}
     whole = {name: parts.get(name, present.get(name)) for name in _ADDRESS_PARTS}
     if not isinstance(whole["city"], str) or not whole["city"].strip():
@@ -168,8 +168,10 @@ def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, A
 
 
 def _moved_reading(name: str, record: Record, parts: Mapping[str, Any], options: MappingOptions) -> dict[str, Any]:
-    """The reading under a new 都道府県, {} when it comes with the changes or there is none: it starts with the reading
-    of the old one, which would otherwise stay and be a difference ever after."""
+    """The kana reading under a new 都道府県; {} when the changes bring a reading themselves or there is none.
+
+    SmartHR's reading starts with that of the old 都道府県, which would otherwise stay and be a difference ever after.
+    """
     place = BY_KEY[_READINGS[name]].smarthr
     held = raw_values(System.SMARTHR, record, place)
     plain = place.codec.decode(held, options)
@@ -179,7 +181,7 @@ def _moved_reading(name: str, record: Record, parts: Mapping[str, Any], options:
         (before,) = place.codec.encode(plain, held, options)
         (after,) = place.codec.encode(plain, (held[0], parts["pref"], *held[2:]), options)
     except CannotEncode:
-        return {}  # left as it is: nobody asked for it to be written
+        return {}  # the reading stays as it is, because no change asks to write it
     started_with_it = place.codec.comparable(str(held[0])) == place.codec.comparable(str(before))
     return {"literal_yomi": after} if started_with_it else {}
 
@@ -194,7 +196,7 @@ def _accounts(held: object, changed: Mapping[str, Any], *, key: str) -> list[dic
 def _emp_status(paths: Mapping[str, Any], current: Record | None, options: MappingOptions) -> str | None:
     """在籍状況 that goes with the new 退職年月日, None when it stays.
 
-    SmartHR turns it by itself only after a date that was in the future when it was written; a past date needs
+    SmartHR turns 在籍状況 by itself only after a date that was in the future when it was written; a past date needs
     `retired` with it. A cleared or future date brings a retired person back; 休職中 is left as it is.
     """
     held = (current or {}).get("emp_status")

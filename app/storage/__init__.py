@@ -1,1 +1,1 @@
-"""How it is kept: tables, one repository per aggregate, unit of work, encryption, migrations."""
+"""How Awase keeps its data: tables, one repository per aggregate, unit of work, encryption, migrations."""

@@ -18,7 +18,7 @@ class StepState(StrEnum):
 
 
 class MassChangeCheck(StrEnum):
-    """Of a gathered run of many people: CLOSED until all its plans are known, then OPEN."""
+    """The gate of a gathered run of many people: CLOSED until all its plans are known, then OPEN."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -32,7 +32,7 @@ class OutboxKind(StrEnum):
 
 class MailKind(StrEnum):
     SUMMARY = "summary"  # of a run
-    CONSENT = "consent"  # freee has to be authorised anew
+    CONSENT = "consent"  # an administrator has to authorise freee anew
     WEBHOOK = "webhook"  # SmartHR no longer sends its notifications
     GUARD = "guard"  # a run was held before its first write
     INVITATION = "invitation"  # to become a user
@@ -52,22 +52,22 @@ class HistoryKind(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """What became of a webhook. Only ACCEPTED ones have items."""
+    """What became of a webhook. Only ACCEPTED deliveries have items."""
 
     RECEIVED = "received"  # stored and answered; the relay has not sorted it yet
     ACCEPTED = "accepted"
     IGNORED = "ignored"  # the connection does not sync in this direction by itself
-    UNKNOWN = "unknown"  # an event we do not know, or a body without the id of anybody
+    UNKNOWN = "unknown"  # an event that Awase does not know, or a body without the id of an employee
     UNROUTED = "unrouted"  # freee's company belongs to no connection
 
 
 class WebhookState(StrEnum):
-    """Of the registration at SmartHR, as it was found last."""
+    """The state in which Awase last found its webhook registration at SmartHR."""
 
     NONE = "none"  # never registered from here
     OK = "ok"
-    DISABLED = "disabled"  # SmartHR (or somebody) has switched it off: `disabled_at`
-    MISSING = "missing"  # it was deleted over there
+    DISABLED = "disabled"  # SmartHR, or a person there, has switched it off: `disabled_at`
+    MISSING = "missing"  # it was deleted at SmartHR
     CHANGED = "changed"  # other address, or events switched off
 
 
@@ -75,11 +75,11 @@ class UnlinkReason(StrEnum):
     SMARTHR_DELETED = "smarthr_deleted"
     FREEE_DELETED = "freee_deleted"
     BY_PERSON = "by_person"
-    DIFFERENT = "different"  # a person has said that these are two people: never matched again by itself
+    DIFFERENT = "different"  # a user has said that these are two people: Awase never matches them again by itself
 
 
 class RefreshState(StrEnum):
-    """Of freee's token pair. UNKNOWN: the answer of a refresh was lost, it is never sent again blindly."""
+    """State of freee's token pair. UNKNOWN: the answer of a refresh was lost; Awase never sends it again blindly."""
 
     NONE = "none"
     OK = "ok"

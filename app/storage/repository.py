@@ -1,4 +1,4 @@
-"""Base of the repositories: the session of the open transaction, the vault, and a few forms all of them use."""
+"""Base of the repositories: the session of the open transaction, the vault, and a few forms that all of them use."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ class Repository:
 
 
 def as_row(row_type: type[R], record: Base, **more: Any) -> R:
-    """Copy the columns a row type names out of a record; `more` gives those that are not plain columns."""
+    """Copy the columns that a row type names out of a record; `more` gives the fields that are not plain columns."""
     names = {f.name for f in fields(row_type)} - set(more)
     return row_type(**{name: getattr(record, name) for name in names if hasattr(record, name)}, **more)

@@ -11,21 +11,21 @@ from sqlalchemy import text
 
 from app.storage.unit_of_work import make_engine
 
-_LOCK = 0x4157_4153_45  # "AWASE": one migration at a time on PostgreSQL; SQLite's write lock does it by itself
+_LOCK = 0x4157_4153_45  # "AWASE": one migration at a time on PostgreSQL; SQLite's write lock sees to it by itself
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Upgrade to `revision`; does nothing when it is there already."""
+    """Upgrade the database to `revision`; does nothing when it stands there already."""
     _run(url, revision, up=True)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
-    """Back to `revision`. Data of dropped tables is gone."""
+    """Take the database back to `revision`. The data of dropped tables is gone."""
     _run(url, revision, up=False)
 
 
 def current_revision(url: str) -> str | None:
-    """The revision the database stands at, None when empty."""
+    """The revision at which the database stands, None when it is empty."""
     engine = make_engine(url)
     try:
         with engine.connect() as connection:

@@ -30,7 +30,7 @@ class DatabaseTokenStore:
             return uow.connections.smarthr_token(connection_id)
 
     def freee_tokens(self, connection_id: int) -> FreeeTokens:
-        """Raises RunError("needs_consent", needs_consent) while nobody has authorised."""
+        """The pair of the connection. Raises RunError("needs_consent", needs_consent) until a person has authorised."""
         with self._unit_of_work().reading() as uow:
             tokens = uow.connections.freee_tokens(connection_id)
         if tokens is None:

@@ -1,8 +1,8 @@
 """Database and UnitOfWork: one transaction per with-block, on SQLite or PostgreSQL.
 
-SQLite: WAL, synchronous=FULL and BEGIN IMMEDIATE always: a plain BEGIN fails with "database is locked" as soon as a
-transaction reads before it writes while others write (engine.md, finding 9). Reading units begin plainly: they never
-take the write lock.
+SQLite: WAL, synchronous=FULL and always BEGIN IMMEDIATE, because a plain BEGIN fails with "database is locked" as soon
+as a transaction reads before it writes while others write (engine.md, finding 9). Units that only read begin with a
+plain BEGIN, because they never take the write lock.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from app.storage.vault import Vault
 
 BUSY_SECONDS = 20.0
 """How long a SQLite writer waits for another before it gives up: several grouped commits of a slow disk. On PostgreSQL
-how long a row's lock is waited for."""
+it is how long a transaction waits for the lock of a row."""
 _BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
 REST_SECONDS = 1.0
@@ -99,7 +99,7 @@ class UnitOfWork:
         self._vault = vault
 
     def reading(self) -> UnitOfWork:
-        """The same, for reading only: takes no write lock and never commits."""
+        """A unit of work for reading only: takes no write lock and never commits."""
         return UnitOfWork(self._reading_sessions, self._reading_sessions, self._vault)
 
     def __enter__(self) -> UnitOfWork:
@@ -155,14 +155,14 @@ def _database_gone() -> OperationalError:
 
 
 class Database:
-    """The engine and what opens transactions on it. `url` as SQLAlchemy takes it: sqlite:/// or postgresql+psycopg://."""
+    """The engine, and what opens transactions on it. `url`: SQLAlchemy's form, sqlite:/// or postgresql+psycopg://."""
 
     def __init__(self, url: str, vault: Vault) -> None:
         self.vault = vault
         self.engine = make_engine(url)
         options: dict[str, Any] = {
             "expire_on_commit": False,
-            # Rows are changed by conditional UPDATEs: what is read afterwards must be what the database holds.
+            # Conditional UPDATEs change the rows, so a later read must fetch what the database holds.
             "execution_options": {"populate_existing": True, "synchronize_session": False},
         }
         self._writing = sessionmaker(self.engine, **options)
@@ -179,7 +179,7 @@ class Database:
 
 def make_engine(url: str) -> Engine:
     """An engine with our rules for transactions. Its errors do not quote parameters, which are values of people;
-    PostgreSQL's own texts may still name a key, so nothing of ours logs the text of a database error."""
+    PostgreSQL's own texts may still name a key, so Awase never logs the text of a database error."""
     parsed = make_url(url)
     pool: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
@@ -193,8 +193,10 @@ def make_engine(url: str) -> Engine:
 
 
 def _asking_after_a_rest(engine: Engine) -> Engine:
-    """A pooled connection is asked whether it lives (pool_pre_ping), but not one that has just been used: in a storm of
-    webhooks that was a fourth round trip for every transaction of three."""
+    """Makes the pool ask a connection whether it still lives (as pool_pre_ping does), except one just used.
+
+    In a storm of webhooks that question was a fourth round trip for every transaction of three.
+    """
 
     @event.listens_for(engine, "checkin")
     def note(_connection: Any, record: Any) -> None:
@@ -222,8 +224,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """A new file is switched once, and for that SQLite does not wait: of four processes that start together on a new
-    database one in ten was refused at once. The busy timeout is kept here. Raises OperationalError after it."""
+    """Switch a new file to WAL, waiting up to the busy timeout. Raises OperationalError after it.
+
+    SQLite itself does not wait for this switch: when four processes started together on a new database, one in ten was
+    refused at once.
+    """
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:

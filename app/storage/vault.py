@@ -1,6 +1,6 @@
-"""Vault: encrypts what must not be readable in the database.
+"""Vault: encrypts the values that must not be readable in the database.
 
-Chosen: MultiFernet (the first key encrypts, all decrypt, `rotate` re-encrypts); Fernet keys are derived by HKDF, so
+It uses MultiFernet (the first key encrypts, all keys decrypt, `rotate` re-encrypts). HKDF derives the Fernet keys, so
 that any string of 16 characters or more can be a key.
 """
 
@@ -37,7 +37,7 @@ class Vault:
         return self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, token: str) -> str:
-        """Raises VaultError when no given key opens it."""
+        """The text behind a token. Raises VaultError when none of the given keys opens it."""
         return self.decrypt_bytes(token.encode()).decode()
 
     def encrypt_bytes(self, content: bytes) -> bytes:

@@ -1,6 +1,6 @@
-"""The objects that are written to freee: always complete, made of what was read plus what changes.
+"""The objects that Awase writes to freee: always complete, made of what it has read plus the changes.
 
-Whether a field that is left out keeps or loses its value is stated for two fields only (freee-hr-api.md trap 12), so
+freee says for two fields only whether a field that is left out keeps or loses its value (freee-hr-api.md trap 12), so
 every PUT carries the whole object of the same month. Nulls are left out, because most fields refuse them (trap 13) and
 a field that is null has nothing to lose; so are unset numbers and choices that freee shows as "" but would refuse.
 """
@@ -17,7 +17,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.settings.connection_settings import ExportSettings
 
 Parts = Mapping[Step, Mapping[str, Any]]
-"""What `writing.encode` gives: per step the dotted vendor paths to set."""
+"""The result of `writing.encode`: per step, the dotted vendor paths to set."""
 
 RULES = {
     Step.PROFILE: "profile_rule",
@@ -36,12 +36,12 @@ TOP_LEVEL = (
     "employment_insurance_reference_number",
     "retire_date",
 )
-"""What `PUT /employees/{id}` carries. `company_reference_date_rule_name` is not among them: left out, it is documented
-to stay, and sent, it is refused once payslips are fixed."""
+"""The fields that `PUT /employees/{id}` carries. `company_reference_date_rule_name` is not among them: freee documents
+that it stays when it is left out, and refuses it, when it is sent, once payslips are fixed."""
 
 EMPLOYMENT_INSURANCE = "employment_insurance_reference_number"
 EMPLOYMENT_INSURANCE_KEY = "employment_insurance_number"
-"""Refused outside payroll: the field, and its key in FIELDS."""
+"""The key in FIELDS of the field EMPLOYMENT_INSURANCE, which freee refuses outside payroll."""
 
 _READ_ONLY = frozenset({"id", "company_id", "employee_id"})
 _NO_EMPTY_TEXT = frozenset(
@@ -55,7 +55,7 @@ _NO_EMPTY_TEXT = frozenset(
         "householder",
     }
 )
-"""Numbers of fixed length and closed lists: "" is read for "not set", and is no member of what may be written."""
+"""Numbers of fixed length and closed lists: freee shows "" for "not set", but does not take "" back."""
 
 _CREATE_NAMES = ("num", "birth_date", "entry_date")
 _CREATE_PROFILE = ("last_name", "first_name", "last_name_kana", "first_name_kana", "gender", "married")
@@ -71,17 +71,17 @@ def employee_object(record: Record, changed: Mapping[str, Any], *, in_payroll: b
 
 
 def rule_object(record: Record, step: Step, changed: Mapping[str, Any]) -> dict[str, Any]:
-    """The rule of this step's PUT. Raises ItemError("standard_income_missing"): freee wants that amount each time."""
+    """The rule of this step's PUT. Raises ItemError("standard_income_missing"): freee wants that amount in each PUT."""
     merged = _merged(record.get(RULES[step]) or {}, _local(changed, RULES[step]), nullable=frozenset())
     if merged.get("householder") == "myself":
-        merged.pop("householder_name", None)  # freee fills in the person's own name and refuses another (trap 14)
+        merged.pop("householder_name", None)  # freee fills in the employee's own name and refuses another (trap 14)
     if step in (Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE) and not merged.get("standard_monthly_remuneration"):
         raise ItemError("standard_income_missing")
     return merged
 
 
 def create_object(parts: Parts, settings: ExportSettings) -> dict[str, Any]:
-    """The `employee` of `POST /employees`: what that call takes of the items, and the four export settings."""
+    """The `employee` of `POST /employees`: the items which that call takes, and the four export settings."""
     top = parts.get(Step.EMPLOYEE, {})
     profile = _local(parts.get(Step.PROFILE, {}), RULES[Step.PROFILE])
     items = {name: top.get(name) for name in _CREATE_NAMES} | {name: profile.get(name) for name in _CREATE_PROFILE}

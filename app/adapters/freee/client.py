@@ -1,6 +1,6 @@
-"""FreeeClient: one method per call of freee's HR API that this product makes; parsed values come out.
+"""FreeeClient: one method per call of freee's HR API that this product makes; each returns parsed values.
 
-`company_id` is always sent and always the connection's own: a token may see more companies than that one
+Every call sends the connection's own `company_id`, because a token may see more companies than that one
 (freee-hr-api.md section 2). A month is the closing month (section 3). Each method names its operation in
 https://developer.freee.co.jp/reference/hr/reference
 """
@@ -51,7 +51,7 @@ class FreeeClient:
     def users_me(self) -> dict[str, Any]:
         """ログインユーザーの取得 (operation `get_users_me`)
 
-        All companies of the user, whichever the token was given for.
+        All companies of the user, not only the one for which freee gave the token.
         """
         me: dict[str, Any] = self._read(OPEN_TO_ALL, answer=UsersMeSchema())
         return me
@@ -71,7 +71,7 @@ class FreeeClient:
     def list_employees(self, month: YearMonth, offset: int) -> dict[str, Any]:
         """指定した月の従業員一覧 (operation `get_employees`)
 
-        `{"employees": [complete records], "total_count": int | None}`; without those not employed in that month.
+        `{"employees": [complete records], "total_count": int | None}`; without people not employed in that month.
         """
         page: dict[str, Any] = self._read(
             "/api/v1/employees",
@@ -148,7 +148,7 @@ class FreeeClient:
     def _put_rule(
         self, employee_id: int, name: str, rule: Mapping[str, Any], *, month: YearMonth, answer: Schema
     ) -> dict[str, Any] | None:
-        """A rule object replaced as a whole; the answered one, None when freee answers none."""
+        """Replace a rule object as a whole; returns the one that freee answers, None when it answers none."""
         body = {**self._company(), **_month(month), f"employee_{name}": dict(rule)}
         answered = self._write("PUT", f"/api/v1/employees/{employee_id}/{name}", body, answer=answer)
         rule_now: dict[str, Any] | None = answered.get(f"employee_{name}")
@@ -161,11 +161,11 @@ class FreeeClient:
         return self._send(method, path, body=body, answer=answer, is_read=False)
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
-        """One call, with the two refusals resolved that need another call: an expired token and a doubtful 403."""
+        """Make one call, and resolve the two refusals that need another call: an expired token and a doubtful 403."""
         try:
             return self._signed(method, path, **options)
         except NoRightOrThrottled as error:
-            # Throttled, this raises TemporaryError; answered, the door is open and the right is what is missing.
+            # When freee throttles, this call raises TemporaryError. When it answers, the right is what is missing.
             self._signed("GET", OPEN_TO_ALL, answer=UsersMeSchema(), is_read=True)
             raise RunError(error.code, error.detail) from None
         except RunError as error:
@@ -174,9 +174,9 @@ class FreeeClient:
             raise
 
     def _signed(self, method: str, path: str, **options: Any) -> Any:
-        """One call; refused for its token, it is sent once more with a newer one.
+        """Make one call; when freee refuses it for its token, send it once more with a newer token.
 
-        That holds for writes as well: a request refused for its token was not carried out.
+        That holds for writes as well, because freee has not carried out a request that it refused for its token.
         """
         try:
             return self._served(method, path, **options)

@@ -16,7 +16,7 @@ from app.domain.errors import RunError
 from app.domain.ports import Clock, FreeeTokens, Passage, RateLimiter, TokenDoor
 
 ADMIN = "company_admin"
-"""Practically every employee call of freee wants an administrator."""
+"""The administrator's role, which practically every employee call of freee wants."""
 
 _KNOCK_SECONDS = 0.1
 
@@ -32,8 +32,8 @@ class Consent:
 
 
 class FreeeConsent:
-    """Implements `ports.FreeeAuthorisation`, for any thread: the clients behind it serve one thread, so each call makes
-    its own. Consents are rare."""
+    """Implements `ports.FreeeAuthorisation`, for any thread. The clients behind it serve one thread, so each call makes
+    its own; that costs little, because consents are rare."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class FreeeConsent:
         return new_code_verifier()
 
     def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
-        """Where the person signs in, chooses the company and allows."""
+        """The page of freee where the person signs in, chooses the company and allows the access."""
         return self._oauth().authorise_url(redirect_uri=redirect_uri, state=state, code_verifier=verifier)
 
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Consent:
-        """The code that came back → tokens of a company in which the person is 管理者.
+        """The code that freee sent back → tokens of a company in which the person is 管理者.
 
         Raises RunError("needs_consent") for a dead code, RunError("E19") without administrator rights, TemporaryError
-        while the token endpoint may not be asked: the code is not spent then.
+        while the token endpoint may not be asked; then the code is not spent.
         """
         with through(self._door, self._passage()):
             grant = self._oauth().exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
@@ -78,7 +78,8 @@ class FreeeConsent:
         )
 
     def _passage(self) -> Passage:
-        """A person waits: another request under way is waited for. Raises TemporaryError."""
+        """A passage of the token door. A person waits for this request, so it waits a few seconds while another one is
+        under way. Raises TemporaryError."""
         end = time.monotonic() + WAIT_SECONDS
         while not isinstance(passage := self._door.enter(), Passage):
             if passage > 0 or time.monotonic() > end:
@@ -91,7 +92,7 @@ class FreeeConsent:
 
 
 def administered_company(me: Mapping[str, Any], company_id: int) -> Mapping[str, Any]:
-    """The company of the token among all the user's companies. Raises RunError("E19") when the role does not do."""
+    """The token's company among all of the user's. Raises RunError("E19") unless the user is its administrator."""
     company: Mapping[str, Any] | None = next((each for each in me["companies"] if each["id"] == company_id), None)
     if company is None or company.get("role") != ADMIN:
         raise RunError("E19", "the connecting user is not the company's administrator")

@@ -1,4 +1,4 @@
-"""DirectoryCache: who has which 従業員番号, listed at most once a minute per company and process."""
+"""DirectoryCache: which employee has which 従業員番号, listed at most once a minute per company and process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Numbers = Mapping[str, Sequence[str]]
 
 
 class DirectoryCache:
-    """Who has which number, per company, for as long as `ttl` seconds. Shared by the gateways of one process.
+    """Number → ids, per company, kept for `ttl` seconds. Shared by the gateways of one process.
 
-    Only for a look without doubt: a create whose answer was lost is not in it.
+    It serves only where no create is in doubt, because it does not hold an employee whose create lost its answer.
     """
 
     def __init__(self, clock: Clock, ttl: float = 60.0) -> None:
@@ -34,17 +34,17 @@ class DirectoryCache:
         return kept[1] if kept and self._clock.now() - kept[0] < self._ttl else None
 
     def keep(self, company_id: int, numbers: Numbers, *, since: datetime) -> None:
-        """`since`: the moment before the listing began, for what came later is not in it."""
+        """Keep a listing. `since`: the moment before it began, because the listing may lack what came later."""
         with self._lock:
             self._kept[company_id] = (since, numbers)
 
     def forget(self, company_id: int) -> None:
-        """Somebody was or may have been created."""
+        """Forget the listing, because an employee was created, or may have been."""
         with self._lock:
             self._kept.pop(company_id, None)
 
     def add(self, company_id: int, number: str, person_id: str) -> None:
-        """We have just created this person."""
+        """Add an employee whom Awase has just created."""
         with self._lock:
             kept = self._kept.get(company_id)
             if kept:

@@ -1,8 +1,8 @@
 """freee人事労務's refusals → our three errors (freee-hr-api.md section 10 and trap 6).
 
-Decided by status and code, because freee changes its messages without notice. Messages are consulted only where freee
-gives nothing else: the address restriction, the missing permission of an app, and the 403 that may mean a missing right
-or the short-time throttle. A 403 that explains nothing is taken for the throttle: waiting is the cheaper mistake.
+Status and code decide, because freee changes its messages without notice. Messages decide only where freee gives
+nothing else: the address restriction, the missing permission of an app, and the 403 that may mean a missing right or
+the short-time throttle. A 403 that explains nothing is taken for the throttle, because waiting is the cheaper mistake.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_RIGHT = re.compile(r"\b(user_do_not_have_permission|company_not_found)\b")
 _MENTIONS_A_RIGHT = re.compile(r"権限|管理者|プラン|事業所|permission", re.IGNORECASE)
 
 OPEN_TO_ALL = "/api/v1/users/me"
-"""The one call that needs no right: a 403 there is the throttle."""
+"""The one call that needs no right, so that a 403 there means the throttle."""
 
 _STEPS = (
     (re.compile(r"POST /api/v1/employees"), Step.CREATE),
@@ -42,7 +42,7 @@ _STEPS = (
 
 
 class AccessExpired(RunError):
-    """The access token is not valid any more: refresh once, then send once more. Leaves this package only as E18."""
+    """The access token is no longer valid: refresh once, then send once more. Leaves this package only as E18."""
 
     def __init__(self) -> None:
         super().__init__("E18", "access token refused")
@@ -66,7 +66,7 @@ class NotFound(ItemError):
 
 
 def classify(response: Response) -> AwaseError:
-    """The error a refused request means. Never raises, whatever the body holds."""
+    """The error that a refused request means. Never raises, even for a body that makes no sense."""
     if response.status == 429:
         return TemporaryError("rate_limited", retry_after=_until_reset(response), counts=False, closes_connection=True)
     if response.status >= 500:
@@ -87,7 +87,8 @@ def step_of(response: Response) -> Step | None:
 
 
 def _refused_access(code: str, said: _Said, *, open_to_all: bool) -> AwaseError:
-    """401 and 403 mean the same list of things; freee's own pages disagree on which status carries which code."""
+    """The error of a 401 or 403. Both are read alike, because freee's own pages disagree on which status carries which
+    code."""
     detail = vendor_text(said.messages)
     if code == "E18":
         return AccessExpired()
@@ -120,14 +121,14 @@ def _until_reset(response: Response) -> float:
 
 @dataclass(frozen=True)
 class _Said:
-    """`messages` for people (not yet fit to be shown); `everything` has the types and codes as well."""
+    """What a body says. `messages`: for people, but not yet masked; `everything`: with the types and codes as well."""
 
     messages: str = field(default="", repr=False)
     everything: str = field(default="", repr=False)
 
 
 def _read(response: Response) -> _Said:
-    """What bodies A, B and C say; nothing for HTML, an empty body or any other shape."""
+    """What a body of freee's shapes A, B and C says; nothing for HTML, an empty body or any other shape."""
     body = response.json()
     if not isinstance(body, Mapping):
         return _Said()

@@ -1,8 +1,8 @@
 """FreeeGateway: reads employees of one freee company and writes plans to it, one complete object per step.
 
-A create sends what the one call takes; the rest follows as an update, so that a repetition after a crash finds a person
-with differences instead of a half-known state. The steps of an update are independent: what freee refuses in one of
-them does not keep the others back.
+A create sends what the one call takes; the rest follows as an update, so that a repetition after a crash finds an
+employee with differences instead of a half-known state. The steps of an update are independent: when freee refuses one
+of them, the others still go through.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from app.domain.settings.connection_settings import ExportSettings, MappingOptio
 from app.domain.writing import encode, keys_by_step
 
 MAX_ROWS = 200_000
-"""A list longer than this does not end by itself (a server that ignores the offset)."""
+"""A list with more rows than this does not end by itself, because the server ignores the offset."""
 
 STEPS = (Step.EMPLOYEE, Step.PROFILE, Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE, Step.BANK_ACCOUNT)
 """The order of the requests of an update."""
@@ -62,7 +62,7 @@ class FreeeGateway:
         cache: DirectoryCache | None = None,
         people: PeopleCache | None = None,
     ) -> None:
-        """Without caches every look for a number and every listing is a fresh one."""
+        """`cache`, `people`: without them every look for a number and every listing is a fresh one."""
         self._people = people
         self._client = client
         self._company_id = company_id
@@ -75,7 +75,7 @@ class FreeeGateway:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
-        """Pages of the list of everybody first, then of each closing month that occurs among them."""
+        """The next page: first those of the list of all employees, then those of each closing month among them."""
         at = Cursor.parse(cursor)
         if at.offset >= MAX_ROWS:
             raise RunError("E23", "a list of freee does not end")
@@ -111,8 +111,11 @@ class FreeeGateway:
         return EmployeeRecord(person_of(record, None), record, month) if record else None
 
     def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
-        """Looked for in the list of everybody, which alone tells the pay schedule, and a deletion from a person who is
-        hidden in that month (freee-hr-api.md traps 24, 25)."""
+        """One employee, looked for in the list of all employees.
+
+        Only that list tells the pay schedule, and tells a deleted employee from one who is hidden in that month
+        (freee-hr-api.md traps 24, 25).
+        """
         row = next((row for row in self._everybody() if str(row["id"]) == person_id), None)
         if row is None:
             return None
@@ -122,8 +125,8 @@ class FreeeGateway:
         return EmployeeRecord(person_of(record or row, schedule), record, month)
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
-        """Everybody with this number, leavers included. `fresh` False: a list of the last minute will do, which is
-        right only where no create of this person is in doubt."""
+        """Ids of all employees with this number, leavers included. `fresh` False: a list of the last minute is good
+        enough, which is right only where no create of this employee is in doubt."""
         wanted = comparable_number(number)
         numbers = None if fresh or self._cache is None else self._cache.get(self._company_id)
         if numbers is None:
@@ -146,7 +149,7 @@ class FreeeGateway:
         return SurveyPage([record_row(each, month) for each in records], following.as_text() if following else None)
 
     def known_positions(self) -> frozenset[str] | None:
-        """None: a title is free text here; freee's 役職 master is not written."""
+        """None, because a title is free text in freee; Awase does not write freee's 役職 master."""
         return None
 
     def _list_numbers(self) -> Numbers:
@@ -161,7 +164,7 @@ class FreeeGateway:
         return found
 
     def _everybody(self) -> Iterator[Mapping[str, Any]]:
-        """All rows of the list of everybody, leavers included."""
+        """All rows of the list of all employees, leavers included."""
         for offset in range(0, MAX_ROWS, PAGE):
             rows = self._client.list_company_employees(offset)
             yield from rows
@@ -172,7 +175,8 @@ class FreeeGateway:
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
-        """POST what the call takes, then read the person in the closing month that the as-of date means for them."""
+        """POST the items which the call takes, then read the employee in the closing month that the as-of date means
+        for them."""
         if request.export_settings is None:
             raise RunError("export_settings_missing")
         sent = [change for change in request.changes if created_at_once(change.key)]
@@ -189,14 +193,14 @@ class FreeeGateway:
             created = self._client.create_employee(body)
         except TemporaryError:
             if self._cache:
-                self._cache.forget(self._company_id)  # it may have happened
+                self._cache.forget(self._company_id)  # the create may have happened
             raise
         if self._cache:
             self._cache.add(self._company_id, comparable_number(created.get("num") or ""), str(created["id"]))
         return created
 
     def _schedule(self, created: Record, request: CreateRequest) -> PaySchedule | None:
-        """The new person's 締め日支払い日: as learned for this group, else from the list of everybody."""
+        """The new employee's 締め日支払い日: as learned for this group, else from the list of all employees."""
         name = created.get("company_reference_date_rule_name") or _group(request.export_settings)
         known = request.pay_schedules.get(name)
         if known is not None:
@@ -240,7 +244,7 @@ class FreeeGateway:
         options: MappingOptions,
         steps: StepRecorder,
     ) -> EmployeeRecord:
-        """One request. Outside payroll only 基本 may be written, and that without 雇用保険の被保険者番号 (E14)."""
+        """Send the request of one step. Outside payroll freee takes only 基本, without 雇用保険の被保険者番号 (E14)."""
         writable = changes if current.person.in_payroll else _outside_payroll(step, changes)
         if writable:
             current = self._put(step, writable, current, options=options, steps=steps)
@@ -257,7 +261,7 @@ class FreeeGateway:
         options: MappingOptions,
         steps: StepRecorder,
     ) -> EmployeeRecord:
-        """Merge, send, and take what freee answers as what it now holds."""
+        """Merge the changes, send them, and take freee's answer for what freee now holds."""
         record, month, person = current.record, current.month, current.person
         assert record is not None and month is not None
         changed = encode(System.FREEE, changes, record, options).get(step, {})
@@ -286,7 +290,7 @@ class FreeeGateway:
         }[step]
 
     def _recorded(self, step: Step, keys: Sequence[str], steps: StepRecorder, send: Callable[[], Any]) -> Any:
-        """The request with its row before and after."""
+        """Send a request and record its step before and after."""
         steps.sending(step, keys)
         try:
             answered = send()
@@ -302,7 +306,7 @@ def _group(settings: ExportSettings | None) -> str:
 
 
 def _outside_payroll(step: Step, changes: Sequence[Change]) -> list[Change]:
-    """The changes that freee takes of somebody outside payroll."""
+    """The changes that freee takes for an employee outside payroll."""
     if step is not Step.EMPLOYEE:
         return []
     return [change for change in changes if change.key != EMPLOYMENT_INSURANCE_KEY]

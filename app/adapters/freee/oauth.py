@@ -1,7 +1,7 @@
-"""freee's sign-in: the address a person is sent to, the exchange of a code, one refresh, and the door they go through.
+"""freee's sign-in: the address to which a person is sent, the exchange of a code, one refresh, and the door for both.
 
-Authlib builds the authorisation request (PKCE included). Its OAuth2Session is not used for renewal: its hook runs
-after the refresh in one process and knows no claim, and its answers come without our caps and deadlines.
+Authlib builds the authorisation request (PKCE included). Its OAuth2Session does not serve the renewal, because its hook
+runs after the refresh, in one process, and knows no claim, and its answers come without our caps and deadlines.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor
 WAIT_SECONDS = 5.0
 
 _OAUTH_ERRORS = ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
-"""RFC 6749 5.2; only these words of an answer are repeated in an error."""
+"""RFC 6749 5.2; an error repeats only these words of an answer."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A token answer. `company_id` is the one company chosen at the authorisation, None when freee names none."""
+    """A token answer. `company_id`: the one company chosen at the authorisation, None when freee names none."""
 
     tokens: FreeeTokens
     company_id: int | None
@@ -47,8 +47,8 @@ class InvalidGrant(RunError):
 
 
 class NotHeard(TemporaryError):
-    """The token endpoint did not listen (429, 503, throttled): nothing was done, and the door closes. `asked_for`: sane
-    seconds the endpoint wants to be left alone, None when it named none."""
+    """The token endpoint did not listen (429, 503, throttled): it did nothing, and the door closes. `asked_for`: the
+    sane seconds for which the endpoint wants to be left alone, None when it named none."""
 
     def __init__(self, status: int, *, asked_for: float | None) -> None:
         # `closes_connection` keeps HttpClient from calling the outcome unknown.
@@ -58,12 +58,12 @@ class NotHeard(TemporaryError):
 
 
 class AccessToken(Protocol):
-    """Where a client gets its Authorization header from."""
+    """The source of a client's Authorization header."""
 
     def headers(self) -> Mapping[str, str]: ...
 
     def renew(self) -> None:
-        """The token last handed out was refused as expired: get a newer one."""
+        """Get a newer token, because freee refused the one last handed out as expired."""
         ...
 
     def accepted(self) -> None:
@@ -82,7 +82,7 @@ def new_code_verifier() -> str:
 
 
 class FreeeOAuth:
-    """The three requests of freee's accounts host. The two POSTs are sent once each and never repeated."""
+    """The three requests to freee's accounts host. The client sends each of the two POSTs once and never repeats it."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class FreeeOAuth:
         )
 
     def authorise_url(self, *, redirect_uri: str, state: str, code_verifier: str) -> str:
-        """Where to send the person. `prompt=select_company` binds the token to exactly one company."""
+        """The address to which to send the person. `prompt=select_company` binds the token to exactly one company."""
         session = OAuth2Session(self._settings.freee_client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
         url, _ = session.create_authorization_url(
             f"{self._settings.freee_accounts_url}/public_api/authorize",
@@ -150,8 +150,8 @@ class FreeeOAuth:
 
 @contextmanager
 def through(door: TokenDoor, passage: Passage) -> Iterator[None]:
-    """One request to the token endpoint; the door learns how it ended. Raises what the request raises, with the
-    seconds of the door where the endpoint did not listen."""
+    """Makes one request to the token endpoint and tells the door how it ended. Raises what the request raises; where
+    the endpoint did not listen, with the seconds that the door stays closed."""
     try:
         yield
     except NotHeard as error:
@@ -167,7 +167,7 @@ def through(door: TokenDoor, passage: Passage) -> Iterator[None]:
 
 
 def door_closed(seconds: float) -> TemporaryError:
-    """Nobody may ask the token endpoint for so long."""
+    """The error for a closed door: no process may ask the token endpoint for so many seconds."""
     return TemporaryError("E22", "the token door is closed", retry_after=seconds, counts=False)
 
 
@@ -181,18 +181,18 @@ class FixedToken:
         return bearer(self.access_token)
 
     def renew(self) -> None:
-        """Nothing to renew with. Raises RunError."""
+        """Raises RunError, because there is nothing with which to renew the token."""
         raise RunError("E18", "a fresh access token was refused", needs_consent=True)
 
     def accepted(self) -> None:
-        """Nothing is in doubt."""
+        """Does nothing, because no refresh is in doubt."""
 
     def needs_consent(self) -> None:
-        """Nothing is stored yet."""
+        """Does nothing, because no pair is stored yet."""
 
 
 class _Unlimited:
-    """The token door stands before this client and knows when the endpoint may be asked."""
+    """No limit: the token door stands before this client and knows when the endpoint may be asked."""
 
     def reserve(self, key: str) -> float:
         return 0.0
@@ -207,8 +207,8 @@ class _Unlimited:
 
 
 def _token_refusal(response: Response) -> AwaseError:
-    """The token endpoint's refusals (RFC 6749 5.2). 429 and 503 say that nothing was done, whatever their body says;
-    other faults of the server do not."""
+    """The error that a refusal of the token endpoint means (RFC 6749 5.2). With 429 and 503 the endpoint has done
+    nothing, and their body does not matter; other faults of the server leave that open."""
     if response.status in (429, 503):
         return NotHeard(response.status, asked_for=_sane(retry_after(response)))
     body = response.json()
@@ -226,5 +226,5 @@ def _token_refusal(response: Response) -> AwaseError:
 
 
 def _sane(seconds: float | None) -> float | None:
-    """The wait that was asked for; None when it names no time to come, so that the door chooses its own."""
+    """The wait for which freee asked; None when it names no time to come, so that the door chooses its own."""
     return within_an_hour(seconds) if seconds is not None and seconds > 0 else None

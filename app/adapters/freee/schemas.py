@@ -1,10 +1,12 @@
-"""What freee人事労務 answers, checked before anything else sees it (marshmallow, one class per object of the contract).
+"""freee人事労務's answers, checked before other modules see them (marshmallow, one class per object of the contract).
 
-Dates stay ISO text, so that a record is JSON-able and a survey can be kept between its pages. Null is tolerated
-everywhere: freee promises no more than the type. An enum is not checked on reading: freee has widened them before.
+Dates stay ISO text, so that a record is JSON-able and a survey can be kept between its pages. Null is allowed
+everywhere, because freee promises no more than the type. Enums are not checked on reading, because freee has widened
+them before.
 
 The rule objects keep every field, also those this product does not know: a PUT replaces the whole object
-(freee-hr-api.md trap 12), so whatever was left out here would be lost there. Everything else keeps what we use only.
+(freee-hr-api.md trap 12), so a field that was left out here would be lost there. All other objects keep only the fields
+that Awase uses.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_load, validate
 
 _DATE = validate.Regexp(r"\d{4}-\d{2}-\d{2}\Z")
 _INDIVIDUAL_NUMBER = re.compile(r"individual_?num|my_?number|mynum|マイナンバー|個人番号", re.IGNORECASE)
-"""個人番号 never passes through this product. The contract has no such field; should one appear, it is dropped here."""
+"""個人番号 never passes through this product. The contract has no such field; if one appears, this pattern drops it."""
 
 
 class _Lenient(Schema):
-    """New properties appear without notice (contract, introduction) and are ignored."""
+    """An object whose unknown properties are ignored, as new ones appear without notice (contract, introduction)."""
 
     class Meta:
         unknown = EXCLUDE
@@ -31,7 +33,7 @@ def _text(**options: Any) -> fields.String:
 
 
 def _whole(**options: Any) -> fields.Integer:
-    """Integers are JSON integers, never text. Python's own size, so that longer ids do not overflow."""
+    """A JSON integer, never text, of Python's own size, so that longer ids do not overflow."""
     return fields.Integer(allow_none=True, strict=True, **options)
 
 
@@ -85,7 +87,7 @@ class ProfileRuleSchema(_Rule):
 
 
 class InsuranceRuleSchema(_Rule):
-    """健康保険 and 厚生年金保険: what both have in common of what we use (9.4)."""
+    """健康保険 and 厚生年金保険: the fields Awase uses, which both have in common (9.4)."""
 
     entried = _flag()
     reference_num = _text()
@@ -103,7 +105,7 @@ class BankAccountRuleSchema(_Rule):
 
 
 class EmployeeSchema(_Lenient):
-    """One person in one month (6). Dependents and pay are not read: they are not exchanged."""
+    """One employee in one month (6). Awase does not read dependents and pay, because it does not exchange them."""
 
     id = fields.Integer(required=True, strict=True)
     num = _text()
@@ -133,7 +135,7 @@ class EmployeesAnswerSchema(_Lenient):
 
 
 class DirectoryRowSchema(_Lenient):
-    """One row of the list of everybody (5.1). `email` there is the login address: not ours, not kept."""
+    """One row of the list of all employees (5.1). Without `email`, the login address, which Awase does not exchange."""
 
     id = fields.Integer(required=True, strict=True)
     num = _text()
@@ -162,7 +164,7 @@ class BankAccountRuleAnswerSchema(_Lenient):
 
 
 class CompanySchema(_Lenient):
-    """A company of the signed-in user. Its names are for the person who connects."""
+    """A company of the signed-in user. Its names are shown to the person who connects."""
 
     id = fields.Integer(required=True, strict=True)
     name = _text()
@@ -176,7 +178,7 @@ class UsersMeSchema(_Lenient):
 
 
 class TokenAnswerSchema(_Lenient):
-    """What the token endpoint answers (2). `company_id` is text there although it is an integer everywhere else."""
+    """The token endpoint's answer (2). `company_id` is text there although it is an integer everywhere else."""
 
     access_token = fields.String(required=True, validate=validate.Length(min=1))
     refresh_token = fields.String(required=True, validate=validate.Length(min=1))

@@ -1,9 +1,9 @@
-"""How everybody is listed: the cursor of a survey, the trimmed rows, and putting both lists together. Pure.
+"""How a survey lists all employees of freee: its cursor, the trimmed rows, and how both lists are put together. Pure.
 
-freee has two lists (freee-hr-api.md section 5): one of everybody at any time, which alone tells a person's pay
-schedule, and one per month with complete records, without those not employed in that month. The closing month is a
-matter of the person's schedule, so the first list is read through, the closing months of everybody are collected in the
-cursor, and each of these months is listed: one in most companies, two where groups close on different days.
+freee has two lists (freee-hr-api.md section 5): one of all employees at any time, which alone tells an employee's pay
+schedule, and one per month with complete records, without people not employed in that month. The closing month depends
+on the employee's schedule. So the survey reads the first list to its end, collects the closing months of all employees
+in the cursor, and lists each of these months: one in most companies, two where groups close on different days.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from app.domain.enums import System
 from app.domain.runs.dates import closing_month
 
 NEXT_MONTH = "next_month"
-"""The only literal of month_of_pay_day that is documented; anything else means the same month."""
+"""The only documented literal of month_of_pay_day; any other value means the same month."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a survey stands. `months` are the closing months collected so far; the month phase works them off."""
+    """How far a survey has come. `months`: the closing months collected so far; the month phase works them off."""
 
     phase: str = "directory"
     offset: int = 0
@@ -35,7 +35,7 @@ class Cursor:
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor:
-        """None is the beginning. Raises ValueError or KeyError for text that is no cursor of ours."""
+        """The cursor in a text; None is the beginning. Raises ValueError or KeyError for text that is no cursor."""
         if text is None:
             return cls()
         raw = json.loads(text)
@@ -49,7 +49,7 @@ class Cursor:
         return replace(self, offset=self.offset + rows)
 
     def first_month(self) -> Cursor | None:
-        """The directory is read: on to the months, if anybody needs one."""
+        """The first page of the first month, after the end of the directory; None when no employee needs a month."""
         return Cursor("month", 0, self.months) if self.months else None
 
     def next_month(self) -> Cursor | None:
@@ -57,7 +57,7 @@ class Cursor:
 
 
 def months_of(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> set[YearMonth]:
-    """The closing months that hold the as-of date for these directory rows; nobody's month who is not there then."""
+    """The closing months that hold the as-of date for these directory rows, without people not employed then."""
     return {month for row in rows if (month := _month_shown(row, as_of_date)) is not None}
 
 
@@ -70,7 +70,7 @@ def record_row(record: Mapping[str, Any], month: YearMonth) -> dict[str, Any]:
 
 
 def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[EmployeeRecord]:
-    """All rows of a survey → everybody once, each with the record of the closing month that is theirs, by id."""
+    """All rows of a survey → each employee once, sorted by id, with the record of their own closing month."""
     directory: dict[int, Mapping[str, Any]] = {}
     records: dict[int, dict[YearMonth, Record]] = {}
     for row in rows:
@@ -85,7 +85,7 @@ def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[Employ
 
 
 def person_of(record: Record, schedule: PaySchedule | None) -> Person:
-    """The person a record shows. The schedule comes from elsewhere: a record knows only its group's name."""
+    """The person whom a record shows. The caller gives the schedule, because a record knows only its group's name."""
     profile = record.get("profile_rule") or {}
     group = record.get("company_reference_date_rule_name")
     return Person(
@@ -134,8 +134,8 @@ def _month_shown(row: Mapping[str, Any], as_of_date: date) -> YearMonth | None:
 
 
 def _joined(row: Mapping[str, Any] | None, records: Mapping[YearMonth, Record], *, as_of_date: date) -> EmployeeRecord:
-    """One person. Without a directory row (the lists shifted between pages) the schedule is not known, so that no
-    record can be called theirs: the person is listed, the items stay absent."""
+    """One employee from both lists. Without a directory row (the lists shifted between pages) the schedule is unknown,
+    so it is unclear which month's record counts: the employee is listed, and the items stay absent."""
     if row is None:
         return EmployeeRecord(person_of(next(iter(records.values())), None), None)
     schedule = schedule_of(row)

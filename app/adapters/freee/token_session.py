@@ -1,12 +1,12 @@
-"""The tokens of one connection in use: one renewal at a time over all workers, the new pair kept before use.
+"""The tokens of one connection in use: one renewal at a time over all workers, the new pair stored before its use.
 
-A refresh token works once and a refresh kills the access token before it. So a refresh is claimed by compare-and-set in
-the database (`TokenStore`) and sent exactly once. A lost answer is marked and never repeated blindly: while the old
-access token works, freee has not carried the refresh out and its token is not spent; when it does not, only a new
-authorisation helps.
+A refresh token works once, and a refresh kills the access token before it. So a worker claims a refresh by
+compare-and-set in the database (`TokenStore`) and sends it exactly once. A refresh whose answer was lost is marked and
+never repeated blindly: while the old access token works, freee has not carried the refresh out and the refresh token is
+not spent; when the old access token is dead, only a new authorisation helps.
 
-The token endpoint is limited per client, which is the whole installation. So every request to it goes through one door
-(`TokenDoor`), one at a time; a refusal closes the door for all connections. Pairs are renewed early by the cron process
+freee limits the token endpoint per client, which is the whole installation. So every request to it goes through one
+door (`TokenDoor`), one at a time; a refusal closes the door for all connections. The cron process renews pairs early
 (`use_cases.upkeep.token_keeping`); a job renews one itself only in the last part of its life, and uses the old access
 token while that lives rather than wait.
 """
@@ -26,11 +26,11 @@ from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor, TokenStore
 from app.domain.vendors.token_door import reserve_of
 
 CLAIM_SECONDS = 90.0
-"""Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second one starts beside it."""
+"""Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second refresh starts beside it."""
 _PATIENCE = 30.0
-"""Seconds to wait before an item is tried again that found no usable token."""
+"""Seconds to wait before an item that found no usable token is tried again."""
 _BUSY_PATIENCE = 5.0
-"""The same where the door was busy all the time: many connections are being renewed, one after the other."""
+"""The same where the door was busy all the time, because many connections are renewed one after the other."""
 
 
 class FreeeSession:
@@ -58,8 +58,11 @@ class FreeeSession:
         self._rests_until: datetime | None = None
 
     def headers(self) -> Mapping[str, str]:
-        """The Authorization header for one request. An access token in the reserve of its life is renewed first where
-        nobody has to be waited for; a dead one is renewed, or waited for. Raises RunError, TemporaryError."""
+        """The Authorization header for one request. Raises RunError, TemporaryError.
+
+        A token in the reserve of its life is renewed first, if that needs no waiting for another process. In place of a
+        dead token this renews one, or waits until another process has renewed it.
+        """
         current = self._tokens.freee_tokens(self._connection_id)
         left = current.expires_at - self._clock.now()
         if left <= timedelta(0):
@@ -70,15 +73,18 @@ class FreeeSession:
         return bearer(current.access_token)
 
     def renew(self) -> None:
-        """freee refused the token handed out last: renew it, unless somebody else has done so meanwhile."""
+        """Renew the token handed out last, which freee refused, unless another process has renewed it meanwhile."""
         current = self._tokens.freee_tokens(self._connection_id)
         if self._handed_out is None or current.version == self._handed_out.version:
             self._renewed(current)
 
     def keep_alive(self) -> bool:
-        """Renew a pair before its end, whether its access token still lives or not. True: it was done now; False: it
-        is in doubt, or somebody else is at it. Raises TemporaryError with the seconds to wait while the door is closed
-        or busy, RunError when only a person can help."""
+        """Renew the pair before its end, whether its access token still lives or not. True: it is renewed now; False:
+        an earlier refresh is in doubt, or another process is renewing it.
+
+        Raises TemporaryError with the seconds to wait while the door is closed or busy, RunError when only a person can
+        help.
+        """
         current = self._tokens.freee_tokens(self._connection_id)
         passage = self._door.enter()
         if not isinstance(passage, Passage):
@@ -97,13 +103,13 @@ class FreeeSession:
         raise RunError("needs_consent", "the answer of a refresh was lost", needs_consent=True)
 
     def needs_consent(self) -> None:
-        """freee wants a new authorisation: told to the store, so that nobody goes on trying."""
+        """freee wants a new authorisation: mark the pair in the store, so that no worker goes on trying."""
         current = self._tokens.freee_tokens(self._connection_id)
         self._tokens.mark_needs_consent(self._connection_id, version=current.version)
 
     def _renewed_early(self, current: FreeeTokens) -> FreeeTokens:
-        """A newer pair where the door is open and nobody else renews this one; the current pair, which still works,
-        in any other case. After a try that brought nothing this job leaves the door alone for a while."""
+        """A newer pair where the door is open and no other process renews this one; else the current pair, which still
+        works. After a try that brought nothing, this job leaves the door alone for a while."""
         now = self._clock.now()
         if current.refresh_unknown or (self._rests_until and now < self._rests_until) or self._door.opens_in() > 0:
             return current
@@ -117,7 +123,7 @@ class FreeeSession:
         return newer or current
 
     def _renewed(self, current: FreeeTokens) -> FreeeTokens:
-        """A newer pair in the place of a dead one, renewed here or by somebody else. Raises TemporaryError with the
+        """A newer pair in the place of a dead one, renewed here or by another process. Raises TemporaryError with the
         seconds to wait when that takes longer than a few seconds."""
         end, pause, patience = time.monotonic() + self._wait_seconds, 0.02, _BUSY_PATIENCE
         while True:
@@ -129,7 +135,7 @@ class FreeeSession:
                     newer = self._claimed_and_refreshed(current, wait)
                     if newer is not None:
                         return newer
-                    patience = _PATIENCE  # another one has claimed it: what is left is to see how that ends
+                    patience = _PATIENCE  # another process has claimed the refresh: all that is left is to wait for it
                 elif wait > 0:
                     raise door_closed(wait)
             if time.monotonic() >= end:
@@ -142,7 +148,7 @@ class FreeeSession:
             current = latest
 
     def _claimed_and_refreshed(self, current: FreeeTokens, passage: Passage) -> FreeeTokens | None:
-        """The one refresh of this version, by the holder of the door; None when another one has claimed it."""
+        """Refresh this version of the pair, as the holder of the passage; None when another process has claimed it."""
         try:
             mine = self._tokens.claim_refresh(self._connection_id, version=current.version, seconds=CLAIM_SECONDS)
         except BaseException:
@@ -154,7 +160,7 @@ class FreeeSession:
         return self._refresh(current, passage)
 
     def _refresh(self, current: FreeeTokens, passage: Passage) -> FreeeTokens:
-        """Send it. Raises RunError, and TemporaryError when it brought nothing."""
+        """Send the refresh and return the new pair. Raises RunError, and TemporaryError when it brought nothing."""
         try:
             with through(self._door, passage):
                 grant = self._oauth.refresh(current.refresh_token)
@@ -171,18 +177,19 @@ class FreeeSession:
             code = "refresh_unknown" if error.outcome_unknown else error.code
             raise TemporaryError(code, retry_after=error.retry_after or _PATIENCE, counts=False) from None
         except RunError:
-            # Refused for the client or its address, not for this token: nothing was done with it.
+            # freee refused the client or its address, not this token, so it has done nothing with the token.
             self._tokens.refresh_not_done(self._connection_id, version=current.version)
             raise
         if grant.company_id not in (None, self._company_id):
             self._tokens.mark_needs_consent(self._connection_id, version=current.version)
             raise RunError("needs_consent", "the token belongs to another company", needs_consent=True)
-        # Kept before it is used. False: somebody authorised anew meanwhile; theirs is the valid pair then.
+        # Stored before use. When the store refuses it, a person has authorised anew meanwhile: that pair is valid then.
         self._tokens.store_refreshed(self._connection_id, grant.tokens, version=current.version)
         return self._tokens.freee_tokens(self._connection_id)
 
     def _after_invalid_grant(self, current: FreeeTokens) -> FreeeTokens:
-        """Somebody may have authorised anew while we asked with the old token."""
+        """The pair of a new authorisation, which a person may have given while this request used the old token. Raises
+        InvalidGrant when there is none."""
         latest = self._tokens.freee_tokens(self._connection_id)
         if latest.version != current.version:
             return latest

@@ -1,4 +1,7 @@
-"""freee人事労務's webhooks (beta): which employee, what kind of event, never what changed (freee-hr-api.md 12.1)."""
+"""freee人事労務's webhooks (beta): they tell which employee and what kind of event, never the change itself.
+
+See freee-hr-api.md 12.1.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from app.domain.runs.commands import ReceivedEvent
 HEADER = "x-freee-token"
 RESOURCE = "hr:employee"
 ACTIONS = frozenset({"created", "updated", "destroyed"})
-"""Of the resource `hr:employee`; the shape of the body is known from third parties only, so nothing but ids is relied
-on."""
+"""The actions of the resource `hr:employee`. The shape of the body is known from third parties only, so Awase relies on
+nothing but its ids."""
 
 
 def parse_event(body: bytes) -> ReceivedEvent:
-    """Raises BadBody for what is no JSON object. Anything else is an event, perhaps one we do not know."""
+    """The event in a body. Raises BadBody for a body that is no JSON object; any other body is an event, perhaps an
+    unknown one."""
     raw = json_object(body)
     employee = raw.get("employee")
     employee = employee if isinstance(employee, dict) else {}
@@ -33,5 +37,5 @@ def parse_event(body: bytes) -> ReceivedEvent:
 
 
 def _company_of(value: object) -> int | None:
-    """None for what cannot be one: no database takes a number without bounds."""
+    """The company's id; None for a value that cannot be one, because no database takes a number without bounds."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63 else None

@@ -1,6 +1,7 @@
-"""SmartHRClient: one method per API call we use. Documentation of all of them: https://developer.smarthr.jp/api
+"""SmartHRClient: one method per API call that Awase uses. They are documented at https://developer.smarthr.jp/api
 
-Used as a list of crews with `fields=` names only what FIELDS reads; nothing else about a person is even transferred.
+Every read of crews names in `fields=` only the attributes that Awase needs, so that SmartHR does not even transfer
+anything else about a person.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from app.domain.ports import RateLimiter
 PER_PAGE = 100
 """The largest page; the default of 10 would multiply the calls by ten (trap 1)."""
 MAX_PAGES = 2_000
-"""A list longer than this does not end: the server repeats itself."""
+"""A list with more pages than this does not end, because the server repeats itself."""
 STABLE_SORT = "created_at"
 """A key that does not move while records change (trap 20); the default order is not documented."""
 
@@ -45,7 +46,7 @@ class Page(NamedTuple):
 
 
 class SmartHRClient:
-    """The calls, each parsed by its schema. Raises the three errors of `app.domain.errors`."""
+    """The calls to one tenant, each parsed by its schema. Raises the three errors of `app.domain.errors`."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
@@ -58,7 +59,7 @@ class SmartHRClient:
     # ── 従業員 ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def list_crews(self, page: int) -> Page:
-        """従業員のリストの取得 GET /v1/crews. Everybody, 退職済 included (trap 2)."""
+        """従業員のリストの取得 GET /v1/crews. All employees, 退職済 included (trap 2)."""
         return self._page("/v1/crews", page, schema=CrewSchema(many=True), sort=STABLE_SORT, fields=self._fields)
 
     def get_crew(self, crew_id: str) -> CrewRecord | None:
@@ -72,7 +73,7 @@ class SmartHRClient:
         return record
 
     def find_crews(self, emp_code: str) -> list[CrewRecord]:
-        """従業員のリストの取得 GET /v1/crews?emp_code=: id and 社員番号 of everybody with this number."""
+        """従業員のリストの取得 GET /v1/crews?emp_code=: id and 社員番号 of all employees with this number."""
         path, schema = "/v1/crews", CrewSchema(many=True)
         return list(self._all(path, schema=schema, sort=STABLE_SORT, emp_code=emp_code, fields="id,emp_code"))
 
@@ -82,7 +83,7 @@ class SmartHRClient:
         return record
 
     def update_crew(self, crew_id: str, body: Mapping[str, Any]) -> CrewRecord:
-        """従業員の部分更新 PATCH /v1/crews/{id}. What is not in the body stays, null clears (5.2)."""
+        """従業員の部分更新 PATCH /v1/crews/{id}. An attribute that is not in the body stays, null clears (5.2)."""
         record: CrewRecord = self._http.send("PATCH", _crew(crew_id), is_read=False, body=body, answer=CrewSchema())
         return record
 
@@ -95,7 +96,7 @@ class SmartHRClient:
     # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def list_webhooks(self) -> list[WebhookRecord]:
-        """Webhook のリストの取得 GET /v1/webhooks. Those of other applications included; it takes no `sort`."""
+        """Webhook のリストの取得 GET /v1/webhooks. Includes those of other applications; the call takes no `sort`."""
         return list(self._all("/v1/webhooks", schema=WebhookSchema(many=True)))
 
     def create_webhook(self, body: Mapping[str, Any]) -> WebhookRecord:
@@ -106,7 +107,7 @@ class SmartHRClient:
         return record
 
     def update_webhook(self, webhook_id: str, body: Mapping[str, Any]) -> WebhookRecord:
-        """Webhook の部分更新 PATCH /v1/webhooks/{id}. What is not in the body stays."""
+        """Webhook の部分更新 PATCH /v1/webhooks/{id}. An attribute that is not in the body stays."""
         record: WebhookRecord = self._http.send(
             "PATCH", _webhook(webhook_id), is_read=False, body=body, answer=WebhookSchema()
         )
@@ -142,8 +143,8 @@ def _webhook(webhook_id: str) -> str:
 
 
 def _has_next(answer: Answer, page: int) -> bool:
-    """Whether another page follows. Either header is enough to go on, so that nobody is lost when one is wrong; an
-    empty page always ends. `Link` is only looked at, never followed."""
+    """Whether another page follows. One of the two headers is enough to go on, so that no employee is lost when the
+    other is wrong; an empty page always ends the list. `Link` is only looked at, never followed."""
     rows: list[Any] = answer.payload
     if not rows:
         return False
@@ -164,7 +165,7 @@ def build_smarthr_client(
 ) -> SmartHRClient:
     """The client of one tenant. Raises RunError for a subdomain or a token that cannot be one."""
     if not _SUBDOMAIN.fullmatch(subdomain):
-        # Part of a host name: anything else could send the token elsewhere.
+        # The subdomain is part of a host name: any other text could send the token elsewhere.
         raise RunError("smarthr_subdomain_inactive", "not a subdomain")
     headers = bearer(token)
     return SmartHRClient(

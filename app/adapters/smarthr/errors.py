@@ -1,7 +1,7 @@
 """SmartHR's refusals → our three errors (smarthr-api.md sections 3 and 4).
 
-Status first, then the envelope's `type`; codes 10 to 14 are unknown and kept in the detail. Answers without the
-envelope (proxies, a renamed subdomain) are expected.
+The status decides first, then the envelope's `type`. Codes 10 to 14 are unknown, so the detail keeps them. Answers may
+come without the envelope (from proxies, or for a renamed subdomain).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NotFound(ItemError):
 
 
 def classify(response: Response) -> AwaseError:
-    """The error a refused request means. Never raises, whatever the body holds."""
+    """The error that a refused request means. Never raises, even for a body that makes no sense."""
     envelope = response.json()
     known = envelope if isinstance(envelope, Mapping) else {}
     words = " ".join(_words(known))
@@ -42,12 +42,12 @@ def classify(response: Response) -> AwaseError:
     if response.status >= 500 or response.status == 408:
         return TemporaryError("E22", detail, retry_after=retry_after(response))
     if response.status == 401:
-        return RunError(code, detail)  # another token has to be given (`set-smarthr-token`); there is no consent here
+        return RunError(code, detail)  # an operator has to give another token (`set-smarthr-token`); no consent helps
     if response.status == 403:
-        # The plan's head-count stops new people only; everything else said with 403 stops the token.
+        # The plan's head-count stops new people only; every other reason for a 403 stops the token.
         return ItemError(code, detail) if code == "plan_limit" else RunError(code, detail)
     if response.status == 404:
-        # A page of some proxy is no proof that a person was deleted, nor is a list that is not there.
+        # A proxy's page is no proof that an employee was deleted, and neither is a missing list.
         return NotFound() if known.get("code") == 4 and _is_about_one(response) else _strange_404()
     if code == "smarthr_subdomain_inactive" or (response.is_read and not _is_about_one(response)):
         return RunError(code, detail)
@@ -67,7 +67,7 @@ def _step(response: Response) -> Step | None:
 
 
 def _words(envelope: Mapping[str, Any]) -> Iterator[str]:
-    """Type and messages, for recognition."""
+    """The type and messages of an envelope, by which the error catalogue recognises the refusal."""
     if isinstance(envelope.get("type"), str):
         yield envelope["type"]
     if isinstance(envelope.get("message"), str):
@@ -76,7 +76,7 @@ def _words(envelope: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _messages(envelope: Mapping[str, Any]) -> list[str]:
-    """What a person should read: the messages of the fields, else the message of the whole."""
+    """The messages a person should read: those of the fields, else that of the whole answer."""
     found = list(_field_messages(envelope))
     if not found and isinstance(envelope.get("message"), str):
         found = [envelope["message"]]
@@ -97,7 +97,7 @@ def _field_messages(envelope: Mapping[str, Any]) -> Iterator[str]:
 def _until_reset(response: Response) -> float | None:
     """Seconds until SmartHR takes calls again. `reset` is seconds, not an epoch (trap 13).
 
-    A 429 while calls remain is the limit per second. None: nothing readable was said.
+    A 429 while calls remain comes from the limit per second. None: the answer says nothing readable.
     """
     left = [(_number(response, f"{name}-remaining"), _number(response, f"{name}-reset")) for name in _COUNTERS]
     used_up = [reset for remaining, reset in left if remaining is not None and remaining <= 0 and reset is not None]

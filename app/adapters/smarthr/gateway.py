@@ -1,4 +1,4 @@
-"""SmartHRGateway: reads crews of one tenant and writes plans to them, every update in one PATCH."""
+"""SmartHRGateway: reads the crews of one tenant and writes plans to them, every update in one PATCH."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SmartHRGateway:
     system = System.SMARTHR
 
     def __init__(self, client: SmartHRClient, people: PeopleCache | None = None, *, tenant: str = "") -> None:
-        """`people`, `tenant`: where a listing of the last minute may come from."""
+        """`people`: the cache from which a listing of the last minute may come. `tenant`: this tenant's key in it."""
         self._client = client
         self._people = people
         self._tenant = tenant
@@ -40,13 +40,13 @@ class SmartHRGateway:
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
-        """One page of everybody; the cursor is the page number."""
+        """One page of the list of all employees; the cursor is the page number."""
         page = int(cursor) if cursor else 1
         rows, has_next = self._client.list_crews(page)
         return SurveyPage(rows, str(page + 1) if has_next else None)
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
-        """Each person once: pages shift while records change, so somebody may come twice; the later row is newer."""
+        """Each employee once. Pages shift while records change, so one may come twice; the later row is newer."""
         latest = {row["id"]: row for row in rows}
         return [_employee(latest[crew_id]) for crew_id in sorted(latest)]
 
@@ -66,7 +66,7 @@ class SmartHRGateway:
         return self.assemble(rows, as_of_date=as_of_date)
 
     def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
-        """SmartHR shows everybody it has at any time."""
+        """One employee now, because SmartHR shows all the employees it has at any time."""
         return self.read(person_id, month=None)
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
@@ -75,12 +75,12 @@ class SmartHRGateway:
         return _employee(record) if record else None
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
-        """Everybody with this number, 退職済 included. Always fresh: it is one call."""
+        """Ids of all employees with this number, 退職済 included. Always fresh, because it takes one call only."""
         wanted = comparable_number(number)
         if not wanted:
             return []
         found = self._client.find_crews(number)
-        # What the filter compares is not documented, so it is compared again.
+        # SmartHR does not document how its filter compares, so the numbers are compared again here.
         return sorted({crew["id"] for crew in found if comparable_number(crew.get("emp_code") or "") == wanted})
 
     def known_positions(self) -> frozenset[str]:
@@ -90,7 +90,7 @@ class SmartHRGateway:
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def create(self, request: CreateRequest, steps: StepRecorder) -> EmployeeRecord:
-        """POST everything that can be written, with 在籍状況 as of the date; blanks are left out."""
+        """POST all items that can be written, with 在籍状況 as of the date; blanks are left out."""
         options = replace(request.options, as_of_date=request.as_of_date)
         filled = [change for change in request.changes if change.after is not BLANK]
         changes, _ = _writable(filled, None, options)
@@ -106,7 +106,7 @@ class SmartHRGateway:
         options: MappingOptions,
         steps: StepRecorder,
     ) -> EmployeeRecord:
-        """One PATCH with everything that can be written; what cannot is raised afterwards as ItemError."""
+        """PATCH all items that can be written, in one request; afterwards raise ItemError for one that cannot."""
         possible, refused = _writable(changes, current.record, options)
         after = current
         if possible:
@@ -121,7 +121,7 @@ class SmartHRGateway:
 def _writable(
     changes: Sequence[Change], current: Record | None, options: MappingOptions
 ) -> tuple[list[Change], dict[str, str]]:
-    """The changes SmartHR has a form for, and the reasons of the others by key."""
+    """The changes that SmartHR can take, and for the others the reason by key."""
     refused = unwritable(System.SMARTHR, changes, current, options)
     return [change for change in changes if change.key not in refused], refused
 
@@ -129,7 +129,7 @@ def _writable(
 def _recorded(
     steps: StepRecorder, step: Step, changes: Sequence[Change], send: Callable[[], CrewRecord]
 ) -> EmployeeRecord:
-    """One write with its row in the history of steps, whatever comes of it."""
+    """Send one write and record its step, whether it succeeds or fails."""
     steps.sending(step, [change.key for change in changes])
     try:
         record = send()
@@ -157,5 +157,5 @@ def _employee(record: Mapping[str, Any]) -> EmployeeRecord:
 
 
 def _date(record: Mapping[str, Any], name: str) -> date | None:
-    """The date, None also for text that is none: the mapping reports it by its key."""
+    """The date; None also for text that is no date, because the mapping reports that by its key."""
     return parsed_date(record.get(name) or "")

@@ -10,11 +10,11 @@ from app.adapters.smarthr.webhook import EVENTS
 from app.domain.ports import WebhookRegistration
 
 _WANTED: dict[str, Any] = {**dict.fromkeys(EVENTS, True), "expose_only_id": True}
-"""Every event, and of each only ids: all we use, and no personal data on the way."""
+"""Every event, and of each only ids: Awase uses nothing else, and so no personal data is on the way."""
 
 
 class SmartHRWebhookRegistry:
-    """The port `WebhookRegistry`. Used by one thread; nothing is repeated but reads."""
+    """The port `WebhookRegistry`. Used by one thread; repeats only reads."""
 
     events = frozenset(EVENTS)
 
@@ -22,7 +22,7 @@ class SmartHRWebhookRegistry:
         self._client = client
 
     def registrations(self) -> list[WebhookRegistration]:
-        """All of the tenant, each once: a page may shift while somebody registers another."""
+        """All registrations of the tenant, each once, because a page may shift while another one is registered."""
         found = {record["id"]: _registration(record) for record in self._client.list_webhooks()}
         return list(found.values())
 
@@ -31,7 +31,7 @@ class SmartHRWebhookRegistry:
         return _registration(self._client.create_webhook(body))
 
     def repair(self, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
-        """`disabled_at` null: presumably what switches it on again ([G]); the answer tells whether it did."""
+        """Set the registration right. A null `disabled_at` presumably switches it on again ([G]); the answer tells."""
         body = {"url": url, "secret_token": secret, "disabled_at": None, **_WANTED}
         return _registration(self._client.update_webhook(registration_id, body))
 

@@ -1,7 +1,7 @@
-"""What SmartHR answers, as far as we use it: everything nullable but ids, unknown names dropped, types exact.
+"""SmartHR's answers, as far as Awase uses them: all fields but ids may be null, types are exact, other names dropped.
 
-Values stay as SmartHR writes them (dates are text): a record is kept as JSON between the pages of a survey. A name that
-is missing in the answer stays missing, because absent and null are different things (design decision 4).
+Values stay as SmartHR writes them (dates are text), because a survey keeps records as JSON between its pages. A name
+that is missing in the answer stays missing, because absent and null are different things (design decision 4).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class PositionSchema(_Answer):
 
 
 class BankAccountSchema(_Answer):
-    """Without `bankbook_image`: its read form cannot be written, and its URL lives 180 seconds."""
+    """Leaves out `bankbook_image`, because SmartHR does not take back what it shows, and its URL lives 180 seconds."""
 
     bank_code = _text()
     bank_branch_code = _text()
@@ -72,7 +72,7 @@ class EmploymentTypeSchema(_Answer):
 
 
 class CrewSchema(_Answer):
-    """従業員. Not here: マイナンバー (the API has none) and everything the two systems do not exchange."""
+    """従業員, without マイナンバー (the API has none) and without attributes that the two systems do not exchange."""
 
     id = _id()
     emp_code = _text()
@@ -112,8 +112,8 @@ class JobTitleSchema(_Answer):
 
 
 class _Moment(fields.Field[datetime]):
-    """An instant in UTC. The contract calls `disabled_at` a date and describes it as a moment, so both are read; what
-    has no zone is Japan's."""
+    """An instant in UTC. The contract calls `disabled_at` a date and describes it as a moment, so this reads both; a
+    value without a zone is Japan's time."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
@@ -124,7 +124,7 @@ class _Moment(fields.Field[datetime]):
 
 
 class _WebhookFields(_Answer):
-    """A registration without its switches; `secret_token` cannot be read."""
+    """A registration without its event switches; SmartHR does not let `secret_token` be read."""
 
     id = _id()
     url = _text()
@@ -137,8 +137,8 @@ WebhookSchema = _WebhookFields.from_dict({event: _yes_no() for event in EVENTS},
 
 
 def crew_fields() -> tuple[str, ...]:
-    """The attributes a sparse answer has to hold: what FIELDS reads, who it is, 在籍状況, and 雇用形態, which may
-    choose the export settings."""
+    """The attributes that an answer has to hold: those FIELDS reads, id and 社員番号, 在籍状況, and 雇用形態, which
+    may choose the export settings."""
     paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))
     return ("id", *sorted({"emp_status", "emp_code", "employment_type", *map(attribute_of, paths)}))
 

@@ -1,4 +1,5 @@
-"""SmartHR's webhooks: what an event is about (smarthr-api.md 7.2, 7.3). Full bodies and bodies with ids only alike."""
+"""SmartHR's webhooks: which employees an event names (smarthr-api.md 7.2, 7.3), from full bodies and from bodies with
+ids only."""
 
 from __future__ import annotations
 
@@ -25,11 +26,12 @@ EVENTS: Mapping[str, str] = {
     "dependent_deleted": DEPENDENT,
     "dependent_imported": IMPORT,
 }
-"""Event → whose ids its body holds. All of them are switches of a registration (contract: Webhook)."""
+"""Event → the kind of ids its body holds. Each event is a switch of a registration (contract: Webhook)."""
 
 
 def parse_event(body: bytes) -> ReceivedEvent:
-    """Raises BadBody for what is no JSON object. Anything else is an event, perhaps one we do not know."""
+    """The event in a body. Raises BadBody for a body that is no JSON object; any other body is an event, perhaps an
+    unknown one."""
     raw = json_object(body)
     name = name_of(raw.get("event"))
     people = ids_of(_people(raw, EVENTS.get(name)))
@@ -43,7 +45,7 @@ def parse_event(body: bytes) -> ReceivedEvent:
 
 
 def _people(raw: Mapping[str, Any], kind: str | None) -> Iterator[object]:
-    """Ids of crews. A family member counts as a change of its crew."""
+    """Ids of the crews that an event names. A change of a family member counts as a change of the crew."""
     if kind == CREW:
         yield from _field(raw.get("crew"), "id")
     elif kind == DEPENDENT:
@@ -56,7 +58,7 @@ def _people(raw: Mapping[str, Any], kind: str | None) -> Iterator[object]:
 
 
 def _lists(result: object) -> Iterator[list[object]]:
-    """`created_…` and `updated_…` of an import."""
+    """The lists of an import's result: `created_…` and `updated_…`."""
     if isinstance(result, dict):
         yield from (each for each in result.values() if isinstance(each, list))
 

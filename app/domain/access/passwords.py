@@ -8,7 +8,7 @@ from app.domain.errors import Refused
 
 SHORTEST, LONGEST = 12, 256
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Without what is easily misread: i, l, o, 0, 1."""
+"""Small letters and digits without those that people easily misread: i, l, o, 0, 1."""
 _FEWEST_CHARACTERS = 4
 _LISTED = """
     123456789012 1234567890123 12345678901234 123456789123 0123456789012 1234567891011 123123123123 121212121212
@@ -24,11 +24,11 @@ _LISTED = """
     freeefreeefreee freee1234567
 """
 _COMMONEST = frozenset(_LISTED.split())
-"""Of at least twelve characters, as lists of leaked passwords have them on top."""
+"""Passwords of at least twelve characters that stand at the top of the lists of leaked passwords."""
 
 
 def check_password(password: str, *, login: str) -> None:
-    """Raises Refused: too short, too long, the login itself, one of the commonest."""
+    """Raises Refused when the password is too short, too long, the login itself or one of the commonest."""
     plain = password.casefold().strip()
     if not SHORTEST <= len(password) <= LONGEST:
         raise _refused("invalid_password", f"パスワードは{SHORTEST}〜{LONGEST}文字で指定してください。")
@@ -41,7 +41,7 @@ def check_password(password: str, *, login: str) -> None:
 
 
 def new_password() -> str:
-    """One that nobody can guess (99 bits) and that can be copied by hand."""
+    """A password that no attacker can guess (99 bits) and that a person can copy by hand."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
 
 

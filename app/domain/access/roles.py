@@ -44,6 +44,6 @@ _ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     Role.MEMBER: _READS | {Permission.SEE_MASKED, Permission.RUN_SYNC, Permission.MEND_LINKS},
     Role.VIEWER: _READS,
-    # Looks after the machine: never a number, a name or a value of anybody.
+    # An operator looks after the machine and never sees an employee's number, name or value.
     Role.OPS: frozenset({Permission.SEE_RUNS, Permission.SEE_ENGINE, Permission.OPERATE}),
 }

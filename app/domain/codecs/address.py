@@ -29,7 +29,10 @@ FOREIGN_ADDRESS = Unconvertible("foreign_address")
 
 @dataclass(frozen=True)
 class InJapan:
-    """Wraps a codec of SmartHR's address: the last value beside is country_number, abroad has no place in freee."""
+    """Wraps a codec of SmartHR's address, because freee has no place for an address abroad.
+
+    The last of the values beside is country_number.
+    """
 
     codec: Codec
 
@@ -142,8 +145,8 @@ def prefecture_beside(value: object) -> str | None:
 class AddressInParts:
     """SmartHR's 市区町村, 丁目・番地, 建物名 with the prefecture beside ↔ freee's one text.
 
-    What is equal keeps SmartHR's split. A real difference is split by municipality; then 建物名 is part of the text
-    and cleared, unless the text still ends with it.
+    An address that compares as equal keeps SmartHR's split. A text that really differs is split by municipality; 建物名
+    is then part of that text, so SmartHR's own 建物名 is cleared, unless the text still ends with it.
     """
 
     name: str = "address_in_parts"
@@ -206,8 +209,8 @@ class AddressInOne:
 class AddressKana:
     """The reading of an address with the prefecture beside; the plain form starts at the municipality.
 
-    `with_prefecture`: this system's reading normally starts with the prefecture's (SmartHR). `takes_signs`: digits,
-    letters and hyphens may be in it, in full width.
+    `with_prefecture`: this system's reading normally starts with the prefecture's (SmartHR). `takes_signs`: the reading
+    may hold digits, letters and hyphens, in full width.
     """
 
     with_prefecture: bool

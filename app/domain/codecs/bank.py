@@ -81,7 +81,7 @@ class AccountNumber:
 
 
 def smarthr_account_type(*, saving_is_ordinary: bool) -> Choice:
-    """SmartHR's three words. 普通, 当座 and 貯蓄 have words of our own: freee's "saving" is not SmartHR's."""
+    """SmartHR's three words. 普通, 当座 and 貯蓄 have words of our own, because freee's "saving" is not SmartHR's."""
     ordinary, savings = ("saving", "deposit") if saving_is_ordinary else ("deposit", "saving")
     return Choice(words=((ordinary, "futsu"), ("checking", "toza"), (savings, "chochiku")), name="account_type")
 
@@ -96,7 +96,8 @@ FREEE_ACCOUNT_TYPE = Choice(
 class AccountHolder:
     """口座名義: kana, letters, digits and the signs of bank forms, written in full width.
 
-    Compared as banks do: small kana, hyphens and long vowels, dots, spaces and width make no difference.
+    Two names are compared as banks compare them: small kana, hyphens and long vowels, dots, spaces and width make no
+    difference.
     """
 
     max_length: int | None = None
@@ -150,8 +151,9 @@ _WRITABLE = (*SMARTHR_ACCOUNT_KEYS, "transfer_type", "specified_transfer_amount"
 def accounts_to_write(present: Sequence[Any], changed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """SmartHR's whole `bank_accounts` list with the keys of the salary account replaced.
 
-    The other accounts and keys stay; images are left out (their read form cannot be written). Either every entry
-    carries `bank_account_setting_id` or none (SmartHR answers 400 to a mixture, smarthr-api 5.4).
+    The other accounts and keys stay; images are left out (SmartHR does not take them in the form in which it shows
+    them). Either every entry carries `bank_account_setting_id` or none (SmartHR answers 400 to a mixture,
+    smarthr-api 5.4).
     """
     entries = [account for account in present if isinstance(account, Mapping)]
     chosen = salary_account(entries)

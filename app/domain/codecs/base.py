@@ -1,7 +1,7 @@
 """Conversions between a vendor's values and one plain form: text, kana, dates, yes/no, closed lists.
 
 A codec is given the values of its row's paths, followed by the values of the paths beside them (`mapping.Place`), and
-answers in the same order. `decode` never raises: what has no counterpart is Unconvertible. `encode` raises
+answers in the same order. `decode` never raises: a value that has no counterpart is Unconvertible. `encode` raises
 CannotEncode. Numbers, addresses, telephone and positions, and the bank account have modules of their own.
 """
 
@@ -42,17 +42,17 @@ class Codec(Protocol):
 
     @property
     def lossy(self) -> bool:
-        """True when a value may come back shorter or differently cut than it went, though it compares as equal."""
+        """True when a value may come back shorter or cut differently than it was sent, though it compares as equal."""
         ...
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState: ...
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        """The values for the paths; `current` is what the target holds at paths and beside them, None when nothing."""
+        """The values for the paths. `current`: what the target holds at the paths and beside them, None for nothing."""
         ...
 
     def comparable(self, plain: Plain) -> str:
-        """Equal for two writings of the same value, whichever system they come from; idempotent."""
+        """A form that is equal for two writings of the same value, whichever system they come from; idempotent."""
         ...
 
 
@@ -74,12 +74,12 @@ def text_to_write(plain: Plain, *, max_length: int | None = None) -> str:
 
 
 def compared_as_text(text: str) -> str:
-    """Without regard to width and to the number of spaces. Capitals and kanji variants stay different."""
+    """The text without regard to width and to the number of spaces. Capitals and kanji variants stay different."""
     return stable(lambda part: " ".join(narrow(part).split()), text)
 
 
 def digits_of(text: str) -> str | None:
-    """Only ASCII digits, after width, hyphens and spaces are out of the way; None when anything else is left."""
+    """The ASCII digits of a text, without width, hyphens and spaces; None when the text holds anything else."""
     plain = without_spaces(fold_hyphens(unicodedata.normalize("NFKC", text), long_vowel=True)).replace("-", "")
     return plain if plain.isascii() and plain.isdigit() else None
 
@@ -104,7 +104,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Katakana:
-    """A reading: half-width, hiragana and spaces are accepted, full-width katakana is kept and written."""
+    """A reading: accepts half-width kana, hiragana and spaces; keeps and writes full-width katakana."""
 
     max_length: int | None = None
     name: str = "katakana"
@@ -128,7 +128,7 @@ _KANA = re.compile(r"[ァ-ヺー・ヽヾ ]+")
 
 
 def written_kana(text: str) -> str | None:
-    """The reading as both systems take it, or None when other signs than katakana are in it."""
+    """The reading as both systems take it, or None when it holds other signs than katakana."""
     kana = katakana(text).strip()
     return kana.replace(" ", "　") if _KANA.fullmatch(kana) else None
 
@@ -194,7 +194,7 @@ class YesNo:
 class Choice:
     """A vendor's closed list ↔ our words. `words` pairs (vendor's, ours); `blank` are the vendor's words for nothing.
 
-    `refused` pairs (vendor's, reason): words that exist but have no counterpart. Anything else is an unknown value.
+    `refused` pairs (vendor's, reason): the vendor's words without a counterpart. Any other word is an unknown value.
     """
 
     words: tuple[tuple[str, str], ...]

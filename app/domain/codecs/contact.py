@@ -15,7 +15,7 @@ from app.domain.vendors.assumptions import POSITION_LOWEST_RANK_FIRST
 
 @dataclass(frozen=True)
 class PhoneInOne:
-    """SmartHR's tel_number ↔ `03-1234-5678`. Hyphens that are there are kept, missing ones come from the area code."""
+    """SmartHR's tel_number ↔ `03-1234-5678`. Keeps the hyphens that are there; the area code tells the missing ones."""
 
     name: str = "phone_in_one"
     lossy: bool = False
@@ -68,9 +68,10 @@ def hyphenated(text: str) -> str | Unconvertible:
 class FirstPosition:
     """SmartHR's `positions` (entries may be null) with the deprecated `position` beside ↔ one title.
 
-    Written as a list of names: the first by rank is replaced, the others stay. Empty slots are left out: whether null
-    is taken as a placeholder is not documented, the contract's entries are strings. A name the master does not know
-    would create an entry there, so it is refused unless the connection allows it.
+    The codec writes a list of names: it replaces the first by rank and keeps the others. It leaves empty slots out,
+    because SmartHR does not document whether it takes null as a placeholder, and the contract's entries are strings. A
+    name that the 役職 master does not know would create an entry there, so the codec refuses it unless the connection
+    allows it.
     """
 
     name: str = "first_position"
@@ -90,7 +91,7 @@ class FirstPosition:
         if names and self.comparable(names[first]) == self.comparable(title):
             return (names,)
         if self.comparable(title) in map(self.comparable, names):
-            # The person has it already, below another one: replacing that one would lose it.
+            # The employee has this title already, ranked below another one; replacing that other one would lose it.
             raise CannotEncode("position_order")
         known = self._known(title, options)
         return ([*names[:first], known, *names[first + 1 :]],)
@@ -109,7 +110,7 @@ class FirstPosition:
 
 
 def erase_positions(current: Raw) -> Raw:
-    """An empty list. Refused with several positions: freee's blank says nothing about the others."""
+    """An empty list. Raises CannotEncode with several positions, because freee's blank says nothing of the others."""
     if isinstance(current[0], list) and len(named_positions(current[0])) > 1:
         raise CannotEncode("several_positions")
     return ([],)

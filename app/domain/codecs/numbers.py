@@ -24,7 +24,7 @@ from app.domain.vendors.assumptions import INTEGER_LIMIT
 class Grouped:
     """A number of fixed length with hyphens at fixed places: 基礎年金番号 4-6, 雇用保険 4-6-1, 郵便番号 3-4.
 
-    The plain form has the hyphens; `hyphens` says whether this vendor's has.
+    The plain form has the hyphens; `hyphens` says whether this vendor's form has them too.
     """
 
     groups: tuple[int, ...]
@@ -103,7 +103,7 @@ class NumberAsText:
 
 
 def number_text(value: object) -> FieldState:
-    """Digits with their leading zeros. A hyphen is not a digit here: 12-3 is somebody's own numbering."""
+    """Digits with their leading zeros. A hyphen is not a digit here, because 12-3 is a company's own numbering."""
     text = text_of(value)
     if not isinstance(text, str):
         return text

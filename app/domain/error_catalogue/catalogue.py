@@ -1,7 +1,7 @@
 """The error catalogue: what went wrong, who can repair it and how, in words for people.
 
-E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`); how
-a vendor's answer is recognised is in `vendor_patterns`.
+E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`);
+`vendor_patterns` recognises a vendor's answer.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ __all__ = ["CATALOGUE", "Entry", "Who", "cause_of", "entry_of", "message_of", "r
 
 
 CATALOGUE: Mapping[str, Entry] = {**DOCUMENTED, **OWN_WORDS}
-"""Every code by itself: what is stored, shown and mailed."""
+"""Every code with its entry. Awase stores, shows and mails these codes."""
 
 
 def entry_of(code: str) -> Entry:
-    """The entry of a code. A code stored by another version and unknown now reads as the unexpected error."""
+    """The entry of a code. A code that another version stored and this one does not know reads as "unexpected"."""
     return CATALOGUE.get(code) or CATALOGUE["unexpected"]
 
 
@@ -30,7 +30,7 @@ def message_of(code: str) -> str:
 
 
 def remedy_of(code: str) -> str:
-    """What to do about it, in Japanese; "" where nobody has to do anything."""
+    """What a person has to do about it, in Japanese; "" where there is nothing to do."""
     return entry_of(code).remedy
 
 

@@ -21,7 +21,10 @@ class Who(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that can go wrong. `family`: the entry of E1…E23 it is a case of, for grouping; None: its own."""
+    """One thing that can go wrong.
+
+    `family`: the entry of E1…E23 of which this is a case, for grouping; None: the entry is a group of its own.
+    """
 
     code: str
     who: Who

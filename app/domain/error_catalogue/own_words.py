@@ -8,7 +8,7 @@ from app.domain.error_catalogue.entries import Entry, Who
 
 # fmt: off
 _ENTRIES = (
-    # ── planning: told, or for somebody to look at ──
+    # ── planning: to tell people, or for a person to look at ──
     Entry("not_readable", Who.ADMIN, "一方の値を読めないため、この項目は変更していません。",
           "アクセス許可の制限、または製品側に項目がないためです。",
           "連携が必要な項目なら、アクセストークンの許可を確かめてください。", family="E15"),

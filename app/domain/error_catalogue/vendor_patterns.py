@@ -1,4 +1,4 @@
-"""How a vendor's refusal is recognised: status first, then words, because texts change without notice.
+"""Recognises a vendor's refusal: by its status first, then by its words, because texts change without notice.
 
 freee's texts are promised to change (freee-hr-api.md section 1), so a text only refines what the status already says;
 an unknown text is E17 for a 400 and the status's own entry otherwise.
@@ -11,7 +11,7 @@ import re
 from app.domain.enums import Step, System
 from app.domain.error_catalogue.entries import DOCUMENTED
 
-# Stable codes and types of the vendors' envelopes, whatever the status (freee puts some under 401 and under 403).
+# Stable codes and types of the vendors' envelopes, at any status (freee answers some with 401 and with 403).
 _CODES: tuple[tuple[System, str, str], ...] = (
     (System.FREEE, r"\bsource_ip_address_limit\b", "E3"),
     (System.FREEE, r"\b(re_authorization_required|invalid_grant)\b", "needs_consent"),
@@ -54,7 +54,7 @@ def _by_text(text: str) -> str | None:
 
 
 def _forbidden(system: System, *, text: str, step: Step | None) -> str:
-    """403: rights, or freee's short-time throttle, which explains itself by no text at all (freee-hr-api.md 10)."""
+    """The code of a 403: missing rights, or freee's short-time throttle, which has no text (freee-hr-api.md 10)."""
     if system is System.FREEE and not text.strip():
         return "throttled"
     known = _by_text(text)

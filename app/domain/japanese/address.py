@@ -1,7 +1,7 @@
 """Address text: one form for comparing, and splitting 市区町村以降の住所 back into 市区町村 and 丁目・番地.
 
-Comparing goes only as far as is safe: width, spaces, hyphens, 丁目・番地・号 between numbers, ヶ and ケ. The splitter
-knows today's municipalities (Japan Post) and refuses what it does not know, instead of guessing by 市 or 町.
+Comparing ignores only what is safe to ignore: width, spaces, hyphens, 丁目・番地・号 between numbers, ヶ and ケ. The
+splitter knows today's municipalities (Japan Post) and refuses a name it does not know, instead of guessing by 市 or 町.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _LONG_VOWEL_BETWEEN = re.compile(r"(?<=\d)ー(?=\d)")
 _SPACE_BETWEEN_NUMBERS = re.compile(r"(?<=\d)\s+(?=\d)")
 _DISTRICT = re.compile(r"(?:.{1,4}?郡|三宅島|八丈島)(?=.+[町村]$)")
 _WARD_OF_A_CITY = re.compile(r"(.+市)(?=.+区$)")
-# Typed either way for the same place; length must not change, the splitter counts signs.
+# People type either sign for the same place. The length must not change, because the splitter counts signs.
 _VARIANTS = str.maketrans("ヶヵ龍竈鰺檮", "ケカ竜釜鯵梼")
 
 
 def joined(city: str, street: str, building: str = "") -> str:
-    """市区町村 + 丁目・番地 (+ a space and 建物名): 101 after 1-2-3 must stay a number of its own."""
+    """市区町村 + 丁目・番地 (+ a space and 建物名, so that 101 after 1-2-3 stays a number of its own)."""
     text = f"{city}{street}"
     return f"{text} {building}" if text and building else text + building
 
 
 def comparable(text: str) -> str:
-    """Equal for two writings of one address, idempotent. Not meant to be read or written."""
+    """A form that is equal for two writings of one address; idempotent. Only for comparing: never show or write it."""
     return stable(_fold, text)
 
 
@@ -71,7 +71,7 @@ def split(text: str, prefecture: str | None, *, known_city: str = "") -> Split |
     """The longest municipality of the prefecture at the head, and the rest; None when that is not clear.
 
     `known_city`: what SmartHR holds as 市区町村 now; it counts when the table does not know the head of the text (a
-    municipality renamed since). The city is returned as the source wrote it, without spaces.
+    municipality renamed since). The result holds the city as the source wrote it, without spaces.
     """
     signs = [(sign, place) for place, sign in enumerate(text) if not sign.isspace()]
     head = _for_matching("".join(sign for sign, _ in signs))
@@ -85,7 +85,7 @@ def split(text: str, prefecture: str | None, *, known_city: str = "") -> Split |
 
 
 def _for_matching(text: str) -> str:
-    """One sign for one sign, so that places in the text stay the same."""
+    """The text with each sign replaced by exactly one sign, so that positions in the text stay the same."""
     return "".join(_narrow_sign(sign) for sign in text).translate(_VARIANTS)
 
 

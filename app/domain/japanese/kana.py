@@ -19,13 +19,14 @@ _HYPHEN_AFTER_KANA = re.compile(rf"(?<=[ァ-ヶー])[{HYPHENS}](?!\d)")
 def narrow(text: str) -> str:
     """Full-width letters and half-width kana in their usual width, everything else untouched.
 
-    Not NFKC: that also replaces compatibility forms of kanji, which are different letters in a person's name.
+    NFKC on the whole text would also replace compatibility forms of kanji, which are different letters in a person's
+    name.
     """
     return _FULL_WIDTH_BLOCK.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
 
 
 def katakana(text: str) -> str:
-    """Full-width katakana: half-width widened, hiragana turned, a hyphen after kana read as the long vowel mark."""
+    """Full-width katakana: widens half-width, turns hiragana, reads a hyphen after kana as the long vowel mark."""
     turned = str(jaconv.hira2kata(unicodedata.normalize("NFKC", text)))
     return _HYPHEN_AFTER_KANA.sub("ー", turned)
 
@@ -41,7 +42,7 @@ def full_width(text: str) -> str:
 
 
 def fold_hyphens(text: str, *, long_vowel: bool = False) -> str:
-    """All hyphens, with `long_vowel` ー as well, as "-"."""
+    """The text with every kind of hyphen as "-"; with `long_vowel`, ー becomes "-" as well."""
     signs = HYPHENS + ("ー" if long_vowel else "")
     return re.sub(f"[{signs}]", "-", text)
 
@@ -51,7 +52,7 @@ def without_spaces(text: str) -> str:
 
 
 def stable(fold: Callable[[str], str], text: str) -> str:
-    """The fold applied until it changes nothing: taking a space away may let two signs become one."""
+    """The text after applying the fold until it changes nothing: without a space two signs may become one."""
     while (again := fold(text)) != text:
         text = again
     return text

@@ -16,7 +16,7 @@ UNSPLITTABLE = Unconvertible("unsplittable_phone")
 _LIMITS = (5, 4, 4)  # phone1, phone2, phone3 (freee-hr-api 6.1)
 _MOBILE = re.compile(r"(0[5-9]0)(\d{4})(\d{4})")
 _BETWEEN = re.compile(r"[()\s.・]+")
-_LONGEST = 40  # far beyond any number with its prefixes; what is longer is not looked at
+_LONGEST = 40  # far beyond any number with its prefixes; a longer text is refused unread
 
 
 def split(text: str) -> tuple[str, str, str] | Unconvertible:
@@ -41,7 +41,7 @@ def fits(parts: list[str]) -> bool:
 
 
 def _split_by_area(text: str) -> tuple[str, str, str] | Unconvertible:
-    # A "0" in brackets after +81 is the trunk prefix people add for readers at home.
+    # A "0" in brackets after +81 is the trunk prefix that people add for readers in Japan.
     dialled = re.sub(r"^\+81[-\s]*\(0\)", "+81", text)
     if re.search(r"[^\d+()\-\s.・]", dialled):
         return UNSPLITTABLE

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from app.domain.japanese.kana import large_kana
 
-# In the order of JIS X 0401, so that the place in this table is freee's code (JIS minus one, freee-hr-api 6.2).
+# In the order of JIS X 0401, so that the index in this table is freee's code (JIS minus one, freee-hr-api 6.2).
 _TABLE: tuple[tuple[str, str], ...] = (
     ("北海道", "ホッカイドウ"),
     ("青森県", "アオモリケン"),
@@ -60,7 +60,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
 NAMES: tuple[str, ...] = tuple(name for name, _ in _TABLE)
 READINGS: Mapping[str, str] = dict(_TABLE)
 _CODES: Mapping[str, int] = {name: code for code, name in enumerate(NAMES)}
-# 東京, 大阪, 神奈川: no two prefectures share a name without its suffix. 北海 is nobody's name.
+# 東京, 大阪, 神奈川: no two prefectures share a name without its suffix. 北海 is not the name of a prefecture.
 _SHORT: Mapping[str, str] = {name[:-1]: name for name in NAMES if name != "北海道"}
 
 
@@ -100,5 +100,5 @@ def without_reading(kana: str, prefecture: str | None) -> str:
 
 
 def with_reading(kana: str, prefecture: str | None) -> str:
-    """The reading with the prefecture's in front, as SmartHR normally holds it."""
+    """The reading of an address with the prefecture's reading in front, as SmartHR normally holds it."""
     return READINGS.get(prefecture or "", "") + kana

@@ -1,5 +1,5 @@
-"""Mails that tell no result: freee has to be authorised anew, SmartHR sends no more notifications, a run was held,
-somebody is invited.
+"""The mails that tell no result of a run, but news: an administrator has to authorise freee anew, SmartHR sends no
+more notifications, Awase holds a run, a person is invited to become a user.
 
 Plain text without personal data, like the summary mail (`domain.mail`).
 """
@@ -36,7 +36,7 @@ def consent_needed(company: str, *, link: str, days: int) -> tuple[str, str]:
 
 
 def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link: str) -> tuple[str, str]:
-    """(subject, body). `reasons`: what raised the alarm, in words. `link` leads to the page that shows all plans."""
+    """(subject, body). `reasons`: why the run is held, in words. `link` leads to the page that shows all plans."""
     name = one_line(company, _LONGEST_NAME)
     way = f"{direction.source.label} から {direction.target.label} への同期"
     lines = (
@@ -80,7 +80,7 @@ def webhook_silent(company: str, *, connection_key: str, since: datetime | None)
 
 
 def invited(link: str, *, role: str, until: datetime) -> tuple[str, str]:
-    """(subject, body) of an invitation to become a user. `link` is good once, and until then."""
+    """(subject, body) of an invitation to become a user. `link` is good once, and only until `until`."""
     lines = (
         "Awase(SmartHR と freee人事労務の従業員情報をそろえるサービス)の利用者として招待されました。",
         "",

@@ -1,7 +1,7 @@
 """The summary mail of a run: subject and body in the order of sync-items 4.7, then our additions.
 
-Plain text; holds employee numbers, counts and reasons, never names or values. Everything that comes from outside is put
-on one line first, so that neither a header nor a line of the body can be forged by a company's name or a number.
+Plain text; holds employee numbers, counts and reasons, never names or values. `one_line` first puts every text from
+outside on one line, so that a company's name or a number can forge neither a header nor a line of the body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState
 
 LIST_LIMIT = 50
-"""Employees named one by one; the history page holds all of them."""
+"""How many employees the mail names one by one; the history page holds all of them."""
 _NUMBERS_IN_GROUP = 10
 _LONGEST_NAME = 60
 _LONGEST_TEXT = 300
@@ -27,7 +27,7 @@ _RULE = "─" * 30
 
 @dataclass(frozen=True)
 class Outcome:
-    """One employee who needs somebody: a code of the error catalogue with its texts."""
+    """One employee whom a person has to look at: a code of the error catalogue with its texts."""
 
     number: str
     code: str
@@ -50,7 +50,7 @@ class RunSummary:
     reviews: Sequence[Outcome] = field(default=(), repr=False)
     calls: Mapping[System, int] = field(default_factory=dict)
     run_error: str | None = None
-    """Catalogue code of what stopped the whole run, or None."""
+    """Catalogue code of the error that stopped the whole run, or None."""
 
 
 def compose(summary: RunSummary) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def _listed(outcomes: Sequence[Outcome], *, total: int, reason: str) -> Iterable
 
 
 def _grouped(outcomes: Sequence[Outcome]) -> Iterable[str]:
-    """Employees grouped by what to do, the commonest first."""
+    """Employees grouped by cause and remedy, the largest group first."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault((cause_of(outcome.code), outcome.remedy), []).append(outcome)
@@ -143,7 +143,8 @@ def _clock(instant: datetime) -> str:
 
 
 def one_line(text: str, longest: int) -> str:
-    """Whatever is no visible sign (line ends, direction marks, halves of a surrogate pair) as a blank, then cut."""
+    """The text on one line, cut to `longest`: each invisible sign (line ends, direction marks, halves of a surrogate
+    pair) becomes a blank."""
     visible = "".join(" " if unicodedata.category(sign) in _NOT_VISIBLE else sign for sign in text)
     line = " ".join(visible.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

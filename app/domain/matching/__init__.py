@@ -1,1 +1,1 @@
-"""Who on the other side is this person, and who is offered for a run."""
+"""Which employee of the other system is this one, and which employees are offered for a run."""

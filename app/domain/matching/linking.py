@@ -1,8 +1,8 @@
-"""Who on the other side is this person: linked, matched by number, new, or a question for somebody.
+"""Which employee of the other system is this one: linked, matched by number, new, or a question for a person.
 
-sync-items 4.1: the first time people are found by 社員番号 = 従業員番号, afterwards by the stored link. Whatever is not
-clear becomes a question with the candidates named, because a wrong guess overwrites a stranger or makes a
-second record.
+sync-items 4.1: the first time an employee is found by 社員番号 = 従業員番号, afterwards by the stored link. An unclear
+case becomes a question that names the candidates, because a wrong guess would overwrite a stranger's record or create
+a second record of the same employee.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from app.domain.enums import System
 from app.domain.japanese.kana import katakana, large_kana, without_spaces
 
 MAX_CANDIDATES = 20
-"""Named in one question: more help nobody, and a company where everybody has number 0 must not cost n × n."""
+"""How many candidates a question names. More do not help the person who decides, and the work must not grow with
+n × n in a company where all employees have number 0."""
 
 
 QUESTIONS = ("E7", "E8", "E20", "link_ambiguous", "number_swapped", "rehired", "relink_offered")
-"""The codes under which a person is asked who somebody is."""
+"""The codes of the questions which employee of the other system this one is."""
 
 
 class LinkKind(StrEnum):
     LINKED = "linked"  # the stored link decides
     MATCHED = "matched"  # found by number for the first time: the caller stores a link
-    CREATE = "create"  # nobody over there
+    CREATE = "create"  # the other system does not have the employee
     REVIEW = "review"  # a person has to decide
 
 
 class CandidateReason(StrEnum):
-    """Why somebody is named in a question."""
+    """Why a question names this candidate."""
 
     SAME_NUMBER = "same_number"
     SAME_PERSON = "same_person"  # same kana and birth date
@@ -54,7 +55,7 @@ _REASON_LABELS = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody a person should look at before deciding; on either side."""
+    """An employee, of either system, at whom a person should look before deciding."""
 
     system: System
     id: str
@@ -73,7 +74,7 @@ class LinkDecision:
 
 
 class Directory:
-    """Everybody of one system, found at once by id, number, or kana and birth date. Holds leavers as well."""
+    """All employees of one system, leavers included, found at once by id, number, or kana and birth date."""
 
     def __init__(self, people: Iterable[Person]) -> None:
         self._by_id: dict[str, Person] = {}
@@ -82,7 +83,7 @@ class Directory:
         self._by_kana: dict[str, list[Person]] = defaultdict(list)
         for person in people:
             if person.id in self._by_id:
-                continue  # pages of a listing may overlap: one person is one person
+                continue  # pages of a listing may overlap, so the same person may come twice
             self._by_id[person.id] = person
             if number := comparable_number(person.number):
                 self._by_number[number].append(person)
@@ -97,18 +98,18 @@ class Directory:
         return self._by_id.get(person_id)
 
     def by_number(self, number: str) -> Sequence[Person]:
-        """Everybody with this number; nobody for a blank number."""
+        """All employees with this number; none for a blank number."""
         return self._by_number.get(comparable_number(number), ())
 
     def same_person(self, person: Person) -> Sequence[Person]:
-        """Everybody with the same kana and birth date, both known."""
+        """All employees with the same kana and birth date, both known."""
         kana = comparable_kana(person)
         if not kana or person.birth_date is None:
             return ()
         return self._by_identity.get((kana, person.birth_date), ())
 
     def perhaps_same_person(self, person: Person) -> Sequence[Person]:
-        """Everybody with the same kana whose birth date, or this person's, is not known."""
+        """All employees with the same kana where one birth date is unknown, theirs or this person's."""
         kana = comparable_kana(person)
         if not kana:
             return ()
@@ -118,8 +119,11 @@ class Directory:
 
 
 class LinkIndex:
-    """The links of one connection, found from either side, those that a deletion has broken, and the pairs of which a
-    person has said that they are two people."""
+    """The links of one connection, found from either side.
+
+    Knows the links that a deletion has broken as well, and the pairs that a person has declared to be two different
+    employees.
+    """
 
     def __init__(
         self,
@@ -143,11 +147,11 @@ class LinkIndex:
         return links.get(person_id)
 
     def is_broken(self, person: Person) -> bool:
-        """This person had a partner who was deleted, and nobody has decided yet what follows from that."""
+        """Whether this employee's partner was deleted and no user has decided yet what follows from that."""
         return (person.system, person.id) in self._broken and self.partner(person.system, person.id) is None
 
     def perhaps_one(self, person: Person, others: Sequence[Person]) -> list[Person]:
-        """Those of the other system's `others` of whom nobody has said that they are somebody else."""
+        """Those of the other system's `others` whom no user has declared to be a different employee."""
         if not self._different:
             return list(others)
         return [other for other in others if self._pair(person, other) not in self._different]
@@ -164,9 +168,9 @@ def decide_link(
     links: LinkIndex,
     as_of_date: date | None = None,
 ) -> LinkDecision:
-    """Decide for one person. Both directories must hold everybody of their system, leavers included.
+    """Decide for one employee. Both directories must hold all employees of their system, leavers included.
 
-    `as_of_date` tells a leaver from somebody whose leaving date is still ahead; None takes every 退職日 as past.
+    `as_of_date` tells a leaver from an employee whose leaving date is still ahead; None takes every 退職日 as past.
     """
     partner = links.partner(source.system, source.id)
     if partner is not None:
@@ -184,7 +188,7 @@ def decide_link(
         return _first_match(source, same_number[0], sources=sources, targets=targets, links=links, on=as_of_date)
     if targets.by_number(
         source.number
-    ):  # somebody else's number: a second one with it would be matched to the wrong one
+    ):  # the number belongs to a different employee: a second one with it would be matched to the wrong record
         return _review("E8", _numbered(source, targets), _namesakes(source, targets))
     return _nobody_with_number(source, sources=sources, targets=targets, links=links)
 
@@ -222,7 +226,7 @@ def _first_match(
 
 
 def _nobody_with_number(source: Person, *, sources: Directory, targets: Directory, links: LinkIndex) -> LinkDecision:
-    """A new person, unless somebody over there looks like this one."""
+    """A new employee, unless the other system has one who looks like this one."""
     same = links.perhaps_one(source, targets.same_person(source))
     if any(links.is_broken(person) for person in same):
         return _review("relink_offered", _as_namesakes(same))
@@ -237,14 +241,14 @@ def _nobody_with_number(source: Person, *, sources: Directory, targets: Director
 
 
 def _differ(source: Person, target: Person) -> bool:
-    """Both kana and birth date are known on both sides and both differ: a name may change, a person does not."""
+    """Kana and birth date are known on both sides and both differ. One alone may differ: a name may change."""
     kana = comparable_kana(source), comparable_kana(target)
     births = source.birth_date, target.birth_date
     return all(kana) and None not in births and kana[0] != kana[1] and births[0] != births[1]
 
 
 def _left_behind(source: Person, targets: Directory, *, sources: Directory, links: LinkIndex) -> bool:
-    """The same person over there hangs on a source record that is gone: deleted and created anew (E7)."""
+    """The same person in the other system is linked to a source record that was deleted and created anew (E7)."""
     same = links.perhaps_one(source, targets.same_person(source))
     partners = (links.partner(person.system, person.id) for person in same)
     return any(partner is not None and sources.by_id(partner) is None for partner in partners)
@@ -262,7 +266,7 @@ def _rehired(source: Person, target: Person, *, on: date | None) -> bool:
 
 
 def _unclaimed(target: Person, sources: Directory, *, links: LinkIndex) -> bool:
-    """Nobody at the source is linked to this person or has this person's number."""
+    """No employee of the source is linked to this one or has this one's number."""
     return links.partner(target.system, target.id) is None and not sources.by_number(target.number)
 
 
@@ -279,7 +283,7 @@ def _as_namesakes(people: Sequence[Person]) -> list[tuple[Person, CandidateReaso
 
 
 def _review(code: str, *groups: Sequence[tuple[Person, CandidateReason]]) -> LinkDecision:
-    """REVIEW with everybody named once, in the order found."""
+    """REVIEW that names each candidate once, in the order found."""
     seen: dict[tuple[System, str], Candidate] = {}
     for person, reason in (named for group in groups for named in group):
         seen.setdefault((person.system, person.id), Candidate(person.system, person.id, person.number, reason))

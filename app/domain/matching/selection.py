@@ -1,4 +1,4 @@
-"""Who is offered for a run on a reference date (情報取得基準日), sync-items 4.3."""
+"""Which employees are offered for a run on a reference date (情報取得基準日), sync-items 4.3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.domain.employee import Person
 
 @dataclass(frozen=True)
 class Offer:
-    """`warning` is a catalogue code, or None. Somebody who is not offered has no warning."""
+    """Whether an employee is offered. `warning`: a catalogue code, or None; always None for one who is not offered."""
 
     offered: bool
     warning: str | None = None
@@ -19,7 +19,7 @@ class Offer:
 def offer(person: Person, as_of_date: date) -> Offer:
     """Offered when 入社日 ≤ the date and (no 退職日 or 退職日 ≥ the date).
 
-    Without 入社日 somebody is offered with the warning E1: hiding them would hide the mistake.
+    An employee without 入社日 is offered with the warning E1, because hiding them would hide the mistake.
     """
     if person.resigned_on is not None and person.resigned_on < as_of_date:
         return Offer(offered=False)

@@ -1,4 +1,4 @@
-"""What a person has in one system, as one keyed digest: tells whether it has changed, and nothing of what it is."""
+"""An employee's content in one system as one keyed digest, which tells whether it has changed but not what it is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Snapshot
 
 Fingerprint = Callable[[str, str], str]
-"""(what it stands for, text) → digest; keyed, as for a baseline."""
+"""(what the text stands for, text) → digest; keyed, as for a baseline."""
 
 
 def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:
-    """Digest of all items of FIELDS. Absent counts as blank: a token that is shown more than before moves nobody."""
+    """Digest of all items of FIELDS. Absent counts as blank, so that no employee seems changed when the system shows
+    the token more attributes than before."""
     states = [(row, snapshot[row.key]) for row in FIELDS]
     forms = [form(row, BLANK if isinstance(state, Missing) else state) for row, state in states]
     return fingerprint("content", json.dumps(forms, ensure_ascii=False))
@@ -25,7 +26,8 @@ def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:
 
 def content_of(record: EmployeeRecord, fingerprint: Fingerprint) -> str | None:
     """What the directory keeps of a record, freee's with the closing month it was read at ("2026-11:<digest>"). None:
-    the system does not show it. A connection's settings have no say: changing them changes nobody's content."""
+    the system does not show the record. The digest does not depend on the connection's settings, because a change of
+    settings is no change of an employee."""
     if record.record is None:
         return None
     digest = content_digest(take_snapshot(record, MappingOptions()), fingerprint)
@@ -33,8 +35,11 @@ def content_of(record: EmployeeRecord, fingerprint: Fingerprint) -> str | None:
 
 
 def is_other_content(before: str | None, after: str | None) -> bool:
-    """Whether somebody changed something between these two. What freee shows of different months may differ because of
-    what was entered long ago, so that it says nothing; neither does what was not shown."""
+    """Whether the employee was changed between these two digests.
+
+    Digests of different freee months say nothing, because freee may show the months differently through an entry made
+    long ago; a record that was not shown says nothing either.
+    """
     if before is None or after is None:
         return False
     (month_before, _, _), (month_after, _, _) = before.rpartition(":"), after.rpartition(":")

@@ -1,12 +1,13 @@
-"""Mass changes: what of a plan is grave, and when so many plans together have to wait for a person. Pure.
+"""Mass changes: which effects of a plan are grave, and when many plans together have to wait for a person. Pure.
 
-How the rule is read ("would create, retire or blank more than max(5, 10 %) of the linked people or change more than 3
-bank accounts"): somebody counts once who is created, retired or loses a value, whichever of these happen to them, and
-all of them together are held against one limit. Bank accounts are counted by themselves: everybody already known whose
-account is written, a first account as well, because money goes there from then on; an account that comes with a new
-person is counted as that person. The 10 % are of the pairs linked before the run. So the first sync of a connection,
-which has none, stops as soon as it would create a sixth person: intended, because that is when a wrong setting would
-create everybody anew.
+The rule: a run waits when it "would create, retire or blank more than max(5, 10 %) of the linked people or change more
+than 3 bank accounts". This module reads it as follows. An employee who is created, retired or loses a value counts
+once, even when several of these happen to them, and all such employees together are compared with one limit. Bank
+accounts have a count of their own: every already known employee whose account is written, a first account as well,
+because money goes there from then on; an account that comes with a new employee counts as that employee. The 10 % are
+of the pairs linked before the run. So the first sync of a connection, which has no pairs, stops as soon as it would
+create a sixth employee. That is intended, because it is the moment when a wrong setting would create all employees
+anew.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from app.domain.snapshot import BLANK
 
 FEWEST_PEOPLE = 5
 SHARE_OF_LINKED = 10
-"""One in so many."""
+"""The limit is one in this many of the linked people (10 %)."""
 MOST_BANK_ACCOUNTS = 3
 HARMLESS_PEOPLE = min(FEWEST_PEOPLE, MOST_BANK_ACCOUNTS)
-"""So few people cannot raise an alarm, whatever happens to them."""
+"""So few people cannot make a mass change, even when every effect happens to each of them."""
 
 
 class Effect(StrEnum):
-    """What a plan does to somebody that counts for a mass change."""
+    """What a plan does to an employee that counts for a mass change."""
 
     CREATE = "create"
     RETIRE = "retire"
@@ -48,7 +49,7 @@ class MassChangeCode(StrEnum):
 
 @dataclass(frozen=True)
 class Consequences:
-    """Numbers of people. `people`: those who are created, retired or lose a value, each once."""
+    """How many employees have each effect. `people`: those who are created, retired or lose a value, each once."""
 
     people: int = 0
     creates: int = 0
@@ -59,8 +60,8 @@ class Consequences:
 
 @dataclass(frozen=True)
 class MassChangeReason:
-    """`count` people are more than `limit`. Of MANY_PEOPLE: how many are created, retired and blanked (somebody may be
-    in two of them)."""
+    """`count` people are more than `limit`. `creates`, `retires` and `blanks` are told with PEOPLE (one employee may
+    count in two of them)."""
 
     code: MassChangeCode
     count: int
@@ -71,7 +72,7 @@ class MassChangeReason:
 
 
 def effects_of(plan: Plan, *, today: date) -> frozenset[Effect]:
-    """What counts of one employee's plan; nothing when it writes nothing."""
+    """The effects of one employee's plan that count for a mass change; none when the plan writes nothing."""
     if not plan.writes:
         return frozenset()
     if plan.kind is PlanKind.CREATE:
@@ -95,7 +96,7 @@ def _retires(change: Change, today: date) -> bool:
 
 
 def as_text(effects: Iterable[Effect]) -> str:
-    """As an item keeps them."""
+    """The effects in the form in which an item keeps them."""
     return " ".join(sorted(effects))
 
 
@@ -119,7 +120,7 @@ def consequences(people: Mapping[frozenset[Effect], int]) -> Consequences:
 
 
 def alarms(found: Consequences, *, linked: int) -> tuple[MassChangeReason, ...]:
-    """Why a person has to look first; () when nobody has to. `linked`: the connection's linked people."""
+    """Why a person has to look before the run writes; () when it may go on. `linked`: how many people are linked."""
     limit = max(FEWEST_PEOPLE, linked // SHARE_OF_LINKED)
     raised = []
     if found.people > limit:
@@ -132,7 +133,7 @@ def alarms(found: Consequences, *, linked: int) -> tuple[MassChangeReason, ...]:
 
 
 def reason_as_dict(alarm: MassChangeReason) -> dict[str, int | str]:
-    """As a run keeps it."""
+    """The reason in the form in which a run keeps it."""
     return {
         "code": alarm.code.value,
         "count": alarm.count,
@@ -150,7 +151,7 @@ _SENTENCES = {
 
 
 def sentence(alarm: MassChangeReason) -> str:
-    """In Japanese, as mails and refusals say it."""
+    """The reason in Japanese, as mails and refusals say it."""
     parts = (("新規登録", alarm.creates), ("退職", alarm.retires), ("値の消去", alarm.blanks))
     told = "、".join(f"{name}{count}人" for name, count in parts if count)
     return _SENTENCES[alarm.code].format(count=alarm.count, limit=alarm.limit, parts=told)

@@ -18,7 +18,7 @@ class PlanKind(StrEnum):
 
 
 class Severity(StrEnum):
-    INFO = "info"  # told, needs nobody: lossy, kept, not readable
+    INFO = "info"  # told, but no person has to act: lossy, kept, not readable
     REVIEW = "review"  # a person has to look: the item ends as 要確認
     STOP = "stop"  # the employee cannot be written at all: the item fails before the first request
 
@@ -48,7 +48,7 @@ class Note:
     code: str
     severity: Severity
     key: str | None = None
-    """Key of FIELDS, or None when it concerns the whole employee."""
+    """Key of FIELDS, or None when the note concerns the whole employee."""
 
 
 @dataclass(frozen=True)

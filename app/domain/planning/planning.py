@@ -1,8 +1,8 @@
-"""What to write for one employee: both sides and the last agreement in, a Plan out. Pure.
+"""What to write for one employee: takes both sides and the last agreement, and returns a Plan. Pure.
 
-Three states decide (design decision 4): what is ABSENT on either side is left alone, a BLANK source erases only where
-the item's policy says so, a value is written when the comparison with the last agreement says so (`three_way`). What
-the target could not take as a whole is taken out again by `target_limits`.
+Three states decide (design decision 4): an item that is ABSENT on either side is left alone, a BLANK source erases only
+where the item's policy says so, a value is written when the comparison with the last agreement says so (`three_way`).
+`target_limits` takes those changes out again that the target could not take as a whole.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertib
 __all__ = ["Baseline", "Encodable", "digest", "plan", "shared_digests"]
 
 Encodable = Callable[[Sequence[Change]], Mapping[str, str]]
-"""Trial of `writing.encode` with the target's present record: key → reason for every change that cannot be encoded."""
+"""Tries `writing.encode` with the target's present record: key → reason for every change that cannot be encoded."""
 
 _BANK = tuple(row for row in FIELDS if row.group == "bank")
 
@@ -41,7 +41,7 @@ Finding = Change | Conflict | Note
 
 @dataclass(frozen=True)
 class _Case:
-    """What stays the same while the items of one employee are looked at."""
+    """What stays the same for all items of one employee."""
 
     direction: Direction
     baseline: Baseline
@@ -73,11 +73,12 @@ def plan(
     source_in_payroll: bool = True,
     encodable: Encodable | None = None,
 ) -> Plan:
-    """The plan for one employee. `target` None: nobody over there yet, the plan is to create.
+    """The plan for one employee. `target` None: the target does not have the employee yet, so the plan creates them.
 
-    `policy` SOURCE_WINS is a manual run; `policies` are others for single items (key of FIELDS, or the group). The
-    side that is freee is in payroll or not (給与計算対象外). Give `encodable` whenever the plan is to be written or
-    approved; without it a value may turn out unwritable only when it is sent.
+    `policy` SOURCE_WINS stands for a manual run; `policies` are other policies for single items (key of FIELDS, or the
+    group). `target_in_payroll`, `source_in_payroll`: False when that side is freee and keeps the employee outside
+    payroll (給与計算対象外). Give `encodable` whenever the plan will be written or approved; without it an unwritable
+    value may show only when it is sent.
     """
     if target is None:
         return _creation(source, direction=direction, encodable=encodable)
@@ -102,7 +103,7 @@ def plan(
 
 
 def shared_digests(source: Snapshot, target: Snapshot, baseline: Baseline) -> dict[str, str]:
-    """Key → digest for every item on which both sides now hold the same: what the next baseline takes over."""
+    """Key → digest for every item of which both sides now hold the same value; the next baseline takes these over."""
     digests = {}
     for row in FIELDS:
         state = source[row.key]
@@ -112,7 +113,7 @@ def shared_digests(source: Snapshot, target: Snapshot, baseline: Baseline) -> di
 
 
 def digest(decided: Plan, baseline: Baseline) -> str:
-    """Stands for what a plan would write and what it holds back; notes do not count. Keyed, not reversible."""
+    """A digest of what a plan would write and what it holds back, without the notes. Keyed, not reversible."""
     changes = [(c.key, form(BY_KEY[c.key], c.before), form(BY_KEY[c.key], c.after)) for c in decided.changes]
     conflicts = [(c.key, form(BY_KEY[c.key], c.source), form(BY_KEY[c.key], c.target)) for c in decided.conflicts]
     text = json.dumps([decided.kind.value, sorted(changes), sorted(conflicts)], ensure_ascii=False)
@@ -123,11 +124,16 @@ def digest(decided: Plan, baseline: Baseline) -> str:
 
 
 _DECISIVE = frozenset({"employee_number", "resigned_on"})
-"""Beside the required items: nobody is created without the number they have, or as employed when they have left."""
+"""Items that decide a creation beside the required ones: Awase creates no employee without the number they have, and
+none as employed who has left."""
 
 
 def _creation(source: Snapshot, *, direction: Direction, encodable: Encodable | None) -> Plan:
-    """Everything the source holds. Missing required items stop it; required items nobody can convert ask a person."""
+    """The plan that creates an employee with every item the source holds.
+
+    A missing required item stops the plan. A decisive item that has a value but cannot be converted or written becomes
+    a question for a person instead, and nothing is created.
+    """
     nobody = Snapshot({row.key: BLANK for row in FIELDS})
     notes = [note for row in FIELDS for note in _missing(row, source[row.key], direction.target)]
     singles = [row for row in FIELDS if row.group != "bank" and is_value(source[row.key])]
@@ -171,7 +177,7 @@ def _readable(side: Snapshot) -> bool:
 
 
 def _outside_payroll(row: FieldMapping, side: Snapshot, in_payroll: bool) -> bool:
-    """freee keeps the person outside payroll and therefore has no place for the item."""
+    """Whether freee has no place for the item because it keeps the employee outside payroll."""
     return not in_payroll and side[row.key] is ABSENT
 
 
@@ -252,7 +258,8 @@ def _bank(case: _Case, source: Snapshot, target: Snapshot) -> Iterable[Finding]:
 
 
 def _bank_account(case: _Case, source: Snapshot, target: Snapshot) -> Iterable[Finding]:
-    """A complete account that differs: all five are written, held or left; half of each would pay a stranger."""
+    """The findings for a complete account that differs: all five items are written, held or left, because an account
+    made of two halves would pay a stranger."""
     empty = all(target[row.key] is BLANK for row in _BANK)
     fills = empty and not is_known(_BANK, case.baseline)
     ruling = Ruling.WRITE if fills else case.ruling(_BANK, source, target)

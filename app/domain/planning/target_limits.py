@@ -1,6 +1,7 @@
-"""What is taken out of a plan again because the target could not take it, or only in part.
+"""The limits of a target: they take out of a plan what the target would not take, or only in part.
 
-Each limit takes changes out and leaves a note for a person in their place, so that a plan that is written goes through.
+Each limit takes changes out and puts a note for a person in their place, so that the target accepts the rest of the
+plan.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def within_limits(
     direction: Direction,
     encodable: Callable[[Sequence[Change]], Mapping[str, str]] | None,
 ) -> Draft:
-    """All guards in an order in which none undoes another: first single items, then what belongs together."""
+    """The draft after all limits, in an order in which none undoes another: first those of single items, then those of
+    items that belong together."""
     draft = _dates_in_order(draft, target)
     if encodable is not None:
         draft = _encodable_only(draft, encodable)
@@ -55,7 +57,7 @@ def within_limits(
 
 
 def _dates_in_order(draft: Draft, target: Snapshot) -> Draft:
-    """退職日 before 入社日 is refused (E13): of the two the one that would be changed is left out, first 退職日."""
+    """Vendors refuse a 退職日 before the 入社日 (E13), so the planned one of the two is left out, 退職日 first."""
     hired, resigned = draft.after("hired_on", target), draft.after("resigned_on", target)
     if not (isinstance(hired, date) and isinstance(resigned, date) and resigned < hired):
         return draft
@@ -71,7 +73,7 @@ def _encodable_only(draft: Draft, encodable: Callable[[Sequence[Change]], Mappin
 
 
 def _whole_bank_account(draft: Draft) -> Draft:
-    """Five items or none. A note tells already why one is missing."""
+    """All five items of the bank account or none. Another note tells already why an item is missing."""
     keys = [row.key for row in FIELDS if row.group == "bank"]
     planned = [key for key in keys if draft.has(key)]
     if planned and len(planned) < len(keys):
@@ -86,7 +88,8 @@ _ADDRESSES = tuple(
 
 
 def _whole_address(draft: Draft, target: Snapshot) -> Draft:
-    """A part that cannot be written must not stay behind from the old address while the rest becomes the new one."""
+    """Holds a whole address back when one part cannot be written, because a part of the old address would otherwise
+    stay behind in the new one."""
     asked = {note.key for note in draft.notes if note.severity is Severity.REVIEW}
     asked |= {conflict.key for conflict in draft.conflicts}
     for keys in _ADDRESSES:

@@ -1,4 +1,4 @@
-"""Comparing one item on both sides with the last agreement: who moved, and who therefore wins."""
+"""Compares one item on both sides with the last agreement: which side changed it, and which side therefore wins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Unconvertibl
 
 @dataclass(frozen=True)
 class Baseline:
-    """What both sides agreed on last. Values are not kept, only keyed digests: key of FIELDS → digest."""
+    """What both sides agreed on last. Holds no values, only keyed digests: key of FIELDS → digest."""
 
     digests: Mapping[str, str] = field(repr=False)
     fingerprint: Callable[[str, str], str] = field(repr=False)
@@ -22,16 +22,16 @@ class Baseline:
 
 
 UNDONE = "undone"
-"""Instead of a digest: what we wrote was taken back, so that the sides differ on purpose (`undoing.undone`)."""
+"""Stands in place of a digest: an undo took our value back, so that the sides differ on purpose (`undoing.undone`)."""
 
 
 class Ruling(Enum):
     """What the comparison says for items that differ."""
 
     WRITE = auto()
-    TARGET_NEWER = auto()  # only the target moved
-    TARGET_WINS = auto()  # both moved and the policy prefers the target
-    HOLD = auto()  # both moved and a person decides
+    TARGET_NEWER = auto()  # only the target changed
+    TARGET_WINS = auto()  # both sides changed, and the policy prefers the target
+    HOLD = auto()  # both sides changed, and a person decides
 
 
 def form(row: FieldMapping, state: FieldState) -> str:
@@ -69,8 +69,9 @@ def rule(
 ) -> Ruling:
     """The ruling for items that move together (one, or the five of the bank account) and are not the same.
 
-    Manual runs come with SOURCE_WINS: the source is right whoever moved. Items never agreed on count as moved on both
-    sides, because nobody knows which side is older. What a person has taken back is for a person, whatever the policy.
+    Manual runs come with SOURCE_WINS: the source is right, whichever side changed. Items on which the sides never
+    agreed count as changed on both sides, because Awase cannot know which side is older. An item that a person has
+    taken back is held for a person under every other policy.
     """
     if policy is ConflictPolicy.SOURCE_WINS:
         return Ruling.WRITE
@@ -93,7 +94,7 @@ _NOT_STATED = frozenset({"gender_unselected"})
 
 
 def as_target(state: FieldState) -> FieldState:
-    """freee's 未選択 is a word for "not stated": as something to be overwritten it is a blank."""
+    """The state as a write finds it: freee's 未選択 says "not stated", so a write may overwrite it like a blank."""
     return BLANK if isinstance(state, Unconvertible) and state.reason in _NOT_STATED else state
 
 

@@ -1,8 +1,9 @@
-"""What to write to take one employee's changes back: what we wrote and what the target holds now in, a Plan out. Pure.
+"""What to write to take one employee's changes back: takes what a run wrote and what the target holds, returns a Plan.
 
-An item is put back only where the target still holds what we wrote, compared in the form in which both systems'
-writings of a value are equal. Where somebody has put in something else since, it stays as it is, and a note for a
-person says so. The five items of a bank account go back together or not at all; an address is not left half new.
+Pure. The plan puts an item back only where the target still holds what the run wrote, compared in the form in which
+both systems' writings of a value are equal. A value that was changed in the target since then stays as it is, and a
+note for a person says so. The five items of a bank account go back together or not at all; an address is not left half
+new.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CREATED = "created_not_deleted"
 
 @dataclass(frozen=True)
 class Written:
-    """One item as a run wrote it, or may have written it: what the target held before, and what it got."""
+    """One item as a run wrote it, or may have written it: what the target held before, and what the run wrote."""
 
     key: str
     before: FieldState = field(repr=False)
@@ -38,9 +39,10 @@ def plan_undo(
     direction: Direction,
     encodable: Callable[[Sequence[Change]], Mapping[str, str]],
 ) -> Plan:
-    """`direction`: of the run that is taken back; its target is written again. Nothing to do for what is back already.
+    """The plan that puts the written items back. An item that already holds its old value needs nothing.
 
-    Every note that keeps an item from going back asks for a person (要再確認).
+    `direction`: of the run that is taken back; its target is written again. Every note that keeps an item from going
+    back asks for a person (要再確認).
     """
     known = [each for each in written if each.key in BY_KEY]
     bank = [each for each in known if BY_KEY[each.key].group == "bank"]
@@ -59,10 +61,10 @@ def plan_undo(
 def undone(digests: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     """The baseline of a pair whose target gets these items back.
 
-    Source and target differ on purpose from now on, and a comparison cannot tell that from a change that somebody made:
-    it would write our value again, or carry the old one over to the source. So an undone item counts as moved on both
-    sides, and what follows from that is decided by a person whatever the connection's policy is (`three_way.rule`). The
-    mark goes when both sides hold the same again, or with a run that somebody starts: there the source is right.
+    Source and target differ on purpose from now on, but a comparison would take that for a change made in one of them:
+    it would write our value again, or carry the old one over to the source. So an undone item counts as changed on both
+    sides, and a person decides what follows, under every policy of the connection (`three_way.rule`). The mark goes
+    when both sides hold the same again, or with a run that a person starts: there the source is right.
     """
     return {**digests, **dict.fromkeys(keys, UNDONE)}
 
@@ -80,7 +82,7 @@ def _single(each: Written, target: Snapshot, direction: Direction) -> Change | N
 
 
 def _cannot_hold(row: FieldMapping, before: FieldState, direction: Direction) -> str | None:
-    """Why this value cannot be written back. None: it can. What had no counterpart was never kept."""
+    """Why this value cannot be written back; None when it can. A value without counterpart was never kept."""
     if before is ABSENT or isinstance(before, Unconvertible):
         return CANNOT_RESTORE
     if before is BLANK and direction.target in row.unclearable_in:
@@ -89,7 +91,8 @@ def _cannot_hold(row: FieldMapping, before: FieldState, direction: Direction) ->
 
 
 def _bank(account: Sequence[Written], target: Snapshot, direction: Direction) -> list[Change | Note]:
-    """A part that is not as we wrote it makes it another account, and that one is not touched."""
+    """The five items back, or one note. An account of which one part is not as the run wrote it is another account, so
+    the undo does not touch it."""
     if not account:
         return []
     first = BY_KEY[account[0].key]
@@ -106,7 +109,10 @@ def _bank(account: Sequence[Written], target: Snapshot, direction: Direction) ->
 
 
 def _whole_account(account: Sequence[Written], target: Snapshot) -> Iterable[Change]:
-    """All five, with what we did not write as it stands; what is no value leaves it incomplete, which a limit sees."""
+    """Changes for all five items; an item that the run did not write stays as it is.
+
+    Such an item without a value leaves the account incomplete, and `target_limits` then takes the account out.
+    """
     before = {each.key: each.before for each in account}
     for row in FIELDS:
         if row.group == "bank":

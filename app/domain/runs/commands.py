@@ -1,4 +1,4 @@
-"""The ways a run begins, as values: what intake takes."""
+"""The ways in which a run begins, as values for intake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from app.domain.enums import Direction, System, Trigger
 
 @dataclass(frozen=True)
 class StartRun:
-    """`employees` None means everybody who is offered on the as-of date; otherwise the employee numbers."""
+    """A person, the API or the schedule starts a run.
+
+    `employees`: the employee numbers; None means all employees who are offered on the as-of date.
+    """
 
     connection_key: str
     direction: Direction
@@ -19,27 +22,27 @@ class StartRun:
     dry_run: bool
     trigger: Trigger
     started_by: str
-    """Who: "key:<prefix>", "cli", "user:<id>"; no names, no addresses."""
+    """Who started the run: "key:<prefix>", "cli", "user:<id>"; no names, no addresses."""
     idempotency_key: str | None = None
     retried_run_id: int | None = None
     undone_run_id: int | None = None
     """The run that this one takes back."""
     acknowledged: bool = False
-    """A mass change is meant: the run is not held for a person before its first write."""
+    """The caller has said that a mass change is intended: the run is not held for a person before its first write."""
 
 
 @dataclass(frozen=True)
 class ReceivedEvent:
-    """A webhook that came with the right secret. A hint only: of its body nothing but ids is kept."""
+    """A webhook that came with the right secret. It is only a hint: Awase keeps nothing but ids of its body."""
 
     system: System
     name: str
     """The vendor's own word, shortened; for logs and lists."""
     known: bool
-    """False: an event we do not know, or nobody is named in it."""
+    """False: Awase does not know the event, or the body names no employee."""
     people: tuple[str, ...]
     company_id: int | None = None
-    """freee: whose employee it is."""
+    """freee: the company whose employee it is."""
     delivery_id: str | None = None
     """The vendor's own number of this notification (freee)."""
     triggered_at: datetime | None = None
@@ -47,7 +50,7 @@ class ReceivedEvent:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A ReceivedEvent with what tells it from others. `digest`: keyed, of the whole body."""
+    """A ReceivedEvent with what distinguishes it from other deliveries. `digest`: keyed, of the whole body."""
 
     event: ReceivedEvent
     connection_id: int | None

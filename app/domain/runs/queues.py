@@ -1,14 +1,14 @@
-"""The two queues and who goes where: nobody waits behind 10,000 people."""
+"""The two queues and which run goes where, so that a small run never waits behind one of 10,000 people."""
 
 from __future__ import annotations
 
 INTERACTIVE = "interactive"
 """Small runs, webhooks, manual starts, surveys and mails."""
 BULK = "bulk"
-"""Large runs. One queue per worker process: RQ loses jobs on a worker with two."""
+"""Large runs. A worker process listens to one queue only, because RQ loses jobs of a worker that listens to two."""
 QUEUES = (INTERACTIVE, BULK)
 
 
 def queue_for(people: int, *, bulk_from: int) -> str:
-    """Where a run over this many people is worked on."""
+    """The queue in which the workers find a run over this many people."""
     return BULK if people >= bulk_from else INTERACTIVE

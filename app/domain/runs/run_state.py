@@ -88,7 +88,7 @@ def may_become(now: RunState, then: RunState) -> bool:
 
 
 def result_of(counts: Mapping[ItemState, int]) -> RunState:
-    """How a run ends whose items are all final.
+    """The final state of a run whose items are all final.
 
     A run that attempted nothing is never SUCCEEDED: without a single item it is FAILED. Items waiting for a person
     (要再確認, 要確認) do not make a run fail by themselves, but they keep it from being a plain success.

@@ -15,12 +15,12 @@ class BlankPolicy(StrEnum):
     """What a blank at the source does to a value at the target."""
 
     KEEP = "keep"  # never erases
-    ERASE_IF_AGREED = "erase_if_agreed"  # erases only a value both sides once agreed on: somebody cleared it on purpose
+    ERASE_IF_AGREED = "erase_if_agreed"  # erases only what both sides once agreed on: it was cleared on purpose
     ERASE = "erase"  # the source's blank counts as a value
 
 
 class ConflictPolicy(StrEnum):
-    """Who wins when both sides moved away from the last agreement. Manual runs: SOURCE_WINS."""
+    """Which side wins when both have changed since the last agreement. Manual runs: SOURCE_WINS."""
 
     SOURCE_WINS = "source_wins"
     SMARTHR_WINS = "smarthr_wins"
@@ -100,7 +100,7 @@ class Connection:
     freee_company_id: int
     export_settings: ExportSettings | None
     export_settings_by_type: Mapping[str, ExportSettings] = field(default_factory=dict)
-    """Other values for new people whose 雇用形態 in SmartHR has that name; `export_settings` for everybody else."""
+    """Other values for new employees whose 雇用形態 in SmartHR has that name; `export_settings` is for all others."""
     include_building: bool = True
     create_positions: bool = False
     automatic: Automatic = Automatic.OFF
@@ -117,7 +117,7 @@ class Connection:
     excluded: frozenset[str] = frozenset()
     readable_attributes: frozenset[str] = frozenset()
     missing_attributes: frozenset[str] = frozenset()
-    """SmartHR attributes that were asked for and in nobody's answer, at the last check of the token."""
+    """SmartHR attributes that the last check of the token asked for and that no employee's answer held."""
     attributes_checked_at: datetime | None = None
     employment_types: frozenset[str] = frozenset()
     """Names of SmartHR's 雇用形態 that people have, at the last check of the token."""

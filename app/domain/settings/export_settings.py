@@ -1,7 +1,7 @@
 """エクスポート設定: what freee needs for a new employee, checked before it is kept (sync-items section 3).
 
-The app people know has one set for everybody of a run; SmartHR holds nothing that names a 締め日支払い日 group. What it
-does hold is the 雇用形態, so a connection may keep further sets by its name; the default is for everybody else.
+The app people know has one set for all employees of a run. SmartHR holds nothing that names a 締め日支払い日 group, but
+it does hold the 雇用形態, so a connection may keep further sets by its name; the default is for all other employees.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def check_export_sets(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ExportS
 
 
 def settings_for(connection: Connection, source: EmployeeRecord) -> ExportSettings | None:
-    """With what freee creates this person of SmartHR: the set of their 雇用形態, else the connection's default."""
+    """The settings with which freee creates this employee: the set of their 雇用形態, else the connection's default."""
     kind = (source.record or {}).get("employment_type") if source.person.system is System.SMARTHR else None
     name = _comparable(str(kind.get("name") or "")) if isinstance(kind, Mapping) else ""
     by_type = {_comparable(each): settings for each, settings in connection.export_settings_by_type.items()}
@@ -85,7 +85,7 @@ def doubts(settings: ExportSettings) -> tuple[str, ...]:
     """Catalogue codes worth showing beside settings that are acceptable in form.
 
     freee takes only 月給 with フレックスタイム制. The setting's name is free text, so a name that says フレックス is a
-    hint, not a proof: told, not refused.
+    hint, not a proof: Awase tells the person and does not refuse the settings.
     """
     name = unicodedata.normalize("NFKC", settings.working_hours_system_name)
     if "フレックス" in name and settings.pay_type is not PayType.MONTHLY:

@@ -1,1 +1,1 @@
-"""What the vendors do not document and we assume, and how freee's token endpoint is asked."""
+"""What the vendors do not document and Awase therefore assumes, and how Awase asks freee's token endpoint."""

@@ -45,7 +45,7 @@ SMARTHR_CREW_PAGE: Final[str] = "https://{subdomain}.smarthr.jp/crews/{id}"
 """Where a person sees an employee on SmartHR's screens.
 
 [I] The tenant's host is that of the API [S]; the path follows the API's resource and its id. A wrong path shows
-SmartHR's own page of that tenant, never somebody else's.
+SmartHR's own page of that tenant, never a page of another company.
 """
 
 FREEE_EMPLOYEE_PAGE: Final[str] = "https://p.secure.freee.co.jp/#employees/{id}"

@@ -1,9 +1,9 @@
 """The door to freee's token endpoint: when the one client of this installation may ask it again, and when each
-connection's pair is renewed. Pure: moments and chances are arguments.
+connection's pair is renewed. Pure: moments and drawn chances are arguments.
 
 freee limits that endpoint per client from 2026-12-15 (announcement 8711): 429, the threshold is not published, back-off
-is demanded. One client is the whole installation. So a refusal closes the door for everybody, and what a refusal
-without Retry-After teaches about the limit becomes a pace that everybody keeps.
+is demanded. One client is the whole installation. So a refusal closes the door for all connections, and what a refusal
+without Retry-After teaches about the limit becomes a pace that all connections keep.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ LONGEST_SECONDS = 900.0
 """The back-off without Retry-After: anywhere up to the first, doubled with every refusal in a row up to the longest."""
 SHORTEST_SECONDS = 1.0
 ASSUMED_WINDOW_SECONDS = 60.0
-"""What a limit of unknown form is taken for at first: so many requests a minute. A probe that is refused doubles it."""
+"""The window that an unknown limit is first taken to have: so many requests a minute. A refused probe doubles it."""
 LONGEST_WINDOW_SECONDS = 3600.0
 PACE_SECONDS = 3600.0
-"""How long a learned pace is kept after the last refusal: limits change, and nobody tells."""
+"""How long a learned pace is kept after the last refusal, because freee changes limits without notice."""
 MOST_ANSWERS = 200
 
 ACCESS_LIFE = timedelta(hours=6)
-"""What freee gives an access token (expires_in 21600), where its issue is not known."""
+"""How long an access token of freee lives (expires_in 21600); used where the moment of its issue is not known."""
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -39,8 +39,8 @@ class Pace:
 
 @dataclass(frozen=True)
 class Door:
-    """What is known of the endpoint. `refusals`: in a row; `heard`: moments of the latest requests that it listened to,
-    oldest first."""
+    """What is known of the endpoint. `refusals`: how many in a row; `heard`: the moments of the latest requests to
+    which the endpoint listened, oldest first."""
 
     refusals: int = 0
     closed_until: datetime | None = None
@@ -68,8 +68,11 @@ def after_answer(door: Door, now: datetime) -> Door:
 
 
 def after_refusal(door: Door, now: datetime, *, retry_after: float | None, limited: bool, chance: float) -> Door:
-    """The endpoint refused. `retry_after`: sane seconds it asked for, or None; `limited`: it said 429, so its limit is
-    reached, and not that it is away; `chance`: 0.0 to 1.0, drawn anew each time (full jitter)."""
+    """The door after the endpoint refused.
+
+    `retry_after`: the sane seconds it asked for, or None. `limited`: it answered 429, which says that its limit is
+    reached, not that it is away. `chance`: 0.0 to 1.0, drawn anew each time (full jitter).
+    """
     refusals = door.refusals + 1
     longest = min(FIRST_SECONDS * 2 ** min(refusals - 1, 30), LONGEST_SECONDS)
     wait = max(chance * longest, SHORTEST_SECONDS) if retry_after is None else retry_after
@@ -79,7 +82,8 @@ def after_refusal(door: Door, now: datetime, *, retry_after: float | None, limit
 
 
 def _learned(door: Door, now: datetime) -> Pace | None:
-    """What was heard lately is what the limit allows; None where nothing was, so that nothing can be told."""
+    """The pace that a refusal teaches: the limit allows what the endpoint heard lately. None where it heard nothing,
+    because then nothing can be told about the limit."""
     until = now + timedelta(seconds=PACE_SECONDS)
     known = door.pace if door.pace and door.pace.until > now else None
     if known is None:
@@ -95,7 +99,7 @@ def _learned(door: Door, now: datetime) -> Pace | None:
 
 def reserve_of(*, issued_at: datetime | None, expires_at: datetime) -> timedelta:
     """The last part of an access token's life, in which a job renews it itself: a twelfth, 30 minutes of freee's six
-    hours. Whoever keeps tokens alive should have done so before; freee's pages differ on whether a renewal works after
+    hours. The cron process should have renewed the pair before; freee's pages differ on whether a renewal works after
     the end."""
     return _life(issued_at, expires_at) / 12
 

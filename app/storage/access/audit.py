@@ -1,4 +1,4 @@
-"""The audit trail: who did what, never changed afterwards."""
+"""The audit trail: which user or key did what. Awase never changes an entry afterwards."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class AuditRepository(Repository):
     def add(
         self, *, actor: str, action: str, subject: str, now: datetime, detail: Mapping[str, Any] | None = None
     ) -> None:
-        """In the transaction of what was done. `detail`: ids and codes, nothing personal."""
+        """Add an entry in the transaction of the action it tells of. `detail`: ids and codes, nothing personal."""
         row = AuditTable(at=now, actor=actor, action=action, subject=subject, detail=dict(detail or {}))
         self._session.add(row)
         self._session.flush()
 
     def page(self, *, before: int | None = None, limit: int = 50, subject: str | None = None) -> list[AuditRow]:
-        """The newest first, older than the entry `before`."""
+        """Entries, the newest first, only those older than the entry `before`."""
         query = select(AuditTable).order_by(AuditTable.id.desc()).limit(limit)
         if before is not None:
             query = query.where(AuditTable.id < before)
@@ -34,5 +34,5 @@ class AuditRepository(Repository):
         return [as_row(AuditRow, record) for record in self._session.scalars(query)]
 
     def forget(self, action: str, *, before: datetime) -> int:
-        """Old entries of one kind that strangers can make at will. What users did stays."""
+        """Delete old entries of one kind that strangers can cause at will. Entries of what users did stay."""
         return self._changed(delete(AuditTable).where(AuditTable.action == action, AuditTable.at < before))

@@ -32,7 +32,7 @@ class KeyRepository(Repository):
         ]
 
     def revoke(self, prefix: str, *, now: datetime) -> bool:
-        """True when a key that was still good is revoked now."""
+        """Revoke a key. True when it was still good until now."""
         good = (ApiKeyTable.prefix == prefix, ApiKeyTable.revoked_at.is_(None))
         return self._changed(update(ApiKeyTable).where(*good).values(revoked_at=now)) == 1
 
@@ -48,7 +48,7 @@ class UserRepository(Repository):
         return as_row(UserRow, record) if record else None
 
     def by_typed(self, typed: str) -> UserRow | None:
-        """As somebody types a login: exactly, or, since mail addresses are kept in small letters, in large ones."""
+        """The user for a login as typed: exactly, or in small letters, because mail addresses are kept in those."""
         query = select(UserTable).where(UserTable.login.in_([typed, typed.lower()]))
         found = sorted(self._session.scalars(query), key=lambda record: record.login != typed)
         return as_row(UserRow, found[0]) if found else None
@@ -58,18 +58,20 @@ class UserRepository(Repository):
         return as_row(UserRow, record) if record else None
 
     def all(self) -> list[UserRow]:
-        """Everybody, the disabled included, oldest first."""
+        """All users, the disabled included, oldest first."""
         return [as_row(UserRow, record) for record in self._session.scalars(select(UserTable).order_by(UserTable.id))]
 
     def held(self) -> list[UserRow]:
-        """Everybody, and until the transaction ends nobody else changes any of them (SQLite has one writer anyway).
-        Waits for whoever holds them."""
+        """All users, locked: until this transaction ends no other one changes any of them.
+
+        Waits for a transaction that holds one of them. SQLite needs no lock, because it has one writer anyway.
+        """
         query = select(UserTable).order_by(UserTable.id).with_for_update()
         found = self._session.scalars(query.execution_options(populate_existing=True))
         return [as_row(UserRow, record) for record in found]
 
     def hold(self, user_id: int) -> UserRow | None:
-        """One user, as `held`."""
+        """One user, locked as by `held`."""
         query = select(UserTable).where(UserTable.id == user_id).with_for_update()
         record = self._session.scalar(query.execution_options(populate_existing=True))
         return as_row(UserRow, record) if record else None

@@ -34,7 +34,7 @@ class UserRow:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """With the user it belongs to, because every page needs both."""
+    """A session with its user, because every page needs both."""
 
     id: int
     user: UserRow

@@ -1,4 +1,4 @@
-"""Sessions of people who are signed in, and invitations to become a user. Tokens are kept as hashes only."""
+"""Sessions of users who are signed in, and invitations to become a user. The tables keep only hashes of the tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SessionRepository(Repository):
         return SessionRow(session.id, as_row(UserRow, user), session.created_at, session.seen_at)
 
     def of_user(self, user_id: int) -> list[SessionRow]:
-        """Those that have not been ended, the last used first; some may have timed out."""
+        """The user's sessions that have not been ended, the last used first; some may have timed out."""
         query = (
             select(SessionTable, UserTable)
             .join(UserTable, UserTable.id == SessionTable.user_id)
@@ -48,11 +48,11 @@ class SessionRepository(Repository):
         self._session.execute(delete(SessionTable).where(SessionTable.token_hash == token_hash))
 
     def end_all(self, user_id: int) -> int:
-        """Signed out everywhere. Returns how many sessions there were."""
+        """Sign the user out everywhere. Returns how many sessions there were."""
         return self._changed(delete(SessionTable).where(SessionTable.user_id == user_id))
 
     def end_old(self, *, seen_before: datetime, begun_before: datetime) -> int:
-        """Forget what has timed out."""
+        """Delete the sessions that have timed out. Returns how many."""
         old = or_(SessionTable.seen_at < seen_before, SessionTable.created_at < begun_before)
         return self._changed(delete(SessionTable).where(old))
 
@@ -80,14 +80,14 @@ class InvitationRepository(Repository):
         return self._row(record) if record else None
 
     def open(self, now: datetime) -> list[InvitationRow]:
-        """Those that can still be used, the newest first."""
+        """The invitations that can still be used, the newest first."""
         query = select(InvitationTable).where(
             InvitationTable.used_at.is_(None), InvitationTable.revoked_at.is_(None), InvitationTable.expires_at > now
         )
         return [self._row(record) for record in self._session.scalars(query.order_by(InvitationTable.id.desc()))]
 
     def use(self, token_hash: str, *, now: datetime) -> bool:
-        """The one use of an invitation. False: used, revoked or too old."""
+        """The one use of an invitation. False when it is used, revoked or too old."""
         good = (
             InvitationTable.token_hash == token_hash,
             InvitationTable.used_at.is_(None),
@@ -97,15 +97,15 @@ class InvitationRepository(Repository):
         return self._changed(update(InvitationTable).where(*good).values(used_at=now)) == 1
 
     def revoke(self, invitation_id: int, *, now: datetime) -> bool:
-        """True when one that was not used and not revoked yet is revoked now."""
+        """Revoke an invitation. True when it was neither used nor revoked until now."""
         return self._revoke(InvitationTable.id == invitation_id, now) == 1
 
     def revoke_of(self, inviter: int, *, now: datetime) -> int:
-        """Whoever may no longer invite leaves no open invitations behind."""
+        """Revoke the open invitations of a user who may no longer invite. Returns how many."""
         return self._revoke(InvitationTable.invited_by == inviter, now)
 
     def forget(self, ended_before: datetime) -> int:
-        """Delete those that could last be used before then: they hold mail addresses."""
+        """Delete invitations that expired before that moment, because they hold mail addresses. Returns how many."""
         return self._changed(delete(InvitationTable).where(InvitationTable.expires_at < ended_before))
 
     def _revoke(self, which: ColumnElement[bool], now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Deliveries: webhooks as they came in. One row each, doubled ones refused by their key; no bodies, no values."""
+"""Deliveries: webhooks as they came in, one row each, without bodies or values. A unique key refuses doubled ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from app.storage.tables.base import Base
 from app.storage.tables.models import ItemTable
 
 _DELIVERIES, _PAIRS = (Base.metadata.tables[each.__tablename__] for each in (DeliveryTable, DeliveryItemTable))
-"""For plain inserts, which cost twice as much through the classes; the intake does little else."""
+"""The tables for plain inserts, which cost twice as much through the classes; the intake does little else."""
 _GIVEN = [each for each in _DELIVERIES.c if each.name not in ("id", "replayed_at")]
 _LIST = (
     func.jsonb_to_recordset(cast(bindparam("rows", type_=Text), postgresql.JSONB))
@@ -50,9 +50,9 @@ _INSERT_LIST = str(
     .returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id)
     .compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
 )
-"""PostgreSQL: all rows as one parameter, a JSON array. Ten parameters a row cost the driver as much as all the
-rest, and a statement of another length for every number of rows is never prepared. As text, because looking it up
-among the compiled statements costs more than the driver's part."""
+"""The insert for PostgreSQL: all rows are one parameter, a JSON array. Ten parameters a row would cost the driver as
+much as all the rest, and a statement whose length changes with the number of rows would never be prepared. It is kept
+as text, because looking it up among the compiled statements costs more than the driver's part."""
 _FAILED_ENDS = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT, ItemState.CANCELLED)
 
 
@@ -64,7 +64,7 @@ class DeliveryRepository(Repository):
         ids: list[int | None] = [None] * len(deliveries)
         keyed = {new.dedup: place for place, new in reversed(list(enumerate(deliveries))) if new.dedup is not None}
         single = [place for place, new in enumerate(deliveries) if new.dedup is None]
-        in_order = [deliveries[keyed[dedup]] for dedup in sorted(keyed)]  # two transactions must not wait crosswise
+        in_order = [deliveries[keyed[dedup]] for dedup in sorted(keyed)]  # or two transactions could wait crosswise
         for dedup, row_id in self._insert_new(in_order):
             ids[keyed[dedup]] = row_id
         for place in single:
@@ -73,7 +73,7 @@ class DeliveryRepository(Repository):
         return ids
 
     def _insert_new(self, deliveries: Sequence[NewDelivery]) -> Iterable[tuple[str, int]]:
-        """(key, id) of those that were not there."""
+        """Insert the deliveries; (key, id) of those that were not there yet."""
         if not deliveries:
             return []
         rows = [_columns(new) for new in deliveries]
@@ -86,13 +86,13 @@ class DeliveryRepository(Repository):
         return [(str(row.dedup), row.id) for row in stored]
 
     def found(self, dedups: Sequence[str]) -> dict[str, DeliveryRow]:
-        """Key → row of those that are there."""
+        """Key → row of the deliveries that are there."""
         query = select(DeliveryTable).where(DeliveryTable.dedup.in_(dedups))
         return {str(record.dedup): as_row(DeliveryRow, record) for record in self._session.scalars(query)}
 
     def unsorted(self, *, limit: int) -> list[DeliveryRow]:
-        """Those nobody has sorted yet, the oldest first; on PostgreSQL they are held until the transaction ends, and
-        what another transaction holds is left out."""
+        """Deliveries that the relay has not sorted yet, the oldest first. On PostgreSQL they are locked until the
+        transaction ends, and those that another transaction has locked are left out."""
         query = (
             select(DeliveryTable)
             .where(DeliveryTable.state == DeliveryState.RECEIVED)
@@ -107,13 +107,14 @@ class DeliveryRepository(Repository):
         return self._session.scalar(query) is not None
 
     def sorted_as(self, state: DeliveryState, delivery_ids: Sequence[int]) -> None:
-        """What became of them."""
+        """Store what became of these deliveries."""
         if delivery_ids:
             chosen = DeliveryTable.id.in_(delivery_ids)
             self._session.execute(update(DeliveryTable).where(chosen).values(state=state))
 
     def link_items(self, pairs: Sequence[tuple[int, int]]) -> None:
-        """(delivery id, item id): which items a delivery asked for. A replay may ask for one that waits already."""
+        """Store which items a delivery asked for, as (delivery id, item id). A replay may ask for an item that waits
+        already."""
         unique = sorted(set(pairs))
         if unique:
             values = [{"delivery_id": delivery, "item_id": item} for delivery, item in unique]
@@ -137,7 +138,8 @@ class DeliveryRepository(Repository):
         until: datetime | None = None,
         failed: bool = False,
     ) -> list[DeliveryRow]:
-        """Newest first; `after`: id of the last one of the page before. `failed`: an item of it did not end well."""
+        """Deliveries, the newest first. `after`: id of the last one of the page before. `failed`: only deliveries of
+        which an item did not end well."""
         query = select(DeliveryTable).order_by(DeliveryTable.id.desc()).limit(limit)
         if after is not None:
             query = query.where(DeliveryTable.id < after)
@@ -155,7 +157,7 @@ class DeliveryRepository(Repository):
         until: datetime | None = None,
         failed: bool = False,
     ) -> int:
-        """How many there are, counted no further than `limit`."""
+        """How many such deliveries there are, counted no further than `limit`."""
         chosen = _wanted(connection_id, system, state, since=since, until=until, failed=failed)
         some = select(DeliveryTable.id).where(*chosen).limit(limit).subquery()
         return self._session.scalar(select(func.count()).select_from(some)) or 0
@@ -182,7 +184,7 @@ class DeliveryRepository(Repository):
         return [(delivery_id, str(source_id)) for delivery_id, source_id in self._session.execute(query)]
 
     def people_told_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
-        """Whom the webhooks of one system have named since then."""
+        """Ids of the employees whom the webhooks of one system have named since then."""
         query = select(DeliveryTable.people).where(
             DeliveryTable.connection_id == connection_id,
             DeliveryTable.system == system,
@@ -200,7 +202,7 @@ class DeliveryRepository(Repository):
         )
 
     def purge(self, received_before: datetime, *, limit: int = 1000) -> int:
-        """Forget deliveries from before that moment, a portion at a time."""
+        """Delete deliveries from before that moment, a portion at a time. Returns how many."""
         old = select(DeliveryTable.id).where(DeliveryTable.received_at < received_before).limit(limit)
         return self._changed(delete(DeliveryTable).where(DeliveryTable.id.in_(old.scalar_subquery())))
 
@@ -214,7 +216,7 @@ def _wanted(
     until: datetime | None,
     failed: bool,
 ) -> list[ColumnElement[bool]]:
-    """The conditions of those that are given."""
+    """The conditions for the filters that are given."""
     conditions: list[ColumnElement[bool]] = [_ended_badly()] if failed else []
     if connection_id is not None:
         conditions.append(DeliveryTable.connection_id == connection_id)
@@ -230,7 +232,7 @@ def _wanted(
 
 
 def _ended_badly() -> Exists:
-    """An item of the delivery ended so, and no later one for the same person has been asked for by it (a replay)."""
+    """An item of the delivery ended badly, and no replay of the delivery has asked for a later item of that person."""
     later, later_asked = aliased(ItemTable), aliased(DeliveryItemTable)
     replayed = exists().where(
         later_asked.delivery_id == DeliveryItemTable.delivery_id,

@@ -14,7 +14,7 @@ from app.storage.enums import (
 
 @dataclass(frozen=True)
 class NewDelivery:
-    """`dedup` None: cannot be told from a repetition, so it is never taken for one."""
+    """A delivery to store. `dedup` None: Awase cannot tell it from a repetition, so it never takes it for one."""
 
     system: System
     connection_id: int | None
@@ -55,7 +55,7 @@ class WebhookRegistrationRow:
     previous: str | None = field(repr=False)
 
     def secrets_at(self, now: datetime) -> tuple[str, ...]:
-        """What a delivery may come with."""
+        """The secrets with which a delivery may come at that moment."""
         overlap = self.previous is not None and self.previous_until is not None and now < self.previous_until
         return (self.secret, self.previous) if overlap and self.previous else (self.secret,)
 

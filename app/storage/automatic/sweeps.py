@@ -1,4 +1,4 @@
-"""Sweeps: when a connection was compared as a whole, which connection is due, and what was known the time before."""
+"""Sweeps: when Awase compared a connection as a whole, which connection is due, and what was known the time before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SweepRepository(Repository):
         return SweepRow(connection_id, None, None) if record is None else as_row(SweepRow, record)
 
     def ask(self, connection_id: int) -> None:
-        """Due at once."""
+        """Make a sweep of this connection due at once."""
         self._record(connection_id).started_at = None
         self._session.flush()
 
@@ -37,7 +37,8 @@ class SweepRepository(Repository):
         self._session.flush()
 
     def has_open_run(self, connection_id: int) -> bool:
-        """One that waits for a person is none: the other direction goes on meanwhile."""
+        """Whether a comparison is at work. One that waits for a person does not count, because the other direction goes
+        on meanwhile."""
         at_work = (RunTable.finished_at.is_(None), RunTable.state != RunState.PREVIEWED)
         query = select(RunTable.id).where(*_scheduled(connection_id), *at_work).limit(1)
         return self._session.scalar(query) is not None
@@ -47,7 +48,7 @@ class SweepRepository(Repository):
         return list(self._session.scalars(self._held(connection_id, direction).where(RunTable.id < before_run)))
 
     def is_held(self, connection_id: int, direction: Direction, now: datetime) -> bool:
-        """Whether a comparison of this direction waits for a person, and its time is not over."""
+        """Whether a comparison of this direction waits for a person and its deadline has not passed."""
         query = self._held(connection_id, direction).where(RunTable.deadline_at > now).limit(1)
         return self._session.scalar(query) is not None
 
@@ -57,14 +58,14 @@ class SweepRepository(Repository):
         return select(RunTable.id).where(*_scheduled(connection_id), RunTable.direction == direction, *waits)
 
     def directions_since(self, connection_id: int, moment: datetime) -> set[Direction]:
-        """In which directions a comparison was begun since then."""
+        """The directions in which a comparison has begun since then."""
         query = select(RunTable.direction).where(*_scheduled(connection_id), RunTable.created_at >= moment)
         return set(self._session.scalars(query))
 
     # ── what was known the time before ────────────────────────────────────────────────────────────────────────────
 
     def last_survey_began(self, connection_id: int, *, before_run: int) -> datetime | None:
-        """When the newest survey but this run's that was carried through began to read."""
+        """When the newest completed survey of the connection, other than this run's, began to read."""
         query = (
             select(RunTable.started_at)
             .where(
@@ -80,7 +81,7 @@ class SweepRepository(Repository):
         return self._session.scalar(query)
 
     def written_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
-        """Whom we have written in this system ourselves since then, or may have."""
+        """Ids of the employees whom Awase itself has written in this system since then, or may have written."""
         directions = [direction for direction in Direction if direction.target is system]
         query = (
             select(ItemTable.target_id)

@@ -1,4 +1,4 @@
-"""Troubles: employees who keep ending with one cause in automatic runs, until they are left alone (quarantine)."""
+"""Troubles: employees who keep ending with one cause in automatic runs, until sweeps leave them alone (quarantine)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TroubleRepository(Repository):
         now: datetime,
         quarantine_after: int,
     ) -> bool:
-        """One more bad end. True: it ended with the same cause the time before, so it is no news."""
+        """Note one more bad end of an employee. True: the cause is the same as the time before, so it is no news."""
         mine = _of(connection_id, direction, source_id)
         record = self._session.scalar(select(TroubleTable).where(*mine))
         if record is None:
@@ -54,7 +54,7 @@ class TroubleRepository(Repository):
         return again
 
     def resolve(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> int:
-        """They ended well, or a person has lifted it. Says how many."""
+        """Forget the troubles of employees who ended well or whom a person has released. Returns how many."""
         return self._changed(
             delete(TroubleTable).where(
                 TroubleTable.connection_id == connection_id,
@@ -64,7 +64,7 @@ class TroubleRepository(Repository):
         )
 
     def set_content(self, connection_id: int, direction: Direction, source_id: str, content: str) -> None:
-        """Digest of both sides at the time of the last bad end: another one lifts the quarantine."""
+        """Store the digest of both sides at the time of the last bad end; a different digest lifts the quarantine."""
         mine = _of(connection_id, direction, source_id)
         self._session.execute(update(TroubleTable).where(*mine).values(content=content))
 
@@ -75,7 +75,7 @@ class TroubleRepository(Repository):
         return [as_row(TroubleRow, record) for record in self._session.scalars(query)]
 
     def quarantined_causes(self) -> list[tuple[int, str, int]]:
-        """(connection id, cause, employees) of those in quarantine, the most frequent first."""
+        """(connection id, cause, employees in quarantine), the most frequent first."""
         number = func.count().label("employees")
         query = (
             select(TroubleTable.connection_id, TroubleTable.code, number)
@@ -86,7 +86,7 @@ class TroubleRepository(Repository):
         return [(row.connection_id, row.code, row.employees) for row in self._session.execute(query)]
 
     def release(self, connection_id: int, code: str) -> int:
-        """Forget everybody of the connection who is in quarantine for this cause. Says how many."""
+        """Release all employees of the connection who are in quarantine for this cause. Returns how many."""
         return self._changed(
             delete(TroubleTable).where(
                 TroubleTable.connection_id == connection_id,

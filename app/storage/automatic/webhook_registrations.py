@@ -1,4 +1,4 @@
-"""Webhook registrations: that of a connection at SmartHR, and the secrets its deliveries may come with."""
+"""Webhook registrations: the one of each connection at SmartHR, and the secrets with which its deliveries may come."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WebhookRegistrationRepository(Repository):
         }
 
     def set_secret(self, connection_id: int, secret: str, *, previous_until: datetime) -> None:
-        """A new secret; the one before it stays good until then."""
+        """Keep a new secret; the one before it stays good until `previous_until`."""
         record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         if record is None:
             record = WebhookRegistrationTable(connection_id=connection_id, state=WebhookState.NONE)
@@ -38,7 +38,7 @@ class WebhookRegistrationRepository(Repository):
         self._session.flush()
 
     def drop_secret(self, connection_id: int) -> None:
-        """The newest secret was not taken over by SmartHR: back to the one before it."""
+        """Go back to the secret before the newest, because SmartHR did not take the newest over."""
         record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         if record is None:
             return
@@ -57,7 +57,7 @@ class WebhookRegistrationRepository(Repository):
         disabled_at: datetime | None,
         now: datetime,
     ) -> None:
-        """How the registration was found at SmartHR."""
+        """Store how a check found the registration at SmartHR."""
         self._session.execute(
             update(WebhookRegistrationTable)
             .where(WebhookRegistrationTable.connection_id == connection_id)

@@ -1,1 +1,1 @@
-"""Connections: settings, what was learned, consents on their way, the wizard's drafts."""
+"""Connections: their settings, what surveys have learned, consents on their way, the wizard's drafts."""

@@ -1,4 +1,4 @@
-"""What lists and the settings page tell about connections beside their settings: how runs of them have ended."""
+"""What the lists and the settings page tell about connections beside their settings: how their runs have ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ConnectionFactsRepository(Repository):
     """`uow.connection_facts`."""
 
     def last_successes(self, connection_id: int | None = None) -> dict[tuple[int, Direction], datetime]:
-        """(connection, direction) → when a run in that direction last ended without a failure, of all or of
+        """(connection, direction) → when a run in that direction last ended without a failure, for all connections or
         one. One query."""
         found: dict[tuple[int, Direction], datetime] = {}
         newest = [
@@ -41,12 +41,12 @@ class ConnectionFactsRepository(Repository):
         return found
 
     def companies(self) -> dict[int, tuple[str, str]]:
-        """Connection → name and number (事業所番号) of its freee company, "" where no consent has told them."""
+        """Connection → name and number (事業所番号) of its freee company, "" where no consent has told them yet."""
         columns = (ConnectionTable.id, ConnectionTable.freee_company_name, ConnectionTable.freee_external_cid)
         return {found: (name or "", number or "") for found, name, number in self._session.execute(select(*columns))}
 
     def written_to_smarthr(self, connection_id: int, *, of_the_last: int = 300) -> frozenset[str]:
-        """Keys of FIELDS that SmartHR has taken with one of the newest items: proof that the token may write them."""
+        """Keys of FIELDS that SmartHR took with one of the newest items, which proves that the token may write them."""
         items = (
             select(ItemTable.id)
             .where(

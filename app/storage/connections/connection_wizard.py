@@ -1,4 +1,4 @@
-"""Connections that are being set up: what the wizard has collected before there is a connection."""
+"""Connections that a user is setting up: what the wizard has collected before there is a connection."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class WizardRepository(Repository):
         self._session.execute(delete(WizardTable).where(WizardTable.id == setup_id))
 
     def purge(self, begun_before: datetime) -> int:
-        """Forget those of that age: their credentials lie about otherwise. Connections made stay."""
+        """Delete setups of that age, because their credentials would lie about. The connections they made stay."""
         return self._changed(delete(WizardTable).where(WizardTable.created_at < begun_before))
 
     def made(self, setup_id: int, connection_id: int) -> None:
-        """There is a connection now: it has the credentials."""
+        """The connection exists now and holds the credentials, so the setup forgets them."""
         blank = self._vault.encrypt("")
         self._set(setup_id, connection_id=connection_id, smarthr_token_enc=blank, freee_tokens_enc=None)
 
@@ -72,12 +72,12 @@ class WizardRepository(Repository):
     def send_to_freee(
         self, setup_id: int, *, state_hash: str, verifier: str, redirect_uri: str, until: datetime
     ) -> None:
-        """An authorisation begins; one that was on its way for this setup is worth nothing any more."""
+        """An authorisation begins; an earlier one that was on its way for this setup is worth nothing any more."""
         sealed = self._vault.encrypt(verifier)
         self._set(setup_id, state_hash=state_hash, verifier_enc=sealed, redirect_uri=redirect_uri, consent_until=until)
 
     def knows_state(self, state_hash: str) -> bool:
-        """A look that needs no write lock."""
+        """Whether a setup waits for this state; needs no write lock."""
         return self._session.scalar(select(WizardTable.id).where(WizardTable.state_hash == state_hash)) is not None
 
     def take_state(self, state_hash: str, *, now: datetime) -> WizardConsent | None:
@@ -94,7 +94,7 @@ class WizardRepository(Repository):
     def keep_grant(
         self, setup_id: int, tokens: FreeeTokens, *, company_id: int, company_name: str, external_cid: str
     ) -> None:
-        """What freee brought, until somebody confirms or refuses the company."""
+        """Keep what freee brought until the user confirms or refuses the company."""
         sealed = self._vault.encrypt_json([tokens.access_token, tokens.refresh_token, tokens.expires_at.isoformat()])
         self._set(
             setup_id,

@@ -1,4 +1,4 @@
-"""Connections: one SmartHR tenant and one freee company, with settings, what was learned, and encrypted tokens."""
+"""Connections: one SmartHR tenant and one freee company, with settings, learned facts and encrypted tokens."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class ConnectionRepository(Repository):
         self._set(connection_id, export_settings=None if settings is None else asdict(settings))
 
     def set_options(self, connection: Connection) -> None:
-        """Keep what a customer decides, as the given Connection has it."""
+        """Store the settings that a customer decides, as the given Connection has them."""
         self._set(
             connection.id,
             name=connection.name,
@@ -144,7 +144,7 @@ class ConnectionRepository(Repository):
         )
 
     def set_smarthr_token(self, connection_id: int, token: str) -> None:
-        """Forgets what the former token has shown and what it has not."""
+        """Keep a new token and forget what the former one has shown and what it has not."""
         learned = self._session.scalar(
             select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
         )
@@ -160,8 +160,8 @@ class ConnectionRepository(Repository):
         employment_types: Iterable[str],
         now: datetime,
     ) -> None:
-        """What a check of SmartHR's token has shown: attributes with a value (added to those known), attributes that
-        nobody's answer had, names of 雇用形態."""
+        """Store what a check of SmartHR's token has shown: attributes with a value (added to those known), attributes
+        that no employee's answer held, names of 雇用形態."""
         known: dict[str, Any] = dict(
             self._session.scalar(
                 select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
@@ -222,7 +222,11 @@ class ConnectionRepository(Repository):
         )
 
     def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
-        """A claim that ran out while its request was under way: its holder is dead, and nobody knows what freee did."""
+        """Claim the refresh for one caller. False: another caller has it, or the pair is in doubt.
+
+        A claim that ran out while its request was under way becomes UNKNOWN: the process that held it is dead, and its
+        answer, which would have told what freee did, is lost.
+        """
         state, claimed_until = ConnectionTable.freee_refresh_state, ConnectionTable.freee_claimed_until
         dead = (state == RefreshState.SENDING, claimed_until < now)
         self._token_update(connection_id, version, *dead, values={"freee_refresh_state": RefreshState.UNKNOWN})
@@ -241,7 +245,8 @@ class ConnectionRepository(Repository):
         return self._token_update(connection_id, version, mine, values={"freee_refresh_state": RefreshState.OK})
 
     def release_refresh(self, connection_id: int, *, version: int) -> bool:
-        """freee has not listened: the pair is good as it is, and whoever finds the door open may ask at once."""
+        """freee has not listened: the pair is good as it is, and the next process that finds the door open may ask at
+        once."""
         mine = ConnectionTable.freee_refresh_state == RefreshState.SENDING
         values = {"freee_refresh_state": RefreshState.OK, "freee_claimed_until": None}
         return self._token_update(connection_id, version, mine, values=values)
@@ -259,7 +264,7 @@ class ConnectionRepository(Repository):
         company_name: str | None = None,
         external_cid: str | None = None,
     ) -> None:
-        """A new authorisation by a person: replaces whatever there was."""
+        """Store the pair of a new authorisation by a person, in place of any pair there was."""
         values = self._token_values(tokens, now) | {
             "freee_version": ConnectionTable.freee_version + 1,
             "needs_consent": False,
@@ -279,14 +284,14 @@ class ConnectionRepository(Repository):
         }
 
     def mark_refresh(self, connection_id: int, state: RefreshState, *, version: int) -> bool:
-        """UNKNOWN or NEEDS_CONSENT, as long as nobody has stored a newer pair."""
+        """Mark the pair UNKNOWN or NEEDS_CONSENT, unless a newer pair has been stored: False then."""
         values: dict[str, Any] = {"freee_refresh_state": state}
         if state is RefreshState.NEEDS_CONSENT:
             values["needs_consent"] = True
         return self._token_update(connection_id, version, values=values)
 
     def pairs_to_keep(self) -> list[PairRow]:
-        """Every pair that may be renewed, the one that ends first before the others."""
+        """Every pair that may be renewed, the one that ends soonest first."""
         query = (
             select(ConnectionTable.id, ConnectionTable.freee_refreshed_at, ConnectionTable.freee_expires_at)
             .where(
@@ -297,7 +302,7 @@ class ConnectionRepository(Repository):
         return [PairRow(row.id, row.freee_refreshed_at, row.freee_expires_at) for row in self._session.execute(query)]
 
     def refreshes_in_doubt(self, now: datetime) -> list[int]:
-        """Connections whose renewal may or may not have happened: its answer was lost, or its sender died."""
+        """Connections whose refresh may have happened or not: its answer was lost, or the process that sent it died."""
         state = ConnectionTable.freee_refresh_state
         dead = (state == RefreshState.SENDING) & (ConnectionTable.freee_claimed_until < now)
         return list(self._session.scalars(select(ConnectionTable.id).where((state == RefreshState.UNKNOWN) | dead)))

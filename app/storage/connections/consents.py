@@ -1,4 +1,4 @@
-"""Authorisations on their way to freee and back."""
+"""Authorisations on their way: a person has gone to freee and has not come back yet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ConsentRepository(Repository):
         self._session.flush()
 
     def known(self, state_hash: str) -> bool:
-        """Whether we gave this state out and it has not been used: a look that needs no write lock."""
+        """Whether Awase gave this state out and it has not been used; needs no write lock."""
         return self._session.get(ConsentTable, state_hash) is not None
 
     def take(self, state_hash: str, *, now: datetime) -> ConsentRow | None:

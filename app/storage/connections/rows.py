@@ -14,7 +14,7 @@ from app.storage.enums import (
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """What ops sees of a connection beside its settings."""
+    """What operators see of a connection beside its settings."""
 
     id: int
     freee_company_name: str | None
@@ -43,7 +43,7 @@ class ConsentRow:
 
 @dataclass(frozen=True)
 class WizardRow:
-    """A connection being set up. `connection_id` is there once its company was confirmed."""
+    """A connection that a user is setting up. `connection_id` is there once the user has confirmed the company."""
 
     id: int
     key: str
@@ -61,7 +61,7 @@ class WizardRow:
 
 @dataclass(frozen=True)
 class WizardConsent:
-    """freee's answer belongs to this setup."""
+    """The setup to which an answer of freee's authorisation belongs, with what is needed to finish it."""
 
     setup: WizardRow
     verifier: str = field(repr=False)

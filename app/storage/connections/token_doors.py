@@ -1,4 +1,4 @@
-"""The door to freee's token endpoint, one row per client id: every process of the installation sees the same one."""
+"""The door to freee's token endpoint, one row per client id, so that all processes of the installation see one door."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from app.storage.repository import Repository
 from app.storage.tables.models import TokenDoorTable
 
 PASSAGE_SECONDS = 90.0
-"""Longer than the slowest request (connect 3 s, whole answer 60 s): after that its holder is dead."""
+"""Longer than the slowest request (connect 3 s, whole answer 60 s): after that the passage's holder counts as dead."""
 
 
 class TokenDoorRepository(Repository):
     """`uow.token_doors`."""
 
     def look(self, client_id: str) -> Door:
-        """What is known of the endpoint, without taking anything."""
+        """What is known of the endpoint; takes no passage."""
         record = self._session.get(TokenDoorTable, client_id, populate_existing=True)
         return Door() if record is None else _door(record.state)
 
     def enter(self, client_id: str, *, now: datetime) -> Passage | float:
-        """As the port says."""
+        """As `ports.TokenDoor.enter`."""
         record = self._locked(client_id)
         if record.held_until is not None and record.held_until > now:
             return 0.0
@@ -39,8 +39,8 @@ class TokenDoorRepository(Repository):
         return Passage(record.passage)
 
     def leave(self, client_id: str, passage: Passage, outcome: Callable[[Door], Door] | None = None) -> Door:
-        """End the passage; `outcome` makes the new door of the old one. A holder who was thought dead changes
-        nothing. Returns the door as it is now."""
+        """End the passage and return the door as it is now; `outcome` makes the new door of the old one. A holder that
+        was thought dead changes nothing."""
         record = self._locked(client_id)
         door = _door(record.state)
         if record.passage != passage.number:
@@ -53,7 +53,7 @@ class TokenDoorRepository(Repository):
         return door
 
     def _locked(self, client_id: str) -> TokenDoorTable:
-        """The row of this client, made at the first knock, locked until the transaction ends."""
+        """The row of this client, locked until the transaction ends; the first caller makes it."""
         new = self._dialect.insert(TokenDoorTable).values(client_id=client_id, state=_stored(Door()), passage=0)
         self._session.execute(new.on_conflict_do_nothing())
         mine = select(TokenDoorTable).where(TokenDoorTable.client_id == client_id).with_for_update()
@@ -61,7 +61,7 @@ class TokenDoorRepository(Repository):
 
 
 def _stored(door: Door) -> dict[str, Any]:
-    """Moments as epoch seconds: one small JSON object."""
+    """The door as one small JSON object, its moments as epoch seconds."""
     return {
         "refusals": door.refusals,
         "closed_until": door.closed_until.timestamp() if door.closed_until else None,

@@ -1,1 +1,1 @@
-"""Which crew is which employee, and who was there when a system was last listed."""
+"""Which SmartHR crew is which freee employee, and which people each system had when it was last listed."""

@@ -1,4 +1,7 @@
-"""Directory: who was there when a system was last listed. Ids and numbers only, for refusing unknown numbers early."""
+"""Directory: the people whom a system had when it was last listed.
+
+Without names: ids and numbers, so that unknown numbers are refused early, pay schedules, and keyed digests.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from app.storage.tables.models import ConnectionTable, DirectoryTable
 
 class DirectoryRepository(Repository):
     def replace(self, connection_id: int, system: System, rows: Iterable[DirectoryEntry], *, now: datetime) -> None:
-        """The whole directory of one system anew. The connection's row is locked meanwhile: two listings at once would
-        otherwise both insert everybody (PostgreSQL)."""
+        """Replace the whole directory of one system. The connection's row is locked meanwhile, because on PostgreSQL
+        two listings at once would otherwise both insert all people."""
         self._session.execute(select(ConnectionTable.id).where(ConnectionTable.id == connection_id).with_for_update())
         self._session.execute(
             delete(DirectoryTable).where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)
@@ -54,7 +57,7 @@ class DirectoryRepository(Repository):
     def entries(
         self, connection_id: int, system: System, person_ids: Sequence[str] | None = None
     ) -> dict[str, DirectoryEntry]:
-        """Id → entry of these people, or of everybody."""
+        """Id → entry of these people, or of all people."""
         query = select(
             DirectoryTable.employee_number, DirectoryTable.person_id, DirectoryTable.schedule, DirectoryTable.content
         ).where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)

@@ -1,4 +1,4 @@
-"""What people are shown of links: the pairs of a connection page by page, open questions, how somebody ended last."""
+"""What the pages show of links: a connection's pairs page by page, open questions, how an employee ended last."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from app.storage.repository import Repository, as_row
 from app.storage.tables.models import DirectoryTable, ItemTable, LinkTable, RunTable
 
 Ids = Mapping[System, Sequence[str]]
-"""People of both systems."""
+"""Ids of people, per system."""
 
 
 @dataclass(frozen=True)
 class AskedRow:
-    """The newest end of somebody of whom it is not clear who they are. `candidates` as in `ItemRow`."""
+    """An employee whose newest item ended with the question which employee of the other system this one is.
+
+    `candidates` as in `ItemRow`.
+    """
 
     id: int
     direction: Direction
@@ -36,7 +39,7 @@ class AskedRow:
 
 @dataclass(frozen=True)
 class LastEnd:
-    """How the newest item of somebody ended. `run`: public id."""
+    """How the newest item of an employee ended. `run`: public id."""
 
     run: str
     state: ItemState
@@ -59,14 +62,16 @@ class LinkReading(Repository):
         return [as_row(LinkRow, record) for record in rows]
 
     def count(self, connection_id: int) -> int:
-        """Of the live links."""
+        """How many live links the connection has."""
         query = select(func.count()).select_from(LinkTable)
         live = (LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
         return self._session.scalar(query.where(*live)) or 0
 
     def asked(self, connection_id: int, *, after: int | None, limit: int) -> list[AskedRow]:
-        """People whose newest end is a question about who they are, the newest first, older than the item `after`.
-        Whoever has been linked since is left out."""
+        """Employees whose newest item ended with the question who they are in the other system, the newest first.
+
+        Only those older than the item `after`; an employee who has been linked since is left out.
+        """
         newer = aliased(ItemTable)
         ended_again = exists().where(
             newer.connection_id == ItemTable.connection_id,
@@ -127,7 +132,7 @@ class LinkReading(Repository):
         }
 
     def numbered(self, connection_id: int, system: System, number: str, *, limit: int) -> dict[str, str]:
-        """Person's id → number of those who were listed last with a number that begins so."""
+        """Person's id → number, of the people whose number in the last listing begins like this."""
         query = (
             select(DirectoryTable.person_id, DirectoryTable.employee_number)
             .where(

@@ -1,4 +1,4 @@
-"""Employee links: which crew is which employee, and the digests of what both sides last agreed on."""
+"""Employee links: which SmartHR crew is which freee employee, and digests of the values both sides last agreed on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LinkRepository(LinkReading):
         now: datetime,
         baseline: Mapping[str, str] | None = None,
     ) -> LinkRow:
-        """Raises IntegrityError when one of the two already has a live link."""
+        """Store a link. Raises IntegrityError when one of the two already has a live link."""
         record = LinkTable(
             connection_id=connection_id,
             smarthr_id=smarthr_id,
@@ -54,12 +54,15 @@ class LinkRepository(LinkReading):
         return as_row(LinkRow, record)
 
     def set_baseline(self, link_id: int, digests: Mapping[str, str]) -> None:
-        """The whole baseline anew."""
+        """Replace the whole baseline."""
         self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(baseline=dict(digests)))
 
     def move_baseline(self, link_id: int, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
-        """The whole baseline anew, unless it is not the one seen any more: False then. Whoever has moved it meanwhile
-        knows of something later (a write, an undo) than what was read on both sides before."""
+        """Replace the whole baseline, unless it is no longer the one seen: False then.
+
+        A process that has moved the baseline meanwhile knows of something later (a write, an undo) than what this
+        caller read on both sides before.
+        """
         query = select(LinkTable.baseline).where(LinkTable.id == link_id).with_for_update()
         if self._session.scalar(query) != dict(seen):
             return False
@@ -67,35 +70,35 @@ class LinkRepository(LinkReading):
         return True
 
     def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
-        """False: it is no live link any more."""
+        """End a link. False when it is no live link any more."""
         live = (LinkTable.id == link_id, LinkTable.unlinked_at.is_(None))
         return self._changed(update(LinkTable).where(*live).values(unlinked_at=now, unlinked_why=why)) == 1
 
     def decide(self, link_id: int) -> None:
-        """A person has said what follows from the deletion: it is no open question any more."""
+        """A person has said what follows from the deletion, so it is no open question any more."""
         self._session.execute(
             update(LinkTable).where(LinkTable.id == link_id).values(unlinked_why=UnlinkReason.BY_PERSON)
         )
 
     def broken(self, connection_id: int) -> list[LinkRow]:
-        """Links that ended because somebody was deleted, the newest first."""
+        """Links that ended because one of the two employees was deleted, the newest first."""
         query = select(LinkTable).where(
             LinkTable.connection_id == connection_id,
             LinkTable.unlinked_why.in_([UnlinkReason.SMARTHR_DELETED, UnlinkReason.FREEE_DELETED]),
         )
         return [as_row(LinkRow, record) for record in self._session.scalars(query.order_by(LinkTable.id.desc()))]
 
-    # ── people who are not one ────────────────────────────────────────────────────────────────────────────────────
+    # ── pairs that are two different people ───────────────────────────────────────────────────────────────────────
 
     def different(self, connection_id: int) -> frozenset[tuple[str, str]]:
-        """(smarthr id, freee id) of those of whom a person has said that they are two people."""
+        """(smarthr id, freee id) of the pairs of which a user has said that they are two different people."""
         query = select(LinkTable.smarthr_id, LinkTable.freee_id).where(
             LinkTable.connection_id == connection_id, LinkTable.unlinked_why == UnlinkReason.DIFFERENT
         )
         return frozenset((smarthr_id, freee_id) for smarthr_id, freee_id in self._session.execute(query))
 
     def keep_apart(self, connection_id: int, smarthr_id: str, freee_id: str, *, now: datetime) -> LinkRow:
-        """Note that these are two people: a link that ended when it began."""
+        """Note that these two are different people, as a link that ended when it began."""
         record = LinkTable(
             connection_id=connection_id,
             smarthr_id=smarthr_id,
@@ -110,7 +113,7 @@ class LinkRepository(LinkReading):
         return as_row(LinkRow, record)
 
     def no_longer_apart(self, connection_id: int, smarthr_id: str, freee_id: str) -> None:
-        """A person has thought again: nothing speaks against these two."""
+        """A user has thought again: Awase may link these two."""
         self._session.execute(
             update(LinkTable)
             .where(

@@ -19,7 +19,7 @@ class LinkRow:
     smarthr_id: str
     freee_id: str
     baseline: dict[str, Any]
-    """Key of FIELDS → digest of the value both sides agreed on."""
+    """Key of FIELDS → digest of the value on which both sides agreed."""
     created_at: datetime
     unlinked_at: datetime | None
     unlinked_why: UnlinkReason | None
@@ -35,4 +35,4 @@ class DirectoryEntry:
     schedule: dict[str, Any] | None = None
     """freee: the fields of `people.PaySchedule`."""
     content: str | None = field(default=None, repr=False)
-    """Keyed digest of the items this person had; None: not shown."""
+    """Keyed digest of the items this person had; None: the system did not show them."""

@@ -1,1 +1,1 @@
-"""What health checks, metrics and the engine room read, and the counters that only grow."""
+"""The queries of health checks, metrics and the engine room, and the counters that only grow."""

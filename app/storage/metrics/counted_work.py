@@ -1,8 +1,8 @@
-"""What the counters ask of the database: which runs to look at, what they have come to, and what was counted of them.
+"""The counters' queries: which runs to look at, what these have done so far, and what was counted of them before.
 
-What was counted of a run stands in the table `tallies`, under `meter.<run id>`, in the transaction that counts it: so
-a repetition adds the difference and nothing twice. These rows go once the run is past and its number is behind the
-watermark, the row `meter`: all runs up to it have been seen.
+The transaction that counts a run also notes in the table `tallies`, under `meter.<run id>`, what it has counted. So a
+repetition adds the difference and counts nothing twice. These rows go once the run is past and its number is behind the
+watermark, the row `meter`: all runs up to that number have been seen.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ BUCKETS: Mapping[str, tuple[float, ...]] = {
     ITEM_SECONDS: (0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
     RUN_SECONDS: (5, 15, 60, 300, 900, 3600, 14400, 86400),
 }
-"""Upper ends; what is longer counts under `ENDLESS`. A counter holds what is in one bucket, /metrics adds them up."""
+"""Upper ends; a longer time counts under `ENDLESS`. A counter holds the count of one bucket; /metrics adds them up."""
 ENDLESS = "+Inf"
 MILLISECONDS = "_milliseconds"
-"""After the name of a histogram: the sum of it, whole milliseconds."""
+"""Follows the name of a histogram in the name of the counter of its sum, in whole milliseconds."""
 NO_CODE = "none"
 
 _COUNTED = "meter"
 _COUNTED_STATES = frozenset(FINAL_RUN_STATES | {RunState.RUNNING})
-"""Before that, a survey that begins anew takes its items back."""
+"""Runs whose items are counted. In an earlier state a survey that begins anew may still take its items back."""
 
 Counts = Counter[tuple[str, Labels]]
 
 
 @dataclass(frozen=True)
 class RunTotal:
-    """What a run has come to so far. `past`: it ended a while ago, nothing is added to it any more."""
+    """The counts of a run so far. `past`: the run ended a while ago, so nothing is added to it any more."""
 
     run_id: int
     past: bool
@@ -55,14 +55,14 @@ class CountedWork(Repository):
     """Part of `uow.metrics`."""
 
     def runs_to_count(self, *, limit: int) -> list[int]:
-        """Runs that may have come to more since they were looked at, and up to `limit` that nobody has seen yet."""
+        """Runs that may have grown since they were counted last, and up to `limit` runs that were never counted."""
         tracked = self._tracked()
         new = select(RunTable.id).where(RunTable.id > self._watermark()).order_by(RunTable.id)
         unseen = [run_id for run_id in self._session.scalars(new.limit(limit + len(tracked))) if run_id not in tracked]
         return [*(run_id for run_id, past in sorted(tracked.items()) if not past), *unseen[:limit]]
 
     def run_totals(self, run_ids: Sequence[int], *, past_before: datetime) -> list[RunTotal]:
-        """Of those that are there (a run may have been erased)."""
+        """The counts of those runs that are still there (a run may have been erased)."""
         runs = list(self._session.scalars(select(RunTable).where(RunTable.id.in_(run_ids)).order_by(RunTable.id)))
         counts = {run.id: _of_run(run) for run in runs}
         counted = [run for run in runs if run.state in _COUNTED_STATES]
@@ -73,8 +73,8 @@ class CountedWork(Repository):
         ]
 
     def advance(self, totals: Sequence[RunTotal]) -> Counts:
-        """What the runs have come to since they were counted last; from now on that counts as counted. Never less than
-        nothing: an older reading than the one before adds nothing."""
+        """What the runs have added since they were counted last, which is noted as counted from now on. Never negative:
+        a reading older than the one before adds nothing."""
         names = {_name(total.run_id): total for total in totals}
         before: dict[str, Counts] = {name: Counter() for name in names}
         tracked: dict[str, bool] = {}
@@ -99,8 +99,11 @@ class CountedWork(Repository):
         return grown
 
     def finish_counting(self, *, created_before: datetime, now: datetime) -> None:
-        """Move the watermark over runs that are tracked and old enough that no lower number can still appear, forget
-        the past ones behind it, and note when this was."""
+        """Move the watermark and forget the past runs behind it.
+
+        The watermark moves over runs that are tracked and old enough that no lower number can still appear. Also notes
+        when this was.
+        """
         tracked, watermark = self._tracked(), self._watermark()
         query = select(RunTable.id, RunTable.created_at).where(RunTable.id > watermark).order_by(RunTable.id)
         for run_id, created_at in self._session.execute(query.limit(5000)):
@@ -118,7 +121,7 @@ class CountedWork(Repository):
     # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _tracked(self) -> dict[int, bool]:
-        """Run id → whether it is past and counted for good."""
+        """Run id → whether the run is past and counted for good."""
         query = select(CounterTable.name, CounterTable.value).where(
             CounterTable.name.like(f"{_COUNTED}.%"), CounterTable.labels == "{}"
         )
@@ -160,7 +163,7 @@ class CountedWork(Repository):
         if self._session.get_bind().dialect.name == "postgresql":
             return func.extract("epoch", end - start).cast(Float)
         days: ColumnElement[float] = func.julianday(end) - func.julianday(start)
-        return func.round(days * literal(86400.0), 3)  # it is exact to a few hundredths of a millisecond
+        return func.round(days * literal(86400.0), 3)  # julianday is exact to a few hundredths of a millisecond
 
 
 def _of_run(run: RunTable) -> Counts:

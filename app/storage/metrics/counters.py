@@ -1,4 +1,4 @@
-"""Counters for /metrics that only grow, in the database, so that every process counts into the same ones."""
+"""Counters for /metrics that only grow. They stand in the database, so that every process counts into the same ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class CounterRepository(Repository):
     """`uow.counters`."""
 
     def add(self, counts: Mapping[tuple[str, Labels], int]) -> None:
-        """(name, labels) → how much more. In a fixed order, so that two transactions cannot wait for each other."""
+        """Add to counters: (name, labels) → how much. In a fixed order, so that two transactions cannot wait for each
+        other."""
         values = [
             {"name": name, "labels": json.dumps(dict(pairs), sort_keys=True), "value": count}
             for (name, pairs), count in sorted(counts.items())

@@ -1,4 +1,4 @@
-"""What the engine room's page asks of the database: a handful of queries over indexes, without anything personal."""
+"""The engine room's queries: a handful, over indexes, without anything personal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TROUBLED = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
 
 @dataclass(frozen=True)
 class Backlog:
-    """What waits, and since when the oldest of it does. `lead_until`: how long the reconciler's lease runs."""
+    """What waits, and since when the oldest of each kind waits. `lead_until`: when the reconciler's lease ends."""
 
     outbox: int
     outbox_since: datetime | None
@@ -54,7 +54,7 @@ class EngineReading(Repository):
     """Part of `uow.metrics`."""
 
     def backlog(self, now: datetime, *, leader: str, mails_since: datetime) -> Backlog:
-        """In one query. `mails_since`: undelivered mails count from then on."""
+        """The backlog, in one query. `mails_since`: failed mails count from then on."""
         outbox = (OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
         unsorted = text("deliveries.state = 'received'")  # as the partial index says it, or SQLite does not use it
         unsent = MailTable.state.in_([MailState.PENDING, MailState.SENDING])
@@ -103,7 +103,7 @@ class EngineReading(Repository):
         return found
 
     def causes_since(self, moment: datetime) -> list[tuple[str, ItemState, int]]:
-        """(cause, state, items) of what ended in trouble since then."""
+        """(cause, state, number of items) of the items that have ended in trouble since then."""
         query = (
             select(ItemTable.error_code, ItemTable.state, func.count())
             .where(ItemTable.finished_at >= moment, ItemTable.state.in_(TROUBLED), ItemTable.error_code.is_not(None))
@@ -112,7 +112,7 @@ class EngineReading(Repository):
         return [(str(code), state, items) for code, state, items in self._session.execute(query)]
 
     def open_runs(self, *, limit: int) -> tuple[int, list[OpenRunRow]]:
-        """How many have not ended, and the newest of them."""
+        """How many runs have not ended, and the newest of them."""
         columns = (RunTable.id, RunTable.public_id, ConnectionTable.key, RunTable.direction, RunTable.trigger)
         query = (
             select(*columns, RunTable.state, RunTable.created_at, RunTable.total, RunTable.equal, func.count().over())
@@ -146,7 +146,7 @@ class EngineReading(Repository):
 
 
 def _oldest_due(now: datetime) -> Select[Any]:
-    """As `uow.metrics.oldest_due`."""
+    """The query of `uow.metrics.oldest_due`, as a part of the backlog's one query."""
     works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
     return (
         select(ItemTable.next_at)

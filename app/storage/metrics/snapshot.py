@@ -1,7 +1,8 @@
-"""What health checks, metrics and the queue's status ask of the database, in a few cheap queries.
+"""The queries of health checks, metrics and the queue's status: few and cheap.
 
-/metrics is asked every few seconds and has to stay quick with half a million items (README, ops): nothing here walks
-through the items, deliveries or runs that are over, except for the counts per state of runs and mails.
+Prometheus asks /metrics every few seconds, and the answer has to stay quick with half a million items (README, ops). So
+no query here walks through the items, deliveries or runs that are over, except for the counts per state of runs and
+mails.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class ConnectionFigures:
     needs_consent: bool
     automatic: Automatic
     sweep_minutes: float | None
-    """Its own; None: the setting's."""
+    """The connection's own interval; None: that of the setting."""
     created_at: datetime
     refresh_state: RefreshState
     refreshed_at: datetime | None
@@ -75,12 +76,12 @@ class MetricsRepository(EngineReading, CountedWork):
         return found == _newest_revision()
 
     def runs_by_state(self) -> dict[RunState, int]:
-        """States without a run are left out."""
+        """State → number of runs; states without a run are left out."""
         rows = self._session.execute(select(RunTable.state, func.count().label("runs")).group_by(RunTable.state))
         return {row.state: row.runs for row in rows}
 
     def gathering(self) -> tuple[int, datetime | None]:
-        """Runs that webhooks are filling, and since when the oldest of them is due."""
+        """How many runs webhooks are filling, and since when the oldest of them is due."""
         query = select(func.count(), func.min(RunTable.gather_until)).where(
             RunTable.finished_at.is_(None),
             RunTable.state == RunState.WAITING,
@@ -91,14 +92,16 @@ class MetricsRepository(EngineReading, CountedWork):
         return count, oldest
 
     def unsorted(self) -> tuple[int, datetime | None]:
-        """Webhooks that are stored and not sorted into items yet, and when the oldest of them came in."""
+        """How many webhooks are stored and not sorted into items yet, and when the oldest of them came in."""
         query = select(func.count(), func.min(DeliveryTable.received_at)).where(text("deliveries.state = 'received'"))
         count, oldest = self._session.execute(query).one()
         return count, oldest
 
     def oldest_due(self, now: datetime) -> datetime | None:
-        """Since when the item that waits longest could have been worked on: of running runs, of connections that take
-        work. Those postponed until later do not wait yet."""
+        """Since when the item that waits longest could have been worked on.
+
+        Only items of running runs and of connections that take work count; a postponed item does not wait yet.
+        """
         query = (
             select(ItemTable.next_at)
             .join(RunTable, RunTable.id == ItemTable.run_id)
@@ -134,7 +137,7 @@ class MetricsRepository(EngineReading, CountedWork):
         return {row[0]: row[1] for row in self._session.execute(query)}
 
     def connections(self) -> list[ConnectionFigures]:
-        """All of them, in one query; the last webhook of each is one look into an index."""
+        """All connections, in one query; the last webhook of each is one look into an index."""
         last = {
             system: select(func.max(DeliveryTable.received_at))
             .where(DeliveryTable.connection_id == ConnectionTable.id, DeliveryTable.system == literal(system.value))
@@ -161,7 +164,7 @@ class MetricsRepository(EngineReading, CountedWork):
         ]
 
     def counters(self) -> dict[str, dict[Labels, int]]:
-        """`uow.counters.all()` without the notes of what is counted."""
+        """`uow.counters.all()` without the notes of what has been counted of each run."""
         found: dict[str, dict[Labels, int]] = {}
         rows = select(CounterTable.name, CounterTable.labels, CounterTable.value).where(
             CounterTable.name.not_like("meter.%")

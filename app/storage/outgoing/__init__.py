@@ -1,1 +1,1 @@
-"""What has to leave: the outbox of jobs for the broker, and mails."""
+"""What has to leave Awase: the outbox of jobs for the broker, and mails."""

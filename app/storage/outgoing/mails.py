@@ -1,4 +1,5 @@
-"""Mails: one summary a run, one notice per occasion (both unique). Claimed by a lease; the Message-ID is fixed."""
+"""Mails: one summary a run, one notice per occasion (both unique). A sender claims a mail by a lease; the Message-ID
+is fixed when the mail is added."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from app.storage.tables.models import MailTable, OutboxTable
 
 class MailRepository(Repository):
     def add(self, run_id: int, *, kind: MailKind, message_id: str, now: datetime) -> int:
-        """Raises IntegrityError when the run has this mail already."""
+        """Add the mail of a run, due at once. Raises IntegrityError when the run has this mail already."""
         record = MailTable(
             run_id=run_id, kind=kind, state=MailState.PENDING, message_id=message_id, next_at=now, created_at=now
         )
@@ -27,7 +28,7 @@ class MailRepository(Repository):
     def add_notice(
         self, connection_id: int | None, *, kind: MailKind, occasion: str, message_id: str, now: datetime
     ) -> int | None:
-        """A mail about a connection, or about none, once per `occasion`. None: that one is there already."""
+        """Add a notice about a connection, or about none, once per `occasion`. None: that notice is there already."""
         if self._session.scalar(select(MailTable.id).where(MailTable.occasion == occasion)) is not None:
             return None
         record = MailTable(
@@ -42,7 +43,7 @@ class MailRepository(Repository):
         try:
             with self._session.begin_nested():
                 self._session.add(record)
-        except IntegrityError:  # another process told it at this very moment (PostgreSQL)
+        except IntegrityError:  # another process added the same notice at this very moment (PostgreSQL)
             return None
         return record.id
 
@@ -61,7 +62,7 @@ class MailRepository(Repository):
         return {occasion: state for occasion, state in self._session.execute(query) if occasion is not None}
 
     def claim(self, mail_id: int, *, now: datetime, lease_until: datetime) -> MailRow | None:
-        """PENDING and due, or SENDING with a dead lease → SENDING; None: somebody else has it, or it is done."""
+        """PENDING and due, or SENDING with a dead lease → SENDING. None: another process has it, or it is done."""
         free = or_(
             and_(MailTable.state == MailState.PENDING, MailTable.next_at <= now),
             and_(MailTable.state == MailState.SENDING, MailTable.lease_until < now),
@@ -71,7 +72,7 @@ class MailRepository(Repository):
         return self.get(mail_id) if changed else None
 
     def keep_text(self, mail_id: int, *, to: Sequence[str], subject: str, body: str) -> None:
-        """What is about to be sent, so that a repetition sends the same text."""
+        """Keep the text that is about to be sent, so that a repetition sends the same text."""
         self._session.execute(
             update(MailTable)
             .where(MailTable.id == mail_id)
@@ -102,8 +103,8 @@ class MailRepository(Repository):
         return self._changed(update(MailTable).where(*mine).values(values)) == 1
 
     def stuck(self, now: datetime, *, pushed_before: datetime) -> list[MailRow]:
-        """Mails nobody will send by himself: the lease is dead, or pushed a while ago and never claimed; and without an
-        outbox row on its way, which would only be doubled."""
+        """Mails that no process is going to send: the lease is dead, or the mail was pushed a while ago and never
+        claimed. Mails with an outbox row on its way are left out, because that row would only be doubled."""
         on_its_way = exists().where(
             OutboxTable.kind == OutboxKind.MAIL, OutboxTable.ref_id == MailTable.id, OutboxTable.sent_at.is_(None)
         )

@@ -1,4 +1,4 @@
-"""Outbox: what has to reach a worker, written in the transaction that made it necessary."""
+"""Outbox: the jobs that have to reach a worker, each written in the transaction that made it necessary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OutboxRepository(Repository):
     def add_many(
         self, rows: Iterable[tuple[int, int, str]], *, kind: OutboxKind, due_at: datetime, now: datetime
     ) -> None:
-        """`rows`: (ref_id, attempt, queue)."""
+        """Add outbox rows of one kind. `rows`: (ref_id, attempt, queue)."""
         values = [
             {"kind": kind, "ref_id": ref, "attempt": attempt, "queue": queue, "due_at": due_at, "created_at": now}
             for ref, attempt, queue in rows
@@ -39,7 +39,7 @@ class OutboxRepository(Repository):
         return [as_row(OutboxRow, record) for record in self._session.scalars(query)]
 
     def mark_sent(self, rows: Sequence[OutboxRow], now: datetime) -> None:
-        """The broker has them: remember it here and on what they refer to (the reconciler looks there)."""
+        """The broker has these jobs: note it here and on the rows they refer to, where the reconciler looks."""
         self._session.execute(update(OutboxTable).where(OutboxTable.id.in_([r.id for r in rows])).values(sent_at=now))
         refs = {kind: [r.ref_id for r in rows if r.kind is kind] for kind in OutboxKind}
         if refs[OutboxKind.ITEM]:

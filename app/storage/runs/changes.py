@@ -1,4 +1,4 @@
-"""Field changes: what one item plans and has written, values encrypted."""
+"""Field changes: what one item plans to write and has written, with the values encrypted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from app.storage.values import dump_state, load_state
 
 class ChangeRepository(Repository):
     def replace(self, item_id: int, changes: Iterable[NewChange], *, state: ChangeState = ChangeState.PLANNED) -> None:
-        """The plan of this item anew. What an earlier attempt has written stays; a key that has to be written once
-        more keeps the first `before`, because that is what the whole item changes."""
+        """Replace the plan of this item. Changes that an earlier attempt has written stay; a key that has to be written
+        once more keeps its first `before`, because the item as a whole changes that value."""
         fresh = list(changes)
         mine = FieldChangeTable.item_id == item_id
         self._session.execute(delete(FieldChangeTable).where(mine, FieldChangeTable.state == ChangeState.PLANNED))

@@ -1,4 +1,4 @@
-"""連携履歴: one start and one end entry a run, never changed afterwards."""
+"""連携履歴: one start entry and one end entry a run, which Awase never changes afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency keys: the same request twice starts one run."""
+"""Idempotency keys: a request that is sent twice starts only one run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class IdempotencyRepository(Repository):
         return None if record is None else as_row(IdempotencyRow, record)
 
     def add(self, key_hash: str, owner: str, *, request_hash: str, run_id: int, now: datetime) -> bool:
-        """False: another request with this key came first, at this very moment."""
+        """Remember the run of a key. False: another request with this key came first, at this very moment."""
         record = IdempotencyTable(
             key_hash=key_hash, owner=owner, request_hash=request_hash, run_id=run_id, created_at=now
         )

@@ -1,4 +1,4 @@
-"""Adding a run's items: their columns, their changes, and who of them gets the employee's slot at once."""
+"""Adding a run's items: their columns, their changes, and which of them get the employee's slot at once."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ItemAdding(ItemReading):
     """The part of `uow.items` that a survey and the gathering of webhooks use."""
 
     def add_many(self, items: Sequence[NewItem]) -> list[int]:
-        """Insert items with their changes and, for WAITING ones of a run that is not a preview, nothing else: the
-        caller adds outbox rows (`queue_waiting`). Returns the ids in the order of `items`.
+        """Insert items with their changes, and return their ids in the order of `items`.
 
-        A slot (one open item per employee and direction) that somebody else holds is not taken: such an item waits
-        for it at its claim.
+        The caller adds the outbox rows for WAITING items of a run that is not a preview (`queue_waiting`). An item does
+        not take a slot (one open item per employee and direction) that another item holds: it waits for the slot at its
+        claim.
         """
         ids: list[int] = []
         for start in range(0, len(items), 1000):
@@ -32,7 +32,7 @@ class ItemAdding(ItemReading):
             try:
                 with self._session.begin_nested():
                     ids += self._insert(chunk, slots=free)
-            except IntegrityError:  # another transaction took one of them at this very moment (PostgreSQL)
+            except IntegrityError:  # another transaction took one of the slots at this very moment (PostgreSQL)
                 ids += self._insert(chunk, slots=set())
         changes = ChangeRepository(self._session, self._vault)
         changes.insert(
@@ -41,7 +41,7 @@ class ItemAdding(ItemReading):
         return ids
 
     def clear(self, run_id: int) -> None:
-        """Forget the items of a run whose survey did not get to its end (they were never claimable)."""
+        """Delete the items of a run whose survey did not get to its end (no worker could ever claim them)."""
         self._session.execute(delete(ItemTable).where(ItemTable.run_id == run_id))
 
     def _insert(self, items: Sequence[NewItem], *, slots: set[tuple[int, Direction, str]]) -> list[int]:

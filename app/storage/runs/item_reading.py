@@ -1,4 +1,4 @@
-"""Reading items: one, a page, counts; and which runs' items may be worked on at all."""
+"""Reading items: one, a page, counts; and the runs whose items workers may take at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
 
 @dataclass(frozen=True)
 class WrittenCounts:
-    """`people`: who were there and were written. `by_key`: key of FIELDS → how many of them. `created`: new people."""
+    """How many people a run has written.
+
+    `people`: those who were there before. `by_key`: key of FIELDS → how many of them. `created`: new people.
+    """
 
     people: int
     by_key: Mapping[str, int]
@@ -28,7 +31,7 @@ class WrittenCounts:
 
 
 class ItemReading(Repository):
-    """What is asked of items, by `uow.items` and by people."""
+    """The queries about items, for `uow.items` and for the pages."""
 
     def get(self, item_id: int) -> ItemRow | None:
         record = self._session.get(ItemTable, item_id, populate_existing=True)
@@ -44,8 +47,8 @@ class ItemReading(Repository):
         code: str | None = None,
         number: str = "",
     ) -> list[ItemRow]:
-        """Items of a run in their order, from the position behind `after` (start with -1). `number`: how the employee
-        number begins."""
+        """Items of a run in their order, from the position behind `after` (start with -1). `number`: only employees
+        whose number begins like this."""
         query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
         if state is not None:
             query = query.where(ItemTable.state == state)
@@ -59,7 +62,8 @@ class ItemReading(Repository):
         return self.counts_of([run_id])[run_id]
 
     def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
-        """Run id → {state: employees}, states without any left out. Those whom a sweep found equal have no item."""
+        """Run id → {state: employees}, without states that have none. An employee whom a sweep found equal counts as
+        unchanged, without an item."""
         query = (
             select(ItemTable.run_id, ItemTable.state, func.count())
             .where(ItemTable.run_id.in_(run_ids))
@@ -74,7 +78,7 @@ class ItemReading(Repository):
         return found
 
     def news(self, run_id: int) -> dict[ItemState, int]:
-        """{state: items} without those that ended as they did the time before."""
+        """{state: items} without the items that ended as they did the time before, which are no news."""
         query = (
             select(ItemTable.state, func.count().label("items"))
             .where(ItemTable.run_id == run_id, ~ItemTable.known)
@@ -83,8 +87,8 @@ class ItemReading(Repository):
         return {row.state: row.items for row in self._session.execute(query)}
 
     def worked_since(self, run_id: int, moment: datetime) -> tuple[int, datetime | None]:
-        """How many items a worker has brought to their end since then, and when the first one of the run was begun.
-        What the survey itself ended says nothing about the workers' pace."""
+        """How many items workers have ended since then, and when a worker began the first one of the run. Items that
+        the survey itself ended do not count, because they say nothing about the workers' pace."""
         worked = (ItemTable.run_id == run_id, ItemTable.started_at.is_not(None))
         ended = select(func.count()).select_from(ItemTable).where(*worked, ItemTable.finished_at >= moment)
         began = select(ItemTable.started_at).where(*worked).order_by(ItemTable.started_at).limit(1)
@@ -95,8 +99,8 @@ class ItemReading(Repository):
         return list(self._session.scalars(query.order_by(ItemTable.position)))
 
     def waiting_for(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> dict[str, int]:
-        """Source id → an item that waits for this person and will read them anew: a further event joins it. An
-        approved item is none: it writes what was approved and nothing else."""
+        """Source id → a waiting item of this employee that will read both sides anew, so that a further event can join
+        it. An approved item is left out, because it writes what was approved and nothing else."""
         takes_part = or_(
             RunTable.state == RunState.RUNNING,
             and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None)),
@@ -121,7 +125,7 @@ class ItemReading(Repository):
         return found
 
     def counts_of_open_runs(self) -> dict[ItemState, int]:
-        open_runs = select(RunTable.id).where(RunTable.finished_at.is_(None))  # a join has SQLite walk all items
+        open_runs = select(RunTable.id).where(RunTable.finished_at.is_(None))  # with a join SQLite walks all items
         query = (
             select(ItemTable.state, func.count().label("items"))
             .where(ItemTable.run_id.in_(open_runs))
@@ -142,7 +146,7 @@ class ItemReading(Repository):
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
     def written_counts(self, run_id: int) -> WrittenCounts:
-        """What the run has written, or may have: to how many people who were there, and whom it created."""
+        """How many people the run has written, or may have: those who were there before, and those it created."""
         mine = ItemTable.run_id == run_id
         created = _may_have_created()
         wrote = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.WRITTEN)
@@ -161,12 +165,12 @@ class ItemReading(Repository):
         )
 
     def created(self, run_id: int, *, limit: int) -> list[ItemRow]:
-        """Whom the run has created, or may have, in their order."""
+        """Items whose employee the run has created, or may have created, in their order."""
         query = select(ItemTable).where(ItemTable.run_id == run_id, _may_have_created())
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
     def effects(self, run_id: int) -> dict[str, int]:
-        """What a mass change counts → how many people have exactly that, of those who wait and are chosen."""
+        """Effects that count for a mass change → how many of the waiting and chosen people have exactly these."""
         query = (
             select(ItemTable.effects, func.count().label("items"))
             .where(waits_in(run_id), ItemTable.chosen)
@@ -175,7 +179,7 @@ class ItemReading(Repository):
         return {row.effects: row.items for row in self._session.execute(query)}
 
     def causes(self, run_id: int) -> list[tuple[ItemState, str, int]]:
-        """(state, error code, items) of the ended items that somebody has to look at, the most frequent first."""
+        """(state, error code, number of items) of ended items that a person has to look at, the most frequent first."""
         number = func.count().label("items")
         query = (
             select(ItemTable.state, ItemTable.error_code, number)
@@ -198,7 +202,7 @@ class ItemReading(Repository):
 
 
 def _may_have_created() -> ColumnElement[bool]:
-    """A create of this item left us and was not refused."""
+    """Awase has sent a create for this item and the target has not refused it."""
     return exists().where(
         ItemStepTable.item_id == ItemTable.id,
         ItemStepTable.step == Step.CREATE,
@@ -207,12 +211,12 @@ def _may_have_created() -> ColumnElement[bool]:
 
 
 def waits_in(run_id: int) -> ColumnElement[bool]:
-    """Of this run, and nobody has begun with it or given it up."""
+    """The item belongs to this run and is WAITING: no worker has begun with it and none has ended it."""
     return and_(ItemTable.run_id == run_id, ItemTable.state == ItemState.WAITING)
 
 
 def running_runs() -> Select[int]:
-    """Ids of the runs whose items may be worked on: running, not ending, and the connection takes work."""
+    """Ids of the runs whose items workers may take: running, not ending, and the connection takes work."""
     works = (~ConnectionTable.paused, ~ConnectionTable.needs_consent)
     return (
         select(RunTable.id)

@@ -1,7 +1,7 @@
 """Items: one employee in one run. Every change of state is one conditional UPDATE; the attempt number is the fence.
 
-A claim takes WAITING to RUNNING with a lease and the next attempt number; whoever finishes, postpones or renews names
-that number, so that the late word of an orphaned worker changes no row.
+A claim takes WAITING to RUNNING with a lease and the next attempt number. A worker names that number when it finishes,
+postpones or renews, so that a late commit of a worker that was thought dead changes no row.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ class ItemRepository(ItemAdding):
     # ── the life of one item ──────────────────────────────────────────────────────────────────────────────────────
 
     def claim(self, item_id: int, attempt: int, *, now: datetime, lease_until: datetime, worker: str) -> ItemRow | None:
-        """WAITING with this attempt number → RUNNING with the next one. None: not ours (done, claimed, not yet due,
-        the run is ending, the connection is paused), or another run's item for this employee is open, or one that is
-        being written the other way (then this one waits a little)."""
+        """WAITING with this attempt number → RUNNING with the next one. None: the worker does not get the item.
+
+        Either the item cannot be claimed (done, claimed, not yet due, the run is ending, the connection is paused), or
+        an open item of another run holds the employee's slot, or a worker is writing the same pair in the other
+        direction. In the last two cases the item waits a little and is queued again.
+        """
         values = {
             "state": ItemState.RUNNING,
             "attempt": ItemTable.attempt + 1,
@@ -62,13 +65,14 @@ class ItemRepository(ItemAdding):
         return None
 
     def _one_claim_at_a_time(self, item_id: int) -> None:
-        """PostgreSQL: two claims at once would not see each other's item. (SQLite has one writer anyway.)"""
+        """Let one claim per connection run at a time, because on PostgreSQL two claims at once would not see each
+        other's item. (SQLite has one writer anyway.)"""
         if self._session.get_bind().dialect.name == "postgresql":
             lock = select(func.pg_advisory_xact_lock(ItemTable.connection_id)).where(ItemTable.id == item_id)
             self._session.execute(lock)
 
     def renew(self, item_id: int, attempt: int, lease_until: datetime) -> bool:
-        """False: the item is no longer ours; stop before the next write."""
+        """Extend the lease. False: the worker no longer holds the item and must stop before its next write."""
         return self._if_mine(item_id, attempt, {"lease_until": lease_until})
 
     def record_outcome(
@@ -89,7 +93,7 @@ class ItemRepository(ItemAdding):
         number: str | None = None,
         name: str | None = None,
     ) -> bool:
-        """RUNNING with this attempt → a final state. None leaves a column as it is. False: somebody else has it."""
+        """RUNNING with this attempt → a final state. None leaves a column as it is. False: the worker lost the item."""
         values: dict[str, Any] = {
             "state": state,
             "finished_at": now,
@@ -118,8 +122,8 @@ class ItemRepository(ItemAdding):
         now: datetime,
         detail: str | None = None,
     ) -> bool:
-        """RUNNING with this attempt → WAITING until `next_at`, with the outbox row for then. `counts`: the attempt is
-        spent. When the run is ending, the item ends with it instead. False: somebody else has it."""
+        """RUNNING with this attempt → WAITING until `next_at`, with the outbox row for then. `counts`: the attempt
+        counts as failed. When the run is ending, the item ends with it instead. False: the worker lost the item."""
         ends_as, run_error = self._session.execute(
             select(RunTable.ends_as, RunTable.error_code).join(ItemTable).where(ItemTable.id == item_id)
         ).one()
@@ -156,8 +160,10 @@ class ItemRepository(ItemAdding):
         name: str | None,
         target_id: str | None,
     ) -> bool:
-        """RUNNING with this attempt → WAITING with a plan, and nobody takes it up before `until`, unless the mass
-        change of its run is decided earlier. False: somebody else has it."""
+        """RUNNING with this attempt → WAITING with a plan. False: the worker lost the item.
+
+        No worker takes the item up before `until`, unless the mass change of its run is decided earlier.
+        """
         values: dict[str, Any] = {
             "state": ItemState.WAITING,
             "next_at": until,
@@ -177,19 +183,19 @@ class ItemRepository(ItemAdding):
         return self._if_mine(item_id, attempt, values)
 
     def unpark(self, run_id: int, *, now: datetime, held: bool) -> None:
-        """The parked items of a run are due. `held`: a person has to approve what they plan, and until then they keep
-        nobody else from working on the same people; otherwise they plan anew."""
+        """Make the parked items of a run due. `held`: a person has to approve their plans, and until then they give up
+        their slots, so that other runs may work on the same employees; otherwise the items plan anew."""
         parked = (ItemTable.run_id == run_id, is_parked())
         values: dict[str, Any] = {"next_at": now}
         values |= {"holds_slot": False} if held else {"approved_digest": None}
         self._session.execute(update(ItemTable).where(*parked).values(**values))
 
     def set_known(self, item_id: int) -> None:
-        """It ended as it did the time before: no news for a mail."""
+        """Mark an item that ended as it did the time before, because that is no news for a mail."""
         self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(known=True))
 
     def set_target(self, item_id: int, attempt: int, target_id: str, *, kind: str | None = None) -> bool:
-        """Remember the counterpart as soon as it is known (just created, or found)."""
+        """Store the employee of the target as soon as it is known (just created, or found)."""
         values = {"target_id": target_id} | ({"kind": kind} if kind else {})
         return self._if_mine(item_id, attempt, values)
 
@@ -213,7 +219,7 @@ class ItemRepository(ItemAdding):
         )
 
     def queue_waiting(self, run_id: int, *, now: datetime) -> int:
-        """Outbox rows for all WAITING items of a run (its plan was just committed or approved). Says how many."""
+        """Add outbox rows for all WAITING items of a run whose plan was just committed or approved. Says how many."""
         rows = self._session.execute(
             select(ItemTable.id, ItemTable.attempt, ItemTable.queue)
             .where(waits_in(run_id))
@@ -225,11 +231,11 @@ class ItemRepository(ItemAdding):
         return len(rows)
 
     def move_to(self, run_id: int, queue: str) -> None:
-        """The waiting items of a run that turned out large belong to another queue."""
+        """Move the waiting items of a run to another queue, because the run turned out large."""
         self._session.execute(update(ItemTable).where(waits_in(run_id)).values(queue=queue))
 
     def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
-        """Every WAITING item of the run → that final state. Says how many."""
+        """Every WAITING item of the run → that final state. Returns how many."""
         return self._changed(
             update(ItemTable)
             .where(waits_in(run_id))
@@ -238,13 +244,13 @@ class ItemRepository(ItemAdding):
 
 
 def is_parked() -> ColumnElement[bool]:
-    """Of a run that webhooks fill: the item waits with a plan."""
+    """The item, of a run that webhooks fill, waits with a plan."""
     return and_(ItemTable.state == ItemState.WAITING, ItemTable.approved_digest.is_not(None))
 
 
 def _written_the_other_way() -> ColumnElement[bool]:
-    """Whether the same pair is being worked on in the other direction: each job would write what the other has just
-    replaced, and both sides would end with the other's old value."""
+    """Whether a worker is working on the same pair in the other direction. Each of the two jobs would write the value
+    that the other has just replaced, and both sides would end with the other's old value."""
     other = aliased(ItemTable)
     return exists().where(
         other.connection_id == ItemTable.connection_id,

@@ -1,4 +1,4 @@
-"""Names of everybody in a preview, in one encrypted piece: 10,000 names one by one would take too long to open."""
+"""The names of all people in a preview, in one encrypted piece: to open 10,000 one by one would take too long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PreviewNameRepository(Repository):
     """`uow.preview_names`."""
 
     def replace(self, run_id: int, people: Sequence[PreviewName]) -> None:
-        """Everybody of a run, in the order of their positions."""
+        """Keep the names of all people of a run, in the order of their positions."""
         listed = [[entry.position, entry.number, entry.name, entry.kana] for entry in people]
         packed = zlib.compress(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode(), level=1)
         self.delete([run_id])
@@ -25,7 +25,7 @@ class PreviewNameRepository(Repository):
         self._session.flush()
 
     def of_run(self, run_id: int) -> list[PreviewName]:
-        """[] when there never was one, or it was erased."""
+        """The names of a run's people; [] when none were ever kept, or they were erased."""
         sealed = self._session.scalar(select(PreviewNameTable.people_enc).where(PreviewNameTable.run_id == run_id))
         if sealed is None:
             return []

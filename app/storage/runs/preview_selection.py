@@ -1,6 +1,8 @@
-"""Who of a preview is to be written, and what the people and the plan pages ask of 10,000 items at once.
+"""Which employees of a preview are chosen to be written, and the queries of the people and plan pages over 10,000
+items.
 
-`outline` reads the columns that need no key; names, candidates and values are opened for the people of one page only.
+`outline` reads the columns that need no key; the pages open names, candidates and values only for the people of one
+page.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ CHUNK = 5_000
 
 
 class Outlined(NamedTuple):
-    """Somebody of a run, without anything that is encrypted. `kind`: value of `plan.PlanKind`."""
+    """An employee of a run, without any encrypted column. `kind`: value of `plan.PlanKind`."""
 
     id: int
     position: int
@@ -38,7 +40,8 @@ class PreviewSelectionRepository(ItemReading):
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def outline(self, run_id: int) -> list[Outlined]:
-        """Everybody of a run, in the order of their positions. 10,000 rows: no work per row that can be spared."""
+        """All employees of a run, in the order of their positions. There may be 10,000 rows, so it does no work per row
+        that can be spared."""
         word = type_coerce(ItemTable.state, Text)
         query = select(ItemTable.id, ItemTable.position, word, ItemTable.kind, ItemTable.chosen)
         rows = self._session.execute(query.where(ItemTable.run_id == run_id).order_by(ItemTable.position))
@@ -50,7 +53,7 @@ class PreviewSelectionRepository(ItemReading):
         return [self._row(record) for record in self._session.scalars(query)]
 
     def keys_of(self, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Item id → keys of FIELDS that its plan changes; no value is opened."""
+        """Item id → keys of FIELDS that its plan changes; opens no value."""
         query = select(FieldChangeTable.item_id, FieldChangeTable.key).where(FieldChangeTable.item_id.in_(ids))
         found: dict[int, list[str]] = {item_id: [] for item_id in ids}
         for item_id, key in self._session.execute(query.order_by(FieldChangeTable.id)):
@@ -58,7 +61,7 @@ class PreviewSelectionRepository(ItemReading):
         return found
 
     def changes_by_key(self, run_id: int, *, kind: str) -> dict[str, int]:
-        """Key of FIELDS → how many of the chosen people of that kind it changes for."""
+        """Key of FIELDS → for how many of the chosen people of that kind the plans change it."""
         query = (
             select(FieldChangeTable.key, func.count())
             .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
@@ -73,7 +76,7 @@ class PreviewSelectionRepository(ItemReading):
         return self._session.scalar(query) or 0
 
     def pages_read(self, run_id: int) -> dict[System, tuple[int, bool]]:
-        """Of a survey on its way: system → (pages kept so far, whether the last one is there)."""
+        """How far a survey on its way has come: system → (pages kept so far, whether the last one is there)."""
         last = func.max(case((SurveyPageTable.next_cursor.is_(None), 1), else_=0))
         query = (
             select(SurveyPageTable.system, func.count(), last)
@@ -82,7 +85,7 @@ class PreviewSelectionRepository(ItemReading):
         )
         return {system: (pages, bool(complete)) for system, pages, complete in self._session.execute(query)}
 
-    # ── runs, as the dashboard asks for them ──────────────────────────────────────────────────────────────────────
+    # ── runs for the dashboard ────────────────────────────────────────────────────────────────────────────────────
 
     def open_runs(self, connection_id: int, *, limit: int = 50) -> list[RunRow]:
         """Runs that have not ended, the newest first."""
@@ -91,7 +94,7 @@ class PreviewSelectionRepository(ItemReading):
         return [as_row(RunRow, record) for record in found]
 
     def last_attempt(self, connection_id: int, direction: Direction, *, succeeded: bool = False) -> RunRow | None:
-        """The newest run of this direction that has ended, or ended well. A preview that was thrown away is none."""
+        """The newest run of this direction that has ended, or ended well. A preview thrown away does not count."""
         thrown_away = (RunTable.state == RunState.CANCELLED) & RunTable.dry_run & RunTable.approved_at.is_(None)
         query = select(RunTable).where(
             RunTable.connection_id == connection_id,
@@ -105,8 +108,10 @@ class PreviewSelectionRepository(ItemReading):
     # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def choose(self, run_id: int, ids: Sequence[int], *, chosen: bool) -> int:
-        """Tick these people, or take the ticks away; only of a preview that nobody has decided on, and only those who
-        wait to be written. Says how many."""
+        """Tick these people, or take the ticks away. Returns how many.
+
+        Only in a preview on which no person has decided yet, and only people who wait to be written.
+        """
         previewed = exists().where(
             RunTable.id == ItemTable.run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None)
         )
@@ -117,8 +122,8 @@ class PreviewSelectionRepository(ItemReading):
         return changed
 
     def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
-        """Of the people of a preview who wait, those with these numbers are chosen and no others. Returns the numbers
-        nobody has who waits."""
+        """Choose exactly the people with these numbers, of those who wait in a preview. Returns the numbers that none
+        of them has."""
         waiting = update(ItemTable).where(waits_in(run_id))
         self._session.execute(waiting.values(chosen=False))
         found: set[str] = set()
@@ -129,5 +134,5 @@ class PreviewSelectionRepository(ItemReading):
         return [number for number in numbers if number not in found]
 
     def drop_unchosen(self, run_id: int) -> int:
-        """People of a preview who wait and were not chosen are no part of the run any more. Says how many."""
+        """Delete the items of people who wait in a preview and were not chosen: they leave the run. Says how many."""
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))

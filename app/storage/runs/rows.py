@@ -28,18 +28,18 @@ class RunRow:
     as_of_date: date
     dry_run: bool
     scope: list[str] | None
-    """Employee numbers, or None for everybody."""
+    """Employee numbers, or None for all employees."""
     queue: str
     state: RunState
     ends_as: RunState | None
-    """Set once the run is failed or cancelled as a whole: it closes so when its running items have ended."""
+    """Set once the run is failed or cancelled as a whole: it closes with this when its running items have ended."""
     total: int | None
     equal: int
-    """Found equal by a scheduled comparison: they count, and have no item of their own."""
+    """How many employees a scheduled comparison found equal: they count, but have no item of their own."""
     gather_until: datetime | None
-    """A run that webhooks fill: until then it takes in more."""
+    """For a run that webhooks fill: until then it takes in more employees."""
     missed: list[Any] | None
-    """Of a scheduled comparison: [{"system", "id"}] of people who had changed without a webhook telling."""
+    """For a scheduled comparison: [{"system", "id"}] of people who had changed without a webhook telling of it."""
     started_by: str
     survey_attempt: int
     survey_starts: int
@@ -53,15 +53,15 @@ class RunRow:
     undone_run_id: int | None
     """The run that this one takes back."""
     surveyed_at: datetime | None
-    """When the lists that the plans come from were complete."""
+    """When the lists from which the plans come were complete."""
     alarms: list[Any] | None
-    """Why a run waits for a person although nobody asked for a preview: [{"code", "count", "limit"}]."""
+    """Why a run waits for a person although it was not started as a preview: [{"code", "count", "limit"}]."""
     acknowledged: bool
-    """Whoever started it has said beforehand that a mass change is meant."""
+    """The user or program that started the run has said beforehand that a mass change is intended."""
     gate: MassChangeCheck | None
-    """Of a gathered run of many people: whether its items may write yet. None: it has none."""
+    """For a gathered run of many people: whether its items may write yet. None: the run has no such gate."""
     counts: dict[str, Any] | None
-    """Of a finished run: {item state: people}, so that a list of runs need not count items."""
+    """For a finished run: {item state: people}, so that a list of runs need not count items."""
     created_at: datetime
     started_at: datetime | None
     approved_at: datetime | None
@@ -69,7 +69,7 @@ class RunRow:
     finished_at: datetime | None
     deadline_at: datetime
     erased_at: datetime | None
-    """When the personal values of its people went."""
+    """When the personal values of the run's people were erased."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ class NewChange:
 class NewItem:
     """One employee of a run. `state` is WAITING, or final when the survey already knows the end.
 
-    `holds_slot`: take the one slot per employee and direction, if free; otherwise it is taken at the claim. False for
-    the items of a preview. `candidates`: [{"system", "id", "number", "reason"}]. `next_at` None means now.
+    `holds_slot`: take the one slot per employee and direction, if free; otherwise the claim takes it. False for the
+    items of a preview. `candidates`: [{"system", "id", "number", "reason"}]. `next_at` None means now.
     """
 
     run_id: int
@@ -135,11 +135,11 @@ class NewItem:
     approved_digest: str | None = None
     error_code: str | None = None
     name: str = field(default="", repr=False)
-    """As the source writes it, for people to recognise."""
+    """The name as the source writes it, so that people recognise the employee."""
     chosen: bool = False
-    """Ticked in the preview: what an approval writes."""
+    """Ticked in the preview: an approval writes the ticked employees."""
     effects: str = ""
-    """What of its plan a mass change counts (`domain.planning.mass_change.effects_of`)."""
+    """The effects of its plan that count for a mass change (`domain.planning.mass_change.effects_of`)."""
     detail: str | None = field(default=None, repr=False)
     notes: tuple[NewNote, ...] = ()
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -177,7 +177,7 @@ class ItemRow:
     started_at: datetime | None
     finished_at: datetime | None
     known: bool = False
-    """Ended with the same cause as the time before: no news for a mail."""
+    """The item ended with the same cause as the time before, which is no news for a mail."""
     chosen: bool = False
     effects: str = ""
     name: str = field(default="", repr=False)
@@ -186,7 +186,7 @@ class ItemRow:
 
 
 ClaimedItem = ItemRow
-"""An item as its claimer got it: `attempt` is the fencing token for everything that follows."""
+"""An item as the worker that claimed it got it: `attempt` is the fencing token for everything that follows."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class PagePosition:
 
 @dataclass(frozen=True)
 class PreviewName:
-    """Somebody in a preview. `position`: of their item."""
+    """The name of one employee in a preview. `position`: that of the employee's item."""
 
     position: int
     number: str

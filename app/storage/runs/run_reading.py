@@ -18,7 +18,7 @@ from app.storage.tables.models import MailTable, RunTable
 
 @dataclass(frozen=True)
 class RunFilter:
-    """What is looked for; None where it does not matter. A run began at `since` or later and before `until`."""
+    """Which runs to find; None where a value does not matter. A run began at `since` or later and before `until`."""
 
     connection_id: int | None = None
     direction: Direction | None = None
@@ -30,7 +30,10 @@ class RunFilter:
 
 @dataclass(frozen=True)
 class LastRuns:
-    """Of one connection and direction. `tried`: the run that was begun last; a comparison nobody approved is none."""
+    """The last runs of one connection and direction.
+
+    `tried`: the run that was begun last; a preview that no person approved does not count.
+    """
 
     connection_id: int
     direction: Direction
@@ -39,7 +42,7 @@ class LastRuns:
 
 
 class RunReading(Repository):
-    """What people ask of runs, by `uow.runs`."""
+    """The pages' queries about runs, as part of `uow.runs`."""
 
     def get(self, run_id: int) -> RunRow | None:
         record = self._session.get(RunTable, run_id, populate_existing=True)
@@ -80,7 +83,7 @@ class RunReading(Repository):
         return [as_row(RunRow, record) for record in self._session.scalars(query)]
 
     def last_runs(self) -> list[LastRuns]:
-        """Per connection and direction that ever ran."""
+        """The last runs of every connection and direction that ever ran."""
         succeeded = case((RunTable.state == RunState.SUCCEEDED, RunTable.finished_at))
         grouped = (
             select(func.max(RunTable.id).label("tried"), func.max(succeeded).label("succeeded_at"))
@@ -99,7 +102,7 @@ class RunReading(Repository):
         ]
 
     def mail_states(self, run_ids: Sequence[int]) -> dict[int, MailState]:
-        """Run id → how its summary stands, without opening any of them."""
+        """Run id → the state of its summary mail; opens none of the mails."""
         if not run_ids:
             return {}
         query = select(MailTable.run_id, MailTable.state).where(MailTable.run_id.in_(run_ids))

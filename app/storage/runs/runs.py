@@ -21,12 +21,12 @@ from app.storage.runs.run_reading import RunReading
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 
 MISSED_KEPT = 1000
-"""People named in a run whose change no webhook has told; the counter counts all of them."""
+"""How many people a run names whose change no webhook has told; the counter counts all of them."""
 
 
 class RunRepository(RunReading):
     def add(self, new: NewRun) -> RunRow:
-        """A WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
+        """Add a WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
         record = RunTable(
             public_id=new.public_id,
             connection_id=new.connection_id,
@@ -76,10 +76,10 @@ class RunRepository(RunReading):
     def gather_more(
         self, connection_id: int, direction: Direction, *, people: int, until: datetime, at_most: timedelta
     ) -> tuple[int, int] | None:
-        """Make room for so many people more in the run that webhooks fill, and keep it open until then (but never
+        """Make room for so many people more in the run that webhooks fill, and keep it open until `until` (but never
         longer than `at_most` from its beginning). Returns (run id, first free position); None: there is no such run.
 
-        The row stays locked until the transaction ends, so that two of them do not add the same person.
+        The run's row stays locked until the transaction ends, so that two transactions do not add the same person.
         """
         found = self._session.execute(
             update(RunTable)
@@ -102,7 +102,7 @@ class RunRepository(RunReading):
         return run_id, (total or people) - people
 
     def start_gathering(self, new: NewRun, *, people: int) -> RunRow | None:
-        """A run that webhooks fill, with room for so many people. None: another transaction began one just now."""
+        """Add a run that webhooks fill, with room for so many people. None: another transaction added one just now."""
         try:
             with self._session.begin_nested():
                 run = self.add(new)
@@ -119,8 +119,8 @@ class RunRepository(RunReading):
         return list(self._session.scalars(query))
 
     def release(self, run_id: int, *, now: datetime, as_of_date: date) -> bool:
-        """WAITING and gathered → RUNNING; nobody joins it from here on. False: something more has come in, or somebody
-        else released it."""
+        """WAITING and gathered → RUNNING; no employee joins the run from here on. False: more webhooks have come in and
+        keep the run open, or another process released it."""
         due = (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None))
         values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date}
         return self._update(run_id, *due, values=values)
@@ -131,22 +131,23 @@ class RunRepository(RunReading):
     # ── a mass change without a survey ────────────────────────────────────────────────────────────────────────────────
 
     def await_mass_change_check(self, run_id: int) -> None:
-        """Its jobs plan and keep their plans; nothing is written before all of them are known."""
+        """Close the gate of a run: its jobs plan and keep their plans, and none writes before all plans are known."""
         self._update(run_id, values={"gate": MassChangeCheck.CLOSED})
 
     def decide_mass_change(self, run_id: int) -> bool:
-        """CLOSED → OPEN once everybody's plan is known. True for the one caller that opened it.
+        """CLOSED → OPEN once the plans of all the run's employees are known. True for the one caller that opened the
+        gate.
 
-        Like `close`: the first statement of a transaction of its own, after the last item's commit.
+        Like `close`, it must be the first statement of a transaction of its own, after the last item's commit.
         """
         return self._update(run_id, *_mass_change_check_ready(), values={"gate": MassChangeCheck.OPEN})
 
     def mass_change_checks_ready(self) -> list[int]:
-        """Runs whose gate nobody has opened (a crash between two transactions)."""
+        """Runs whose gate could open, but no process has opened it (a crash between two transactions)."""
         return list(self._session.scalars(select(RunTable.id).where(*_mass_change_check_ready())))
 
     def hold(self, run_id: int, *, now: datetime) -> bool:
-        """RUNNING → PREVIEWED before anything was written."""
+        """RUNNING → PREVIEWED, before the run has written anything."""
         running = (RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None))
         return self._update(run_id, *running, values={"state": RunState.PREVIEWED, "surveyed_at": now})
 
@@ -154,7 +155,7 @@ class RunRepository(RunReading):
 
     def claim_survey(self, run_id: int, *, now: datetime, lease_until: datetime) -> RunRow | None:
         """WAITING and due, or SURVEYING with a dead lease → SURVEYING with a new lease; starts are counted. None:
-        somebody else surveys, there is nothing left to survey, or the connection is paused."""
+        another worker surveys, there is nothing left to survey, or the connection is paused."""
         free = or_(
             and_(RunTable.state == RunState.WAITING, RunTable.survey_next_at <= now),
             and_(RunTable.state == RunState.SURVEYING, RunTable.survey_lease_until < now),
@@ -171,7 +172,8 @@ class RunRepository(RunReading):
         return self.get(run_id) if self._update(run_id, free, *allowed, values=values) else None
 
     def renew_survey(self, run_id: int, lease_until: datetime, *, attempt: int | None = None) -> bool:
-        """False: the survey is no longer ours (cancelled, failed, or with `attempt` given: taken over)."""
+        """Extend the survey's lease. False: the worker no longer holds the survey (the run was cancelled or failed, or,
+        with `attempt` given, another worker took over)."""
         return self._update(run_id, *self._surveying(attempt), values={"survey_lease_until": lease_until})
 
     def postpone_survey(
@@ -184,7 +186,7 @@ class RunRepository(RunReading):
         now: datetime,
         attempt: int | None = None,
     ) -> bool:
-        """SURVEYING → WAITING until `next_at`, with the outbox row for then. `counts`: a failure is spent."""
+        """SURVEYING → WAITING until `next_at`, with the outbox row for then. `counts`: it counts as a failure."""
         values = {
             "state": RunState.WAITING,
             "survey_next_at": next_at,
@@ -210,8 +212,11 @@ class RunRepository(RunReading):
     def plan_committed(
         self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None, equal: int = 0
     ) -> bool:
-        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. False: roll back, it is not ours
-        any more (raise inside the unit of work). `equal`: so many of `total` are unchanged and have no item."""
+        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. `equal`: so many of `total` are
+        unchanged and have no item.
+
+        False: the worker no longer holds the survey and must roll back (by raising inside the unit of work).
+        """
         values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
         values |= {"equal": equal, "surveyed_at": now}
         return self._update(run_id, *self._surveying(attempt), values=values)
@@ -222,34 +227,37 @@ class RunRepository(RunReading):
         return mine if attempt is None else [*mine, RunTable.survey_attempt == attempt]
 
     def add_calls(self, run_id: int, system: System, count: int) -> None:
-        """Vendor requests sent on behalf of this run."""
+        """Add to the count of vendor requests that were sent on behalf of this run."""
         column = RunTable.smarthr_calls if system is System.SMARTHR else RunTable.freee_calls
         if count:
             self._update(run_id, values={column.key: column + count})
 
     def add_missed(self, run_id: int, people: Sequence[Mapping[str, str]]) -> None:
-        """[{"system", "id"}] of people who had changed without a webhook telling; the first MISSED_KEPT are kept."""
+        """Add people who had changed without a webhook telling, as [{"system", "id"}]; keeps the first MISSED_KEPT."""
         kept = self._session.scalar(select(RunTable.missed).where(RunTable.id == run_id)) or []
         self._update(run_id, values={"missed": [*kept, *map(dict, people)][:MISSED_KEPT]})
 
     # ── approval and end ──────────────────────────────────────────────────────────────────────────────────────────
 
     def approve(self, run_id: int, *, by: str, now: datetime, deadline_at: datetime) -> bool:
-        """PREVIEWED → RUNNING; the time allowed begins anew."""
+        """PREVIEWED → RUNNING; the time allowed to the run begins anew."""
         values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
         return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
 
     def set_mass_change(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
-        """Why the run waits for a person although nobody asked for a preview."""
+        """Store why the run waits for a person although it was not started as a preview."""
         self._update(run_id, values={"alarms": [dict(alarm) for alarm in alarms]})
 
     def fail(self, run_id: int, code: str, now: datetime) -> bool:
-        """The run stops as a whole: WAITING items become FAILED with this code, RUNNING ones end by themselves (finish
-        your own item before). The caller then asks for the close. False: it has ended or is ending already."""
+        """Stop the run as a whole: WAITING items become FAILED with this code. False: it has ended or is ending.
+
+        RUNNING items end by themselves, so a job finishes its own item before it calls this. The caller then asks for
+        the close.
+        """
         return self._end(run_id, RunState.FAILED, ItemState.FAILED, code=code, now=now)
 
     def cancel(self, run_id: int, now: datetime) -> bool:
-        """As `fail`, with WAITING items CANCELLED."""
+        """Stop the run as `fail` does, but WAITING items become CANCELLED."""
         return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=None, now=now)
 
     def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
@@ -260,7 +268,7 @@ class RunRepository(RunReading):
         return True
 
     def close(self, run_id: int, *, now: datetime) -> RunState | None:
-        """The end of a run, once: the result, or None when it is not at its end or somebody else closed it.
+        """Close a run at its end, once. Returns the result; None: it is not at its end, or another process closed it.
 
         Must be the first statement of a transaction of its own, after the last item's commit (engine.md D.3).
         """
@@ -278,7 +286,7 @@ class RunRepository(RunReading):
         ends_as, trigger = self._session.execute(
             select(RunTable.ends_as, RunTable.trigger).where(RunTable.id == run_id)
         ).one()
-        compared = trigger is Trigger.SCHEDULE and not counts  # both lists were read, and nobody was to be looked at
+        compared = trigger is Trigger.SCHEDULE and not counts  # both lists were read, and no employee needed a look
         result = RunState.SUCCEEDED if compared else result_of(counts)
         if ends_as is None:
             return result
@@ -287,7 +295,7 @@ class RunRepository(RunReading):
         return RunState.PARTLY_FAILED if ends_as is RunState.FAILED else result
 
     def closable(self) -> list[int]:
-        """Runs at their end that nobody has closed (a crash between two transactions)."""
+        """Runs at their end that no process has closed (a crash between two transactions)."""
         has_open = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES))
         at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
         return list(self._session.scalars(select(RunTable.id).where(RunTable.finished_at.is_(None), at_end, ~has_open)))
@@ -297,7 +305,7 @@ class RunRepository(RunReading):
 
 
 def _mass_change_check_ready() -> tuple[ColumnElement[bool], ...]:
-    """Everybody of the run has ended or is parked with a plan."""
+    """Every item of the run has ended or is parked with a plan."""
     unknown = exists().where(ItemTable.run_id == RunTable.id, ItemTable.state.in_(OPEN_STATES), ~is_parked())
     return (
         RunTable.gate == MassChangeCheck.CLOSED,

@@ -16,7 +16,7 @@ from app.storage.tables.models import ItemStepTable, ItemTable
 
 class StepRepository(Repository):
     def sending(self, item_id: int, attempt: int, step: Step, *, keys: Sequence[str], now: datetime) -> None:
-        """Commit this before the request leaves."""
+        """Note that a request is about to leave. The caller commits this before it does."""
         self._session.add(
             ItemStepTable(item_id=item_id, attempt=attempt, step=step, state=StepState.SENDING, keys=list(keys), at=now)
         )
@@ -47,17 +47,20 @@ class StepRepository(Repository):
         )
 
     def unknown_create(self, connection_id: int, source_id: str) -> bool:
-        """Whether somewhere a create for this person left us and its outcome is not known."""
+        """Whether any item of the connection has sent a create for this person whose outcome is not known."""
         return bool(self._session.scalar(select(exists().where(*self._doubtful_creates(connection_id, source_id)))))
 
     def any_done(self, item_id: int) -> bool:
-        """Whether this item has written anything, in whichever attempt."""
+        """Whether this item has written anything, in any of its attempts."""
         done = exists().where(ItemStepTable.item_id == item_id, ItemStepTable.state == StepState.DONE)
         return bool(self._session.scalar(select(done)))
 
     def settle(self, item_id: int, *, still_open: Collection[str], now: datetime) -> list[str]:
-        """Both sides were read anew: requests in doubt whose keys are no longer a difference did happen. Returns the
-        keys they carried. (Creates are settled by looking for the person.)"""
+        """Settle the requests in doubt after both sides were read anew. Returns the keys of those that did happen.
+
+        A request in doubt did happen when none of its keys is a difference any more. (`settle_creates` settles creates,
+        after a look for the person.)
+        """
         doubtful = self._session.scalars(
             select(ItemStepTable).where(
                 ItemStepTable.item_id == item_id,
@@ -74,7 +77,7 @@ class StepRepository(Repository):
         return keys
 
     def settle_creates(self, connection_id: int, source_id: str, *, happened: bool, now: datetime) -> None:
-        """Looked up at the target: the creates in doubt did happen, or did not."""
+        """Settle the creates in doubt after a look for the person at the target: they did happen, or did not."""
         self._session.execute(
             update(ItemStepTable)
             .where(*self._doubtful_creates(connection_id, source_id))

@@ -1,4 +1,5 @@
-"""Pages of a survey on its way: kept encrypted, so that it goes on where it stopped; deleted once the plan stands."""
+"""Pages of a survey on its way: kept encrypted, so that the survey goes on where it stopped; deleted once the plan
+stands."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ class SurveyPageRepository(Repository):
     def add(
         self, run_id: int, system: System, *, seq: int, rows: Sequence[Mapping[str, Any]], next_cursor: str | None
     ) -> None:
-        """Page number `seq`, counted from 0. The same page twice raises IntegrityError: somebody else is surveying."""
+        """Store page number `seq`, counted from 0. Raises IntegrityError when the page is there already, because then
+        another worker is surveying."""
         packed = zlib.compress(json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")).encode(), level=1)
         self._session.add(
             SurveyPageTable(

@@ -1,4 +1,4 @@
-"""Tables of access to Awase itself, and of what guards a single use: consents, keys, users, idempotency, leases."""
+"""Tables of access to Awase itself, and tables that guard a single use: consents, keys, users, idempotency, leases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.storage.tables.base import Base, refers
 
 
 class ConsentTable(Base):
-    """An authorisation on its way: freee's answer is taken only for a state that we gave out, once, in time."""
+    """An authorisation on its way: Awase takes freee's answer only for a state that it gave out, once, in time."""
 
     __tablename__ = "consents"
 
@@ -24,7 +24,7 @@ class ConsentTable(Base):
 
 
 class WizardTable(Base):
-    """A connection that is being set up: nothing of it works before its company has been confirmed by a person."""
+    """A connection that a user is setting up: no part of it works before the user has confirmed its company."""
 
     __tablename__ = "setups"
 
@@ -76,7 +76,7 @@ class UserTable(Base):
 
 
 class SessionTable(Base):
-    """Somebody signed in on one browser. The token itself is only in its cookie."""
+    """A user's session in one browser. The token itself is only in that browser's cookie."""
 
     __tablename__ = "sessions"
 
@@ -88,7 +88,7 @@ class SessionTable(Base):
 
 
 class InvitationTable(Base):
-    """Somebody who may become a user with the link of a mail."""
+    """A person who may become a user with the link of a mail."""
 
     __tablename__ = "invitations"
 
@@ -104,8 +104,8 @@ class InvitationTable(Base):
 
 
 class AuditTable(Base):
-    """Who did what. `actor`: "user:3", "key:<prefix>", "cli"; `subject`: "run:<id>", "connection:<id>"; ids and codes
-    only."""
+    """Which actor did what. `actor`: "user:3", "key:<prefix>", "cli"; `subject`: "run:<id>", "connection:<id>"; ids and
+    codes only."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_subject", "subject", "id"),)

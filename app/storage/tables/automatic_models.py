@@ -13,7 +13,7 @@ from app.storage.tables.base import Base, refers
 
 
 class DeliveryTable(Base):
-    """One webhook. Its body is not kept: ids, a digest and times only."""
+    """One webhook. The table does not keep its body, only ids, a digest and times."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -52,7 +52,7 @@ class DeliveryItemTable(Base):
 
 
 class WebhookRegistrationTable(Base):
-    """The registration of one connection at SmartHR, and the secrets it may come with."""
+    """The registration of one connection at SmartHR, and the secrets with which its deliveries may come."""
 
     __tablename__ = "webhooks"
 
@@ -86,7 +86,7 @@ class TroubleTable(Base):
 
 
 class SweepTable(Base):
-    """When a connection was compared as a whole."""
+    """When a sweep last compared a connection as a whole."""
 
     __tablename__ = "sweeps"
 

@@ -67,5 +67,5 @@ class Base(DeclarativeBase):
 
 
 def refers(target: str) -> Any:
-    """A foreign key whose row goes with the one it names."""
+    """A foreign key whose row is deleted together with the row it names."""
     return ForeignKey(target, ondelete="CASCADE")

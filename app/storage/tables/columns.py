@@ -13,7 +13,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime. SQLite keeps no zone: what is stored there is UTC, so that texts sort as instants do."""
+    """An aware datetime. SQLite keeps no zone, so it gets UTC: then its texts sort as the instants do."""
 
     impl = DateTime
     cache_ok = True

@@ -1,8 +1,8 @@
-"""Tables. The truth about every run is here; Redis only carries jobs to a worker (design decision 1).
+"""Tables. They hold the truth about every run; Redis only carries jobs to a worker (design decision 1).
 
-`*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Lists that decide (states) are enums by value.
-The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks and what
-follows from them) in `automatic_models`.
+`*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Closed lists that decide (states) are enums, stored
+by value. The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks
+and what follows from them) in `automatic_models`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.storage.enums import (
     StepState,
     UnlinkReason,
 )
-from app.storage.tables import access_models as access_models  # so that Base knows every table wherever one is known
+from app.storage.tables import access_models as access_models  # so that Base knows all tables once it knows one
 from app.storage.tables import automatic_models as automatic_models
 from app.storage.tables.base import Base as Base
 from app.storage.tables.base import refers
@@ -65,7 +65,7 @@ class ConnectionTable(Base):
 
 
 class TokenDoorTable(Base):
-    """What is known of freee's token endpoint, per client id of the installation. `passage` counts who went in."""
+    """What is known of freee's token endpoint, per client id of the installation. `passage` counts the passages."""
 
     __tablename__ = "token_doors"
 
@@ -85,7 +85,7 @@ class RunTable(Base):
             sqlite_where=text("finished_at IS NULL"),
         ),
         Index("ix_runs_connection_id_id", "connection_id", "id"),
-        # One run per connection and direction gathers what webhooks tell.
+        # Per connection and direction, only one run gathers the employees whom webhooks name.
         Index(
             "uq_runs_gathering",
             "connection_id",
@@ -94,7 +94,7 @@ class RunTable(Base):
             sqlite_where=text(_GATHERING),
             postgresql_where=text(_GATHERING),
         ),
-        # A run is taken back by one run at a time.
+        # Only one run at a time may take a run back.
         Index(
             "uq_runs_open_undo",
             "undone_run_id",
@@ -151,7 +151,7 @@ class ItemTable(Base):
         Index("ix_items_run_state", "run_id", "state"),
         Index("ix_items_finished", "run_id", "finished_at"),
         Index("ix_items_source", "connection_id", "source_id", "id"),
-        # The engine room's charts: how many ended when, and with which cause, without a look at the rows.
+        # For the engine room's charts: how many items ended when, and with which cause, without a look at the rows.
         Index("ix_items_ended", "finished_at", "state", "error_code"),
         Index("ix_items_asking", "connection_id", "id", sqlite_where=text(_ASKING), postgresql_where=text(_ASKING)),
         # One open item per employee and direction (design decision 2). Previews, and items waiting behind another
@@ -321,7 +321,7 @@ class SurveyPageTable(Base):
 
 
 class PreviewNameTable(Base):
-    """Names of everybody in a preview, in one piece: searched in memory."""
+    """The names of all people in a preview, in one encrypted piece that is searched in memory."""
 
     __tablename__ = "rosters"
 

@@ -1,1 +1,1 @@
-"""What periodic jobs ask: recovery after crashes, leases by name, key rotation."""
+"""The queries of periodic jobs: recovery after crashes, leases by name, key rotation."""

@@ -1,4 +1,4 @@
-"""Leases by name: one process at a time does a periodic job; a dead one is followed by whoever asks next."""
+"""Leases by name: one process at a time does a periodic job; when it dies, the next process that asks takes over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What only the reconciler asks: leases of the dead, work the broker lost, deadlines, and what is old enough to go."""
+"""The reconciler's own queries: leases of dead workers, work that the broker lost, deadlines, and what is old enough to
+be erased."""
 
 from __future__ import annotations
 
@@ -25,8 +26,10 @@ class RecoveryRepository(Repository):
         return self._end_items(*dead, code="poisoned", now=now)
 
     def free_dead_leases(self, now: datetime, *, max_starts: int) -> int:
-        """RUNNING items with a dead lease → WAITING, due now, with their outbox rows. One that has had its last start,
-        and whose lease ended only just now, is left to `end_poisoned`."""
+        """RUNNING items with a dead lease → WAITING, due now, with their outbox rows. Returns how many.
+
+        An item that has had its last start, and whose lease ended only just now, is left to `end_poisoned`.
+        """
         dead = (ItemTable.state == ItemState.RUNNING, ItemTable.lease_until < now, ItemTable.starts < max_starts)
         freed = self._session.execute(
             update(ItemTable)
@@ -40,8 +43,11 @@ class RecoveryRepository(Repository):
     def push_lost_items(
         self, now: datetime, *, pushed_before: datetime, queue: str | None = None, connection_id: int | None = None
     ) -> int:
-        """Due WAITING items that the broker got before that moment and nobody claimed → queued again, and those
-        without any outbox row on its way. `queue`, `connection_id`: only those."""
+        """Queue again the due WAITING items that the broker has lost. Returns how many.
+
+        These are items that the broker got before `pushed_before` and no worker claimed, and items that it never got;
+        none with an outbox row still on its way. `queue`, `connection_id`: only the items of these.
+        """
         only = [] if queue is None else [ItemTable.queue == queue]
         if connection_id is not None:
             only.append(ItemTable.connection_id == connection_id)
@@ -65,8 +71,10 @@ class RecoveryRepository(Repository):
         return len(lost)
 
     def end_items_of_ending_runs(self, now: datetime) -> list[int]:
-        """WAITING items, and RUNNING ones with a dead lease, of runs that are ending or were ended while a survey was
-        still adding items. Returns the runs."""
+        """End the WAITING items, and the RUNNING ones with a dead lease, of runs that are ending.
+
+        Such items may be left when a run was ended while a survey was still adding items. Returns the runs.
+        """
         orphaned = or_(
             ItemTable.state == ItemState.WAITING,
             and_(ItemTable.state == ItemState.RUNNING, ItemTable.lease_until < now),
@@ -84,7 +92,7 @@ class RecoveryRepository(Repository):
         return ended
 
     def end_overdue(self, now: datetime) -> list[int]:
-        """Open items of runs past their deadline → FAILED "deadline"; the runs end so too. Returns the runs."""
+        """Open items of runs past their deadline → FAILED "deadline"; the runs end the same way. Returns the runs."""
         overdue = list(
             self._session.scalars(
                 select(RunTable.id).where(
@@ -119,7 +127,7 @@ class RecoveryRepository(Repository):
     # ── surveys, previews ─────────────────────────────────────────────────────────────────────────────────────────
 
     def poisoned_surveys(self, now: datetime, *, max_starts: int) -> list[int]:
-        """Runs whose survey died with its worker too often."""
+        """Runs whose survey has died with its worker too often to be started again."""
         query = select(RunTable.id).where(
             RunTable.state == RunState.SURVEYING,
             RunTable.survey_lease_until < now,
@@ -154,7 +162,7 @@ class RecoveryRepository(Repository):
 
     @staticmethod
     def _surveys_at_rest() -> Select[int]:
-        """Runs that may be surveyed and have no outbox row for it on its way."""
+        """Runs that may be surveyed and have no outbox row for a survey on its way."""
         works = select(ConnectionTable.id).where(~ConnectionTable.paused, ~ConnectionTable.needs_consent)
         on_its_way = exists().where(
             OutboxTable.kind == OutboxKind.SURVEY, OutboxTable.ref_id == RunTable.id, OutboxTable.sent_at.is_(None)
@@ -162,16 +170,19 @@ class RecoveryRepository(Repository):
         return select(RunTable.id).where(RunTable.ends_as.is_(None), RunTable.connection_id.in_(works), ~on_its_way)
 
     def forgotten_previews(self, begun_before: datetime) -> list[int]:
-        """Previews of that age which nobody has approved or cancelled."""
+        """Previews of that age which no person has approved or cancelled."""
         query = select(RunTable.id).where(RunTable.state == RunState.PREVIEWED, RunTable.created_at < begun_before)
         return list(self._session.scalars(query))
 
     # ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def erase_values(self, finished_before: datetime, *, now: datetime) -> int:
-        """Forget the personal values of runs that ended before then: planned and written values, vendors' messages,
-        candidates, mails. A preview that was never approved counts from its beginning: it ended only because it had
-        grown that old. States, codes, numbers of items and times stay. Returns how many runs."""
+        """Erase the personal values of runs that ended before then. Returns how many runs.
+
+        Erased are planned and written values, vendors' messages, candidates and mails; states, codes, numbers of items
+        and times stay. The age of a preview that was never approved counts from its beginning, because it ended only
+        through having grown that old.
+        """
         forgotten_preview = and_(
             RunTable.finished_at.is_not(None),
             or_(RunTable.dry_run, RunTable.alarms.is_not(None)),
@@ -196,7 +207,8 @@ class RecoveryRepository(Repository):
         return len(runs)
 
     def erase_notices(self, created_before: datetime) -> int:
-        """Mails about connections belong to no run: their texts and recipients go at the same age."""
+        """Erase the texts and recipients of mails about connections, which belong to no run, at the same age. Returns
+        how many."""
         old = (MailTable.run_id.is_(None), MailTable.created_at < created_before, MailTable.to_enc.is_not(None))
         return self._changed(update(MailTable).where(*old).values(to_enc=None, subject=None, body_enc=None))
 

@@ -1,4 +1,4 @@
-"""Every encrypted column under the newest key, a batch of rows at a time."""
+"""Key rotation: re-encrypts every encrypted column with the newest key, a batch of rows at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIX = "_enc"
 
 
 def encrypted_columns() -> list[tuple[str, str]]:
-    """(table, column) of everything the vault has written; the suffix is the mark (see `models`)."""
+    """(table, column) of every column that the vault writes; its suffix marks such a column (see `models`)."""
     tables = Base.metadata.sorted_tables
     return [(t.name, c.name) for t in tables for c in t.columns if c.name.endswith(SUFFIX)]
 
@@ -22,9 +22,12 @@ class RotationRepository(Repository):
     """`uow.rotation`."""
 
     def rotate(self, table_name: str, column_name: str, *, after: Any, limit: int) -> tuple[int, Any]:
-        """Re-encrypt up to `limit` rows behind primary key `after` (None: from the start). Returns how many rows were
-        looked at and the last key. A value somebody replaced meanwhile (a refreshed token) is left as they wrote it:
-        it is under the newest key already. Raises VaultError for a value no given key opens."""
+        """Re-encrypt up to `limit` rows behind primary key `after` (None: from the start). Returns how many rows it
+        looked at and the last key.
+
+        A value that another process has replaced meanwhile (a refreshed token) stays as that process wrote it, because
+        it is under the newest key already. Raises VaultError for a value that none of the given keys opens.
+        """
         table = Base.metadata.tables[table_name]
         column, key = table.c[column_name], _only_key(table)
         query = select(key, column).where(column.is_not(None)).order_by(key).limit(limit)
