@@ -4,12 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test lint bench screenshots chaos storm format pins clean
+.PHONY: help run demo check check-tests test test-all lint bench screenshots chaos storm format pins clean
+
+# Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+SHARED := --numprocesses auto --dist worksteal
+WHOLE_HOUSES := tests/e2e tests/browser
+SMALL_PROCESSES := --ignore=tests/e2e --ignore=tests/browser --numprocesses auto --dist loadfile
 
 help:
 	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
 	@echo "make demo    one sync in each direction on the terminal (EMPLOYEES=1000 for a larger company)"
-	@echo "make test    the whole suite"
+	@echo "make check   the everyday path: lint, and every test that stands on SQLite and starts no process"
+	@echo "make test    before a change lands: also PostgreSQL, real processes, a browser, faults"
+	@echo "make test-all  everything: long properties, every database twin, every fault"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
@@ -33,16 +41,33 @@ run: $(VENV)/.installed
 demo: $(VENV)/.installed
 	@exec $(BIN)/python -m app.practice.launch demo $(if $(EMPLOYEES),--employees $(EMPLOYEES))
 
-# What starts processes of its own, or a browser, has the machine for itself; the rest shares its cores.
+# The everyday path. Lint and tests share the cores.
+check: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint check-tests
+
+check-tests: $(VENV)/.installed-dev
+	@$(PYTEST) --reach=check $(SHARED)
+
+# tests/reach.py says what belongs where. Small processes share the cores; a whole house of them, or a browser, has the
+# machine for itself.
 test: $(VENV)/.installed-dev
 ifdef ARGS
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 else
 	@status=0; \
-	$(BIN)/python -m pytest -m "not live and not processes" --numprocesses auto --dist worksteal || status=1; \
-	$(BIN)/python -m pytest -m processes || status=1; \
+	$(PYTEST) --reach=test -m "not live and not processes" $(SHARED) || status=1; \
+	$(PYTEST) --reach=test -m processes $(SMALL_PROCESSES) || status=1; \
+	$(PYTEST) --reach=test -m processes $(WHOLE_HOUSES) || status=1; \
 	exit $$status
 endif
+
+# HYPOTHESIS_PROFILE: see tests/properties.py. A property with many examples takes its time.
+test-all: $(VENV)/.installed-dev
+	@status=0; export HYPOTHESIS_PROFILE=long PYTEST_TIMEOUT=3600; \
+	$(PYTEST) --reach=all -m "not live and not processes" $(SHARED) || status=1; \
+	$(PYTEST) --reach=all -m processes $(SMALL_PROCESSES) || status=1; \
+	$(PYTEST) --reach=all -m processes $(WHOLE_HOUSES) || status=1; \
+	exit $$status
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .

@@ -33,6 +33,7 @@ from app.web.screens.error_pages import attach_error_pages
 from app.web.webhook_receiver import WebhooksApart, attach_intake, webhooks
 
 _DATABASE_AWAY = (OperationalError, PoolTimeout)
+_INTAKE = "awase-intake-app"
 
 
 class AwaseFlask(Flask):
@@ -51,15 +52,13 @@ def create_app(ctx: Context | None = None) -> Flask:
     """The web application and its commands; `ctx` None builds one from the environment."""
     ctx = ctx or _context_from_environment()
     configure_logging(ctx.settings.log_level)
-    app, intake = _bare_app(ctx), _bare_app(ctx)
-    attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
+    app, intake = _bare_app(), _bare_app()
+    app.extensions[_INTAKE] = intake
+    attach_state(app, ctx)
     intake.register_blueprint(webhooks)
     app.wsgi_app = WebhooksApart(app.wsgi_app, intake.wsgi_app)  # type: ignore[method-assign]
     protect_browsers(app)
     trust_proxies(app, ctx.settings)
-    app.config["SECRET_KEY"] = ctx.settings.secret_key
-    attach_limiter(app)
-    attach_throttle(app, ctx.settings)
     attach_screens(app, without_csrf=(runs, employees, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
@@ -71,13 +70,24 @@ def create_app(ctx: Context | None = None) -> Flask:
     return app
 
 
-def _bare_app(ctx: Context) -> Flask:
-    """An application with what all of ours have: context, ids and headers of requests, errors as problem documents."""
+def attach_state(app: Flask, ctx: Context) -> None:
+    """The context, and everything that remembers something of requests: attached anew, the application knows nothing of
+    the ones before."""
+    intake = app.extensions[_INTAKE]
+    for each in (app, intake):
+        attach_context(each, ctx, migration=_migrate)
+    attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
+    app.config["SECRET_KEY"] = ctx.settings.secret_key
+    attach_limiter(app)
+    attach_throttle(app, ctx.settings)
+
+
+def _bare_app() -> Flask:
+    """What every application of ours has: ids and headers of requests, errors as problem documents."""
     app = AwaseFlask("app.web", template_folder="templates", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES + 1, PROPAGATE_EXCEPTIONS=False)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    attach_context(app, ctx, migration=_migrate)
     watch_requests(app)
     register_error_handlers(app)
     for error in _DATABASE_AWAY:

@@ -1,5 +1,5 @@
-"""What every test stands on: no socket beyond this machine, a database of its own on SQLite and on PostgreSQL, and a
-house with both practice vendors when asked for.
+"""What every test stands on: no socket beyond this machine, an empty database on SQLite and on PostgreSQL, and a house
+with both practice vendors when asked for. Which of them `make check`, `make test` and `make test-all` run: `reach.py`.
 """
 
 from __future__ import annotations
@@ -13,28 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from pytest_socket import socket_allow_hosts
 
+import tests.properties  # noqa: F401 - loads the profile before any test module is read
 from app.practice.staff.practice_company import PracticeCompany, build_company
+from tests.reach import REACHES, TEST, reach_of, within
 
 if TYPE_CHECKING:
     from tests.house import House
-
-settings.register_profile("awase", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.load_profile("awase")
+    from tests.storage.shelf import Shelf
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+MEMORY = Path("/dev/shm")
+ROOM_WANTED = 1024**3
 _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--both-databases",
-        action="store_true",
-        help="on PostgreSQL also what it sees in CI only: tests marked both_in_ci",
-    )
-
+    parser.addoption("--reach", choices=REACHES, default=TEST, help="how much is run: tests/reach.py says what")
     parser.addoption(
         "--screenshots", action="store_true", help="the browser tests renew the pictures in docs/screenshots"
     )
@@ -43,23 +39,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "database(kind): about this kind of database (sqlite or postgresql) and no other",
-        "both_in_ci: many long cases; on SQLite always, on PostgreSQL where CI is set or --both-databases is given",
+        "sql: about SQL, so its PostgreSQL twin runs in `make test` (elsewhere in `make test-all`)",
+        "reach(name): belongs to `make test` or only to `make test-all`: tests/reach.py",
     ):
         config.addinivalue_line("markers", marker)
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_WANTED:
+        # A thousand small SQLite files: in memory they cost nothing, on a slow disk more than the tests.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever stands on a database runs on both, unless one of the two markers says otherwise."""
+    """Whatever stands on a database runs on both, unless the test is about one of them."""
     if "database_kind" not in metafunc.fixturenames:
         return
     about = metafunc.definition.get_closest_marker("database")
-    later = metafunc.definition.get_closest_marker("both_in_ci")
-    everything = bool(os.environ.get("CI")) or metafunc.config.getoption("both_databases")
-    kinds = [SQLITE] if later and not everything else [SQLITE, POSTGRESQL]
-    if about:
-        kinds = list(about.args)
+    kinds = list(about.args) if about else [SQLITE, POSTGRESQL]
     marks = {SQLITE: [], POSTGRESQL: [pytest.mark.postgresql]}
     metafunc.parametrize("database_kind", [pytest.param(kind, marks=marks[kind]) for kind in kinds])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("reach")
+    beyond = [item for item in items if not within(reach_of(item), wanted)]
+    if beyond:
+        config.hook.pytest_deselected(items=beyond)
+        items[:] = [item for item in items if within(reach_of(item), wanted)]
 
 
 def pytest_runtest_setup() -> None:
@@ -103,44 +107,53 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(cluster: Path) -> str:
-    """The name of a migrated database to copy."""
-    from app.storage.schema import migrate
-    from tests.storage.servers import create_database
+def postgresql_shelf(cluster: Path) -> Iterator[Shelf]:
+    """Migrated databases which go from test to test."""
+    from tests.storage.shelf import Shelf
 
-    migrate(create_database(cluster, "template_of_tests"))
-    return "template_of_tests"
+    with Shelf(cluster) as shelf:
+        yield shelf
 
 
 @pytest.fixture
 def empty_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Callable[[Path], str]]:
-    """`empty_url(folder)` → the URL of a new database without tables, which is gone after the test."""
-    yield from _new_databases(request, database_kind, migrated=False)
-
-
-@pytest.fixture
-def migrated_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Callable[[Path], str]]:
-    """`migrated_url(folder)` → the URL of a new database at the newest revision; on SQLite `awase.db` in the folder."""
-    yield from _new_databases(request, database_kind, migrated=True)
-
-
-def _new_databases(request: pytest.FixtureRequest, kind: str, *, migrated: bool) -> Iterator[Callable[[Path], str]]:
-    if kind == SQLITE:
-        yield lambda folder: _new_file(folder, request.getfixturevalue("sqlite_template") if migrated else None)
+    """`empty_url(folder)` → the URL of a new database without tables, which is gone after the test. For tests which
+    make, change or drop tables."""
+    if database_kind == SQLITE:
+        yield lambda folder: _new_file(folder, None)
         return
     from tests.storage.servers import create_database, drop_database
 
     cluster = request.getfixturevalue("cluster")
-    template = request.getfixturevalue("postgresql_template") if migrated else None
     names: list[str] = []
 
     def create(_folder: Path) -> str:
         names.append(f"test_{next(_numbers)}")
-        return create_database(cluster, names[-1], template=template)
+        return create_database(cluster, names[-1])
 
     yield create
     for name in names:
         drop_database(cluster, name)
+
+
+@pytest.fixture
+def migrated_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Callable[[Path], str]]:
+    """`migrated_url(folder)` → the URL of a database at the newest revision without a row, which nobody else uses; on
+    SQLite the new file `awase.db` in the folder. On PostgreSQL the database of the test before, emptied."""
+    if database_kind == SQLITE:
+        template = request.getfixturevalue("sqlite_template")
+        yield lambda folder: _new_file(folder, template)
+        return
+    shelf = request.getfixturevalue("postgresql_shelf")
+    taken: list[str] = []
+
+    def take(_folder: Path) -> str:
+        taken.append(shelf.take())
+        return shelf.url(taken[-1])
+
+    yield take
+    for name in taken:
+        shelf.give_back(name)
 
 
 def _new_file(folder: Path, template: Path | None) -> str:

@@ -12,8 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-
 from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
@@ -22,16 +20,15 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
-from app.practice.freee.practice_freee import create_freee, freee_of
+from app.practice.freee.practice_freee import freee_of
 from app.practice.freee.simulator import PracticeFreee
 from app.practice.house.environment import practice_vendors
-from app.practice.server import RunningServer, start_in_thread
-from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
+from app.practice.server import RunningServer
+from app.practice.smarthr.practice_smarthr import smarthr_of
 from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
-from app.practice.vendor_kit.limits import FAST
 from app.storage.runs.rows import ItemRow
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
@@ -46,6 +43,7 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from app.wiring import Gateways
+from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
 
@@ -123,9 +121,14 @@ class House:
     freee: PracticeFreee
     freee_injector: FaultInjector
     company: PracticeCompany
-    servers: tuple[RunningServer, RunningServer]
+    vendors: Vendors
     database: Database
     jobs_done: list[QueuedJob] = field(default_factory=list)
+
+    @property
+    def servers(self) -> tuple[RunningServer, RunningServer]:
+        """SmartHR's and freee's."""
+        return self.vendors.servers
 
     @property
     def connection(self) -> Connection:
@@ -206,9 +209,8 @@ class House:
         return sum("/public_api/" not in r.path for r in seen)
 
     def close(self) -> None:
-        for server in self.servers:
-            server.stop()
         self.database.dispose()
+        self.vendors.give_back()
 
     def _something_open(self) -> bool:
         with self.ctx.unit_of_work() as uow:
@@ -245,15 +247,16 @@ def open_house(
     turn_freee: bool = False,
     **more: str,
 ) -> House:
-    """Everything connected, nothing run yet. `turn_freee`: the practice freee follows the house's clock, so that its
-    tokens end and its limits pass when that is turned. Call `close()`."""
+    """Everything connected, nothing run yet, on the migrated database `DATABASE_URL`, else on a new one in the folder.
+    `turn_freee`: the practice freee follows the house's clock, so that its tokens end and its limits pass when that is
+    turned. Call `close()`."""
     clock = TurnedClock(datetime.now(UTC))
     freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
-    smarthr_app: Flask = create_smarthr(company, smarthr_switches or {}, rates=FAST)
-    freee_app: Flask = create_freee(company, freee_switches or {}, freee_clock, rates=FAST)
-    servers = start_in_thread(smarthr_app), start_in_thread(freee_app)
-    settings = settings_for(folder, smarthr=servers[0].url, freee=servers[1].url, **more)
-    migrate(settings.database_url)
+    vendors = take_vendors(company, smarthr_switches or {}, freee_switches or {}, freee_clock)
+    smarthr_app, freee_app = vendors.apps
+    settings = settings_for(folder, smarthr=vendors.servers[0].url, freee=vendors.servers[1].url, **more)
+    if "DATABASE_URL" not in more:  # else it is a migrated one
+        migrate(settings.database_url)
     database = Database(settings.database_url, Vault(settings.encryption_keys))
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
@@ -286,7 +289,7 @@ def open_house(
         freee=freee_of(freee_app),
         freee_injector=injector_of(freee_app),
         company=company,
-        servers=servers,
+        vendors=vendors,
         database=database,
     )
 

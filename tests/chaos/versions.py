@@ -33,7 +33,8 @@ def older_checkout(folder: Path) -> Path | None:
     except (OSError, subprocess.SubprocessError):
         return None
     with tarfile.open(packed) as archive:
-        archive.extractall(checkout, filter="data")
+        # Debian 12's Python (3.11.2) knows no filter yet; the archive is git's own.
+        archive.extractall(checkout, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     packed.unlink()
     is_older = (checkout / "wsgi.py").exists() and not (checkout / newest).exists()
     return checkout.resolve() if is_older else None

@@ -15,10 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.domain.enums import Direction
 from app.domain.settings.connection_settings import Automatic
-from app.factory import create_app
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring.counters import count_once
 from tests.house import KEY, House
+from tests.web.application import application_on
 
 OPS = Path(__file__).parents[2] / "docs" / "ops"
 SECRET = "an-invented-webhook-secret"
@@ -66,7 +66,7 @@ def targets(dashboard: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def app(house: House) -> Flask:
-    return create_app(house.ctx)
+    return application_on(house.ctx)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.codecs.address import ZIP_CODE, AddressKana, PrefectureCode, PrefectureName, SplitZipCode
@@ -31,6 +31,7 @@ from app.domain.mapping import FIELDS, Place
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Unconvertible
 from tests.domain.records import CREW, EMPLOYEE
+from tests.properties import examples
 
 OPTIONS = MappingOptions(create_positions=True)
 PENSION = Grouped(groups=(4, 6), hyphens=True)
@@ -340,7 +341,7 @@ def test_writings_that_stay_different(codec: Any, one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_reading_never_raises_and_what_it_offers_reads_back(place: Place, data: st.DataObject) -> None:
     size = len(place.paths) + len(place.beside)
@@ -369,7 +370,7 @@ def read_back(place: Place, written: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("row", FIELDS, ids=lambda row: row.key)
-@settings(max_examples=60)
+@examples(60)
 @given(text=TEXTS)
 def test_comparing_is_idempotent_and_the_same_on_both_sides(row: Any, text: str) -> None:
     form = row.smarthr.codec.comparable(text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from app.domain.enums import Direction, System
@@ -18,8 +19,9 @@ from app.domain.planning.planning import Baseline, plan, shared_digests
 from app.domain.settings.connection_settings import ConflictPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, Missing, Snapshot, is_value
 from app.domain.writing import encode, unwritable
-from tests.domain.records import READABLE, crew, employee, seen_in_freee, seen_in_smarthr
+from tests.domain.records import CREW, READABLE, crew, employee, seen_in_freee, seen_in_smarthr
 from tests.domain.staff import CREWS, EMPLOYEES, POSITION_MASTER, Record, written
+from tests.properties import examples
 
 BANK = frozenset(row.key for row in FIELDS if row.group == "bank")
 KEYS = frozenset(row.key for row in FIELDS)
@@ -32,10 +34,14 @@ OPTIONS = st.builds(
     readable_attributes=st.sampled_from([READABLE, READABLE - {"tel_number", "bank_accounts", "address"}]),
     as_of_date=st.just(date(2024, 6, 15)),
 )
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "80"))
-many = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+_BEGINS_WITH_ONE = re.compile("トウキョウト|ﾄｳｷｮｳﾄ|ホッカイドウ|ﾎｯｶｲﾄﾞｳ")
+many = examples(80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def reading_hides_the_prefecture(crew: Record) -> bool:
+    """An address of SmartHR without a prefecture whose reading begins with one: the known defect at the end."""
+    addresses = [crew.get(name) or {} for name in ("address", "resident_card_address")]
+    return any(not each.get("pref") and _BEGINS_WITH_ONE.match(each.get("literal_yomi") or "") for each in addresses)
 
 
 class Company:
@@ -102,6 +108,7 @@ def test_after_a_run_both_directions_are_at_rest(
     policy: ConflictPolicy,
     in_payroll: bool,
 ) -> None:
+    assume(not reading_hides_the_prefecture(crew_record))
     company = Company(crew_record, employee_record, options=options, in_payroll=in_payroll)
     before = company.seen(direction.target)
     first = company.plan(direction, policy)
@@ -251,3 +258,25 @@ def test_every_word_of_a_plan_is_in_the_catalogue(
     for decided in (company.plan(direction, policy) for policy in ConflictPolicy):
         assert {note.code for note in decided.notes} <= CATALOGUE.keys()
         assert all(isinstance(note, Note) and note.severity is not Severity.STOP for note in decided.notes)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="known defect; when it is mended, take this mark away")
+def test_a_reading_that_begins_with_the_prefecture_comes_to_rest_where_smarthr_has_none() -> None:
+    """Found by the property above. freee knows the prefecture and takes it off the reading, SmartHR has none to take
+    off: each run writes the reading again, in both directions. With the defect `reading_hides_the_prefecture` goes.
+    """
+    home = {**CREW["address"], "zip_code": "060-0001", "pref": None, "city": "札幌市中央区", "street": "北一条西2丁目"}
+    home |= {"building": None, "literal_yomi": "トウキョウトミナトクアザブダイ"}
+    lives = {"residential_zipcode1": "060", "residential_zipcode2": "0001", "residential_prefecture_code": 12}
+    lives |= {
+        "residential_address": "札幌市中央区北一条西2丁目",
+        "residential_address_kana": "トウキョウトミナトクアザブダイ",
+    }
+    person = employee()
+    person["profile_rule"] = {**person["profile_rule"], **lives}
+    options = MappingOptions(readable_attributes=READABLE, include_building=False)
+    company = Company(crew(address=home, resident_card_address=None), person, options=options)
+    company.write(company.plan(Direction.SMARTHR_TO_FREEE, ConflictPolicy.SOURCE_WINS), System.FREEE)
+    assert changes_of(company.plan(Direction.SMARTHR_TO_FREEE, ConflictPolicy.SOURCE_WINS)) == {}
+    back = changes_of(company.plan(Direction.FREEE_TO_SMARTHR, ConflictPolicy.SOURCE_WINS))
+    assert "home_address_kana" not in back

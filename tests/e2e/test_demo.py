@@ -62,6 +62,7 @@ def test_the_demo_goes_as_expected(tmp_path: Path, strangers: Strangers) -> None
 
 @pytest.mark.processes
 @pytest.mark.timeout(600)
+@pytest.mark.reach("all")
 def test_an_outcome_that_is_not_the_expected_one_ends_with_1(tmp_path: Path, strangers: Strangers) -> None:
     """SmartHR refuses new people (the contract is full): who should have been created there fails."""
     running = demo(tmp_path, strangers, "--smarthr-switch", "plan_limit=true")
@@ -77,6 +78,7 @@ def test_an_outcome_that_is_not_the_expected_one_ends_with_1(tmp_path: Path, str
 @pytest.mark.usefixtures("proc")
 @pytest.mark.processes
 @pytest.mark.timeout(300)
+@pytest.mark.reach("all")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_demo_that_is_broken_off_leaves_no_process(tmp_path: Path, strangers: Strangers, how: signal.Signals) -> None:
     running = demo(tmp_path, strangers)

@@ -152,6 +152,7 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
     assert [command_of(pid) for pid in everybody if command_of(pid)] == []
 
 
+@pytest.mark.reach("all")
 def test_once_switched_on_an_edit_at_smarthr_goes_to_freee_and_freees_echo_comes_back(start: Start) -> None:
     """Both vendors know where to tell of changes; until somebody switches it on nothing follows from it."""
     launcher = start(QUIET_SECONDS="0").up()
@@ -181,6 +182,7 @@ def wait_for(found: Callable[[], Any], seconds: float = 90) -> None:
         time.sleep(0.3)
 
 
+@pytest.mark.reach("all")
 def test_when_the_supervisor_dies_the_launcher_says_so(start: Start) -> None:
     launcher = start().up()
     everybody = below(launcher.process.pid)
@@ -190,6 +192,7 @@ def test_when_the_supervisor_dies_the_launcher_says_so(start: Start) -> None:
     assert [command_of(pid) for pid in everybody if command_of(pid)] == []
 
 
+@pytest.mark.reach("all")
 def test_a_database_deleted_alone_gets_a_connection_again(start: Start, tmp_path: Path) -> None:
     first = start().up()
     key = first.value("API キー")
@@ -201,6 +204,7 @@ def test_a_database_deleted_alone_gets_a_connection_again(start: Start, tmp_path
     assert second.get("connections")["items"][0]["key"] == second.value("練習用の接続")
 
 
+@pytest.mark.reach("all")
 def test_a_start_broken_off_between_connection_and_key_goes_on(start: Start, tmp_path: Path) -> None:
     first = start().up()
     connection = first.value("練習用の接続")
@@ -211,6 +215,7 @@ def test_a_start_broken_off_between_connection_and_key_goes_on(start: Start, tmp
     assert [each["key"] for each in second.get("connections")["items"]] == [connection]
 
 
+@pytest.mark.reach("all")
 def test_a_path_full_of_traps(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / f"a b%d %(here)s ;c #d'é練習?{'x' * 100}" / "var"
     launcher = start(folder=folder).up()
@@ -226,6 +231,7 @@ def test_a_path_full_of_traps(start: Start, tmp_path: Path) -> None:
     assert [each.name for each in folder.parent.iterdir() if each.is_dir()] == ["var"]
 
 
+@pytest.mark.reach("all")
 def test_two_houses_started_in_the_same_moment_keep_apart(start: Start, tmp_path: Path) -> None:
     """Both find the usual ports free, seconds before anybody listens there."""
     both = [start(folder=tmp_path / name) for name in ("one", "other")]
@@ -240,6 +246,7 @@ def test_two_houses_started_in_the_same_moment_keep_apart(start: Start, tmp_path
         assert (known[0], len(known)) == (run, 3)  # and the two of the first start
 
 
+@pytest.mark.reach("all")
 def test_a_vendor_that_had_to_start_afresh_is_told_to_the_person(start: Start, tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "practice-smarthr.json").write_text("?", encoding="utf-8")

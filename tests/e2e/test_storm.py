@@ -11,7 +11,7 @@ import pytest
 from tests.storm.run import passed, table
 from tests.storm.storm import USUAL, Options, play
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600), pytest.mark.reach("all")]
 
 SOON = {**USUAL, "LEASE_SECONDS": "3", "RECONCILE_SECONDS": "1", "RELAY_SECONDS": "0.1", "RETRY_BASE_SECONDS": "0.2"}
 

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.practice.smarthr.fields import READABLE, WRITABLE
 from app.practice.vendor_kit.limits import REAL, FixedWindow, FreeeLimits, Rates, SmartHRLimits
 from tests.practice.smarthr_caller import Caller, made
+from tests.properties import examples
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
@@ -37,7 +38,7 @@ def shared() -> Caller:
 # ── writing anything ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(body=BODIES, method=st.sampled_from(["POST", "PATCH", "PUT"]))
 def test_a_write_is_taken_or_refused_and_never_an_accident(shared: Caller, body: dict[str, Any], method: str) -> None:
     """The caller checks every answer against the contract on the way."""
@@ -141,7 +142,7 @@ def test_numbers_of_pages_that_nobody_has(shared: Caller, name: str, value: str)
         assert answer.status_code == 400
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     query=st.dictionaries(
         st.sampled_from(["id", "q", "sort", "fields", "entered_at_from", "gender"]), st.text(max_size=9)

@@ -16,6 +16,8 @@ from app.storage.connections.rows import WizardRow
 from app.storage.tables.access_models import WizardTable
 from app.storage.unit_of_work import Database, UnitOfWork
 
+pytestmark = pytest.mark.sql
+
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 TOKENS = FreeeTokens("an-invented-access", "an-invented-refresh", NOW + timedelta(hours=6))
 SEEN = {"seen": ["tel_number"], "missing": [], "employment_types": [], "people": 3}

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from app.domain.enums import System
@@ -15,6 +16,8 @@ from app.storage.enums import DeliveryState, WebhookState
 from app.storage.metrics.counters import labels
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, end_item, running_run
+
+pytestmark = pytest.mark.sql
 
 
 def new(dedup: str | None = None, **changes: object) -> NewDelivery:

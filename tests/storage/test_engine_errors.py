@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.storage.unit_of_work import make_engine
 
+pytestmark = pytest.mark.sql
+
 CANARY = "カナリア太郎"
 
 

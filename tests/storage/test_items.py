@@ -15,6 +15,8 @@ from app.storage.runs.rows import NewNote
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, end_item, new_item, running_run, start_item
 
+pytestmark = pytest.mark.sql
+
 LEASE = NOW + timedelta(seconds=30)
 
 
@@ -248,6 +250,45 @@ def test_people_without_a_source_id_do_not_share_a_slot(database: Database) -> N
     run = add_run(database, connection)
     with database.unit_of_work() as uow:
         uow.items.add_many([new_item(run, n, source_id=None) for n in range(3)])
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        (("crew-1", "42"), ("42", "crew-1")),
+        (("crew-1", "42"), ("42", None)),
+        (("crew-1", None), ("42", "crew-1")),
+        (("crew-1", "42"), ("42", "crew-of-before")),
+        (("crew-1", "43"), ("42", "crew-1")),
+    ],
+    ids=["both-ids", "only-freees-id", "only-smarthrs-id", "freees-id-agrees", "smarthrs-id-agrees"],
+)
+@pytest.mark.parametrize("first", ["there", "back"])
+def test_nobody_is_written_both_ways_at_once_whichever_id_tells(
+    database: Database, there: tuple[str, str | None], back: tuple[str, str | None], first: str
+) -> None:
+    """One direction knows a person by the id of one system only, as long as there is no link."""
+    connection = add_connection(database)
+    items = {}
+    for name, direction, (source, target) in (
+        ("there", Direction.SMARTHR_TO_FREEE, there),
+        ("back", Direction.FREEE_TO_SMARTHR, back),
+    ):
+        run, (items[name],) = running_run(database, connection, direction=direction)
+        with database.unit_of_work() as uow:
+            uow.items.clear(run.id)
+            (items[name],) = uow.items.add_many([new_item(run, source_id=source, target_id=target)])
+    second = "back" if first == "there" else "there"
+    start_item(database, items[first])
+    with database.unit_of_work() as uow:
+        assert uow.items.claim(items[second], 0, now=NOW, lease_until=LEASE, worker="test") is None
+    with database.unit_of_work() as uow:
+        item = uow.items.get(items[second])
+        assert item is not None
+        assert (item.state, item.next_at) == (ItemState.WAITING, NOW + timedelta(seconds=5))
+        assert uow.items.record_outcome(items[first], 1, state=ItemState.SUCCEEDED, now=NOW)
+    with database.unit_of_work() as uow:
+        assert uow.items.claim(items[second], 0, now=item.next_at, lease_until=LEASE, worker="test") is not None
 
 
 def test_two_surveys_at_once_never_both_hold_the_slot(database: Database) -> None:

@@ -15,6 +15,8 @@ from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, running_run, start_item
 
+pytestmark = pytest.mark.sql
+
 
 def test_both_sides_of_a_link_are_linked_once(database: Database) -> None:
     connection, other = add_connection(database), add_connection(database, key="other")

@@ -18,6 +18,8 @@ from tests.storage import schema_walk
 from tests.storage.databases import KEY, add_connection, end_item, running_run
 from tests.storage.schema_walk import STEPS, contents, engine_of, only, value
 
+pytestmark = pytest.mark.sql
+
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
@@ -13,6 +14,8 @@ from sqlalchemy import inspect
 from app.storage.schema import current_revision, downgrade, migrate
 from app.storage.tables.models import Base
 from tests.storage.schema_walk import REVISIONS, STEPS, engine_of, shape
+
+pytestmark = pytest.mark.sql
 
 
 def tables(url: str) -> set[str]:

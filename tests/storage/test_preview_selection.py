@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
@@ -11,6 +13,8 @@ from app.storage.runs.preview_selection import CHUNK
 from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
+
+pytestmark = pytest.mark.sql
 
 
 def test_only_of_a_preview_that_nobody_has_decided_on(database: Database) -> None:

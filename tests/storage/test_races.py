@@ -22,6 +22,8 @@ from app.storage.unit_of_work import Database
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, new_item, running_run, start_item
 from tests.storage.test_items import together
 
+pytestmark = pytest.mark.sql
+
 ROOT = Path(__file__).resolve().parents[2]
 LEASE = NOW + timedelta(seconds=30)
 THREADS = 6

@@ -20,6 +20,8 @@ from app.storage.upkeep.rotation import encrypted_columns
 from app.storage.vault import Vault, VaultError
 from tests.storage.databases import KEY, NOW, add_connection, end_item, new_item, running_run
 
+pytestmark = pytest.mark.sql
+
 NEW = "the-key-of-the-coming-year"
 ROWS = [{"id": "crew-1", "last_name": "架空"}]
 

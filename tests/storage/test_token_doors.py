@@ -14,6 +14,8 @@ from tests.storage.databases import NOW
 from tests.storage.test_items import together
 from tests.storage.test_token_store import Clock
 
+pytestmark = pytest.mark.sql
+
 
 @pytest.fixture
 def clock() -> Clock:

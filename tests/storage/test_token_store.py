@@ -13,6 +13,8 @@ from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection
 from tests.storage.test_items import together
 
+pytestmark = pytest.mark.sql
+
 
 class Clock:
     def __init__(self) -> None:

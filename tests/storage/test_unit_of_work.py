@@ -15,6 +15,8 @@ from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
 
+pytestmark = pytest.mark.sql
+
 
 def test_an_exception_rolls_everything_back(database: Database) -> None:
     connection = add_connection(database)

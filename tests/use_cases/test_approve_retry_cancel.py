@@ -9,13 +9,16 @@ import pytest
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
+from app.storage.unit_of_work import Database
 from app.use_cases.connections import pause_resume
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import add_run, end_item, running_run, start_item
 from tests.storage.test_items import together
-from tests.use_cases.engine_room import TODAY, Room, person
+from tests.use_cases.engine_room import TODAY, Room, open_room, person
+
+pytestmark = pytest.mark.sql
 
 
 def states(room: Room, run_id: int) -> dict[ItemState, int]:
@@ -36,6 +39,23 @@ def test_before_the_approval_nothing_can_be_worked_on_and_after_it_everything(ro
     assert stored.deadline_at == room.clock.now() + timedelta(hours=24)
     relay_once(room.ctx)
     assert room.broker.ids() == [f"i{i}-a0" for i in ids]
+
+
+@pytest.mark.parametrize(("chosen", "queue"), [(2, "interactive"), (3, "bulk")])
+def test_as_many_as_were_approved_decide_about_the_queue(database: Database, chosen: int, queue: str) -> None:
+    """A preview has no queue of its own yet: BULK_FROM counts those who are to be written."""
+    room = open_room(database, BULK_FROM="3")
+    run, ids = running_run(room.database, room.connection, items=4, state=RunState.PREVIEWED, dry_run=True)
+    other = "bulk" if queue == "interactive" else "interactive"
+    with room.database.unit_of_work() as uow:
+        uow.items.move_to(run.id, other)
+    approve_retry_cancel.approve(room.ctx, run.public_id, by="cli", employees=[f"{n + 1:04d}" for n in range(chosen)])
+    assert room.run_row(run.public_id).queue == queue
+    with room.database.unit_of_work() as uow:
+        waiting = [uow.items.get(item_id) for item_id in ids[:chosen]]
+    assert {item.queue for item in waiting if item} == {queue}
+    relay_once(room.ctx)
+    assert [(job.id, job.queue) for job in room.broker.take()] == [(f"i{i}-a0", queue) for i in ids[:chosen]]
 
 
 def test_only_a_preview_can_be_approved_and_only_once(room: Room) -> None:

@@ -24,6 +24,8 @@ from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import running_run, start_item
 from tests.use_cases.engine_room import TODAY, Room
 
+pytestmark = pytest.mark.sql
+
 OUT, BACK = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 QUIET = 10.0
 

@@ -15,6 +15,8 @@ from tests.storage.databases import add_run, end_item, running_run, start_item
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 S, U, F, R, C, X = (
     ItemState.SUCCEEDED,
     ItemState.UNCHANGED,

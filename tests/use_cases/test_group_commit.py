@@ -13,6 +13,8 @@ import pytest
 from app.domain.errors import TemporaryError
 from app.use_cases.intake.group_commit import MOST, GroupCommit
 
+pytestmark = pytest.mark.sql
+
 
 class Away(Exception):
     """The database cannot be reached."""

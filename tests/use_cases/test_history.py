@@ -18,6 +18,8 @@ from app.use_cases.queries import history
 from tests.storage.databases import add_connection, end_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 
 def test_runs_come_newest_first_page_by_page(room: Room) -> None:
     ids = [start_run(room.ctx, room.command()).id for _ in range(5)]

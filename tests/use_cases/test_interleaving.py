@@ -97,7 +97,6 @@ def outcome(house: House, run: RunView) -> tuple[Any, ...]:
     return Counter(house.states(run).values()), house.seen(run).state, numbers(house), contents(house)
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
@@ -121,7 +120,6 @@ def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end
     assert nth > 15
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_run_the_other_way_in_between_ends_equal_and_doubles_nobody(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction

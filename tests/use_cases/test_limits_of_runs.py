@@ -14,6 +14,8 @@ from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 
 def item(room: Room, item_id: int) -> ItemRow:
     with room.database.unit_of_work() as uow:

@@ -6,12 +6,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from app.domain.runs.run_state import ItemState
 from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.use_cases.test_interleaving import TO_FREEE, TO_SMARTHR
 from tests.use_cases.test_job import numbers, only
+
+pytestmark = pytest.mark.sql
 
 
 def test_both_directions_at_once_with_many_workers_end_equal(

@@ -84,7 +84,6 @@ def shuffled(company: PracticeCompany, seed: int) -> PracticeCompany:
     return replace(base, scenarios=scenarios, crews=crews, employees=employees)
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("seed", range(5))
 def test_a_run_converges_in_both_directions(

@@ -18,6 +18,8 @@ from app.use_cases.shared.views import ProgressView
 from tests.storage.databases import add_run, new_item, start_item
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 LIMITED = 6 / 2.0
 """Seconds an employee takes at freee's limit in this room: six calls at two a second."""
 

@@ -21,6 +21,8 @@ from tests.storage.databases import add_run, end_item, new_item, running_run, st
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 
 def item(room: Room, item_id: int) -> ItemRow:
     with room.database.unit_of_work() as uow:

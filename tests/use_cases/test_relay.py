@@ -13,6 +13,8 @@ from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.sql
+
 
 class Crash(BaseException):
     """The process dies here."""
@@ -46,6 +48,18 @@ def test_what_is_not_due_waits(room: Room) -> None:
     assert relay_once(room.ctx) == 0
     room.clock.turn(seconds=10)
     assert relay_once(room.ctx) == 1
+
+
+def test_what_was_due_first_goes_first_whenever_it_was_written_down(room: Room) -> None:
+    """A postponed job comes before the crowd that was queued while it waited."""
+    now = room.clock.now()
+    with room.database.unit_of_work() as uow:
+        for ref, seconds in ((1, 30), (2, 10), (3, 20), (4, 10)):
+            due_at = now + timedelta(seconds=seconds)
+            uow.outbox.add(OutboxKind.ITEM, ref, attempt=0, queue="bulk", due_at=due_at, now=now)
+    room.clock.turn(seconds=30)
+    assert relay_once(room.ctx) == 4
+    assert room.broker.ids() == ["i2-a0", "i4-a0", "i3-a0", "i1-a0"]
 
 
 def test_many_rows_go_in_batches(room: Room) -> None:

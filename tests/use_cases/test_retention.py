@@ -16,12 +16,14 @@ from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
-from app.use_cases.finish.notices import tell_consent_needed
+from app.use_cases.finish.notices import tell_consent_needed, tell_webhook_silent
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.queries.history import get_run, list_items
 from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
+
+pytestmark = pytest.mark.sql
 
 ERASED = {
     "field_changes": {"before_enc", "after_enc"},
@@ -268,3 +270,19 @@ def test_a_notice_about_a_connection_is_erased_as_well(room: Room) -> None:
         erased = uow.mails.get(mail_id)
     assert erased is not None
     assert (erased.to, erased.subject, erased.body, erased.state) == ((), None, None, sent.state)
+
+
+def test_a_young_notice_is_kept_while_an_old_one_is_erased(room: Room) -> None:
+    tell_consent_needed(room.ctx, room.connection.id)
+    notify.send_mail(room.ctx, 1)
+    room.clock.turn(days=300)
+    tell_webhook_silent(room.ctx, room.connection.id, occasion="2027-09-18")
+    notify.send_mail(room.ctx, 2)
+    room.clock.turn(days=101)
+    reconcile_once(room.ctx)
+    with room.database.unit_of_work() as uow:
+        old, young = uow.mails.get(1), uow.mails.get(2)
+    assert old is not None and young is not None
+    assert (old.to, old.subject, old.body) == ((), None, None)
+    assert young.to == ("jinji@example.com",)
+    assert young.subject and young.body

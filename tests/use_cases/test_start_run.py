@@ -17,6 +17,8 @@ from app.use_cases.queries import history
 from tests.storage.test_items import together
 from tests.use_cases.engine_room import TODAY, Room, person
 
+pytestmark = pytest.mark.sql
+
 
 def refusal(room: Room, **changes: object) -> Refused:
     with pytest.raises(Refused) as caught:

@@ -77,7 +77,6 @@ def refused(house: House, run_id: str) -> str:
 # ── as it was ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 def test_the_whole_company_is_as_it_was(house: House, direction: Direction) -> None:
     house.run(direction, dry_run=True)  # what the tokens may read is known from here on
@@ -277,7 +276,6 @@ def link_of(house: House) -> dict[str, str]:
 # ── dying, failing, repeating ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction

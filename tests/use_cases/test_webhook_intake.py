@@ -27,6 +27,8 @@ from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
 from tests.web.hooks import rows, stored
 
+pytestmark = pytest.mark.sql
+
 
 @pytest.fixture(autouse=True)
 def automatic(room: Room) -> None:

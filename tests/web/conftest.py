@@ -15,11 +15,11 @@ from app.domain.access.roles import Role
 from app.domain.employee import Person
 from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
-from app.factory import create_app
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.context import Context
+from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 from tests.web.world import KEY, NOW, World, make_settings, make_world
 
@@ -66,7 +66,7 @@ def without_database(world: World, database_kind: str) -> Iterator[Context]:
 
 @pytest.fixture
 def app(world: World) -> Flask:
-    return create_app(world.ctx)
+    return application_on(world.ctx)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from app.factory import create_app
 from tests.house import KEY, House
+from tests.web.application import application_on
 from tests.web.test_cli_access import runner
 
 Run = Callable[..., Result]
@@ -17,7 +17,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(house: House) -> Run:
-    call = runner(create_app(house.ctx))
+    call = runner(application_on(house.ctx))
 
     def one(command: str, *arguments: str) -> Result:
         return call("connection", command, KEY, *arguments)

@@ -39,7 +39,6 @@ def run(app: Flask) -> Run:
 # ── --wait: the exit code is the run's ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize(
     ("states", "code"),
     [

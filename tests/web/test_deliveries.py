@@ -20,6 +20,8 @@ from tests.web.hooks import rows, stored
 from tests.web.made import add_delivery
 from tests.web.world import KEY, World
 
+pytestmark = pytest.mark.sql
+
 Bearer = Callable[..., dict[str, str]]
 LIST = "/api/v1/deliveries"
 SINCE = {"since": "2026-11-22T00:00:00+09:00"}

@@ -22,9 +22,12 @@ from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring import snapshot
 from app.use_cases.monitoring.counters import SETTLED, count_once
 from app.use_cases.survey import change_detection
+from tests.web.application import application_on
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
 from tests.web.made import add_delivery, add_run
 from tests.web.world import KEY, NOW, World, impatient_database, locked
+
+pytestmark = pytest.mark.sql
 
 Found = dict[tuple[str, ...], float]
 ONE = "1"
@@ -35,7 +38,7 @@ ONE = "1"
 def app(world: World) -> Flask:
     settings = replace(world.ctx.settings, freee_webhook_token=FREEE_TOKEN, webhook_max_bytes=2000)
     world.ctx = replace(world.ctx, settings=settings)
-    return create_app(world.ctx)
+    return application_on(world.ctx)
 
 
 def metrics(client: FlaskClient) -> Found:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
-from app.factory import create_app
 from app.use_cases.upkeep import relay
 from tests.bench.pages import TARGET_QUERIES, queries_of
 from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses
+from tests.web.application import application_on
 from tests.web.visitor import visitor
+
+pytestmark = pytest.mark.sql
 
 NO_PAGES_OF_THEIR_OWN = frozenset({302, 303, 404, 409, 422})
 """Answers of an address whose subject is not there, or which leads somewhere else."""
@@ -20,7 +24,7 @@ def test_no_page_asks_more_than_twelve_questions(house: House) -> None:
     previewed = house.run(Direction.FREEE_TO_SMARTHR, dry_run=True, started_by="user:1")
     running = house.start(Direction.SMARTHR_TO_FREEE, started_by="user:1")
     relay.relay_once(house.ctx)
-    app = create_app(house.ctx)
+    app = application_on(house.ctx)
     admin = visitor(house.ctx, app.test_client(), Role.ADMIN)
     stock = Stock(finished.id, previewed.id, running.id, KEY, more={"user_id": 1, "link_id": 1, "delivery_id": 1})
     reached, over = [], []
@@ -36,7 +40,7 @@ def test_no_page_asks_more_than_twelve_questions(house: House) -> None:
 
 
 def test_more_people_and_runs_take_no_more_questions(house: House) -> None:
-    app = create_app(house.ctx)
+    app = application_on(house.ctx)
     admin = visitor(house.ctx, app.test_client(), Role.ADMIN)
     few = house.run(Direction.SMARTHR_TO_FREEE, employees=("0042",))
     engine = house.database.engine

@@ -14,6 +14,8 @@ from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResu
 from app.web.i18n import wording
 from app.web.screens.runs.results_file import lines
 
+pytestmark = pytest.mark.sql
+
 EVERYTHING, VALUES, NOTHING = (
     Visibility(people=True, masked=True),
     Visibility(people=True, masked=False),

@@ -14,9 +14,9 @@ from app.domain.access.roles import Role
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
-from app.factory import create_app
 from app.use_cases.upkeep import relay
 from tests.house import House
+from tests.web.application import application_on
 from tests.web.visitor import PASSWORD, Visitor, visitor
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -25,7 +25,7 @@ Enter = Callable[[Role], Visitor]
 
 @pytest.fixture
 def app(house: House) -> Flask:
-    return create_app(house.ctx)
+    return application_on(house.ctx)
 
 
 @pytest.fixture

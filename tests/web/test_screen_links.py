@@ -8,12 +8,12 @@ import pytest
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
-from app.factory import create_app
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.enums import UnlinkReason
 from tests.house import KEY, House
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import somebody
+from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 
 Enter = Callable[[Role], Visitor]
@@ -31,7 +31,7 @@ def house(open_practice: Callable[..., House], company: PracticeCompany) -> Hous
 
 @pytest.fixture
 def enter(house: House) -> Enter:
-    app = create_app(house.ctx)
+    app = application_on(house.ctx)
     return lambda role: visitor(house.ctx, app.test_client(), role)
 
 

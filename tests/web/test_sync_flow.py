@@ -7,8 +7,8 @@ import pytest
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
-from app.factory import create_app
 from tests.house import KEY, House
+from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 
 
@@ -17,10 +17,9 @@ def run_behind(visitor: Visitor) -> str:
     return visitor.page.request.path.split("/")[2]
 
 
-@pytest.mark.both_in_ci
 @pytest.mark.parametrize("direction", list(Direction))
 def test_from_the_dashboard_to_the_end(house: House, direction: Direction) -> None:
-    member = visitor(house.ctx, create_app(house.ctx).test_client(), Role.MEMBER)
+    member = visitor(house.ctx, application_on(house.ctx).test_client(), Role.MEMBER)
     assert f"/sync/{KEY}/{direction.value}" in member.open("/")
     member.open(f"/sync/{KEY}/{direction.value}")
     member.send(as_of_date=house.today.isoformat())
@@ -46,9 +45,8 @@ def test_from_the_dashboard_to_the_end(house: House, direction: Direction) -> No
     assert f"/runs/{run_id}" in member.open("/")
 
 
-@pytest.mark.both_in_ci
 def test_search_finds_a_person_by_the_kana_of_the_source(house: House) -> None:
-    member = visitor(house.ctx, create_app(house.ctx).test_client(), Role.MEMBER)
+    member = visitor(house.ctx, application_on(house.ctx).test_client(), Role.MEMBER)
     member.open(f"/sync/{KEY}/smarthr_to_freee")
     member.send(as_of_date=house.today.isoformat())
     run_id = run_behind(member)

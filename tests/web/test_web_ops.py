@@ -19,6 +19,8 @@ from app.use_cases.context import Context
 from tests.web.made import add_run
 from tests.web.world import KEY, World
 
+pytestmark = pytest.mark.sql
+
 Bearer = Callable[..., dict[str, str]]
 
 

@@ -21,6 +21,8 @@ from tests.web.test_web_runs import RUNS, request_body
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import KEY, World, impatient_database, locked
 
+pytestmark = pytest.mark.sql
+
 Bearer = Callable[..., dict[str, str]]
 THREADS = 8
 

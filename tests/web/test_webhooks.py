@@ -26,6 +26,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.upkeep import relay
 from tests.storage.databases import everything_stored
+from tests.web.application import application_on
 from tests.web.hooks import (
     CANARIES,
     COMPANY,
@@ -53,7 +54,7 @@ LIMIT = 2000
 def app(world: World) -> Flask:
     settings = replace(world.ctx.settings, freee_webhook_token=FREEE_TOKEN, webhook_max_bytes=LIMIT)
     world.ctx = replace(world.ctx, settings=settings)
-    return create_app(world.ctx)
+    return application_on(world.ctx)
 
 
 @pytest.fixture

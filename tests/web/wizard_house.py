@@ -16,12 +16,12 @@ from sqlalchemy import delete
 
 from app.domain.access.roles import Role
 from app.domain.runs.dates import today_in_japan
-from app.factory import create_app
 from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, build_company
 from app.storage.access.rows import AuditRow
 from app.storage.tables.models import ConnectionTable
 from app.web.callback_address import CALLBACK
 from tests.house import House, open_house
+from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 
 GOOD = {
@@ -102,6 +102,6 @@ def wizard_house(folder: Path, *, connected: bool = False, **options: Any) -> It
         with house.database.engine.begin() as connection:
             connection.execute(delete(ConnectionTable))
     try:
-        yield Wizarding(house, create_app(house.ctx))
+        yield Wizarding(house, application_on(house.ctx))
     finally:
         house.close()

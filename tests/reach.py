@@ -1,0 +1,42 @@
+"""Which tests belong to `make check`, which to `make test`, which to `make test-all`: one word per test, its reach.
+
+`--reach=check` (make check) keeps what stands on SQLite and starts no process: the everyday path.
+`--reach=test` (make test, and `pytest` alone) adds processes, a browser, and PostgreSQL where SQL is involved.
+`--reach=all` (make test-all) keeps everything.
+
+A test has the reach that `@pytest.mark.reach("test" or "all")` gives it. Without the marker:
+
+- on PostgreSQL: "test" where `pytest.mark.sql` stands on the test or its module, else "all". Most tests which stand on
+  a database ask nothing of it that SQLite answers differently; those about SQL run on both before every change lands.
+- with `processes`: "test".
+- everything else: "check".
+
+A marker never lowers what PostgreSQL or processes need: the highest of all that apply counts.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+CHECK, TEST, ALL = REACHES = ("check", "test", "all")
+POSTGRESQL = "postgresql"
+
+
+def reach_of(item: pytest.Item) -> str:
+    """The smallest reach that runs this test."""
+    found = [CHECK, *(marker.args[0] for marker in item.iter_markers("reach"))]
+    if item.get_closest_marker("processes"):
+        found.append(TEST)
+    if item.get_closest_marker(POSTGRESQL):
+        found.append(TEST if _about_sql(item) else ALL)
+    return max(found, key=REACHES.index)
+
+
+def within(reach: str, wanted: str) -> bool:
+    return REACHES.index(reach) <= REACHES.index(wanted)
+
+
+def _about_sql(item: pytest.Item) -> bool:
+    """The test says so itself, or is about PostgreSQL alone."""
+    about = item.get_closest_marker("database")
+    return item.get_closest_marker("sql") is not None or (about is not None and about.args == (POSTGRESQL,))
