@@ -36,10 +36,14 @@ PATIENT = ("smarthr", "maintenance", True)
 
 
 def others(switch: Switch) -> list[Any]:
-    """The positions a switch has beside its default. How webhooks are sent does not matter to a run by hand."""
+    """The positions a switch has beside its default. How webhooks are sent does not matter to a run by hand.
+
+    Of a switch that takes any number in a range: the smallest, which bites most.
+    """
     if switch.name.startswith("webhook_"):
         return []
-    return [position for position in switch.allowed or () if position != switch.default]
+    positions = [position for position in switch.allowed or () if position != switch.default]
+    return positions[:1] if isinstance(switch.allowed, range) else positions
 
 
 POSITIONS = [
