@@ -75,7 +75,7 @@ class Proxy:
             writer.transport.abort()
             return
         self._open.add(to_writer)
-        await asyncio.collect_events(self._pump(reader, to_writer), self._pump(to_reader, writer))
+        await asyncio.gather(self._pump(reader, to_writer), self._pump(to_reader, writer))
         self._open -= {writer, to_writer}
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
