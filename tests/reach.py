@@ -4,14 +4,15 @@
 `--reach=test` (make test, and `pytest` alone) adds processes, a browser, and PostgreSQL where SQL is involved.
 `--reach=all` (make test-all) keeps everything.
 
-A test has the reach that `@pytest.mark.reach("test" or "all")` gives it. Without the marker:
+A test has the reach that `@pytest.mark.reach("test" or "all")` gives it, or its module. Without the marker:
 
 - on PostgreSQL: "test" where `pytest.mark.sql` stands on the test or its module, else "all". Most tests which stand on
   a database ask nothing of it that SQLite answers differently; those about SQL run on both before every change lands.
 - with `processes`: "test".
 - everything else: "check".
 
-A marker never lowers what PostgreSQL or processes need: the highest of all that apply counts.
+The marker on a test counts before the one of its module: of a module with long journeys one may be in `make check`. No
+marker lowers what PostgreSQL or processes need.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ POSTGRESQL = "postgresql"
 
 def reach_of(item: pytest.Item) -> str:
     """The smallest reach that runs this test."""
-    found = [CHECK, *(marker.args[0] for marker in item.iter_markers("reach"))]
+    marker = item.get_closest_marker("reach")
+    found = [marker.args[0] if marker else CHECK]
     if item.get_closest_marker("processes"):
         found.append(TEST)
     if item.get_closest_marker(POSTGRESQL):

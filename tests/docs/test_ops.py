@@ -20,6 +20,8 @@ from app.use_cases.monitoring.counters import count_once
 from tests.house import KEY, House
 from tests.web.application import application_on
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 OPS = Path(__file__).parents[2] / "docs" / "ops"
 SECRET = "an-invented-webhook-secret"
 PROMQL = {

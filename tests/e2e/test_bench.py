@@ -18,6 +18,8 @@ from tests.bench.straight import one_pass
 from tests.bench.vendors import Vendors, different
 from tests.house import House
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 DAY = date(2026, 11, 11)
 EXTRA = 40
 

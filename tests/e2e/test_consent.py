@@ -26,6 +26,8 @@ from app.web.screens.connections.consent import REMEDIES
 from tests.house import KEY, House
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 NEW = "shinki"
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 

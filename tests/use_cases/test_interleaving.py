@@ -24,6 +24,8 @@ from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.use_cases.test_job import NOVEMBER, contents, numbers, only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 STRIDE = int(os.environ.get("EVERY_TRANSACTION") or 7)
 """Every which transaction is disturbed. EVERY_TRANSACTION=1 takes minutes and leaves none out."""

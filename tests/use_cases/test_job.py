@@ -21,6 +21,8 @@ from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 ENDS = {
     "equal": ItemState.UNCHANGED,
@@ -50,6 +52,7 @@ def only(company: PracticeCompany, *outcomes: str, most: int | None = None) -> P
     )
 
 
+@pytest.mark.reach("check")
 @pytest.mark.parametrize("direction", list(Direction))
 def test_everybody_ends_as_the_story_says(house: House, direction: Direction) -> None:
     run = house.run(direction)

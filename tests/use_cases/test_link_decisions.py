@@ -18,6 +18,8 @@ from tests.house import KEY, House
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 

@@ -15,6 +15,8 @@ from app.use_cases.queries.history import get_run
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 # Outcome → the policies under which an automatic run tells of it (design section 3).
 TOLD: dict[str, tuple[list[ItemState], set[MailPolicy]]] = {
     "nothing to do": ([ItemState.UNCHANGED, ItemState.UNCHANGED], {MailPolicy.ALWAYS}),

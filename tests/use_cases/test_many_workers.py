@@ -15,7 +15,7 @@ from tests.house import House
 from tests.use_cases.test_interleaving import TO_FREEE, TO_SMARTHR
 from tests.use_cases.test_job import numbers, only
 
-pytestmark = pytest.mark.sql
+pytestmark = [pytest.mark.sql, pytest.mark.reach("test")]
 
 
 def test_both_directions_at_once_with_many_workers_end_equal(

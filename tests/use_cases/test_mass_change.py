@@ -25,6 +25,8 @@ from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in
 from tests.use_cases.test_interleaving import Interrupted, Killed, die
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 

@@ -18,6 +18,8 @@ from app.use_cases.upkeep import relay
 from tests.house import House
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 OCTOBER, NOVEMBER, DECEMBER = (2026, 10), (2026, 11), (2026, 12)
 NEW_HOME = {

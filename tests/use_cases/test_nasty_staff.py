@@ -17,6 +17,8 @@ from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.use_cases.planning.plan_employee import decide, terms_of_run
 from tests.house import House
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 NASTY_CREW: dict[str, list[Any]] = {
     "last_name": ["髙橋", "ＳＭＩＴＨ", "佐 藤", "﨑"],
     "last_name_yomi": ["ｻﾄｳ", "さとう", "ヴァン　ダイク"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.practice.staff.practice_company import PracticeCompany, build_company
@@ -12,6 +14,8 @@ from app.use_cases.survey import survey
 from app.use_cases.upkeep import relay
 from tests.house import House
 from tests.storage.databases import everything_stored
+
+pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 

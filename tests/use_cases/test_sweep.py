@@ -22,7 +22,7 @@ from app.use_cases.survey.sweep import request_sweep, sweep_due
 from tests.house import House
 from tests.use_cases.test_job import only
 
-pytestmark = pytest.mark.sql
+pytestmark = [pytest.mark.sql, pytest.mark.reach("test")]
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 SMARTHR_PHONE, FREEE_PHONE = "080-0000-9999", "090-0000-8888"

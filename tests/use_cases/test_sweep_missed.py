@@ -19,6 +19,8 @@ from tests.house import House
 from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import at, newcomer, person, set_freee_phone, set_smarthr_phone, settle, sweep
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 
 

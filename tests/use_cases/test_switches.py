@@ -18,6 +18,8 @@ from app.use_cases.upkeep import reconcile
 from tests.house import House, open_house
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 STOPPED = {
     ("smarthr", "inactive_subdomain", True): "smarthr_subdomain_inactive",
     ("smarthr", "ip_not_permitted", True): "ip_not_permitted",

@@ -25,6 +25,8 @@ from tests.house import House
 from tests.storage.databases import add_connection
 from tests.use_cases.engine_room import Room
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 SIX_HOURS = timedelta(hours=6)
 
 # ── who is renewed when ───────────────────────────────────────────────────────────────────────────────────────────

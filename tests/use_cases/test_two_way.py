@@ -20,6 +20,8 @@ from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, differences, listening, now_in_japan, settle, swept
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 

@@ -30,6 +30,8 @@ from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
 from tests.use_cases.test_interleaving import Interrupted, a_few, die, work_through_deaths
 from tests.use_cases.test_job import contents, only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 Held = dict[str, dict[str, str]]
 

@@ -15,6 +15,8 @@ from app.web.i18n import LOCALES
 from tests.web.visitor import PASSWORD, Visitor, forms
 from tests.web.world import World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 LOGIN = "tanto@example.invalid"
 NEW = "quite-another-password"

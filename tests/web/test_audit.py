@@ -16,6 +16,8 @@ from app.web.i18n import LOCALES, catalogue
 from tests.web.visitor import Visitor
 from tests.web.world import World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 APP = Path(__file__).resolve().parents[2] / "app"
 

@@ -18,6 +18,8 @@ from app.storage.enums import WebhookState
 from tests.house import KEY
 from tests.web.wizard_house import EXPORT, Wizarding, wizard_house
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 PAGE = f"/connections/{KEY}"
 
 

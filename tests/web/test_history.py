@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
@@ -14,6 +16,8 @@ from app.use_cases.finish.finalise import close_run_if_done
 from tests.storage.databases import add_connection, end_item, new_item, running_run
 from tests.web.visitor import Visitor
 from tests.web.world import NOW, World
+
+pytestmark = pytest.mark.reach("test")  # long journeys
 
 Visit = Callable[..., Visitor]
 

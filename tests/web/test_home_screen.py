@@ -20,6 +20,8 @@ from tests.web.previewed import CHANGED, EQUAL, counted, preview_of, waiting_pre
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, NOW, World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 TO_FREEE = f"/sync/{KEY}/smarthr_to_freee"
 TO_SMARTHR = f"/sync/{KEY}/freee_to_smarthr"

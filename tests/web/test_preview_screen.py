@@ -32,6 +32,8 @@ from tests.web.previewed import (
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, NOW, World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 ALL_KINDS = (NEW, CHANGED, CHANGED, EQUAL, DOUBTFUL, HOPELESS)
 

@@ -13,7 +13,7 @@ from tests.web.addresses import Stock, addresses
 from tests.web.application import application_on
 from tests.web.visitor import visitor
 
-pytestmark = pytest.mark.sql
+pytestmark = [pytest.mark.sql, pytest.mark.reach("test")]
 
 NO_PAGES_OF_THEIR_OWN = frozenset({302, 303, 404, 409, 422})
 """Answers of an address whose subject is not there, or which leads somewhere else."""

@@ -14,6 +14,8 @@ from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses
 from tests.web.visitor import visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 EVERYBODY = "admin member viewer ops"
 PEOPLE = "admin member viewer"
 SYNC = "admin member"

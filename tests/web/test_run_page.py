@@ -19,6 +19,8 @@ from tests.house import House
 from tests.web.application import application_on
 from tests.web.visitor import PASSWORD, Visitor, visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 Enter = Callable[[Role], Visitor]
 

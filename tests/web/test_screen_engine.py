@@ -18,6 +18,8 @@ from tests.web.made import add_run
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 
 

@@ -16,6 +16,8 @@ from tests.use_cases.test_two_way import somebody
 from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Enter = Callable[[Role], Visitor]
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 

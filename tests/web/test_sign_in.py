@@ -23,6 +23,8 @@ from tests.storage.databases import everything_stored
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 LOGIN = "tanto@example.invalid"
 

@@ -14,6 +14,8 @@ from tests.web.previewed import CHANGED, audited, counted, preview_of, runs_of, 
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 Visit = Callable[..., Visitor]
 PAGE = f"/sync/{KEY}/smarthr_to_freee"
 

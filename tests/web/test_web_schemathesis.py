@@ -24,6 +24,8 @@ from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_delivery, add_run
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import KEY, NOW, World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

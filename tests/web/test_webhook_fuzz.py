@@ -33,6 +33,8 @@ from tests.web.hooks import (
 )
 from tests.web.world import World
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 LIMIT = 8192
 SEED = 20261122
 BODIES = {"sqlite": 8_500 if PROFILE == "long" else 1_500, "postgresql": 1_500}

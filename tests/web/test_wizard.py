@@ -19,6 +19,8 @@ from app.storage.enums import WebhookState
 from app.storage.tables.access_models import WizardTable
 from tests.web.wizard_house import EXPORT, GOOD, Wizarding, wizard_house
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 READABLE = "両方の向きにそろえます。"
 HIDDEN = "トークンに見えないため、どちらの向きにも反映しません。空欄でも上書きしません。"
 UNSURE = "まだ誰にも値がないか、トークンに見えていません。SmartHR が空欄のときは、どちらも上書きしません。"
