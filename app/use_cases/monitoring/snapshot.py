@@ -32,7 +32,7 @@ DELIVERIES = COUNTER
 TOKEN_REFUSALS = REFUSALS
 ENDS_SOON = timedelta(minutes=30)
 """An access token that ends so soon should have been renewed already: pairs fall due for renewal earlier than that
-(`domain.token_door`)."""
+(`domain.vendors.token_door`)."""
 MISSED = "missed_webhooks"
 """The counter to which a survey adds the people whose change no webhook had told."""
 

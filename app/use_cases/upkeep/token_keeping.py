@@ -1,6 +1,7 @@
 """Token keeping: renews freee's pairs of tokens before their access tokens end, one after the other, through one door.
 
-Every connection has a moment of its own in the last third of its token's life (`domain.token_door.renewal_due_at`), so
+Every connection has a moment of its own in the last third of its token's life
+(`domain.vendors.token_door.renewal_due_at`), so
 that many connections never ask freee together. A refresh token lives 90 days, so the pairs of idle connections are
 renewed as well.
 """
