@@ -24,6 +24,11 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "same")
 settings.load_profile(PROFILE)
 
 
+def every(usual: int) -> int:
+    """The step of a walk over all boundaries (transactions, requests): 1 in `make test-all`, else `usual`."""
+    return 1 if PROFILE == "long" else usual
+
+
 def examples(usual: int, **more: Any) -> settings:
     """A property with its own number of examples."""
     return settings(max_examples=usual * (MORE if PROFILE == "long" else 1), **more)

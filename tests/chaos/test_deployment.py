@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,10 +17,11 @@ from tests.chaos.parts import wait_for
 from tests.chaos.versions import MIGRATIONS, ROOT, older_checkout
 
 PROGRAM = "python -m workers.relay"
+# The command comes in the environment: a child that is not yet the shell has the supervisor's own command line.
 SUPERVISOR = """
-import subprocess, sys
+import json, os, subprocess
 while True:
-    subprocess.run(sys.argv[1:], check=False)
+    subprocess.run(json.loads(os.environ["COMMAND"]), check=False)
 """
 
 
@@ -43,12 +45,8 @@ def supervisor(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
     (command,) = deployment.commands({"relay": PROGRAM}).values()
     words = ["sh", str(deployment.folder / "start.sh"), *command.split()[2:]]
     words[words.index("python")] = sys.executable
-    env = {**os.environ, "DATA_DIR": str(deployment.folder)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR, *words],
-        env=env,
-        start_new_session=True,
-    )
+    env = {**os.environ, "DATA_DIR": str(deployment.folder), "COMMAND": json.dumps(words)}
+    process = subprocess.Popen([sys.executable, "-c", SUPERVISOR], env=env, start_new_session=True)
     yield process
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -22,13 +21,14 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
+from tests.properties import every
 from tests.use_cases.test_job import NOVEMBER, contents, numbers, only
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
-STRIDE = int(os.environ.get("EVERY_TRANSACTION") or 7)
-"""Every which transaction is disturbed. EVERY_TRANSACTION=1 takes minutes and leaves none out."""
+STRIDE = every(7)
+"""How far the disturbed transactions lie apart."""
 
 
 class Killed(BaseException):

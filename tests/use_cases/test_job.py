@@ -20,6 +20,7 @@ from app.use_cases.employee import job as sync
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
+from tests.properties import every
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -156,8 +157,8 @@ def test_nobody_is_created_twice_whichever_request_fails(
     run = undisturbed.run(direction)
     assert ItemState.SUCCEEDED in undisturbed.states(run).values()
     for vendor in ("smarthr_injector", "freee_injector"):
-        requests = len(getattr(undisturbed, vendor).requests)
-        for nth in range(1, requests + 1):
+        requests = enumerate(getattr(undisturbed, vendor).requests, start=1)
+        for nth in [nth for nth, each in requests if each.method != "GET" or nth % every(3) == 0]:
             house = open_practice(people)
             getattr(house, vendor).fault(path=".*", nth=nth, cut=True, after=after)
             ended = house.run(direction)

@@ -22,7 +22,7 @@ from app.use_cases.survey.sweep import request_sweep, sweep_due
 from tests.house import House
 from tests.use_cases.test_job import only
 
-pytestmark = [pytest.mark.sql, pytest.mark.reach("test")]
+pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 SMARTHR_PHONE, FREEE_PHONE = "080-0000-9999", "090-0000-8888"
@@ -318,6 +318,7 @@ def test_being_absent_from_freees_monthly_list_is_no_deletion(
 # ── when ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sql
 def test_one_direction_after_the_other_and_never_two_at_once(
     open_practice: Callable[..., House], equals: PracticeCompany
 ) -> None:
@@ -334,6 +335,7 @@ def test_one_direction_after_the_other_and_never_two_at_once(
     assert tick(house) == []
 
 
+@pytest.mark.sql
 def test_after_the_interval_of_the_connection_or_of_the_settings(
     open_practice: Callable[..., House], equals: PracticeCompany
 ) -> None:
@@ -365,6 +367,7 @@ def test_a_connection_that_takes_no_automatic_work_is_not_swept(
     assert tick(house) == []
 
 
+@pytest.mark.sql
 def test_one_process_leads(open_practice: Callable[..., House], equals: PracticeCompany) -> None:
     house = open_practice(equals)
     settle(house)
@@ -379,6 +382,7 @@ def test_one_process_leads(open_practice: Callable[..., House], equals: Practice
 # ── quarantine ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.sql
 def test_who_fails_again_and_again_is_left_alone_until_something_is_another(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

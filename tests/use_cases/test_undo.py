@@ -27,6 +27,7 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
+from tests.properties import every
 from tests.use_cases.test_interleaving import Interrupted, a_few, die, work_through_deaths
 from tests.use_cases.test_job import contents, only
 
@@ -284,7 +285,7 @@ def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end
 ) -> None:
     people = a_few(company, direction)
     expected: tuple[Any, ...] | None = None
-    for nth in (10_000, *range(1, 200, 7)):
+    for nth in (10_000, *range(1, 200, every(14))):
         house = open_practice(people)
         run = house.run(direction)
         dying = Interrupted(house, nth, die)
