@@ -13,13 +13,16 @@ from app.domain.codecs.base import (
     CannotEncode,
     Codec,
     Raw,
+    Traced,
     digits_of,
+    refused,
     text_of,
     text_to_write,
 )
 from app.domain.codecs.numbers import Grouped
 from app.domain.japanese import address, prefectures
 from app.domain.japanese.kana import fold_hyphens, full_width, katakana, stable, without_spaces
+from app.domain.japanese.normal_form import Rule
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import JAPAN_COUNTRY_NUMBERS
@@ -43,6 +46,10 @@ class InJapan:
     @property
     def lossy(self) -> bool:
         return self.codec.lossy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self.codec.rules if isinstance(self.codec, Traced) else ()
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         return self.codec.decode(raw[:-1], options) if is_in_japan(raw[-1]) else FOREIGN_ADDRESS
@@ -75,15 +82,20 @@ class SplitZipCode:
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         parts = [text_of(value) for value in raw[:2]]
-        if UNKNOWN_VALUE in parts:
-            return UNKNOWN_VALUE
+        question = refused(parts)
+        if question is not None:
+            return question
         texts = [part if isinstance(part, str) else "" for part in parts]
         if not any(texts):
             return BLANK
         digits = [digits_of(text) if text else "" for text in texts]
         if None in digits:
             return LETTERS_IN_NUMBER
-        return ZIP_CODE.grouped("".join(texts)) if [len(part or "") for part in digits] == [3, 4] else DIGIT_COUNT
+        return (
+            ZIP_CODE.grouped("".join(digit or "" for digit in digits))
+            if [len(part or "") for part in digits] == [3, 4]
+            else DIGIT_COUNT
+        )
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         (written,) = ZIP_CODE.encode(plain, current, options)
@@ -154,8 +166,9 @@ class AddressInParts:
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         texts = [text_of(value) for value in raw[:3]]
-        if UNKNOWN_VALUE in texts:
-            return UNKNOWN_VALUE
+        question = refused(texts)
+        if question is not None:
+            return question
         city, street, building = (text if isinstance(text, str) else "" for text in texts)
         whole = address.joined(city, street, building if options.include_building else "")
         return prefectures.without_name(whole, prefecture_beside(raw[3])) or BLANK

@@ -11,6 +11,7 @@ from app.domain.codecs.base import (
     DIGIT_COUNT,
     KANA_CHARACTERS,
     LETTERS_IN_NUMBER,
+    WIDTH,
     CannotEncode,
     Choice,
     Raw,
@@ -18,7 +19,17 @@ from app.domain.codecs.base import (
     text_of,
     text_to_write,
 )
-from app.domain.japanese.kana import fold_hyphens, full_width, katakana, large_kana, stable, without_spaces
+from app.domain.japanese.kana import (
+    TO_KATAKANA,
+    fold_hyphens,
+    full_width,
+    katakana,
+    large_kana,
+    narrow,
+    stable,
+    without_spaces,
+)
+from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, carried, normal
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import SMARTHR_SAVING_IS_ORDINARY, YUCHO_BANK_CODE
@@ -28,11 +39,16 @@ SMARTHR_ACCOUNT_KEYS = ("bank_code", "bank_branch_code", "account_type", "accoun
 
 @dataclass(frozen=True)
 class PaddedDigits:
-    """Bank code (4), branch code (3): leading zeros are put back."""
+    """Bank code (4), branch code (3): leading zeros are put back. Hyphens and blanks are a question, because 001-1234
+    may be a branch and a number."""
 
     length: int
     name: str = "padded_digits"
     lossy: bool = False
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return (WIDTH, Rule("rule_zeros", self._with_zeros))
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
@@ -49,18 +65,40 @@ class PaddedDigits:
         return str(plain) if isinstance(padded, Unconvertible) else padded
 
     def padded(self, text: str) -> str | Unconvertible:
-        digits = digits_of(text)
-        if digits is None:
+        digits = carried(text, self.rules)
+        if not _is_digits(digits):
             return LETTERS_IN_NUMBER
-        return digits.zfill(self.length) if len(digits) <= self.length else DIGIT_COUNT
+        return digits if len(digits) == self.length else DIGIT_COUNT
+
+    def _with_zeros(self, text: str) -> str:
+        return text.zfill(self.length) if _is_digits(text) else text
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 _SEVEN_DIGITS = PaddedDigits(length=7)
+_YUCHO_NUMBER = Unconvertible("yucho_number")
+_CURRENT_ACCOUNTS = frozenset({"checking", "current"})  # 当座 in SmartHR's and in freee's words
+
+
+def transfer_number(number: str) -> str:
+    """ゆうちょ銀行's 番号 of 8 digits, whose last one is always 1, as the 7 digits for transfers from other banks."""
+    return number[:-1] if _is_digits(number) and len(number) == 8 and number.endswith("1") else number
+
+
+_YUCHO_RULES = (WIDTH, Rule("rule_yucho", transfer_number), *_SEVEN_DIGITS.rules[1:])
 
 
 @dataclass(frozen=True)
 class AccountNumber:
-    """口座番号, 7 digits, with the bank code beside. Of ゆうちょ's 8 digits the last one is dropped: lossy."""
+    """口座番号, 7 digits, with the bank, the branch and the kind of account beside. Lossy: see YUCHO_BANK_CODE.
+
+    ゆうちょ銀行's own 番号 has up to 8 digits and ends in 1. Of 8 digits that end in 1 the last one is left out. Other
+    8 digits are a question, and so are fewer than 7 that end in 1: a short 番号, whose last digit would have to go,
+    looks like a transfer number that lost its zeros. The number of a 振替口座 (当座, branch …9) is never cut.
+    """
 
     name: str = "account_number"
     lossy: bool = True
@@ -69,15 +107,41 @@ class AccountNumber:
         text = text_of(raw[0])
         if not isinstance(text, str):
             return text
-        digits = digits_of(text)
-        is_yucho = isinstance(raw[1], str) and digits_of(raw[1]) == YUCHO_BANK_CODE
-        return digits[:-1] if digits and len(digits) == 8 and is_yucho else _SEVEN_DIGITS.padded(text)
+        return _yucho_number(text, raw) if _is_yucho(raw) else _SEVEN_DIGITS.padded(text)
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         return _SEVEN_DIGITS.encode(plain, current, options)
 
     def comparable(self, plain: Plain) -> str:
         return _SEVEN_DIGITS.comparable(plain)
+
+    def rules_used(self, raw: Raw) -> tuple[str, ...]:
+        rules = _YUCHO_RULES if _is_yucho(raw) else _SEVEN_DIGITS.rules
+        return applied(raw[0], (*NORMAL_FORM, *rules)) if isinstance(raw[0], str) else ()
+
+
+def _is_yucho(raw: Raw) -> bool:
+    return isinstance(raw[1], str) and digits_of(raw[1]) == YUCHO_BANK_CODE
+
+
+def _yucho_number(text: str, raw: Raw) -> FieldState:
+    digits = narrow(text)
+    if not _is_digits(digits):
+        return LETTERS_IN_NUMBER
+    if len(digits) == 7:
+        return digits
+    if _is_transfer_account(raw):  # its own number has at most 6 digits and none too many
+        return digits.zfill(7) if len(digits) < 7 else _YUCHO_NUMBER
+    seven = transfer_number(digits)
+    if len(digits) < 7 and not digits.endswith("1"):
+        return digits.zfill(7)
+    return seven if len(seven) == 7 else _YUCHO_NUMBER
+
+
+def _is_transfer_account(raw: Raw) -> bool:
+    """Whether this is ゆうちょ銀行's 振替口座: 当座, with a branch that ends in 9."""
+    branch = digits_of(raw[2]) if isinstance(raw[2], str) else None
+    return raw[3] in _CURRENT_ACCOUNTS or bool(branch and len(branch) == 3 and branch.endswith("9"))
 
 
 def smarthr_account_type(*, saving_is_ordinary: bool) -> Choice:
@@ -97,12 +161,16 @@ class AccountHolder:
     """口座名義: kana, letters, digits and the signs of bank forms, written in full width.
 
     Two names are compared as banks compare them: small kana, hyphens and long vowels, dots, spaces and width make no
-    difference.
+    difference. A hyphen is written as one: banks read it like ー.
     """
 
     max_length: int | None = None
     name: str = "account_holder"
     lossy: bool = False
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return _HOLDER_RULES
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
@@ -119,17 +187,32 @@ class AccountHolder:
 
 
 def _fold_holder(text: str) -> str:
-    kana = large_kana(katakana(text).upper())
+    kana = large_kana(katakana(normal(text)).upper())
     return re.sub(r"[.・]", "", without_spaces(fold_hyphens(kana, long_vowel=True)))
 
 
-_HOLDER = re.compile(r"[ァ-ヺー・A-Z0-9().,/\-「」 ]+")
+def in_full_width(text: str) -> str:
+    return full_width(narrow(text)).replace(" ", "　")
+
+
+def with_wide_hyphens(text: str) -> str:
+    return fold_hyphens(text).replace("-", "－")
+
+
+_SMALL_LETTERS = {small: small - 0x20 for small in range(ord("ａ"), ord("ｚ") + 1)}
+_HOLDER_RULES = (
+    Rule("rule_width", in_full_width),
+    *TO_KATAKANA[1:],
+    Rule("rule_hyphens", with_wide_hyphens),
+    Rule("rule_capitals", lambda text: text.translate(_SMALL_LETTERS)),
+)
+_HOLDER = re.compile(r"(?=.*[ァ-ヺＡ-Ｚ０-９])[ァ-ヺー・Ａ-Ｚ０-９（）．，／－「」　]+")
 
 
 def written_holder(text: str) -> str | None:
     """ﾔﾏﾀﾞ ﾀﾛｳ → ヤマダ　タロウ; None when other signs are in it."""
-    kana = fold_hyphens(katakana(text)).strip().upper()
-    return full_width(kana).replace(" ", "　") if _HOLDER.fullmatch(kana) else None
+    holder = carried(text, _HOLDER_RULES)
+    return holder if _HOLDER.fullmatch(holder) else None
 
 
 _PAYS_SALARY = ("salary", "salary_and_bonus")

@@ -3,18 +3,22 @@
 A codec is given the values of its row's paths, followed by the values of the paths beside them (`mapping.Place`), and
 answers in the same order. `decode` never raises: a value that has no counterpart is Unconvertible. `encode` raises
 CannotEncode. Numbers, addresses, telephone and positions, and the bank account have modules of their own.
+
+A codec changes a value only by named rules: those of the normal form, and its own (`Traced.rules`); what they do not
+bring into a form both systems take is a question for a person. `rules_used` tells which of them changed a value.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from app.domain.errors import ItemError
-from app.domain.japanese.kana import fold_hyphens, katakana, narrow, stable, without_spaces
+from app.domain.japanese.kana import HYPHENS, TO_READING, fold_hyphens, katakana, narrow, stable, without_spaces
+from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, carried, length_at_most, normal, question
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Missing, Plain, Unconvertible
 
@@ -22,6 +26,7 @@ Raw = tuple[Any, ...]
 
 UNKNOWN_VALUE = Unconvertible("unknown_value")
 KANA_CHARACTERS = Unconvertible("kana_characters")
+KANA_HYPHEN = Unconvertible("kana_hyphen")
 LETTERS_IN_NUMBER = Unconvertible("letters_in_number")
 DIGIT_COUNT = Unconvertible("digit_count")
 IMPOSSIBLE_DATE = Unconvertible("impossible_date")
@@ -56,47 +61,92 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class Traced(Protocol):
+    """A codec that changes texts by rules of its own, after those of the normal form."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]: ...
+
+
+@runtime_checkable
+class TracedBeside(Protocol):
+    """A codec that changes a value by a rule which needs the values beside it."""
+
+    def rules_used(self, raw: Raw) -> tuple[str, ...]: ...
+
+
+def rules_used(codec: Codec, raw: Raw, *, paths: int) -> tuple[str, ...]:
+    """The names of the rules by which the codec changes the texts of `raw`, whose first `paths` values are the item."""
+    if isinstance(codec, TracedBeside):
+        return codec.rules_used(raw)
+    rules = (*NORMAL_FORM, *(codec.rules if isinstance(codec, Traced) else ()))
+    names = [name for value in raw[:paths] if isinstance(value, str) for name in applied(value, rules)]
+    return tuple(dict.fromkeys(names))
+
+
 def text_of(value: object) -> str | Missing | Unconvertible:
-    """A vendor's text without outer spaces; null, "" and spaces are BLANK."""
+    """A vendor's text in normal form; null and what is blank then are BLANK, what cannot be carried is a question."""
     if value is None:
         return BLANK
     if not isinstance(value, str):
         return UNKNOWN_VALUE
-    return value.strip() or BLANK
+    text = normal(value)
+    if not text:
+        return BLANK
+    reason = question(value)
+    return Unconvertible(reason) if reason else text
+
+
+def refused(states: Iterable[FieldState]) -> Unconvertible | None:
+    """The first that cannot be converted, of the parts of one value."""
+    return next((state for state in states if isinstance(state, Unconvertible)), None)
 
 
 def text_to_write(plain: Plain, *, max_length: int | None = None) -> str:
-    if not isinstance(plain, str) or not plain.strip():
+    """The text in normal form. Raises CannotEncode for what is not one; a text too long is never cut."""
+    text = text_of(plain)
+    if isinstance(text, Unconvertible) and isinstance(plain, str):
+        raise CannotEncode(text.reason)
+    if not isinstance(text, str):
         raise CannotEncode("wrong_type")
-    if max_length is not None and len(plain) > max_length:
+    if max_length is not None and length_at_most(text) > max_length:
         raise CannotEncode("too_long")
-    return plain
+    return text
 
 
 def compared_as_text(text: str) -> str:
     """The text without regard to width and to the number of spaces. Capitals and kanji variants stay different."""
-    return stable(lambda part: " ".join(narrow(part).split()), text)
+    return stable(lambda part: " ".join(narrow(normal(part)).split()), text)
 
 
 def digits_of(text: str) -> str | None:
     """The ASCII digits of a text, without width, hyphens and spaces; None when the text holds anything else."""
-    plain = without_spaces(fold_hyphens(unicodedata.normalize("NFKC", text), long_vowel=True)).replace("-", "")
+    plain = without_spaces(fold_hyphens(narrow(normal(text)), long_vowel=True)).replace("-", "")
     return plain if plain.isascii() and plain.isdigit() else None
+
+
+WIDTH = Rule("rule_width", narrow)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Free text, compared without regard to width and to the number of spaces."""
+    """Free text, compared without regard to width and to the number of spaces.
+
+    `rules`: how the text is written beyond the normal form. 社員番号 has `WIDTH`, because it is a key: １２３ is 123.
+    """
 
     max_length: int | None = None
+    rules: tuple[Rule, ...] = ()
     name: str = "text"
     lossy: bool = False
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
-        return text_of(raw[0])
+        text = text_of(raw[0])
+        return text_of(carried(text, self.rules)) if isinstance(text, str) else text
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        return (text_to_write(plain, max_length=self.max_length),)
+        return (text_to_write(carried(text_to_write(plain), self.rules), max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
         return compared_as_text(str(plain))
@@ -107,30 +157,34 @@ class Katakana:
     """A reading: accepts half-width kana, hiragana and spaces; keeps and writes full-width katakana."""
 
     max_length: int | None = None
+    rules: tuple[Rule, ...] = TO_READING
     name: str = "katakana"
     lossy: bool = False
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
-        return written_kana(text) or KANA_CHARACTERS if isinstance(text, str) else text
+        return written_kana(text) if isinstance(text, str) else text
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         written = written_kana(text_to_write(plain))
-        if written is None:
-            raise CannotEncode("kana_characters")
+        if isinstance(written, Unconvertible):
+            raise CannotEncode(written.reason)
         return (text_to_write(written, max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
-        return stable(lambda text: without_spaces(katakana(text)), str(plain))
+        return stable(lambda text: without_spaces(katakana(normal(text))), str(plain))
 
 
-_KANA = re.compile(r"[ァ-ヺー・ヽヾ ]+")
+_KANA = re.compile(r"(?=.*[ァ-ヺ])[ァ-ヺー・ヽヾ　]+")
+_HYPHEN = re.compile(rf"[{HYPHENS}]")
 
 
-def written_kana(text: str) -> str | None:
-    """The reading as both systems take it, or None when it holds other signs than katakana."""
-    kana = katakana(text).strip()
-    return kana.replace(" ", "　") if _KANA.fullmatch(kana) else None
+def written_kana(text: str) -> str | Unconvertible:
+    """The reading as both systems take it. Nobody can tell whether a hyphen stands between two names or for ー."""
+    kana = carried(text, TO_READING)
+    if _KANA.fullmatch(kana):
+        return kana
+    return KANA_HYPHEN if _KANA.fullmatch(_HYPHEN.sub("ー", kana)) else KANA_CHARACTERS
 
 
 @dataclass(frozen=True)

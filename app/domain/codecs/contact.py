@@ -6,8 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.codecs.base import UNKNOWN_VALUE, CannotEncode, Raw, compared_as_text, digits_of, text_of, text_to_write
+from app.domain.codecs.base import (
+    UNKNOWN_VALUE,
+    CannotEncode,
+    Raw,
+    compared_as_text,
+    digits_of,
+    refused,
+    text_of,
+    text_to_write,
+)
 from app.domain.japanese import phone
+from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, normal
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import POSITION_LOWEST_RANK_FIRST
@@ -15,8 +25,9 @@ from app.domain.vendors.assumptions import POSITION_LOWEST_RANK_FIRST
 
 @dataclass(frozen=True)
 class PhoneInOne:
-    """SmartHR's tel_number ↔ `03-1234-5678`. Keeps the hyphens that are there; the area code tells the missing ones."""
+    """SmartHR's tel_number ↔ `03-1234-5678`. The numbering plan says which hyphens are kept and where others go."""
 
+    rules: tuple[Rule, ...] = phone.RULES
     name: str = "phone_in_one"
     lossy: bool = False
 
@@ -43,10 +54,17 @@ class SplitPhone:
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         parts = [text_of(value) for value in raw[:3]]
-        if UNKNOWN_VALUE in parts:
-            return UNKNOWN_VALUE
+        question = refused(parts)
+        if question is not None:
+            return question
         texts = [part for part in parts if isinstance(part, str)]
         return hyphenated("-".join(texts)) if texts else BLANK
+
+    def rules_used(self, raw: Raw) -> tuple[str, ...]:
+        texts = [value for value in raw[:3] if isinstance(value, str)]
+        before = [name for text in texts for name in applied(text, NORMAL_FORM)]
+        whole = "-".join(text for text in map(normal, texts) if text)
+        return tuple(dict.fromkeys([*before, *applied(whole, phone.RULES)]))
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         (written,) = PHONE_IN_ONE.encode(plain, current, options)
@@ -81,10 +99,15 @@ class FirstPosition:
         if raw[0] is not None and not isinstance(raw[0], list):
             return UNKNOWN_VALUE
         entries = named_positions(raw[0] or ())
-        return _title(entries[first_by_rank(entries)]) if entries else text_of(raw[1])
+        return text_of(entries[first_by_rank(entries)]["name"] if entries else raw[1])
+
+    def rules_used(self, raw: Raw) -> tuple[str, ...]:
+        entries = named_positions(raw[0] or ()) if isinstance(raw[0], list) else []
+        title = entries[first_by_rank(entries)]["name"] if entries else raw[1]
+        return applied(title, NORMAL_FORM) if isinstance(title, str) else ()
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        title = text_to_write(plain).strip()
+        title = text_to_write(plain)
         entries = named_positions(current[0] or ()) if isinstance(current[0], list) else []
         names = [_title(entry) for entry in entries]
         first = first_by_rank(entries) if entries else 0
@@ -117,8 +140,8 @@ def erase_positions(current: Raw) -> Raw:
 
 
 def named_positions(entries: Iterable[Any]) -> list[Mapping[str, Any]]:
-    """The filled slots in their order."""
-    return [entry for entry in entries if isinstance(entry, Mapping) and isinstance(text_of(entry.get("name")), str)]
+    """The filled slots in their order, those with a name that cannot be carried among them."""
+    return [entry for entry in entries if isinstance(entry, Mapping) and text_of(entry.get("name")) is not BLANK]
 
 
 def first_by_rank(entries: list[Mapping[str, Any]], *, lowest_first: bool = POSITION_LOWEST_RANK_FIRST) -> int:
@@ -134,4 +157,7 @@ def first_by_rank(entries: list[Mapping[str, Any]], *, lowest_first: bool = POSI
 
 
 def _title(entry: Mapping[str, Any]) -> str:
-    return str(entry["name"]).strip()
+    """The name as the master spells it: SmartHR finds the position by it. Raises CannotEncode for what is no text."""
+    if not isinstance(entry["name"], str):
+        raise CannotEncode(UNKNOWN_VALUE.reason)
+    return entry["name"]

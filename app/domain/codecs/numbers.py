@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.domain.codecs.base import (
     DIGIT_COUNT,
     LETTERS_IN_NUMBER,
     UNKNOWN_VALUE,
+    WIDTH,
     CannotEncode,
     Raw,
     digits_of,
     text_of,
     text_to_write,
 )
+from app.domain.japanese.kana import fold_hyphens, narrow, stable
+from app.domain.japanese.normal_form import Rule, carried, normal
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import INTEGER_LIMIT
+
+HYPHEN_PLACES = Unconvertible("hyphen_places")
+
+
+def with_plain_hyphens(text: str) -> str:
+    """Hyphens of any kind, a ー typed for one, and blanks between the digits as "-"; the sign 〒 left out."""
+    return re.sub(r"[\s-]+", "-", fold_hyphens(text.removeprefix("〒").strip(), long_vowel=True))
 
 
 @dataclass(frozen=True)
 class Grouped:
     """A number of fixed length with hyphens at fixed places: 基礎年金番号 4-6, 雇用保険 4-6-1, 郵便番号 3-4.
 
-    The plain form has the hyphens; `hyphens` says whether this vendor's form has them too.
+    The plain form has the hyphens; `hyphens` says whether this vendor's form has them too. A hyphen at any other place
+    is a question: a digit may be missing before it and one too many behind it.
     """
 
     groups: tuple[int, ...]
     hyphens: bool
+    rules: tuple[Rule, ...] = (WIDTH, Rule("rule_hyphens", with_plain_hyphens))
     name: str = "grouped_digits"
     lossy: bool = False
 
@@ -51,14 +64,16 @@ class Grouped:
             return LETTERS_IN_NUMBER
         if len(digits) != sum(self.groups):
             return DIGIT_COUNT
-        starts = [sum(self.groups[:index]) for index in range(len(self.groups))]
-        return "-".join(digits[start : start + size] for start, size in zip(starts, self.groups, strict=True))
+        ends = [sum(self.groups[:index]) for index in range(len(self.groups) + 1)]
+        whole = "-".join(digits[start:end] for start, end in pairwise(ends))
+        return whole if carried(text, self.rules) in (digits, whole) else HYPHEN_PLACES
 
 
 @dataclass(frozen=True)
 class NumberAsInteger:
     """被保険者整理番号 in SmartHR: a whole number, so leading zeros are lost there."""
 
+    rules: tuple[Rule, ...] = (WIDTH,)
     name: str = "number_as_integer"
     lossy: bool = True
 
@@ -85,6 +100,7 @@ class NumberAsText:
     """被保険者整理番号 in freee: text. `007` stays when `7` arrives."""
 
     max_length: int = 255
+    rules: tuple[Rule, ...] = (WIDTH,)
     name: str = "number_as_text"
     lossy: bool = False
 
@@ -107,12 +123,12 @@ def number_text(value: object) -> FieldState:
     text = text_of(value)
     if not isinstance(text, str):
         return text
-    digits = unicodedata.normalize("NFKC", text)
+    digits = narrow(text)
     return digits if digits.isascii() and digits.isdigit() else LETTERS_IN_NUMBER
 
 
 def compared_as_number(text: str) -> str:
-    digits = unicodedata.normalize("NFKC", text).strip()
+    digits = stable(lambda part: normal(narrow(part)), text)
     return digits.lstrip("0") or "0" if digits.isascii() and digits.isdigit() else digits
 
 
@@ -125,11 +141,11 @@ class Yen:
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         value = raw[0]
-        if value is None or (value == 0 and value is not False):
+        if value is None:
             return BLANK
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= INTEGER_LIMIT:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= INTEGER_LIMIT:
             return UNKNOWN_VALUE
-        return value
+        return value or BLANK
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         if isinstance(plain, bool) or not isinstance(plain, int):

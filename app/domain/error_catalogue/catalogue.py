@@ -1,6 +1,7 @@
 """The error catalogue: what went wrong, who can repair it and how, in words for people.
 
-E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`);
+E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`; `named_rules`: how a
+value was changed, or why it could not be);
 `vendor_patterns` recognises a vendor's answer.
 """
 
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.domain.error_catalogue.entries import DOCUMENTED, Entry, Who
+from app.domain.error_catalogue.named_rules import NAMED_RULES
 from app.domain.error_catalogue.own_words import OWN_WORDS
 from app.domain.error_catalogue.vendor_patterns import recognise
 
 __all__ = ["CATALOGUE", "Entry", "Who", "cause_of", "entry_of", "message_of", "recognise", "remedy_of"]
 
 
-CATALOGUE: Mapping[str, Entry] = {**DOCUMENTED, **OWN_WORDS}
+CATALOGUE: Mapping[str, Entry] = {**DOCUMENTED, **OWN_WORDS, **NAMED_RULES}
 """Every code with its entry. Awase stores, shows and mails these codes."""
 
 

@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 import jaconv
 
+from app.domain.japanese.normal_form import Rule, carried, composed
+
 HYPHENS = "-‐‑‒–—―−－﹣ｰ"
 """What people type for a hyphen. The long vowel mark ー is not among them: in kana it is a letter."""
 
 _FULL_WIDTH_BLOCK = re.compile(r"[\uff00-\uffef\u3000]+")
 _LARGE = str.maketrans("ァィゥェォッャュョヮヵヶ", "アイウエオツヤユヨワカケ")
-_HYPHEN_AFTER_KANA = re.compile(rf"(?<=[ァ-ヶー])[{HYPHENS}](?!\d)")
+_SEPARATE_MARK = re.compile(r"(?<=[ぁ-ゖァ-ヺゝヽ])(?:[゛゜]|[ 　]?[\u3099\u309a])")
+_COMBINING = {"゛": "\u3099", "゜": "\u309a"}
 
 
 def narrow(text: str) -> str:
@@ -25,10 +28,37 @@ def narrow(text: str) -> str:
     return _FULL_WIDTH_BLOCK.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
 
 
+def with_joined_marks(text: str) -> str:
+    """カ゛ → ガ: a voiced mark of its own belongs to the kana before it; one that cannot carry it keeps it apart."""
+    joined = _SEPARATE_MARK.sub(lambda match: _COMBINING.get(match.group(), match.group().strip()), text)
+    return composed(joined)
+
+
+def without_hiragana(text: str) -> str:
+    return str(jaconv.hira2kata(text))
+
+
+TO_KATAKANA = (
+    Rule("rule_width", narrow),
+    Rule("rule_marks", with_joined_marks),
+    Rule("rule_katakana", without_hiragana),
+)
+"""The rules from any kana to full-width katakana. A hyphen stays a hyphen: スミス-ジョーンズ is two names, not a long
+vowel."""
+
+
 def katakana(text: str) -> str:
-    """Full-width katakana: widens half-width, turns hiragana, reads a hyphen after kana as the long vowel mark."""
-    turned = str(jaconv.hira2kata(unicodedata.normalize("NFKC", text)))
-    return _HYPHEN_AFTER_KANA.sub("ー", turned)
+    """Full-width katakana: widens half-width, joins voiced marks, turns hiragana. Other signs stay as they are."""
+    return carried(text, TO_KATAKANA)
+
+
+def with_wide_kana(text: str) -> str:
+    """Kana, letters and digits in their usual width, the blanks between the words of a reading in full width."""
+    return narrow(text).replace(" ", "　")
+
+
+TO_READING = (Rule("rule_width", with_wide_kana), *TO_KATAKANA[1:])
+"""The same for the reading of a name, which both systems keep with full-width blanks."""
 
 
 def large_kana(text: str) -> str:

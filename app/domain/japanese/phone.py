@@ -1,36 +1,64 @@
-"""Japanese telephone numbers in three parts, as freee keeps them."""
+"""Japanese telephone numbers in three parts, as freee keeps them.
+
+The digits are never changed, except that +81 becomes the 0 that is dialled at home. Where the hyphens stand says
+nothing about who is called: those that agree with the numbering plan are kept, others are put where the plan has them,
+and a number that cannot exist is a question. The plan: the area codes of the phonenumbers library; 0120, 0570 and 0990
+4-3-3; 0800 (free dial) 4-3-4; other 050 … 090 3-4-4, and never shorter than eleven digits.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import phonenumbers
 
-from app.domain.japanese.kana import fold_hyphens
+from app.domain.japanese.kana import fold_hyphens, narrow
+from app.domain.japanese.normal_form import Rule, carried
 from app.domain.snapshot import Unconvertible
 
 FOREIGN = Unconvertible("foreign_phone")
 UNSPLITTABLE = Unconvertible("unsplittable_phone")
 
+Parts = tuple[str, str, str]
+
 _LIMITS = (5, 4, 4)  # phone1, phone2, phone3 (freee-hr-api 6.1)
-_MOBILE = re.compile(r"(0[5-9]0)(\d{4})(\d{4})")
-_BETWEEN = re.compile(r"[()\s.・]+")
+_FREE_DIAL = re.compile(r"(0800)(\d{3})(\d{4})")
+_ELEVEN_DIGITS = re.compile(r"(0[25-9]0)(\d{4})(\d{4})")
+_TEN_DIGITS = re.compile(r"0(?:3\d|[1-9][1-9])\d{7}")
+# A "0" (in brackets) after +81 is the trunk prefix that people add for readers in Japan; no number begins with it.
+_COUNTRY_CODE = re.compile(r"^\+\s*81[-\s]*(?:\(0\)|0)?[-\s]*\(?(?=[1-9])")
+_BETWEEN = re.compile(r"[()\s.・-]+")
+_DIGITS_AND_HYPHENS = re.compile(r"[0-9-]+")
 _LONGEST = 40  # far beyond any number with its prefixes; a longer text is refused unread
 
 
-def split(text: str) -> tuple[str, str, str] | Unconvertible:
-    """`03-1234-5678`, `0312345678`, `+81 3 1234 5678`, `０３（１２３４）５６７８` → ("03", "1234", "5678").
+def with_plain_hyphens(text: str) -> str:
+    """Every hyphen, and a ー typed for one, as "-"."""
+    return fold_hyphens(text, long_vowel=True)
 
-    Hyphens that fit freee's limits are kept; otherwise the area codes of the phonenumbers library decide.
-    """
-    plain = fold_hyphens(unicodedata.normalize("NFKC", text)).replace("ー", "-").strip()
-    if len(plain) > _LONGEST:
-        return UNSPLITTABLE
-    parts = [part for part in _BETWEEN.sub("-", plain).split("-") if part]
-    if len(parts) == 3 and fits(parts) and parts[0].startswith("0") and not parts[0].startswith("010"):
-        return (parts[0], parts[1], parts[2])
-    return _split_by_area(plain)
+
+def as_dialled_at_home(text: str) -> str:
+    """+81 3 … and +81 (0)3 … → 03 …"""
+    return _COUNTRY_CODE.sub("0", text)
+
+
+def split_by_plan(text: str) -> str:
+    """The number with the hyphens it is written with; a text that is no number of Japan stays as it is."""
+    parts = _parts(text)
+    return text if isinstance(parts, Unconvertible) else "-".join(parts)
+
+
+RULES = (
+    Rule("rule_width", narrow),
+    Rule("rule_hyphens", with_plain_hyphens),
+    Rule("rule_country_code", as_dialled_at_home),
+    Rule("rule_phone_plan", split_by_plan),
+)
+
+
+def split(text: str) -> Parts | Unconvertible:
+    """`03-1234-5678`, `0312345678`, `+81 3 1234 5678`, `０３（１２３４）５６７８` → ("03", "1234", "5678")."""
+    return UNSPLITTABLE if len(text) > _LONGEST else _parts(carried(text.strip(), RULES))
 
 
 def fits(parts: list[str]) -> bool:
@@ -40,21 +68,38 @@ def fits(parts: list[str]) -> bool:
     )
 
 
-def _split_by_area(text: str) -> tuple[str, str, str] | Unconvertible:
-    # A "0" in brackets after +81 is the trunk prefix that people add for readers in Japan.
-    dialled = re.sub(r"^\+81[-\s]*\(0\)", "+81", text)
-    if re.search(r"[^\d+()\-\s.・]", dialled):
-        return UNSPLITTABLE
-    try:
-        number = phonenumbers.parse(dialled, "JP")
-    except phonenumbers.NumberParseException:
-        return FOREIGN if dialled.startswith("+") else UNSPLITTABLE
-    if number.country_code != 81:
+def _parts(text: str) -> Parts | Unconvertible:
+    if (text.startswith("+") and not text.startswith("+81")) or text.startswith("010"):
         return FOREIGN
-    mobile = _MOBILE.fullmatch(f"0{number.national_number}")
-    if mobile:
-        return (mobile[1], mobile[2], mobile[3])
-    if not phonenumbers.is_valid_number(number):
+    written = _BETWEEN.sub("-", text).strip("-")
+    if not _DIGITS_AND_HYPHENS.fullmatch(written):
         return UNSPLITTABLE
+    digits = written.replace("-", "")
+    parts = _kept(written.split("-"), digits) or _planned(digits)
+    return parts if parts is not None and fits(list(parts)) else UNSPLITTABLE
+
+
+def _kept(parts: list[str], digits: str) -> Parts | None:
+    """The hyphens as they stand, if they agree with the plan. Somebody who writes 080-0… in three, four and four digits
+    has put the hyphens on purpose."""
+    if len(parts) != 3:
+        return None
+    eleven = _ELEVEN_DIGITS.fullmatch(digits)
+    agree = eleven.groups() == tuple(parts) if eleven else _of_ten_digits(digits, checked=False) == tuple(parts)
+    return (parts[0], parts[1], parts[2]) if agree else None
+
+
+def _planned(digits: str) -> Parts | None:
+    match = _FREE_DIAL.fullmatch(digits) or _ELEVEN_DIGITS.fullmatch(digits)
+    return (match[1], match[2], match[3]) if match else _of_ten_digits(digits, checked=True)
+
+
+def _of_ten_digits(digits: str, *, checked: bool) -> Parts | None:
+    """Split behind the area code. `checked`: only a number that can have been given to somebody."""
+    if not _TEN_DIGITS.fullmatch(digits):
+        return None
+    number = phonenumbers.PhoneNumber(country_code=81, national_number=int(digits))
+    if checked and not phonenumbers.is_valid_number(number):
+        return None
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL).split("-")
-    return (written[0], written[1], written[2]) if fits(written) else UNSPLITTABLE
+    return (written[0], written[1], written[2]) if len(written) == 3 else None

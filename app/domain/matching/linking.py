@@ -7,7 +7,6 @@ a second record of the same employee.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from enum import StrEnum
 
 from app.domain.employee import Person
 from app.domain.enums import System
-from app.domain.japanese.kana import katakana, large_kana, without_spaces
+from app.domain.japanese.kana import fold_hyphens, katakana, large_kana, narrow, without_spaces
+from app.domain.japanese.normal_form import normal
 
 MAX_CANDIDATES = 20
 """How many candidates a question names. More do not help the person who decides, and the work must not grow with
@@ -195,14 +195,16 @@ def decide_link(
 
 def comparable_number(number: str) -> str:
     """社員番号 in one form: full-width digits as half-width, no blanks around. Leading zeros count."""
-    return unicodedata.normalize("NFKC", number).strip()
+    return normal(narrow(normal(number)))
 
 
 def comparable_kana(person: Person) -> str:
-    """Kana of the full name in one form, "" when not known: width, hiragana, blanks and small letters do not count."""
+    """Kana of the full name in one form, "" when not known: width, hiragana, blanks, small letters, and whether a
+    hyphen or a ー is written do not count."""
     if not person.last_name_kana or not person.first_name_kana:
         return ""
-    return without_spaces(large_kana(katakana(person.last_name_kana + person.first_name_kana)))
+    kana = katakana(normal(person.last_name_kana + person.first_name_kana))
+    return without_spaces(large_kana(fold_hyphens(kana, long_vowel=True)))
 
 
 # ── no link yet ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,14 @@ without rank come last; equal ranks keep the order of SmartHR's slots.
 """
 
 YUCHO_BANK_CODE: Final[str] = "9900"
-"""ゆうちょ銀行. Its 番号 has up to 8 digits ending in 1; the bank-transfer form drops that last digit [I]."""
+"""ゆうちょ銀行, where a number of 8 digits is cut to 7 under one condition: it ends in 1.
+
+[F] The bank's public explanation of how 記号・番号 become 店名・預金種目・口座番号 for transfers from other banks: 番号
+of 通常貯金 and 通常貯蓄貯金 has up to 8 digits, the last of which is always 1; the account number for transfers is that
+番号 without the last digit, filled up to 7 with zeros (店番: second and third digit of the 記号, and 8). The 番号 of a
+振替口座 is filled up to 7 and never cut (店番 ends in 9, 預金種目 当座). [I] SmartHR and freee hold the number for
+transfers.
+"""
 
 JAPAN_COUNTRY_NUMBERS: Final[frozenset[str]] = frozenset({"", "392", "JP", "JPN"})
 """country_number values that mean Japan. [F] 392 (ISO 3166-1 numeric) or blank; the letters are accepted as well."""
