@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from app.domain.codecs.bank import salary_account
-from app.domain.codecs.base import UNKNOWN_VALUE, Raw
+from app.domain.codecs.base import UNKNOWN_VALUE, Raw, rules_used
 from app.domain.employee import EmployeeRecord, Record
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
@@ -29,7 +30,8 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
     if record.record is None:
         return Snapshot({})
     states = {row.key: _state(row, record, record.record, options) for row in FIELDS if row.key not in options.excluded}
-    return Snapshot({key: state for key, state in states.items() if state is not ABSENT})
+    values = {key: state for key, state in states.items() if state is not ABSENT}
+    return Snapshot(values, rules=partial(_rules_used, record.person.system, record.record))
 
 
 def name_of(record: EmployeeRecord) -> str:
@@ -53,6 +55,11 @@ def raw_values(system: System, record: Record | None, place: Place) -> Raw:
     """What the system holds at the place's paths, then beside them; None for each missing or misshapen value."""
     found = _found(system, record or {}, (*place.paths, *place.beside))
     return tuple(None if value is _MISSING or value is _MISSHAPEN else value for value in found)
+
+
+def _rules_used(system: System, record: Record, key: str) -> tuple[str, ...]:
+    place = BY_KEY[key].place(system)
+    return rules_used(place.codec, raw_values(system, record, place), paths=len(place.paths))
 
 
 def _state(row: FieldMapping, person_record: EmployeeRecord, record: Record, options: MappingOptions) -> FieldState:

@@ -13,6 +13,7 @@ from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System, Trigger
 from app.domain.planning import planning
 from app.domain.planning.plan import Change, Plan
+from app.domain.planning.trace import with_rules
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import Snapshot
@@ -89,7 +90,7 @@ def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, 
         source_in_payroll=_in_payroll(source),
         encodable=_refusals(terms, target),
     )
-    return Decided(plan, source_items, target_items, baseline)
+    return Decided(with_rules(plan, source_items), source_items, target_items, baseline)
 
 
 def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
