@@ -25,7 +25,7 @@ def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:
 
 
 def content_of(record: EmployeeRecord, fingerprint: Fingerprint) -> str | None:
-    """What the directory keeps of a record, freee's with the closing month it was read at ("2026-11:<digest>"). None:
+    """What the directory keeps of a record, freee's with the closing month it was read at ("2026-11:2:<digest>"). None:
     the system does not show the record. The digest does not depend on the connection's settings, because a change of
     settings is no change of an employee."""
     if record.record is None:
@@ -38,9 +38,10 @@ def is_other_content(before: str | None, after: str | None) -> bool:
     """Whether the employee was changed between these two digests.
 
     Digests of different freee months say nothing, because freee may show the months differently through an entry made
-    long ago; a record that was not shown says nothing either.
+    long ago; a record that was not shown says nothing either. Nor do digests of different rules: each carries its
+    month and the version of the rules (`rule_version`) in front.
     """
     if before is None or after is None:
         return False
-    (month_before, _, _), (month_after, _, _) = before.rpartition(":"), after.rpartition(":")
-    return month_before == month_after and before != after
+    (made_before, _, _), (made_after, _, _) = before.rpartition(":"), after.rpartition(":")
+    return made_before == made_after and before != after

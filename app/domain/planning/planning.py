@@ -219,6 +219,8 @@ def _ruled(ruling: Ruling, row: FieldMapping, *, before: FieldState, after: Fiel
         return Change(row.key, before, after)
     if ruling is Ruling.HOLD:
         return Conflict(row.key, source=after, target=before)
+    if ruling is Ruling.ASK:
+        return Note("rules_changed", Severity.REVIEW, row.key)
     return Note("target_newer" if ruling is Ruling.TARGET_NEWER else "target_wins", Severity.INFO, row.key)
 
 
@@ -227,6 +229,7 @@ def _blank_item(case: _Case, row: FieldMapping, *, source: Snapshot, target: Sna
     policy, before = row.blank_policy(case.options), target[row.key]
     ruling = case.ruling([row], source, target)
     counts = policy is BlankPolicy.ERASE or is_known([row], case.baseline)
+    counts = counts and not (ruling is Ruling.ASK and policy is BlankPolicy.KEEP)  # which no write would follow
     if counts and ruling is not Ruling.WRITE:
         return _ruled(ruling, row, before=before, after=BLANK)
     on_purpose = policy is BlankPolicy.ERASE_IF_AGREED and agreed(row, before, case.baseline)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from app.domain.enums import Direction, System
-from app.domain.mapping import FieldMapping
+from app.domain.mapping import FIELDS, FieldMapping
+from app.domain.planning.rule_version import UNKNOWN, is_same_form, version_made_by, version_of
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Unconvertible
 
@@ -19,6 +20,25 @@ class Baseline:
     digests: Mapping[str, str] = field(repr=False)
     fingerprint: Callable[[str, str], str] = field(repr=False)
     """(key of FIELDS, compared form) → digest; keyed, so that a birth date cannot be guessed from it."""
+
+    def is_by_other_rules(self, key: str) -> bool:
+        """Whether an older release made the item's digest, so that a difference may come from its rules alone."""
+        known = self.digests.get(key, UNDONE)
+        return known != UNDONE and version_of(known) != version_made_by(self.fingerprint)
+
+    def by_present_rules(self) -> Baseline:
+        """Without what an older release has agreed on: for runs in which a person decides anew."""
+        kept = {key: known for key, known in self.digests.items() if not self.is_by_other_rules(key)}
+        return Baseline(kept, self.fingerprint)
+
+
+def brought_up(digests: Mapping[str, str], fingerprint: Callable[[str, str], str]) -> dict[str, str]:
+    """The baseline as it counts under the present rules. An item of which an older release knew nothing does not count
+    as one on which the sides never agreed, because that would be reason enough for an automatic run to write it."""
+    version = version_made_by(fingerprint)
+    if all(known == UNDONE or version_of(known) == version for known in digests.values()):
+        return dict(digests)
+    return {**{row.key: UNKNOWN for row in FIELDS}, **digests}
 
 
 UNDONE = "undone"
@@ -32,6 +52,7 @@ class Ruling(Enum):
     TARGET_NEWER = auto()  # only the target changed
     TARGET_WINS = auto()  # both sides changed, and the policy prefers the target
     HOLD = auto()  # both sides changed, and a person decides
+    ASK = auto()  # a write, if the last agreement were not by other rules: a person decides
 
 
 def form(row: FieldMapping, state: FieldState) -> str:
@@ -50,7 +71,7 @@ def same(row: FieldMapping, one: FieldState, other: FieldState) -> bool:
 def agreed(row: FieldMapping, state: FieldState, baseline: Baseline) -> bool:
     """Whether this is what both sides held when they last agreed on the item."""
     known = baseline.digests.get(row.key)
-    return known is not None and known == baseline.fingerprint(row.key, form(row, state))
+    return known is not None and is_same_form(known, baseline.fingerprint(row.key, form(row, state)))
 
 
 def is_known(rows: Sequence[FieldMapping], baseline: Baseline) -> bool:
@@ -71,10 +92,25 @@ def rule(
 
     Manual runs come with SOURCE_WINS: the source is right, whichever side changed. Items on which the sides never
     agreed count as changed on both sides, because Awase cannot know which side is older. An item that a person has
-    taken back is held for a person under every other policy.
+    taken back is held for a person under every other policy, and so is one whose last agreement an older release has
+    noted by other rules: the difference may be the rules'.
     """
     if policy is ConflictPolicy.SOURCE_WINS:
         return Ruling.WRITE
+    ruling = _by_what_moved(rows, sources, targets, baseline=baseline, policy=policy, direction=direction)
+    by_other_rules = any(baseline.is_by_other_rules(row.key) for row in rows)
+    return Ruling.ASK if ruling is Ruling.WRITE and by_other_rules else ruling
+
+
+def _by_what_moved(
+    rows: Sequence[FieldMapping],
+    sources: Sequence[FieldState],
+    targets: Sequence[FieldState],
+    *,
+    baseline: Baseline,
+    policy: ConflictPolicy,
+    direction: Direction,
+) -> Ruling:
     if any(baseline.digests.get(row.key) == UNDONE for row in rows):
         return Ruling.HOLD
     if is_known(rows, baseline):

@@ -30,6 +30,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Clock, FreeeLimits, Rates
 from app.practice.vendor_kit.switch_page import mishaps, switch_routes
+from app.practice.vendor_kit.unfaithful import SWITCHES as UNFAITHFUL_SWITCHES
 from app.practice.vendor_kit.webhook_schedule import FREEE as WEBHOOK_SWITCHES
 from app.practice.vendor_kit.webhooks import webhook_routes
 
@@ -53,6 +54,7 @@ SWITCHES = (
     Switch("outside_payroll_profile", "null", ("null", "object"), note="profile_rule of people outside payroll"),
     Switch("payslip_fixed", False, note="payslips are 確定: 締め日支払い日 cannot be changed"),
     Switch("list_order", "id", ("id", "reverse"), note="no order of lists is documented"),
+    *UNFAITHFUL_SWITCHES,
     *WEBHOOK_SWITCHES,
 )
 

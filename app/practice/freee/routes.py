@@ -14,6 +14,7 @@ from app.practice.freee.company import Record
 from app.practice.freee.months import Employee, Month
 from app.practice.freee.rules import DEPENDENTS, OUTSIDE_PAYROLL, RULES, Refusal, RuleKind
 from app.practice.freee.simulator import PracticeFreee
+from app.practice.vendor_kit.unfaithful import kept, told
 
 Reply = Response | tuple[Response | str, int]
 NOT_FOUND = "指定された従業員が存在しません"
@@ -83,9 +84,10 @@ def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> Non
         month = _month_of_update(freee, person, sent)
         if not freee.company.employed([person], month):
             raise Refusal(404, NOT_EMPLOYED)
-        freee.company.update(person, freee.rules.update(sent.get("employee"), person))
+        taken = freee.rules.update(sent.get("employee"), person)
+        freee.company.update(person, kept(taken, freee.injector.switch))
         freee.notices.written("updated", person.id)
-        return jsonify(employee=freee.company.record(person, month))
+        return jsonify(employee=told(freee.company.record(person, month), taken, freee.injector.switch))
 
     @routes.delete("/employees/<int:employee_id>")
     def delete(employee_id: int) -> Reply:
@@ -145,9 +147,10 @@ def _rule(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth, *, kind: R
         month = _body_month(freee, sent)
         person = _sub_resource_owner(freee, employee_id, month)
         taken = freee.rules.rule(kind, sent.get(kind.wrapper), employee=person)
-        freee.company.put_rule(person, kind, month, taken=taken)
+        freee.company.put_rule(person, kind, month, taken=kept(taken, freee.injector.switch))
         freee.notices.written("updated", person.id)
-        return jsonify({kind.wrapper: freee.company.rule(person, kind, month)})
+        shown = freee.company.rule(person, kind, month)
+        return jsonify({kind.wrapper: told(shown, taken, freee.injector.switch) if shown else shown})
 
     routes.add_url_rule(path, f"show_{kind.name}", show, methods=["GET"])
     routes.add_url_rule(path, f"put_{kind.name}", put, methods=["PUT"])

@@ -14,6 +14,7 @@ from app.practice.smarthr.rules import Tenant, address_to_store, check_write
 from app.practice.smarthr.state import Record, SmartHRState
 from app.practice.smarthr.webhooks import Announcer, is_different
 from app.practice.vendor_kit.fault_injection import FaultInjector
+from app.practice.vendor_kit.unfaithful import kept, told
 
 
 def sent_object() -> dict[str, Any]:
@@ -66,9 +67,13 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
             if injector.switch("plan_limit"):
                 raise Problem("plan_limit_exceeded")
             _check(sent, {}, state, injector)
-            crew = state.create(sent)
+            crew = state.create(kept(sent, injector.switch))
             announce("crew_created", crew)
-            return jsonify(answer(crew)), 201, {"Location": f"{request.base_url}/{crew['id']}"}
+            return (
+                jsonify(told(answer(crew), sent, injector.switch)),
+                201,
+                {"Location": f"{request.base_url}/{crew['id']}"},
+            )
 
     @routes.get("/crews/<crew_id>")
     def read_crew(subdomain: str, crew_id: str) -> Response:
@@ -83,7 +88,8 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
             _check(sent, stored(crew_id), state, injector)
             merge = injector.switch("nested_address") == "merge"
             touch = injector.switch("untouched_patch") == "touch"
-            return jsonify(answer(changed(crew_id, sent, merge=merge, touch=touch)))
+            after = changed(crew_id, kept(sent, injector.switch), merge=merge, touch=touch)
+            return jsonify(told(answer(after), sent, injector.switch))
 
     @routes.delete("/crews/<crew_id>")
     def delete_crew(subdomain: str, crew_id: str) -> tuple[str, int]:

@@ -27,6 +27,7 @@ from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, Practi
 from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Rates, SmartHRLimits
 from app.practice.vendor_kit.switch_page import mishaps, switch_routes
+from app.practice.vendor_kit.unfaithful import SWITCHES as UNFAITHFUL_SWITCHES
 from app.practice.vendor_kit.webhook_schedule import SMARTHR as WEBHOOK_SWITCHES
 from app.practice.vendor_kit.webhooks import webhook_routes
 
@@ -46,6 +47,7 @@ SWITCHES = (
     Switch("positions_create", True, note="whether unknown names in `positions` become 役職"),
     Switch("per_page_over_100", "cap", ("cap", "reject")),
     Switch("untouched_patch", "keep", ("keep", "touch"), note="updated_at after a PATCH that changes nothing"),
+    *UNFAITHFUL_SWITCHES,
     *WEBHOOK_SWITCHES,
 )
 

@@ -135,6 +135,9 @@ ul { list-style: none; padding: 0; } form { display: flex; flex-wrap: wrap; gap:
 NOTES: Mapping[str, str] = {
     # both
     "maintenance": "メンテナンス中になり、すべてを503で断る",
+    "ignores_writes_of": "書き込んでも前の値のままになる項目(title、tel_number など。カンマ区切り)",
+    "shortens_writes_of": "書き込むと最後の1文字が落ちる項目(カンマ区切り)",
+    "forgets_writes_of": "書き込みの応答にだけ現れ、次に読むと前の値の項目(カンマ区切り)",
     "webhook_echo": "API で書き込んだ変更も、Webhook で知らせる",
     "webhook_duplicates": "同じ Webhook を余分に送る回数",
     "webhook_order": "Webhook の届く順番(そのまま、入れ替わる)",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 
-from app.domain.enums import System
+from app.domain.enums import Direction, System
+from app.domain.planning.unsettled import Memory, loaded, stored_form
 from app.storage.enums import UnlinkReason
 from app.storage.links.link_reading import LinkReading
 from app.storage.links.rows import LinkRow
@@ -68,6 +70,32 @@ class LinkRepository(LinkReading):
             return False
         self.set_baseline(link_id, digests)
         return True
+
+    def change_unsettled(self, link_id: int, direction: Direction, change: Callable[[Memory], Memory]) -> None:
+        """Replace the memory of what was written in one direction and not seen there since."""
+        kept = self._unsettled(link_id)
+        before = loaded(kept.get(direction.value, {}))
+        after = change(before)
+        if after != before:
+            self._keep_unsettled(link_id, {**kept, direction.value: stored_form(after)})
+
+    def settle(self, link_id: int, units: Collection[str]) -> None:
+        """Forget the writes of these units: a later reading has shown the same on both sides."""
+        kept = self._unsettled(link_id)
+        left = {
+            direction: {unit: sent for unit, sent in memory.items() if unit not in units}
+            for direction, memory in kept.items()
+        }
+        if left != kept:
+            self._keep_unsettled(link_id, left)
+
+    def _unsettled(self, link_id: int) -> dict[str, Any]:
+        query = select(LinkTable.unsettled).where(LinkTable.id == link_id).with_for_update()
+        return self._session.scalar(query) or {}
+
+    def _keep_unsettled(self, link_id: int, memories: Mapping[str, Any]) -> None:
+        left = {direction: memory for direction, memory in memories.items() if memory}
+        self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(unsettled=left or None))
 
     def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
         """End a link. False when it is no live link any more."""

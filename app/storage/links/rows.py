@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.domain.enums import System
+from app.domain.enums import Direction, System
+from app.domain.planning.unsettled import Memory, loaded
 from app.storage.enums import (
     UnlinkReason,
 )
@@ -20,12 +21,18 @@ class LinkRow:
     freee_id: str
     baseline: dict[str, Any]
     """Key of FIELDS → digest of the value on which both sides agreed."""
+    unsettled: dict[str, Any] | None = field(repr=False)
+    """Direction → unit → its last write (`domain.planning.unsettled`), as digests."""
     created_at: datetime
     unlinked_at: datetime | None
     unlinked_why: UnlinkReason | None
 
     def id_in(self, system: System) -> str:
         return self.smarthr_id if system is System.SMARTHR else self.freee_id
+
+    def memory(self, direction: Direction) -> Memory:
+        """The writes in this direction that no later reading has found there."""
+        return loaded((self.unsettled or {}).get(direction.value, {}))
 
 
 @dataclass(frozen=True)

@@ -250,6 +250,7 @@ class LinkTable(Base):
     smarthr_id: Mapped[str]
     freee_id: Mapped[str]
     baseline: Mapped[dict[str, Any]]
+    unsettled: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
     unlinked_at: Mapped[datetime | None]
     unlinked_why: Mapped[UnlinkReason | None]

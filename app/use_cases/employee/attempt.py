@@ -3,7 +3,7 @@ attempt left open, compare the plan with the approved one, and name the outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Plan
@@ -19,13 +19,13 @@ class Attempt:
     def __init__(self, job: Job, fingerprint: Callable[[str, str], str]) -> None:
         self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
 
-    def settle(self, plan: Plan) -> None:
+    def settle(self, plan: Plan, resting: Collection[str]) -> None:
         """Settle the requests that an earlier attempt sent without hearing the answer: the plan, made from the records
-        just read, says whether the vendor carried them out."""
+        just read, says whether the vendor carried them out. `resting`: keys that differ beside the plan's changes."""
         if self._item.attempt == 1:
             return
         with self._ctx.unit_of_work() as uow:
-            still_open = {change.key for change in plan.changes}
+            still_open = {change.key for change in plan.changes} | set(resting)
             keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
             uow.changes.mark_written(self._item.id, keys)
 

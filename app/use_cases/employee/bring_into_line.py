@@ -7,18 +7,24 @@ that has lost its lease stops before its next request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.employee import EmployeeRecord
-from app.domain.enums import Step
+from app.domain.enums import Step, System
 from app.domain.errors import ItemError
+from app.domain.mapping import FIELDS
 from app.domain.matching.linking import Directory, LinkKind, decide_link
-from app.domain.planning.plan import Plan
+from app.domain.planning.plan import Change, Plan
+from app.domain.planning.unsettled import Comparison, altered, shown
 from app.domain.ports import CreateRequest
-from app.domain.reading import name_of
+from app.domain.reading import name_of, take_snapshot
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
+from app.domain.snapshot import BLANK, Snapshot
 from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
@@ -26,7 +32,14 @@ from app.use_cases.employee.hold_mass_change import Known, check_mass_change
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
 from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.employee.step_log import StepLog
-from app.use_cases.planning.plan_employee import Decided, Terms, agreed_digests, decide, terms_of_run
+from app.use_cases.planning.plan_employee import (
+    Decided,
+    Terms,
+    agreed_digests,
+    decide,
+    terms_of_run,
+    unsettled_of,
+)
 from app.use_cases.planning.planned_item import new_changes, pair_ids, state_without_write
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost
@@ -53,6 +66,7 @@ class EmployeeJob:
             secret_key=ctx.settings.secret_key,
         )
         self._attempt = Attempt(job, self._terms.fingerprint)
+        self._created: Sequence[Change] = ()
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
@@ -73,10 +87,14 @@ class EmployeeJob:
         self._pair_reader.keep_months(pair.target, pair.source)
         return self._write(pair.source, pair.target, pair.link)
 
-    def _write(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> ItemOutcome:
-        decided = decide(self._terms, source, target, link.baseline if link else {})
+    def _write(
+        self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, *, just_created: bool = False
+    ) -> ItemOutcome:
+        """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
+        decided = self._decided(source, target, link)
+        decided = replace(decided, settled=frozenset()) if just_created else decided
         plan = decided.plan
-        self._attempt.settle(plan)
+        self._attempt.settle(plan, decided.resting)
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
@@ -85,16 +103,28 @@ class EmployeeJob:
             self._check_mass_change(plan)
         link = link or self._store_link(source, target)
         if not plan.changes:
-            self._agree(link, agreed_digests(self._terms, decided, None))
+            self._agree(link, decided, None)
             return self._attempt.outcome_without_write(plan)
         self._plan_stored(plan)
+        assert decided.target is not None
+        compared = Comparison(decided.target, plan.changes, self._terms.fingerprint)
+        self._steps.remember_at(link.id, self._run.direction, compared)
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
-        self._agree(link, agreed_digests(self._terms, decided, after))
-        return self._ended_with_write(source, after, decided)
+        self._agree(link, decided, after)
+        return self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
 
-    def _ended_with_write(self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided) -> ItemOutcome:
-        left = decide(self._terms, source, after, decided.baseline.digests).plan
-        return outcome_with_write(decided.plan, left)
+    def _decided(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> Decided:
+        unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
+        return decide(self._terms, source, target, link.baseline if link else {}, unsettled)
+
+    def _ended_with_write(
+        self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided, altered_before: frozenset[str]
+    ) -> ItemOutcome:
+        left = decide(self._terms, source, after, decided.baseline.digests)
+        assert left.target is not None
+        told = {change.key for change in decided.plan.changes} | decided.resting
+        others = tuple(change for change in left.plan.changes if change.key not in told)
+        return outcome_with_write(decided.plan, replace(left.plan, changes=others), left.target, altered_before)
 
     def _check_mass_change(self, plan: Plan) -> None:
         """Check before the first write whether the run may write this plan. Raises Parked, GraverThanKnown."""
@@ -122,9 +152,10 @@ class EmployeeJob:
             return self._write(source, found, None)
         self._plan_stored(plan)
         created = self._target.create(self._create_request(source, plan), self._steps)
+        self._created = plan.changes
         link = self._store_link(source, created)
         self._target_id = created.person.id
-        outcome = self._write(source, created, link)
+        outcome = self._write(source, created, link, just_created=True)
         if outcome.state is ItemState.UNCHANGED:
             return ItemOutcome(ItemState.SUCCEEDED, None, plan)
         return ItemOutcome(outcome.state, outcome.code, plan, outcome.notes)
@@ -189,7 +220,17 @@ class EmployeeJob:
             if self._steps.created_keys is not None:
                 uow.steps.done(self._item.id, self._item.attempt, Step.CREATE, now=now)
                 uow.changes.mark_written(self._item.id, self._steps.created_keys, step=Step.CREATE)
+                link = self._remember_create(uow, link, self._steps.created_keys)
         return link
+
+    def _remember_create(self, uow: UnitOfWork, link: LinkRow, keys: Sequence[str]) -> LinkRow:
+        """Count the create as the first write of its items. Returns the link with that memory."""
+        nothing = Snapshot({row.key: BLANK for row in FIELDS})
+        compared = Comparison(nothing, self._created, self._terms.fingerprint)
+        self._steps.remember_at(link.id, self._run.direction, compared)
+        self._steps.note_sending(uow, keys)
+        self._steps.note_answer(uow, keys, refused=False)
+        return uow.links.by_source(self._connection.id, System.SMARTHR, link.smarthr_id) or link
 
     def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
         """The link between just these two people that another run has stored, or None. Raises ItemError when one of
@@ -200,10 +241,25 @@ class EmployeeJob:
             raise ItemError("E7")
         return links[0]
 
-    def _agree(self, link: LinkRow, digests: dict[str, str]) -> None:
-        if digests != link.baseline:
-            with self._ctx.unit_of_work() as uow:
+    def _agree(self, link: LinkRow, decided: Decided, after: EmployeeRecord | None) -> None:
+        """Store what both sides agree on now, and what the answers of the writes show. `after`: the target as these
+        answers show it; None: nothing was written."""
+        digests = agreed_digests(self._terms, decided, after)
+        if digests == link.baseline and not decided.settled and after is None:
+            return
+        with self._ctx.unit_of_work() as uow:
+            if digests != link.baseline:
                 uow.links.move_baseline(link.id, digests, seen=link.baseline)
+            if decided.settled:
+                uow.links.settle(link.id, decided.settled)
+            if after is not None:
+                self._note_shown(uow, link, decided, after)
+
+    def _note_shown(self, uow: UnitOfWork, link: LinkRow, decided: Decided, after: EmployeeRecord) -> None:
+        now, fingerprint = take_snapshot(after, self._terms.options), self._terms.fingerprint
+        uow.links.change_unsettled(
+            link.id, self._run.direction, lambda memory: shown(memory, decided.plan.changes, now, fingerprint)
+        )
 
     def _plan_stored(self, plan: Plan) -> None:
         with self._ctx.unit_of_work() as uow:

@@ -7,13 +7,17 @@ still reaches the other side.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.domain.enums import Trigger
-from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.mapping import BY_KEY
+from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
+from app.domain.planning.three_way import as_target, same
+from app.domain.planning.unsettled import unit_of
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
+from app.domain.snapshot import ABSENT, Snapshot
 from app.storage.runs.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -100,14 +104,29 @@ def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:
     return two_way and any(note.code in TARGET_IS_RIGHT for note in notes)
 
 
-NOT_TAKEN_OVER = "E15"
-"""The target answered that it took the write, but still shows another value: mostly because the token may not write the
-item."""
+def outcome_with_write(plan: Plan, left: Plan, shown: Snapshot, altered: Collection[str] = ()) -> ItemOutcome:
+    """The outcome of an item after its writes. `left`: the plan made once more with the answers of the writes, for what
+    a write has brought about elsewhere; `shown`: what the answers show of the target; `altered`: units of which the
+    target has made another value in an earlier run.
 
-
-def outcome_with_write(plan: Plan, left: Plan) -> ItemOutcome:
-    """The outcome of an item after its writes. `left`: the plan made once more with the answers of the writes; its
-    changes are what the target has not taken over."""
-    notes = plan.notes + tuple(Note(NOT_TAKEN_OVER, Severity.REVIEW, change.key) for change in left.changes)
+    That the target shows another value than the one it was sent is told as just that. It is no evidence of missing
+    rights: a vendor that refuses a write for want of them says so itself (403).
+    """
+    reasons = {change.key: "stored_otherwise" for change in left.changes} | _not_taken_over(
+        plan.changes, shown, altered
+    )
+    notes = plan.notes + tuple(Note(reason, Severity.REVIEW, key) for key, reason in reasons.items())
     state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
     return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)
+
+
+def _not_taken_over(changes: Iterable[Change], shown: Snapshot, altered: Collection[str]) -> dict[str, str]:
+    """Key → reason for the changes that the target's answer does not show. What it does not show at all is not known
+    to be another value."""
+    reasons = {}
+    for change in changes:
+        row, now = BY_KEY[change.key], as_target(shown[change.key])
+        if now is not ABSENT and not same(row, now, change.after):
+            kept = same(row, now, change.before) and unit_of(change.key) not in altered
+            reasons[change.key] = "kept_by_target" if kept else "stored_otherwise"
+    return reasons

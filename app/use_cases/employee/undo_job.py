@@ -7,12 +7,18 @@ reads nor writes the source.
 from __future__ import annotations
 
 from app.domain.employee import EmployeeRecord
-from app.domain.planning.plan import Plan
+from app.domain.planning import unsettled as unsettled_writes
+from app.domain.planning.plan import Plan, PlanKind
 from app.domain.planning.undoing import Written, undone
+from app.domain.planning.unsettled import Comparison
+from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState
+from app.domain.snapshot import Snapshot
+from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
 from app.use_cases.employee.step_log import StepLog
+from app.use_cases.planning.plan_employee import unsettled_of
 from app.use_cases.planning.plan_reversal import plan_back, read_in_its_month, terms_of_undo, undone_by
 from app.use_cases.planning.planned_item import new_changes
 from app.use_cases.shared.call_counter import counted
@@ -49,23 +55,43 @@ class UndoJob:
 
     def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> ItemOutcome:
         plan = plan_back(self._terms, written, target)
-        self._attempt.settle(plan)
+        self._attempt.settle(plan, ())
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
+        link = self._link()
+        unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
+        plan = plan_back(self._terms, written, target, unsettled)
         if not plan.changes:
             return self._attempt.outcome_without_write(plan)
-        self._keep(plan)
+        self._keep(plan, link, take_snapshot(target, self._terms.options))
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
-        return outcome_with_write(plan, plan_back(self._terms, written, after))
+        shown = take_snapshot(after, self._terms.options)
+        self._note_shown(plan, link, shown)
+        return outcome_with_write(plan, Plan(PlanKind.NOTHING), shown)
 
-    def _keep(self, plan: Plan) -> None:
+    def _link(self) -> LinkRow | None:
+        with self._ctx.unit_of_work().reading() as uow:
+            return uow.links.by_source(self._item.connection_id, self._target.system, self._item.target_id or "")
+
+    def _keep(self, plan: Plan, link: LinkRow | None, target: Snapshot) -> None:
         """Store the plan, and mark its items as undone in the link's baseline. The mark ends what both sides had agreed
         on. Both happen in one transaction before the first request, because the sides differ as soon as it has left."""
         with self._ctx.unit_of_work() as uow:
             uow.changes.replace(self._item.id, new_changes(plan))
-            link = uow.links.by_source(self._item.connection_id, self._target.system, self._item.target_id or "")
             if link is not None:
                 uow.links.set_baseline(link.id, undone(link.baseline, [change.key for change in plan.changes]))
+        if link is not None:
+            compared = Comparison(target, plan.changes, self._terms.fingerprint)
+            self._steps.remember_at(link.id, self._run.direction, compared)
+
+    def _note_shown(self, plan: Plan, link: LinkRow | None, now: Snapshot) -> None:
+        if link is not None:
+            with self._ctx.unit_of_work() as uow:
+                uow.links.change_unsettled(
+                    link.id,
+                    self._run.direction,
+                    lambda memory: unsettled_writes.shown(memory, plan.changes, now, self._terms.fingerprint),
+                )
 
     def _written(self) -> tuple[Written, ...] | None:
         """What the run that is taken back wrote to this employee. None: the retention has erased the values."""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from app.domain import writing
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System, Trigger
 from app.domain.planning import planning
-from app.domain.planning.plan import Change, Plan
+from app.domain.planning import unsettled as unsettled_writes
+from app.domain.planning.plan import Change, Note, Plan, Severity
+from app.domain.planning.rule_version import stamped
+from app.domain.planning.three_way import brought_up
 from app.domain.planning.trace import with_rules
+from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import Snapshot
+from app.storage.links.rows import LinkRow
+
+_TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,10 @@ class Terms:
     policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
     fingerprint: Callable[[str, str], str]
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.policy is not ConflictPolicy.SOURCE_WINS
 
 
 def terms_of_run(
@@ -55,13 +66,30 @@ def terms_of_run(
 
 
 def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
-    """(key of FIELDS, comparable value) → digest. Keyed, because insurance numbers are few enough to be guessed."""
+    """(key of FIELDS, comparable value) → digest with its `rule_version`. Keyed, because insurance numbers are few
+    enough to be guessed."""
     key = hashlib.sha256(b"awase baseline " + secret_key.encode()).digest()
 
     def fingerprint(field_key: str, comparable: str) -> str:
-        return hmac.new(key, f"{field_key}\0{comparable}".encode(), hashlib.sha256).hexdigest()[:32]
+        return stamped(hmac.new(key, f"{field_key}\0{comparable}".encode(), hashlib.sha256).hexdigest()[:32])
 
     return fingerprint
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """The writes to a pair that no later reading has found there, in the run's direction and in the other one. `item`:
+    the item whose job plans, None for a survey."""
+
+    forward: Memory = field(default_factory=dict)
+    back: Memory = field(default_factory=dict)
+    item: int | None = None
+
+
+def unsettled_of(link: LinkRow | None, direction: Direction, *, item: int | None = None) -> Unsettled:
+    if link is None:
+        return Unsettled(item=item)
+    return Unsettled(link.memory(direction), link.memory(direction.reverse), item)
 
 
 @dataclass(frozen=True)
@@ -70,27 +98,85 @@ class Decided:
     source: Snapshot
     target: Snapshot | None
     baseline: planning.Baseline
+    resting: frozenset[str] = frozenset()
+    """Keys of the items that differ and that the plan leaves alone because writing them has not helped."""
+    settled: frozenset[str] = frozenset()
+    """Units that were written and now hold the same on both sides."""
 
 
-def decide(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, digests: Mapping[str, str]) -> Decided:
+def decide(
+    terms: Terms,
+    source: EmployeeRecord,
+    target: EmployeeRecord | None,
+    digests: Mapping[str, str],
+    unsettled: Unsettled | None = None,
+) -> Decided:
     """Plan one employee. `target` None: the plan creates the employee. `digests`: the baseline of the pair's link, {}
-    for two people who are not linked yet."""
+    for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before."""
     source_items = take_snapshot(source, terms.options)
     target_items = take_snapshot(target, terms.options) if target else None
-    baseline = planning.Baseline(digests, terms.fingerprint)
+    baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
+    limits = Limits(terms, target, target_items, unsettled or Unsettled())
     plan = planning.plan(
         source_items,
         target_items,
         direction=terms.direction,
-        baseline=baseline,
+        baseline=baseline if terms.is_automatic else baseline.by_present_rules(),
         policy=terms.policy,
         policies=terms.policies,
         options=terms.options,
         target_in_payroll=_in_payroll(target),
         source_in_payroll=_in_payroll(source),
-        encodable=_refusals(terms, target),
+        encodable=limits.refusals,
     )
-    return Decided(with_rules(plan, source_items), source_items, target_items, baseline)
+    plan = with_rules(plan, source_items)
+    if target_items is None:
+        return Decided(plan, source_items, None, baseline)
+    plan = limits.with_true_reasons(plan, source_items, target_items)
+    units = limits.unsettled.forward.keys() | limits.unsettled.back.keys()
+    settled = unsettled_writes.settled(units, source_items, target_items)
+    return Decided(plan, source_items, target_items, baseline, frozenset(limits.resting), settled)
+
+
+class Limits:
+    """What keeps single changes of one employee from being sent: the target cannot hold the value, or did not keep it
+    before."""
+
+    def __init__(
+        self, terms: Terms, target: EmployeeRecord | None, items: Snapshot | None, unsettled: Unsettled
+    ) -> None:
+        self._terms, self._items, self.unsettled = terms, items, unsettled
+        self._record = target.record if target else None
+        self.resting: set[str] = set()
+
+    def refusals(self, changes: Sequence[Change]) -> Mapping[str, str]:
+        reasons = self._not_again(changes)
+        self.resting |= reasons.keys()
+        left = [change for change in changes if change.key not in reasons]
+        return reasons | writing.unwritable(self._terms.direction.target, left, self._record, self._terms.options)
+
+    def _not_again(self, changes: Sequence[Change]) -> dict[str, str]:
+        if self._items is None:
+            return {}
+        compared = Comparison(self._items, changes, self._terms.fingerprint)
+        automatic = self._terms.is_automatic
+        known = self.unsettled
+        reasons = unsettled_writes.reverting(known.back, compared) if automatic else {}
+        return reasons | unsettled_writes.resting(known.forward, compared, item=known.item, patient=automatic)
+
+    def with_true_reasons(self, plan: Plan, source: Snapshot, target: Snapshot) -> Plan:
+        """The plan in which a difference that our own write has left behind is called so, and not a change of the
+        target."""
+        blamed = [conflict.key for conflict in plan.conflicts]
+        blamed += [note.key for note in plan.notes if note.code in _TARGET_IS_RIGHT and note.key is not None]
+        compared = Comparison(target, (), self._terms.fingerprint)
+        reasons = unsettled_writes.not_there(self.unsettled.forward, blamed, source, compared)
+        kept = [note for note in plan.notes if not (note.code in _TARGET_IS_RIGHT and note.key in reasons)]
+        return replace(
+            plan,
+            conflicts=tuple(conflict for conflict in plan.conflicts if conflict.key not in reasons),
+            notes=(*kept, *(Note(reason, Severity.REVIEW, key) for key, reason in reasons.items())),
+        )
 
 
 def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
@@ -104,15 +190,6 @@ def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None)
 
 def _in_payroll(side: EmployeeRecord | None) -> bool:
     return side is None or side.person.system is not System.FREEE or side.person.in_payroll
-
-
-def _refusals(terms: Terms, target: EmployeeRecord | None) -> Callable[[Sequence[Change]], Mapping[str, str]]:
-    record = target.record if target else None
-
-    def refusals(changes: Sequence[Change]) -> Mapping[str, str]:
-        return writing.unwritable(terms.direction.target, changes, record, terms.options)
-
-    return refusals
 
 
 def plan_digest(terms: Terms, plan: Plan) -> str:

@@ -12,11 +12,10 @@ from app.domain.planning.undoing import Written, plan_undo
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import Connection
-from app.domain.writing import unwritable
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, RunRow, StepRow
 from app.use_cases.context import Context
-from app.use_cases.planning.plan_employee import Terms, terms_of_run
+from app.use_cases.planning.plan_employee import Limits, Terms, Unsettled, terms_of_run
 
 _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})
 
@@ -53,14 +52,14 @@ def terms_of_undo(ctx: Context, run: RunRow, connection: Connection) -> Terms:
     )
 
 
-def plan_back(terms: Terms, written: Sequence[Written], target: EmployeeRecord) -> Plan:
-    """Plan the way back by the rule of `undoing`, leaving out what this target's record would refuse."""
-    return plan_undo(
-        written,
-        take_snapshot(target, terms.options),
-        direction=terms.direction,
-        encodable=lambda changes: unwritable(terms.direction.target, changes, target.record, terms.options),
-    )
+def plan_back(
+    terms: Terms, written: Sequence[Written], target: EmployeeRecord, unsettled: Unsettled | None = None
+) -> Plan:
+    """Plan the way back by the rule of `undoing`, leaving out what this target's record would refuse, and what it did
+    not keep before."""
+    held = take_snapshot(target, terms.options)
+    limits = Limits(terms, target, held, unsettled or Unsettled())
+    return plan_undo(written, held, direction=terms.direction, encodable=limits.refusals)
 
 
 def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> EmployeeRecord | None:

@@ -17,12 +17,14 @@ from app.use_cases.planning.plan_employee import Terms
 
 @dataclass(frozen=True)
 class Agreement:
-    """Two people who are one employee, and the baseline of the pair now. `link` None: they are not linked yet."""
+    """Two people who are one employee, and the baseline of the pair now. `link` None: they are not linked yet.
+    `settled`: units that Awase has written and that hold the same on both sides now."""
 
     smarthr_id: str
     freee_id: str
     digests: Mapping[str, str]
     link: LinkRow | None
+    settled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete, settings_for
 from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, RunRow
-from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, plan_digest
+from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, plan_digest, unsettled_of
 from app.use_cases.planning.planned_item import (
     Agreement,
     PlannedItem,
@@ -127,7 +127,8 @@ class SurveyPlanner:
 
     def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
-        decided = decide(self.terms, source, target, link.baseline if link else {})
+        unsettled = unsettled_of(link, self.run.direction)
+        decided = decide(self.terms, source, target, link.baseline if link else {}, unsettled)
         plan = decided.plan
         state, code = state_of(plan)
         closing, paid = self._months(source, target)
@@ -151,7 +152,8 @@ class SurveyPlanner:
         if target is None or waiting:
             return PlannedItem(item)
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
-        return PlannedItem(item, Agreement(smarthr_id, freee_id, agreed_digests(self.terms, decided, None), link))
+        digests = agreed_digests(self.terms, decided, None)
+        return PlannedItem(item, Agreement(smarthr_id, freee_id, digests, link, decided.settled))
 
     def link(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:

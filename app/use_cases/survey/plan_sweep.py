@@ -18,6 +18,7 @@ from app.domain.matching.selection import offer
 from app.domain.planning.content import content_digest
 from app.domain.planning.mass_change import HARMLESS_PEOPLE, as_text, effects_of
 from app.domain.planning.plan import Change, Plan, PlanKind
+from app.domain.planning.rule_version import version_of
 from app.domain.planning.three_way import Baseline, Ruling, rule
 from app.domain.reading import take_snapshot
 from app.domain.runs.dates import closing_month, pay_month, today_in_japan
@@ -111,7 +112,7 @@ class _Comparison:
         if trouble is None:
             return planned_item
         content = self._content(source, planned_item)
-        left_alone = trouble.quarantined_at is not None and trouble.content in (None, content)
+        left_alone = trouble.quarantined_at is not None and not _is_news(trouble.content, content)
         return replace(planned_item, content=content, has_item=not left_alone)
 
     def _found(self, source: EmployeeRecord) -> PlannedItem | None:
@@ -230,3 +231,8 @@ class _Comparison:
             return None, None
         other: System = self.planner.run.direction.target
         return link, self.planner.everybody.target_by_id.get(link.id_in(other))
+
+
+def _is_news(before: str | None, now: str) -> bool:
+    """Whether the employee is found otherwise than before. The digest of an older release cannot tell."""
+    return before is not None and version_of(before) == version_of(now) and before != now

@@ -119,7 +119,8 @@ def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> Preview
 
 
 def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *, ctx: Context) -> None:
-    """Store links for pairs that are not linked yet and need no write, and the baselines that have changed."""
+    """Store links for pairs that are not linked yet and need no write, and what the survey has
+    found of the others: baselines that have changed, writes that have arrived."""
     agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
     linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
     for agreement in agreements:
@@ -133,8 +134,11 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *
                 now=ctx.clock.now(),
                 baseline=agreement.digests,
             )
-        elif agreement.link.baseline != agreement.digests:
+            continue
+        if agreement.link.baseline != agreement.digests:
             uow.links.move_baseline(agreement.link.id, agreement.digests, seen=agreement.link.baseline)
+        if agreement.settled:
+            uow.links.settle(agreement.link.id, agreement.settled)
 
 
 def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
