@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from app.domain.codecs.address import moved_reading, text_beside
 from app.domain.codecs.bank import accounts_to_write
 from app.domain.codecs.base import CannotEncode, Raw, parsed_date
 from app.domain.employee import Record
 from app.domain.enums import Step, System
-from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
+from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
 from app.domain.planning.plan import Change
 from app.domain.reading import attribute_of, raw_values
 from app.domain.settings.connection_settings import MappingOptions
@@ -19,7 +20,7 @@ from app.domain.vendors.assumptions import NEW_ADDRESS_COUNTRY
 
 _ADDRESSES = ("address", "resident_card_address")
 _ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
-_READINGS = {"address": "home_address_kana", "resident_card_address": "registered_address_kana"}
+_TEXT_OF = {"home_prefecture": "home_address", "registered_prefecture": "registered_address"}
 _BANK_ACCOUNT = "bank_account"
 _ORDER: Mapping[str, int] = {row.key: place for place, row in enumerate(FIELDS)}
 
@@ -42,6 +43,9 @@ def encode(
         step = _step(target, row)
         written.setdefault(step, {}).update(zip(row.place(target).paths, values, strict=True))
         draft.put(written[step])
+    for key in _prefectures_alone(changes):
+        row = BY_KEY[_TEXT_OF[key]]
+        written[_step(target, row)] |= _named_once(row.place(target), draft.raw(row), key=key)
     if target is System.SMARTHR and (written or current is None):
         return {Step.CREW: _crew(written.get(Step.CREW, {}), changes, current, options)}
     return written
@@ -117,6 +121,24 @@ def _encoded(row: FieldMapping, change: Change, current: Raw, *, target: System,
         raise CannotEncode(error.reason, key=row.key) from error
 
 
+def _prefectures_alone(changes: Sequence[Change]) -> list[str]:
+    """Prefectures that change without the address text beside them."""
+    keys = {change.key for change in changes}
+    return [key for key, text in _TEXT_OF.items() if key in keys and text not in keys]
+
+
+def _named_once(place: Place, held: Raw, *, key: str) -> dict[str, Any]:
+    """The address text without the name of the prefecture that is now beside it; {} when it does not name it.
+
+    Raises CannotEncode when it names another one: one of the two is wrong, and only a person knows which.
+    """
+    try:
+        alone = text_beside(held[0], held[len(place.paths)])
+    except CannotEncode as error:
+        raise CannotEncode(error.reason, key=key) from error
+    return {} if alone == held[0] else {place.paths[0]: alone}
+
+
 def _belongs(key: str, refused: str | None) -> bool:
     return key == refused or (refused is not None and _thing(key) is not None and _thing(key) == _thing(refused))
 
@@ -139,7 +161,7 @@ def _crew(
     for name in _ADDRESSES:
         parts = _below(name, paths)
         if parts:
-            parts |= _moved_reading(name, record, parts, options)
+            parts |= _moved_reading(record.get(name), parts)
             body[name] = _address(record.get(name), parts, key=_first_key(name, changes))
     account = _below(_BANK_ACCOUNT, paths)
     if account:
@@ -167,23 +189,17 @@ def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, A
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def _moved_reading(name: str, record: Record, parts: Mapping[str, Any], options: MappingOptions) -> dict[str, Any]:
+def _moved_reading(held: object, parts: Mapping[str, Any]) -> dict[str, Any]:
     """The kana reading under a new 都道府県; {} when the changes bring a reading themselves or there is none.
 
-    SmartHR's reading starts with that of the old 都道府県, which would otherwise stay and be a difference ever after.
+    SmartHR's reading starts with that of the 都道府県 before. Comparing leaves it out, so no change would move it.
     """
-    place = BY_KEY[_READINGS[name]].smarthr
-    held = raw_values(System.SMARTHR, record, place)
-    plain = place.codec.decode(held, options)
-    if "pref" not in parts or "literal_yomi" in parts or isinstance(plain, (Missing, Unconvertible)):
+    present = held if isinstance(held, Mapping) else {}
+    reading = present.get("literal_yomi")
+    if "pref" not in parts or "literal_yomi" in parts or not isinstance(reading, str):
         return {}
-    try:
-        (before,) = place.codec.encode(plain, held, options)
-        (after,) = place.codec.encode(plain, (held[0], parts["pref"], *held[2:]), options)
-    except CannotEncode:
-        return {}  # the reading stays as it is, because no change asks to write it
-    started_with_it = place.codec.comparable(str(held[0])) == place.codec.comparable(str(before))
-    return {"literal_yomi": after} if started_with_it else {}
+    moved = moved_reading(reading, before=present.get("pref"), after=parts["pref"])
+    return {} if moved == reading else {"literal_yomi": moved}
 
 
 def _accounts(held: object, changed: Mapping[str, Any], *, key: str) -> list[dict[str, Any]]:

@@ -109,8 +109,8 @@ def test_what_the_table_does_not_know_is_not_split(text: str, prefecture: str | 
 
 
 def test_the_city_smarthr_holds_helps_with_a_name_that_is_gone() -> None:
-    assert split("浦和市常盤9-2", "埼玉県", known_city="浦和市") == Split(city="浦和市", rest="常盤9-2")
-    assert split("浦和市常盤9-2", None, known_city="浦和市") is None
+    assert split("浦和市常盤9-2", "埼玉県", held=Split("浦和市", "")) == Split(city="浦和市", rest="常盤9-2")
+    assert split("浦和市常盤9-2", None, held=Split("浦和市", "")) == Split(city="浦和市", rest="常盤9-2")
 
 
 @pytest.mark.parametrize("prefecture", MUNICIPALITIES)
@@ -145,7 +145,8 @@ def test_an_equal_text_keeps_the_split() -> None:
     ("text", "current", "written"),
     [
         ("渋谷区神南1-1", ("港区", "麻布台1-2-3", None, "東京都"), ("渋谷区", "神南1-1", None)),
-        ("渋谷区神南1-1 神南荘5", HERE, ("渋谷区", "神南1-1 神南荘5", "")),
+        ("渋谷区神南1-1 神南荘5", HERE, ("渋谷区", "神南1-1", "神南荘5")),
+        ("渋谷区神南1-1", HERE, ("渋谷区", "神南1-1", "")),
         ("港区麻布台1-2-4 麻布ハイツ101", HERE, ("港区", "麻布台1-2-4", "麻布ハイツ101")),
         ("港区麻布台1-2-4麻布ハイツ101", HERE, ("港区", "麻布台1-2-4", "麻布ハイツ101")),
         ("港区三田5-13", ("港区", "麻布台1-2", "3", "東京都"), ("港区", "三田5-13", "")),

@@ -33,7 +33,7 @@ OWN_WORDS = re.findall(
     smarthr_subdomain_inactive plan_limit ip_not_permitted mail_refused employee_vanished gender_unselected
     abolished_widow_type unknown_value foreign_address letters_in_number kana_characters foreign_phone
     unsplittable_phone digit_count impossible_date unsplittable_address building_unclear address_without_city
-    unknown_position too_long cannot_clear not_text
+    prefecture_contradicts unknown_position too_long cannot_clear not_text
     """,
 )
 

@@ -440,7 +440,9 @@ def test_after_writing_to_smarthr_both_sides_are_equal(left: dict[str, Any], rig
     given_options = options(create_positions=True)
     source, current = seen_in_freee(employee(**right)), crew(**left)
     changes = differences(source, seen_in_smarthr(current))
-    assert unwritable(SMARTHR, changes, current, given_options) == {}
+    asked = unwritable(SMARTHR, changes, current, given_options)
+    assert set(asked) <= {"home_address", "home_address_kana"} and set(asked.values()) <= {"building_unclear"}
+    changes = [change for change in changes if change.key not in asked]
     after = stored_crew(current, encode(SMARTHR, changes, current, given_options))
-    assert differences(source, after) == []
-    assert [c.key for c in differences(after, source) if source[c.key] is not BLANK] == []
+    assert {c.key for c in differences(source, after)} == asked.keys()
+    assert {c.key for c in differences(after, source) if source[c.key] is not BLANK} == asked.keys()

@@ -1,4 +1,8 @@
-"""Codecs of the two addresses. Each is told the prefecture beside its own value, SmartHR's the country as well."""
+"""Codecs of the two addresses. Each is told the prefecture beside its own value, SmartHR's the country as well.
+
+What stands beside decides how a value is written, never how it compares: `comparable` leaves out any prefecture at the
+head, so two systems that differ in the prefecture alone differ in that item alone.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from app.domain.codecs.base import (
 )
 from app.domain.codecs.numbers import Grouped
 from app.domain.japanese import address, prefectures
+from app.domain.japanese.building import BuildingUnclear, Premises, divided
 from app.domain.japanese.kana import fold_hyphens, full_width, katakana, stable, without_spaces
 from app.domain.japanese.normal_form import Rule
 from app.domain.settings.connection_settings import MappingOptions
@@ -105,14 +110,20 @@ class SplitZipCode:
         return ZIP_CODE.comparable(plain)
 
 
+CONTRADICTION = Unconvertible("prefecture_contradicts")
+
+
 @dataclass(frozen=True)
 class PrefectureName:
+    """SmartHR's 都道府県, with 市区町村 beside."""
+
     name: str = "prefecture_name"
     lossy: bool = False
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
-        return prefectures.full_name(text) or UNKNOWN_VALUE if isinstance(text, str) else text
+        state = prefectures.full_name(text) or UNKNOWN_VALUE if isinstance(text, str) else text
+        return CONTRADICTION if contradicts(state, raw[1:]) else state
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         return (known_prefecture(plain),)
@@ -123,7 +134,7 @@ class PrefectureName:
 
 @dataclass(frozen=True)
 class PrefectureCode:
-    """freee's code: JIS minus one, 0 is 北海道, -1 is blank."""
+    """freee's code: JIS minus one, 0 is 北海道, -1 is blank. 市区町村以降の住所 stands beside."""
 
     name: str = "prefecture_code"
     lossy: bool = False
@@ -132,13 +143,26 @@ class PrefectureCode:
         code = raw[0]
         if code is None or (code == -1 and not isinstance(code, float)):
             return BLANK
-        return prefectures.name_of(code) or UNKNOWN_VALUE
+        state = prefectures.name_of(code) or UNKNOWN_VALUE
+        return CONTRADICTION if contradicts(state, raw[1:]) else state
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         return (prefectures.code_of(known_prefecture(plain)),)
 
     def comparable(self, plain: Plain) -> str:
         return str(plain)
+
+
+def contradicts(prefecture: object, address_beside: Raw) -> bool:
+    """Whether the address beside begins with the name of another prefecture than this one."""
+    found = {named_in(value) for value in address_beside} - {None}
+    return isinstance(prefecture, str) and bool(found - {prefecture})
+
+
+def named_in(address_text: object) -> str | None:
+    """The prefecture whose name a vendor's address begins with."""
+    text = text_of(address_text)
+    return prefectures.named_at_head(text) if isinstance(text, str) else None
 
 
 def known_prefecture(plain: Plain) -> str:
@@ -153,12 +177,32 @@ def prefecture_beside(value: object) -> str | None:
     return prefectures.full_name(value.strip()) if isinstance(value, str) else prefectures.name_of(value)
 
 
+def _from_the_municipality(text: str, prefecture: str | None) -> FieldState:
+    """An address without its own prefecture at the head; BLANK where nothing but the name of a prefecture is there."""
+    return prefectures.without_name(text, prefecture) if address.comparable(text) else BLANK
+
+
+def _text_for(plain: Plain, prefecture: str | None) -> str:
+    """The address as it is written beside a prefecture: without its name. Another one's name would contradict it."""
+    text = text_to_write(plain).strip()
+    named = prefectures.named_at_head(text)
+    if prefecture and named and named != prefecture:
+        raise CannotEncode(CONTRADICTION.reason)
+    return prefectures.without_name(text, prefecture)
+
+
+def text_beside(held: object, prefecture: object) -> object:
+    """The address text that a system holds, without the name of the prefecture that it gets beside."""
+    alone = _text_for(held, prefecture_beside(prefecture)) if isinstance(held, str) and held.strip() else ""
+    return alone if alone and alone != str(held).strip() else held
+
+
 @dataclass(frozen=True)
 class AddressInParts:
     """SmartHR's 市区町村, 丁目・番地, 建物名 with the prefecture beside ↔ freee's one text.
 
-    An address that compares as equal keeps SmartHR's split. A text that really differs is split by municipality; 建物名
-    is then part of that text, so SmartHR's own 建物名 is cleared, unless the text still ends with it.
+    An address that compares as equal keeps SmartHR's split, and every part that compares as equal stays as it is. The
+    rest is split by municipality (`address.split`) and by building (`building.divided`); what is unclear is refused.
     """
 
     name: str = "address_in_parts"
@@ -169,34 +213,53 @@ class AddressInParts:
         question = refused(texts)
         if question is not None:
             return question
-        city, street, building = (text if isinstance(text, str) else "" for text in texts)
-        whole = address.joined(city, street, building if options.include_building else "")
-        return prefectures.without_name(whole, prefecture_beside(raw[3])) or BLANK
+        city, street, premises = (text if isinstance(text, str) else "" for text in texts)
+        whole = address.joined(city, street, premises if options.include_building else "")
+        return _from_the_municipality(whole, prefecture_beside(raw[3]))
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        text = text_to_write(plain).strip()
-        present = self.decode(current, options)
-        if isinstance(present, str) and self.comparable(present) == self.comparable(text):
+        text = _text_for(plain, prefecture_beside(current[3]))
+        if self._holds(current, text, options):
             return current[:3]
-        return _split_anew(text, current, options)
+        written = _split_anew(text, current, options)
+        if not self._holds((*written, current[3]), text, options):
+            raise CannotEncode("building_unclear")
+        return written
+
+    def _holds(self, raw: Raw, text: str, options: MappingOptions) -> bool:
+        present = self.decode(raw, options)
+        return isinstance(present, str) and self.comparable(present) == self.comparable(text)
 
     def comparable(self, plain: Plain) -> str:
         return address.comparable(str(plain))
 
 
 def _split_anew(text: str, current: Raw, options: MappingOptions) -> Raw:
-    city, _, building = (value.strip() if isinstance(value, str) else "" for value in current[:3])
-    split = address.split(text, prefecture_beside(current[3]), known_city=city)
-    if split is None:
+    city, street, premises = (value.strip() if isinstance(value, str) else "" for value in current[:3])
+    split = address.split(text, prefecture_beside(current[3]), held=address.Split(city, street))
+    if split is None or (street and not split.rest):
         raise CannotEncode("unsplittable_address")
-    if not building:
-        return (split.city, split.rest, current[2])
-    if not options.include_building:
+    if premises and not options.include_building:
         raise CannotEncode("building_unclear")
-    before = split.rest.removesuffix(building)
-    if before != split.rest and (before[-1:].isspace() or not building[0].isdigit()):
-        return (split.city, before.rstrip(), building)
-    return (split.city, split.rest, "")
+    after = _premises(split.rest, Premises(street, premises), options)
+    same_city = address.comparable(split.city) == address.comparable(city)
+    pairs = zip((after.street, after.building), current[1:3], strict=True)
+    return (current[0] if same_city else split.city, *(_kept(part, held) for part, held in pairs))
+
+
+def _premises(rest: str, held: Premises, options: MappingOptions) -> Premises:
+    if not options.include_building:
+        return Premises(rest, held.building)
+    try:
+        return divided(rest, held)
+    except BuildingUnclear:
+        raise CannotEncode("building_unclear") from None
+
+
+def _kept(part: str, held: object) -> object:
+    """What SmartHR holds, character for character, where the new part is only another writing of it."""
+    before = held if isinstance(held, str) else ""
+    return held if address.folded(part) == address.folded(before) else part
 
 
 @dataclass(frozen=True)
@@ -209,10 +272,10 @@ class AddressInOne:
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
-        return prefectures.without_name(text, prefecture_beside(raw[1])) or BLANK if isinstance(text, str) else text
+        return _from_the_municipality(text, prefecture_beside(raw[1])) if isinstance(text, str) else text
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        return (text_to_write(plain, max_length=self.max_length),)
+        return (text_to_write(_text_for(plain, prefecture_beside(current[1])), max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
         return address.comparable(str(plain))
@@ -223,7 +286,8 @@ class AddressKana:
     """The reading of an address with the prefecture beside; the plain form starts at the municipality.
 
     `with_prefecture`: this system's reading normally starts with the prefecture's (SmartHR). `takes_signs`: the reading
-    may hold digits, letters and hyphens, in full width.
+    may hold digits, letters and hyphens, in full width. A reading that names another prefecture than the one beside
+    (after a move) is carried as it is.
     """
 
     with_prefecture: bool
@@ -239,21 +303,24 @@ class AddressKana:
         kana = _written_address_kana(text)
         if kana is None:
             return KANA_CHARACTERS
-        return prefectures.without_reading(kana, prefecture_beside(raw[1])) or BLANK
+        return prefectures.without_reading(kana, prefecture_beside(raw[1])) if self.comparable(kana) else BLANK
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         kana = _written_address_kana(text_to_write(plain))
         if kana is None or not (self.takes_signs or _ONLY_KATAKANA.fullmatch(kana)):
             raise CannotEncode(KANA_CHARACTERS.reason)
-        prefecture = prefecture_beside(current[1]) if self.with_prefecture else None
-        return (text_to_write(prefectures.with_reading(kana, prefecture), max_length=self.max_length),)
+        placed = prefectures.with_reading if self.with_prefecture else prefectures.without_reading
+        return (text_to_write(placed(kana, prefecture_beside(current[1])), max_length=self.max_length),)
 
     def comparable(self, plain: Plain) -> str:
         return stable(_fold_kana, str(plain))
 
 
 def _fold_kana(text: str) -> str:
-    return without_spaces(fold_hyphens(katakana(text), long_vowel=True)).upper()
+    """Without the reading of any prefecture at the head, so that the form is the same whatever stands beside."""
+    plain = without_spaces(katakana(text))
+    plain = prefectures.without_reading(plain, prefectures.read_at_head(plain))
+    return fold_hyphens(plain, long_vowel=True).upper()
 
 
 _ONLY_KATAKANA = re.compile(r"[ァ-ヺー・ヽヾ　]+")
@@ -263,3 +330,15 @@ _ADDRESS_KANA = re.compile(r"[ァ-ヺー・ヽヾ A-Za-z0-9.,()\-]+")
 def _written_address_kana(text: str) -> str | None:
     kana = fold_hyphens(katakana(text)).strip()
     return full_width(kana).replace(" ", "　") if _ADDRESS_KANA.fullmatch(kana) else None
+
+
+def moved_reading(held: str, *, before: object, after: object) -> str:
+    """SmartHR's reading of an address whose 都道府県 changes: the new one's reading in place of the one before.
+
+    A reading without a prefecture, or with one that was not beside it, stays as it is.
+    """
+    kana, old, new = _written_address_kana(held.strip()), prefecture_beside(before), prefecture_beside(after)
+    read = prefectures.read_at_head(kana or "")
+    if kana is None or read is None or new in (None, read) or old not in (None, read):
+        return held
+    return prefectures.READINGS[str(new)] + prefectures.without_reading(kana, read)

@@ -59,6 +59,9 @@ _TABLE: tuple[tuple[str, str], ...] = (
 
 NAMES: tuple[str, ...] = tuple(name for name, _ in _TABLE)
 READINGS: Mapping[str, str] = dict(_TABLE)
+_LARGE_READINGS = tuple((name, large_kana(reading)) for name, reading in _TABLE)
+_OF_BUILDINGS = tuple("営民立庁")
+_LONGEST_READING = max(len(reading) for _, reading in _TABLE)
 _CODES: Mapping[str, int] = {name: code for code, name in enumerate(NAMES)}
 # 東京, 大阪, 神奈川: no two prefectures share a name without its suffix. 北海 is not the name of a prefecture.
 _SHORT: Mapping[str, str] = {name[:-1]: name for name in NAMES if name != "北海道"}
@@ -83,22 +86,36 @@ def name_of(code: object) -> str | None:
     return NAMES[code]
 
 
+def named_at_head(text: str) -> str | None:
+    """The prefecture whose whole name an address text begins with.
+
+    No municipality and no town begins with the name or the reading of any prefecture, so what stands there is the
+    prefecture itself, whatever the prefecture beside the text says. 東京都営, 大阪府立 begin the name of a building.
+    """
+    return next((name for name in NAMES if text.startswith(name) and text[len(name) :][:1] not in _OF_BUILDINGS), None)
+
+
+def read_at_head(kana: str) -> str | None:
+    """The prefecture whose reading an address in full-width katakana begins with; キヨウトフ counts as キョウトフ."""
+    head = large_kana(kana[:_LONGEST_READING])
+    return next((name for name, reading in _LARGE_READINGS if head.startswith(reading)), None)
+
+
 def without_name(text: str, prefecture: str | None) -> str:
-    """The address text without the name of its own prefecture at the head."""
+    """The address text without the name of this prefecture at the head."""
     return text[len(prefecture) :].lstrip() if prefecture and text.startswith(prefecture) else text
 
 
 def without_reading(kana: str, prefecture: str | None) -> str:
-    """The reading of an address, in full-width katakana, without the reading of its own prefecture at the head.
-
-    キヨウトフ (typed without small letters) counts as the reading of 京都府.
-    """
-    reading = READINGS.get(prefecture or "")
-    if reading is None or large_kana(kana[: len(reading)]) != large_kana(reading):
+    """The reading of an address, in full-width katakana, without the reading of this prefecture at the head."""
+    if prefecture is None or read_at_head(kana) != prefecture:
         return kana
-    return kana[len(reading) :].lstrip(" 　")
+    return kana[len(READINGS[prefecture]) :].lstrip(" 　")
 
 
 def with_reading(kana: str, prefecture: str | None) -> str:
-    """The reading of an address with the prefecture's reading in front, as SmartHR normally holds it."""
-    return READINGS.get(prefecture or "", "") + kana
+    """The reading of an address with the prefecture's reading in front, as SmartHR normally holds it.
+
+    A reading that begins with that of a prefecture stays as it is.
+    """
+    return kana if read_at_head(kana) else READINGS.get(prefecture or "", "") + kana
