@@ -363,6 +363,13 @@ def test_a_number_already_there_keeps_its_zeros() -> None:
     assert NumberAsText().encode("7", (None,), OPTIONS) == ("7",)
 
 
+def test_an_account_number_that_is_the_same_stays_as_it_is_written() -> None:
+    assert AccountNumber().encode("1234567", ("12345671", "9900", "018", "saving"), OPTIONS) == ("12345671",)
+    assert AccountNumber().encode("1234567", ("12345671", "0001", "018", "saving"), OPTIONS) == ("1234567",)
+    assert AccountNumber().encode("7654321", ("12345671", "9900", "018", "saving"), OPTIONS) == ("7654321",)
+    assert AccountNumber().encode("1234567", (None, "9900", "018", "saving"), OPTIONS) == ("1234567",)
+
+
 def test_the_reading_of_an_address_gets_its_prefecture_in_smarthr_only() -> None:
     for_smarthr, for_freee = AddressKana(with_prefecture=True), AddressKana(with_prefecture=False)
     assert for_smarthr.encode("ミナトク", (None, "東京都"), OPTIONS) == ("トウキョウトミナトク",)

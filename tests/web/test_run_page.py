@@ -200,6 +200,21 @@ def test_what_was_changed_before_and_after(house: House, enter: Enter) -> None:
     assert "本人情報: 完了" in page.words and "反映する支払月" in page.words
 
 
+def test_by_which_rules_a_value_was_read_in_both_languages(house: House, enter: Enter) -> None:
+    (crew_id,) = house.smarthr.ids_by_number("0042")
+    house.smarthr.edit(crew_id, {"last_name": "大\u200b原", "last_name_yomi": "おおはら"})
+    run = house.run(TO_FREEE)
+    member = enter(Role.MEMBER)
+    member.open(f"/runs/{run.id}?number=0042")
+    assert "姓: 目に見えない文字を取り除きました。" in member.words
+    assert "姓（カナ）: ひらがなをカタカナにしました。" in member.words
+    with house.ctx.unit_of_work() as uow:
+        uow.users.change(1, locale="en")
+    member.open(f"/runs/{run.id}?number=0042")
+    assert "Signs without any form were taken out." in member.words
+    assert "Hiragana became katakana." in member.words
+
+
 def test_roles_see_as_much_as_they_may(house: House, enter: Enter) -> None:
     run = house.run(TO_FREEE)
     roles = (Role.ADMIN, Role.MEMBER, Role.VIEWER)

@@ -110,7 +110,12 @@ class AccountNumber:
         return _yucho_number(text, raw) if _is_yucho(raw) else _SEVEN_DIGITS.padded(text)
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
-        return _SEVEN_DIGITS.encode(plain, current, options)
+        """ゆうちょ銀行's own 番号 stays as it is where another part of the account changes."""
+        written = _SEVEN_DIGITS.encode(plain, current, options)
+        held = current[0]
+        if isinstance(held, str) and len(normal(held)) == 8 and self.decode(current, options) == written[0]:
+            return (narrow(normal(held)),)
+        return written
 
     def comparable(self, plain: Plain) -> str:
         return _SEVEN_DIGITS.comparable(plain)
