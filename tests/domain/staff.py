@@ -27,12 +27,18 @@ TITLES = usually("課長", "部長", "課 長", "ﾘｰﾀﾞｰ", nasty=(None, 
 POSITION_MASTER = {"課長": 30, "部長": 10, "リーダー": 50, "主任": 40}
 
 CREW_PREFECTURES = usually("北海道", "東京都", "大阪府", "沖縄県", "京都", nasty=(None, "", "Hokkaido"))
-CITIES = usually("札幌市中央区", "千代田区", "港区", "大阪市北区", "那覇市", nasty=("架空市",))
-STREETS = usually("北一条西2丁目", "１－２－３", "1丁目2番地3号", "麻布台1-2-3", nasty=(None, "", "x" * 260))
+CITIES = usually(
+    "札幌市中央区", "千代田区", "港区", "大阪市北区", "那覇市",
+    nasty=("架空市", "浜松市中区", "東京都港区", "北海道札幌市中央区", "Minato-ku", "港区麻布台"),
+)  # fmt: skip
+STREETS = usually(
+    "北一条西2丁目", "１－２－３", "1丁目2番地3号", "麻布台1-2-3", nasty=(None, "", "x" * 260, "Azabu 1-1")
+)
 BUILDINGS = usually(None, "", "麻布ハイツ101", "２０１", "コーポ・ひかり 3号室")
 ADDRESS_KANA = usually(
-    "トウキョウトミナトクアザブダイ", "ミナトク１－２", "ﾐﾅﾄｸ", "ほっかいどうさっぽろし", nasty=(None, "", "港区")
-)
+    "トウキョウトミナトクアザブダイ", "ミナトク１－２", "ﾐﾅﾄｸ", "ほっかいどうさっぽろし",
+    nasty=(None, "", "港区", "ﾄｳｷﾖｳﾄﾐﾅﾄｸ１ー２", "トウキョウト", "オオサカフ　オオサカシ"),
+)  # fmt: skip
 COUNTRIES = usually("392", "", None, nasty=("840",))
 ZIP_CODES = usually("060-0001", "1060041", "１０６－００４１", "〒106-0041", nasty=(None, "", "123", "abc-defg"))
 PHONES = usually(
@@ -114,7 +120,12 @@ PARTS_OF_PHONE = usually(("090", "1234", "5678"), ("03", "1234", "5678"), nasty=
 ZIP_PARTS = usually(("060", "0001"), ("106", "0041"), nasty=((None, None), ("", ""), ("1", "2")))
 FREEE_ADDRESS = usually(
     "札幌市中央区北一条西2丁目", "港区麻布台１丁目２番３号　麻布ハイツ１０１", "千代田区1-2-3", "東京都港区麻布台1-2-3",
-    "大阪市北区梅田1", nasty=(None, "", "架空村1-1", "x" * 255),
+    "大阪市北区梅田1",
+    nasty=(
+        None, "", "架空村1-1", "x" * 255, "東京都", "大阪府大阪市北区梅田1", "浜松市中区元城町103-3",
+        "Minato-ku Azabu 1-2", "港区麻布台1-2-3 麻布ハイツ102", "港区麻布台1-2-4-201",
+        "札幌市中央区北1条西2丁目コーポ・ひかり 4号室",
+    ),
 )  # fmt: skip
 PREFECTURE_CODES = usually(0, 12, 26, 46, nasty=(None, -1, 47))
 PROFILES = objects(

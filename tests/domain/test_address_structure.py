@@ -107,6 +107,7 @@ def test_the_known_municipality_counts_beside_the_table(held: Held, text: str, p
         ((WARD, STREET, ROOM), "浜松市中区元城町103-3コーポ見本202", "静岡県", "building_unclear"),
         ((WARD, STREET, ROOM), "浜松市中区元城町103-2 別館 ハイツ101", "静岡県", "building_unclear"),
         ((WARD, STREET, ROOM), "浜松市中区元城町103-2付近", "静岡県", "building_unclear"),
+        ((WARD, STREET, ROOM), "浜松市中区元城町103-2、ハイツ102", "静岡県", "building_unclear"),
         ((WARD, STREET, "101"), "浜松市中区元城町103-3101", "静岡県", "building_unclear"),
         ((WARD, STREET, None), "浜松市中区", "静岡県", "unsplittable_address"),
         ((WARD, STREET, None), "中区元城町103-3", "静岡県", "unsplittable_address"),

@@ -18,8 +18,8 @@ from app.domain.settings.connection_settings import ConflictPolicy, MappingOptio
 from app.domain.snapshot import ABSENT, BLANK, Missing, Snapshot, is_value
 from app.domain.writing import encode, unwritable
 from tests.domain.records import CREW, READABLE, crew, employee, seen_in_freee, seen_in_smarthr
-from tests.domain.staff import CREWS, EMPLOYEES, POSITION_MASTER, Record, written
-from tests.properties import examples
+from tests.domain.staff import CREWS, EMPLOYEES, POSITION_MASTER, Record, objects, written
+from tests.properties import PROFILE, examples
 
 BANK = frozenset(row.key for row in FIELDS if row.group == "bank")
 KEYS = frozenset(row.key for row in FIELDS)
@@ -32,7 +32,10 @@ OPTIONS = st.builds(
     readable_attributes=st.sampled_from([READABLE, READABLE - {"tel_number", "bank_accounts", "address"}]),
     as_of_date=st.just(date(2024, 6, 15)),
 )
-many = examples(80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+_BIG = [HealthCheck.too_slow, HealthCheck.data_too_large]
+many = examples(80, suppress_health_check=_BIG)
+most = examples(500 if PROFILE == "long" else 80, suppress_health_check=_BIG)
+"""Ten thousand people in `make test-all`."""
 
 
 class Company:
@@ -89,7 +92,7 @@ def changes_of(decided: Plan) -> dict[str, Any]:
     return {change.key: (change.before, change.after) for change in decided.changes}
 
 
-@many
+@most
 @given(CREWS, EMPLOYEES, OPTIONS, st.sampled_from(Direction), st.sampled_from(ConflictPolicy), st.booleans())
 def test_after_a_run_both_directions_are_at_rest(
     crew_record: Record,
@@ -115,6 +118,52 @@ def test_after_a_run_both_directions_are_at_rest(
     back = company.plan(direction.reverse, ConflictPolicy.SOURCE_WINS)
     assert {key: value for key, value in changes_of(back).items() if key in settled} == {}
     assert not {conflict.key for conflict in company.plan(direction.reverse, policy).conflicts} & settled
+
+
+HEADS = st.sampled_from(["", "", "", "東京都", "大阪府 ", "北海道"])
+READING_HEADS = st.sampled_from(["", "トウキョウト", "ﾄｳｷﾖｳﾄ", "オオサカフ　", "ホッカイドウ", "ミエケン"])
+TOWNS = st.sampled_from(
+    ["港区", "大阪市北区", "浜松市中区", "浜松市", "西多摩郡瑞穂町", "瑞穂町", "府中市", "Minato-ku", "架空市"]
+)
+BLOCKS = st.sampled_from(
+    ["麻布台1-2-3", "麻布台１丁目２番４号", "中区本町2", "北一条西2丁目", "Azabu 1-1", "大字見本", "1-2", ""]
+)
+GAPS = st.sampled_from(["", " ", "　", "-"])
+ROOMS = st.sampled_from(["", "", "ハイツ101", "ハイツ１０２", "麻布ハイツ101", "101", "102", "A棟5", "東京都民ビル2F"])
+READINGS = st.builds("{}{}".format, READING_HEADS, st.sampled_from(["ミナトク", "ミナトクアザブ－ダイ", "ﾐﾅﾄｸ1-2", ""]))
+HOMES = objects(
+    country_number=st.sampled_from(["392", "", None]),
+    zip_code=st.just("106-0041"),
+    pref=st.sampled_from([None, "", "東京都", "大阪府", "静岡県", "東京"]),
+    city=st.builds("{}{}".format, HEADS, TOWNS),
+    street=st.none() | BLOCKS,
+    building=st.none() | ROOMS,
+    literal_yomi=st.none() | READINGS,
+)
+LIVES = objects(
+    residential_prefecture_code=st.sampled_from([None, -1, 12, 26, 21]),
+    residential_address=st.none() | st.builds("{}{}{}{}{}".format, HEADS, TOWNS, BLOCKS, GAPS, ROOMS),
+    residential_address_kana=st.none() | READINGS,
+)
+
+
+@examples(150)
+@given(HOMES, LIVES, st.booleans(), st.lists(st.sampled_from(Direction), min_size=1, max_size=3))
+def test_law_2_every_address_comes_to_rest(
+    home: Record, lives: Record, with_building: bool, directions: list[Direction]
+) -> None:
+    """Whatever stands beside an address on either side: what was written is not written again."""
+    options = MappingOptions(readable_attributes=READABLE, include_building=with_building)
+    person = employee()
+    person["profile_rule"] = {**person["profile_rule"], **lives}
+    company = Company(crew(address=home), person, options=options)
+    for direction in directions:
+        company.write(company.plan(direction, ConflictPolicy.SOURCE_WINS), direction.target)
+        assert changes_of(company.plan(direction, ConflictPolicy.SOURCE_WINS)) == {}
+    for direction in (*Direction, *Direction):
+        company.write(company.plan(direction, ConflictPolicy.SOURCE_WINS), direction.target)
+    for direction in Direction:
+        assert changes_of(company.plan(direction, ConflictPolicy.SOURCE_WINS)) == {}
 
 
 @many

@@ -38,12 +38,16 @@ def test_the_readings_of_the_prefectures_are_japan_posts() -> None:
     assert {name: katakana(reading) for name, reading in rows} == dict(prefectures.READINGS)
 
 
-def test_no_municipality_looks_like_its_prefecture() -> None:
-    """Otherwise taking the prefecture off the head of an address or of its reading would eat the municipality."""
-    rows = _japan_post("SELECT DISTINCT prefecture, city, json_extract(data, '$.city_kana') FROM postal_data")
-    for prefecture, city, reading in rows:
-        assert prefectures.without_name(city, prefecture) == city
-        assert prefectures.without_reading(katakana(reading), prefecture) == katakana(reading)
+def test_no_municipality_and_no_town_looks_like_a_prefecture() -> None:
+    """Otherwise leaving the prefecture at the head of an address or of its reading out would eat the municipality."""
+    rows = _japan_post(
+        """SELECT DISTINCT city, json_extract(data, '$.city_kana'), json_extract(data, '$.neighborhood'),
+        json_extract(data, '$.neighborhood_kana') FROM postal_data"""
+    )
+    for city, city_reading, town, town_reading in rows:
+        assert prefectures.named_at_head(city) is prefectures.named_at_head(town or "") is None
+        assert prefectures.read_at_head(katakana(city_reading)) is None
+        assert prefectures.read_at_head(katakana(town_reading or "")) is None
 
 
 def _japan_post(query: str) -> list[tuple[str, ...]]:

@@ -79,6 +79,8 @@ def _begins_a_building(tail: str, building: str) -> bool:
         return before[:1].isdigit() and _shape(plain.lstrip("-")) == _shape(before)
     if len(plain) < 2 or _CARRIES_ON.match(narrow(tail.lstrip())):
         return False
+    if not plain[0].isalnum() and plain[0] != before[:1]:
+        return False  # a comma or a bracket, which nobody asked us to take along
     if tail[0].isspace() or (before and plain.startswith(before)):
         return True
     return not plain[0].isascii() and bool(_BUILDING_WORD.search(narrow(tail)))

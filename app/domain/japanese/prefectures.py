@@ -92,6 +92,8 @@ def named_at_head(text: str) -> str | None:
     No municipality and no town begins with the name or the reading of any prefecture, so what stands there is the
     prefecture itself, whatever the prefecture beside the text says. 東京都営, 大阪府立 begin the name of a building.
     """
+    if not text.startswith(NAMES):
+        return None
     return next((name for name in NAMES if text.startswith(name) and text[len(name) :][:1] not in _OF_BUILDINGS), None)
 
 
