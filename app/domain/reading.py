@@ -62,6 +62,13 @@ def _rules_used(system: System, record: Record, key: str) -> tuple[str, ...]:
     return rules_used(place.codec, raw_values(system, record, place), paths=len(place.paths))
 
 
+def held_values(system: System, record: Record | None, paths: Iterable[str]) -> dict[str, Any]:
+    """Path → what the system holds there; a path that is not there is left out."""
+    paths = tuple(paths)
+    found = zip(paths, _found(system, record or {}, paths), strict=True)
+    return {path: value for path, value in found if value is not _MISSING and value is not _MISSHAPEN}
+
+
 def _state(row: FieldMapping, person_record: EmployeeRecord, record: Record, options: MappingOptions) -> FieldState:
     person = person_record.person
     if person.system is System.FREEE and _hidden_in_freee(row, record, in_payroll=person.in_payroll):

@@ -12,13 +12,15 @@ from app.domain.codecs.base import CannotEncode, Raw, parsed_date
 from app.domain.employee import Record
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
+from app.domain.planning import exact
 from app.domain.planning.plan import Change
 from app.domain.reading import attribute_of, raw_values
 from app.domain.settings.connection_settings import MappingOptions
-from app.domain.snapshot import BLANK, Missing, Unconvertible
+from app.domain.snapshot import BLANK, Missing, Snapshot, Unconvertible
 from app.domain.vendors.assumptions import NEW_ADDRESS_COUNTRY
 
 _ADDRESSES = ("address", "resident_card_address")
+_READINGS = {"address": "home_address_kana", "resident_card_address": "registered_address_kana"}
 _ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
 _TEXT_OF = {"home_prefecture": "home_address", "registered_prefecture": "registered_address"}
 _BANK_ACCOUNT = "bank_account"
@@ -82,6 +84,44 @@ def unwritable(
     return refused
 
 
+_OF_THE_VALUE = frozenset(
+    {
+        "too_long",
+        "out_of_range",
+        "wrong_type",
+        "unknown_value",
+        "kana_characters",
+        "letters_in_number",
+        "digit_count",
+        "unsplittable_phone",
+        "foreign_phone",
+        "unsplittable_address",
+    }
+)
+"""Refusals that lie in the value itself, not in a setting or in what else the other system holds."""
+
+
+def uncarried(system: System, key: str, held: Snapshot, current: Record | None, options: MappingOptions) -> str | None:
+    """Why this system has no place for a value that the other one holds; None when it has, or would have under other
+    settings. `current`: this system's record, which may know a municipality that is no longer in the table."""
+    row, change = BY_KEY[key], Change(key, BLANK, held[key])
+    reason = None
+    for record in (current or {}, _only_prefectures(held)):
+        try:
+            _encoded(row, change, _Draft(system, record).raw(row), target=system, options=options)
+        except CannotEncode as error:
+            reason = error.reason if error.reason in _OF_THE_VALUE else None
+        else:
+            return None
+    return reason
+
+
+def _only_prefectures(held: Snapshot) -> Record:
+    """SmartHR's record of somebody of whom only the 都道府県 is known: an address is split by its own."""
+    keys = zip(_ADDRESSES, ("home_prefecture", "registered_prefecture"), strict=True)
+    return {name: {"pref": held[key]} for name, key in keys if isinstance(held[key], str)}
+
+
 class _Draft:
     """The target's record as it will be after the rows already encoded: an address is split by its new prefecture."""
 
@@ -112,6 +152,8 @@ def _encoded(row: FieldMapping, change: Change, current: Raw, *, target: System,
     place = row.place(target)
     after = change.after
     try:
+        if change.exact is not None:
+            return exact.to_write(target, row, change.exact, current)
         if after is BLANK:
             return place.erase(current)
         if isinstance(after, (Missing, Unconvertible)):
@@ -157,18 +199,23 @@ def _crew(
 ) -> dict[str, Any]:
     """Dotted paths folded into whole objects, and 在籍状況."""
     record = current or {}
+    restored = {change.key: change.exact for change in changes if change.exact is not None}
     body: dict[str, Any] = {path: value for path, value in paths.items() if "." not in path}
     for name in _ADDRESSES:
         parts = _below(name, paths)
         if parts:
+            parts |= _restored_reading(name, record, parts, restored, options)
             parts |= _moved_reading(record.get(name), parts)
-            body[name] = _address(record.get(name), parts, key=_first_key(name, changes))
+            body[name] = _address(name, record.get(name), parts, restored, key=_first_key(name, changes))
     account = _below(_BANK_ACCOUNT, paths)
     if account:
-        body["bank_accounts"] = _accounts(
-            record.get("bank_accounts"), account, key=_first_key("bank_accounts", changes)
-        )
-    status = _emp_status(paths, current, options)
+        held, key = record.get("bank_accounts"), _first_key("bank_accounts", changes)
+        whole = exact.accounts(restored.get("bank_code", {}), held)
+        body["bank_accounts"] = _accounts(held, account, key=key) if whole is None else whole
+    if "resigned_on" in restored:
+        status = exact.status(restored["resigned_on"], record.get("emp_status"))
+    else:
+        status = _emp_status(paths, current, options)
     return {**body, "emp_status": status} if status else body
 
 
@@ -180,13 +227,37 @@ def _first_key(attribute: str, changes: Sequence[Change]) -> str:
     return next(c.key for c in _in_order(changes) if attribute_of(BY_KEY[c.key].smarthr.paths[0]) == attribute)
 
 
-def _address(held: object, parts: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """The whole address: the one SmartHR holds with the new parts put over it, without parts that are null in both."""
+_Restored = Mapping[str, exact.Values]
+"""Key of FIELDS → what an undo puts back."""
+
+
+def _address(
+    name: str, held: object, parts: Mapping[str, Any], restored: _Restored, *, key: str
+) -> dict[str, Any] | None:
+    """The whole address: the one SmartHR holds with the new parts put over it, without parts that are null in both.
+    None: there was no address before, and an undo takes the one away that a run has written."""
     present = held if isinstance(held, Mapping) else {"country_number": NEW_ADDRESS_COUNTRY}
-    whole = {name: parts.get(name, present.get(name)) for name in _ADDRESS_PARTS}
+    whole = {part: parts.get(part, present.get(part)) for part in _ADDRESS_PARTS}
+    if exact.emptied_object(name, list(restored.values()), whole):
+        return None
     if not isinstance(whole["city"], str) or not whole["city"].strip():
         raise CannotEncode("address_without_city", key=key)
-    return {name: value for name, value in whole.items() if value is not None}
+    return {part: value for part, value in whole.items() if value is not None or present.get(part) is not None}
+
+
+def _restored_reading(
+    name: str, record: Record, parts: Mapping[str, Any], restored: _Restored, options: MappingOptions
+) -> dict[str, Any]:
+    """The reading as it was before a run moved it under another 都道府県, unless it reads otherwise now."""
+    path, key = f"{name}.literal_yomi", _READINGS[name]
+    values = restored.get(key.replace("_address_kana", "_prefecture"), {})
+    if path not in values or "literal_yomi" in parts:
+        return {}
+    place = BY_KEY[key].smarthr
+    now = raw_values(System.SMARTHR, record, place)
+    before = (values[path], values.get(f"{name}.pref"), *now[2:])
+    is_same = place.codec.decode(now, options) == place.codec.decode(before, options)
+    return {"literal_yomi": values[path]} if is_same else {}
 
 
 def _moved_reading(held: object, parts: Mapping[str, Any]) -> dict[str, Any]:

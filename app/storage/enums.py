@@ -8,6 +8,7 @@ from enum import StrEnum
 class ChangeState(StrEnum):
     PLANNED = "planned"
     WRITTEN = "written"
+    HELD = "held"  # written only when a person ticks it in the preview
 
 
 class StepState(StrEnum):

@@ -340,10 +340,14 @@ def test_an_unconvertible_source_is_asked_and_not_written() -> None:
     assert decided == Plan(PlanKind.NOTHING, notes=(Note("abolished_widow_type", Severity.REVIEW, "widow_type"),))
 
 
-def test_an_unconvertible_target_is_overwritten_by_a_value() -> None:
+def test_an_unconvertible_target_is_held_for_a_tick() -> None:
     old = Unconvertible("abolished_widow_type")
+    held = (Change("widow_type", old, "widow"),)
+    note = Note("target_not_carried", Severity.REVIEW, "widow_type")
     decided = decide(side(widow_type="widow"), side(widow_type=old))
-    assert decided == Plan(PlanKind.UPDATE, (Change("widow_type", old, "widow"),))
+    assert decided == Plan(PlanKind.NOTHING, notes=(note,), held=held)
+    ticked = decide(side(widow_type="widow"), side(widow_type=old), ticked=["widow_type"])
+    assert ticked == Plan(PlanKind.UPDATE, held)
 
 
 def test_but_not_in_an_automatic_run_when_only_the_target_moved() -> None:

@@ -26,7 +26,7 @@ from tests.use_cases.engine_room import Room
 pytestmark = pytest.mark.sql
 
 ERASED = {
-    "field_changes": {"before_enc", "after_enc"},
+    "field_changes": {"before_enc", "after_enc", "raw_enc"},
     "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }

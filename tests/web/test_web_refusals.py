@@ -27,6 +27,7 @@ USE_CASES = Path(__file__).parents[2] / "app" / "use_cases"
 OF_THE_API = (
     "intake/start_run",
     "intake/approve_retry_cancel",
+    "intake/tick_held",
     "shared/run_lookup",
     "monitoring/queue_admin",
     "intake/offered",

@@ -5,8 +5,10 @@ Built by `planning`, run by gateways.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from app.domain.snapshot import FieldState
 
@@ -30,6 +32,10 @@ class Change:
     key: str
     before: FieldState = field(repr=False)
     after: FieldState = field(repr=False)
+    raw: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """The vendor's own values that the target holds now (`exact.raw_of`); None: nobody has looked."""
+    exact: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    """The vendor's own values to write as they are, in place of `after` in the vendor's form: what an undo restores."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,9 @@ class Plan:
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[Note, ...] = ()
+    held: tuple[Change, ...] = ()
+    """Changes that would replace a value which could not be carried to the other side. They are written only when a
+    person ticks them in a preview."""
 
     @property
     def stops(self) -> tuple[Note, ...]:

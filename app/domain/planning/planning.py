@@ -8,12 +8,14 @@ where the item's policy says so, a value is written when the comparison with the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app.domain.enums import Direction, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
 from app.domain.planning import target_limits
+from app.domain.planning.carrying import Carried, hold_uncarried
 from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import (
     Baseline,
@@ -72,13 +74,16 @@ def plan(
     target_in_payroll: bool = True,
     source_in_payroll: bool = True,
     encodable: Encodable | None = None,
+    carried: Carried = lambda key, target: None,
+    ticked: Collection[str] = (),
 ) -> Plan:
     """The plan for one employee. `target` None: the target does not have the employee yet, so the plan creates them.
 
     `policy` SOURCE_WINS stands for a manual run; `policies` are other policies for single items (key of FIELDS, or the
     group). `target_in_payroll`, `source_in_payroll`: False when that side is freee and keeps the employee outside
     payroll (給与計算対象外). Give `encodable` whenever the plan will be written or approved; without it an unwritable
-    value may show only when it is sent.
+    value may show only when it is sent. `carried`: whether the source has a place for a value of the target. `ticked`:
+    keys of held changes (`Plan.held`) that a person wants to be written.
     """
     if target is None:
         return _creation(source, direction=direction, encodable=encodable)
@@ -98,8 +103,11 @@ def plan(
         notes=tuple(finding for finding in findings if isinstance(finding, Note)),
     )
     draft = target_limits.within_limits(draft, target=target, direction=direction, encodable=encodable)
+    draft, held = hold_uncarried(draft, target, baseline=baseline, carried=carried, ticked=ticked)
+    if held and direction.target is System.FREEE:
+        draft = target_limits.with_standard_income(draft, target)
     kind = PlanKind.UPDATE if draft.changes else PlanKind.NOTHING
-    return Plan(kind, draft.changes, draft.conflicts, draft.notes)
+    return Plan(kind, draft.changes, draft.conflicts, draft.notes, held)
 
 
 def shared_digests(source: Snapshot, target: Snapshot, baseline: Baseline) -> dict[str, str]:
@@ -113,10 +121,14 @@ def shared_digests(source: Snapshot, target: Snapshot, baseline: Baseline) -> di
 
 
 def digest(decided: Plan, baseline: Baseline) -> str:
-    """A digest of what a plan would write and what it holds back, without the notes. Keyed, not reversible."""
+    """A digest of what a plan would write and what it holds back, without the notes. Keyed, not reversible. Of a held
+    change it covers the vendor's own value as well, because that is what a person sees who ticks it."""
     changes = [(c.key, form(BY_KEY[c.key], c.before), form(BY_KEY[c.key], c.after)) for c in decided.changes]
     conflicts = [(c.key, form(BY_KEY[c.key], c.source), form(BY_KEY[c.key], c.target)) for c in decided.conflicts]
-    text = json.dumps([decided.kind.value, sorted(changes), sorted(conflicts)], ensure_ascii=False)
+    parts: list[Any] = [decided.kind.value, sorted(changes), sorted(conflicts)]
+    if decided.held:  # else the digest is that of versions which held nothing
+        parts.append(sorted((c.key, form(BY_KEY[c.key], c.after), json.dumps(c.raw)) for c in decided.held))
+    text = json.dumps(parts, ensure_ascii=False)
     return baseline.fingerprint("plan", text)
 
 

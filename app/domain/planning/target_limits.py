@@ -52,7 +52,7 @@ def within_limits(
     draft = _whole_bank_account(draft)
     draft = _whole_address(draft, target)
     if direction.target is System.FREEE:
-        draft = _with_standard_income(draft, target)
+        draft = with_standard_income(draft, target)
     return replace(draft, notes=(*draft.notes, *_lossy(draft, direction.target)))
 
 
@@ -106,7 +106,7 @@ _STANDARD_INCOME = {
 }
 
 
-def _with_standard_income(draft: Draft, target: Snapshot) -> Draft:
+def with_standard_income(draft: Draft, target: Snapshot) -> Draft:
     """freee refuses an insurance rule without 標準報酬月額 of at least 1 yen (freee-hr-api 9.4)."""
     for step, key in _STANDARD_INCOME.items():
         income = draft.after(key, target)

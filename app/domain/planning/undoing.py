@@ -1,9 +1,10 @@
 """What to write to take one employee's changes back: takes what a run wrote and what the target holds, returns a Plan.
 
-Pure. The plan puts an item back only where the target still holds what the run wrote, compared in the form in which
-both systems' writings of a value are equal. A value that was changed in the target since then stays as it is, and a
-note for a person says so. The five items of a bank account go back together or not at all; an address is not left half
-new.
+Pure. What stood there before is known in the vendor's own form and goes back character for character (`exact`); runs of
+versions that kept only the plain form get that one back. The plan puts an item back only where the target still holds
+what the run wrote, compared in the form in which both systems' writings of a value are equal. A value that was changed
+in the target since then stays as it is, and a note for a person says so. The five items of a bank account go back
+together or not at all; an address is not left half new.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.enums import Direction
+from app.domain.employee import Record
+from app.domain.enums import Direction, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
-from app.domain.planning import target_limits
+from app.domain.planning import exact, target_limits
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import UNDONE, same
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertible, is_value
@@ -21,6 +23,8 @@ from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertib
 CHANGED_SINCE = "changed_since"
 CANNOT_RESTORE = "cannot_restore"
 CREATED = "created_not_deleted"
+RESTORED_OTHERWISE = "restored_otherwise"
+"""The value means what it meant before, but the vendor does not take the old writing of it back."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Written:
     key: str
     before: FieldState = field(repr=False)
     after: FieldState = field(repr=False)
+    raw: exact.Values | None = field(default=None, repr=False)
+    """What the target held before in its own form; None: not kept."""
 
 
 def plan_undo(
@@ -38,17 +44,19 @@ def plan_undo(
     *,
     direction: Direction,
     encodable: Callable[[Sequence[Change]], Mapping[str, str]],
+    record: Record | None = None,
 ) -> Plan:
     """The plan that puts the written items back. An item that already holds its old value needs nothing.
 
-    `direction`: of the run that is taken back; its target is written again. Every note that keeps an item from going
-    back asks for a person (要再確認).
+    `direction`: of the run that is taken back; its target is written again. `record`: the target as its vendor shows
+    it. Every note that keeps an item from going back asks for a person (要再確認).
     """
     known = [each for each in written if each.key in BY_KEY]
     bank = [each for each in known if BY_KEY[each.key].group == "bank"]
     singles = [each for each in known if BY_KEY[each.key].group != "bank"]
-    findings = [found for each in singles if (found := _single(each, target, direction)) is not None]
-    findings += _bank(bank, target, direction)
+    now = _Now(target, direction.target, record)
+    findings = [found for each in singles if (found := _single(each, now)) is not None]
+    findings += _bank(bank, now)
     draft = target_limits.Draft(
         changes=tuple(found for found in findings if isinstance(found, Change)),
         conflicts=(),
@@ -69,57 +77,91 @@ def undone(digests: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     return {**digests, **dict.fromkeys(keys, UNDONE)}
 
 
-def _single(each: Written, target: Snapshot, direction: Direction) -> Change | Note | None:
-    row, now = BY_KEY[each.key], target[each.key]
-    if now is ABSENT:
+@dataclass(frozen=True)
+class _Now:
+    """The target as it is when the undo is planned."""
+
+    items: Snapshot
+    system: System
+    record: Record | None = field(repr=False)
+
+    def holds(self, each: Written) -> bool:
+        """Whether the item is as it was before the run. What has no plain form is compared in the vendor's own."""
+        row = BY_KEY[each.key]
+        if not isinstance(each.before, Unconvertible):
+            return same(row, self.items[each.key], each.before)
+        return each.raw is not None and exact.is_back(self.system, row, each.raw, self.raw(each.key))
+
+    def is_ours(self, each: Written) -> bool:
+        """Whether the item is still as the run wrote it. A title that a rank has put behind another one is."""
+        row = BY_KEY[each.key]
+        if same(row, self.items[each.key], each.after):
+            return True
+        if row.key != "title" or self.system is not System.SMARTHR or each.raw is None:
+            return False
+        return is_value(each.after) and exact.is_retitled(each.raw, str(each.after), self.raw(each.key))
+
+    def raw(self, key: str) -> exact.Values:
+        return exact.raw_of(self.system, BY_KEY[key], self.record)
+
+    def cannot_hold(self, each: Written) -> str | None:
+        """Why this value cannot be written back; None when it can."""
+        row = BY_KEY[each.key]
+        if each.before is ABSENT or (isinstance(each.before, Unconvertible) and each.raw is None):
+            return CANNOT_RESTORE
+        if each.before is not BLANK:
+            return None
+        if each.raw is not None:
+            return None if exact.may_empty(self.system, row, each.raw) else "cannot_clear"
+        return "cannot_clear" if self.system in row.unclearable_in else None
+
+    def change_back(self, each: Written) -> Change:
+        now = self.items[each.key]
+        return Change(each.key, now, each.before, raw=self.raw(each.key), exact=each.raw)
+
+
+def _single(each: Written, now: _Now) -> Change | Note | None:
+    row = BY_KEY[each.key]
+    if now.items[each.key] is ABSENT:
         return _left(row, "not_readable")
-    if same(row, now, each.before):
+    if now.holds(each):
         return None
-    if not same(row, now, each.after):
+    if not now.is_ours(each):
         return _left(row, CHANGED_SINCE)
-    why = _cannot_hold(row, each.before, direction)
-    return _left(row, why) if why else Change(row.key, now, each.before)
+    why = now.cannot_hold(each)
+    return _left(row, why) if why else now.change_back(each)
 
 
-def _cannot_hold(row: FieldMapping, before: FieldState, direction: Direction) -> str | None:
-    """Why this value cannot be written back; None when it can. A value without counterpart was never kept."""
-    if before is ABSENT or isinstance(before, Unconvertible):
-        return CANNOT_RESTORE
-    if before is BLANK and direction.target in row.unclearable_in:
-        return "cannot_clear"
-    return None
-
-
-def _bank(account: Sequence[Written], target: Snapshot, direction: Direction) -> list[Change | Note]:
+def _bank(account: Sequence[Written], now: _Now) -> list[Change | Note]:
     """The five items back, or one note. An account of which one part is not as the run wrote it is another account, so
     the undo does not touch it."""
     if not account:
         return []
     first = BY_KEY[account[0].key]
-    held = [(each, BY_KEY[each.key], target[each.key]) for each in account]
-    if any(now is ABSENT for _, _, now in held):
+    if any(now.items[each.key] is ABSENT for each in account):
         return [_left(first, "not_readable")]
-    if all(same(row, now, each.before) for each, row, now in held):
+    if all(map(now.holds, account)):
         return []
-    if not all(same(row, now, each.after) for each, row, now in held):
+    if not all(map(now.is_ours, account)):
         return [_left(first, CHANGED_SINCE)]
-    if why := next((why for each, row, _ in held if (why := _cannot_hold(row, each.before, direction))), None):
+    if why := next((why for each in account if (why := now.cannot_hold(each))), None):
         return [_left(first, why)]
-    return [*_whole_account(account, target)]
+    return [*_whole_account(account, now)]
 
 
-def _whole_account(account: Sequence[Written], target: Snapshot) -> Iterable[Change]:
+def _whole_account(account: Sequence[Written], now: _Now) -> Iterable[Change]:
     """Changes for all five items; an item that the run did not write stays as it is.
 
     Such an item without a value leaves the account incomplete, and `target_limits` then takes the account out.
     """
-    before = {each.key: each.before for each in account}
+    before = {each.key: each for each in account}
     for row in FIELDS:
-        if row.group == "bank":
-            now = target[row.key]
-            wanted = before.get(row.key, now)
-            if is_value(wanted) or row.key in before:
-                yield Change(row.key, now, wanted)
+        if row.group != "bank":
+            continue
+        if row.key in before:
+            yield now.change_back(before[row.key])
+        elif is_value(held := now.items[row.key]):
+            yield Change(row.key, held, held)
 
 
 def _left(row: FieldMapping, code: str) -> Note:

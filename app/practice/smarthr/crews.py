@@ -131,6 +131,8 @@ def _check(sent: Mapping[str, Any], present: Record, state: SmartHRState, inject
         else value
         for name, value in sent.items()
     }
+    if present and injector.switch("former_values") == "accept":
+        judged = {name: value for name, value in judged.items() if not state.once_held(present["id"], name, value)}
     errors = check_write(judged, present, _tenant(state, injector, besides=present.get("id")))
     if errors:
         raise Problem("bad_request", errors=errors)

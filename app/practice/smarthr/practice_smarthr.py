@@ -44,6 +44,7 @@ SWITCHES = (
     Switch("duplicate_emp_code", "allow", ("allow", "reject"), note="two crews with one 社員番号"),
     Switch("nested_address", "replace", ("replace", "merge"), note="parts of an address that are left out"),
     Switch("address_kana_digits", "allow", ("allow", "reject"), note="digits and hyphens in the reading"),
+    Switch("former_values", "accept", ("accept", "check"), note="a value this crew has held before, in no usual form"),
     Switch("positions_create", True, note="whether unknown names in `positions` become 役職"),
     Switch("per_page_over_100", "cap", ("cap", "reject")),
     Switch("untouched_patch", "keep", ("keep", "touch"), note="updated_at after a PATCH that changes nothing"),

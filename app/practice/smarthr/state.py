@@ -52,6 +52,7 @@ class SmartHRState:
             self.bank_account_settings = [_setting(number, started) for number in range(1, 5)]
             self.webhooks: dict[str, Record] = {}
             self.crews: dict[str, Record] = {}
+            self._former: dict[tuple[str, str], list[Any]] = {}
             for seconds, crew in enumerate(copy.deepcopy(self._company.crews)):
                 self._load_crew(crew, self.stamp(seconds - 80_000))
             self._looked_on = ""
@@ -91,8 +92,16 @@ class SmartHRState:
             after = self.changed(before, sent, merge_addresses=merge_addresses)
             if touch or after != before:
                 after["updated_at"] = self.stamp()
+            for name in WRITABLE:
+                if after.get(name) != before.get(name):
+                    self._former.setdefault((crew_id, name), []).append(_filled(before.get(name)))
             self.crews[crew_id] = after
             return after
+
+    def once_held(self, crew_id: str, name: str, value: Any) -> bool:
+        """Whether this crew has had this value before. No form is published for most attributes, and what stands there
+        may come from the screen: a tenant takes its own value back."""
+        return bool(value) and _filled(value) in self._former.get((crew_id, name), ())
 
     def changed(self, before: Record, sent: Mapping[str, Any], *, merge_addresses: bool) -> Record:
         """The crew as it stands after the write; creates masters that are named but unknown [S]."""
@@ -272,6 +281,15 @@ class SmartHRState:
 _EVERYTHING = (
     *("crews", "job_titles", "departments", "employment_types", "payment_periods", "bank_account_settings", "webhooks"),
 )
+
+
+def _filled(value: Any) -> Any:
+    """A value without the parts that are not set, in which its stored and its written form differ."""
+    if isinstance(value, list):
+        return [_filled(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: part for name, part in value.items() if part not in (None, "")}
+    return value
 
 
 def _picked(entry: Record | None, names: Iterable[str]) -> Record | None:

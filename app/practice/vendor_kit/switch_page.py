@@ -157,6 +157,7 @@ NOTES: Mapping[str, str] = {
     "duplicate_emp_code": "同じ社員番号の2人目(許す、断る)",
     "nested_address": "住所の一部だけを送ったとき(置き換える、残りを保つ)",
     "address_kana_digits": "住所のヨミガナの数字とハイフン(許す、断る)",
+    "former_values": "以前その人にあった値の書き戻し(形式を問わず受ける、確かめる)",
     "positions_create": "マスターにない役職を書き込むと、新しく作る",
     "per_page_over_100": "一度に100人を超えて求められたとき(100人にする、断る)",
     "untouched_patch": "変わらない更新で更新日時が動くか",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -22,13 +23,13 @@ class ChangeRepository(Repository):
         once more keeps its first `before`, because the item as a whole changes that value."""
         fresh = list(changes)
         mine = FieldChangeTable.item_id == item_id
-        self._session.execute(delete(FieldChangeTable).where(mine, FieldChangeTable.state == ChangeState.PLANNED))
+        self._session.execute(delete(FieldChangeTable).where(mine, FieldChangeTable.state != ChangeState.WRITTEN))
         written = set(self._session.scalars(select(FieldChangeTable.key).where(mine)))
         self.insert([self.values(item_id, change, state) for change in fresh if change.key not in written])
         for change in fresh:
             if change.key in written:
                 again = self.values(item_id, change, state)
-                del again["before_enc"]
+                del again["before_enc"], again["raw_enc"]
                 self._session.execute(
                     update(FieldChangeTable).where(mine, FieldChangeTable.key == change.key).values(**again)
                 )
@@ -40,7 +41,8 @@ class ChangeRepository(Repository):
             "key": change.key,
             "before_enc": self._vault.encrypt(dump_state(change.before)),
             "after_enc": self._vault.encrypt(dump_state(change.after)),
-            "state": state,
+            "raw_enc": None if change.raw is None else self._vault.encrypt(json.dumps(dict(change.raw))),
+            "state": ChangeState.HELD if change.held else state,
             "step": change.step,
         }
 
@@ -63,9 +65,12 @@ class ChangeRepository(Repository):
         query = select(FieldChangeTable).where(FieldChangeTable.item_id.in_(item_ids)).order_by(FieldChangeTable.id)
         found: dict[int, list[ChangeRow]] = {item_id: [] for item_id in item_ids}
         for record in self._session.scalars(query):
-            row = as_row(ChangeRow, record, before=self._state(record.before_enc), after=self._state(record.after_enc))
-            found[record.item_id].append(row)
+            values = {"before": self._state(record.before_enc), "after": self._state(record.after_enc)}
+            found[record.item_id].append(as_row(ChangeRow, record, **values, raw=self._raw(record.raw_enc)))
         return found
+
+    def _raw(self, token: str | None) -> Mapping[str, Any] | None:
+        return None if token is None else dict(self._vault.decrypt_json(token))
 
     def _state(self, token: str | None) -> FieldState | None:
         return None if token is None else load_state(self._vault.decrypt(token))

@@ -14,6 +14,7 @@ from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, up
 
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
+from app.storage.enums import ChangeState
 from app.storage.repository import as_row
 from app.storage.runs.item_reading import ItemReading, waits_in
 from app.storage.runs.rows import ItemRow, RunRow
@@ -47,14 +48,23 @@ class PreviewSelectionRepository(ItemReading):
         rows = self._session.execute(query.where(ItemTable.run_id == run_id).order_by(ItemTable.position))
         return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
 
+    def with_held(self, run_id: int, *, number: str | None = None, position: int | None = None) -> list[ItemRow]:
+        """People of a run for whom something is held for a tick, with this number or at this position."""
+        holds = exists().where(FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.state == ChangeState.HELD)
+        who = ItemTable.position == position if number is None else ItemTable.employee_number == number
+        query = select(ItemTable).where(ItemTable.run_id == run_id, who, holds).order_by(ItemTable.position)
+        return [self._row(record) for record in self._session.scalars(query)]
+
     def items(self, ids: Sequence[int]) -> list[ItemRow]:
         """These items, in the order of their positions."""
         query = select(ItemTable).where(ItemTable.id.in_(ids)).order_by(ItemTable.position)
         return [self._row(record) for record in self._session.scalars(query)]
 
     def keys_of(self, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Item id → keys of FIELDS that its plan changes; opens no value."""
-        query = select(FieldChangeTable.item_id, FieldChangeTable.key).where(FieldChangeTable.item_id.in_(ids))
+        """Item id → keys of FIELDS that its plan changes; opens no value. Held changes are not among them."""
+        query = select(FieldChangeTable.item_id, FieldChangeTable.key).where(
+            FieldChangeTable.item_id.in_(ids), FieldChangeTable.state != ChangeState.HELD
+        )
         found: dict[int, list[str]] = {item_id: [] for item_id in ids}
         for item_id, key in self._session.execute(query.order_by(FieldChangeTable.id)):
             found[item_id].append(key)
@@ -66,7 +76,7 @@ class PreviewSelectionRepository(ItemReading):
             select(FieldChangeTable.key, func.count())
             .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
             .where(ItemTable.run_id == run_id, ItemTable.kind == kind)
-            .where(ItemTable.chosen, ItemTable.state == ItemState.WAITING)
+            .where(ItemTable.chosen, ItemTable.state == ItemState.WAITING, FieldChangeTable.state != ChangeState.HELD)
             .group_by(FieldChangeTable.key)
         )
         return {row[0]: row[1] for row in self._session.execute(query)}
@@ -120,6 +130,13 @@ class PreviewSelectionRepository(ItemReading):
             some = ItemTable.id.in_(ids[start : start + CHUNK])
             changed += self._changed(update(ItemTable).where(waits_in(run_id), previewed, some).values(chosen=chosen))
         return changed
+
+    def tick(self, item_id: int, run_state: RunState, *, ticked: Sequence[str], effects: str) -> bool:
+        """Store which held changes of a person shall be written, with the effects that the plan then has. False: the
+        person no longer waits, or the run is no longer in that state."""
+        run = exists().where(RunTable.id == ItemTable.run_id, RunTable.state == run_state, RunTable.ends_as.is_(None))
+        mine = (ItemTable.id == item_id, ItemTable.state == ItemState.WAITING, run)
+        return bool(self._changed(update(ItemTable).where(*mine).values(ticked=list(ticked) or None, effects=effects)))
 
     def choose_numbers(self, run_id: int, numbers: Sequence[str]) -> list[str]:
         """Choose exactly the people with these numbers, of those who wait in a preview. Returns the numbers that none

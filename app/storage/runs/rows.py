@@ -106,6 +106,9 @@ class NewChange:
     before: FieldState = field(repr=False)
     after: FieldState = field(repr=False)
     step: Step | None = None
+    raw: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the target held before, in the vendor's own form."""
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,8 @@ class ItemRow:
     """The item ended with the same cause as the time before, which is no news for a mail."""
     chosen: bool = False
     effects: str = ""
+    ticked: list[str] | None = None
+    """Keys of the held changes that a person has ticked in the preview."""
     name: str = field(default="", repr=False)
     detail: str | None = field(default=None, repr=False)
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
@@ -198,6 +203,8 @@ class ChangeRow:
     after: FieldState | None = field(repr=False)
     state: ChangeState
     step: Step | None
+    raw: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the target held before, in the vendor's own form. None: not kept (older runs), or erased."""
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ class ItemTable(Base):
     chosen: Mapped[bool] = mapped_column(default=False)
     effects: Mapped[str] = mapped_column(default="")
     known: Mapped[bool] = mapped_column(default=False)
+    ticked: Mapped[list[str] | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -213,6 +214,7 @@ class FieldChangeTable(Base):
     key: Mapped[str]
     before_enc: Mapped[str | None]
     after_enc: Mapped[str | None]
+    raw_enc: Mapped[str | None]
     state: Mapped[ChangeState]
     step: Mapped[Step | None]
 

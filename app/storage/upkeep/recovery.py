@@ -195,7 +195,9 @@ class RecoveryRepository(Repository):
             return 0
         items = select(ItemTable.id).where(ItemTable.run_id.in_(runs))
         self._session.execute(
-            update(FieldChangeTable).where(FieldChangeTable.item_id.in_(items)).values(before_enc=None, after_enc=None)
+            update(FieldChangeTable)
+            .where(FieldChangeTable.item_id.in_(items))
+            .values(before_enc=None, after_enc=None, raw_enc=None)
         )
         personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
         self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))

@@ -29,11 +29,12 @@ class Attempt:
             keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
             uow.changes.mark_written(self._item.id, keys)
 
-    def approval_is_void(self, plan: Plan) -> bool:
+    def approval_is_void(self, plan: Plan, *, approved: Plan | None = None) -> bool:
         """Whether a person has approved another plan than this one. An attempt that goes on after a first write has
-        less to do; the rest of the approved plan does not count as another plan."""
-        approved = self._item.approved_digest
-        if approved is None or approved == digest_of(plan, self._fingerprint):
+        less to do; the rest of the approved plan does not count as another plan. `approved`: the plan without the ticks
+        of the preview, because the preview knew its digest before anybody ticked."""
+        digest = self._item.approved_digest
+        if digest is None or digest == digest_of(approved or plan, self._fingerprint):
             return False
         return not (self._has_written() and self._is_rest_of_approved(plan))
 

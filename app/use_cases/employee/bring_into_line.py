@@ -7,7 +7,7 @@ that has lost its lease stops before its next request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import IntegrityError
@@ -91,11 +91,13 @@ class EmployeeJob:
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, *, just_created: bool = False
     ) -> ItemOutcome:
         """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
-        decided = self._decided(source, target, link)
+        ticked = self._item.ticked or ()
+        decided = self._decided(source, target, link, ticked)
         decided = replace(decided, settled=frozenset()) if just_created else decided
         plan = decided.plan
         self._attempt.settle(plan, decided.resting)
-        if self._attempt.approval_is_void(plan):
+        approved = self._decided(source, target, link, ()).plan if ticked else plan
+        if self._attempt.approval_is_void(plan, approved=approved):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
@@ -113,14 +115,16 @@ class EmployeeJob:
         self._agree(link, decided, after)
         return self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
 
-    def _decided(self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None) -> Decided:
+    def _decided(
+        self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]
+    ) -> Decided:
         unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
-        return decide(self._terms, source, target, link.baseline if link else {}, unsettled)
+        return decide(self._terms, source, target, link.baseline if link else {}, unsettled, ticked=ticked)
 
     def _ended_with_write(
         self, source: EmployeeRecord, after: EmployeeRecord, decided: Decided, altered_before: frozenset[str]
     ) -> ItemOutcome:
-        left = decide(self._terms, source, after, decided.baseline.digests)
+        left = decide(self._terms, source, after, decided.baseline.digests, ticked=self._item.ticked or ())
         assert left.target is not None
         told = {change.key for change in decided.plan.changes} | decided.resting
         others = tuple(change for change in left.plan.changes if change.key not in told)

@@ -115,7 +115,11 @@ def outcome_with_write(plan: Plan, left: Plan, shown: Snapshot, altered: Collect
     reasons = {change.key: "stored_otherwise" for change in left.changes} | _not_taken_over(
         plan.changes, shown, altered
     )
-    notes = plan.notes + tuple(Note(reason, Severity.REVIEW, key) for key, reason in reasons.items())
+    return outcome_of_write(plan, plan.notes + tuple(Note(why, Severity.REVIEW, key) for key, why in reasons.items()))
+
+
+def outcome_of_write(plan: Plan, notes: tuple[Note, ...]) -> ItemOutcome:
+    """The outcome of an item that was written with these notes."""
     state, code = state_without_write(Plan(PlanKind.UPDATE, (), plan.conflicts, notes))
     return ItemOutcome(ItemState.SUCCEEDED if state is ItemState.UNCHANGED else state, code, plan, notes)
 

@@ -1,25 +1,38 @@
 """One attempt at taking back what a run wrote to one employee.
 
 The job reads the target, plans by the same rule as the preview, writes step by step and records the outcome. It neither
-reads nor writes the source.
+reads nor writes the source. Values go back as they stood there, character for character. A vendor may refuse what it
+once held (half-width kana that somebody typed on its screen); then the other items still go back, and that one in the
+form the vendor takes, when there is one that means the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from app.domain.employee import EmployeeRecord
+from app.domain.errors import ItemError
 from app.domain.planning import unsettled as unsettled_writes
-from app.domain.planning.plan import Plan, PlanKind
+from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.undoing import Written, undone
 from app.domain.planning.unsettled import Comparison
 from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState
-from app.domain.snapshot import Snapshot
+from app.domain.snapshot import Snapshot, Unconvertible
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
-from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
+from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import unsettled_of
-from app.use_cases.planning.plan_reversal import plan_back, read_in_its_month, terms_of_undo, undone_by
+from app.use_cases.planning.plan_reversal import (
+    not_quite_back,
+    plan_back,
+    read_in_its_month,
+    terms_of_undo,
+    things,
+    undone_by,
+)
 from app.use_cases.planning.planned_item import new_changes
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease
@@ -64,10 +77,48 @@ class UndoJob:
         if not plan.changes:
             return self._attempt.outcome_without_write(plan)
         self._keep(plan, link, take_snapshot(target, self._terms.options))
-        after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
-        shown = take_snapshot(after, self._terms.options)
-        self._note_shown(plan, link, shown)
-        return outcome_with_write(plan, Plan(PlanKind.NOTHING), shown)
+        after, refused = self._put_back(plan, written, target)
+        self._note_shown(plan, link, take_snapshot(after, self._terms.options))
+        besides = {note.key for note in refused}
+        return outcome_of_write(
+            plan, (*plan.notes, *refused, *not_quite_back(self._terms, plan, after, besides=besides))
+        )
+
+    def _put_back(
+        self, plan: Plan, written: tuple[Written, ...], target: EmployeeRecord
+    ) -> tuple[EmployeeRecord, list[Note]]:
+        """Write the plan; when the vendor refuses a value, thing by thing. Raises ItemError when it refuses all."""
+        try:
+            return self._apply(plan.changes, target), []
+        except ItemError as error:
+            now = read_in_its_month(self._target, self._run, self._item)
+            if now is None or now.record is None or not any(change.exact for change in plan.changes):
+                raise
+            after, refused = self._one_by_one(plan_back(self._terms, written, now).changes, now)
+            if len({note.key for note in refused}) == len(things(plan.changes)):
+                raise error from None
+            return after, refused
+
+    def _one_by_one(self, changes: Sequence[Change], now: EmployeeRecord) -> tuple[EmployeeRecord, list[Note]]:
+        refused = []
+        for thing in things(changes):
+            try:
+                now = self._thing(thing, now)
+            except ItemError as error:
+                refused.append(Note(error.code, Severity.REVIEW, thing[0].key))
+        return now, refused
+
+    def _thing(self, thing: Sequence[Change], now: EmployeeRecord) -> EmployeeRecord:
+        """Put one thing back as it was, else in the vendor's usual form. Raises ItemError."""
+        try:
+            return self._apply(thing, now)
+        except ItemError:
+            if any(isinstance(change.after, Unconvertible) for change in thing):
+                raise
+            return self._apply([replace(change, exact=None) for change in thing], now)
+
+    def _apply(self, changes: Sequence[Change], now: EmployeeRecord) -> EmployeeRecord:
+        return self._target.apply(changes, now, options=self._terms.options, steps=self._steps)
 
     def _link(self) -> LinkRow | None:
         with self._ctx.unit_of_work().reading() as uow:

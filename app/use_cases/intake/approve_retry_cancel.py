@@ -18,6 +18,7 @@ from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.start_run import listing, start_run, usable_connection
+from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
 from app.use_cases.shared.run_lookup import find_run
@@ -33,13 +34,15 @@ def approve(
     by: str,
     acknowledged: bool = False,
     employees: Sequence[str] | None = None,
+    overwrite: Ticks | None = None,
 ) -> None:
     """Approve a preview: PREVIEWED → RUNNING, and the chosen people are queued. Raises Refused, and then the preview is
     as it was.
 
     People who wait and were not chosen leave the run: whether it succeeds is decided by the chosen people and by those
     for whom there was nothing to choose (equal, 要再確認). `employees`: exactly the employees with these numbers are
-    chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended.
+    chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended. `overwrite`:
+    values that could not be carried and may be overwritten all the same, beside those ticked in the preview.
     """
     now = ctx.clock.now()
     deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
@@ -51,6 +54,8 @@ def approve(
             raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
         if employees is not None:
             _choose_numbers(uow, run, employees)
+        if overwrite:
+            tick_numbers(ctx, uow, run, overwrite)
         queued = _keep_chosen(ctx, uow, run, acknowledged=acknowledged)
         uow.items.queue_waiting(run.id, now=now)
         detail = {"people": queued, "acknowledged": acknowledged}

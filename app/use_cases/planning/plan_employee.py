@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from app.domain import writing
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System, Trigger
+from app.domain.mapping import BY_KEY
 from app.domain.planning import planning
 from app.domain.planning import unsettled as unsettled_writes
+from app.domain.planning.carrying import Carried
+from app.domain.planning.exact import raw_of
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.rule_version import stamped
 from app.domain.planning.three_way import brought_up
@@ -110,9 +113,12 @@ def decide(
     target: EmployeeRecord | None,
     digests: Mapping[str, str],
     unsettled: Unsettled | None = None,
+    *,
+    ticked: Collection[str] = (),
 ) -> Decided:
     """Plan one employee. `target` None: the plan creates the employee. `digests`: the baseline of the pair's link, {}
-    for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before."""
+    for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before. `ticked`: keys
+    of held changes that a person wants to be written."""
     source_items = take_snapshot(source, terms.options)
     target_items = take_snapshot(target, terms.options) if target else None
     baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
@@ -128,11 +134,13 @@ def decide(
         target_in_payroll=_in_payroll(target),
         source_in_payroll=_in_payroll(source),
         encodable=limits.refusals,
+        carried=_carried(terms, source),
+        ticked=ticked,
     )
     plan = with_rules(plan, source_items)
-    if target_items is None:
+    if target is None or target_items is None:
         return Decided(plan, source_items, None, baseline)
-    plan = limits.with_true_reasons(plan, source_items, target_items)
+    plan = with_raw(limits.with_true_reasons(plan, source_items, target_items), target)
     units = limits.unsettled.forward.keys() | limits.unsettled.back.keys()
     settled = unsettled_writes.settled(units, source_items, target_items)
     return Decided(plan, source_items, target_items, baseline, frozenset(limits.resting), settled)
@@ -190,6 +198,22 @@ def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None)
 
 def _in_payroll(side: EmployeeRecord | None) -> bool:
     return side is None or side.person.system is not System.FREEE or side.person.in_payroll
+
+
+def _carried(terms: Terms, source: EmployeeRecord) -> Carried:
+    def why_not(key: str, target: Snapshot) -> str | None:
+        return writing.uncarried(terms.direction.source, key, target, source.record, terms.options)
+
+    return why_not
+
+
+def with_raw(plan: Plan, target: EmployeeRecord) -> Plan:
+    """The plan whose changes know what the target holds now in its own form, so that an undo restores just that."""
+
+    def seen(change: Change) -> Change:
+        return replace(change, raw=raw_of(target.person.system, BY_KEY[change.key], target.record))
+
+    return replace(plan, changes=tuple(map(seen, plan.changes)), held=tuple(map(seen, plan.held)))
 
 
 def plan_digest(terms: Terms, plan: Plan) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.employee import EmployeeRecord, YearMonth
 from app.domain.enums import Step, System
-from app.domain.planning.plan import Plan
-from app.domain.planning.undoing import Written, plan_undo
+from app.domain.mapping import BY_KEY
+from app.domain.planning import exact
+from app.domain.planning.carrying import unit_of
+from app.domain.planning.plan import Change, Note, Plan, Severity
+from app.domain.planning.three_way import same
+from app.domain.planning.undoing import RESTORED_OTHERWISE, Written, plan_undo
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import Connection
+from app.domain.snapshot import BLANK, FieldState, Unconvertible
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, RunRow, StepRow
 from app.use_cases.context import Context
@@ -37,7 +42,9 @@ def undone_by(changes: Iterable[ChangeRow], steps: Iterable[StepRow], item: Item
     rows = [row for row in changes if row.state is ChangeState.WRITTEN or row.key in doubtful]
     created = any(step.step is Step.CREATE and step.state is not StepState.FAILED for step in steps)
     written = [
-        Written(row.key, row.before, row.after) for row in rows if row.before is not None and row.after is not None
+        Written(row.key, row.before, row.after, row.raw)
+        for row in rows
+        if row.before is not None and row.after is not None
     ]
     return Undone(item, tuple(written) if len(written) == len(rows) else None, created)
 
@@ -59,7 +66,39 @@ def plan_back(
     not keep before."""
     held = take_snapshot(target, terms.options)
     limits = Limits(terms, target, held, unsettled or Unsettled())
-    return plan_undo(written, held, direction=terms.direction, encodable=limits.refusals)
+    return plan_undo(written, held, direction=terms.direction, encodable=limits.refusals, record=target.record)
+
+
+def things(changes: Iterable[Change]) -> list[list[Change]]:
+    """The changes by what can be written by itself: an address, the bank account, a single item."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        found.setdefault(unit_of(change.key), []).append(change)
+    return list(found.values())
+
+
+def not_quite_back(terms: Terms, plan: Plan, after: EmployeeRecord, *, besides: Collection[str | None]) -> list[Note]:
+    """A note for every item of the plan that the target does not hold as planned: it means the same in another writing,
+    or it was not taken over at all. `besides`: keys that have a note already."""
+    items = take_snapshot(after, terms.options)
+    left = [change for change in plan.changes if change.key not in besides]
+    found = (_not_quite_back(change, items[change.key], after) for change in left)
+    return [note for note in found if note is not None]
+
+
+def _not_quite_back(change: Change, now: FieldState, after: EmployeeRecord) -> Note | None:
+    row, system = BY_KEY[change.key], after.person.system
+    means_the_same = not isinstance(change.after, Unconvertible) and same(row, now, change.after)
+    if change.exact is None:
+        is_back = means_the_same
+    else:
+        is_back = exact.is_back(system, row, change.exact, exact.raw_of(system, row, after.record))
+    if is_back:
+        return None
+    if not means_the_same:
+        kept = not isinstance(change.before, Unconvertible) and same(row, now, change.before)
+        return Note("kept_by_target" if kept else "stored_otherwise", Severity.REVIEW, change.key)
+    return Note(RESTORED_OTHERWISE, Severity.INFO if change.after is BLANK else Severity.REVIEW, change.key)
 
 
 def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> EmployeeRecord | None:

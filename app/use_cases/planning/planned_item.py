@@ -44,11 +44,12 @@ class PlannedItem:
         return self.has_item and not self.item.state.is_final
 
 
-def state_of(plan: Plan) -> tuple[ItemState, str | None]:
-    """The state an item gets from its plan alone, and the code to show. WAITING: the plan has something to write."""
+def state_of(plan: Plan, *, preview: bool = False) -> tuple[ItemState, str | None]:
+    """The state an item gets from its plan alone, and the code to show. WAITING: the plan has something to write, or in
+    a preview something that a person may tick."""
     if plan.stops:
         return ItemState.FAILED, plan.stops[0].code
-    if plan.changes:
+    if plan.changes or (preview and plan.held):
         return ItemState.WAITING, None
     return state_without_write(plan)
 
@@ -74,7 +75,12 @@ def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
 
 
 def new_changes(plan: Plan) -> tuple[NewChange, ...]:
-    return tuple(NewChange(change.key, change.before, change.after) for change in plan.changes)
+    return tuple(NewChange(each.key, each.before, each.after, raw=each.raw) for each in plan.changes)
+
+
+def held_changes(plan: Plan) -> tuple[NewChange, ...]:
+    """The changes that a preview stores beside the planned ones, for a person to tick."""
+    return tuple(NewChange(each.key, each.before, each.after, raw=each.raw, held=True) for each in plan.held)
 
 
 def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:

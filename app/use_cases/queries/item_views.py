@@ -3,13 +3,16 @@ code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.domain.display import MASK, show
+from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
-from app.domain.mapping import BY_KEY
-from app.domain.snapshot import BLANK, FieldState
+from app.domain.mapping import BY_KEY, FieldMapping
+from app.domain.planning import exact
+from app.domain.snapshot import BLANK, FieldState, Unconvertible
+from app.storage.enums import ChangeState
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.use_cases.shared.views import ChangeView, ItemView, NoteView, StepView
 
@@ -30,7 +33,7 @@ def item_view(
         error_code=row.error_code,
         message=_message(row),
         remedy=(remedy_of(row.error_code) or None) if row.error_code else None,
-        changes=tuple(_change(change, reveal=reveal) for change in changes),
+        changes=tuple(_change(change, row, reveal=reveal) for change in changes),
         notes=tuple(_note(note) for note in row.notes),
         steps=tuple(_step(step) for step in steps),
         candidates=row.candidates,
@@ -46,16 +49,25 @@ def _message(row: ItemRow) -> str | None:
     return f"{message}（{row.detail}）" if row.detail and not row.detail.isascii() else message
 
 
-def _change(change: ChangeRow, *, reveal: bool) -> ChangeView:
+def _change(change: ChangeRow, row: ItemRow, *, reveal: bool) -> ChangeView:
     field = BY_KEY.get(change.key)
+    before = _shown(change.key, change.before, reveal=reveal)
+    if field and isinstance(change.before, Unconvertible) and change.raw is not None:
+        before = _as_it_stands(field, change.raw, row.direction.target, reveal=reveal)
     return ChangeView(
         key=change.key,
         label=field.label if field else change.key,
-        before=_shown(change.key, change.before, reveal=reveal),
+        before=before,
         after=_shown(change.key, change.after, reveal=reveal),
         retroactive=field.retroactive if field else False,
         state=change.state.value,
+        ticked=change.state is ChangeState.HELD and change.key in (row.ticked or ()),
     )
+
+
+def _as_it_stands(field: FieldMapping, raw: Mapping[str, Any], target: System, *, reveal: bool) -> str:
+    """A value without plain form, as the target writes it."""
+    return MASK if field.masked and not reveal else exact.shown(target, field, raw)
 
 
 def _shown(key: str, state: FieldState | None, *, reveal: bool) -> str | None:

@@ -12,6 +12,7 @@ from app.config import Settings
 from app.domain.display import MASK, show
 from app.domain.enums import Direction, Step, System
 from app.domain.mapping import BY_KEY
+from app.domain.planning import exact
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
@@ -134,7 +135,7 @@ def _result(
         vendor_words=row.detail if visibility.masked and row.detail and not row.detail.isascii() else None,
         pay_month=row.pay_month,
         attempts=row.attempt,
-        changes=tuple(_change(change, visibility) for change in changes),
+        changes=tuple(_change(change, visibility, row.direction.target) for change in changes),
         notes=tuple(_note(note) for note in row.notes),
         steps=tuple(StepResult(s.step, s.state, s.attempt, s.at, s.error_code) for s in steps),
         pages=_pages(row, settings, connection) if visibility.people else (),
@@ -144,15 +145,25 @@ def _result(
     )
 
 
-def _change(change: ChangeRow, visibility: Visibility) -> ChangeResult:
+def _change(change: ChangeRow, visibility: Visibility, target: System) -> ChangeResult:
     field = BY_KEY.get(change.key)
     return ChangeResult(
         key=change.key,
-        before=_shown(change.key, change.before, visibility),
+        before=_before(change, visibility, target),
         after=_shown(change.key, change.after, visibility),
         retroactive=field.retroactive if field else False,
         written=change.state is ChangeState.WRITTEN,
     )
+
+
+def _before(change: ChangeRow, visibility: Visibility, target: System) -> Shown:
+    """What the target held; a value without plain form is shown as the target writes it."""
+    field = BY_KEY.get(change.key)
+    if field is None or change.raw is None or not isinstance(change.before, Unconvertible):
+        return _shown(change.key, change.before, visibility)
+    if field.masked and not visibility.masked:
+        return Shown(Holds.MASKED, MASK)
+    return Shown(Holds.VALUE, exact.shown(target, field, change.raw))
 
 
 def _shown(key: str, state: FieldState | None, visibility: Visibility) -> Shown:

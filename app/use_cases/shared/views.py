@@ -70,7 +70,9 @@ class ChangeView:
     """The value as people read it, •••• for masked items; None for a blank."""
     retroactive: bool
     state: str
-    """"planned" or "written"."""
+    """"planned", "written", or "held": written only when a person ticks it, because `before` could not be carried to
+    the source."""
+    ticked: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from app.use_cases.planning.planned_item import (
     Agreement,
     PlannedItem,
     _candidate,
+    held_changes,
     new_changes,
     new_notes,
     pair_ids,
@@ -130,7 +131,7 @@ class SurveyPlanner:
         unsettled = unsettled_of(link, self.run.direction)
         decided = decide(self.terms, source, target, link.baseline if link else {}, unsettled)
         plan = decided.plan
-        state, code = state_of(plan)
+        state, code = state_of(plan, preview=self.run.dry_run)
         closing, paid = self._months(source, target)
         waiting = not state.is_final
         keeps = waiting and self.run.dry_run
@@ -145,7 +146,7 @@ class SurveyPlanner:
             closing_month=str(closing) if closing else None,
             pay_month=str(paid) if paid else None,
             approved_digest=plan_digest(self.terms, plan) if keeps else None,
-            changes=new_changes(plan) if keeps else (),
+            changes=(*new_changes(plan), *held_changes(plan)) if keeps else (),
             name=name_of(source),
             effects=as_text(effects_of(plan, today=today_in_japan(self.now))) if waiting else "",
         )

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 
 from app.domain.enums import Direction
+from app.domain.mapping import BY_KEY
 from app.domain.runs.run_state import ItemState
 from app.use_cases.intake.start_run import MAX_NUMBERS
 from app.use_cases.shared.views import DeliveryState
@@ -186,6 +187,40 @@ class Employees(fields.Field[Any]):
         return tuple(value)
 
 
+class Overwrite(fields.Field[Any]):
+    """`[{"employee_number": …, "items": [key, …]}]` → {number: keys}. The use case checks what is held."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        number = {"type": "string", "minLength": 1, "maxLength": MAX_NUMBER_LENGTH}
+        keys = {"type": "array", "items": {"type": "string", "enum": list(BY_KEY)}, "minItems": 1, "uniqueItems": True}
+        one = {
+            "type": "object",
+            "properties": {"employee_number": number, "items": keys},
+            "required": ["employee_number", "items"],
+            "additionalProperties": False,
+        }
+        metadata = {"type": "array", "items": one, "maxItems": MAX_NUMBERS, **kwargs.pop("metadata", {})}
+        super().__init__(error_messages=_messages("invalid_overwrite"), metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, frozenset[str]]:
+        if not isinstance(value, list) or len(value) > MAX_NUMBERS or not all(map(_is_overwrite, value)):
+            raise self.make_error("invalid")
+        found: dict[str, frozenset[str]] = {}
+        for each in value:
+            number = each["employee_number"]
+            found[number] = found.get(number, frozenset()) | frozenset(each["items"])
+        return found
+
+
+def _is_overwrite(each: Any) -> bool:
+    if not isinstance(each, dict) or set(each) != {"employee_number", "items"}:
+        return False
+    number, items = each["employee_number"], each["items"]
+    if not isinstance(number, str) or not _NUMBER.fullmatch(number) or not isinstance(items, list) or not items:
+        return False
+    return all(isinstance(key, str) and key in BY_KEY for key in items) and len(set(items)) == len(items)
+
+
 def connection_field(**kwargs: Any) -> PatternText:
     return PatternText(
         r"[A-Za-z0-9_-]{1,64}",
@@ -217,6 +252,12 @@ class ApproveSchema(RequestSchema):
         metadata={"description": '書き込む従業員番号。省略するか "all" なら、確認で選ばれている全員'},
     )
     acknowledge_mass_change = _acknowledge("一度に多くの人が変わることを確かめたうえで承認します")
+    overwrite = Overwrite(
+        metadata={
+            "description": "state が held の項目のうち、反映先の値を書き換えてよいもの。"
+            "口座と住所は一部を指定しても全体になります。省略すると、画面でチェックした項目だけです",
+        },
+    )
 
 
 class NothingSchema(RequestSchema):

@@ -128,7 +128,8 @@ class ChangeSchema(AnswerSchema):
     before = _maybe("personal:read がなければ伏せ字。空欄は null")
     after = _maybe("personal:read がなければ伏せ字。空欄は null")
     retroactive = fields.Boolean(required=True, metadata={"description": "過去の月にもさかのぼって変わる項目"})
-    state = _word(("planned", "written"))
+    state = _word(("planned", "written", "held"))
+    ticked = fields.Boolean(required=True, metadata={"description": "held の項目を書き換えると人が決めたかどうか"})
 
 
 class NoteSchema(AnswerSchema):

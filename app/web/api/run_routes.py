@@ -143,10 +143,12 @@ def list_items(query: dict[str, Any], run_id: str) -> Any:
         "empty_employees",
         "invalid_employee_number",
         "invalid_boolean",
+        "invalid_overwrite",
         _RUN_GONE,
         "not_previewed",
         "nobody_chosen",
         "not_waiting",
+        "not_held",
         "mass_change",
         "needs_consent",
         "connection_paused",
@@ -157,6 +159,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
     """確認待ちの実行を承認して、書き込みを始める
 
     対象は確認で選ばれている従業員です。employees を指定すると、その従業員だけになります。
+    取得元へ反映できない値が反映先にある項目(held)は、overwrite に挙げたものだけを書き換えます。
     """
     approve_retry_cancel.approve(
         current_context(),
@@ -164,6 +167,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
         by=_who(),
         acknowledged=body["acknowledge_mass_change"],
         employees=body.get("employees"),
+        overwrite=body.get("overwrite"),
     )
     return _accepted(history.get_run(current_context(), run_id))
 
