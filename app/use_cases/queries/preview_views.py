@@ -8,11 +8,13 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.enums import Direction, System, Trigger
+from app.domain.planning.carrying import unit_of
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings
-from app.use_cases.shared.views import ItemView
+from app.storage.enums import ChangeState
+from app.use_cases.shared.views import ChangeView, ItemView
 
 
 class Group(StrEnum):
@@ -115,12 +117,40 @@ class PeoplePage:
 
 
 @dataclass(frozen=True)
+class HeldUnit:
+    """Values of the target that could not be carried, and are overwritten only with a tick: one item, an address, the
+    account."""
+
+    changes: tuple[ChangeView, ...]
+
+    @property
+    def key(self) -> str:
+        return self.changes[0].key
+
+    @property
+    def ticked(self) -> bool:
+        return any(change.ticked for change in self.changes)
+
+
+@dataclass(frozen=True)
 class PlannedPerson:
     name: str = field(repr=False)
     position: int
     item: ItemView
     lossy: frozenset[str]
     """Keys of FIELDS whose value loses something when the target takes it."""
+
+    @property
+    def planned(self) -> tuple[ChangeView, ...]:
+        return tuple(change for change in self.item.changes if change.state != ChangeState.HELD)
+
+    @property
+    def held(self) -> tuple[HeldUnit, ...]:
+        units: dict[str, list[ChangeView]] = {}
+        for change in self.item.changes:
+            if change.state == ChangeState.HELD:
+                units.setdefault(unit_of(change.key), []).append(change)
+        return tuple(HeldUnit(tuple(changes)) for changes in units.values())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import RunState
-from app.use_cases.intake import approve_retry_cancel, choose_people
+from app.use_cases.intake import approve_retry_cancel, choose_people, tick_held
 from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
 from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
@@ -114,6 +114,22 @@ def approve(run_id: str) -> Response:
         return redirect(url("screens.ask_approval", run_id=run_id), code=303)
     flash(wording_here()("preview.approved"), "good")
     return _to_run(run_id)
+
+
+@screens.post("/runs/<public_id:run_id>/overwrite")
+@needs(Permission.RUN_SYNC)
+def overwrite(run_id: str) -> Response:
+    """Store the ticks of one employee's values that could not be carried."""
+    sent = request.form.get("position", "")
+    position = int(sent) if sent.isdecimal() and len(sent) < 10 else -1
+    try:
+        tick_held.tick(current_context(), run_id, position, request.form.getlist("key"), by=me().actor)
+    except Refused as refused:
+        return _not_approved(run_id, refused)
+    flash(wording_here()("preview.saved"), "good")
+    page = {name: request.form.get(name) or None for name in ("after", "before")}
+    place = url("screens.confirm", run_id=run_id, _anchor=f"p{position}", **cast(dict[str, Any], page))
+    return redirect(place, code=303)
 
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
