@@ -26,8 +26,8 @@ from app.domain.codecs.base import (
 from app.domain.codecs.numbers import Grouped
 from app.domain.japanese import address, prefectures
 from app.domain.japanese.building import BuildingUnclear, Premises, divided
-from app.domain.japanese.kana import fold_hyphens, full_width, katakana, stable, without_spaces
-from app.domain.japanese.normal_form import Rule
+from app.domain.japanese.kana import TO_FULL_WIDTH, fold_hyphens, katakana, stable, without_spaces
+from app.domain.japanese.normal_form import Rule, carried
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import JAPAN_COUNTRY_NUMBERS
@@ -117,6 +117,7 @@ CONTRADICTION = Unconvertible("prefecture_contradicts")
 class PrefectureName:
     """SmartHR's 都道府県, with 市区町村 beside."""
 
+    rules: tuple[Rule, ...] = (Rule("rule_prefecture", lambda text: prefectures.full_name(text) or text),)
     name: str = "prefecture_name"
     lossy: bool = False
 
@@ -293,6 +294,7 @@ class AddressKana:
     with_prefecture: bool
     takes_signs: bool = True
     max_length: int | None = None
+    rules: tuple[Rule, ...] = TO_FULL_WIDTH
     name: str = "address_kana"
     lossy: bool = False
 
@@ -324,12 +326,12 @@ def _fold_kana(text: str) -> str:
 
 
 _ONLY_KATAKANA = re.compile(r"[ァ-ヺー・ヽヾ　]+")
-_ADDRESS_KANA = re.compile(r"[ァ-ヺー・ヽヾ A-Za-z0-9.,()\-]+")
+_ADDRESS_KANA = re.compile(r"[ァ-ヺー・ヽヾ　Ａ-Ｚａ-ｚ０-９．，（）－]+")
 
 
 def _written_address_kana(text: str) -> str | None:
-    kana = fold_hyphens(katakana(text)).strip()
-    return full_width(kana).replace(" ", "　") if _ADDRESS_KANA.fullmatch(kana) else None
+    kana = carried(text.strip(), TO_FULL_WIDTH)
+    return kana if _ADDRESS_KANA.fullmatch(kana) else None
 
 
 def moved_reading(held: str, *, before: object, after: object) -> str:

@@ -20,9 +20,8 @@ from app.domain.codecs.base import (
     text_to_write,
 )
 from app.domain.japanese.kana import (
-    TO_KATAKANA,
+    TO_FULL_WIDTH,
     fold_hyphens,
-    full_width,
     katakana,
     large_kana,
     narrow,
@@ -196,19 +195,9 @@ def _fold_holder(text: str) -> str:
     return re.sub(r"[.・]", "", without_spaces(fold_hyphens(kana, long_vowel=True)))
 
 
-def in_full_width(text: str) -> str:
-    return full_width(narrow(text)).replace(" ", "　")
-
-
-def with_wide_hyphens(text: str) -> str:
-    return fold_hyphens(text).replace("-", "－")
-
-
 _SMALL_LETTERS = {small: small - 0x20 for small in range(ord("ａ"), ord("ｚ") + 1)}
 _HOLDER_RULES = (
-    Rule("rule_width", in_full_width),
-    *TO_KATAKANA[1:],
-    Rule("rule_hyphens", with_wide_hyphens),
+    *TO_FULL_WIDTH,
     Rule("rule_capitals", lambda text: text.translate(_SMALL_LETTERS)),
 )
 _HOLDER = re.compile(r"(?=.*[ァ-ヺＡ-Ｚ０-９])[ァ-ヺー・Ａ-Ｚ０-９（）．，／－「」　]+")

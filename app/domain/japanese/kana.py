@@ -86,3 +86,21 @@ def stable(fold: Callable[[str], str], text: str) -> str:
     while (again := fold(text)) != text:
         text = again
     return text
+
+
+def in_full_width(text: str) -> str:
+    """Kana, letters, digits and signs in full width, blanks too."""
+    return full_width(narrow(text)).replace(" ", "　")
+
+
+def with_wide_hyphens(text: str) -> str:
+    """Every kind of hyphen as the full-width one; ー stays ー."""
+    return fold_hyphens(text).replace("-", "－")
+
+
+TO_FULL_WIDTH = (
+    Rule("rule_width", in_full_width),
+    *TO_KATAKANA[1:],
+    Rule("rule_hyphens", with_wide_hyphens),
+)
+"""The rules for kana among which letters, digits and hyphens may stand: 名義, and the reading of an address."""
