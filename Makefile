@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo check check-tests test test-all lint bench screenshots chaos storm format pins clean
+.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm format pins clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -22,6 +22,7 @@ help:
 	@echo "make test-all  everything: long properties, every database twin, every fault"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first"
+	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
 	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
 
@@ -88,6 +89,9 @@ bench: $(VENV)/.installed-dev
 # The pictures of the README: the browser tests make them.
 screenshots: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest tests/browser --screenshots
+
+mutate: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.mutation.run $(ARGS)
 
 chaos: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.chaos.run $(ARGS)

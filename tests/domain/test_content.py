@@ -51,6 +51,14 @@ def test_the_digest_is_keyed_and_holds_no_value() -> None:
     assert one is not None and set(one) <= set("0123456789abcdef")
 
 
+def test_the_digests_kept_by_the_version_before_stay_comparable() -> None:
+    """Another name or another way of writing the items would make every employee seem changed after an upgrade."""
+    asked: list[tuple[str, str]] = []
+    content_digest(Snapshot({"title": "課長"}), lambda name, text: asked.append((name, text)) or "")
+    assert [name for name, _ in asked] == ["content"]
+    assert '"value:課長"' in asked[0][1]
+
+
 def test_an_account_number_swapped_with_a_branch_is_another_content() -> None:
     values = {"bank_code": "0001", "bank_branch_code": "0018"}
     swapped = {"bank_code": "0018", "bank_branch_code": "0001"}

@@ -101,3 +101,15 @@ def test_the_day_is_the_one_in_tokyo(instant: str, expected: str) -> None:
 def test_an_instant_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="aware"):
         today_in_japan(datetime(2024, 4, 1, tzinfo=UTC).replace(tzinfo=None))
+
+
+def test_a_month_is_read_as_it_is_written() -> None:
+    for month in (YearMonth(2026, 1), YearMonth(2026, 11), YearMonth(999, 12)):
+        assert YearMonth.parse(str(month)) == month
+    assert str(YearMonth(999, 2)) == "0999-02"
+
+
+@pytest.mark.parametrize("text", ["2026-00", "2026-13", "2026-11-22", "2026", "", "2026-x", "x-11"])
+def test_what_is_no_month_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        YearMonth.parse(text)

@@ -144,6 +144,44 @@ def test_a_set_is_for_people_of_smarthr_only() -> None:
     assert settings_for(by_type, crew({"name": "アルバイト・パート"}, System.FREEE)) == DEFAULT
 
 
+SETTINGS = ("invalid_export_settings", "エクスポート設定を確認してください。")
+
+
+def test_a_refusal_says_what_is_wrong_with_each_field() -> None:
+    with pytest.raises(Refused) as caught:
+        check_export_settings({**GOOD, "working_hours_system_name": "", "pay_schedule_name": "あ" * 16, "base_pay": ""})
+    assert (caught.value.code, caught.value.message) == SETTINGS
+    assert caught.value.fields == {
+        "working_hours_system_name": "勤務・賃金設定名を入力してください。",
+        "pay_schedule_name": "締め日支払い日グループ名は15文字以内で入力してください。",
+        "base_pay": "基本給は0から99,999,999までの整数で入力してください。",
+    }
+    with pytest.raises(Refused) as caught:
+        check_export_settings({**GOOD, "working_hours_system_name": "固定\n時間", "pay_type": "x"})
+    assert caught.value.fields == {
+        "working_hours_system_name": "勤務・賃金設定名に改行などの制御文字は使えません。",
+        "pay_type": "給与方式は月給・日給・時給から選んでください。",
+    }
+
+
+def test_sets_are_refused_with_all_their_faults() -> None:
+    with pytest.raises(Refused) as caught:
+        check_export_sets({"あ" * 101: GOOD, "役員": {**GOOD, "pay_type": "x"}})
+    assert (caught.value.code, caught.value.message) == SETTINGS
+    assert caught.value.fields == {
+        "0.employment_type": "雇用形態は100文字以内で入力してください。",
+        "1.pay_type": "給与方式は月給・日給・時給から選んでください。",
+    }
+
+
+def test_as_many_sets_and_as_long_names_as_are_allowed() -> None:
+    assert len(check_export_sets({str(number): GOOD for number in range(20)})) == 20
+    assert set(check_export_sets({"あ" * 100: GOOD})) == {"あ" * 100}
+    with pytest.raises(Refused) as caught:
+        check_export_sets({str(number): GOOD for number in range(21)})
+    assert (caught.value.code, caught.value.message) == (SETTINGS[0], "雇用形態ごとの設定は20件までです。")
+
+
 def test_sets_are_checked_like_the_default_and_named_by_their_position() -> None:
     assert check_export_sets({"パート": {**GOOD, "base_pay": "1,200"}})["パート"].base_pay == 1_200
     with pytest.raises(Refused) as caught:

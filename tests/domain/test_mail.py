@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.enums import Direction, System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
-from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
+from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose, one_line
 from app.domain.runs.run_state import ItemState
 
 
@@ -87,6 +87,50 @@ def test_our_additions_follow() -> None:
     )
 
 
+def test_the_whole_mail_line_by_line() -> None:
+    failures, review = (outcome("0001", "E1"), outcome("0002", "E4"), outcome("0004", "E4")), outcome("0003", "E16")
+    counts = {ItemState.FAILED: 3, ItemState.CANCELLED: 1, ItemState.CONFLICT: 1}
+    told = compose(summary(counts=counts, failures=failures, reviews=(review,), calls={System.FREEE: 34}))[1]
+    rule = "─" * 30
+    assert told.split("\n") == [
+        "合わせ商事 ご担当者様",
+        "",
+        "SmartHRからfreee人事労務への従業員情報の同期が終わりましたので、結果をお知らせします。",
+        "",
+        "成功: 0 件",
+        "失敗: 3 件",
+        rule,
+        *(f"【{each.number}】 失敗理由: {each.message}" for each in failures),
+        "再実行しても解決しない場合は、サポートにお問い合わせください。",
+        "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。",
+        rule,
+        "",
+        "変更なし: 0 件",
+        "要確認: 1 件",
+        "取り消し: 1 件",
+        f"【0003】 確認事項: {review.message}",
+        "",
+        "原因ごとの対処",
+        f"■ {message_of('E4')}（2 件）",
+        f"　対処: {remedy_of('E4')}",
+        "　対象: 【0002】【0004】",
+        f"■ {message_of('E1')}（1 件）",
+        f"　対処: {remedy_of('E1')}",
+        "　対象: 【0001】",
+        f"■ {message_of('E16')}（1 件）",
+        f"　対処: {remedy_of('E16')}",
+        "　対象: 【0003】",
+        "",
+        "情報取得基準日: 2024-04-01",
+        "開始: 2024-03-31 23:55　終了: 2024-04-01 00:05",
+        "APIの呼び出し: freee人事労務 34 回",
+        "連携履歴: https://awase.example/history/abc",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+        "",
+    ]
+
+
 def test_a_run_without_failures_has_the_same_frame() -> None:
     body = compose(summary(counts={ItemState.SUCCEEDED: 5}, failures=(), reviews=()))[1]
     places(
@@ -124,6 +168,26 @@ def test_long_lists_are_capped_and_the_rest_is_counted() -> None:
     assert body.count("失敗理由") == LIST_LIMIT
     assert f"ほか {10_000 - LIST_LIMIT} 件" in body
     assert len(body) < 20_000
+
+
+@pytest.mark.parametrize(("people", "rest"), [(10, ""), (11, " ほか 1 件"), (13, " ほか 3 件")])
+def test_a_group_names_ten_and_counts_the_rest(people: int, rest: str) -> None:
+    failures = tuple(outcome(f"{number}", "E1") for number in range(people))
+    body = compose(summary(counts={ItemState.FAILED: people}, failures=failures, reviews=()))[1]
+    named = "".join(f"【{number}】" for number in range(10))
+    assert f"　対象: {named}{rest}\n" in body
+
+
+def test_even_one_that_is_left_out_is_counted() -> None:
+    body = compose(summary(counts={ItemState.FAILED: 2}, failures=(outcome("1", "E1"),), reviews=()))[1]
+    assert "ほか 1 件（連携履歴で確認できます）" in body
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("12345", "12345"), ("123456", "1234…"), (" 1\n2 \t 3 ", "1 2 3"), ("", "")]
+)
+def test_a_text_from_outside_is_one_line_of_at_most_so_many_signs(text: str, line: str) -> None:
+    assert one_line(text, 5) == line
 
 
 def test_the_rest_is_counted_when_only_some_are_handed_over() -> None:

@@ -207,6 +207,10 @@ def test_a_value_for_people(key: str, state: FieldState, shown: str | None) -> N
     assert show(key, state) == shown
 
 
+def test_a_plain_number_is_shown_as_it_is() -> None:
+    assert show("title", 7) == "7"
+
+
 def test_masked_values_show_only_to_those_who_may_see_them() -> None:
     for row in FIELDS:
         assert (show(row.key, "0012345") == MASK) is row.masked

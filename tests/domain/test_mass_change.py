@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -41,6 +42,7 @@ def updated(*changes: Change) -> Plan:
         (updated(Change("resigned_on", BLANK, AFTER)), {Effect.RETIRE}),
         (updated(Change("resigned_on", BLANK, BEFORE)), {Effect.RETIRE}),
         (updated(Change("resigned_on", AFTER, BEFORE)), {Effect.RETIRE}),
+        (updated(Change("resigned_on", AFTER, TODAY)), set()),  # not in the past yet
         (updated(Change("resigned_on", BEFORE, date(2026, 9, 30))), {Effect.RETIRE}),
         (updated(Change("resigned_on", date(2027, 3, 31), AFTER)), set()),
         (updated(Change("resigned_on", BEFORE, AFTER)), set()),
@@ -85,9 +87,28 @@ def test_everybody_counts_once_and_a_handful_is_harmless(people: list[frozenset[
         assert alarms(found, linked=0) == ()
 
 
+def test_each_effect_is_counted_by_itself_and_told_with_the_alarm() -> None:
+    people = {
+        frozenset({Effect.CREATE}): 4,
+        frozenset({Effect.RETIRE, Effect.BANK}): 2,
+        frozenset({Effect.RETIRE, Effect.BLANK}): 1,
+        frozenset({Effect.BANK}): 5,
+        frozenset[Effect](): 100,
+    }
+    found = consequences(people)
+    assert found == Consequences(people=7, creates=4, retires=3, blanks=1, bank_accounts=7)
+    assert alarms(found, linked=0) == (
+        MassChangeReason(MassChangeCode.PEOPLE, 7, 5, creates=4, retires=3, blanks=1),
+        MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 7, 3),
+    )
+
+
 def test_an_alarm_is_kept_plainly_and_told_in_words() -> None:
     alarm = MassChangeReason(MassChangeCode.PEOPLE, 12, 5, creates=2, retires=10)
-    assert mass_change.reason_as_dict(alarm)["count"] == 12
+    kept = {"code": "many_people", "count": 12, "limit": 5, "creates": 2, "retires": 10, "blanks": 0}
+    assert mass_change.reason_as_dict(alarm) == kept
+    erased = replace(alarm, retires=9, blanks=1)
+    assert mass_change.sentence(erased).endswith("（上限5人。内訳: 新規登録2人、退職9人、値の消去1人）")
     told = mass_change.sentence(alarm)
     assert "12人" in told and "新規登録2人、退職10人" in told and "値の消去0人" not in told
     assert (

@@ -15,6 +15,7 @@ from app.domain.vendors.token_door import (
     MOST_ANSWERS,
     SHORTEST_SECONDS,
     Door,
+    Pace,
     after_answer,
     after_refusal,
     renewal_due_at,
@@ -116,6 +117,26 @@ def test_what_is_remembered_has_a_bound() -> None:
     assert len(after_answer(door, later(9000)).heard) == 1
 
 
+def test_at_its_end_a_pace_is_forgotten_and_not_learned_from() -> None:
+    ended = Door(heard=(later(-70), later(-60), later(-1)), pace=Pace(2, 120, NOW))
+    assert ended.opens_in(NOW) == 0.0
+    assert after_answer(ended, NOW).pace is None
+    assert refused(ended).pace == Pace(1, 60, later(3600)), "what was heard within the minute counts, not the pace"
+
+
+def test_what_was_heard_an_hour_ago_is_forgotten() -> None:
+    assert after_answer(heard(0, 1), later(3600)).heard == (later(1), later(3600))
+
+
+@pytest.mark.parametrize(("permits", "after"), [(3, 2), (2, 1), (1, 1)])
+def test_a_limit_that_shrinks_leaves_one_request_and_lasts_an_hour(permits: int, after: int) -> None:
+    assert refused(Door(pace=Pace(permits, 60, later(5)))).pace == Pace(after, 60, later(3600))
+
+
+def test_a_door_that_could_have_opened_before_is_open() -> None:
+    assert Door(1, later(-5), (later(-120),), Pace(1, 60, later(9))).opens_in(NOW) == 0.0
+
+
 # ── when a pair is renewed ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -137,3 +158,5 @@ def test_pairs_that_were_issued_together_do_not_fall_due_together(connections: i
     due = sorted(renewal_due_at(each, issued_at=NOW, expires_at=ends) for each in range(1, connections + 1))
     gaps = [(after - before).total_seconds() for before, after in pairwise(due)]
     assert min(gaps) > 5400 / connections / 3, "spread evenly over an hour and a half"
+    assert due[0] < ends - SIX_HOURS / 3 + timedelta(seconds=5400 / connections * 2)
+    assert due[-1] > ends - SIX_HOURS / 12 - timedelta(seconds=5400 / connections * 2)
