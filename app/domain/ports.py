@@ -95,6 +95,11 @@ class EmployeeGateway(Protocol):
         """
         ...
 
+    def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
+        """One page of the list of all employees, in one call, as the system shows them now (freee: as of that closing
+        month; with `leavers` the page of freee's list that also holds those who have left, which shows no records)."""
+        ...
+
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Ids of all employees with this number, leavers included; asked before every create. `fresh=False` allows an
         answer that is up to a minute old, for callers who know that Awase itself has changed nothing since."""

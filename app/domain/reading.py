@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from app.domain.employee import EmployeeRecord, Record
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
 from app.domain.settings.connection_settings import MappingOptions
+from app.domain.settings.readability import DIRECTORY_ATTRIBUTES, Listing, witnesses_of
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot
 
 _MISSING: Final = object()  # the key is not there
@@ -25,7 +26,8 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
     """The person's items as this system shows them.
 
     ABSENT are: everything when there is no record; excluded keys; keys the answer lacks; in freee what 給与計算対象外
-    hides; in SmartHR a null of an attribute the token has never shown a value for (`options.readable_attributes`).
+    hides; a null of an attribute that the token is not known to read (`options.readable_attributes`,
+    `options.readable_in_freee`).
     """
     if record.record is None:
         return Snapshot({})
@@ -49,6 +51,73 @@ def readable_attributes(records: Iterable[Record]) -> frozenset[str]:
     An empty list is no evidence: it may be what a hidden list looks like.
     """
     return frozenset(name for record in records for name, value in record.items() if not _may_be_hidden(value))
+
+
+def attribute_in(system: System, row: FieldMapping) -> str:
+    """The name under which a system shows or hides an item: SmartHR's top-level name, freee's first path."""
+    path = row.place(system).paths[0]
+    return attribute_of(path) if system is System.SMARTHR else path
+
+
+def attributes_of(system: System) -> frozenset[str]:
+    return frozenset(attribute_in(system, row) for row in FIELDS)
+
+
+def items_under(system: System, names: Collection[str]) -> tuple[str, ...]:
+    """Keys of the items that stand under these attributes."""
+    return tuple(row.key for row in FIELDS if attribute_in(system, row) in names)
+
+
+def shown_attributes(person: EmployeeRecord) -> frozenset[str]:
+    """The attributes that this person shows a value of, and which the token can read therefore."""
+    system, record = person.person.system, person.record
+    if record is None:
+        return _in_the_directory(person)
+    if system is System.SMARTHR:
+        return readable_attributes([record]) & attributes_of(system)
+    return frozenset(attribute_in(system, row) for row in FIELDS if not _is_null(system, record, row))
+
+
+def listing_of(people: Sequence[EmployeeRecord], *, complete: bool = True) -> Listing:
+    """What the listing of one system says about its attributes."""
+    witnesses, counts = witnesses_of((each.person.id, shown_attributes(each)) for each in people)
+    records = [(each.person.system, each.record) for each in people if each.record is not None]
+    there = {name for system, record in records for name in _named(system, record)}
+    named = attributes_of(records[0][0]) if records else frozenset()
+    return Listing(
+        witnesses=witnesses,
+        counts=counts,
+        missing=named - there,
+        people=frozenset(each.person.id for each in people if each.record is not None),
+        listed=frozenset(each.person.id for each in people),
+        complete=complete,
+    )
+
+
+def resting_on_null(person: EmployeeRecord, keys: Iterable[str]) -> frozenset[str]:
+    """The attributes of these items that are null at this person: only other people can prove that they are blank."""
+    system, record = person.person.system, person.record
+    if record is None:
+        return frozenset()
+    rows = [BY_KEY[key] for key in keys]
+    if system is System.FREEE:
+        return frozenset(attribute_in(system, row) for row in rows if _is_null(system, record, row))
+    return frozenset(name for row in rows if _may_be_hidden(record.get(name := attribute_in(system, row))))
+
+
+def unreadable_items(person: EmployeeRecord, options: MappingOptions) -> frozenset[str]:
+    """Keys of items that this person may well have, but that the token cannot read: their name is missing, or the
+    attribute had values and is shown for nobody now. And the 退職年月日 that somebody who is 退職済 must have."""
+    system, record = person.person.system, person.record
+    if record is None:
+        return frozenset()
+    there = _named(system, record)
+    gone = {name for where, name in options.gone if where is system} | (attributes_of(system) - there)
+    hidden = {row.key for row in FIELDS if attribute_in(system, row) in gone}
+    snapshot = take_snapshot(person, options)
+    if system is System.SMARTHR and record.get("emp_status") == "retired":
+        hidden.add("resigned_on")
+    return frozenset(key for key in hidden if snapshot[key] is ABSENT and key not in options.excluded)
 
 
 def raw_values(system: System, record: Record | None, place: Place) -> Raw:
@@ -82,9 +151,8 @@ def _state(row: FieldMapping, person_record: EmployeeRecord, record: Record, opt
         return state
     if all(value is _MISSING for value in found[: len(place.paths)]):
         return ABSENT
-    if person.system is System.SMARTHR and not _shown_by_smarthr(place.paths[0], record, options):
-        return ABSENT
-    return BLANK
+    shows = _shown_by_smarthr if person.system is System.SMARTHR else _shown_by_freee
+    return BLANK if shows(row, record, options) else ABSENT
 
 
 def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> bool:
@@ -93,10 +161,36 @@ def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> 
     return not in_payroll and (row.step in _PAYROLL_STEPS or row.key in _PAYROLL_KEYS)
 
 
-def _shown_by_smarthr(path: str, record: Record, options: MappingOptions) -> bool:
-    """Whether a blank at this path is really a blank, and not an attribute hidden from the token."""
-    name = attribute_of(path)
+def _shown_by_smarthr(row: FieldMapping, record: Record, options: MappingOptions) -> bool:
+    """Whether a blank is really a blank, and not an attribute hidden from the token."""
+    name = attribute_in(System.SMARTHR, row)
     return not _may_be_hidden(record.get(name)) or name in (options.readable_attributes or ())
+
+
+def _shown_by_freee(row: FieldMapping, record: Record, options: MappingOptions) -> bool:
+    """The same for freee, which writes most blanks as "" or as a word of its own: those are no nulls."""
+    if options.readable_in_freee is None or not _is_null(System.FREEE, record, row):
+        return True
+    return attribute_in(System.FREEE, row) in options.readable_in_freee
+
+
+def _is_null(system: System, record: Record, row: FieldMapping) -> bool:
+    return all(value is None or value is _MISSING for value in _found(system, record, row.place(system).paths))
+
+
+def _in_the_directory(person: EmployeeRecord) -> frozenset[str]:
+    """What freee's list of all employees shows of somebody whose record the month hides."""
+    left = person.person.system is System.FREEE and person.person.resigned_on is not None
+    return DIRECTORY_ATTRIBUTES if left else frozenset()
+
+
+def _named(system: System, record: Record) -> frozenset[str]:
+    """The attributes whose name is in the record, whatever stands there."""
+    if system is System.SMARTHR:
+        return frozenset(record)
+    return frozenset(
+        attribute_in(system, row) for row in FIELDS if _MISSING not in _found(system, record, row.freee.paths[:1])
+    )
 
 
 def attribute_of(path: str) -> str:
@@ -106,7 +200,12 @@ def attribute_of(path: str) -> str:
 
 
 def _may_be_hidden(value: object) -> bool:
-    return value is None or value == []
+    """Null, or a list or an object that holds nothing but nulls."""
+    if isinstance(value, Mapping):
+        return all(each is None for each in value.values())
+    if isinstance(value, list):
+        return all(each is None for each in value)
+    return value is None
 
 
 def _found(system: System, record: Record, paths: Iterable[str]) -> tuple[Any, ...]:

@@ -35,6 +35,7 @@ class MailKind(StrEnum):
     SUMMARY = "summary"  # of a run
     CONSENT = "consent"  # an administrator has to authorise freee anew
     WEBHOOK = "webhook"  # SmartHR no longer sends its notifications
+    UNREADABLE = "unreadable"  # an attribute that had values is shown for nobody any more
     GUARD = "guard"  # a run was held before its first write
     INVITATION = "invitation"  # to become a user
 

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.enums import System
 from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
+from app.domain.settings.readability import Listing
 from app.storage.connections.rows import WizardRow
 from app.storage.tables.access_models import WizardTable
 from app.storage.unit_of_work import Database, UnitOfWork
@@ -114,9 +116,11 @@ def test_a_check_adds_what_was_seen_and_replaces_what_was_missing(database: Data
     with database.unit_of_work() as uow:
         made = connected(uow)
         for seen, missing in ((["a", "b"], ["x"]), (["b", "c"], ["y"])):
-            uow.connections.learn_token(made.id, seen=seen, missing=missing, employment_types=["正社員"], now=NOW)
+            listing = Listing(dict.fromkeys(seen, "1"), missing=frozenset(missing), complete=False)
+            assert uow.connections.learn_token(made.id, listing, employment_types=["正社員"], now=NOW) == []
         found = uow.connections.get(made.id)
-        assert found is not None and found.readable_attributes == {"a", "b", "c"}
+        assert found is not None and found.readable_attributes == {"b", "c"}
+        assert found.hoped(System.SMARTHR) == {"a", "b", "c"}, "the second check, of a part, has not shown a"
         assert found.missing_attributes == {"y"} and found.attributes_checked_at == NOW
         uow.connections.set_smarthr_token(made.id, "another")
         found = uow.connections.get(made.id)

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.employee import PaySchedule
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import RunState
+from app.domain.settings.readability import Listing
 from app.domain.snapshot import BLANK
 from app.storage.enums import ChangeState, StepState, UnlinkReason
 from app.storage.links.rows import DirectoryEntry
@@ -169,8 +170,10 @@ def test_what_a_survey_learns_is_added_to_what_is_known(database: Database) -> N
     connection = add_connection(database)
     monthly = PaySchedule(closing_day=31, pay_day=25, paid_next_month=True, name="月末締め")
     with database.unit_of_work() as uow:
-        uow.connections.learn(connection.id, ["tel_number"], {"月末締め": monthly}, ["課長"])
-        uow.connections.learn(connection.id, ["gender"], {}, None)
+        phone, gender = ({System.SMARTHR: Listing({name: "1"})} for name in ("tel_number", "gender"))
+        marks = {System.SMARTHR: connection.token_mark(System.SMARTHR)}
+        uow.connections.learn(connection.id, phone, {"月末締め": monthly}, ["課長"], marks=marks, now=NOW)
+        uow.connections.learn(connection.id, gender, {}, None, marks=marks, now=NOW)
         learned = uow.connections.get(connection.id)
     assert learned is not None
     assert learned.readable_attributes == {"tel_number", "gender"}

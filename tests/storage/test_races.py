@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.enums import Direction, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.readability import Listing
 from app.storage.enums import HistoryKind, MailKind, MailState, OutboxKind, UnlinkReason
 from app.storage.links.rows import DirectoryEntry
 from app.storage.unit_of_work import Database
@@ -268,14 +269,16 @@ def test_what_two_surveys_learn_at_once_is_all_kept(database: Database) -> None:
     together(
         lambda n: in_unit(
             database,
-            lambda uow: uow.connections.learn(connection.id, readable_attributes=[f"attribute_{n}"], pay_schedules={}),
+            lambda uow: uow.connections.learn(
+                connection.id, {System.SMARTHR: Listing({f"attribute_{n}": "1"})}, {}, now=NOW
+            ),
         ),
         THREADS,
     )
     with database.unit_of_work() as uow:
         learned = uow.connections.get(connection.id)
     assert learned is not None
-    assert learned.readable_attributes == {f"attribute_{n}" for n in range(THREADS)}
+    assert learned.hoped(System.SMARTHR) == {f"attribute_{n}" for n in range(THREADS)}
 
 
 def test_vendor_calls_counted_at_once_add_up(database: Database) -> None:

@@ -10,6 +10,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from app.domain.enums import System
+from app.domain.settings.readability import Listing
 from app.factory import create_app
 from app.use_cases.connections import connections
 from tests.web.test_cli_access import ADD, SETTINGS, runner
@@ -106,7 +108,8 @@ def test_a_smarthr_token_can_be_replaced_and_what_it_sees_is_learned_anew(world:
     with world.ctx.unit_of_work() as uow:
         connection = uow.connections.get_by_key(KEY)
         assert connection is not None
-        uow.connections.learn(connection.id, {"tel_number"}, {}, known_positions={"部長"})
+        seen = {System.SMARTHR: Listing({"tel_number": "1"})}
+        uow.connections.learn(connection.id, seen, {}, {"部長"}, marks={System.SMARTHR: "0"}, now=world.ctx.clock.now())
     result = run("connection", "set-smarthr-token", KEY, input="another-token\n")
     assert result.exit_code == 0
     assert "another-token" not in result.output

@@ -124,6 +124,13 @@ class FreeeGateway:
         record = self._client.get_employee(int(person_id), month)
         return EmployeeRecord(person_of(record or row, schedule), record, month)
 
+    def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
+        if leavers or month is None:
+            rows = self._client.list_company_employees(0)
+            return [EmployeeRecord(person_of(row, schedule_of(row)), None) for row in rows]
+        records = self._client.list_employees(month, 0)["employees"]
+        return [EmployeeRecord(person_of(each, None), each, month) for each in records]
+
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Ids of all employees with this number, leavers included. `fresh` False: a list of the last minute is good
         enough, which is right only where no create of this employee is in doubt."""

@@ -74,6 +74,10 @@ class SmartHRGateway:
         record = self._client.get_crew(person_id)
         return _employee(record) if record else None
 
+    def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
+        """The first page of all employees; SmartHR lists leavers with the others."""
+        return [_employee(row) for row in self._client.list_crews(1)[0]]
+
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Ids of all employees with this number, 退職済 included. Always fresh, because it takes one call only."""
         wanted = comparable_number(number)

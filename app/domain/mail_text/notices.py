@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.domain.enums import Direction
+from app.domain.enums import Direction, System
 from app.domain.mail_text.summary import one_line
 from app.domain.runs.dates import JAPAN
 
@@ -55,6 +55,30 @@ def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link
         "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
     )
     return f"【要確認】{way}を止めています｜{name}", "\n".join(lines) + "\n"
+
+
+def unreadable(company: str, *, items: Sequence[tuple[System, str]], link: str) -> tuple[str, str]:
+    """(subject, body). `items`: (system, label) of what the token reads for nobody any more. `link` leads to the page
+    where an administrator answers."""
+    name = one_line(company, _LONGEST_NAME)
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        "これまで値のあった次の項目が、どの従業員についても読めなくなりました。",
+        "",
+        *(f"・{system.label}: {label}" for system, label in items),
+        "",
+        "アクセストークンの許可がなくなったのか、全員の値が削除されたのかを、Awase は区別できません。",
+        "どちらか分かるまで、これらの項目は同期しません。もう一方の値を消すこともありません。",
+        "",
+        "・許可がなくなったときは、アクセストークンに参照の許可を戻してください。次の照合で同期に戻ります。",
+        "・全員の値を削除したときは、次のページで「全員の値を削除した」と答えてください。",
+        "",
+        link,
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return f"【要確認】読めなくなった項目があります｜{name}", "\n".join(lines) + "\n"
 
 
 def webhook_silent(company: str, *, connection_key: str, since: datetime | None) -> tuple[str, str]:

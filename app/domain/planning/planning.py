@@ -31,7 +31,7 @@ from app.domain.planning.three_way import (
 from app.domain.settings.connection_settings import BlankPolicy, ConflictPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot, Unconvertible, is_value
 
-__all__ = ["Baseline", "Encodable", "digest", "plan", "shared_digests"]
+__all__ = ["Baseline", "Encodable", "digest", "is_decisive", "plan", "shared_digests"]
 
 Encodable = Callable[[Sequence[Change]], Mapping[str, str]]
 """Tries `writing.encode` with the target's present record: key → reason for every change that cannot be encoded."""
@@ -76,6 +76,7 @@ def plan(
     encodable: Encodable | None = None,
     carried: Carried = lambda key, target: None,
     ticked: Collection[str] = (),
+    unreadable: Collection[str] = (),
 ) -> Plan:
     """The plan for one employee. `target` None: the target does not have the employee yet, so the plan creates them.
 
@@ -83,10 +84,11 @@ def plan(
     group). `target_in_payroll`, `source_in_payroll`: False when that side is freee and keeps the employee outside
     payroll (給与計算対象外). Give `encodable` whenever the plan will be written or approved; without it an unwritable
     value may show only when it is sent. `carried`: whether the source has a place for a value of the target. `ticked`:
-    keys of held changes (`Plan.held`) that a person wants to be written.
+    keys of held changes (`Plan.held`) that a person wants to be written. `unreadable`: items that a new employee may
+    have and the token cannot read.
     """
     if target is None:
-        return _creation(source, direction=direction, encodable=encodable)
+        return _creation(source, direction=direction, encodable=encodable, unreadable=unreadable)
     if not (_readable(source) and _readable(target)):
         return Plan(PlanKind.NOTHING, notes=(Note("record_hidden", Severity.REVIEW),))
     case = _Case(direction, baseline, policy, policies or {}, options)
@@ -135,17 +137,28 @@ def digest(decided: Plan, baseline: Baseline) -> str:
 # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+UNREADABLE = "new_person_unreadable"
 _DECISIVE = frozenset({"employee_number", "resigned_on"})
 """Items that decide a creation beside the required ones: Awase creates no employee without the number they have, and
 none as employed who has left."""
 
 
-def _creation(source: Snapshot, *, direction: Direction, encodable: Encodable | None) -> Plan:
+def is_decisive(row: FieldMapping, target: System) -> bool:
+    """Whether no employee is created without this item, if they have it."""
+    return target in row.required_by or row.key in _DECISIVE
+
+
+def _creation(
+    source: Snapshot, *, direction: Direction, encodable: Encodable | None, unreadable: Collection[str]
+) -> Plan:
     """The plan that creates an employee with every item the source holds.
 
-    A missing required item stops the plan. A decisive item that has a value but cannot be converted or written becomes
-    a question for a person instead, and nothing is created.
+    A missing required item stops the plan. A decisive item that cannot be read, or that has a value but cannot be
+    converted or written, becomes a question for a person instead, and nothing is created.
     """
+    hidden = [row.key for row in FIELDS if row.key in unreadable and is_decisive(row, direction.target)]
+    if hidden:
+        return Plan(PlanKind.NOTHING, notes=tuple(Note(UNREADABLE, Severity.REVIEW, key) for key in hidden))
     nobody = Snapshot({row.key: BLANK for row in FIELDS})
     notes = [note for row in FIELDS for note in _missing(row, source[row.key], direction.target)]
     singles = [row for row in FIELDS if row.group != "bank" and is_value(source[row.key])]
@@ -159,7 +172,7 @@ def _creation(source: Snapshot, *, direction: Direction, encodable: Encodable | 
     draft = target_limits.within_limits(draft, target=nobody, direction=direction, encodable=encodable)
     created = Plan(PlanKind.CREATE, draft.changes, notes=draft.notes)
     asked = {note.key for note in draft.notes if note.severity is Severity.REVIEW}
-    decisive = {row.key for row in FIELDS if direction.target in row.required_by} | _DECISIVE
+    decisive = {row.key for row in FIELDS if is_decisive(row, direction.target)}
     if asked & decisive and not created.stops:
         return Plan(PlanKind.NOTHING, notes=tuple(note for note in draft.notes if note.severity is not Severity.INFO))
     return created

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.employee import PaySchedule
-from app.domain.enums import Direction
+from app.domain.enums import Direction, System
+from app.domain.settings.readability import Standing
 
 
 class BlankPolicy(StrEnum):
@@ -78,8 +79,13 @@ class MappingOptions:
     known_positions: frozenset[str] | None = None
     """SmartHR's 役職 master by name, None when it was not read."""
     readable_attributes: frozenset[str] | None = None
-    """SmartHR attributes (top-level names) this token has ever shown a value for. A null outside this set may mean
+    """SmartHR attributes (top-level names) that this token is known to read. A null outside this set may mean
     "not visible to this token" and counts as ABSENT (smarthr-api trap 15). None: not known, every null is ABSENT."""
+    readable_in_freee: frozenset[str] | None = field(default=None, repr=False)
+    """The same for freee (paths), where freee is the source. None: every null of freee counts as blank, which is right
+    where freee is written: a null there is filled, it erases nothing."""
+    gone: frozenset[tuple[System, str]] = field(default=frozenset(), repr=False)
+    """Attributes that had values and are shown for nobody now; nobody has answered yet whether they were emptied."""
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     """Overrides by key of FIELDS."""
     excluded: frozenset[str] = frozenset()
@@ -115,7 +121,10 @@ class Connection:
     mail_to: tuple[str, ...] = field(default=(), repr=False)
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
-    readable_attributes: frozenset[str] = frozenset()
+    standings: Mapping[System, Mapping[str, Standing]] = field(default_factory=dict, repr=False)
+    """How the attributes of both systems stand, by the names that `reading.attribute_in` gives them."""
+    token_marks: Mapping[System, int] = field(default_factory=dict, repr=False)
+    """How often the tokens of each system were given: the mark of the present ones, and of what they have shown."""
     missing_attributes: frozenset[str] = frozenset()
     """SmartHR attributes that the last check of the token asked for and that no employee's answer held."""
     attributes_checked_at: datetime | None = None
@@ -127,3 +136,26 @@ class Connection:
     """SmartHR's 役職 master by name, learned from surveys; None before the first one."""
     paused: bool = False
     needs_consent: bool = False
+
+    def readable(self, system: System) -> frozenset[str]:
+        """Attributes that a listing has shown to the present token, and those emptied for everybody on purpose."""
+        mark = self.token_mark(system)
+        found = self.standings.get(system, {})
+        return frozenset(name for name, each in found.items() if each.cleared or each.is_shown_to(mark))
+
+    def hoped(self, system: System) -> frozenset[str]:
+        """Attributes that are worth a try: they had values when the system was last listed, or before the present
+        token was given. Only a proof makes a null of them a blank."""
+        return frozenset(name for name, each in self.standings.get(system, {}).items() if not each.is_open)
+
+    def gone(self, system: System) -> Mapping[str, Standing]:
+        """Attributes about which a person is asked: they are shown for nobody any more."""
+        return {name: each for name, each in self.standings.get(system, {}).items() if each.is_open}
+
+    def token_mark(self, system: System) -> str:
+        return str(self.token_marks.get(system, 0))
+
+    @property
+    def readable_attributes(self) -> frozenset[str]:
+        """SmartHR's."""
+        return self.readable(System.SMARTHR)

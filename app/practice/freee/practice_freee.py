@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from app.practice.freee import auth, oauth
+from app.practice.freee import auth, hiding, oauth
 from app.practice.freee.admin_ui import admin_routes
 from app.practice.freee.auth import ApiAuth
 from app.practice.freee.company import Record
@@ -53,6 +53,7 @@ SWITCHES = (
     Switch("rules_of_new_employee", "empty", ("empty", "null"), note="insurance and bank rules after a create"),
     Switch("outside_payroll_profile", "null", ("null", "object"), note="profile_rule of people outside payroll"),
     Switch("payslip_fixed", False, note="payslips are 確定: 締め日支払い日 cannot be changed"),
+    *hiding.SWITCHES,
     Switch("list_order", "id", ("id", "reverse"), note="no order of lists is documented"),
     *UNFAITHFUL_SWITCHES,
     *WEBHOOK_SWITCHES,

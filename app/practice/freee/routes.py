@@ -11,6 +11,7 @@ from app.practice.freee import fields as fields
 from app.practice.freee.auth import LARGEST, ApiAuth, page_of, query_flag, query_month
 from app.practice.freee.checks import Field
 from app.practice.freee.company import Record
+from app.practice.freee.hiding import as_the_token_sees, untouched
 from app.practice.freee.months import Employee, Month
 from app.practice.freee.rules import DEPENDENTS, OUTSIDE_PAYROLL, RULES, Refusal, RuleKind
 from app.practice.freee.simulator import PracticeFreee
@@ -46,7 +47,7 @@ def _lists(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
         api_auth.own_company(company_id)
         company = freee.company
         people = page_of(company.everybody(outside_payroll=query_flag("with_no_payroll_calculation")))
-        return jsonify([company.listing(each) for each in people])
+        return jsonify(as_the_token_sees([company.listing(each) for each in people], freee.injector))
 
     @routes.get("/employees")
     def month_list() -> Reply:
@@ -56,7 +57,7 @@ def _lists(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
         company = freee.company
         known = company.everybody(outside_payroll=query_flag("with_no_payroll_calculation"))
         people = company.employed(known, month)
-        page = [company.record(each, month) for each in page_of(people)]
+        page = as_the_token_sees([company.record(each, month) for each in page_of(people)], freee.injector)
         return jsonify(employees=page, total_count=len(people))
 
 
@@ -66,7 +67,8 @@ def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> Non
         taken = freee.rules.create(api_auth.body().get("employee"))
         person = freee.company.create(taken)
         freee.notices.written("created", person.id)
-        return jsonify(employee=freee.company.record(person, person.first_closing_month)), 201
+        made = freee.company.record(person, person.first_closing_month)
+        return jsonify(employee=as_the_token_sees(made, freee.injector)), 201
 
     @routes.get("/employees/<int:employee_id>")
     def show(employee_id: int) -> Reply:
@@ -75,7 +77,7 @@ def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> Non
         person = _known(freee, employee_id)
         if not freee.company.employed([person], month):
             raise Refusal(404, NOT_EMPLOYED)
-        return jsonify(employee=freee.company.record(person, month))
+        return jsonify(employee=as_the_token_sees(freee.company.record(person, month), freee.injector))
 
     @routes.put("/employees/<int:employee_id>")
     def update(employee_id: int) -> Reply:
@@ -85,9 +87,11 @@ def _employee(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> Non
         if not freee.company.employed([person], month):
             raise Refusal(404, NOT_EMPLOYED)
         taken = freee.rules.update(sent.get("employee"), person)
-        freee.company.update(person, kept(taken, freee.injector.switch))
+        taken = kept(untouched(taken, person.top, freee.injector), freee.injector.switch)
+        freee.company.update(person, taken)
         freee.notices.written("updated", person.id)
-        return jsonify(employee=told(freee.company.record(person, month), taken, freee.injector.switch))
+        shown = as_the_token_sees(freee.company.record(person, month), freee.injector)
+        return jsonify(employee=told(shown, taken, freee.injector.switch))
 
     @routes.delete("/employees/<int:employee_id>")
     def delete(employee_id: int) -> Reply:
@@ -140,17 +144,18 @@ def _rule(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth, *, kind: R
         api_auth.query_company()
         month = query_month()
         person = _sub_resource_owner(freee, employee_id, month)
-        return jsonify({kind.wrapper: freee.company.rule(person, kind, month)})
+        return jsonify({kind.wrapper: as_the_token_sees(freee.company.rule(person, kind, month), freee.injector)})
 
     def put(employee_id: int) -> Reply:
         sent = api_auth.body()
         month = _body_month(freee, sent)
         person = _sub_resource_owner(freee, employee_id, month)
         taken = freee.rules.rule(kind, sent.get(kind.wrapper), employee=person)
-        freee.company.put_rule(person, kind, month, taken=kept(taken, freee.injector.switch))
+        sent_in = untouched(taken, person.rule(kind.name, month), freee.injector)
+        freee.company.put_rule(person, kind, month, taken=kept(sent_in, freee.injector.switch))
         freee.notices.written("updated", person.id)
-        shown = freee.company.rule(person, kind, month)
-        return jsonify({kind.wrapper: told(shown, taken, freee.injector.switch) if shown else shown})
+        shown = as_the_token_sees(freee.company.rule(person, kind, month), freee.injector)
+        return jsonify({kind.wrapper: told(shown, sent_in, freee.injector.switch) if shown else shown})
 
     routes.add_url_rule(path, f"show_{kind.name}", show, methods=["GET"])
     routes.add_url_rule(path, f"put_{kind.name}", put, methods=["PUT"])

@@ -183,6 +183,8 @@ NOTES: Mapping[str, str] = {
     "employment_month": "在籍と見なす月の数え方(締め期間、暦の月)",
     "rules_of_new_employee": "登録したばかりの従業員の保険と口座(空、なし)",
     "outside_payroll_profile": "給与計算対象外の従業員の本人情報(なし、あり)",
+    "hidden_items": "アプリに見えない項目(title、phone1、retire_date など。カンマ区切り)",
+    "hidden_item": "見えない項目の返り方(null、項目ごとない)",
     "payslip_fixed": "給与明細が確定し、締め日支払い日を変えられない",
     "list_order": "従業員一覧の並び(ID の順、逆)",
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select, update
 
 from app.domain.employee import PaySchedule
+from app.domain.enums import System
 from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import (
     Automatic,
@@ -20,6 +22,9 @@ from app.domain.settings.connection_settings import (
     MailPolicy,
     PayType,
 )
+from app.domain.settings.readability import Listing
+from app.storage.connections.learned import MARKS as _MARKS
+from app.storage.connections.learned import learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row
@@ -107,7 +112,8 @@ class ConnectionRepository(Repository):
             mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)),
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
             excluded=frozenset(options.get("excluded", ())),
-            readable_attributes=frozenset(learned.get("readable_attributes", ())),
+            standings={system: standings_in(learned, system) for system in System},
+            token_marks={system: learned.get(_MARKS, {}).get(system.value, 0) for system in System},
             missing_attributes=frozenset(learned.get("missing_attributes", ())),
             attributes_checked_at=_moment(learned.get("attributes_checked_at")),
             employment_types=frozenset(learned.get("employment_types", ())),
@@ -144,35 +150,40 @@ class ConnectionRepository(Repository):
         )
 
     def set_smarthr_token(self, connection_id: int, token: str) -> None:
-        """Keep a new token and forget what the former one has shown and what it has not."""
-        learned = self._session.scalar(
-            select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
-        )
-        kept = {name: value for name, value in (learned or {}).items() if name not in _OF_THE_TOKEN}
+        """Keep a new token. What the former one has shown is no evidence for this one."""
+        kept = {name: value for name, value in self._learned(connection_id).items() if name not in _OF_THE_TOKEN}
+        kept = with_new_token(kept, System.SMARTHR)
         self._set(connection_id, smarthr_token_enc=self._vault.encrypt(token), learned=kept)
 
     def learn_token(
         self,
         connection_id: int,
+        listing: Listing,
         *,
-        seen: Iterable[str],
-        missing: Iterable[str],
         employment_types: Iterable[str],
+        by: str | None = None,
         now: datetime,
-    ) -> None:
-        """Store what a check of SmartHR's token has shown: attributes with a value (added to those known), attributes
-        that no employee's answer held, names of 雇用形態."""
-        known: dict[str, Any] = dict(
-            self._session.scalar(
-                select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
-            )
-            or {}
-        )
-        known["readable_attributes"] = sorted({*known.get("readable_attributes", ()), *seen})
-        known["missing_attributes"] = sorted(missing)
+    ) -> list[str]:
+        """Store what a check of SmartHR's token has shown: how the attributes stand, names of 雇用形態. `by`: the mark
+        of the token that was checked; None: the present one. Returns the attributes that have gone with this check."""
+        known = self._learned(connection_id)
+        known["missing_attributes"] = sorted(listing.missing)
         known["employment_types"] = sorted(employment_types)
         known["attributes_checked_at"] = now.isoformat()
+        mark = by if by is not None else str(known.get(_MARKS, {}).get(System.SMARTHR.value, 0))
+        gone = learn_listing(known, System.SMARTHR, listing, by=mark, now=now)
         self._set(connection_id, learned=known)
+        return gone
+
+    def answer_cleared(self, connection_id: int, system: System, name: str) -> bool:
+        """Store a person's answer that an attribute was emptied for everybody. False: nobody has asked about it."""
+        known = self._learned(connection_id)
+        standing = standings_in(known, system).get(name)
+        if standing is None or not standing.is_open or standing.missing:
+            return False
+        store_standings(known, system, {**standings_in(known, system), name: replace(standing, cleared=True)})
+        self._set(connection_id, learned=known)
+        return True
 
     def set_paused(self, connection_id: int, paused: bool) -> None:
         self._set(connection_id, paused=paused)
@@ -183,23 +194,33 @@ class ConnectionRepository(Repository):
     def learn(
         self,
         connection_id: int,
-        readable_attributes: Iterable[str],
+        listings: Mapping[System, Listing],
         pay_schedules: Mapping[str, PaySchedule],
         known_positions: Iterable[str] | None = None,
-    ) -> None:
-        """Add what a survey saw: attributes the token showed a value for (never unlearned by a survey without one),
-        the pay schedule groups as they are now, and SmartHR's 役職 master where it was read."""
-        learned = self._session.scalar(
-            select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
-        )
-        known: dict[str, Any] = dict(learned or {})
-        known["readable_attributes"] = sorted({*known.get("readable_attributes", ()), *readable_attributes})
+        *,
+        marks: Mapping[System, str] = MappingProxyType({}),
+        now: datetime,
+    ) -> dict[System, list[str]]:
+        """Store what a survey saw: how the attributes of both systems stand, the pay schedule groups as they are now,
+        and SmartHR's 役職 master where it was read. `marks`: of the tokens that were shown this. Returns the attributes
+        that have gone with it."""
+        known = self._learned(connection_id)
+        gone = {
+            system: learn_listing(known, system, listing, by=marks.get(system, ""), now=now)
+            for system, listing in listings.items()
+        }
         known["pay_schedules"] = known.get("pay_schedules", {}) | {
             name: asdict(schedule) for name, schedule in pay_schedules.items()
         }
         if known_positions is not None:
             known["known_positions"] = sorted(known_positions)
         self._set(connection_id, learned=known)
+        return gone
+
+    def _learned(self, connection_id: int) -> dict[str, Any]:
+        """What the connection has learned, for one writer at a time."""
+        query = select(ConnectionTable.learned).where(ConnectionTable.id == connection_id).with_for_update()
+        return dict(self._session.scalar(query) or {})
 
     # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,6 +292,7 @@ class ConnectionRepository(Repository):
         }
         named = {"freee_company_name": company_name, "freee_external_cid": external_cid}
         values |= {column: value for column, value in named.items() if value}
+        values["learned"] = with_new_token(self._learned(connection_id), System.FREEE)
         self._set(connection_id, **values)
 
     def _token_values(self, tokens: FreeeTokens, now: datetime) -> dict[str, Any]:
@@ -315,7 +337,7 @@ class ConnectionRepository(Repository):
         self._session.execute(update(ConnectionTable).where(ConnectionTable.id == connection_id).values(values))
 
 
-_OF_THE_TOKEN = ("readable_attributes", "missing_attributes", "employment_types", "attributes_checked_at")
+_OF_THE_TOKEN = ("missing_attributes", "employment_types", "attributes_checked_at")
 
 
 def _moment(stored: str | None) -> datetime | None:

@@ -8,10 +8,12 @@ mails.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -57,6 +59,8 @@ class ConnectionFigures:
     webhook_checked_at: datetime | None
     sweep_done_at: datetime | None
     last_webhook: dict[System, datetime | None]
+    unreadable: Mapping[System, int]
+    """Attributes that had values and are shown for nobody any more."""
     quarantined: int
 
 
@@ -201,7 +205,14 @@ def _figures(
         sweep_done_at=done_at,
         last_webhook=seen,
         quarantined=quarantined,
+        unreadable={system: _asked_about(record.learned, system) for system in System},
     )
+
+
+def _asked_about(learned: Mapping[str, Any], system: System) -> int:
+    """How many attributes have gone without an answer, as `connections.learned` stores them."""
+    standings = learned.get("attributes", {}).get(system.value, {})
+    return sum("gone_at" in each and not each.get("cleared") for each in standings.values())
 
 
 @lru_cache(maxsize=1)

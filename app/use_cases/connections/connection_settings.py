@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app.domain.enums import Direction
+from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.settings.connection_settings import BlankPolicy, Connection
@@ -21,7 +21,7 @@ from app.storage.enums import WebhookState
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections import attributes, automatic_settings, connections, webhook_registration
-from app.use_cases.connections.attributes import AttributeRow
+from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection, known_connection
 from app.use_cases.shared.queue_again import queue_everything
@@ -50,6 +50,7 @@ class SettingsView:
     company: CompanyFacts
     automatic: automatic_settings.AutomaticView
     attributes: tuple[AttributeRow, ...]
+    gone: tuple[GoneAttribute, ...]
     webhook_disabled_at: datetime | None
     last_success: Mapping[Direction, datetime]
     setup_open: bool
@@ -104,9 +105,8 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
             consent_from=status.freee_refreshed_at,
         ),
         automatic=automatic_settings.view_of(ctx, connection, webhook),
-        attributes=tuple(
-            attributes.attribute_rows(connection.readable_attributes, connection.missing_attributes, written=written)
-        ),
+        attributes=tuple(attributes.attribute_rows_of(connection, written=written)),
+        gone=tuple(attributes.gone_items(connection)),
         webhook_disabled_at=webhook.disabled_at if webhook else None,
         last_success={way: at for way in Direction if (at := succeeded.get((connection.id, way)))},
         setup_open=setup is not None,
@@ -130,16 +130,16 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
     connections.check_names(
         name=connection.name, subdomain=connection.smarthr_subdomain, token=given, mail_to=connection.mail_to
     )
-    check = attributes.try_token(ctx, connection.smarthr_subdomain, given)
+    known = connection.standings.get(System.SMARTHR, {})
+    check = attributes.try_token(ctx, connection.smarthr_subdomain, given, known=known)
     with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, _):
         uow.connections.set_smarthr_token(connection.id, given)
-        uow.connections.learn_token(
-            connection.id,
-            seen=check.seen,
-            missing=check.missing,
-            employment_types=check.employment_types,
-            now=ctx.clock.now(),
-        )
+        attributes.keep_check(ctx, uow, connection.id, check)
+
+
+def answer_cleared(ctx: Context, who: SignedIn, key: str, attribute: str) -> None:
+    """Answer that the values of an attribute were deleted for everybody. Raises Refused."""
+    attributes.answer_cleared(ctx, who.actor, key, attribute)
 
 
 def set_export_settings(

@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import AwaseError, Refused
-from app.domain.settings.connection_settings import Connection
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
-from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
+from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, keep_check, try_token
 from app.use_cases.connections.connections import (
     CONSENT_MINUTES,
     check_names,
@@ -197,7 +196,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
             now=now,
         )
         uow.connections.set_freee_tokens(connection.id, tokens, company_name=setup.freee_company_name, now=now)
-        _learn(uow, connection, setup, now)
+        keep_check(ctx, uow, connection.id, TokenCheck.of_stored(setup.seen))
         uow.wizards.made(setup.id, connection.id)
         detail = {"freee_company_id": company_id}
         uow.audit.add(actor=who.actor, action="connection_added", subject=f"connection:{key}", now=now, detail=detail)
@@ -215,13 +214,6 @@ def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _learn(uow: UnitOfWork, connection: Connection, setup: WizardRow, now: datetime) -> None:
-    check = TokenCheck.of_stored(setup.seen)
-    uow.connections.learn_token(
-        connection.id, seen=check.seen, missing=check.missing, employment_types=check.employment_types, now=now
-    )
 
 
 def _known(uow: UnitOfWork, key: str) -> WizardRow:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.storage.connections.rows import ConsentRow
+from app.use_cases.connections.attributes import check_token_again
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, ConsentView
@@ -42,6 +43,8 @@ class SystemCheck:
     ok: bool
     code: str | None = None
     message: str | None = None
+    gone: bool = False
+    """Whether it answers, but shows attributes for nobody any more that had values."""
 
 
 def add_connection(
@@ -97,15 +100,20 @@ def show_connection(ctx: Context, connection_key: str) -> tuple[ConnectionView, 
 
 
 def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
-    """Ask both systems for one page of employees. freee is not asked while the connection needs a consent.
+    """Ask both systems for one page of employees, and SmartHR for what its token can read. freee is not asked while the
+    connection needs a consent.
 
     Raises Refused for an unknown connection.
     """
     connection = find_connection(ctx, connection_key)
     missing = _missing_consent(connection)
-    return [
+    checks = [
         missing if missing and missing.system is system else check_system(ctx, connection, system) for system in System
     ]
+    if any(check.ok and check.system is System.SMARTHR for check in checks):
+        check_token_again(ctx, connection_key)
+    now = find_connection(ctx, connection_key)
+    return [replace(check, gone=bool(now.gone(check.system))) for check in checks]
 
 
 def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str, Any]) -> ConnectionView:

@@ -20,7 +20,7 @@ from app.domain.matching.linking import Directory, LinkKind, decide_link
 from app.domain.planning.plan import Change, Plan
 from app.domain.planning.unsettled import Comparison, altered, shown
 from app.domain.ports import CreateRequest
-from app.domain.reading import name_of, take_snapshot
+from app.domain.reading import name_of
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
@@ -37,10 +37,12 @@ from app.use_cases.planning.plan_employee import (
     Terms,
     agreed_digests,
     decide,
+    take_target,
     terms_of_run,
     unsettled_of,
 )
 from app.use_cases.planning.planned_item import new_changes, pair_ids, state_without_write
+from app.use_cases.planning.proof import Prover, hoping, in_doubt, in_doubt_of_new, without
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost
 
@@ -58,13 +60,14 @@ class EmployeeJob:
         self._number = self._name = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
-        self._terms: Terms = terms_of_run(
+        terms = terms_of_run(
             connection,
             direction=run.direction,
             trigger=run.trigger,
             as_of_date=run.as_of_date,
             secret_key=ctx.settings.secret_key,
         )
+        self._terms: Terms = hoping(terms, connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
         self._created: Sequence[Change] = ()
 
@@ -92,7 +95,7 @@ class EmployeeJob:
     ) -> ItemOutcome:
         """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
         ticked = self._item.ticked or ()
-        decided = self._decided(source, target, link, ticked)
+        decided = self._proved(source, target, link, ticked)
         decided = replace(decided, settled=frozenset()) if just_created else decided
         plan = decided.plan
         self._attempt.settle(plan, decided.resting)
@@ -114,6 +117,18 @@ class EmployeeJob:
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
         self._agree(link, decided, after)
         return self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
+
+    def _proved(
+        self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]
+    ) -> Decided:
+        """Decide, and prove every null that the plan takes for a blank. What nobody proves is left alone from here on
+        (`_terms`)."""
+        decided = self._decided(source, target, link, ticked)
+        for side, gateway in ((source, self._source), (target, self._target)):
+            names = in_doubt(decided.plan, side, is_source=side is source)
+            if names and (hidden := Prover(self._connection, gateway).unproven(names, side)):
+                self._terms = without(self._terms, gateway.system, hidden)
+        return self._decided(source, target, link, ticked)
 
     def _decided(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]
@@ -141,6 +156,7 @@ class EmployeeJob:
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, source: EmployeeRecord) -> ItemOutcome:
+        self._prove_decisive(source)
         plan = decide(self._terms, source, None, {}).plan
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
@@ -163,6 +179,15 @@ class EmployeeJob:
         if outcome.state is ItemState.UNCHANGED:
             return ItemOutcome(ItemState.SUCCEEDED, None, plan)
         return ItemOutcome(outcome.state, outcome.code, plan, outcome.notes)
+
+    def _prove_decisive(self, source: EmployeeRecord) -> None:
+        """Prove the nulls that would decide a creation, such as that of 退職年月日. The survey of the run has just done
+        so; an item of a webhook, and one that has waited long, asks."""
+        prover, names = Prover(self._connection, self._source), in_doubt_of_new(source, self._terms)
+        if not self._pair_reader.is_gathered:
+            names = prover.stale(names, self._ctx.clock.now())
+        if names and (hidden := prover.unproven(names, source)):
+            self._terms = without(self._terms, source.person.system, hidden, gone=True)
 
     def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | ItemOutcome | None:
         """Look, before a create, whether the target has the person by now. Our own create may have gone through, and
@@ -260,7 +285,7 @@ class EmployeeJob:
                 self._note_shown(uow, link, decided, after)
 
     def _note_shown(self, uow: UnitOfWork, link: LinkRow, decided: Decided, after: EmployeeRecord) -> None:
-        now, fingerprint = take_snapshot(after, self._terms.options), self._terms.fingerprint
+        now, fingerprint = take_target(after, self._terms), self._terms.fingerprint
         uow.links.change_unsettled(
             link.id, self._run.direction, lambda memory: shown(memory, decided.plan.changes, now, fingerprint)
         )

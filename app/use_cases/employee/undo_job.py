@@ -17,14 +17,13 @@ from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.undoing import Written, undone
 from app.domain.planning.unsettled import Comparison
-from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import Snapshot, Unconvertible
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome
 from app.use_cases.employee.step_log import StepLog
-from app.use_cases.planning.plan_employee import unsettled_of
+from app.use_cases.planning.plan_employee import Unsettled, take_target, unsettled_of
 from app.use_cases.planning.plan_reversal import (
     not_quite_back,
     plan_back,
@@ -34,6 +33,7 @@ from app.use_cases.planning.plan_reversal import (
     undone_by,
 )
 from app.use_cases.planning.planned_item import new_changes
+from app.use_cases.planning.proof import Prover, hoping, in_doubt, without
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease
 
@@ -46,7 +46,7 @@ class UndoJob:
         self._job, self._ctx, self._item, self._run = job, job.ctx, job.item, job.run
         self._target = job.ctx.gateway(job.connection, job.run.direction.target)
         self._steps = StepLog(job.ctx, job.item, lease)
-        self._terms = terms_of_undo(job.ctx, job.run, job.connection)
+        self._terms = hoping(terms_of_undo(job.ctx, job.run, job.connection), job.connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
 
     def do(self) -> ItemOutcome:
@@ -67,22 +67,31 @@ class UndoJob:
         return self._write(written, target)
 
     def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> ItemOutcome:
-        plan = plan_back(self._terms, written, target)
+        plan = self._planned(written, target, None)
         self._attempt.settle(plan, ())
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         link = self._link()
         unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
-        plan = plan_back(self._terms, written, target, unsettled)
+        plan = self._planned(written, target, unsettled)
         if not plan.changes:
             return self._attempt.outcome_without_write(plan)
-        self._keep(plan, link, take_snapshot(target, self._terms.options))
+        self._keep(plan, link, take_target(target, self._terms))
         after, refused = self._put_back(plan, written, target)
-        self._note_shown(plan, link, take_snapshot(after, self._terms.options))
+        self._note_shown(plan, link, take_target(after, self._terms))
         besides = {note.key for note in refused}
         return outcome_of_write(
             plan, (*plan.notes, *refused, *not_quite_back(self._terms, plan, after, besides=besides))
         )
+
+    def _planned(self, written: tuple[Written, ...], target: EmployeeRecord, unsettled: Unsettled | None) -> Plan:
+        """The plan, with every null proved that it would write over: another value may be hidden behind it."""
+        plan = plan_back(self._terms, written, target, unsettled)
+        names = in_doubt(plan, target, is_source=False)
+        if names and (hidden := Prover(self._job.connection, self._target).unproven(names, target)):
+            self._terms = without(self._terms, self._target.system, hidden)
+            return plan_back(self._terms, written, target, unsettled)
+        return plan
 
     def _put_back(
         self, plan: Plan, written: tuple[Written, ...], target: EmployeeRecord

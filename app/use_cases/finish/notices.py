@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -10,7 +10,10 @@ import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.config import Settings
-from app.domain.mail_text.notices import consent_needed, run_held, webhook_silent
+from app.domain.enums import System
+from app.domain.mail_text.notices import consent_needed, run_held, unreadable, webhook_silent
+from app.domain.mapping import BY_KEY
+from app.domain.reading import items_under
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailKind, OutboxKind
@@ -64,6 +67,36 @@ def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequenc
             link=f"{ctx.settings.base_url}/runs/{run.public_id}/confirm",
         )
         uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+
+def add_unreadable_notice(
+    ctx: Context, uow: UnitOfWork, connection_id: int, gone: Mapping[System, Sequence[str]]
+) -> None:
+    """Queue one mail for the attributes that have gone now, in the transaction that stores that they have: the next
+    survey finds them gone already and says nothing."""
+    connection = uow.connections.get(connection_id)
+    items = [(system, label) for system, names in sorted(gone.items()) for label in labels_of(system, names)]
+    if connection is None or not items:
+        return
+    log.warning(
+        "attributes_gone",
+        connection_id=connection_id,
+        attributes=sorted(name for names in gone.values() for name in names),
+    )
+    if not connection.mail_to:
+        return
+    occasion = f"unreadable:{connection_id}:{ctx.clock.now().timestamp():.6f}"
+    mail_id = _add(ctx, uow, connection_id, kind=MailKind.UNREADABLE, occasion=occasion)
+    if mail_id is not None:
+        link = f"{ctx.settings.base_url}/connections/{connection.key}"
+        subject, body = unreadable(connection.name, items=items, link=link)
+        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+
+def labels_of(system: System, names: Sequence[str]) -> list[str]:
+    """The labels of the items that stand under these attributes; a bank account is one."""
+    rows = [BY_KEY[key] for key in items_under(system, names)]
+    return list(dict.fromkeys("給与振込口座" if row.group == "bank" else row.label for row in rows))
 
 
 def _tell(ctx: Context, connection_id: int, *, kind: MailKind, occasion: str) -> bool:

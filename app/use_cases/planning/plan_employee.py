@@ -21,7 +21,7 @@ from app.domain.planning.rule_version import stamped
 from app.domain.planning.three_way import brought_up
 from app.domain.planning.trace import with_rules
 from app.domain.planning.unsettled import Comparison, Memory
-from app.domain.reading import take_snapshot
+from app.domain.reading import take_snapshot, unreadable_items
 from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import Snapshot
 from app.storage.links.rows import LinkRow
@@ -59,7 +59,9 @@ def terms_of_run(
         include_building=connection.include_building,
         create_positions=connection.create_positions,
         known_positions=connection.known_positions,
-        readable_attributes=connection.readable_attributes,
+        readable_attributes=connection.readable(System.SMARTHR),
+        readable_in_freee=connection.readable(System.FREEE),
+        gone=frozenset((system, name) for system in System for name in connection.gone(system)),
         blank_policies=connection.blank_policies,
         excluded=connection.excluded,
         as_of_date=as_of_date,
@@ -120,7 +122,7 @@ def decide(
     for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before. `ticked`: keys
     of held changes that a person wants to be written."""
     source_items = take_snapshot(source, terms.options)
-    target_items = take_snapshot(target, terms.options) if target else None
+    target_items = take_target(target, terms) if target else None
     baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
     limits = Limits(terms, target, target_items, unsettled or Unsettled())
     plan = planning.plan(
@@ -136,6 +138,7 @@ def decide(
         encodable=limits.refusals,
         carried=_carried(terms, source),
         ticked=ticked,
+        unreadable=unreadable_items(source, terms.options) if target is None else (),
     )
     plan = with_rules(plan, source_items)
     if target is None or target_items is None:
@@ -187,10 +190,16 @@ class Limits:
         )
 
 
+def take_target(target: EmployeeRecord, terms: Terms) -> Snapshot:
+    """The items of the side that is written. A null of freee is a blank there: freee has no permissions per item, and
+    most of what it shows of a new employee is null."""
+    return take_snapshot(target, replace(terms.options, readable_in_freee=None))
+
+
 def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
     """The baseline to store after a job: what both sides agreed on before, renewed by what they agree on now. `after`:
     the target as the writes left it; None: nothing was written."""
-    target = take_snapshot(after, terms.options) if after else decided.target
+    target = take_target(after, terms) if after else decided.target
     if target is None:
         return dict(decided.baseline.digests)
     return {**decided.baseline.digests, **planning.shared_digests(decided.source, target, decided.baseline)}

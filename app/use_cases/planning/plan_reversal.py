@@ -14,13 +14,12 @@ from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.three_way import same
 from app.domain.planning.undoing import RESTORED_OTHERWISE, Written, plan_undo
 from app.domain.ports import EmployeeGateway
-from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import BLANK, FieldState, Unconvertible
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, RunRow, StepRow
 from app.use_cases.context import Context
-from app.use_cases.planning.plan_employee import Limits, Terms, Unsettled, terms_of_run
+from app.use_cases.planning.plan_employee import Limits, Terms, Unsettled, take_target, terms_of_run
 
 _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})
 
@@ -64,7 +63,7 @@ def plan_back(
 ) -> Plan:
     """Plan the way back by the rule of `undoing`, leaving out what this target's record would refuse, and what it did
     not keep before."""
-    held = take_snapshot(target, terms.options)
+    held = take_target(target, terms)
     limits = Limits(terms, target, held, unsettled or Unsettled())
     return plan_undo(written, held, direction=terms.direction, encodable=limits.refusals, record=target.record)
 
@@ -80,7 +79,7 @@ def things(changes: Iterable[Change]) -> list[list[Change]]:
 def not_quite_back(terms: Terms, plan: Plan, after: EmployeeRecord, *, besides: Collection[str | None]) -> list[Note]:
     """A note for every item of the plan that the target does not hold as planned: it means the same in another writing,
     or it was not taken over at all. `besides`: keys that have a note already."""
-    items = take_snapshot(after, terms.options)
+    items = take_target(after, terms)
     left = [change for change in plan.changes if change.key not in besides]
     found = (_not_quite_back(change, items[change.key], after) for change in left)
     return [note for note in found if note is not None]

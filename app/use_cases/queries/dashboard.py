@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.enums import Direction, Trigger
+from app.domain.enums import Direction, System, Trigger
+from app.domain.reading import items_under
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.runs.rows import RunRow
@@ -73,6 +74,8 @@ class Dashboard:
     sync does not rely on it."""
     broken_links: int
     quarantined: int
+    unreadable: tuple[str, ...]
+    """Keys of items that had values and are shown for nobody any more: a person is asked why."""
     panels: tuple[DirectionPanel, ...]
 
     @property
@@ -101,6 +104,7 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
             webhook=_silent_webhook(uow, connection),
             broken_links=len(uow.links.broken(connection.id)),
             quarantined=uow.troubles.quarantined_counts().get(connection.id, 0),
+            unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
             panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
         )
 

@@ -30,7 +30,7 @@ from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.planning.plan_employee import Terms, plan_digest
+from app.use_cases.planning.plan_employee import Terms, plan_digest, take_target
 from app.use_cases.planning.planned_item import PlannedItem, new_changes
 from app.use_cases.shared.repeated_trouble import note_trouble
 from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
@@ -180,7 +180,7 @@ class _Comparison:
         after that still has to reach the target, so the job reads the last month in which freee shows the leaver.
         Should other items differ in that month, an approval of this plan does not cover them."""
         left, schedule = source.person.resigned_on, source.person.pay_schedule
-        there = take_snapshot(target, self.planner.terms.options)["resigned_on"]
+        there = take_target(target, self.planner.terms)["resigned_on"]
         if left is None or there is ABSENT or there == left:
             return None
         if self._ruling(link, source=left, target=there) in _TARGET_IS_RIGHT:

@@ -8,25 +8,25 @@ transaction sets the run going.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
-from app.domain.employee import EmployeeRecord
+from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.planning.mass_change import alarms
 from app.domain.ports import EmployeeGateway
-from app.domain.reading import readable_attributes
+from app.domain.reading import listing_of
 from app.domain.settings.connection_settings import Connection
 from app.storage.automatic.rows import TroubleRow
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
-from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
+from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
 from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
 from app.use_cases.planning.planned_item import PlannedItem
@@ -94,6 +94,8 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
     """Survey a run that takes another one back. What the target holds decides alone, so the source is not read."""
     gateway = ctx.gateway(connection, run.direction.target)
     listed = _read_everybody(ctx, run, gateway, lease=lease)
+    with fenced(ctx, run, lease) as uow:
+        connection = _keep_readable(ctx, uow, connection, {gateway.system: listed}, {})[0]
     with counted(ctx, run.id, gateway):
         planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
     store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
@@ -147,7 +149,6 @@ def _learn(
     numbers."""
     with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
         positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
-    records = [record.record for record in sides[System.SMARTHR] if record.record is not None]
     schedules = {
         person.pay_schedule.name: person.pay_schedule
         for person in (record.person for record in sides[System.FREEE])
@@ -155,17 +156,39 @@ def _learn(
     }
     entries = {system: entries_of(ctx, people) for system, people in sides.items()}
     with fenced(ctx, run, lease) as uow:
-        uow.connections.learn(
-            connection.id,
-            readable_attributes=readable_attributes(records),
-            pay_schedules=schedules,
-            known_positions=positions,
-        )
+        learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions)
         for system, shown in sorted(entries.items()):
-            keep_shown(ctx, uow, run, system, shown)
-        learned = uow.connections.get(connection.id)
-    assert learned is not None
+            keep_shown(ctx, uow, run, system, shown, comparable=not moved[system])
     return learned
+
+
+def _keep_readable(
+    ctx: Context,
+    uow: UnitOfWork,
+    connection: Connection,
+    sides: Mapping[System, Sequence[EmployeeRecord]],
+    schedules: Mapping[str, PaySchedule],
+    positions: Iterable[str] | None = None,
+) -> tuple[Connection, Mapping[System, bool]]:
+    """Store what the lists have shown of the attributes, and tell people once of those that have gone. Returns the
+    connection as it is then, and per system whether the token sees more or less than before.
+
+    The marks are those with which the survey began: a token that was replaced meanwhile has proved nothing yet.
+    """
+    before = uow.connections.get(connection.id)
+    gone = uow.connections.learn(
+        connection.id,
+        {system: listing_of(people) for system, people in sides.items()},
+        schedules,
+        positions,
+        marks={system: connection.token_mark(system) for system in sides},
+        now=ctx.clock.now(),
+    )
+    add_unreadable_notice(ctx, uow, connection.id, gone)
+    learned = uow.connections.get(connection.id)
+    assert before is not None and learned is not None
+    moved = {system: before.gone(system).keys() != learned.gone(system).keys() for system in sides}
+    return learned, moved
 
 
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,8 +15,9 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
-from app.use_cases.connections import connections, pause_resume
+from app.use_cases.connections import attributes, connections, pause_resume
 from app.use_cases.monitoring import queue_admin
+from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, QueueView
 from app.web.api import response_schemas, serializers
 from app.web.callback_address import callback_url
@@ -164,11 +165,25 @@ def check_connection(key: str, repair: bool) -> None:
     """両方のシステムに問い合わせて、読めるかどうかと、SmartHR の Webhook の登録を確かめる"""
     checks = connections.check_connection(current_context(), key)
     for check in checks:
-        click.echo(f"{check.system.label}: {'読めます' if check.ok else check.message or check.code}")
+        told = "読めない項目があります" if check.gone else "読めます"
+        click.echo(f"{check.system.label}: {told if check.ok else check.message or check.code}")
     if any(check.code in _NEED_A_PERSON for check in checks):
         _echo_way_to_consent(key)
+    unread = _echo_gone(key)
     heard = automatic.check_webhook(key, repair=repair)
-    raise SystemExit(DONE if heard and all(check.ok for check in checks) else FAILED)
+    raise SystemExit(DONE if heard and not unread and all(check.ok for check in checks) else FAILED)
+
+
+@connection.command("cleared")
+@click.argument("key")
+@click.argument("attribute")
+def answer_cleared(key: str, attribute: str) -> None:
+    """読めなくなった項目について、全員の値を削除したと答える。空欄が値として扱われる
+
+    ATTRIBUTE は flask connection check が示す名前(tel_number など)。値がまた現れるか、トークンが替わると答えは終わる。
+    """
+    attributes.answer_cleared(current_context(), "cli", key, attribute)
+    click.echo("空欄を値として扱います。")
 
 
 @connection.command("authorise")
@@ -233,6 +248,19 @@ def _echo_with_settings(key: str) -> None:
         click.echo(f"  {label}: {shown[name]}")
     for code in doubts(settings):
         click.echo(f"  注意: {message_of(code)}")
+
+
+def _echo_gone(key: str) -> bool:
+    """Print the attributes that had values and are shown for nobody any more. True: there are some."""
+    gone = attributes.gone_items(find_connection(current_context(), key))
+    for each in gone:
+        form = "項目ごと返ってきません" if each.missing else "全員が空欄です"
+        click.echo(f"  {each.system.label} {'、'.join(each.labels)}({each.name}): {form}")
+    if gone:
+        click.echo("  これらの項目は同期しません。アクセストークンの許可を確かめてください。")
+    if any(not each.missing for each in gone):
+        click.echo(f"  全員の値を削除したときは flask connection cleared {key} 項目の名前")
+    return bool(gone)
 
 
 def _echo_way_to_consent(key: str, *, err: bool = False) -> None:

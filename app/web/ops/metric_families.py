@@ -49,6 +49,7 @@ def families(seen: MetricsSnapshot) -> Iterator[Metric]:
     yield from _vendors(seen.figures.connections)
     yield from _token_endpoint(seen.figures)
     yield from _intake(seen.figures.connections)
+    yield from _unreadable(seen.figures.connections)
     yield from _mails(seen.figures)
 
 
@@ -172,6 +173,16 @@ def _intake(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
     yield _gauge("awase_sweep_interval_seconds", "How often they are to be compared", ["connection"], period)
     quarantined = [((str(each.figures.id),), float(each.figures.quarantined)) for each in connections]
     yield _gauge("awase_quarantined", "Employees that automatic runs leave alone", ["connection"], quarantined)
+
+
+def _unreadable(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
+    rows = [
+        ((str(each.figures.id), system.value), float(number))
+        for each in connections
+        for system, number in each.figures.unreadable.items()
+    ]
+    text = "Attributes that had values and are shown for nobody any more; a person is asked why"
+    yield _gauge("awase_unreadable_attributes", text, ["connection", "system"], rows)
 
 
 def _mails(figures: DatabaseFigures) -> Iterator[Metric]:

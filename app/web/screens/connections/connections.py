@@ -96,6 +96,11 @@ def _attributes(key: str) -> str:
     return wording_here()("connections.attributes_checked", n=check.people)
 
 
+def _cleared(key: str) -> str:
+    connection_settings.answer_cleared(current_context(), me(), key, text("attribute"))
+    return wording_here()("connections.cleared_told")
+
+
 def _freee(key: str) -> Any:
     ctx = current_context()
     return redirect(connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings)), code=303)
@@ -157,8 +162,9 @@ def _check(key: str) -> Any:
     for check in checks:
         words = wording_here()
         side = words.label(check.system)
-        told = words("connections.answers", side=side) if check.ok else _failed(check)
-        flash(told, "good" if check.ok else "bad")
+        answers = "connections.answers_gone" if check.gone else "connections.answers"
+        told = words(answers, side=side) if check.ok else _failed(check)
+        flash(told, "good" if check.ok and not check.gone else "bad")
     return redirect(url("screens.connection", key=key), code=303)
 
 
@@ -174,6 +180,7 @@ _SECTIONS: Mapping[str, Callable[[str], Any]] = {
     "names": _names,
     "token": _token,
     "attributes": _attributes,
+    "cleared": _cleared,
     "freee": _freee,
     "export": _export,
     "automatic": _automatic,
