@@ -26,17 +26,25 @@ class PeopleCache:
         self._lock = threading.Lock()
         self._kept: dict[_Key, tuple[datetime, list[EmployeeRecord]]] = {}
 
-    def get(self, key: _Key, load: Callable[[], list[EmployeeRecord]], *, fresh: bool = False) -> list[EmployeeRecord]:
-        """The kept list, or a new one when there is none, it is too old, or the caller wants a `fresh` one."""
-        since = self._clock.now()
+    def get(
+        self,
+        key: _Key,
+        load: Callable[[], list[EmployeeRecord]],
+        *,
+        fresh: bool = False,
+        since: datetime | None = None,
+    ) -> list[EmployeeRecord]:
+        """The kept list, or a new one when there is none, it is too old, it was begun before `since`, or the caller
+        wants a `fresh` one."""
+        now = self._clock.now()
         with self._lock:
-            self._kept = {each: kept for each, kept in self._kept.items() if self._is_young(kept[0], since)}
+            self._kept = {each: kept for each, kept in self._kept.items() if self._is_young(kept[0], now)}
             kept = None if fresh else self._kept.get(key)
-        if kept is not None:
+        if kept is not None and (since is None or kept[0] > since):
             return kept[1]
         people = load()
         with self._lock:
-            self._kept[key] = since, people
+            self._kept[key] = now, people
         return people
 
     def _is_young(self, since: datetime, now: datetime) -> bool:

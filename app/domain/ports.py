@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import Step, System
 from app.domain.errors import AwaseError
 from app.domain.planning.plan import Change
@@ -78,9 +78,9 @@ class EmployeeGateway(Protocol):
         """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id. Pure."""
         ...
 
-    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
         """Survey and assemble at once, without keeping pages (who would be offered). `fresh=False` allows an answer
-        that is up to a minute old."""
+        that is up to a minute old, unless its listing began before `since`."""
         ...
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
@@ -98,6 +98,11 @@ class EmployeeGateway(Protocol):
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         """One page of the list of all employees, in one call, as the system shows them now (freee: as of that closing
         month; with `leavers` the page of freee's list that also holds those who have left, which shows no records)."""
+        ...
+
+    def identify(self, hidden: EmployeeRecord) -> Person | None:
+        """Who a person is whom the list shows without a record (`record` None), read in a month in which the system
+        shows them: the month of joining or of leaving. None: no month shows them."""
         ...
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
@@ -291,6 +296,11 @@ class FreeeAuthorisation(Protocol):
 
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> FreeeGrant:
         """The code that freee sent back → company and tokens; sent only once. Raises RunError, TemporaryError."""
+        ...
+
+    def check(self, tokens: FreeeTokens, *, company_id: int) -> FreeeGrant:
+        """Whether these tokens open this company for its administrator; nothing is renewed. Raises RunError,
+        TemporaryError."""
         ...
 
 

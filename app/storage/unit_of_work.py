@@ -30,6 +30,7 @@ from app.storage.connections.connections import ConnectionRepository
 from app.storage.connections.consents import ConsentRepository
 from app.storage.connections.token_doors import TokenDoorRepository
 from app.storage.links.directory import DirectoryRepository
+from app.storage.links.known_people import KnownPeopleRepository
 from app.storage.links.links import LinkRepository
 from app.storage.metrics.counters import CounterRepository
 from app.storage.metrics.snapshot import MetricsRepository
@@ -74,6 +75,7 @@ class UnitOfWork:
     survey_pages: SurveyPageRepository
     preview_names: PreviewNameRepository
     directory: DirectoryRepository
+    known_people: KnownPeopleRepository
     consents: ConsentRepository
     wizards: WizardRepository
     keys: KeyRepository
@@ -118,6 +120,7 @@ class UnitOfWork:
         self.survey_pages = SurveyPageRepository(session, self._vault)
         self.preview_names = PreviewNameRepository(session, self._vault)
         self.directory = DirectoryRepository(session, self._vault)
+        self.known_people = KnownPeopleRepository(session, self._vault)
         self.consents = ConsentRepository(session, self._vault)
         self.wizards = WizardRepository(session, self._vault)
         self.keys = KeyRepository(session, self._vault)

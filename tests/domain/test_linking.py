@@ -110,7 +110,9 @@ def test_the_other_direction() -> None:
     ],
 )
 def test_what_counts_as_the_same_number(mine: str, theirs: str, kind: LinkKind) -> None:
-    assert decide(crew("a", mine), [hidden("1", theirs)]).kind is kind
+    theirs_somebody = freee("1", theirs, last_name_kana="スズキ")
+    another = freee("1", theirs, **OTHER)
+    assert decide(crew("a", mine), [another if kind is LinkKind.CREATE else theirs_somebody]).kind is kind
 
 
 # ── numbers that decide nothing ──
@@ -173,6 +175,63 @@ def test_two_employments_of_one_person_on_both_sides_are_two_matches() -> None:
     targets = [freee("1", "0001"), freee("2", "0002")]
     found = decide(crew("b", "0002"), targets, others=[crew("a", "0001")], links=[("a", "1")])
     assert found == LinkDecision(LinkKind.MATCHED, "2")
+
+
+# ── law 3: nobody is created while somebody cannot be seen ──
+
+
+NEW = "0500"
+
+
+@pytest.mark.parametrize("number", ["", "0002"])
+def test_somebody_of_whom_nothing_is_known_makes_a_create_a_question(number: str) -> None:
+    assert asked(decide(crew("a", NEW), [hidden("1", number)]), "hidden_person") == {"1": CandidateReason.UNSEEN}
+
+
+def test_somebody_without_kana_born_on_another_day_is_another() -> None:
+    nameless = freee("1", "", last_name_kana="", first_name_kana="")
+    assert asked(decide(crew("a", NEW), [nameless]), "hidden_person") == {"1": CandidateReason.SAME_BIRTH_DATE}
+    born_later = crew("a", NEW, birth_date=date(1991, 4, 2))
+    assert decide(born_later, [nameless]) == LinkDecision(LinkKind.CREATE)
+
+
+def test_the_other_way_round_the_one_to_create_cannot_be_compared() -> None:
+    nameless = freee("1", NEW, last_name_kana="", first_name_kana="")
+    assert asked(decide(nameless, [crew("a", "")]), "hidden_person") == {"a": CandidateReason.SAME_BIRTH_DATE}
+    assert decide(nameless, [crew("a", "", **OTHER)]) == LinkDecision(LinkKind.CREATE)
+
+
+def test_whoever_is_linked_or_has_the_number_of_another_is_nobody_to_ask_about() -> None:
+    assert decide(crew("a", NEW), [hidden("1", "")], others=[crew("b")], links=[("b", "1")]).kind is LinkKind.CREATE
+    assert decide(crew("a", NEW), [hidden("1", "0002")], others=[crew("b", "0002")]).kind is LinkKind.CREATE
+
+
+def test_another_surname_with_the_same_given_name_and_birth_date_is_asked() -> None:
+    married = freee("1", "", last_name_kana="タナカ")
+    assert asked(decide(crew("a", NEW), [married]), "link_ambiguous") == {"1": CandidateReason.SAME_GIVEN_NAME}
+    twin = freee("1", "", first_name_kana="ハナエ")
+    assert decide(crew("a", NEW), [twin]) == LinkDecision(LinkKind.CREATE)
+    assert decide(crew("a", NEW), [married], others=[crew("b")], links=[("b", "1")]).kind is LinkKind.CREATE
+
+
+# ── law 4: several connections to one company know each other's links ──
+
+
+def elsewhere(source: Person, targets: list[Person], partner: str, **more: object) -> LinkDecision:
+    """The decision while another connection has linked the target 1 to this partner."""
+    links = LinkIndex(more.get("links", ()), elsewhere=[(System.FREEE, "1", partner)])  # type: ignore[arg-type]
+    return decide_link(source, sources=Directory([source]), targets=Directory(targets), links=links, as_of_date=TODAY)
+
+
+def test_somebody_whom_another_connection_has_linked_is_asked_about() -> None:
+    assert asked(elsewhere(crew("a"), [freee("1")], "x"), "linked_elsewhere").keys() == {"1"}
+    assert asked(elsewhere(crew("a", NEW), [freee("1")], "x"), "linked_elsewhere").keys() == {"1"}
+    assert elsewhere(crew("a"), [freee("1")], "x", links=[("a", "1")]).code == "linked_elsewhere"
+
+
+def test_the_same_pair_in_a_doubled_connection_is_no_question() -> None:
+    assert elsewhere(crew("a"), [freee("1")], "a") == LinkDecision(LinkKind.MATCHED, "1")
+    assert elsewhere(crew("a"), [freee("1")], "a", links=[("a", "1")]) == LinkDecision(LinkKind.LINKED, "1")
 
 
 # ── a number alone does not prove a person ──
@@ -241,7 +300,7 @@ def test_same_kana_and_another_birth_date_is_another_person() -> None:
 
 def test_nameless_rows_are_not_each_other() -> None:
     nameless = crew("a", "5", last_name_kana="", first_name_kana="", birth_date=None)
-    assert decide(nameless, [hidden("1", "6")]).kind is LinkKind.CREATE
+    assert asked(decide(nameless, [hidden("1", "6")]), "hidden_person") == {"1": CandidateReason.UNSEEN}
 
 
 # ── people who left ──
@@ -365,7 +424,8 @@ def test_somebody_who_looks_alike_and_is_another_is_not_asked_about_again() -> N
     assert apart(mine, [other], {("a", "1")}) == LinkDecision(LinkKind.CREATE)
     assert apart(other, [mine], {("a", "1")}) == LinkDecision(LinkKind.CREATE)
     assert apart(mine, [other], {("1", "a")}).kind is LinkKind.REVIEW  # ids of the two systems do not mix
-    assert apart(mine, [hidden("1", "0002")], {("b", "1")}).kind is LinkKind.CREATE
+    assert apart(mine, [hidden("1", "0002")], {("a", "1")}).kind is LinkKind.CREATE
+    assert asked(apart(mine, [hidden("1", "0002")], {("b", "1")}), "hidden_person") == {"1": CandidateReason.UNSEEN}
     nameless = freee("1", "0002", birth_date=None)
     assert asked(apart(mine, [nameless], set()), "link_ambiguous") == {"1": CandidateReason.SAME_KANA}
     assert apart(mine, [nameless], {("a", "1")}).kind is LinkKind.CREATE

@@ -57,7 +57,7 @@ def add_connection(database: Database, key: str = "renshu", **changes: Any) -> C
         given = {
             "key": key,
             "name": "練習株式会社",
-            "smarthr_subdomain": "awase-renshu",
+            "smarthr_subdomain": "awase-renshu" if key == "renshu" else f"awase-{key}",
             "smarthr_token": "smarthr-token-invented",
             "freee_company_id": 1234567,
             "mail_to": ["jinji@example.com"],

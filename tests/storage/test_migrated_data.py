@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Engine, Table, func, inspect, select
+from sqlalchemy import Column, Engine, MetaData, Table, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.schema import current_revision, downgrade, migrate
 from app.storage.tables.columns import Word
-from app.storage.tables.models import Base
+from app.storage.tables.models import Base, ConnectionTable
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage import schema_walk
@@ -21,6 +21,8 @@ from tests.storage.schema_walk import STEPS, contents, engine_of, only, value
 pytestmark = pytest.mark.sql
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+BEFORE_PAIRS = next(before for before, revision in STEPS if revision == "0007") or ""
+"""The revision after which a tenant and a company are connected once."""
 
 
 def fill(engine: Engine) -> None:
@@ -99,6 +101,25 @@ def test_the_rows_of_before_outlive_every_step_up_and_down(url: str) -> None:
             assert only(contents(engine), kept) == kept, revision
 
 
+def test_connections_that_were_doubled_before_are_kept_and_paused(url: str) -> None:
+    """The one with the links keeps the pair; the other one stays, without a pair key. Down and up again as well."""
+    migrate(url, BEFORE_PAIRS)
+    with engine_of(url) as engine:
+        schema_walk.fill(engine, rows=(1, 2))
+        there = MetaData()
+        there.reflect(engine)
+        with engine.begin() as connection:
+            names = {"smarthr_subdomain": "mihon", "freee_company_id": 7, "paused": False}
+            connection.execute(there.tables["connections"].update().values(names))
+            connection.execute(there.tables["links"].update().values(unlinked_at=None, connection_id=2))
+    for _ in range(2):
+        migrate(url)
+        with engine_of(url) as engine, engine.connect() as connection:
+            found = connection.execute(select(ConnectionTable.id, ConnectionTable.pair_key, ConnectionTable.paused))
+            assert sorted(map(tuple, found)) == [(1, None, True), (2, "mihon 7", False)]
+        downgrade(url, BEFORE_PAIRS)
+
+
 def test_a_whole_run_works_after_down_and_up(url: str, engine: Engine) -> None:
     engine.dispose()
     downgrade(url)
@@ -132,6 +153,8 @@ def test_with_a_user_their_sessions_and_invitations_go_but_not_what_they_did(eng
     ("table", "columns"),
     [
         ("connections", ["key"]),
+        ("connections", ["pair_key"]),
+        ("known_people", ["system", "tenant", "person_id"]),
         ("runs", ["public_id"]),
         ("items", ["run_id", "position"]),
         ("field_changes", ["item_id", "key"]),

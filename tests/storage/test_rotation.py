@@ -12,6 +12,7 @@ from app.domain.enums import Step, System
 from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailKind
+from app.storage.links.rows import Identity, KnownPerson
 from app.storage.runs.rows import NewChange, PreviewName
 from app.storage.tables.access_models import ConsentTable
 from app.storage.tables.models import Base, ConnectionTable, SurveyPageTable
@@ -47,6 +48,8 @@ def full(database: Database) -> Database:
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
         uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
+        known = KnownPerson("9", "0009", "d", Identity("カクウ", "タロウ", NOW.date()), NOW)
+        uow.known_people.keep(connection.id, System.FREEE, "1234567", [known])
         setup: dict[str, Any] = {"seen": {}, "mail_to": ["b@example.com"], "started_by": "user:1", "now": NOW}
         uow.wizards.add(key="s", name="n", smarthr_subdomain="x", smarthr_token="ein-token-3", **setup)
         (begun,) = uow.wizards.all()
@@ -104,6 +107,7 @@ def everything(uow: UnitOfWork) -> list[object]:
         [uow.wizards.freee_tokens(setup.id) for setup in uow.wizards.all()],
         [(entry.name, entry.kana) for entry in uow.preview_names.of_run(1)],
         [invitation.mail for invitation in uow.invitations.open(NOW)],
+        [known.identity for known in uow.known_people.of_tenant(System.FREEE, "1234567").values()],
     ]
 
 

@@ -170,6 +170,11 @@ class SignIn:
         self.seen = {"redirect_uri": redirect_uri, "state": state, "verifier": verifier}
         return f"https://accounts.example/authorize?state={state}"
 
+    def check(self, tokens: FreeeTokens, *, company_id: int) -> Grant:
+        if isinstance(self.answer, AwaseError):
+            raise self.answer
+        return Grant(company_id, tokens)
+
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
         assert (redirect_uri, verifier) == (self.seen["redirect_uri"], self.seen["verifier"])
         self.codes.append(code)

@@ -100,7 +100,7 @@ def many(house: House) -> list[Connection]:
             made = uow.connections.add(
                 key=f"many-{number}",
                 name=f"練習{number}",
-                smarthr_subdomain=practice_company.SUBDOMAIN,
+                smarthr_subdomain=f"many-{number}",
                 smarthr_token=practice_company.SMARTHR_TOKEN,
                 freee_company_id=practice_company.FREEE_COMPANY_ID,
                 now=now,

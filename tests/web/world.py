@@ -143,6 +143,11 @@ class SignIn:
     def url(self, *, redirect_uri: str, state: str, verifier: str) -> str:
         return f"https://accounts.example/authorize?{urlencode({'redirect_uri': redirect_uri, 'state': state})}"
 
+    def check(self, tokens: FreeeTokens, *, company_id: int) -> Grant:
+        if self.error:
+            raise self.error
+        return Grant(company_id=company_id, tokens=tokens)
+
     def finish(self, code: str, *, redirect_uri: str, verifier: str) -> Grant:
         self.asked += 1
         if self.error:

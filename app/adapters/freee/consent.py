@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import requests
@@ -67,14 +67,19 @@ class FreeeConsent:
             grant = self._oauth().exchange(code, redirect_uri=redirect_uri, code_verifier=verifier)
         if grant.company_id is None:
             raise RunError("E23", "freee named no company in its token answer")
-        token = FixedToken(grant.tokens.access_token)
-        me = freee_client(self._settings, grant.company_id, token, self._limiter, self._session).users_me()
-        company = administered_company(me, grant.company_id)
+        checked = self.check(grant.tokens, company_id=grant.company_id)
+        return replace(checked, external_cid=checked.external_cid or grant.external_cid or "")
+
+    def check(self, tokens: FreeeTokens, *, company_id: int) -> Consent:
+        """Whether these tokens open this company for its administrator. Raises RunError("E19") when they do not."""
+        token = FixedToken(tokens.access_token)
+        me = freee_client(self._settings, company_id, token, self._limiter, self._session).users_me()
+        company = administered_company(me, company_id)
         return Consent(
-            company_id=grant.company_id,
+            company_id=company_id,
             company_name=company.get("name") or "",
-            external_cid=company.get("external_cid") or grant.external_cid or "",
-            tokens=grant.tokens,
+            external_cid=company.get("external_cid") or "",
+            tokens=tokens,
         )
 
     def _passage(self) -> Passage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.adapters.freee.bodies import (
@@ -28,12 +28,13 @@ from app.adapters.freee.survey import (
     assemble,
     directory_row,
     months_of,
+    months_to_try,
     person_of,
     record_row,
     schedule_of,
 )
 from app.adapters.people_cache import PeopleCache
-from app.domain.employee import EmployeeRecord, PaySchedule, Record, YearMonth
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, YearMonth
 from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.matching.linking import comparable_number
@@ -86,11 +87,11 @@ class FreeeGateway:
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return assemble(rows, as_of_date)
 
-    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
         if self._people is None:
             return self._directory(as_of_date)
         key = (self.system.value, str(self._company_id), as_of_date)
-        return self._people.get(key, lambda: self._directory(as_of_date), fresh=fresh)
+        return self._people.get(key, lambda: self._directory(as_of_date), fresh=fresh, since=since)
 
     def _directory(self, as_of_date: date) -> list[EmployeeRecord]:
         rows: list[Mapping[str, Any]] = []
@@ -130,6 +131,22 @@ class FreeeGateway:
             return [EmployeeRecord(person_of(row, schedule_of(row)), None) for row in rows]
         records = self._client.list_employees(month, 0)["employees"]
         return [EmployeeRecord(person_of(each, None), each, month) for each in records]
+
+    def identify(self, hidden: EmployeeRecord) -> Person | None:
+        """Read somebody in the months of leaving and joining, because freee hides people outside their employment.
+        Stops at the first month that tells kana and birth date."""
+        found: Person | None = None
+        for month in months_to_try(hidden):
+            try:
+                record = self._client.get_employee(int(hidden.person.id), month)
+            except ItemError:
+                continue  # freee refuses this month; another one may show the person
+            if record is None:
+                continue
+            found = person_of(record, hidden.person.pay_schedule)
+            if found.last_name_kana and found.birth_date:
+                return found
+        return found
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Ids of all employees with this number, leavers included. `fresh` False: a list of the last minute is good

@@ -61,6 +61,15 @@ def months_of(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> set[YearMo
     return {month for row in rows if (month := _month_shown(row, as_of_date)) is not None}
 
 
+def months_to_try(hidden: EmployeeRecord) -> list[YearMonth]:
+    """Months that may show somebody whom the month of a run hides, the likeliest first: the last one of a leaver, the
+    first one of a joiner, each by the pay period and by the calendar, because freee does not say which one counts."""
+    person = hidden.person
+    days = [day for day in (person.resigned_on, person.hired_on) if day is not None]
+    months = [month for day in days for month in (closing_month(day, person.pay_schedule), closing_month(day, None))]
+    return list(dict.fromkeys([*months, *([hidden.month] if hidden.month else [])]))
+
+
 def directory_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "directory", **row}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from app.adapters.people_cache import PeopleCache
@@ -50,11 +50,11 @@ class SmartHRGateway:
         latest = {row["id"]: row for row in rows}
         return [_employee(latest[crew_id]) for crew_id in sorted(latest)]
 
-    def directory(self, *, as_of_date: date, fresh: bool = True) -> list[EmployeeRecord]:
+    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
         if self._people is None:
             return self._everybody(as_of_date)
         key = (self.system.value, self._tenant, as_of_date)
-        return self._people.get(key, lambda: self._everybody(as_of_date), fresh=fresh)
+        return self._people.get(key, lambda: self._everybody(as_of_date), fresh=fresh, since=since)
 
     def _everybody(self, as_of_date: date) -> list[EmployeeRecord]:
         rows: list[Mapping[str, Any]] = []
@@ -77,6 +77,10 @@ class SmartHRGateway:
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         """The first page of all employees; SmartHR lists leavers with the others."""
         return [_employee(row) for row in self._client.list_crews(1)[0]]
+
+    def identify(self, hidden: EmployeeRecord) -> Person | None:
+        """The person as SmartHR lists them, because SmartHR hides nobody."""
+        return hidden.person
 
     def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
         """Ids of all employees with this number, 退職済 included. Always fresh, because it takes one call only."""

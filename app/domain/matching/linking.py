@@ -8,10 +8,11 @@ a second record of the same employee.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 
 from app.domain.employee import Person
 from app.domain.enums import System
@@ -23,7 +24,17 @@ MAX_CANDIDATES = 20
 n × n in a company where all employees have number 0."""
 
 
-QUESTIONS = ("E7", "E8", "E20", "link_ambiguous", "number_swapped", "rehired", "relink_offered")
+QUESTIONS = (
+    "E7",
+    "E8",
+    "E20",
+    "hidden_person",
+    "link_ambiguous",
+    "linked_elsewhere",
+    "number_swapped",
+    "rehired",
+    "relink_offered",
+)
 """The codes of the questions which employee of the other system this one is."""
 
 
@@ -40,6 +51,9 @@ class CandidateReason(StrEnum):
     SAME_NUMBER = "same_number"
     SAME_PERSON = "same_person"  # same kana and birth date
     SAME_KANA = "same_kana"  # same kana, birth date not known on one side
+    SAME_GIVEN_NAME = "same_given_name"  # same birth date and given name, another surname
+    SAME_BIRTH_DATE = "same_birth_date"  # same birth date, kana not known on one side
+    UNSEEN = "unseen"  # neither kana nor birth date can be compared
 
     @property
     def label(self) -> str:
@@ -50,6 +64,9 @@ _REASON_LABELS = {
     CandidateReason.SAME_NUMBER: "番号が同じ",
     CandidateReason.SAME_PERSON: "カナと生年月日が同じ",
     CandidateReason.SAME_KANA: "カナが同じ（生年月日は不明）",
+    CandidateReason.SAME_GIVEN_NAME: "生年月日と名のカナが同じ（姓が違う）",
+    CandidateReason.SAME_BIRTH_DATE: "生年月日が同じ（カナは不明）",
+    CandidateReason.UNSEEN: "カナも生年月日も読めない",
 }
 
 
@@ -81,6 +98,8 @@ class Directory:
         self._by_number: dict[str, list[Person]] = defaultdict(list)
         self._by_identity: dict[tuple[str, date | None], list[Person]] = defaultdict(list)
         self._by_kana: dict[str, list[Person]] = defaultdict(list)
+        self._by_birth_date: dict[date, list[Person]] = defaultdict(list)
+        self._nameless: list[Person] = []
         for person in people:
             if person.id in self._by_id:
                 continue  # pages of a listing may overlap, so the same person may come twice
@@ -90,6 +109,10 @@ class Directory:
             if kana := comparable_kana(person):
                 self._by_identity[kana, person.birth_date].append(person)
                 self._by_kana[kana].append(person)
+            else:
+                self._nameless.append(person)
+            if person.birth_date is not None:
+                self._by_birth_date[person.birth_date].append(person)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -117,6 +140,26 @@ class Directory:
             return self._by_kana.get(kana, ())
         return self._by_identity.get((kana, None), ())
 
+    def same_given_name(self, person: Person) -> Sequence[Person]:
+        """All employees born on the same day with the same given name and another surname: perhaps one who married."""
+        if person.birth_date is None or not comparable_kana(person):
+            return ()
+        return [other for other in self._by_birth_date.get(person.birth_date, ()) if _other_surname(person, other)]
+
+    def incomparable(self, person: Person) -> Iterator[tuple[Person, CandidateReason]]:
+        """All employees of whom nobody can tell whether they are this person, because a name is not known: theirs or
+        this person's. Another birth date rules them out."""
+        if comparable_kana(person):
+            pool: Sequence[Person] = self._nameless
+        else:
+            pool = tuple(self._by_id.values())
+        for other in pool:
+            births = person.birth_date, other.birth_date
+            if None in births:
+                yield other, CandidateReason.UNSEEN
+            elif births[0] == births[1]:
+                yield other, CandidateReason.SAME_BIRTH_DATE
+
 
 class LinkIndex:
     """The links of one connection, found from either side.
@@ -131,8 +174,13 @@ class LinkIndex:
         *,
         broken: Iterable[tuple[str, str]] = (),
         different: Iterable[tuple[str, str]] = (),
+        elsewhere: Iterable[tuple[System, str, str]] = (),
     ) -> None:
-        """Pairs are (smarthr id, freee id)."""
+        """Pairs are (smarthr id, freee id). `elsewhere`: (system, id, partner's id) of the people whom another
+        connection to the same tenant or company has linked."""
+        self._elsewhere: dict[tuple[System, str], set[str]] = defaultdict(set)
+        for system, person_id, partner in elsewhere:
+            self._elsewhere[system, person_id].add(partner)
         self._different = frozenset(different)
         self._broken = {(system, person_id) for pair in broken for system, person_id in zip(System, pair, strict=True)}
         self._freee: dict[str, str] = {}
@@ -149,6 +197,10 @@ class LinkIndex:
     def is_broken(self, person: Person) -> bool:
         """Whether this employee's partner was deleted and no user has decided yet what follows from that."""
         return (person.system, person.id) in self._broken and self.partner(person.system, person.id) is None
+
+    def is_taken_elsewhere(self, target: Person, source: Person) -> bool:
+        """Whether another connection has linked this target to somebody else than this source."""
+        return bool(self._elsewhere.get((target.system, target.id), set()) - {source.id})
 
     def perhaps_one(self, person: Person, others: Sequence[Person]) -> list[Person]:
         """Those of the other system's `others` whom no user has declared to be a different employee."""
@@ -174,8 +226,11 @@ def decide_link(
     """
     partner = links.partner(source.system, source.id)
     if partner is not None:
-        if targets.by_id(partner) is None:
+        linked = targets.by_id(partner)
+        if linked is None:
             return _review("E20", _namesakes(source, targets), _numbered(source, targets))
+        if links.is_taken_elsewhere(linked, source):
+            return _review("linked_elsewhere", _numbered(source, targets), _namesakes(source, targets))
         return LinkDecision(LinkKind.LINKED, partner)
     if links.is_broken(source):
         return _review("E20", _numbered(source, targets), _namesakes(source, targets))
@@ -203,8 +258,11 @@ def comparable_kana(person: Person) -> str:
     hyphen or a ー is written do not count."""
     if not person.last_name_kana or not person.first_name_kana:
         return ""
-    kana = katakana(normal(person.last_name_kana + person.first_name_kana))
-    return without_spaces(large_kana(fold_hyphens(kana, long_vowel=True)))
+    return _folded(person.last_name_kana + person.first_name_kana)
+
+
+def _folded(kana: str) -> str:
+    return without_spaces(large_kana(fold_hyphens(katakana(normal(kana)), long_vowel=True)))
 
 
 # ── no link yet ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,6 +274,8 @@ def _first_match(
     """Exactly one person on each side has the number, and the source has no link."""
     if links.partner(target.system, target.id) is not None:
         return _review("E7", _numbered(source, targets), _namesakes(source, targets))
+    if links.is_taken_elsewhere(target, source):
+        return _review("linked_elsewhere", _numbered(source, targets), _namesakes(source, targets))
     if links.is_broken(target):
         return _review("relink_offered", _numbered(source, targets), _namesakes(source, targets))
     if _differ(source, target):
@@ -232,6 +292,8 @@ def _nobody_with_number(source: Person, *, sources: Directory, targets: Director
     same = links.perhaps_one(source, targets.same_person(source))
     if any(links.is_broken(person) for person in same):
         return _review("relink_offered", _as_namesakes(same))
+    if any(links.is_taken_elsewhere(person, source) for person in same):
+        return _review("linked_elsewhere", _as_namesakes(same))
     if same:
         taken = any(links.partner(person.system, person.id) is not None for person in same)
         return _review("E7" if taken else "link_ambiguous", _as_namesakes(same))
@@ -239,7 +301,32 @@ def _nobody_with_number(source: Person, *, sources: Directory, targets: Director
     perhaps = [person for person in namesakes if _unclaimed(person, sources, links=links)]
     if perhaps:
         return _review("link_ambiguous", [(person, CandidateReason.SAME_KANA) for person in perhaps])
+    return _unless_renamed_or_unseen(source, sources=sources, targets=targets, links=links)
+
+
+def _unless_renamed_or_unseen(
+    source: Person, *, sources: Directory, targets: Directory, links: LinkIndex
+) -> LinkDecision:
+    """A new employee, unless somebody whom nobody else claims may be this person under another surname, or cannot be
+    compared: nobody is created while somebody cannot be seen."""
+
+    def may_be(target: Person) -> bool:
+        return bool(links.perhaps_one(source, [target])) and _unclaimed(target, sources, links=links)
+
+    renamed = [(person, CandidateReason.SAME_GIVEN_NAME) for person in targets.same_given_name(source)]
+    if renamed := [named for named in renamed if may_be(named[0])]:
+        return _review("link_ambiguous", renamed[:MAX_CANDIDATES])
+    unseen = (named for named in targets.incomparable(source) if may_be(named[0]))
+    if candidates := list(islice(unseen, MAX_CANDIDATES)):
+        return _review("hidden_person", candidates)
     return LinkDecision(LinkKind.CREATE)
+
+
+def _other_surname(person: Person, other: Person) -> bool:
+    """Both given names are known and the same, and the whole names differ."""
+    kana = comparable_kana(person), comparable_kana(other)
+    given = (_folded(each.first_name_kana) for each in (person, other))
+    return all(kana) and kana[0] != kana[1] and len(set(given)) == 1
 
 
 def _differ(source: Person, target: Person) -> bool:
@@ -268,8 +355,11 @@ def _rehired(source: Person, target: Person, *, on: date | None) -> bool:
 
 
 def _unclaimed(target: Person, sources: Directory, *, links: LinkIndex) -> bool:
-    """No employee of the source is linked to this one or has this one's number."""
-    return links.partner(target.system, target.id) is None and not sources.by_number(target.number)
+    """No employee of the source is linked to this one or has this one's number. A link to somebody whom the source no
+    longer lists claims nobody."""
+    partner = links.partner(target.system, target.id)
+    linked = partner is not None and sources.by_id(partner) is not None
+    return not linked and not sources.by_number(target.number)
 
 
 def _numbered(source: Person, directory: Directory) -> list[tuple[Person, CandidateReason]]:

@@ -136,6 +136,8 @@ class Connection:
     """SmartHR's 役職 master by name, learned from surveys; None before the first one."""
     paused: bool = False
     needs_consent: bool = False
+    doubled: bool = False
+    """Another connection has the same tenant and company: this one stays paused until a person merges or removes it."""
 
     def readable(self, system: System) -> frozenset[str]:
         """Attributes that a listing has shown to the present token, and those emptied for everybody on purpose."""
@@ -159,3 +161,7 @@ class Connection:
     def readable_attributes(self) -> frozenset[str]:
         """SmartHR's."""
         return self.readable(System.SMARTHR)
+
+    def tenant_of(self, system: System) -> str:
+        """The tenant or company of one system, in the form in which two connections are compared."""
+        return self.smarthr_subdomain.lower() if system is System.SMARTHR else str(self.freee_company_id)

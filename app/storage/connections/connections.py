@@ -44,7 +44,8 @@ class ConnectionRepository(Repository):
         mail_to: Iterable[str] = (),
         now: datetime,
     ) -> Connection:
-        """A connection with default settings, without freee tokens yet (`set_freee_tokens`)."""
+        """A connection with default settings, without freee tokens yet (`set_freee_tokens`). Raises IntegrityError when
+        this tenant and this company are connected already."""
         record = ConnectionTable(
             key=key,
             name=name,
@@ -58,6 +59,7 @@ class ConnectionRepository(Repository):
             learned={},
             mail_to_enc=self._vault.encrypt_json(list(mail_to)),
             created_at=now,
+            pair_key=pair_key(smarthr_subdomain, freee_company_id),
         )
         self._session.add(record)
         self._session.flush()
@@ -70,18 +72,31 @@ class ConnectionRepository(Repository):
         return None if record is None else self._connection(record)
 
     def get_by_key(self, key: str) -> Connection | None:
-        record = self._session.scalar(select(ConnectionTable).where(ConnectionTable.key == key))
+        query = select(ConnectionTable).where(ConnectionTable.key == key, ConnectionTable.removed_at.is_(None))
+        record = self._session.scalar(query)
         return None if record is None else self._connection(record)
+
+    def knows_key(self, key: str) -> bool:
+        """Whether any connection has or had this key."""
+        return self._session.scalar(select(ConnectionTable.id).where(ConnectionTable.key == key)) is not None
 
     def get_by_company(self, freee_company_id: int) -> list[Connection]:
         """The connections of one freee company."""
-        query = select(ConnectionTable).where(ConnectionTable.freee_company_id == freee_company_id)
+        query = select(ConnectionTable).where(
+            ConnectionTable.freee_company_id == freee_company_id, ConnectionTable.removed_at.is_(None)
+        )
         return [self._connection(r) for r in self._session.scalars(query.order_by(ConnectionTable.id))]
 
+    def get_by_pair(self, smarthr_subdomain: str, freee_company_id: int) -> Connection | None:
+        """The one connection of this tenant and this company, which the database keeps unique."""
+        pair = pair_key(smarthr_subdomain, freee_company_id)
+        record = self._session.scalar(select(ConnectionTable).where(ConnectionTable.pair_key == pair))
+        return None if record is None else self._connection(record)
+
     def list_all(self) -> list[Connection]:
-        return [
-            self._connection(r) for r in self._session.scalars(select(ConnectionTable).order_by(ConnectionTable.id))
-        ]
+        """All connections but those that were removed."""
+        query = select(ConnectionTable).where(ConnectionTable.removed_at.is_(None)).order_by(ConnectionTable.id)
+        return [self._connection(record) for record in self._session.scalars(query)]
 
     def status(self, connection_id: int) -> ConnectionStatus:
         record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
@@ -121,6 +136,7 @@ class ConnectionRepository(Repository):
             pay_schedules={name: PaySchedule(**s) for name, s in learned.get("pay_schedules", {}).items()},
             paused=record.paused,
             needs_consent=record.needs_consent,
+            doubled=record.pair_key is None,
         )
 
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,6 +200,20 @@ class ConnectionRepository(Repository):
         store_standings(known, system, {**standings_in(known, system), name: replace(standing, cleared=True)})
         self._set(connection_id, learned=known)
         return True
+
+    def remove(self, connection_id: int, *, now: datetime) -> None:
+        """Take a connection out of service for good: its history stays, its tokens go."""
+        blank = self._vault.encrypt("")
+        tokens = {"freee_access_token_enc": None, "freee_refresh_token_enc": None, "freee_expires_at": None}
+        self._set(
+            connection_id,
+            removed_at=now,
+            paused=True,
+            pair_key=None,
+            smarthr_token_enc=blank,
+            freee_refresh_state=RefreshState.NONE,
+            **tokens,
+        )
 
     def set_paused(self, connection_id: int, paused: bool) -> None:
         self._set(connection_id, paused=paused)
@@ -338,6 +368,11 @@ class ConnectionRepository(Repository):
 
 
 _OF_THE_TOKEN = ("missing_attributes", "employment_types", "attributes_checked_at")
+
+
+def pair_key(smarthr_subdomain: str, freee_company_id: int) -> str:
+    """Tenant and company in one form. A subdomain is the same in capitals."""
+    return f"{smarthr_subdomain.strip().lower()} {freee_company_id}"
 
 
 def _moment(stored: str | None) -> datetime | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from app.domain.enums import Direction, System
 from app.domain.planning.unsettled import Memory, loaded, stored_form
@@ -14,7 +15,7 @@ from app.storage.enums import UnlinkReason
 from app.storage.links.link_reading import LinkReading
 from app.storage.links.rows import LinkRow
 from app.storage.repository import as_row
-from app.storage.tables.models import LinkTable
+from app.storage.tables.models import ConnectionTable, LinkTable
 
 
 class LinkRepository(LinkReading):
@@ -33,6 +34,29 @@ class LinkRepository(LinkReading):
         )
         record = self._session.scalar(query)
         return None if record is None else as_row(LinkRow, record)
+
+    def elsewhere(self, connection_id: int, person_id: str | None = None) -> list[tuple[System, str, str]]:
+        """(system, id, partner's id) of every person whom another connection has linked: of freee's where it goes to
+        the same company, of SmartHR's where it goes to the same tenant. `person_id`: only the links of this id."""
+        mine, other = aliased(ConnectionTable), aliased(ConnectionTable)
+        same_company = other.freee_company_id == mine.freee_company_id
+        same_tenant = func.lower(other.smarthr_subdomain) == func.lower(mine.smarthr_subdomain)
+        query = (
+            select(LinkTable.smarthr_id, LinkTable.freee_id, same_company, same_tenant)
+            .join(other, other.id == LinkTable.connection_id)
+            .join(mine, mine.id == connection_id)
+            .where(other.id != mine.id, other.removed_at.is_(None), same_company | same_tenant)
+            .where(LinkTable.unlinked_at.is_(None))
+        )
+        if person_id is not None:
+            query = query.where(or_(LinkTable.smarthr_id == person_id, LinkTable.freee_id == person_id))
+        found: list[tuple[System, str, str]] = []
+        for smarthr_id, freee_id, in_company, in_tenant in self._session.execute(query):
+            if in_company:
+                found.append((System.FREEE, freee_id, smarthr_id))
+            if in_tenant:
+                found.append((System.SMARTHR, smarthr_id, freee_id))
+        return found
 
     def create(
         self,

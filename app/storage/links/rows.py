@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from app.domain.enums import Direction, System
@@ -33,6 +33,30 @@ class LinkRow:
     def memory(self, direction: Direction) -> Memory:
         """The writes in this direction that no later reading has found there."""
         return loaded((self.unsettled or {}).get(direction.value, {}))
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells who a person is. "" and None: not known."""
+
+    last_name_kana: str = field(default="", repr=False)
+    first_name_kana: str = field(default="", repr=False)
+    birth_date: date | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class KnownPerson:
+    """A person whom Awase has read although the lists hide them, or has created itself (`made_at`).
+
+    `listed`: digest of what the list showed when Awase read them. `identity` None: no month showed the record.
+    """
+
+    person_id: str
+    employee_number: str
+    listed: str = field(repr=False)
+    identity: Identity | None = field(repr=False)
+    read_at: datetime
+    made_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ class MetricsRepository(EngineReading, CountedWork):
             select(ConnectionTable, WebhookRegistrationTable, SweepTable.done_at, quarantined, *last.values())
             .outerjoin(WebhookRegistrationTable, WebhookRegistrationTable.connection_id == ConnectionTable.id)
             .outerjoin(SweepTable, SweepTable.connection_id == ConnectionTable.id)
+            .where(ConnectionTable.removed_at.is_(None))
             .order_by(ConnectionTable.id)
         )
         return [

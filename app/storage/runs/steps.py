@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 
-from app.domain.enums import Step
+from app.domain.enums import Direction, Step, System
+from app.domain.settings.connection_settings import Connection
 from app.storage.enums import StepState
 from app.storage.repository import Repository, as_row
 from app.storage.runs.rows import StepRow
-from app.storage.tables.models import ItemStepTable, ItemTable
+from app.storage.tables.models import ConnectionTable, ItemStepTable, ItemTable
 
 
 class StepRepository(Repository):
@@ -49,6 +50,25 @@ class StepRepository(Repository):
     def unknown_create(self, connection_id: int, source_id: str) -> bool:
         """Whether any item of the connection has sent a create for this person whose outcome is not known."""
         return bool(self._session.scalar(select(exists().where(*self._doubtful_creates(connection_id, source_id)))))
+
+    def others_in_doubt(self, connection: Connection, system: System, *, since: datetime) -> bool:
+        """Whether another connection to the same tenant of this system has sent a create since that moment whose
+        outcome is not known."""
+        there = (
+            ConnectionTable.freee_company_id == connection.freee_company_id
+            if system is System.FREEE
+            else func.lower(ConnectionTable.smarthr_subdomain) == connection.tenant_of(system)
+        )
+        others = select(ConnectionTable.id).where(there, ConnectionTable.id != connection.id)
+        direction = next(each for each in Direction if each.target is system)
+        items = select(ItemTable.id).where(ItemTable.connection_id.in_(others), ItemTable.direction == direction)
+        doubtful = exists().where(
+            ItemStepTable.item_id.in_(items),
+            ItemStepTable.step == Step.CREATE,
+            ItemStepTable.state.in_([StepState.SENDING, StepState.UNKNOWN]),
+            ItemStepTable.at >= since,
+        )
+        return bool(self._session.scalar(select(doubtful)))
 
     def any_done(self, item_id: int) -> bool:
         """Whether this item has written anything, in any of its attempts."""

@@ -39,6 +39,7 @@ _GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL
 
 class ConnectionTable(Base):
     __tablename__ = "connections"
+    __table_args__ = (Index("uq_connections_pair", "pair_key", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
@@ -62,6 +63,27 @@ class ConnectionTable(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     needs_consent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    pair_key: Mapped[str | None]
+    """Tenant and company in one form, so that a pair is connected once; None: a duplicate from before this rule."""
+    removed_at: Mapped[datetime | None]
+
+
+class KnownPersonTable(Base):
+    """Who a person is whom a list does not show with kana and birth date, and whom Awase itself has created."""
+
+    __tablename__ = "known_people"
+    __table_args__ = (Index("uq_known_people_person", "system", "tenant", "person_id", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    system: Mapped[System]
+    tenant: Mapped[str]
+    person_id: Mapped[str]
+    employee_number: Mapped[str]
+    listed: Mapped[str]
+    identity_enc: Mapped[str | None]
+    read_at: Mapped[datetime]
+    made_at: Mapped[datetime | None]
 
 
 class TokenDoorTable(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.repository import Repository
@@ -26,3 +26,12 @@ class LeaderRepository(Repository):
         except IntegrityError:
             return False
         return True
+
+    def is_free(self, name: str, *, now: datetime) -> bool:
+        """Whether nobody holds the lease; takes no write lock."""
+        until = self._session.scalar(select(LeaderTable.lease_until).where(LeaderTable.name == name))
+        return until is None or until < now
+
+    def release(self, name: str, *, holder: str) -> None:
+        """Give the lease back, if `holder` still has it."""
+        self._session.execute(delete(LeaderTable).where(LeaderTable.name == name, LeaderTable.holder == holder))

@@ -22,6 +22,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections import attributes, automatic_settings, connections, webhook_registration
 from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
+from app.use_cases.connections.doubled import refuse_doubled
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection, known_connection
 from app.use_cases.shared.queue_again import queue_everything
@@ -204,6 +205,8 @@ def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
     """Pause the connection: jobs that run end, the others wait. Or resume it: the waiting jobs are queued again."""
     action = "connection_paused" if paused else "connection_resumed"
     with _changing(ctx, who, key, action) as (uow, connection):
+        if not paused:
+            refuse_doubled(connection)
         uow.connections.set_paused(connection.id, paused)
         if not paused:
             queue_everything(ctx, uow, connection_id=connection.id)

@@ -19,7 +19,7 @@ from app.domain.errors import AwaseError, Refused
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
-from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, keep_check, try_token
+from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
 from app.use_cases.connections.connections import (
     CONSENT_MINUTES,
     check_names,
@@ -27,6 +27,7 @@ from app.use_cases.connections.connections import (
     consent_failed,
     freee_app,
 )
+from app.use_cases.connections.make_connection import NewConnection, stored
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)
@@ -181,22 +182,18 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
         tokens = uow.wizards.freee_tokens(setup.id)
         if tokens is None or setup.freee_company_id != company_id:
             raise Refused("company_changed", "表示していた事業所と違います。もう一度確認してください。", status=409)
-        if any(
-            each.smarthr_subdomain == setup.smarthr_subdomain for each in uow.connections.get_by_company(company_id)
-        ):
-            raise Refused("already_connected", "このSmartHRとこの事業所は、すでに接続されています。", status=409)
-        connection = uow.connections.add(
+        new = NewConnection(
             key=setup.key,
             name=setup.name,
             smarthr_subdomain=setup.smarthr_subdomain,
             smarthr_token=uow.wizards.smarthr_token(setup.id),
             freee_company_id=company_id,
+            freee_company_name=setup.freee_company_name,
             freee_external_cid=setup.freee_external_cid,
+            freee_tokens=tokens,
             mail_to=setup.mail_to,
-            now=now,
         )
-        uow.connections.set_freee_tokens(connection.id, tokens, company_name=setup.freee_company_name, now=now)
-        keep_check(ctx, uow, connection.id, TokenCheck.of_stored(setup.seen))
+        connection = stored(ctx, uow, new, TokenCheck.of_stored(setup.seen))
         uow.wizards.made(setup.id, connection.id)
         detail = {"freee_company_id": company_id}
         uow.audit.add(actor=who.actor, action="connection_added", subject=f"connection:{key}", now=now, detail=detail)

@@ -20,7 +20,9 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.storage.connections.rows import ConsentRow
-from app.use_cases.connections.attributes import check_token_again
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.connections.attributes import check_token_again, try_token
+from app.use_cases.connections.make_connection import NewConnection, stored, tried
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, ConsentView
@@ -60,32 +62,35 @@ def add_connection(
     export_settings: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> ConnectionView:
-    """Store a connection with its tokens encrypted. Without `freee_tokens` the connection waits for freee's consent.
-    Raises Refused."""
+    """Make a connection with tokens that both vendors have served. Without `freee_tokens` it waits for freee's consent.
+    Raises Refused; then nothing is stored."""
+    subdomain, token = smarthr_subdomain.strip(), smarthr_token.strip()
     faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
-    check_names(name=name, subdomain=smarthr_subdomain, token=smarthr_token, mail_to=mail_to, faults=faults)
-    settings = None if export_settings is None else check_export_settings(export_settings)
-    now = ctx.clock.now()
+    check_names(name=name, subdomain=subdomain, token=token, mail_to=mail_to, faults=faults)
+    new = NewConnection(
+        key=key or secrets.token_hex(12),  # hexadecimal: a command line cannot take it for an option
+        name=name,
+        smarthr_subdomain=subdomain,
+        smarthr_token=token,
+        freee_company_id=freee_company_id,
+        freee_external_cid=freee_external_cid,
+        freee_tokens=freee_tokens,
+        mail_to=mail_to,
+        export_settings=None if export_settings is None else check_export_settings(export_settings),
+    )
+    with ctx.unit_of_work().reading() as uow:
+        _refuse_known_key(uow, new.key)
+    new, check = tried(ctx, new)
     with ctx.unit_of_work() as uow:
-        chosen = key or secrets.token_hex(12)  # hexadecimal: a command line cannot take it for an option
-        if uow.connections.get_by_key(chosen) is not None:
-            raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
-        connection = uow.connections.add(
-            key=chosen,
-            name=name.strip(),
-            smarthr_subdomain=smarthr_subdomain,
-            smarthr_token=smarthr_token,
-            freee_company_id=freee_company_id,
-            freee_external_cid=freee_external_cid,
-            mail_to=mail_to,
-            now=now,
-        )
-        if freee_tokens is not None:
-            uow.connections.set_freee_tokens(connection.id, freee_tokens, now=now)
-        uow.connections.set_export_settings(connection.id, settings)
-        stored = uow.connections.get(connection.id) or connection
+        _refuse_known_key(uow, new.key)
+        connection = stored(ctx, uow, new, check)
     log.info("connection_added", connection_id=connection.id)
-    return connection_views(ctx, [stored])[0]
+    return connection_views(ctx, [connection])[0]
+
+
+def _refuse_known_key(uow: UnitOfWork, key: str) -> None:
+    if uow.connections.knows_key(key):
+        raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
 
 
 def list_connections(ctx: Context) -> list[ConnectionView]:
@@ -129,8 +134,10 @@ def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str,
 
 def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None:
     """Store another access token of the same tenant (renewed, or with other permissions). What the former token could
-    see says nothing about this one, so Awase learns the visible attributes anew. Raises Refused."""
+    see says nothing about this one, so Awase learns the visible attributes anew. A token that SmartHR does not serve is
+    not kept. Raises Refused."""
     connection = find_connection(ctx, connection_key)
+    try_token(ctx, connection.smarthr_subdomain, token)
     with ctx.unit_of_work() as uow:
         uow.connections.set_smarthr_token(connection.id, token)
 
@@ -146,6 +153,7 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
             export_settings_complete=complete(connection.export_settings),
             smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
             freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
+            doubled=connection.doubled,
         )
         for connection in connections
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from app.use_cases.connections.doubled import refuse_doubled
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.queue_again import queue_everything
@@ -25,6 +26,7 @@ def resume(ctx: Context, connection_key: str) -> None:
     unknown connection."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
+        refuse_doubled(connection)
         uow.connections.set_paused(connection.id, False)
         queue_everything(ctx, uow, connection_id=connection.id)
     log.info("connection_resumed", connection_id=connection.id)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.employee import EmployeeRecord
+from app.domain.employee import EmployeeRecord, Person
 from app.domain.enums import Step, System
 from app.domain.errors import ItemError
 from app.domain.mapping import FIELDS
-from app.domain.matching.linking import Directory, LinkKind, decide_link
+from app.domain.matching.linking import LinkIndex
 from app.domain.planning.plan import Change, Plan
 from app.domain.planning.unsettled import Comparison, altered, shown
 from app.domain.ports import CreateRequest
@@ -25,13 +26,16 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
 from app.domain.snapshot import BLANK, Snapshot
-from app.storage.links.rows import LinkRow
+from app.storage.links.rows import Identity, KnownPerson, LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
+from app.use_cases.employee.before_create import BeforeCreate
+from app.use_cases.employee.create_turn import turn_to_create
 from app.use_cases.employee.hold_mass_change import Known, check_mass_change
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
-from app.use_cases.employee.read_pair import PairReader
+from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.employee.step_log import StepLog
+from app.use_cases.planning.hidden_people import listed_digest
 from app.use_cases.planning.plan_employee import (
     Decided,
     Terms,
@@ -56,7 +60,7 @@ class EmployeeJob:
         self._job, self._ctx, self._item, self._run, self._connection = job, ctx, job.item, run, connection
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
-        self._pair_reader = PairReader(job, self._source, self._target)
+        self._pair_reader = PairReader(job, self._source, self._target, lease)
         self._number = self._name = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
@@ -84,6 +88,9 @@ class EmployeeJob:
         if isinstance(pair, ItemOutcome):
             return pair
         self._number, self._name = pair.source.person.number, name_of(pair.source)
+        return self._with(pair)
+
+    def _with(self, pair: EmployeePair) -> ItemOutcome:
         if pair.target is None:
             return self._create(pair.source)
         self._target_id = pair.target.person.id
@@ -165,15 +172,18 @@ class EmployeeJob:
         if not plan.changes:  # the plan holds all back, for instance because of 未選択 in a required field
             return ItemOutcome(*state_without_write(plan), plan)
         self._check_mass_change(plan)
-        found = self._already_there(source)
-        if isinstance(found, ItemOutcome):
-            return found
+        with turn_to_create(self._ctx, self._connection, self._target.system) as turn:
+            found = BeforeCreate(self._job, self._pair_reader, self._target).look(source)
+            if isinstance(found, ItemOutcome):
+                return found
+            if found is None:
+                turn.check()
+                self._plan_stored(plan)
+                created = self._target.create(self._create_request(source, plan), self._steps)
+                self._created = plan.changes
+                link = self._store_link(source, created)
         if found is not None:
-            return self._write(source, found, None)
-        self._plan_stored(plan)
-        created = self._target.create(self._create_request(source, plan), self._steps)
-        self._created = plan.changes
-        link = self._store_link(source, created)
+            return self._with(found)
         self._target_id = created.person.id
         outcome = self._write(source, created, link, just_created=True)
         if outcome.state is ItemState.UNCHANGED:
@@ -188,34 +198,6 @@ class EmployeeJob:
             names = prover.stale(names, self._ctx.clock.now())
         if names and (hidden := prover.unproven(names, source)):
             self._terms = without(self._terms, source.person.system, hidden, gone=True)
-
-    def _already_there(self, source: EmployeeRecord) -> EmployeeRecord | ItemOutcome | None:
-        """Look, before a create, whether the target has the person by now. Our own create may have gone through, and
-        only its answer was lost. Returns the target's record, None when there is no such person, or an outcome when a
-        person has to decide."""
-        person = source.person
-        with self._ctx.unit_of_work() as uow:
-            doubtful = uow.steps.unknown_create(self._connection.id, person.id)
-        passes = 1 if self._run.gate is None else 2  # of two passes, the first one only planned
-        fresh = doubtful or self._item.attempt > passes
-        ids = self._target.ids_by_number(person.number, fresh=fresh)
-        if doubtful:
-            with self._ctx.unit_of_work() as uow:
-                uow.steps.settle_creates(self._connection.id, person.id, happened=bool(ids), now=self._ctx.clock.now())
-        if not ids:
-            return None
-        everybody = self._target.directory(as_of_date=self._run.as_of_date)
-        decision = decide_link(
-            person,
-            sources=Directory([person]),
-            targets=Directory(record.person for record in everybody),
-            links=self._pair_reader.links(),
-            as_of_date=self._run.as_of_date,
-        )
-        if decision.kind is not LinkKind.MATCHED:
-            return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code or "link_ambiguous")
-        found = next(record for record in everybody if record.person.id == decision.target_id)
-        return found if found.record is not None else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
 
     def _create_request(self, source: EmployeeRecord, plan: Plan) -> CreateRequest:
         return CreateRequest(
@@ -249,6 +231,7 @@ class EmployeeJob:
             if self._steps.created_keys is not None:
                 uow.steps.done(self._item.id, self._item.attempt, Step.CREATE, now=now)
                 uow.changes.mark_written(self._item.id, self._steps.created_keys, step=Step.CREATE)
+                self._note_created(uow, source.person, target.person, now)
                 link = self._remember_create(uow, link, self._steps.created_keys)
         return link
 
@@ -261,10 +244,22 @@ class EmployeeJob:
         self._steps.note_answer(uow, keys, refused=False)
         return uow.links.by_source(self._connection.id, System.SMARTHR, link.smarthr_id) or link
 
+    def _note_created(self, uow: UnitOfWork, source: Person, created: Person, now: datetime) -> None:
+        """Tell the other connections to the same target whom Awase has created there, with the source's kana and birth
+        date, as these were sent."""
+        identity = Identity(source.last_name_kana, source.first_name_kana, source.birth_date)
+        listed = listed_digest(self._ctx, created)
+        known = KnownPerson(created.id, created.number, listed, identity, read_at=now, made_at=now)
+        system = created.system
+        uow.known_people.keep(self._connection.id, system, self._connection.tenant_of(system), [known])
+
     def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
         """The link between just these two people that another run has stored, or None. Raises ItemError when one of
         them is linked to another person."""
         sides = (source.person, target.person)
+        elsewhere = LinkIndex((), elsewhere=uow.links.elsewhere(self._connection.id, target.person.id))
+        if elsewhere.is_taken_elsewhere(target.person, source.person):
+            raise ItemError("linked_elsewhere")
         links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
         if links[0] != links[1]:
             raise ItemError("E7")

@@ -8,9 +8,11 @@ the partner.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import System
 from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
 from app.domain.ports import EmployeeGateway
@@ -20,7 +22,10 @@ from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.outcome import ItemOutcome, Job
+from app.use_cases.planning.hidden_people import MOST_READS_OF_A_JOB, HiddenPeople
 from app.use_cases.planning.planned_item import candidates_of
+from app.use_cases.shared.lease import Lease
+from app.use_cases.shared.link_index import link_index
 
 _GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReason.FREEE_DELETED}
 
@@ -38,8 +43,8 @@ class EmployeePair:
 class PairReader:
     """Reads for one item. `is_gathered`: the item comes from a webhook, so no survey has looked at the person yet."""
 
-    def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway) -> None:
-        self._job, self._source, self._target = job, source, target
+    def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway, lease: Lease | None = None) -> None:
+        self._job, self._source, self._target, self._lease = job, source, target, lease
         self._ctx, self._item, self._run, self._connection = job.ctx, job.item, job.run, job.connection
         self._months = {System.FREEE: YearMonth.parse(self._item.closing_month) if self._item.closing_month else None}
 
@@ -62,7 +67,7 @@ class PairReader:
             return ItemOutcome(ItemState.UNCHANGED)
         target_id = link.id_in(self._target.system) if link else self._item.target_id
         if target_id is not None:
-            return self._read_target(source, target_id, link)
+            return self._elsewhere(source, target_id) or self._read_target(source, target_id, link)
         return self._newcomer(source) if self.is_gathered else EmployeePair(source, None, None)
 
     def _read_target(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> EmployeePair | ItemOutcome:
@@ -144,18 +149,14 @@ class PairReader:
 
     def _newcomer(self, source: EmployeeRecord) -> EmployeePair | ItemOutcome:
         """Match a newcomer: find out whether the target has the person already. As in a survey, the lists of all people
-        of both systems decide."""
-        on = self._run.as_of_date
-        sources = self._source.directory(as_of_date=on, fresh=False)
-        targets = self._target.directory(as_of_date=on, fresh=False)
-        others = [record.person for record in sources if record.person.id != source.person.id]
-        decision = decide_link(
-            source.person,
-            sources=Directory([source.person, *others]),
-            targets=Directory(record.person for record in targets),
-            links=self.links(),
-            as_of_date=on,
-        )
+        of both systems decide, and before a create the hidden people are read."""
+        on, person = self._run.as_of_date, source.person
+        targets = self._target.directory(as_of_date=on, fresh=False, since=self._run.created_at)
+        sources, links = self.sources(person), self.links()
+        decision = decide_link(person, sources=sources, targets=_people(targets), links=links, as_of_date=on)
+        if decision.kind is LinkKind.CREATE or decision.code == "hidden_person":
+            targets = self.revealed(targets, sources=sources, links=links, since=self._run.created_at)
+            decision = decide_link(person, sources=sources, targets=_people(targets), links=links, as_of_date=on)
         if decision.kind is LinkKind.REVIEW:
             return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
         if decision.target_id is not None:
@@ -164,12 +165,44 @@ class PairReader:
             return ItemOutcome(ItemState.FAILED, "export_settings_missing")
         return EmployeePair(source, None, None)
 
+    def sources(self, person: Person) -> Directory:
+        """Everybody of the source, this person as just read: listed by a gathered item, which no survey has planned,
+        else as the last survey has listed them, by number only."""
+        if self.is_gathered:
+            since = self._run.created_at
+            listed = self._source.directory(as_of_date=self._run.as_of_date, fresh=False, since=since)
+            others = [record.person for record in listed if record.person.id != person.id]
+        else:
+            with self._ctx.unit_of_work().reading() as uow:
+                entries = uow.directory.entries(self._connection.id, self._source.system)
+            others = [
+                Person(self._source.system, each.person_id, each.employee_number)
+                for each in entries.values()
+                if each.person_id != person.id
+            ]
+        return Directory([person, *others])
+
+    def revealed(
+        self, targets: Sequence[EmployeeRecord], *, sources: Directory, links: LinkIndex, since: datetime
+    ) -> list[EmployeeRecord]:
+        """The target's people, the hidden ones with kana and birth date as far as these can be known."""
+        hidden = HiddenPeople(
+            self._ctx, self._connection, self._target, sources, links, since, self._lease, MOST_READS_OF_A_JOB
+        )
+        return hidden.reveal(targets)
+
     def links(self) -> LinkIndex:
         with self._ctx.unit_of_work().reading() as uow:
-            pairs = [(link.smarthr_id, link.freee_id) for link in uow.links.for_connection(self._connection.id)]
-            broken = [(link.smarthr_id, link.freee_id) for link in uow.links.broken(self._connection.id)]
-            different = uow.links.different(self._connection.id)
-        return LinkIndex(pairs, broken=broken, different=different)
+            return link_index(uow, self._connection.id)
+
+    def _elsewhere(self, source: EmployeeRecord, target_id: str) -> ItemOutcome | None:
+        """The question when another connection has linked this target to somebody else, else None."""
+        system = self._target.system
+        with self._ctx.unit_of_work().reading() as uow:
+            taken = uow.links.elsewhere(self._connection.id, target_id)
+        if LinkIndex((), elsewhere=taken).is_taken_elsewhere(Person(system, target_id, ""), source.person):
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "linked_elsewhere")
+        return None
 
     def keep_months(self, target: EmployeeRecord, source: EmployeeRecord) -> None:
         """Store with the item the months of the pair's freee record: people see them, and a repetition of the job
@@ -187,3 +220,7 @@ class PairReader:
     def _schedule_named(self, in_freee: EmployeeRecord) -> PaySchedule | None:
         name = (in_freee.record or {}).get("company_reference_date_rule_name") or ""
         return self._connection.pay_schedules.get(name)
+
+
+def _people(records: Iterable[EmployeeRecord]) -> Directory:
+    return Directory(record.person for record in records)

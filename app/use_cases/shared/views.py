@@ -149,6 +149,8 @@ class ConnectionView:
     smarthr_closed_for: float
     freee_closed_for: float
     """Seconds for which we send no request to this vendor (its limit is reached, or it throttles us); 0.0: open."""
+    doubled: bool = False
+    """Another connection has the same tenant and company, so this one stays paused."""
 
 
 @dataclass(frozen=True)

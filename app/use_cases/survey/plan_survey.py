@@ -3,7 +3,6 @@ Pure: no transaction and no vendor call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -43,19 +42,15 @@ class Everybody:
         source: list[EmployeeRecord],
         target: list[EmployeeRecord],
         links: list[LinkRow],
-        broken: Sequence[LinkRow] = (),
-        different: Collection[tuple[str, str]] = (),
+        link_index: LinkIndex,
     ) -> None:
         self.connection = connection
         self.source = source
         self.target_by_id = {record.person.id: record for record in target}
         self.sources = Directory(record.person for record in source)
         self.targets = Directory(record.person for record in target)
-        self.link_index = LinkIndex(
-            ((link.smarthr_id, link.freee_id) for link in links),
-            broken=((link.smarthr_id, link.freee_id) for link in broken),
-            different=different,
-        )
+        self.links = links
+        self.link_index = link_index
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
 
 

@@ -18,6 +18,7 @@ from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.planning.mass_change import alarms
+from app.domain.planning.plan import PlanKind
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import listing_of
 from app.domain.settings.connection_settings import Connection
@@ -27,12 +28,14 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
+from app.use_cases.planning.hidden_people import HiddenPeople
 from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
+from app.use_cases.shared.link_index import link_index
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_survey import Everybody, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
@@ -65,13 +68,13 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     if run.undone_run_id is not None:
         _survey_undo(ctx, run, connection, lease=lease)
         return
+    began = ctx.clock.now()
     source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
     target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
     both = {run.direction.source: source, run.direction.target: target}
     connection = _learn(ctx, run, connection, both, lease=lease)
     with ctx.unit_of_work() as uow:
-        links, broken = uow.links.for_connection(connection.id), uow.links.broken(connection.id)
-        different = uow.links.different(connection.id)
+        links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
     terms = terms_of_run(
         connection,
@@ -80,14 +83,34 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, broken, different)
+    everybody = Everybody(connection, source, target, links, index)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
+    if any(_may_create(planned_item) for planned_item in planned_items):
+        everybody = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
+        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
     raised = () if run.dry_run or run.acknowledged else alarms(weighed(planned_items), linked=len(links))
     if raised:  # the run is held before its first write: from here on it is stored as a preview is
         run = replace(run, dry_run=True)
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
     kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
     store(ctx, run, planned_items, troubles=troubles, kana=kana, raised=raised, lease=lease)
+
+
+def _may_create(planned_item: PlannedItem) -> bool:
+    """Whether the plan would create somebody, or asks only because somebody at the target is hidden."""
+    item = planned_item.item
+    return item.error_code == "hidden_person" or (planned_item.waits and item.kind == PlanKind.CREATE.value)
+
+
+def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, since: datetime, lease: Lease) -> Everybody:
+    """The same people, those whom the target hides with kana and birth date: nobody is created while somebody cannot be
+    seen."""
+    gateway = ctx.gateway(everybody.connection, run.direction.target)
+    index = everybody.link_index
+    with counted(ctx, run.id, gateway):
+        hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
+        target = hidden.reveal(list(everybody.target_by_id.values()))
+    return Everybody(everybody.connection, everybody.source, target, everybody.links, index)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:

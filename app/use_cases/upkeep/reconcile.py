@@ -176,6 +176,7 @@ def _forget_old(ctx: Context) -> int:
         uow.outbox.purge(now - OUTBOX_KEPT)
         uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
         uow.consents.purge(now)
+        uow.known_people.purge(oldest)
         uow.wizards.purge(now - SETUPS_KEPT)
         uow.recovery.erase_notices(oldest)
     _forget_deliveries(ctx, now - DELIVERIES_KEPT)

@@ -15,7 +15,7 @@ from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
-from app.use_cases.connections import attributes, connections, pause_resume
+from app.use_cases.connections import attributes, connections, doubled, pause_resume
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, QueueView
@@ -36,6 +36,7 @@ _EXPORT_LABELS = {
     "pay_type": "給与方式",
     "base_pay": "基本給",
 }
+_BY = "cli"
 _STATES = {"active": "有効", "paused": "一時停止中", "needs_consent": "freee の認可が必要"}
 _NEED_A_PERSON = ("needs_consent", "refresh_unknown")
 _PAY_TYPES = {PayType.MONTHLY: "月給", PayType.DAILY: "日給", PayType.HOURLY: "時給"}
@@ -156,6 +157,25 @@ def add_connection(
     _echo_connection(view, err=True)
     if tokens is None:
         _echo_way_to_consent(view.key, err=True)
+
+
+@connection.command("merge")
+@click.argument("key")
+def merge_connection(key: str) -> None:
+    """重複した接続の紐付けを、有効な接続に移してから取り除く"""
+    merged = doubled.merge(current_context(), key, by=_BY)
+    click.echo(f"{merged.moved}件の紐付けを {merged.into} に移し、重複した接続を取り除きました。")
+    if merged.left:
+        click.echo(f"{merged.left}件は、相手がほかの従業員と紐付いているため移していません。")
+
+
+@connection.command("remove")
+@click.argument("key")
+@click.confirmation_option(prompt="重複した接続を紐付けごと取り除きますか?")
+def remove_connection(key: str) -> None:
+    """重複した接続を取り除く。紐付けは移さない(移すなら merge)"""
+    doubled.remove(current_context(), key, by=_BY)
+    click.echo("重複した接続を取り除きました。")
 
 
 @connection.command("check")
@@ -291,5 +311,7 @@ def _echo_connection(view: ConnectionView, *, err: bool = False) -> None:
         if seconds > 0
     )
     state = _STATES.get(view.state, view.state)
+    if view.doubled:
+        state += f" 重複(flask connection merge {view.key} か remove で整理)"
     sides = f"{view.smarthr_subdomain} ⇔ {view.freee_company_id}"
     click.echo(f"{view.key}  {view.name}  {sides}  {state}{settings}{closed}", err=err)
