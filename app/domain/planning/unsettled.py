@@ -186,8 +186,8 @@ def _counted(before: Sent | None, compared: Comparison, unit: str, *, item: int)
         return Sent(wrote, found, item=item)
     if before.item == item:
         return replace(before, found=found)
-    if before.times >= MOST_WRITES:  # the target has moved since, so this is another change
-        return Sent(wrote, found, item=item)
+    if before.times >= MOST_WRITES:  # only the target has moved since: once more, because it may have moved by itself
+        return Sent(wrote, found, MOST_WRITES, item=item)
     return Sent(wrote, found, before.times + 1, item=item, shown=before.shown if before.found == found else None)
 
 
@@ -213,6 +213,11 @@ def _as_shown(sent: Sent, now: str) -> Sent:
     if now == sent.found:  # what an earlier write of the same value has made of it, or what was there before any
         return replace(sent, shown=sent.shown if sent.shown is Shown.ALTERED else Shown.KEPT)
     return replace(sent, shown=Shown.ALTERED, found=now)
+
+
+def once_more(memory: Memory) -> dict[str, Sent]:
+    """The memory after a person has asked for one further try, or has given the product other rights."""
+    return {unit: replace(sent, times=min(sent.times, MOST_WRITES - 1)) for unit, sent in memory.items()}
 
 
 def altered(memory: Memory) -> frozenset[str]:

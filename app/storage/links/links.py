@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain.enums import Direction, System
-from app.domain.planning.unsettled import Memory, loaded, stored_form
+from app.domain.planning.unsettled import Memory, loaded, once_more, stored_form
 from app.storage.enums import UnlinkReason
 from app.storage.links.link_reading import LinkReading
 from app.storage.links.rows import LinkRow
@@ -112,6 +112,20 @@ class LinkRepository(LinkReading):
         }
         if left != kept:
             self._keep_unsettled(link_id, left)
+
+    def try_again(
+        self, connection_id: int, *, direction: Direction | None = None, source_ids: Collection[str] = ()
+    ) -> None:
+        """Let the items that rest be written once more: those of a person in one direction, or all of a connection."""
+        query = select(LinkTable).where(
+            LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None), LinkTable.unsettled.is_not(None)
+        )
+        if direction is not None:
+            side = LinkTable.smarthr_id if direction.source is System.SMARTHR else LinkTable.freee_id
+            query = query.where(side.in_(source_ids))
+        for link_id in [record.id for record in self._session.scalars(query)]:
+            for each in Direction if direction is None else (direction,):
+                self.change_unsettled(link_id, each, once_more)
 
     def _unsettled(self, link_id: int) -> dict[str, Any]:
         query = select(LinkTable.unsettled).where(LinkTable.id == link_id).with_for_update()

@@ -135,6 +135,7 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
     check = attributes.try_token(ctx, connection.smarthr_subdomain, given, known=known)
     with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, _):
         uow.connections.set_smarthr_token(connection.id, given)
+        uow.links.try_again(connection.id)  # the new token may be allowed what the former one was not
         attributes.keep_check(ctx, uow, connection.id, check)
 
 

@@ -140,6 +140,7 @@ def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None
     try_token(ctx, connection.smarthr_subdomain, token)
     with ctx.unit_of_work() as uow:
         uow.connections.set_smarthr_token(connection.id, token)
+        uow.links.try_again(connection.id)  # the new token may be allowed what the former one was not
 
 
 def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[ConnectionView]:
@@ -264,6 +265,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
         uow.connections.set_freee_tokens(
             connection.id, grant.tokens, company_name=grant.company_name, external_cid=grant.external_cid, now=now
         )
+        uow.links.try_again(connection.id)
         uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection.id)
         for run_id in uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection.id):
             uow.runs.queue_survey(run_id, due_at=now, now=now)

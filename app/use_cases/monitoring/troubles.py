@@ -26,8 +26,9 @@ def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
 
 def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str] | None = None) -> list[TroubleView]:
     """Forget the troubles of these employee numbers (None: of all employees of the connection), so that the next
-    webhook or sweep takes these employees up again. Returns the troubles that were lifted. Raises Refused: unknown
-    connection, or a number without trouble."""
+    webhook or sweep takes these employees up again. Items that rest because writing them twice has not helped are
+    written once more. Returns the troubles that were lifted. Raises Refused: unknown connection, or a number without
+    trouble."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         rows = uow.troubles.of_connection(connection.id)
@@ -42,6 +43,7 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
         lifted = [row for row in rows if numbers is None or row.employee_number in numbers]
         for row in lifted:
             uow.troubles.resolve(connection.id, row.direction, [row.source_id])
+            uow.links.try_again(connection.id, direction=row.direction, source_ids=[row.source_id])
     log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
     return [_view(row) for row in lifted]
 
@@ -52,6 +54,9 @@ def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> i
     cause."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
+        rows = [row for row in uow.troubles.of_connection(connection.id) if row.quarantined_at and row.code == code]
+        for row in rows:
+            uow.links.try_again(connection.id, direction=row.direction, source_ids=[row.source_id])
         released = uow.troubles.release(connection.id, code)
         if not released:
             raise Refused("nobody_in_quarantine", "この原因で止まっている従業員は、もういません。", status=409)

@@ -17,13 +17,13 @@ from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.carrying import Carried
 from app.domain.planning.exact import raw_of
 from app.domain.planning.plan import Change, Note, Plan, Severity
-from app.domain.planning.rule_version import stamped
+from app.domain.planning.rule_version import UNKNOWN, stamped
 from app.domain.planning.three_way import brought_up
 from app.domain.planning.trace import with_rules
 from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot, unreadable_items
 from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
-from app.domain.snapshot import Snapshot
+from app.domain.snapshot import ABSENT, Snapshot
 from app.storage.links.rows import LinkRow
 
 _TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
@@ -202,7 +202,15 @@ def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None)
     target = take_target(after, terms) if after else decided.target
     if target is None:
         return dict(decided.baseline.digests)
-    return {**decided.baseline.digests, **planning.shared_digests(decided.source, target, decided.baseline)}
+    compared = {key: made for key, made in decided.baseline.digests.items() if _counts(key, made, decided)}
+    return {**compared, **planning.shared_digests(decided.source, target, decided.baseline)}
+
+
+def _counts(key: str, made: str, decided: Decided) -> bool:
+    """Whether a mark of the baseline is worth keeping. That an older release found no agreement says nothing of an item
+    which one side does not show: once it does, it is an item like any other without an agreement."""
+    assert decided.target is not None
+    return made != UNKNOWN or ABSENT not in (decided.source[key], decided.target[key])
 
 
 def _in_payroll(side: EmployeeRecord | None) -> bool:
