@@ -66,7 +66,7 @@ def test_masked_values_are_shown_by_role_and_an_account_is_ticked_whole(world: W
     viewer.open(f"/runs/{run_id}/confirm")
     assert "0-A" not in viewer.text and "••••" in viewer.words and 'value="bank_code" disabled' in viewer.text
     member.open(f"/runs/{run_id}/confirm")
-    assert "0-A" in member.words
+    assert "0-A" in member.words and "口座情報をまとめて書き換える" in member.words
     member.send("/overwrite", key=["bank_code"])
     assert ticked(world, run_id) == ["bank_account_number", "bank_code"]
     (item,) = items_of(world, run_id)

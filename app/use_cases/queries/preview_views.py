@@ -128,6 +128,11 @@ class HeldUnit:
         return self.changes[0].key
 
     @property
+    def name(self) -> str:
+        """ "bank", "home" or "registered" for what is more than one item."""
+        return unit_of(self.key)
+
+    @property
     def ticked(self) -> bool:
         return any(change.ticked for change in self.changes)
 
