@@ -58,6 +58,7 @@ def split_beside(held: Held, text: str, prefecture: str | None = "静岡県") ->
         ((WARD, STREET, "101"), "浜松市中区元城町103-2-102", (WARD, STREET, "102")),
         ((WARD, STREET, "101"), "浜松市中区元城町103-3-101", (WARD, "元城町103-3", "101")),
         ((WARD, STREET, "2F"), "浜松市中区元城町103-2 3F", (WARD, STREET, "3F")),
+        ((WARD, STREET, "101"), "浜松市中区元城町103-3 ハイツ 101", (WARD, "元城町103-3", "ハイツ 101")),
         # a building is new, or gone with a move to another town
         ((WARD, STREET, None), "浜松市中区元城町103-2 ハイツ101", (WARD, STREET, ROOM)),
         ((WARD, STREET, ROOM), "浜松市中区千歳町1-1", (WARD, "千歳町1-1", "")),
@@ -108,6 +109,9 @@ def test_the_known_municipality_counts_beside_the_table(held: Held, text: str, p
         ((WARD, STREET, ROOM), "浜松市中区元城町103-2 別館 ハイツ101", "静岡県", "building_unclear"),
         ((WARD, STREET, ROOM), "浜松市中区元城町103-2付近", "静岡県", "building_unclear"),
         ((WARD, STREET, ROOM), "浜松市中区元城町103-2、ハイツ102", "静岡県", "building_unclear"),
+        ((WARD, STREET, ROOM), "浜松市中区元城町103-2甲ハイツ102", "静岡県", "building_unclear"),
+        ((WARD, STREET, ROOM), "浜松市中区千歳町5 101", "静岡県", "building_unclear"),
+        ((WARD, STREET, ROOM), "浜松市中区千歳町1-2-3-101", "静岡県", "building_unclear"),
         ((WARD, STREET, "101"), "浜松市中区元城町103-3101", "静岡県", "building_unclear"),
         ((WARD, STREET, None), "浜松市中区", "静岡県", "unsplittable_address"),
         ((WARD, STREET, None), "中区元城町103-3", "静岡県", "unsplittable_address"),
@@ -127,12 +131,13 @@ NUMBERS = st.sampled_from(["1", "12-3", "１－２－３", "1丁目2番3号", "�
 BUILDINGS = st.sampled_from(
     ["ハイツ101", "見本ビル５Ｆ", "コーポ・ひかり 3号室", "見本荘", "A棟202", "メゾン見本一番館"]
 )
+ROOMS = BUILDINGS | st.sampled_from(["", "101", "２０２", "2F"])
 STREETS = st.builds("{}{}".format, TOWNS, NUMBERS)
 GAPS = st.sampled_from([" ", "　"])
 
 
 @examples(200)
-@given(PLACES, STREETS, BUILDINGS | st.just(""), STREETS, BUILDINGS | st.just(""), GAPS)
+@given(PLACES, STREETS, ROOMS, STREETS, ROOMS, GAPS)
 def test_a_changed_text_is_split_as_it_was_joined_or_asked_about(
     place: tuple[str, str], street: str, building: str, new_street: str, new_building: str, gap: str
 ) -> None:
@@ -146,7 +151,8 @@ def test_a_changed_text_is_split_as_it_was_joined_or_asked_about(
         return
     assert isinstance(found, tuple)
     assert found[0] == city
-    if comparable(street) == comparable(new_street):
+    only_a_number = not building and new_building[:1].isdigit()  # which nobody can tell from the street
+    if comparable(street) == comparable(new_street) and not only_a_number:
         assert found[1] == street
     if building:
         expected = building if comparable(building) == comparable(new_building) else new_building

@@ -15,9 +15,11 @@ from app.domain.japanese.address import folded
 from app.domain.japanese.kana import fold_hyphens, narrow
 
 # After a number these carry it on: 2丁目, 3番地の1, 4条, 12地割, 5甲.
-_CARRIES_ON = re.compile(r"丁目|番|号|条|地割|線|の|ノ|之|[甲乙丙丁イロハニ](?![ァ-ヶー])")
+_CARRIES_ON = re.compile(r"丁目|番|号|条|地割|線|の|ノ|之|[甲乙丙丁]|[イロハニ](?![ァ-ヶー])")
 _BUILDING_WORD = re.compile(r"[ァ-ヶー]{2}|[A-Za-z]{2}|[荘館棟寮苑邸階]|団地|住宅|宿舎|社宅|号室")
-_ONLY_STREET = re.compile(r"(?:\D*\d+(?:条|地割|線)[東西南北]?)?\D*(?:\d[\d-]*)?")
+# A longer number at the end, or a fourth, may be a room.
+_ONLY_STREET = re.compile(r"(?:\D*\d+(?:条|地割|線)[東西南北]?)?\D*(?:\d+(?:-\d{1,2}){0,2})?")
+_NUMBERS_APART = re.compile(r"\d\s+\d")
 _NAME = re.compile(r"(?:\D*[^\d\s第-])")
 
 
@@ -114,10 +116,11 @@ def _may_begin(before: str, held: Premises) -> bool:
     """Whether a building may begin after this part of the text."""
     if not before.strip():
         return not held.street
+    after_a_number, is_a_number = folded(before)[-1:].isdigit(), folded(held.building)[:1].isdigit()
     if before[-1].isspace():
-        return True
-    if not folded(held.building)[:1].isdigit():
-        return folded(before)[-1:].isdigit()
+        return after_a_number or not is_a_number
+    if not is_a_number:
+        return after_a_number
     return fold_hyphens(before[-1]) == "-" and _shape(folded(before[:-1])) == _shape(folded(held.street))
 
 
@@ -136,7 +139,9 @@ def _at_a_gap(rest: str) -> int | None:
 
 
 def _has_no_building(rest: str) -> bool:
-    return bool(_ONLY_STREET.fullmatch(folded(rest))) and not _BUILDING_WORD.search(narrow(rest))
+    plain = narrow(rest)
+    clear = not _BUILDING_WORD.search(plain) and not _NUMBERS_APART.search(plain)
+    return clear and bool(_ONLY_STREET.fullmatch(folded(rest)))
 
 
 def _in_the_same_town(rest: str, street: str) -> bool:
