@@ -146,7 +146,7 @@ def test_putting_off_keeps_what_the_vendor_said(database: Database) -> None:
 
 
 @pytest.mark.parametrize("ending", ["cancel", "fail"])
-def test_items_of_an_ending_run_know_when_they_ended(database: Database, ending: str) -> None:
+def test_items_of_an_ending_run_know_when_and_why_they_ended(database: Database, ending: str) -> None:
     run, (running, waiting) = running_run(database, add_connection(database), items=2)
     attempt = start_item(database, running)
     with database.unit_of_work() as uow:
@@ -154,6 +154,7 @@ def test_items_of_an_ending_run_know_when_they_ended(database: Database, ending:
         assert uow.items.postpone(running, attempt, next_at=LATER, error_code="E22", counts=True, now=LATER)
     ended = [item(database, item_id) for item_id in (running, waiting)]
     assert [row.finished_at for row in ended] == [LATER, LATER]
+    assert ended[1].error_code == (None if ending == "cancel" else "E18")
     assert {row.state for row in ended} == {ItemState.CANCELLED if ending == "cancel" else ItemState.FAILED}
 
 
@@ -178,3 +179,28 @@ def test_one_item_is_marked_as_no_news(database: Database) -> None:
     with database.unit_of_work() as uow:
         uow.items.set_known(one)
     assert [item(database, each).known for each in (one, other)] == [True, False]
+
+
+def test_an_end_keeps_everything_it_is_given(database: Database) -> None:
+    _, (item_id,) = running_run(database, add_connection(database))
+    attempt = start_item(database, item_id)
+    candidates = [{"system": "freee", "id": "9", "number": "0042", "reason": "number"}]
+    months = {"closing_month": "2026-11", "pay_month": "2026-12"}
+    words = {"error_code": "E17", "detail": "書式が違います", "number": "0042", "name": "山田 花子"}
+    with database.unit_of_work() as uow:
+        assert uow.items.record_outcome(
+            item_id,
+            attempt,
+            state=ItemState.FAILED,
+            now=LATER,
+            kind="create",
+            target_id="77",
+            candidates=candidates,
+            **months,
+            **words,
+        )
+    row = item(database, item_id)
+    assert (row.state, row.finished_at, row.lease_until, row.lease_by) == (ItemState.FAILED, LATER, None, None)
+    assert (row.kind, row.target_id, row.closing_month, row.pay_month) == ("create", "77", "2026-11", "2026-12")
+    assert (row.error_code, row.detail, row.employee_number, row.name) == ("E17", "書式が違います", "0042", "山田 花子")
+    assert list(row.candidates) == candidates
