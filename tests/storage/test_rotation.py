@@ -34,6 +34,11 @@ def opened(database: Database, *keys: str) -> Database:
     return other
 
 
+def changed(item_id: int) -> NewChange:
+    raw = {"profile_rule.phone1": "03", "profile_rule.phone2": f"{item_id:04d}"}
+    return NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE, raw=raw)
+
+
 @pytest.fixture
 def full(database: Database) -> Database:
     """Something in every encrypted column."""
@@ -41,7 +46,7 @@ def full(database: Database) -> Database:
     run, ids = running_run(database, connection, items=5)
     with database.unit_of_work() as uow:
         for item_id in ids:
-            uow.changes.replace(item_id, [NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE)])
+            uow.changes.replace(item_id, [changed(item_id)])
         uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=ROWS, next_cursor=None)
         mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
         uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
@@ -96,7 +101,7 @@ def everything(uow: UnitOfWork) -> list[object]:
     mail = uow.mails.get(1)
     return [
         [(item.detail, item.candidates) for item in items],
-        [(change.before, change.after) for item in items for change in changes[item.id]],
+        [(change.before, change.after, change.raw) for item in items for change in changes[item.id]],
         list(uow.survey_pages.rows(1, System.SMARTHR)),
         (mail.to, mail.body) if mail else None,
         uow.connections.smarthr_token(1),

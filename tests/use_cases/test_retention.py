@@ -30,7 +30,16 @@ ERASED = {
     "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }
-KEPT_ENCRYPTED = {"webhooks", "connections", "consents", "survey_pages", "rosters", "invitations", "setups"}
+KEPT_ENCRYPTED = {
+    "webhooks",
+    "connections",
+    "consents",
+    "survey_pages",
+    "rosters",
+    "invitations",
+    "setups",
+    "known_people",
+}
 """Tables whose encrypted columns are not blanked: their rows go as a whole, with the connection, with the survey, with
 the values of the run (rosters), or in time."""
 
@@ -48,7 +57,9 @@ def finished(room: Room) -> int:
     run, (good, bad) = running_run(room.database, room.connection, items=2)
     attempt = start_item(room.database, good)
     with room.database.unit_of_work() as uow:
-        uow.changes.replace(good, [NewChange("phone", "03-0000-0000", "03-1111-1111", Step.PROFILE)])
+        uow.changes.replace(
+            good, [NewChange("phone", "03-0000-0000", "03-1111-1111", Step.PROFILE, raw={"tel_number": "03(0000)0000"})]
+        )
         uow.steps.sending(good, attempt, Step.PROFILE, keys=["phone"], now=room.clock.now())
         uow.steps.done(good, attempt, Step.PROFILE, now=room.clock.now())
         uow.changes.mark_written(good, ["phone"])

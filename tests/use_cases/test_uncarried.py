@@ -24,16 +24,32 @@ TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 def pair(open_practice: Callable[..., House], company: PracticeCompany) -> tuple[House, str, int]:
     """(house, crew, employee) of one pair that a first run has linked."""
     house = open_practice(only(company, "equal", most=1))
+    house.smarthr.add(witness(house))
     run = house.run(TO_FREEE, as_of_date=now_in_japan(house))
     (item,) = house.items(run)
     return house, item.source_id or "", int(item.target_id or 0)
 
 
+def witness(house: House) -> dict[str, Any]:
+    """A crew who joins far ahead and shows a value of every attribute: so a null of the others is a blank."""
+    (crew,) = house.smarthr.crews
+    shown = {"having_spouse": True, "working_student_flag": True, "widow_type": "widow", "handicapped_type": None}
+    numbers = {"hel_ins_insured_person_number": 5, "soc_ins_insured_person_number": 6}
+    apart = {"emp_code": "9999", "first_name": "証", "first_name_yomi": "アカシ", "birth_at": "1970-01-01"}
+    kept = {name: crew[name] for name in WITNESS_HAS}
+    return {**kept, **apart, **shown, **numbers, "entered_at": "2099-01-01"}
+
+
+WITNESS_HAS = (
+    *("last_name", "last_name_yomi", "gender", "tel_number", "address", "resident_card_address"),
+    *("emp_ins_insured_person_number", "basic_pension_number", "bank_accounts"),
+)
+
 SMARTHR_SEEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     # item: (what stands in SmartHR, what freee holds)
     "phone": (
         {"tel_number": "03-1234-5678 内線123"},
-        {"profile_rule": {"phone1": "080", "phone2": "9", "phone3": "9"}},
+        {"profile_rule": {"phone1": "080", "phone2": "1999", "phone3": "9999"}},
     ),
     "last_name_kana": ({"last_name_yomi": "山田"}, {"profile_rule": {"last_name_kana": "ヤマダ"}}),
     "last_name": ({"last_name": "長" * 300}, {"profile_rule": {"last_name": "山田"}}),
