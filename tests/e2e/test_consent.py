@@ -43,12 +43,29 @@ class Site:
         return self.app.test_cli_runner().invoke(args=["connection", *arguments], **more)
 
     def add(self, *, company_id: int = practice_company.FREEE_COMPANY_ID) -> None:
+        """Connect the practice companies anew. The house's own connection makes room: a pair is connected once."""
+        with self.house.ctx.unit_of_work() as uow:
+            uow.connections.remove(self.house.connection.id, now=self.house.clock.now())
         added = self.command(
             *("add", "--key", NEW, "--name", "新規の会社", "--smarthr-subdomain", practice_company.SUBDOMAIN),
             *("--freee-company-id", str(company_id)),
             input=f"{practice_company.SMARTHR_TOKEN}\n",
         )
         assert added.exit_code == 0, added.output
+
+    def add_other_tenant(self) -> str:
+        """The key of a second connection to the same freee company, from another SmartHR tenant of the group."""
+        with self.house.ctx.unit_of_work() as uow:
+            added = uow.connections.add(
+                key="betsu",
+                name="別のテナント",
+                smarthr_subdomain="awase-betsu",
+                smarthr_token=practice_company.SMARTHR_TOKEN,
+                freee_company_id=practice_company.FREEE_COMPANY_ID,
+                mail_to=[],
+                now=self.house.clock.now(),
+            )
+        return added.key
 
     def address(self, key: str = NEW) -> str:
         told = self.command("authorise", key)
@@ -151,7 +168,7 @@ def test_a_state_made_up_by_somebody_reaches_nobody(site: Site) -> None:
 def test_a_code_of_another_sign_in_is_refused_by_freee(site: Site) -> None:
     """PKCE: a code somebody else brought about does not fit this state's verifier."""
     site.add()
-    ours, theirs = site.address(), site.address(KEY)
+    ours, theirs = site.address(), site.address(site.add_other_tenant())
     back = requests.get(theirs, allow_redirects=False, timeout=10).headers["Location"]
     code = parse_qs(urlsplit(back).query)["code"][0]
     state = parse_qs(urlsplit(ours).query)["state"][0]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.config import Settings
-from app.domain.employee import EmployeeRecord, Person
+from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
@@ -129,6 +129,9 @@ class ListingGateway:
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
         self._ask()
         return SurveyPage(rows=[], next_cursor=None)
+
+    def assemble(self, rows: Iterable[Record], *, as_of_date: date) -> list[EmployeeRecord]:
+        return []
 
     def _ask(self) -> None:
         self.calls += 1

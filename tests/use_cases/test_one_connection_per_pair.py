@@ -61,7 +61,7 @@ def test_the_same_pair_is_connected_once(small: House, token: str) -> None:
     named = ["--name", "二つ目", "--smarthr-subdomain", practice_company.SUBDOMAIN]
     added = run("connection", "add", *named, "--freee-company-id", str(SAME["freee_company_id"]), input=f"{token}\n")
     assert added.exit_code == 2
-    assert "すでに接続されています" in added.stderr and "already_connected" in added.stderr
+    assert "このSmartHRとこの事業所は、すでに接続されています。" in added.stderr
     assert stored_connections(small) == [KEY]
 
 
@@ -175,7 +175,10 @@ def test_only_a_duplicate_is_removed(small: House) -> None:
     key = doubled_connection(small)
     run = runner(create_app(small.ctx))
     refused = run("connection", "remove", "--yes", KEY)
-    assert refused.exit_code == 2 and "not_doubled" in refused.stderr
+    assert refused.exit_code == 2 and "この接続は重複していません。" in refused.stderr
+    with pytest.raises(Refused) as caught:
+        doubled.remove(small.ctx, KEY, by="test")
+    assert caught.value.code == "not_doubled"
     assert run("connection", "remove", "--yes", key).exit_code == 0
     assert stored_connections(small) == [KEY]
     with pytest.raises(Refused):

@@ -35,10 +35,10 @@ class _Told(click.Group):
             return super().invoke(ctx)
         except Refused as error:
             told = {path: text for path, text in error.fields.items() if text != error.message}
-            lines = [f"{error.message}({error.code})", *(f"  {path}: {text}" for path, text in told.items())]
+            lines = [error.message, *(f"  {path}: {text}" for path, text in told.items())]
             raise _ended(lines, REFUSED) from error
         except AwaseError as error:
-            raise _ended([f"{message_of(error.code)}({error.code})", remedy_of(error.code)], FAILED) from error
+            raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error
 
 
 def register_commands(app: Flask) -> None:
