@@ -48,6 +48,10 @@ class PatientWorker(SimpleWorker):
         kwargs["with_scheduler"] = False  # retries and delays are rows of ours; RQ would start a scheduler per worker
         return bool(super().work(*args, **kwargs))
 
+    def procline(self, message: str) -> None:
+        """Keep the command line of the Procfile, by which people and tools find a worker among the processes. Where
+        setproctitle is installed, RQ would replace it with its own words."""
+
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Log a bug of ours: its place and its type. The exception's text may quote a value, so it is left out."""
         kind, _, trace = exc_info
