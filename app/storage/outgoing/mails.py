@@ -104,7 +104,7 @@ class MailRepository(Repository):
 
     def stuck(self, now: datetime, *, pushed_before: datetime) -> list[MailRow]:
         """Mails that no process is going to send: the lease is dead, or the mail was pushed a while ago and never
-        claimed. Mails with an outbox row on its way are left out, because that row would only be doubled."""
+        claimed; the oldest first. Mails with an outbox row on its way are left out: that row would only be doubled."""
         on_its_way = exists().where(
             OutboxTable.kind == OutboxKind.MAIL, OutboxTable.ref_id == MailTable.id, OutboxTable.sent_at.is_(None)
         )
@@ -119,7 +119,7 @@ class MailRepository(Repository):
                 ),
             ),
         )
-        return [self._row(record) for record in self._session.scalars(query)]
+        return [self._row(record) for record in self._session.scalars(query.order_by(MailTable.id))]
 
     def queued_again(self, mail_ids: Sequence[int]) -> None:
         self._session.execute(update(MailTable).where(MailTable.id.in_(mail_ids)).values(pushed_at=None))
