@@ -48,6 +48,10 @@ class ItemError(AwaseError):
     """This employee cannot go through as it is; the run goes on."""
 
 
+class QuestionError(ItemError):
+    """Which employee this is has become a question while the job was at work: the item ends as 要確認."""
+
+
 class RunError(AwaseError):
     """Nothing in this run can work (token, company, rights); the run stops and Awase tells the administrator.
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.enums import Step, System
-from app.domain.errors import ItemError
+from app.domain.errors import QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
 from app.domain.planning.plan import Change, Plan
@@ -254,15 +254,15 @@ class EmployeeJob:
         uow.known_people.keep(self._connection.id, system, self._connection.tenant_of(system), [known])
 
     def _linked_meanwhile(self, uow: UnitOfWork, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow | None:
-        """The link between just these two people that another run has stored, or None. Raises ItemError when one of
+        """The link between just these two people that another run has stored, or None. Raises QuestionError when one of
         them is linked to another person."""
         sides = (source.person, target.person)
         elsewhere = LinkIndex((), elsewhere=uow.links.elsewhere(self._connection.id, target.person.id))
         if elsewhere.is_taken_elsewhere(target.person, source.person):
-            raise ItemError("linked_elsewhere")
+            raise QuestionError("linked_elsewhere")
         links = [uow.links.by_source(self._connection.id, person.system, person.id) for person in sides]
         if links[0] != links[1]:
-            raise ItemError("E7")
+            raise QuestionError("E7")
         return links[0]
 
     def _agree(self, link: LinkRow, decided: Decided, after: EmployeeRecord | None) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.errors import AwaseError, ItemError, QuestionError, RunError, TemporaryError
 from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
@@ -111,7 +111,8 @@ def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
 
 
 def _fail(job: Job, error: AwaseError) -> None:
-    record_outcome(job, ItemOutcome(ItemState.FAILED, error.code), detail=error.detail or None)
+    state = ItemState.NEEDS_REVIEW if isinstance(error, QuestionError) else ItemState.FAILED
+    record_outcome(job, ItemOutcome(state, error.code), detail=error.detail or None)
 
 
 def _stop(job: Job, error: RunError) -> None:
