@@ -1,4 +1,5 @@
-"""A machine that tries the promises together: random edits, hidden attributes, hidden people, runs both ways and undo.
+"""A machine that tries the promises together: random edits, hidden attributes, hidden people, runs both ways and undo,
+with two connections: two SmartHR tenants of one group share the freee company.
 
 The practice vendors' own memory is the truth, hidden or not. After every run it is compared with the truth of before:
 no value is gone that the other side did not really clear, no person is there twice, and an undone run leaves what was
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,15 @@ from hypothesis.stateful import (
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.connection_settings import Connection
+from app.practice.staff import practice_company
+from app.practice.staff.forms import stable_id
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.schema import migrate
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.undo import undo
 from app.use_cases.shared.views import RunView
-from tests.house import House, open_house
+from tests.house import KEY, House, open_house
 from tests.properties import examples
 from tests.use_cases.test_job import only
 
@@ -113,6 +117,8 @@ ATTRIBUTES = (
         ),
     ),
 )
+SECOND = "second"
+KANA = ("アイ", "カキ", "サシ", "タチ", "ナニ", "ハヒ", "マミ", "ヤユ", "ラリ", "ワヲ")
 VOLATILE = ("updated_at", "created_at")
 
 
@@ -128,11 +134,37 @@ class Promises(RuleBasedStateMachine):
     def open(self) -> None:
         shutil.copy(_template(), self.folder / "awase.db")
         self.house: House = open_house(self.folder, _people(), DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self._open_second()
         self.house.run(Direction.SMARTHR_TO_FREEE)
         self._count_alike()
 
+    def _open_second(self) -> None:
+        """The second tenant is the practice SmartHR of another house: the same people, with ids of their own."""
+        own = [{**crew, "id": stable_id(f"second/{crew['id']}")} for crew in _people().crews]
+        folder = self.folder / SECOND
+        folder.mkdir()
+        self.second: House = open_house(folder, replace(_people(), crews=own))
+        gateway, first = self.house.ctx.gateway, self.house.connection
+        with self.house.ctx.unit_of_work() as uow:
+            tokens = uow.connections.freee_tokens(first.id)
+            assert tokens is not None
+            now = self.house.clock.now()
+            same = {"smarthr_token": practice_company.SMARTHR_TOKEN, "freee_company_id": first.freee_company_id}
+            added = uow.connections.add(
+                key=SECOND, name="二つめ", smarthr_subdomain=SECOND, mail_to=["jinji@example.com"], now=now, **same
+            )
+            uow.connections.set_freee_tokens(added.id, tokens, now=now)
+            uow.connections.set_export_settings(added.id, first.export_settings)
+
+        def of(connection: Connection, system: System) -> Any:
+            is_second = connection.id == added.id and system is System.SMARTHR
+            return self.second.ctx.gateway(self.second.connection, system) if is_second else gateway(connection, system)
+
+        self.house.ctx = replace(self.house.ctx, gateway=of)
+
     def teardown(self) -> None:
         self.house.close()
+        self.second.close()
         shutil.rmtree(self.folder)
 
     # ── what people do ────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +212,8 @@ class Promises(RuleBasedStateMachine):
             "entered_at": "2026-11-01" if joined_early else None,
         }
         crew.pop("id")
-        self.house.smarthr.add(crew)
+        for tenant in (self.house, self.second):
+            tenant.smarthr.add(crew)
         there = copy.deepcopy(_people().employees[0])
         profile = {**there["profile_rule"], "last_name": "架空", "last_name_kana": "カクウ", "first_name_kana": "ハナ"}
         there |= {"num": None, "birth_date": born, "entry_date": "2026-12-10", "profile_rule": profile}
@@ -191,12 +224,23 @@ class Promises(RuleBasedStateMachine):
 
     # ── what Awase does ───────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(direction=st.sampled_from(list(Direction)))
-    def run(self, direction: Direction) -> None:
-        before = self._truth()
-        run = self.house.run(direction)
-        self._nothing_was_erased(before, direction.target)
+    @rule()
+    def somebody_new_in_both_tenants(self) -> None:
+        count = len(self.house.smarthr.crews)
+        crew = {**copy.deepcopy(_people().crews[0]), "emp_code": f"8{count:03}", "birth_at": "1980-01-14"}
+        crew |= {"last_name_yomi": "シンジン", "first_name_yomi": KANA[count % 10] + KANA[count // 10 % 10]}
+        crew.pop("id")
+        for tenant in (self.house, self.second):
+            tenant.smarthr.add(crew)
+        self.last = None
+
+    @rule(direction=st.sampled_from(list(Direction)), key=st.sampled_from([KEY, KEY, SECOND]))
+    def run(self, direction: Direction, key: str) -> None:
+        before = self._truth(key)
+        run = self.house.run(direction, connection_key=key)
+        self._nothing_was_erased(before, direction.target, key)
         self.last = (run, before[System.SMARTHR], before[System.FREEE])
+        self.last_key = key
 
     @precondition(lambda self: self.last is not None and not self.hidden)
     @rule()
@@ -213,7 +257,7 @@ class Promises(RuleBasedStateMachine):
         if self.house.seen(preview).state is RunState.PREVIEWED:
             approve_retry_cancel.approve(self.house.ctx, preview.id, by="test", acknowledged=True)
             self.house.work()
-        after = self._truth()[run.direction.target]
+        after = self._truth(self.last_key)[run.direction.target]
         for item in self.house.items(preview):
             if item.state is not ItemState.SUCCEEDED or item.target_id not in before:
                 continue
@@ -229,22 +273,24 @@ class Promises(RuleBasedStateMachine):
         for person, count in self._alike().items():
             assert count <= max(1, self.alike[person]), "a person was created who was there already"
 
-    def _nothing_was_erased(self, before: dict[System, Record], target: System) -> None:
-        after = self._truth()
-        for crew_id, employee_id in self._pairs():
+    def _nothing_was_erased(self, before: dict[System, Record], target: System, key: str) -> None:
+        after = self._truth(key)
+        hidden = self.hidden if key == KEY else frozenset()
+        for crew_id, employee_id in self._pairs(key):
             for what in ATTRIBUTES:
                 held = self._side(before, what, target, crew_id, employee_id)
                 holds = self._side(after, what, target, crew_id, employee_id)
                 if held and not holds:
                     there = self._side(after, what, target.other, crew_id, employee_id)
                     assert not there, f"{what.name} was erased, although the other side holds a value"
-                    assert what.name not in self.hidden, f"{what.name} was erased, although it cannot be read"
+                    assert what.name not in hidden, f"{what.name} was erased, although it cannot be read"
 
     # ── the vendors' own memory ───────────────────────────────────────────────────────────────────────────────────
 
-    def _truth(self) -> dict[System, Record]:
-        """Per system: id → the whole record, without what changes by itself."""
-        crews = {crew["id"]: _plain(crew) for crew in self.house.smarthr.crews}
+    def _truth(self, key: str = KEY) -> dict[System, Record]:
+        """Per system: id → the whole record, without what changes by itself; of the tenant of this connection."""
+        tenant = self.house if key == KEY else self.second
+        crews = {crew["id"]: _plain(crew) for crew in tenant.smarthr.crews}
         ids = [each["id"] for each in self.house.freee.dump()["employees"]]
         employees = {str(each): _plain(self.house.freee.employee(each, month=MONTH)) for each in ids}
         return {System.SMARTHR: crews, System.FREEE: employees}
@@ -255,9 +301,11 @@ class Promises(RuleBasedStateMachine):
             return ""
         return what.smarthr(record) if system is System.SMARTHR else what.freee(record)
 
-    def _pairs(self) -> list[tuple[str, str]]:
+    def _pairs(self, key: str) -> list[tuple[str, str]]:
         with self.house.ctx.unit_of_work() as uow:
-            links = uow.links.for_connection(self.house.connection.id)
+            connection = uow.connections.get_by_key(key)
+            assert connection is not None
+            links = uow.links.for_connection(connection.id)
         return [(link.smarthr_id, link.freee_id) for link in links]
 
     def _alike(self) -> Counter[tuple[str, str, str]]:
