@@ -130,12 +130,12 @@ class EmployeeJob:
     ) -> Decided:
         """Decide, and prove every null that the plan takes for a blank. What nobody proves is left alone from here on
         (`_terms`)."""
-        decided = self._decided(source, target, link, ticked)
+        hoped, decided = self._terms, self._decided(source, target, link, ticked)
         for side, gateway in ((source, self._source), (target, self._target)):
             names = in_doubt(decided.plan, side, is_source=side is source)
             if names and (hidden := Prover(self._connection, gateway).unproven(names, side)):
                 self._terms = without(self._terms, gateway.system, hidden)
-        return self._decided(source, target, link, ticked)
+        return decided if self._terms is hoped else self._decided(source, target, link, ticked)
 
     def _decided(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]
