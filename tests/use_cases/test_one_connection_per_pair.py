@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +14,7 @@ from sqlalchemy import update
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused, TemporaryError
 from app.domain.ports import FreeeTokens
-from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.run_state import ItemState
 from app.factory import create_app
 from app.practice.staff import practice_company
 from app.practice.staff.forms import stable_id
@@ -23,10 +22,9 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.storage.tables.models import ConnectionTable
 from app.use_cases.connections import connections, doubled, pause_resume
 from app.use_cases.employee import create_turn
-from app.use_cases.shared.views import RunView
-from app.use_cases.upkeep import reconcile, relay
 from tests.house import KEY, House
 from tests.use_cases.test_job import only
+from tests.use_cases.test_many_workers import together, work_with_many
 from tests.web.test_cli_access import runner
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -114,14 +112,6 @@ def test_two_at_once_make_one_connection(small: House) -> None:
 def remove_the_connection(house: House) -> None:
     with house.ctx.unit_of_work() as uow:
         uow.connections.remove(house.connection.id, now=house.clock.now())
-
-
-def together(*works: Callable[[], None]) -> None:
-    threads = [threading.Thread(target=work) for work in works]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
 
 
 # ── duplicates from before ────────────────────────────────────────────────────────────────────────────────────────
@@ -251,31 +241,6 @@ def test_a_duplicate_at_work_doubles_nobody(small: House) -> None:
     work_with_many(small, [small.start(TO_FREEE), small.start(TO_FREEE, connection_key=key)])
     assert len(small.freee.company.people) == before + 2
     assert max(Counter(each["num"] for each in small.freee.dump()["employees"]).values()) == 1
-
-
-def work_with_many(house: House, runs: list[RunView], workers: int = 6) -> None:
-    crashed: list[str] = []
-
-    def work() -> None:
-        while True:
-            try:
-                job = house.queue.jobs.pop(0)
-            except IndexError:
-                return
-            try:
-                house.do(job)
-            except Exception as error:  # noqa: BLE001 - whatever it is, a worker would have crashed of it
-                crashed.append(repr(error)[:300])
-
-    for _ in range(60):
-        relay.relay_once(house.ctx)
-        together(*[work] * workers)
-        house.clock.turn(seconds=6)
-        reconcile.reconcile_once(house.ctx)
-        if all(house.seen(run).state.is_final for run in runs):
-            break
-    assert crashed == []
-    assert all(house.seen(run).state is not RunState.FAILED for run in runs)
 
 
 # ── the turn ──────────────────────────────────────────────────────────────────────────────────────────────────────
