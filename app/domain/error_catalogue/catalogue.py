@@ -1,8 +1,7 @@
 """The error catalogue: what went wrong, who can repair it and how, in words for people.
 
-E1 to E23 are those of sync-items section 6 (`entries`), the other words are our own (`own_words`; `named_rules`: how a
-value was changed, or why it could not be);
-`vendor_patterns` recognises a vendor's answer.
+E1 to E23 are the errors known of this kind of sync (`entries`), the other words are our own (`own_words`;
+`named_rules`: how a value was changed, or why it could not be). `vendor_patterns` recognises a vendor's answer.
 """
 
 from __future__ import annotations

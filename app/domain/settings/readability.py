@@ -1,6 +1,6 @@
 """What the tokens can read: how each attribute of a system stands, and what one listing says about it. Pure.
 
-A null may be a blank or an attribute that the token may not see; both look the same (smarthr-api.md trap 15). Only a
+A null may be a blank or an attribute that the token may not see; both look the same in SmartHR's answers. Only a
 value of another person proves that the attribute can be read. So Awase remembers of each attribute when it was last
 shown, to which token and for whom; and when a whole listing shows it for nobody any more, it asks a person.
 """

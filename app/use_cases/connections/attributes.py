@@ -1,10 +1,10 @@
 """What a SmartHR access token may read and write: asked of SmartHR before Awase keeps the token, and shown per item.
 
-Whether the token may read an attribute shows in SmartHR's answers: an employee had a value; or the attribute's name was
-missing from every answer; or no employee had a value, and then the attribute is empty or hidden from the token, which
-look the same (smarthr-api.md trap 15): where it had values before, a person is asked. Whether the token may write an
-attribute cannot be known beforehand: SmartHR does not document what it does with an attribute that the token may not
-write, and a trial would be a write. So writing is unknown until a run has written the item.
+Whether the token may read an attribute shows in SmartHR's answers: an employee had a value; or the attribute's name
+was missing from every answer; or no employee had a value, and then the attribute is empty or hidden from the token,
+which look the same, because SmartHR answers null for both: where it had values before, a person is asked. Whether the
+token may write an attribute cannot be known beforehand: SmartHR does not document what it does with an attribute that
+the token may not write, and a trial would be a write. So writing is unknown until a run has written the item.
 """
 
 from __future__ import annotations

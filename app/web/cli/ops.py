@@ -202,7 +202,7 @@ def answer_cleared(key: str, attribute: str) -> None:
 
     ATTRIBUTE は flask connection check が示す名前(tel_number など)。値がまた現れるか、トークンが替わると答えは終わる。
     """
-    attributes.answer_cleared(current_context(), "cli", key, attribute)
+    attributes.answer_cleared(current_context(), _BY, key, attribute)
     click.echo("空欄を値として扱います。")
 
 
