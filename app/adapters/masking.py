@@ -18,7 +18,8 @@ _SECRETS = (
 _MAIL = re.compile(r"[^\s<>\"'()、。「」【】]+[@＠][^\s<>\"'()、。「」【】]+")
 # Employee numbers, dates, phones, accounts: no run of four digits or more, hyphenated groups included, any width.
 _DIGITS = re.compile(r"\d(?:[\d\-‐−ー－/]*\d){3,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
+# Line ends, controls, and signs without form or that turn the direction of what follows.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
 
 def mask_secrets(text: str) -> str:
@@ -35,5 +36,5 @@ def vendor_text(text: str, *, limit: int = MAX_DETAIL) -> str:
     Vendors' messages name the fault, not the value; this is the safety net below that promise.
     """
     text = _CONTROL.sub(" ", text[: 4 * limit])
-    text = _DIGITS.sub(MASK, _MAIL.sub(MASK, mask_secrets(text))).strip()
+    text = re.sub(" +", " ", _DIGITS.sub(MASK, _MAIL.sub(MASK, mask_secrets(text)))).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -8,14 +8,34 @@ tells only what a vendor or a rule said about the *kind* of fault.
 
 from __future__ import annotations
 
+from typing import Self
+
+from app.domain.vendors.answer import VendorAnswer
+
 
 class AwaseError(Exception):
-    """Base of the errors that are part of the product; anything else is our own bug and shows its traceback."""
+    """Base of the errors that are part of the product; anything else is our own bug and shows its traceback.
+
+    `keys`: the items (keys of FIELDS) that it is about, where these are known. `answers`: what a vendor said.
+    """
+
+    keys: tuple[str, ...] = ()
+    answers: tuple[VendorAnswer, ...] = ()
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
+
+    def about(self, *keys: str) -> Self:
+        """The same error, about these items."""
+        self.keys = keys
+        return self
+
+    def said(self, *answers: VendorAnswer) -> Self:
+        """The same error, with what the vendors said."""
+        self.answers = answers
+        return self
 
 
 class TemporaryError(AwaseError):

@@ -14,7 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.error_catalogue.catalogue import (
+    ANYWHERE,
+    CATALOGUE,
+    Happened,
+    Who,
+    cause_of,
+    filled,
+    message_of,
+    occasion,
+    remedy_of,
+    who_of,
+)
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
 from app.domain.runs.dates import JAPAN
@@ -52,19 +63,44 @@ class Wording:
             return BY_KEY[key].label if key in BY_KEY else key
         return self._texts[f"words.item.{key}"]
 
-    def message(self, code: str) -> str:
-        """What a code of the error catalogue means."""
-        return message_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.message", code)
+    def message(self, code: str, where: Happened = ANYWHERE) -> str:
+        """What a code of the error catalogue means, in the run (or direction and trigger) where it came up."""
+        return message_of(code, where) if self.locale == DEFAULT else self._cause(code, "message", where) or code
 
-    def remedy(self, code: str) -> str:
-        """What a person can do about a code of the error catalogue, "" when nothing has to be done."""
-        return remedy_of(code) if self.locale == DEFAULT else self._texts.get(f"causes.{code}.remedy", "")
+    def why(self, code: str, where: Happened = ANYWHERE) -> str:
+        """Why it happened."""
+        return cause_of(code, where) if self.locale == DEFAULT else self._cause(code, "cause", where)
+
+    def remedy(self, code: str, where: Happened = ANYWHERE) -> str:
+        """What a person can do about a code of the error catalogue."""
+        if self.locale == DEFAULT:
+            return remedy_of(code, where)
+        return self._cause(code, occasion(where), where) or self._cause(code, "remedy", where)
+
+    def who(self, code: str, where: Happened = ANYWHERE) -> str:
+        """Who has to do that."""
+        who: Who = who_of(code, where)
+        return self.label(who)
+
+    def _cause(self, code: str, part: str, where: Happened) -> str:
+        """A text of causes.toml, with its places filled; "" for one that is not there."""
+        say = self._texts
+        source, target = say["causes.words.source"], say["causes.words.target"]
+        if where.direction is not None:
+            source, target = self.label(where.direction.source), self.label(where.direction.target)
+        again = say[f"causes.words.again_{occasion(where)}"]
+        text = filled(say.get(f"causes.{code}.{part}", ""), source=source, target=target, again=again)
+        return text if where.direction else text[:1].upper() + text[1:]
 
     def refusal(self, refused: Refused) -> str:
         """The message of a refused request. A message that no catalogue holds (it names values) stays Japanese."""
         if self.locale == DEFAULT:
             return refused.message
-        return self._texts.get(f"refusals.{refused.code}", refused.message)
+        own = self._texts.get(f"refusals.{refused.code}")
+        of_vendor = refused.code.partition("_")[2]
+        if own is None and refused.code.startswith(("freee_", "smarthr_")) and of_vendor in CATALOGUE:
+            return f"{self.message(of_vendor)} {self.remedy(of_vendor)}"
+        return own or refused.message
 
     # ── numbers, dates, spans ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -153,7 +153,7 @@ def test_reasons_are_grouped_by_cause_the_commonest_first() -> None:
     places(
         body,
         "原因ごとの対処",
-        f"■ {message_of('E16')}（3 件）",
+        f"■ {message_of('too_long')}（3 件）",
         f"対処: {remedy_of('too_long')}",
         "対象: 【2】【3】【4】",
         f"■ {message_of('E4')}（1 件）",

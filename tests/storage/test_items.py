@@ -146,7 +146,7 @@ def test_of_many_finishers_exactly_one_is_heard(database: Database) -> None:
     def finish(number: int) -> object:
         with database.unit_of_work() as uow:
             return uow.items.record_outcome(
-                item_id, attempt, state=ItemState.SUCCEEDED, now=NOW, error_code=str(number)
+                item_id, attempt, state=ItemState.SUCCEEDED, now=NOW, error_code=f"E{number + 1}"
             )
 
     heard = together(finish, 6)
@@ -154,7 +154,7 @@ def test_of_many_finishers_exactly_one_is_heard(database: Database) -> None:
     with database.unit_of_work() as uow:
         item = uow.items.get(item_id)
     assert item is not None
-    assert item.error_code == str(heard.index(True))
+    assert item.error_code == f"E{heard.index(True) + 1}"
 
 
 def test_finish_keeps_what_is_not_given(database: Database) -> None:

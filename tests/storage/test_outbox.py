@@ -127,7 +127,9 @@ def test_one_sender_claims_a_mail_at_its_time_and_another_only_after_a_dead_leas
         claimed = uow.mails.claim(mail_id, now=NOW, lease_until=LEASE)
         assert uow.mails.claim(mail_id, now=LEASE, lease_until=LATER) is None
         again = uow.mails.claim(mail_id, now=LEASE + timedelta(seconds=1), lease_until=LATER)
-        assert uow.mails.record_result(mail_id, attempts=2, state=MailState.FAILED, now=LATER, error_code="mail")
+        assert uow.mails.record_result(
+            mail_id, attempts=2, state=MailState.FAILED, now=LATER, error_code="mail_refused"
+        )
         assert uow.mails.claim(mail_id, now=LATER, lease_until=LATER) is None
     assert claimed is not None and again is not None
     assert (claimed.state, claimed.attempts, again.attempts) == (MailState.SENDING, 1, 2)
@@ -141,11 +143,11 @@ def test_only_the_sender_that_holds_the_mail_is_heard(database: Database, state:
         assert not uow.mails.record_result(mail_id, attempts=0, state=state, now=NOW), "nobody has claimed it"
         uow.mails.claim(mail_id, now=NOW, lease_until=LEASE)
         assert not uow.mails.record_result(mail_id, attempts=0, state=state, now=NOW)
-        assert not uow.mails.postpone(mail_id, attempts=0, next_at=LATER, error_code="mail")
-        assert uow.mails.record_result(mail_id, attempts=1, state=state, now=LATER, error_code="mail")
+        assert not uow.mails.postpone(mail_id, attempts=0, next_at=LATER, error_code="mail_refused")
+        assert uow.mails.record_result(mail_id, attempts=1, state=state, now=LATER, error_code="mail_refused")
         assert not uow.mails.record_result(mail_id, attempts=1, state=state, now=LATER)
     row = mail(database, mail_id)
-    assert (row.state, row.error_code) == (state, "mail")
+    assert (row.state, row.error_code) == (state, "mail_refused")
     assert row.sent_at == (LATER if state is MailState.SENT else None)
 
 
@@ -154,11 +156,11 @@ def test_a_mail_that_is_put_off_waits_for_its_time(database: Database) -> None:
     with database.unit_of_work() as uow:
         uow.mails.claim(mail_id, now=NOW, lease_until=LEASE)
         assert uow.mails.waiting_count() == 1
-        assert uow.mails.postpone(mail_id, attempts=1, next_at=LATER, error_code="mail")
+        assert uow.mails.postpone(mail_id, attempts=1, next_at=LATER, error_code="mail_refused")
         assert uow.mails.claim(mail_id, now=LEASE, lease_until=LATER) is None
         assert uow.mails.waiting_count() == 1
     row = mail(database, mail_id)
-    assert (row.state, row.next_at, row.error_code) == (MailState.PENDING, LATER, "mail")
+    assert (row.state, row.next_at, row.error_code) == (MailState.PENDING, LATER, "mail_refused")
 
 
 def test_a_repetition_sends_the_text_that_was_kept(database: Database) -> None:

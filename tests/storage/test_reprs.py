@@ -32,7 +32,8 @@ HARMLESS = {
     # words, codes and keys of our own
     "key", "code", "error_code", "severity", "kind", "queue", "state", "step", "label", "message", "remedy", "scopes",
     "role", "reason", "warning", "cause", "mail_state", "error_message", "approved_digest", "baseline", "request_hash",
-    "keys", "notes", "counts", "vendor_calls", "items", "queues", "connections", "steps", "scope", "patterns", "who",
+    "sent", "named", "keys", "notes", "counts", "vendor_calls", "items", "queues", "connections", "steps", "scope",
+    "patterns", "who",
     "function", "args", "attempt", "closing_month", "pay_month", "next_cursor", "idempotency_key", "connection_key",
     # webhooks: the vendor's word for an event, keyed digests, ids
     "event", "events", "run", "dedup", "digest", "people", "missed", "schedule", "vendor_id", "delivery_id", "url",

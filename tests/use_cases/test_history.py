@@ -136,8 +136,10 @@ def test_an_item_shows_changes_steps_and_notes_and_hides_what_is_masked(room: Ro
     assert [(step.step, step.label, step.state, step.attempt) for step in view.steps] == [
         ("employee", "基本", "done", 1)
     ]
-    assert [(note.code, note.key, note.message) for note in view.notes] == [("E16", "gender", message_of("E16"))]
-    assert view.message == f"{message_of('E17')}（電話番号が不正です）"
+    assert [(note.code, note.key, note.message) for note in view.notes] == [("E16", "gender", message_of("E16", run))]
+    assert view.message == f"{view.catalogue_message}（電話番号が不正です）"
+    assert view.catalogue_message == message_of("E17", run)
+    assert [answer.message for answer in view.answers] == ["電話番号が不正です"]
     assert view.candidates[0]["id"] == "9"
     for value in ("係長", "1990", "電話番号が不正です"):
         assert value not in repr(view.changes)
@@ -147,4 +149,4 @@ def test_technical_details_are_not_shown_to_people(room: Room) -> None:
     run, (item_id,) = running_run(room.database, room.connection)
     end_item(room.database, item_id, state=ItemState.FAILED, error_code="E22", detail="ConnectionError")
     (view,) = history.list_items(room.ctx, run.public_id).items
-    assert view.message == message_of("E22")
+    assert view.message == message_of("E22", run) and view.answers == ()

@@ -107,7 +107,7 @@ def changed(room: Room) -> RunRow:
             attempt,
             state=ItemState.FAILED,
             error_code="E17",
-            detail="口座番号が不正です",
+            detail="口座番号7654321（ヤマダ）が不正です",
             now=room.clock.now(),
         )
     close_run_if_done(room.ctx, run.id)
@@ -130,8 +130,9 @@ def test_values_are_shown_as_far_as_one_may_see(room: Room) -> None:
     }
     assert shown[VALUES] == shown[ALL] | {"bank_account_number": ("••••", "••••")}
     assert shown[NOTHING] == {}
-    words = {visibility: people_of(room, run, visibility)[0].vendor_words for visibility in (ALL, VALUES, NOTHING)}
-    assert words == {ALL: "口座番号が不正です", VALUES: None, NOTHING: None}
+    words = {v: [a.words for a in people_of(room, run, v)[0].answers] for v in (ALL, VALUES, NOTHING)}
+    told = "口座番号{}（{}）が不正です"
+    assert words == {ALL: [told.format("7654321", "ヤマダ")], VALUES: [told.format("••••", "ヤマダ")], NOTHING: []}
     nobody = people_of(room, run, NOTHING)[0]
     assert (nobody.number, nobody.name, nobody.pages, nobody.position) == ("", "", (), 1)
     assert "7654321" not in repr(people_of(room, run))

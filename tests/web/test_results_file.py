@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState
+from app.domain.vendors.answer import VendorAnswer
 from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Visibility
 from app.web.i18n import wording
 from app.web.screens.runs.results_file import lines
@@ -31,7 +33,7 @@ def person(**changes: Any) -> PersonResult:
         "state": ItemState.SUCCEEDED,
         "kind": "update",
         "error_code": None,
-        "vendor_words": None,
+        "answers": (),
         "pay_month": "2026-12",
         "attempts": 1,
         "changes": (),
@@ -60,10 +62,11 @@ def test_columns_and_a_row() -> None:
     hidden = Shown(Holds.MASKED, "••••")
     account = ChangeResult("bank_account_number", hidden, hidden, retroactive=False, written=True)
     head, row = rows(person(changes=(change, account)))
-    assert head == ["従業員番号", "氏名", "結果", "理由", "対処", "変更した項目", "支払月", "変更前 → 変更後"]
-    assert row[:5] == ['="00123"', "見本 花子", "成功", "", ""]
-    assert row[5:7] == ["役職・肩書、口座番号", "2026年12月"]
-    assert row[7] == "役職・肩書: （空欄） → 課長\n口座番号: •••• → ••••"
+    assert head[:7] == ["従業員番号", "氏名", "結果", "理由", "原因", "対処", "対応する人"]
+    assert head[7:] == ["変更した項目", "支払月", "変更前 → 変更後"]
+    assert row[:7] == ['="00123"', "見本 花子", "成功", "", "", "", ""]
+    assert row[7:9] == ["役職・肩書、口座番号", "2026年12月"]
+    assert row[9] == "役職・肩書: （空欄） → 課長\n口座番号: •••• → ••••"
 
 
 def test_every_line_ends_as_the_standard_says() -> None:
@@ -96,19 +99,21 @@ def test_other_signs_come_back_as_they_are(name: str) -> None:
 
 
 def test_cause_and_remedy_with_the_vendors_words() -> None:
-    row = rows(person(state=ItemState.FAILED, error_code="E17", vendor_words="電話番号が不正です"))[1]
-    assert row[2] == "失敗" and row[3].endswith("（電話番号が不正です）") and row[4]
+    answer = VendorAnswer(System.FREEE, "電話番号が不正です", step=Step.PROFILE, named=("phone",))
+    row = rows(person(state=ItemState.FAILED, error_code="E17", answers=(answer,)))[1]
+    assert row[2] == "失敗" and row[3].endswith("\nfreee人事労務の返答（本人情報、電話番号）: 電話番号が不正です")
+    assert row[4] and row[5] and row[6] == "人事労務担当者"
 
 
 def test_without_sight_of_people_there_are_places_and_causes_only() -> None:
     head, row = rows(person(state=ItemState.FAILED, error_code="E1", number="", name=""), visibility=NOTHING)
-    assert head == ["順番", "結果", "理由", "対処"]
+    assert head == ["順番", "結果", "理由", "原因", "対処", "対応する人"]
     assert row[:2] == ["7", "失敗"] and "入社年月日" in row[2]
 
 
 def test_in_english() -> None:
     head, row = rows(person(), visibility=VALUES, locale="en")
-    assert head[:3] == ["Employee number", "Name", "Result"] and row[2] == "Succeeded" and row[6] == "Dec 2026"
+    assert head[:3] == ["Employee number", "Name", "Result"] and row[2] == "Succeeded" and row[8] == "Dec 2026"
 
 
 def test_many_people_come_in_pieces() -> None:

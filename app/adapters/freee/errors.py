@@ -8,16 +8,15 @@ the short-time throttle. A 403 that explains nothing is taken for the throttle, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from app.adapters.answers import Response, retry_after, server_time, within_an_hour
 from app.adapters.masking import vendor_text
+from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
 from app.domain.error_catalogue.catalogue import recognise
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.vendors.answer import VendorAnswer
 
 THROTTLED_SECONDS = 600.0
 """The burst rule lifts by itself after about ten minutes (section 11)."""
@@ -66,18 +65,28 @@ class NotFound(ItemError):
 
 
 def classify(response: Response) -> AwaseError:
-    """The error that a refused request means. Never raises, even for a body that makes no sense."""
+    """The error that a refused request means, with what freee said. Never raises, even for a body that makes no
+    sense."""
+    said = read_refusal(response.json())
+    answer = VendorAnswer(System.FREEE, _in_words(said), fields=said.fields)
+    return _meaning(response, said).said(answer)
+
+
+def _in_words(said: Said) -> str:
+    return vendor_text(" / ".join(said.messages))
+
+
+def _meaning(response: Response, said: Said) -> AwaseError:
     if response.status == 429:
         return TemporaryError("rate_limited", retry_after=_until_reset(response), counts=False, closes_connection=True)
     if response.status >= 500:
         return TemporaryError("E22", f"status {response.status}", retry_after=retry_after(response))
-    said = _read(response)
     code = recognise(System.FREEE, status=response.status, text=said.everything, step=step_of(response))
     if response.status in (401, 403):
         return _refused_access(code, said, open_to_all=response.path == OPEN_TO_ALL)
     if response.status == 404:
         return NotFound()
-    return ItemError(code, vendor_text(said.messages) or f"status {response.status}")
+    return ItemError(code, _in_words(said) or f"status {response.status}")
 
 
 def step_of(response: Response) -> Step | None:
@@ -86,17 +95,17 @@ def step_of(response: Response) -> Step | None:
     return next((step for pattern, step in _STEPS if pattern.fullmatch(sent)), None)
 
 
-def _refused_access(code: str, said: _Said, *, open_to_all: bool) -> AwaseError:
+def _refused_access(code: str, said: Said, *, open_to_all: bool) -> AwaseError:
     """The error of a 401 or 403. Both are read alike, because freee's own pages disagree on which status carries which
     code."""
-    detail = vendor_text(said.messages)
+    detail = _in_words(said)
     if code == "E18":
         return AccessExpired()
     if code == "E14":
         return ItemError(code, detail)
     if code in ("needs_consent", "E3", "plan_limit"):
         return RunError(code, detail, needs_consent=code == "needs_consent")
-    if _MISSING_APP_PERMISSION.search(said.messages):
+    if _MISSING_APP_PERMISSION.search(" / ".join(said.messages)):
         return RunError("needs_consent", detail, needs_consent=True)
     if _NO_RIGHT.search(said.everything):
         return RunError("E19", detail)
@@ -114,33 +123,3 @@ def _until_reset(response: Response) -> float:
     if reset.tzinfo is None:
         reset = reset.replace(tzinfo=UTC)
     return within_an_hour((reset - server_time(response)).total_seconds())
-
-
-# ── what the body says ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What a body says. `messages`: for people, but not yet masked; `everything`: with the types and codes as well."""
-
-    messages: str = field(default="", repr=False)
-    everything: str = field(default="", repr=False)
-
-
-def _read(response: Response) -> _Said:
-    """What a body of freee's shapes A, B and C says; nothing for HTML, an empty body or any other shape."""
-    body = response.json()
-    if not isinstance(body, Mapping):
-        return _Said()
-    errors = body.get("errors")
-    parts = [body, *(part for part in errors if isinstance(part, Mapping))] if isinstance(errors, list) else [body]
-    messages = [text for part in parts for name in ("message", "messages") for text in _texts(part.get(name))]
-    names = [text for part in parts for name in ("error", "code", "codes", "type") for text in _texts(part.get(name))]
-    return _Said(" / ".join(messages), " ".join([*messages, *names]))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """A text, or the texts of a list."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, str) and item:
-            yield item

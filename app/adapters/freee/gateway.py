@@ -256,7 +256,7 @@ class FreeeGateway:
             except ItemError as error:
                 refused.append(error)
         if refused:
-            raise refused[0]
+            raise refused[0].said(*(answer for error in refused for answer in error.answers))
         return current
 
     def _write_step(
@@ -273,7 +273,7 @@ class FreeeGateway:
         if writable:
             current = self._put(step, writable, current, options=options, steps=steps)
         if len(writable) < len(changes):
-            raise ItemError("E14")
+            raise ItemError("E14").about(*(change.key for change in changes if change not in writable))
         return current
 
     def _put(

@@ -7,14 +7,16 @@ come without the envelope (from proxies, or for a renamed subdomain).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.adapters.answers import Response, retry_after
 from app.adapters.masking import vendor_text
+from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
 from app.domain.error_catalogue.catalogue import recognise
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.vendors.answer import VendorAnswer
 
 SECOND_LIMIT_PAUSE = 1.0
 _COUNTERS = ("x-rate-limit", "x-intensive-rate-limit")
@@ -29,12 +31,18 @@ class NotFound(ItemError):
 
 
 def classify(response: Response) -> AwaseError:
-    """The error that a refused request means. Never raises, even for a body that makes no sense."""
+    """The error that a refused request means, with what SmartHR said. Never raises, even for a body that makes no
+    sense."""
     envelope = response.json()
     known = envelope if isinstance(envelope, Mapping) else {}
-    words = " ".join(_words(known))
-    code = recognise(System.SMARTHR, status=response.status, text=words, step=_step(response))
-    detail = vendor_text("; ".join(_messages(known)) or f"status {response.status}")
+    said = read_refusal(known)
+    words = _in_words(said, known)
+    answer = VendorAnswer(System.SMARTHR, words, fields=said.fields)
+    return _meaning(response, known, said, detail=words or f"status {response.status}").said(answer)
+
+
+def _meaning(response: Response, known: Mapping[str, Any], said: Said, *, detail: str) -> AwaseError:
+    code = recognise(System.SMARTHR, status=response.status, text=said.everything, step=_step(response))
     if response.status == 429:
         return TemporaryError("rate_limited", retry_after=_until_reset(response), counts=False, closes_connection=True)
     if code == "maintenance":
@@ -66,32 +74,16 @@ def _step(response: Response) -> Step | None:
     return {"POST": Step.CREATE, "PATCH": Step.CREW}.get(response.method)
 
 
-def _words(envelope: Mapping[str, Any]) -> Iterator[str]:
-    """The type and messages of an envelope, by which the error catalogue recognises the refusal."""
-    if isinstance(envelope.get("type"), str):
-        yield envelope["type"]
-    if isinstance(envelope.get("message"), str):
-        yield envelope["message"]
-    yield from _field_messages(envelope)
-
-
-def _messages(envelope: Mapping[str, Any]) -> list[str]:
-    """The messages a person should read: those of the fields, else that of the whole answer."""
-    found = list(_field_messages(envelope))
-    if not found and isinstance(envelope.get("message"), str):
-        found = [envelope["message"]]
+def _in_words(said: Said, envelope: Mapping[str, Any]) -> str:
+    """What a person should read: the messages of the fields, else that of the whole answer; an unknown code as well."""
+    found = list(said.messages)
+    if len(found) > 1 and found[0] == envelope.get("message"):
+        found = found[1:]
     number = envelope.get("code")
-    return [*found, f"code {number}"] if isinstance(number, int) and number not in _KNOWN else found
+    return vendor_text("; ".join([*found, f"code {number}"] if type(number) is int and number not in _KNOWN else found))
 
 
 _KNOWN = frozenset({*range(1, 10), 15})
-
-
-def _field_messages(envelope: Mapping[str, Any]) -> Iterator[str]:
-    errors = envelope.get("errors")
-    for error in errors if isinstance(errors, list) else ():
-        if isinstance(error, Mapping) and isinstance(error.get("message"), str):
-            yield error["message"]
 
 
 def _until_reset(response: Response) -> float | None:

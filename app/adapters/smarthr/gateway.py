@@ -121,8 +121,8 @@ class SmartHRGateway:
             body = encode(System.SMARTHR, possible, current.record, options)[Step.CREW]
             after = _recorded(steps, Step.CREW, possible, lambda: self._client.update_crew(current.person.id, body))
         if refused:
-            key, reason = next(iter(refused.items()))
-            raise ItemError(reason, key)
+            reason = next(iter(refused.values()))
+            raise ItemError(reason).about(*(each for each, why in refused.items() if why == reason))
         return after
 
 

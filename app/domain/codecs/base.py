@@ -39,6 +39,7 @@ class CannotEncode(ItemError):
         super().__init__(reason, key or "")
         self.reason = reason
         self.key = key
+        self.keys = (key,) if key else ()
 
 
 class Codec(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from app.domain.error_catalogue.entries import Entry, Who
 
-_NOTHING_TO_DO = "対応は必要ありません。意図と異なるときは、取得元の値を直してください。"
+_NOTHING_TO_DO = "対応は必要ありません。意図と異なるときは、{source}の値を直してください。"
 
 # fmt: off
 _ENTRIES = (
@@ -50,7 +50,7 @@ _ENTRIES = (
     Entry("private_signs", Who.HR, "外字があるため、反映できません。",
           "外字は、登録した環境の外では別の文字になるか、表示されません。",
           "標準の漢字かカナに直してください。", family="E16"),
-    Entry("unusable_signs", Who.HR, "絵文字や壊れた文字など、反映先に渡せない文字があります。",
+    Entry("unusable_signs", Who.HR, "絵文字や壊れた文字など、{target}に渡せない文字があります。",
           "絵文字、表示の向きを変える文字、または文字化けです。",
           "その文字を取り除いて入力し直してください。", family="E16"),
     Entry("kana_hyphen", Who.HR, "カナにハイフンがあるため、反映できません。",

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import cause_of, entry_of
+from app.domain.enums import Direction, System, Trigger
+from app.domain.error_catalogue.catalogue import Who, message_of, remedy_of, who_of
+from app.domain.mapping import BY_KEY
 from app.domain.runs.dates import JAPAN
 from app.domain.runs.run_state import ItemState
+from app.domain.vendors.answer import VendorAnswer
 
 LIST_LIMIT = 50
 """How many employees the mail names one by one; the history page holds all of them."""
@@ -33,6 +35,12 @@ class Outcome:
     code: str
     message: str
     remedy: str
+    cause: str = ""
+    who: Who | None = None
+    items: tuple[str, ...] = ()
+    """Keys of the items that are concerned."""
+    answers: tuple[VendorAnswer, ...] = field(default=(), repr=False)
+    """What the vendors said, without names and values."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class RunSummary:
     failures: Sequence[Outcome] = field(default=(), repr=False)
     reviews: Sequence[Outcome] = field(default=(), repr=False)
     calls: Mapping[System, int] = field(default_factory=dict)
+    trigger: Trigger | None = None
     run_error: str | None = None
     """Catalogue code of the error that stopped the whole run, or None."""
 
@@ -75,9 +84,9 @@ def _documented_part(summary: RunSummary) -> Iterable[str]:
     yield f"失敗: {failed} 件"
     yield _RULE
     if summary.run_error is not None:
-        entry = entry_of(summary.run_error)
-        yield f"同期を最後まで行えませんでした: {entry.message}"
-        yield f"対処: {entry.remedy}"
+        yield f"同期を最後まで行えませんでした: {message_of(summary.run_error, summary)}"
+        yield f"対処: {remedy_of(summary.run_error, summary)}"
+        yield f"対応する人: {who_of(summary.run_error, summary).label}"
     yield from _listed(summary.failures, total=failed, reason="失敗理由")
     yield "再実行しても解決しない場合は、サポートにお問い合わせください。"
     yield "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。"
@@ -107,24 +116,42 @@ def _listed(outcomes: Sequence[Outcome], *, total: int, reason: str) -> Iterable
     """One line per employee, the first LIST_LIMIT of them."""
     shown = outcomes[:LIST_LIMIT]
     for outcome in shown:
-        yield f"{_bracketed(outcome.number)} {reason}: {one_line(outcome.message, _LONGEST_TEXT)}"
+        yield f"{_bracketed(outcome.number)} {reason}: {one_line(outcome.message, _LONGEST_TEXT)}{_items(outcome)}"
+        yield from (_answered(each) for each in outcome.answers)
     left_out = max(total, len(outcomes)) - len(shown)
     if left_out > 0:
         yield f"ほか {left_out} 件（連携履歴で確認できます）"
 
 
+def _items(outcome: Outcome) -> str:
+    named = (*outcome.items, *(key for answer in outcome.answers for key in answer.named))
+    labels = [BY_KEY[key].label for key in dict.fromkeys(named) if key in BY_KEY]
+    return f"（項目: {'、'.join(labels)}）" if labels else ""
+
+
+def _answered(answer: VendorAnswer) -> str:
+    vendor = answer.system.label if answer.system else "製品"
+    step = f"（{answer.step.label}）" if answer.step else ""
+    return f"　{vendor}の返答{step}: {one_line(answer.words, _LONGEST_TEXT) or '（説明なし）'}"
+
+
 def _grouped(outcomes: Sequence[Outcome]) -> Iterable[str]:
-    """Employees grouped by cause and remedy, the largest group first."""
+    """Employees grouped by what happened and what to do about it, the largest group first. No two groups have the same
+    heading, because no two entries of the catalogue have the same message and different remedies."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
-        groups.setdefault((cause_of(outcome.code), outcome.remedy), []).append(outcome)
+        groups.setdefault((outcome.message, outcome.remedy), []).append(outcome)
     if groups:
         yield ""
         yield "原因ごとの対処"
-    for (cause, _), members in sorted(groups.items(), key=lambda group: -len(group[1])):
-        yield f"■ {entry_of(cause).message}（{len(members)} 件）"
-        if members[0].remedy:
-            yield f"　対処: {one_line(members[0].remedy, _LONGEST_TEXT)}"
+    for (message, remedy), members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        yield f"■ {one_line(message, _LONGEST_TEXT)}（{len(members)} 件）"
+        if members[0].cause:
+            yield f"　原因: {one_line(members[0].cause, _LONGEST_TEXT)}"
+        if remedy:
+            yield f"　対処: {one_line(remedy, _LONGEST_TEXT)}"
+        if members[0].who:
+            yield f"　対応する人: {members[0].who.label}"
         yield f"　対象: {_numbers(members)}"
 
 

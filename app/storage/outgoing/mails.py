@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.error_catalogue.catalogue import checked
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
 from app.storage.repository import Repository, as_row
@@ -84,7 +85,7 @@ class MailRepository(Repository):
     ) -> bool:
         """SENDING with this number of attempts → SENT, FAILED or SKIPPED. False: another sender took over."""
         sent_at = now if state is MailState.SENT else None
-        values = {"state": state, "sent_at": sent_at, "lease_until": None, "error_code": error_code}
+        values = {"state": state, "sent_at": sent_at, "lease_until": None, "error_code": checked(error_code)}
         return self._if_mine(mail_id, attempts, values)
 
     def postpone(self, mail_id: int, *, attempts: int, next_at: datetime, error_code: str) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction
+from app.domain.error_catalogue.catalogue import checked
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.item_reading import OPEN_STATES, ItemReading
 from app.storage.runs.rows import NewItem, NewNote
@@ -72,7 +73,7 @@ class ItemAdding(ItemReading):
             "closing_month": item.closing_month,
             "pay_month": item.pay_month,
             "approved_digest": item.approved_digest,
-            "error_code": item.error_code,
+            "error_code": checked(item.error_code),
             "detail_enc": self._seal(item.detail),
             "notes": note_columns(item.notes),
             "candidates_enc": self._vault.encrypt_json([dict(c) for c in item.candidates]) if item.candidates else None,
@@ -99,4 +100,4 @@ class ItemAdding(ItemReading):
 
 
 def note_columns(notes: Iterable[NewNote]) -> list[dict[str, str | None]]:
-    return [{"code": note.code, "severity": note.severity, "key": note.key} for note in notes]
+    return [{"code": checked(note.code), "severity": note.severity, "key": note.key} for note in notes]

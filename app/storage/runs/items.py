@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
@@ -99,7 +100,7 @@ class ItemRepository(ItemAdding):
             "finished_at": now,
             "lease_until": None,
             "lease_by": None,
-            "error_code": error_code,
+            "error_code": checked(error_code),
             "detail_enc": self._seal(detail),
         }
         given = {"kind": kind, "target_id": target_id, "closing_month": closing_month, "pay_month": pay_month}
@@ -138,7 +139,7 @@ class ItemRepository(ItemAdding):
             "attempts_failed": ItemTable.attempts_failed + (1 if counts else 0),
             "lease_until": None,
             "lease_by": None,
-            "error_code": error_code,
+            "error_code": checked(error_code),
             "detail_enc": self._seal(detail),
         }
         if not self._if_mine(item_id, attempt, values):
@@ -239,7 +240,7 @@ class ItemRepository(ItemAdding):
         return self._changed(
             update(ItemTable)
             .where(waits_in(run_id))
-            .values(state=state, error_code=error_code, finished_at=now, lease_until=None)
+            .values(state=state, error_code=checked(error_code), finished_at=now, lease_until=None)
         )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
+from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState, result_of
 from app.storage.enums import MassChangeCheck, OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
@@ -262,7 +263,7 @@ class RunRepository(RunReading):
 
     def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
         live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None))
-        if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": code}):
+        if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": checked(code)}):
             return False
         ItemRepository(self._session, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
         return True

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from app.domain.enums import Direction, Step, System
+from app.domain.error_catalogue.catalogue import checked
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import StepState
 from app.storage.repository import Repository, as_row
@@ -44,7 +45,7 @@ class StepRepository(Repository):
                 ItemStepTable.step == step,
                 ItemStepTable.state == StepState.SENDING,
             )
-            .values(state=state, error_code=error_code, at=now)
+            .values(state=state, error_code=checked(error_code), at=now)
         )
 
     def unknown_create(self, connection_id: int, source_id: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
+from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
@@ -119,7 +120,7 @@ class RecoveryRepository(Repository):
         ended = self._session.scalars(
             update(ItemTable)
             .where(*where)
-            .values(state=state, error_code=code, finished_at=now, lease_until=None, lease_by=None)
+            .values(state=state, error_code=checked(code), finished_at=now, lease_until=None, lease_by=None)
             .returning(ItemTable.run_id)
         )
         return sorted(set(ended))

@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.errors import AwaseError, ItemError, QuestionError, RunError, TemporaryError
+from app.domain.planning.plan import Note, Severity
 from app.domain.runs.run_state import ItemState
+from app.domain.vendors.answer import packed
 from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
@@ -112,7 +114,10 @@ def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
 
 def _fail(job: Job, error: AwaseError) -> None:
     state = ItemState.NEEDS_REVIEW if isinstance(error, QuestionError) else ItemState.FAILED
-    record_outcome(job, ItemOutcome(state, error.code), detail=error.detail or None)
+    notes = tuple(Note(error.code, Severity.STOP, key) for key in error.keys)
+    record_outcome(
+        job, ItemOutcome(state, error.code, notes=notes), detail=packed(error.answers) or error.detail or None
+    )
 
 
 def _stop(job: Job, error: RunError) -> None:

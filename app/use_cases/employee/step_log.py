@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from app.domain.enums import Direction, Step
+from app.domain.error_catalogue.vendor_words import placed
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.planning import unsettled
 from app.domain.planning.unsettled import Comparison, Memory, unit_of
+from app.domain.vendors.answer import VendorAnswer
 from app.storage.runs.rows import ClaimedItem
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -26,6 +28,8 @@ class StepLog:
         self._ctx, self._item, self._lease = ctx, item, lease
         self._keys: dict[Step, Sequence[str]] = {}
         self.created_keys: Sequence[str] | None = None
+        self.answers: list[VendorAnswer] = []
+        """What the vendors said to the requests that they refused."""
         self._link: tuple[int, Direction, Comparison] | None = None
 
     def remember_at(self, link_id: int, direction: Direction, compared: Comparison) -> None:
@@ -51,6 +55,8 @@ class StepLog:
             self.note_answer(uow, self._keys[step], refused=False)
 
     def failed(self, step: Step, error: AwaseError) -> None:
+        error.answers = placed(error.answers, step, self._keys[step])
+        self.answers += error.answers
         unknown = isinstance(error, TemporaryError) and error.outcome_unknown
         with self._ctx.unit_of_work() as uow:
             uow.steps.failed(

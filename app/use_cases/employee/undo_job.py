@@ -17,8 +17,9 @@ from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.undoing import Written, undone
 from app.domain.planning.unsettled import Comparison
-from app.domain.runs.run_state import ItemState
+from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.snapshot import Snapshot, Unconvertible
+from app.domain.vendors.answer import packed
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome
@@ -52,7 +53,8 @@ class UndoJob:
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._target):
             outcome = self._take_back()
-        record_outcome(self._job, outcome)
+        refused = packed(self._steps.answers) if outcome.state in BAD_ITEM_STATES else None
+        record_outcome(self._job, outcome, detail=refused)
         return outcome
 
     def _take_back(self) -> ItemOutcome:

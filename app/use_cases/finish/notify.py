@@ -8,12 +8,13 @@ mail server begins, and the outcome right after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
 
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.error_catalogue.catalogue import cause_of, message_of, remedy_of, who_of
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
 from app.domain.ports import Mail
@@ -22,11 +23,12 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
-from app.storage.runs.rows import ItemRow, RunRow
+from app.storage.runs.rows import ChangeRow, ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import notice_text
 from app.use_cases.shared.backoff import next_try
+from app.use_cases.shared.vendor_answers import answers_without_values
 
 log = structlog.get_logger(__name__)
 
@@ -83,24 +85,36 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         for state in (ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
         for item in uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=state)
     ]
+    told = [item.id for item in (*failures, *reviews) if item.detail]
+    changes = uow.changes.of_items(told) if told else {}
     return RunSummary(
         direction=run.direction,
+        trigger=run.trigger,
         company=connection.name,
         run_url=f"{ctx.settings.base_url}/runs/{run.public_id}",
         started_at=run.started_at or run.created_at,
         finished_at=run.finished_at or ctx.clock.now(),
         as_of_date=run.as_of_date,
         counts=uow.items.counts(run.id),
-        failures=[_outcome(item) for item in failures],
-        reviews=[_outcome(item) for item in reviews],
+        failures=[_outcome(item, run, changes.get(item.id, ())) for item in failures],
+        reviews=[_outcome(item, run, changes.get(item.id, ())) for item in reviews],
         calls={System.SMARTHR: run.smarthr_calls, System.FREEE: run.freee_calls},
         run_error=run.error_code,
     )
 
 
-def _outcome(item: ItemRow) -> Outcome:
+def _outcome(item: ItemRow, run: RunRow, changes: Iterable[ChangeRow]) -> Outcome:
     code = item.error_code or "unexpected"
-    return Outcome(item.employee_number, code, message_of(code), remedy_of(code))
+    return Outcome(
+        item.employee_number,
+        code,
+        message_of(code, run),
+        remedy_of(code, run),
+        cause=cause_of(code, run),
+        who=who_of(code, run),
+        items=tuple(str(note["key"]) for note in item.notes if note["code"] == code and note["key"]),
+        answers=answers_without_values(item, changes),
+    )
 
 
 def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 import structlog
 
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.enums import Trigger
+from app.domain.error_catalogue.catalogue import Place, message_of, remedy_of
 from app.domain.errors import Refused
 from app.storage.automatic.rows import TroubleRow
 from app.use_cases.context import Context
@@ -72,13 +73,14 @@ def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> i
 
 
 def _view(row: TroubleRow) -> TroubleView:
+    where = Place(row.direction, Trigger.SCHEDULE)  # only automatic runs leave anybody alone
     return TroubleView(
         direction=row.direction,
         employee_number=row.employee_number,
         source_id=row.source_id,
         code=row.code,
-        message=message_of(row.code),
-        remedy=remedy_of(row.code) or None,
+        message=message_of(row.code, where),
+        remedy=remedy_of(row.code, where) or None,
         times=row.times,
         first_at=row.first_at,
         last_at=row.last_at,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of
+from app.domain.error_catalogue.catalogue import message_of, remedy_of, who_of
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.settings.connection_settings import Connection
@@ -56,7 +56,7 @@ def list_items(
         shown = rows[:limit]
         ids = [row.id for row in shown]
         changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
-    views = tuple(item_view(row, changes[row.id], steps[row.id]) for row in shown)
+    views = tuple(item_view(row, changes[row.id], steps[row.id], trigger=run.trigger) for row in shown)
     return Page(views, shown[-1].position if len(rows) > limit else None)
 
 
@@ -104,7 +104,9 @@ def run_view(
         started_at=row.started_at,
         finished_at=row.finished_at,
         error_code=row.error_code,
-        error_message=message_of(row.error_code) if row.error_code else None,
+        error_message=message_of(row.error_code, row) if row.error_code else None,
+        error_remedy=remedy_of(row.error_code, row) if row.error_code else None,
+        error_who=who_of(row.error_code, row) if row.error_code else None,
         retried_run=retried,
         undone_run=undone,
         alarms=tuple(row.alarms or ()),

@@ -3,25 +3,34 @@ code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.domain.display import MASK, show
-from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
+from app.domain.enums import System, Trigger
+from app.domain.error_catalogue.catalogue import Place, cause_of, message_of, remedy_of, who_of
 from app.domain.mapping import BY_KEY, FieldMapping
 from app.domain.planning import exact
 from app.domain.snapshot import BLANK, FieldState, Unconvertible
+from app.domain.vendors.answer import VendorAnswer
 from app.storage.enums import ChangeState
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
-from app.use_cases.shared.views import ChangeView, ItemView, NoteView, StepView
+from app.use_cases.shared.vendor_answers import answers_in_plain, answers_without_masked
+from app.use_cases.shared.views import AnswerView, ChangeView, ItemView, NoteView, StepView
 
 
 def item_view(
-    row: ItemRow, changes: Iterable[ChangeRow], steps: Iterable[StepRow], *, reveal: bool = False
+    row: ItemRow,
+    changes: Sequence[ChangeRow],
+    steps: Iterable[StepRow],
+    *,
+    trigger: Trigger | None = None,
+    reveal: bool = False,
 ) -> ItemView:
-    """One item with its changes and steps. `reveal`: show masked items (bank account, insurance numbers, standard
-    incomes) in plain."""
+    """One item with its changes and steps. `trigger`: of its run. `reveal`: show masked items (bank account, insurance
+    numbers, standard incomes) in plain."""
+    where, code = Place(row.direction, trigger), row.error_code
+    answers = answers_in_plain(row) if reveal else answers_without_masked(row, changes)
     return ItemView(
         id=row.id,
         employee_number=row.employee_number,
@@ -30,23 +39,35 @@ def item_view(
         closing_month=row.closing_month,
         pay_month=row.pay_month,
         attempts=row.attempt,
-        error_code=row.error_code,
-        message=_message(row),
-        remedy=(remedy_of(row.error_code) or None) if row.error_code else None,
+        error_code=code,
+        message=_message(code, answers, where) if code else None,
+        catalogue_message=message_of(code, where) if code else None,
+        cause=cause_of(code, where) if code else None,
+        remedy=remedy_of(code, where) if code else None,
+        who=who_of(code, where) if code else None,
+        answers=tuple(_answer(each) for each in answers),
         changes=tuple(_change(change, row, reveal=reveal) for change in changes),
-        notes=tuple(_note(note) for note in row.notes),
+        notes=tuple(_note(note, where) for note in row.notes),
         steps=tuple(_step(step) for step in steps),
         candidates=row.candidates,
     )
 
 
-def _message(row: ItemRow) -> str | None:
-    """The catalogue's sentence for the item's code, followed by the vendor's own words where they are in Japanese:
-    those the vendor has written for people."""
-    if row.error_code is None:
-        return None
-    message = message_of(row.error_code)
-    return f"{message}（{row.detail}）" if row.detail and not row.detail.isascii() else message
+def _message(code: str, answers: Iterable[VendorAnswer], where: Place) -> str:
+    """The catalogue's sentence for the item's code, followed by the vendor's own words."""
+    words = "".join(f"（{each.words}）" for each in answers if each.words)
+    return message_of(code, where) + words
+
+
+def _answer(answer: VendorAnswer) -> AnswerView:
+    return AnswerView(
+        system=answer.system,
+        step=answer.step,
+        step_label=answer.step.label if answer.step else None,
+        message=answer.words or None,
+        items=answer.named,
+        labels=tuple(BY_KEY[key].label for key in answer.named if key in BY_KEY),
+    )
 
 
 def _change(change: ChangeRow, row: ItemRow, *, reveal: bool) -> ChangeView:
@@ -78,14 +99,14 @@ def _shown(key: str, state: FieldState | None, *, reveal: bool) -> str | None:
     return show(key, state, reveal=reveal) if key in BY_KEY else MASK
 
 
-def _note(note: dict[str, Any]) -> NoteView:
+def _note(note: dict[str, Any], where: Place) -> NoteView:
     code = note["code"]
     return NoteView(
         code=code,
         key=note["key"],
         severity=note["severity"],
-        message=message_of(code),
-        remedy=remedy_of(code) or None,
+        message=message_of(code, where),
+        remedy=remedy_of(code, where) or None,
     )
 
 

@@ -10,18 +10,20 @@ from typing import Any
 
 from app.config import Settings
 from app.domain.display import MASK, show
-from app.domain.enums import Direction, Step, System
+from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning import exact
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from app.domain.vendors.answer import VendorAnswer
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.vendor_links import vendor_page
 from app.use_cases.shared.run_lookup import find_run
+from app.use_cases.shared.vendor_answers import answers_in_plain, answers_without_masked
 
 PORTION = 500
 """How many employees are read at once, so that a run of 10,000 people is never in memory as a whole."""
@@ -30,7 +32,7 @@ PORTION = 500
 @dataclass(frozen=True)
 class Visibility:
     """How much the user who looks may see. `people`: numbers, names and values of employees. `masked`: also the values
-    that are shown as •••• otherwise, and the vendors' own words, which may quote such a value."""
+    that are shown as •••• otherwise, and the vendors' own words without masks."""
 
     people: bool
     masked: bool
@@ -91,8 +93,8 @@ class PersonResult:
     kind: str
     """PlanKind value: nothing, create, update."""
     error_code: str | None
-    vendor_words: str | None = field(repr=False)
-    """The vendor's own words, where the vendor wrote them for people (in Japanese)."""
+    answers: tuple[VendorAnswer, ...] = field(repr=False)
+    """What the vendors answered to requests that they refused."""
     pay_month: str | None
     """YYYY-MM"""
     attempts: int
@@ -132,7 +134,7 @@ def _result(
         state=row.state,
         kind=row.kind,
         error_code=row.error_code,
-        vendor_words=row.detail if visibility.masked and row.detail and not row.detail.isascii() else None,
+        answers=_answers(row, changes, visibility),
         pay_month=row.pay_month,
         attempts=row.attempt,
         changes=tuple(_change(change, visibility, row.direction.target) for change in changes),
@@ -143,6 +145,12 @@ def _result(
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
+
+
+def _answers(row: ItemRow, changes: Iterable[ChangeRow], visibility: Visibility) -> tuple[VendorAnswer, ...]:
+    if not visibility.people:
+        return ()
+    return answers_in_plain(row) if visibility.masked else answers_without_masked(row, changes)
 
 
 def _change(change: ChangeRow, visibility: Visibility, target: System) -> ChangeResult:
@@ -190,13 +198,13 @@ def _pages(row: ItemRow, settings: Settings, connection: Connection) -> tuple[tu
     return tuple((system, page) for system, page in found if page is not None)
 
 
-def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction, date]:
-    """Note in the audit trail that a user downloads the results. Returns direction and as-of date for the name of the
-    file. Raises Refused("run_not_found")."""
+def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction, Trigger, date]:
+    """Note in the audit trail that a user downloads the results. Returns direction, trigger and as-of date. Raises
+    Refused("run_not_found")."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, public_id)
         uow.audit.add(actor=by, action="results_downloaded", subject=f"run:{run.public_id}", now=ctx.clock.now())
-    return run.direction, run.as_of_date
+    return run.direction, run.trigger, run.as_of_date
 
 
 def results(ctx: Context, public_id: str, visibility: Visibility) -> Iterator[PersonResult]:

@@ -138,7 +138,12 @@ def see_plan(
         alarms=alarms,
         export_settings=connection.export_settings if connection and to_freee else None,
         people=tuple(
-            PlannedPerson(row.name, row.position, item_view(row, changes[row.id], (), reveal=reveal), _lossy(row))
+            PlannedPerson(
+                row.name,
+                row.position,
+                item_view(row, changes[row.id], (), trigger=run.trigger, reveal=reveal),
+                _lossy(row),
+            )
             for row in rows
         ),
         before=earlier,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.enums import System, Trigger
-from app.domain.error_catalogue.catalogue import entry_of
+from app.domain.error_catalogue.catalogue import who_of
 from app.domain.error_catalogue.entries import Who
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
@@ -143,7 +143,7 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
         run=_view(ctx, uow, row, connection, others),
         company=connection.name,
         entries=_entries(uow, row),
-        causes=tuple(Cause(state, code, entry_of(code).who, people) for state, code, people in causes),
+        causes=tuple(Cause(state, code, who_of(code, row), people) for state, code, people in causes),
         started_by=actors[row.started_by],
         approved_by=actors[row.approved_by] if row.approved_by else None,
         approved_at=row.approved_at,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
-from app.domain.enums import Direction, System, Trigger
+from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.error_catalogue.entries import Who
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
@@ -59,6 +60,8 @@ class RunView:
     """The run that this run takes back."""
     alarms: tuple[Mapping[str, int | str], ...] = ()
     """Why the run was held until a person approves it: [{"code", "count", "limit", "creates", "retires", "blanks"}]."""
+    error_remedy: str | None = field(default=None, repr=False)
+    error_who: Who | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,19 @@ class StepView:
 
 
 @dataclass(frozen=True)
+class AnswerView:
+    """What a vendor answered to a request that it refused. `step`: what the request was to write, None for a read;
+    `items`: keys of the items that the answer speaks of, `labels` their names in Japanese."""
+
+    system: System | None
+    step: Step | None
+    step_label: str | None = field(repr=False)
+    message: str | None = field(repr=False)
+    items: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ItemView:
     id: int
     employee_number: str
@@ -108,7 +124,12 @@ class ItemView:
     attempts: int
     error_code: str | None
     message: str | None
+    """What happened, with the vendor's own words."""
+    catalogue_message: str | None = field(repr=False)
+    cause: str | None
     remedy: str | None
+    who: Who | None
+    answers: tuple[AnswerView, ...] = field(repr=False)
     changes: tuple[ChangeView, ...] = field(repr=False)
     notes: tuple[NoteView, ...]
     steps: tuple[StepView, ...]

@@ -106,6 +106,9 @@ class RunSchema(AnswerSchema):
     finished_at = _instant(maybe=True)
     error_code = _maybe()
     error_message = _maybe()
+    error_remedy = _maybe()
+    error_who = _maybe("だれが対応するか: hr, rights, admin, ops, system")
+    error_who_label = _maybe()
     retried_run = _maybe("もとの実行(再実行のとき)")
     mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
     missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
@@ -149,6 +152,15 @@ class StepSchema(AnswerSchema):
     at = _instant()
 
 
+class AnswerOfVendorSchema(AnswerSchema):
+    system = _maybe("smarthr, freee。分からなければ null")
+    step = _maybe("断られた書き込みの手順。読み取りなら null")
+    step_label = _maybe()
+    message = _maybe("製品が返した文。personal:read がなければ null。口座・番号・金額などは常に伏せ字")
+    items = fields.List(fields.String(), required=True, metadata={"description": "返答が指している項目"})
+    labels = fields.List(fields.String(), required=True)
+
+
 class ItemSchema(AnswerSchema):
     id = _count()
     employee_number = _text()
@@ -160,7 +172,11 @@ class ItemSchema(AnswerSchema):
     attempts = _count()
     error_code = _maybe()
     message = _maybe()
+    cause = _maybe()
     remedy = _maybe()
+    who = _maybe("だれが対応するか: hr, rights, admin, ops, system")
+    who_label = _maybe()
+    answers = _list_of(AnswerOfVendorSchema)
     changes = _list_of(ChangeSchema)
     notes = _list_of(NoteSchema)
     steps = _list_of(StepSchema)

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.runs.run_state import ItemState
 from app.use_cases.shared.views import (
+    AnswerView,
     ChangeView,
     ConnectionView,
     DeliveryState,
@@ -29,6 +29,7 @@ def run(view: RunView) -> dict[str, Any]:
     return {
         **_shallow(view),
         "state_label": view.state.label,
+        "error_who_label": view.error_who.label if view.error_who else None,
         "counts": all_states(view.counts),
         "progress": _shallow(view.progress),
         "vendor_calls": {system: view.vendor_calls.get(system, 0) for system in ("smarthr", "freee")},
@@ -41,11 +42,12 @@ def item(view: ItemView, *, values: bool) -> dict[str, Any]:
     `values` False hides what a field was and what it becomes, and the vendor's own message, which may quote a name. The
     view has hidden masked items already.
     """
-    own_words = message_of(view.error_code) if view.error_code else None
     return {
         **_shallow(view),
-        "message": view.message if values else own_words,
+        "message": view.message if values else view.catalogue_message,
+        "who_label": view.who.label if view.who else None,
         "state_label": view.state.label,
+        "answers": [_answer(answer, values=values) for answer in view.answers],
         "changes": [_change(change, values=values) for change in view.changes],
         "notes": [_shallow(note) for note in view.notes],
         "steps": [_shallow(step) for step in view.steps],
@@ -100,6 +102,10 @@ def _short(view: DeliveryView) -> dict[str, Any]:
 
 def all_states(counts: Mapping[ItemState, int]) -> dict[str, int]:
     return {str(state): counts.get(state, 0) for state in ItemState}
+
+
+def _answer(view: AnswerView, *, values: bool) -> dict[str, Any]:
+    return _shallow(view) | ({} if values else {"message": None})
 
 
 def _change(view: ChangeView, *, values: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake import approve_retry_cancel, start_run
 from app.use_cases.intake import undo as undoing
 from app.use_cases.queries import history
-from app.use_cases.shared.views import ChangeView, ItemView, ProgressView, RunView
+from app.use_cases.shared.views import AnswerView, ChangeView, ItemView, ProgressView, RunView
 from app.web.api import response_schemas, serializers
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
@@ -237,6 +237,8 @@ def _echo_run(view: RunView) -> None:
     )
     if view.error_message:
         click.echo(f"理由: {view.error_message}")
+        click.echo(f"    対処: {view.error_remedy}")
+        click.echo(f"    対応する人: {view.error_who.label if view.error_who else ''}")
     if view.state is RunState.PREVIEWED:
         click.echo(f"まだ何も書き込んでいません。承認: flask sync approve {view.id}")
     failures = _failures(view)
@@ -247,9 +249,19 @@ def _echo_run(view: RunView) -> None:
 
 
 def _echo_failure(item: ItemView) -> None:
-    click.echo(f"【{item.employee_number}】{item.message or item.error_code or '理由不明'}")
+    click.echo(f"【{item.employee_number}】{item.catalogue_message or item.error_code or '理由不明'}")
+    for answer in item.answers:
+        click.echo(f"    {_answered(answer)}")
     if item.remedy:
         click.echo(f"    対処: {item.remedy}")
+    if item.who:
+        click.echo(f"    対応する人: {item.who.label}")
+
+
+def _answered(answer: AnswerView) -> str:
+    vendor = answer.system.label if answer.system else "製品"
+    where = "・".join(filter(None, (answer.step_label, *answer.labels)))
+    return f"{vendor}の返答{f'（{where}）' if where else ''}: {answer.message or '（説明なし）'}"
 
 
 def _echo_item(item: ItemView) -> None:

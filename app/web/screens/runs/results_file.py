@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from app.domain.error_catalogue.catalogue import ANYWHERE, Happened
+from app.domain.vendors.answer import VendorAnswer
 from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Visibility
 from app.web.i18n import Wording
 
@@ -18,43 +20,55 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _AT_ONCE = 100
 
 
-def lines(people: Iterable[PersonResult], words: Wording, visibility: Visibility) -> Iterator[bytes]:
+def lines(
+    people: Iterable[PersonResult], words: Wording, visibility: Visibility, where: Happened = ANYWHERE
+) -> Iterator[bytes]:
     """The file piece by piece, in UTF-8.
 
-    For a viewer who may not see people it holds places in the run instead of numbers and names.
+    `where`: the run. For a viewer who may not see people it holds places in the run instead of numbers and names.
     """
     personal = ("number", "name") if visibility.people else ("position",)
     after = ("items", "month", "changes") if visibility.people else ()
-    columns = (*personal, "result", "cause", "remedy", *after)
+    columns = (*personal, "result", "cause", "why", "remedy", "who", *after)
     held = [MARK + _line(_quoted(words(f"run.csv.{column}")) for column in columns)]
     for person in people:
-        held.append(_line(_cells(person, words, visibility)))
+        held.append(_line(_cells(person, words, visibility, where)))
         if len(held) == _AT_ONCE:
             yield "".join(held).encode()
             held = []
     yield "".join(held).encode()
 
 
-def _cells(person: PersonResult, words: Wording, visibility: Visibility) -> Iterator[str]:
+def _cells(person: PersonResult, words: Wording, visibility: Visibility, where: Happened) -> Iterator[str]:
     if visibility.people:
         yield _as_text(person.number)
         yield _quoted(person.name)
     else:
         yield _quoted(str(person.position))
     yield _quoted(words.label(person.state))
-    yield _quoted(_cause(person, words))
-    yield _quoted(words.remedy(person.error_code) if person.error_code else "")
+    yield _quoted(_cause(person, words, where))
+    for tell in (words.why, words.remedy, words.who):
+        yield _quoted(tell(person.error_code, where) if person.error_code else "")
     if visibility.people:
         yield _quoted(words("run.csv.between").join(words.item(change.key) for change in person.changes))
         yield _quoted(words.month(person.pay_month) if person.pay_month else "")
         yield _quoted("\n".join(_change(change, words) for change in person.changes))
 
 
-def _cause(person: PersonResult, words: Wording) -> str:
+def _cause(person: PersonResult, words: Wording, where: Happened) -> str:
+    """What happened, and below it what the vendors said."""
     if person.error_code is None:
         return ""
-    message = words.message(person.error_code)
-    return words("run.csv.own_words", message=message, own=person.vendor_words) if person.vendor_words else message
+    return "\n".join((words.message(person.error_code, where), *(_answer(each, words) for each in person.answers)))
+
+
+def _answer(answer: VendorAnswer, words: Wording) -> str:
+    vendor = words.label(answer.system) if answer.system else words("run.person.product")
+    said = answer.words or words("run.person.no_words")
+    about = [*([words.label(answer.step)] if answer.step else []), *(words.item(key) for key in answer.named)]
+    if not about:
+        return words("run.csv.answer_only", vendor=vendor, words=said)
+    return words("run.csv.answer", vendor=vendor, where=words("run.csv.between").join(about), words=said)
 
 
 def _change(change: ChangeResult, words: Wording) -> str:

@@ -7,6 +7,7 @@ from flask import url_for as url
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain.access.roles import Permission
+from app.domain.error_catalogue.catalogue import Place
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake import approve_retry_cancel
@@ -52,8 +53,10 @@ def run_mail(run_id: str) -> Response:
 @needs(Permission.SEE_RUNS)
 def run_csv(run_id: str) -> Response:
     ctx, visibility, words = current_context(), _visibility(), wording_here()
-    direction, as_of = begin_download(ctx, _printable(run_id), by=me().actor)
-    answer = Response(lines(results(ctx, run_id, visibility), words, visibility), mimetype="text/csv")
+    direction, trigger, as_of = begin_download(ctx, _printable(run_id), by=me().actor)
+    answer = Response(
+        lines(results(ctx, run_id, visibility), words, visibility, Place(direction, trigger)), mimetype="text/csv"
+    )
     name = f"awase-{direction.value}-{as_of:%Y%m%d}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
