@@ -43,6 +43,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     RETRY = "retry"
     UNDO = "undo"
+    HELD = "held"  # changes that other runs have stopped: the run waits for a person, and writes what they approve
 
     @property
     def is_automatic(self) -> bool:

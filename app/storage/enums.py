@@ -37,6 +37,7 @@ class MailKind(StrEnum):
     WEBHOOK = "webhook"  # SmartHR no longer sends its notifications
     UNREADABLE = "unreadable"  # an attribute that had values is shown for nobody any more
     GUARD = "guard"  # a run was held before its first write
+    SECOND_PERSON = "second_person"  # changes wait for a second person, were not decided on, or by one alone
     INVITATION = "invitation"  # to become a user
 
 

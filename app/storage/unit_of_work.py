@@ -43,7 +43,9 @@ from app.storage.runs.items import ItemRepository
 from app.storage.runs.preview_names import PreviewNameRepository
 from app.storage.runs.preview_selection import PreviewSelectionRepository
 from app.storage.runs.runs import RunRepository
+from app.storage.runs.second_persons import SecondPersonRepository
 from app.storage.runs.steps import StepRepository
+from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
 from app.storage.upkeep.leader import LeaderRepository
 from app.storage.upkeep.recovery import RecoveryRepository
@@ -73,6 +75,8 @@ class UnitOfWork:
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
+    second_persons: SecondPersonRepository
+    stopped_changes: StoppedChangeRepository
     preview_names: PreviewNameRepository
     directory: DirectoryRepository
     known_people: KnownPeopleRepository
@@ -118,6 +122,8 @@ class UnitOfWork:
         self.mails = MailRepository(session, self._vault)
         self.history = HistoryRepository(session, self._vault)
         self.survey_pages = SurveyPageRepository(session, self._vault)
+        self.second_persons = SecondPersonRepository(session, self._vault)
+        self.stopped_changes = StoppedChangeRepository(session, self._vault)
         self.preview_names = PreviewNameRepository(session, self._vault)
         self.directory = DirectoryRepository(session, self._vault)
         self.known_people = KnownPeopleRepository(session, self._vault)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,13 +11,13 @@ from hypothesis import strategies as st
 
 from app.domain.planning import mass_change
 from app.domain.planning.mass_change import (
-    Consequences,
     Effect,
     MassChangeCode,
     MassChangeReason,
     alarms,
     consequences,
     effects_of,
+    limit_of,
 )
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.snapshot import BLANK, Unconvertible
@@ -59,59 +58,53 @@ def test_what_counts(plan: Plan, expected: set[Effect]) -> None:
     assert mass_change.from_text(mass_change.as_text(expected)) == expected
 
 
+NO_LINKS = {Effect.CREATE: 5, Effect.RETIRE: 5, Effect.BLANK: 5, Effect.BANK: 3}
+
+
 @pytest.mark.parametrize(
-    ("found", "linked", "expected"),
+    ("linked", "expected"),
     [
-        (Consequences(), 0, []),
-        (Consequences(people=5, creates=5), 0, []),
-        (Consequences(people=6, creates=6), 0, [("many_people", 6, 5)]),
-        (Consequences(people=6, creates=3, retires=2, blanks=1), 59, [("many_people", 6, 5)]),
-        (Consequences(people=6), 60, []),
-        (Consequences(people=10), 109, []),
-        (Consequences(people=11), 109, [("many_people", 11, 10)]),
-        (Consequences(bank_accounts=3), 0, []),
-        (Consequences(bank_accounts=4), 10_000, [("many_bank_accounts", 4, 3)]),
-        (Consequences(people=6, bank_accounts=4), 0, [("many_people", 6, 5), ("many_bank_accounts", 4, 3)]),
+        (0, NO_LINKS),
+        (59, NO_LINKS),
+        (60, {**NO_LINKS, Effect.CREATE: 6, Effect.RETIRE: 6, Effect.BLANK: 6}),
+        (399, {Effect.CREATE: 39, Effect.RETIRE: 39, Effect.BLANK: 39, Effect.BANK: 3}),
+        (400, {Effect.CREATE: 40, Effect.RETIRE: 40, Effect.BLANK: 40, Effect.BANK: 4}),
+        (10_000, {Effect.CREATE: 1_000, Effect.RETIRE: 1_000, Effect.BLANK: 1_000, Effect.BANK: 100}),
     ],
 )
-def test_where_the_limits_lie(found: Consequences, linked: int, expected: list[tuple[str, int, int]]) -> None:
-    assert [(alarm.code.value, alarm.count, alarm.limit) for alarm in alarms(found, linked=linked)] == expected
+def test_where_the_limits_lie(linked: int, expected: dict[Effect, int]) -> None:
+    assert {effect: limit_of(effect, linked=linked) for effect in Effect} == expected
+    assert alarms(expected, linked=linked) == ()
+    raised = alarms({effect: limit + 1 for effect, limit in expected.items()}, linked=linked)
+    assert {alarm.effect: alarm.limit for alarm in raised} == expected
 
 
-@given(st.lists(st.frozensets(st.sampled_from(Effect)), max_size=30))
-def test_everybody_counts_once_and_a_handful_is_harmless(people: list[frozenset[Effect]]) -> None:
+@given(
+    st.lists(st.frozensets(st.sampled_from(Effect)), max_size=30),
+    st.dictionaries(st.sampled_from(Effect), st.integers(0, 9)),
+    st.integers(0, 1_000),
+)
+def test_each_kind_is_counted_by_itself_with_what_the_day_has_seen(
+    people: list[frozenset[Effect]], written: dict[Effect, int], linked: int
+) -> None:
     found = consequences(Counter(people))
-    assert found.people == sum(bool(effects - {Effect.BANK}) for effects in people)
-    assert max(found.creates, found.retires, found.blanks) <= found.people <= len(people)
-    if len(people) <= mass_change.HARMLESS_PEOPLE:
-        assert alarms(found, linked=0) == ()
-
-
-def test_each_effect_is_counted_by_itself_and_told_with_the_alarm() -> None:
-    people = {
-        frozenset({Effect.CREATE}): 4,
-        frozenset({Effect.RETIRE, Effect.BANK}): 2,
-        frozenset({Effect.RETIRE, Effect.BLANK}): 1,
-        frozenset({Effect.BANK}): 5,
-        frozenset[Effect](): 100,
-    }
-    found = consequences(people)
-    assert found == Consequences(people=7, creates=4, retires=3, blanks=1, bank_accounts=7)
-    assert alarms(found, linked=0) == (
-        MassChangeReason(MassChangeCode.PEOPLE, 7, 5, creates=4, retires=3, blanks=1),
-        MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 7, 3),
-    )
+    assert found == {effect: sum(effect in effects for effects in people) for effect in Effect}
+    raised = {alarm.effect: alarm for alarm in alarms(found, linked=linked, written=written)}
+    for effect in Effect:
+        total = found[effect] + written.get(effect, 0)
+        too_many = bool(found[effect]) and total > limit_of(effect, linked=linked)
+        assert (effect in raised) == too_many
+        if too_many:
+            assert (raised[effect].count, raised[effect].written) == (total, written.get(effect, 0))
 
 
 def test_an_alarm_is_kept_plainly_and_told_in_words() -> None:
-    alarm = MassChangeReason(MassChangeCode.PEOPLE, 12, 5, creates=2, retires=10)
-    kept = {"code": "many_people", "count": 12, "limit": 5, "creates": 2, "retires": 10, "blanks": 0}
+    alarm = MassChangeReason(MassChangeCode.RETIRES, 12, 5)
+    kept = {"code": "many_retires", "count": 12, "limit": 5, "written": 0}
     assert mass_change.reason_as_dict(alarm) == kept
-    erased = replace(alarm, retires=9, blanks=1)
-    assert mass_change.sentence(erased).endswith("（上限5人。内訳: 新規登録2人、退職9人、値の消去1人）")
-    told = mass_change.sentence(alarm)
-    assert "12人" in told and "新規登録2人、退職10人" in told and "値の消去0人" not in told
-    assert (
-        mass_change.sentence(MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 4, 3))
-        == "口座を書き込む対象が4人（上限3人）"
-    )
+    assert mass_change.sentence(alarm) == "退職にする人が12人（1日の上限5人）"
+    accounts = MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 4, 3, written=3)
+    assert mass_change.sentence(accounts) == "口座を書き込む人が4人（1日の上限3人、うち3人は書き込み済み）"
+    assert accounts.effect is Effect.BANK
+    assert MassChangeReason(MassChangeCode.PEOPLE, 6, 5).effect is None
+    assert {alarm.effect for alarm in alarms(dict.fromkeys(Effect, 99), linked=0)} == set(Effect)

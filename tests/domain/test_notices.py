@@ -41,21 +41,21 @@ def test_freee_has_to_be_authorised_anew() -> None:
 
 
 def test_a_run_is_held_for_these_reasons() -> None:
-    reasons = ["登録・退職・値の消去の対象が12人（上限5人）", "口座を書き込む対象が4人（上限3人）"]
+    reasons = ["退職にする人が12人（1日の上限5人）", "口座を書き込む人が4人（1日の上限3人）"]
     mail = notices.run_held("合わせ商事", direction=Direction.FREEE_TO_SMARTHR, reasons=reasons, link=LINK)
     assert parts(mail) == (
-        "【要確認】freee人事労務 から SmartHR への同期を止めています｜合わせ商事",
+        "【要確認】freee人事労務 から SmartHR への同期で、確認を待っている変更があります｜合わせ商事",
         [
             "合わせ商事 ご担当者様",
             "",
-            "freee人事労務 から SmartHR への同期で、一度に変わる人数が多いため、書き込む前に止めました。",
-            "まだ何も書き込んでいません。",
+            "freee人事労務 から SmartHR への同期で、確認なしに書き込める1日の人数を超えたため、次の変更を書き込む前に止めました。",
+            "止めた変更は、承認されるまでどの同期も書き込みません。ほかの変更の同期は続いています。",
             "",
             "【止めた理由】",
             f"・{reasons[0]}",
             f"・{reasons[1]}",
             "",
-            "次のページで内容を確かめて、承認するか取り消してください。",
+            "次のページで止めた変更の内容を確かめて、承認するか取り消してください。",
             "",
             LINK,
             "",

@@ -63,6 +63,7 @@ def full(database: Database) -> Database:
         uow.wizards.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
         uow.items.add_many([new_item(run, 7, holds_slot=False, name="架空 花子")])
         uow.preview_names.replace(run.id, [PreviewName(0, "0001", "架空 花子", "カクウ ハナコ")])
+        uow.second_persons.keep_reason(run.id, "架空の理由で急ぐため")
         inviter = uow.users.add(login="kanri", password_hash="h", role="admin", now=NOW)
         later = NOW + timedelta(hours=72)
         uow.invitations.add(
@@ -112,6 +113,7 @@ def everything(uow: UnitOfWork) -> list[object]:
         [uow.wizards.freee_tokens(setup.id) for setup in uow.wizards.all()],
         [(entry.name, entry.kana) for entry in uow.preview_names.of_run(1)],
         [invitation.mail for invitation in uow.invitations.open(NOW)],
+        uow.second_persons.reason(1),
         [known.identity for known in uow.known_people.of_tenant(System.FREEE, "1234567").values()],
     ]
 

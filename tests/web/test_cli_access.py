@@ -333,11 +333,11 @@ def test_check_asks_both_sides(run: Run, world: World) -> None:
 
 def test_the_commands_of_the_design_are_there(app: Flask) -> None:
     expected = {
-        "sync": {"start", "show", "approve", "retry", "cancel", "undo"},
+        "sync": {"start", "show", "approve", "approve-alone", "retry", "cancel", "undo"},
         "queue": {"status", "requeue", "pause", "resume"},
         "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"}
         | {"register-webhook", "rotate-webhook-secret", "remove-webhook", "set-automatic", "merge", "remove"}
-        | {"cleared"},
+        | {"cleared", "set-two-persons"},
         "delivery": {"list", "show", "replay"},
         "trouble": {"list", "lift"},
         "user": {"first", "add", "list", "set-role", "disable", "enable", "reset-password"},

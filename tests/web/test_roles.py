@@ -29,6 +29,7 @@ ALLOWED: Mapping[str, str] = {
     "account": EVERYBODY, "change_language": EVERYBODY, "change_password": EVERYBODY, "sign_out_everywhere": EVERYBODY,
     "history": EVERYBODY, "run": EVERYBODY, "run_progress": EVERYBODY, "run_csv": EVERYBODY,
     "run_mail": PEOPLE, "preview": PEOPLE, "reading": PEOPLE, "confirm": PEOPLE,
+    "decisions": PEOPLE, "approve_alone": ADMIN,
     "links": PEOPLE, "links_all": PEOPLE, "links_compare": PEOPLE, "links_pair": PEOPLE, "links_join": SYNC,
     "links_decide": SYNC,
     "start": SYNC, "begin_sync": SYNC, "choose": SYNC, "overwrite": SYNC, "ask_approval": SYNC, "approve": SYNC,

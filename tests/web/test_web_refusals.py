@@ -29,6 +29,7 @@ OF_THE_API = (
     "intake/approve_retry_cancel",
     "intake/tick_held",
     "shared/run_lookup",
+    "shared/second_persons",
     "monitoring/queue_admin",
     "intake/offered",
     "intake/delivery_replay",

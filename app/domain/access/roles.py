@@ -11,6 +11,8 @@ class Permission(StrEnum):
     SEE_PEOPLE = "see_people"  # numbers, names, values before and after, mails
     SEE_MASKED = "see_masked"  # bank accounts, insurance numbers, standard incomes in plain
     RUN_SYNC = "run_sync"  # start, choose, approve, retry, cancel, undo
+    DECIDE_SECOND = "decide_second"  # approve or decline, as the second person, what waits for one
+    DECIDE_ALONE = "decide_alone"  # the emergency way, with a reason that all administrators are told
     MEND_LINKS = "mend_links"
     SET_UP = "set_up"  # connections, export settings, automatic sync
     SEE_ENGINE = "see_engine"
@@ -42,7 +44,7 @@ _LABELS: Mapping[Role, str] = {
 _READS = frozenset({Permission.SEE_RUNS, Permission.SEE_PEOPLE})
 _ALLOWED: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.MEMBER: _READS | {Permission.SEE_MASKED, Permission.RUN_SYNC, Permission.MEND_LINKS},
+    Role.MEMBER: _READS | {Permission.SEE_MASKED, Permission.RUN_SYNC, Permission.DECIDE_SECOND, Permission.MEND_LINKS},
     Role.VIEWER: _READS,
     # An operator looks after the machine and never sees an employee's number, name or value.
     Role.OPS: frozenset({Permission.SEE_RUNS, Permission.SEE_ENGINE, Permission.OPERATE}),

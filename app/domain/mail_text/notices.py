@@ -1,5 +1,5 @@
 """The mails that tell no result of a run, but news: an administrator has to authorise freee anew, SmartHR sends no
-more notifications, Awase holds a run, a person is invited to become a user.
+more notifications, changes wait for a person, a person is invited to become a user.
 
 Plain text without personal data, like the summary mail (`domain.mail`).
 """
@@ -42,19 +42,19 @@ def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link
     lines = (
         f"{name} ご担当者様",
         "",
-        f"{way}で、一度に変わる人数が多いため、書き込む前に止めました。",
-        "まだ何も書き込んでいません。",
+        f"{way}で、確認なしに書き込める1日の人数を超えたため、次の変更を書き込む前に止めました。",
+        "止めた変更は、承認されるまでどの同期も書き込みません。ほかの変更の同期は続いています。",
         "",
         "【止めた理由】",
         *(f"・{reason}" for reason in reasons),
         "",
-        "次のページで内容を確かめて、承認するか取り消してください。",
+        "次のページで止めた変更の内容を確かめて、承認するか取り消してください。",
         "",
         link,
         "",
         "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
     )
-    return f"【要確認】{way}を止めています｜{name}", "\n".join(lines) + "\n"
+    return f"【要確認】{way}で、確認を待っている変更があります｜{name}", "\n".join(lines) + "\n"
 
 
 def unreadable(company: str, *, items: Sequence[tuple[System, str]], link: str) -> tuple[str, str]:

@@ -1,20 +1,23 @@
-"""Mass changes: which effects of a plan are grave, and when many plans together have to wait for a person. Pure.
+"""Mass changes: which effects of a plan are grave, and when so many of them within a day wait for a person. Pure.
 
-The rule: a run waits when it "would create, retire or blank more than max(5, 10 %) of the linked people or change more
-than 3 bank accounts". This module reads it as follows. An employee who is created, retired or loses a value counts
-once, even when several of these happen to them, and all such employees together are compared with one limit. Bank
-accounts have a count of their own: every already known employee whose account is written, a first account as well,
-because money goes there from then on; an account that comes with a new employee counts as that employee. The 10 % are
-of the pairs linked before the run. So the first sync of a connection, which has no pairs, stops as soon as it would
-create a sixth employee. That is intended, because it is the moment when a wrong setting would create all employees
-anew.
+The rule: per connection, Awase writes unasked within any 24 hours at most max(3, 1 % of the linked people) bank
+accounts, and of each of the other kinds (creating, retiring, losing a value) at most max(5, 10 % of the linked people).
+Each kind has its own count; there is no common limit besides, because a month of many joiners must not hold back
+leavers. It counts people per run: somebody whose account two runs change counts twice, because money goes elsewhere
+twice.
+
+A bank account counts when an employee who is known already gets one, a first one as well, because money goes there from
+then on; an account that comes with a new employee counts as that employee. What a person has approved, and undo, do not
+count. The shares are of the pairs linked at that moment. So the first sync of a connection, without pairs, stops as
+soon as it would create a sixth employee. That is intended, because it is the moment when a wrong setting would create
+all employees anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from app.domain.mapping import BY_KEY
@@ -22,16 +25,11 @@ from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.three_way import says_something
 from app.domain.snapshot import BLANK
 
-FEWEST_PEOPLE = 5
-SHARE_OF_LINKED = 10
-"""The limit is one in this many of the linked people (10 %)."""
-MOST_BANK_ACCOUNTS = 3
-HARMLESS_PEOPLE = min(FEWEST_PEOPLE, MOST_BANK_ACCOUNTS)
-"""So few people cannot make a mass change, even when every effect happens to each of them."""
+DAY = timedelta(hours=24)
 
 
 class Effect(StrEnum):
-    """What a plan does to an employee that counts for a mass change."""
+    """What a plan does to an employee that counts for a mass change: the kinds that have a limit per day."""
 
     CREATE = "create"
     RETIRE = "retire"
@@ -39,36 +37,39 @@ class Effect(StrEnum):
     BANK = "bank"
 
 
-_OF_PEOPLE = frozenset({Effect.CREATE, Effect.RETIRE, Effect.BLANK})
-
-
 class MassChangeCode(StrEnum):
-    PEOPLE = "many_people"
+    CREATES = "many_creates"
+    RETIRES = "many_retires"
+    BLANKS = "many_blanks"
     BANK_ACCOUNTS = "many_bank_accounts"
+    PEOPLE = "many_people"  # of runs that an older release has held: created, retired or losing a value, together
 
 
-@dataclass(frozen=True)
-class Consequences:
-    """How many employees have each effect. `people`: those who are created, retired or lose a value, each once."""
-
-    people: int = 0
-    creates: int = 0
-    retires: int = 0
-    blanks: int = 0
-    bank_accounts: int = 0
+CODES: Mapping[Effect, MassChangeCode] = {
+    Effect.CREATE: MassChangeCode.CREATES,
+    Effect.RETIRE: MassChangeCode.RETIRES,
+    Effect.BLANK: MassChangeCode.BLANKS,
+    Effect.BANK: MassChangeCode.BANK_ACCOUNTS,
+}
+_FEWEST = {Effect.BANK: 3}
+_OTHERWISE = 5
+_ONE_IN = {Effect.BANK: 100}
+_ONE_IN_OTHERWISE = 10
 
 
 @dataclass(frozen=True)
 class MassChangeReason:
-    """`count` people are more than `limit`. `creates`, `retires` and `blanks` are told with PEOPLE (one employee may
-    count in two of them)."""
+    """`count` people within a day are more than `limit`. `written`: so many of them were written already, unasked."""
 
     code: MassChangeCode
     count: int
     limit: int
-    creates: int = 0
-    retires: int = 0
-    blanks: int = 0
+    written: int = 0
+
+    @property
+    def effect(self) -> Effect | None:
+        """None: a reason of an older release."""
+        return next((effect for effect, code in CODES.items() if code is self.code), None)
 
 
 def effects_of(plan: Plan, *, today: date) -> frozenset[Effect]:
@@ -77,8 +78,13 @@ def effects_of(plan: Plan, *, today: date) -> frozenset[Effect]:
         return frozenset()
     if plan.kind is PlanKind.CREATE:
         return frozenset({Effect.CREATE})
+    return effects_of_changes(plan.changes, today=today)
+
+
+def effects_of_changes(changes: Iterable[Change], *, today: date) -> frozenset[Effect]:
+    """The effects of changes to an employee who is there already."""
     found: set[Effect] = set()
-    for change in plan.changes:
+    for change in changes:
         if change.after is BLANK and says_something(change.before):
             found.add(Effect.BLANK)
         if change.key == "resigned_on" and _retires(change, today):
@@ -104,54 +110,45 @@ def from_text(text: str) -> frozenset[Effect]:
     return frozenset(Effect(word) for word in text.split())
 
 
-def consequences(people: Mapping[frozenset[Effect], int]) -> Consequences:
-    """`people`: how many have exactly these effects."""
+def limit_of(effect: Effect, *, linked: int) -> int:
+    """How many people a day may have this effect unasked. `linked`: how many people are linked."""
+    return max(_FEWEST.get(effect, _OTHERWISE), linked // _ONE_IN.get(effect, _ONE_IN_OTHERWISE))
 
-    def count(*wanted: Effect) -> int:
-        return sum(number for effects, number in people.items() if effects & frozenset(wanted))
 
-    return Consequences(
-        people=count(*_OF_PEOPLE),
-        creates=count(Effect.CREATE),
-        retires=count(Effect.RETIRE),
-        blanks=count(Effect.BLANK),
-        bank_accounts=count(Effect.BANK),
+def consequences(people: Mapping[frozenset[Effect], int]) -> dict[Effect, int]:
+    """How many people have each effect. `people`: how many have exactly these effects."""
+    return {effect: sum(number for effects, number in people.items() if effect in effects) for effect in Effect}
+
+
+def alarms(
+    found: Mapping[Effect, int], *, linked: int, written: Mapping[Effect, int] | None = None
+) -> tuple[MassChangeReason, ...]:
+    """Why a person has to look before `found` is written; () when it may go on. `written`: what was written unasked
+    within the day before."""
+    before = written or {}
+    return tuple(
+        MassChangeReason(CODES[effect], count + before.get(effect, 0), limit, before.get(effect, 0))
+        for effect in Effect
+        if (count := found.get(effect, 0))
+        and count + before.get(effect, 0) > (limit := limit_of(effect, linked=linked))
     )
-
-
-def alarms(found: Consequences, *, linked: int) -> tuple[MassChangeReason, ...]:
-    """Why a person has to look before the run writes; () when it may go on. `linked`: how many people are linked."""
-    limit = max(FEWEST_PEOPLE, linked // SHARE_OF_LINKED)
-    raised = []
-    if found.people > limit:
-        raised.append(
-            MassChangeReason(MassChangeCode.PEOPLE, found.people, limit, found.creates, found.retires, found.blanks)
-        )
-    if found.bank_accounts > MOST_BANK_ACCOUNTS:
-        raised.append(MassChangeReason(MassChangeCode.BANK_ACCOUNTS, found.bank_accounts, MOST_BANK_ACCOUNTS))
-    return tuple(raised)
 
 
 def reason_as_dict(alarm: MassChangeReason) -> dict[str, int | str]:
     """The reason in the form in which a run keeps it."""
-    return {
-        "code": alarm.code.value,
-        "count": alarm.count,
-        "limit": alarm.limit,
-        "creates": alarm.creates,
-        "retires": alarm.retires,
-        "blanks": alarm.blanks,
-    }
+    return {"code": alarm.code.value, "count": alarm.count, "limit": alarm.limit, "written": alarm.written}
 
 
 _SENTENCES = {
-    MassChangeCode.PEOPLE: "登録・退職・値の消去の対象が{count}人（上限{limit}人。内訳: {parts}）",
-    MassChangeCode.BANK_ACCOUNTS: "口座を書き込む対象が{count}人（上限{limit}人）",
+    MassChangeCode.CREATES: "新しく登録する人が{count}人（1日の上限{limit}人{written}）",
+    MassChangeCode.RETIRES: "退職にする人が{count}人（1日の上限{limit}人{written}）",
+    MassChangeCode.BLANKS: "値が消える人が{count}人（1日の上限{limit}人{written}）",
+    MassChangeCode.BANK_ACCOUNTS: "口座を書き込む人が{count}人（1日の上限{limit}人{written}）",
+    MassChangeCode.PEOPLE: "登録・退職・値の消去の対象が{count}人（上限{limit}人{written}）",
 }
 
 
 def sentence(alarm: MassChangeReason) -> str:
     """The reason in Japanese, as mails and refusals say it."""
-    parts = (("新規登録", alarm.creates), ("退職", alarm.retires), ("値の消去", alarm.blanks))
-    told = "、".join(f"{name}{count}人" for name, count in parts if count)
-    return _SENTENCES[alarm.code].format(count=alarm.count, limit=alarm.limit, parts=told)
+    written = f"、うち{alarm.written}人は書き込み済み" if alarm.written else ""
+    return _SENTENCES[alarm.code].format(count=alarm.count, limit=alarm.limit, written=written)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from app.domain.employee import PaySchedule
 from app.domain.enums import Direction, System
 from app.domain.settings.readability import Standing
+from app.domain.settings.two_persons import USUAL_HOURS, TwoPersons
 
 
 class BlankPolicy(StrEnum):
@@ -121,6 +122,12 @@ class Connection:
     mail_to: tuple[str, ...] = field(default=(), repr=False)
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
+    two_persons: TwoPersons = TwoPersons.OFF
+    """Which changes wait for a second person."""
+    two_persons_hours: int | None = None
+    """How long they wait; None: `two_persons.USUAL_HOURS`."""
+    two_persons_off_by: str | None = None
+    """The actor who has switched the setting off, or to fewer changes, last: not the second person of any change."""
     standings: Mapping[System, Mapping[str, Standing]] = field(default_factory=dict, repr=False)
     """How the attributes of both systems stand, by the names that `reading.attribute_in` gives them."""
     token_marks: Mapping[System, int] = field(default_factory=dict, repr=False)
@@ -138,6 +145,11 @@ class Connection:
     needs_consent: bool = False
     doubled: bool = False
     """Another connection has the same tenant and company: this one stays paused until a person merges or removes it."""
+
+    @property
+    def second_person_within(self) -> timedelta:
+        """How long a change waits for its second person."""
+        return timedelta(hours=self.two_persons_hours or USUAL_HOURS)
 
     def readable(self, system: System) -> frozenset[str]:
         """Attributes that a listing has shown to the present token, and those emptied for everybody on purpose."""

@@ -23,6 +23,7 @@ from app.domain.settings.connection_settings import (
     PayType,
 )
 from app.domain.settings.readability import Listing
+from app.domain.settings.two_persons import TwoPersons
 from app.storage.connections.learned import MARKS as _MARKS
 from app.storage.connections.learned import learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow
@@ -127,6 +128,9 @@ class ConnectionRepository(Repository):
             mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)),
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
             excluded=frozenset(options.get("excluded", ())),
+            two_persons=TwoPersons(record.two_persons),
+            two_persons_hours=record.two_persons_hours,
+            two_persons_off_by=record.two_persons_off_by,
             standings={system: standings_in(learned, system) for system in System},
             token_marks={system: learned.get(_MARKS, {}).get(system.value, 0) for system in System},
             missing_attributes=frozenset(learned.get("missing_attributes", ())),
@@ -164,6 +168,10 @@ class ConnectionRepository(Repository):
                 "excluded": sorted(connection.excluded),
             },
         )
+
+    def set_two_persons(self, connection_id: int, mode: TwoPersons, hours: int | None, *, off_by: str | None) -> None:
+        """Beside the options: these are stored as a whole, and another form would bring the former setting back."""
+        self._set(connection_id, two_persons=mode.value, two_persons_hours=hours, two_persons_off_by=off_by)
 
     def set_smarthr_token(self, connection_id: int, token: str) -> None:
         """Keep a new token. What the former one has shown is no evidence for this one."""
@@ -214,6 +222,10 @@ class ConnectionRepository(Repository):
             freee_refresh_state=RefreshState.NONE,
             **tokens,
         )
+
+    def hold(self, connection_id: int) -> None:
+        """Lock the connection's row: no other transaction changes it until this one ends."""
+        self._session.execute(select(ConnectionTable.id).where(ConnectionTable.id == connection_id).with_for_update())
 
     def set_paused(self, connection_id: int, paused: bool) -> None:
         self._set(connection_id, paused=paused)

@@ -183,13 +183,27 @@ class ItemRepository(ItemAdding):
         values |= {column: value for column, value in given.items() if value is not None}
         return self._if_mine(item_id, attempt, values)
 
-    def unpark(self, run_id: int, *, now: datetime, held: bool) -> None:
-        """Make the parked items of a run due. `held`: a person has to approve their plans, and until then they give up
-        their slots, so that other runs may work on the same employees; otherwise the items plan anew."""
-        parked = (ItemTable.run_id == run_id, is_parked())
-        values: dict[str, Any] = {"next_at": now}
-        values |= {"holds_slot": False} if held else {"approved_digest": None}
-        self._session.execute(update(ItemTable).where(*parked).values(**values))
+    def unpark(self, run_id: int, *, now: datetime) -> None:
+        """Make the parked items of a run due; they plan anew."""
+        parked = update(ItemTable).where(ItemTable.run_id == run_id, is_parked())
+        self._session.execute(parked.values(next_at=now, approved_digest=None))
+
+    def show_stopped(self, item_id: int, *, effects: str, kind: str, notes: Iterable[NewNote]) -> None:
+        """Renew what an item says of the changes that it shows to people."""
+        values = {"effects": effects, "kind": kind, "notes": note_columns(notes)}
+        self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(**values))
+
+    def keep_ticks(self, item_id: int, ticked: Sequence[str]) -> None:
+        """Keep ticks that a person has set in another run, for the item that shows the ticked changes."""
+        kept = self._session.scalar(select(ItemTable.ticked).where(ItemTable.id == item_id)) or []
+        values = {"ticked": sorted({*kept, *ticked})}
+        self._session.execute(update(ItemTable).where(ItemTable.id == item_id).values(**values))
+
+    def end_shown(self, item_id: int, *, now: datetime, state: ItemState, code: str | None = None) -> None:
+        """WAITING → final: what the item showed to people is no difference any more, or stands elsewhere now."""
+        mine = (ItemTable.id == item_id, ItemTable.state == ItemState.WAITING)
+        values = {"state": state, "error_code": code, "finished_at": now}
+        self._session.execute(update(ItemTable).where(*mine).values(**values))
 
     def set_known(self, item_id: int) -> None:
         """Mark an item that ended as it did the time before, because that is no news for a mail."""

@@ -7,7 +7,7 @@ page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
@@ -80,6 +80,18 @@ class PreviewSelectionRepository(ItemReading):
             .group_by(FieldChangeTable.key)
         )
         return {row[0]: row[1] for row in self._session.execute(query)}
+
+    def planned_keys(self, run_id: int) -> frozenset[str]:
+        """The items that the plans of those who wait change."""
+        query = select(FieldChangeTable.key).join(ItemTable, ItemTable.id == FieldChangeTable.item_id).distinct()
+        planned = FieldChangeTable.state != ChangeState.HELD
+        return frozenset(self._session.scalars(query.where(waits_in(run_id), planned)))
+
+    def plans_any_of(self, run_id: int, keys: Collection[str]) -> bool:
+        """Whether the plan of somebody who waits changes one of these items, or would with a tick."""
+        changes = (FieldChangeTable.item_id == ItemTable.id, FieldChangeTable.key.in_(keys))
+        query = select(ItemTable.id).where(waits_in(run_id), exists().where(*changes)).limit(1)
+        return self._session.scalar(query) is not None
 
     def chosen_count(self, run_id: int) -> int:
         query = select(func.count()).select_from(ItemTable).where(waits_in(run_id), ItemTable.chosen)

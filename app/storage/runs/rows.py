@@ -56,6 +56,12 @@ class RunRow:
     """When the lists from which the plans come were complete."""
     alarms: list[Any] | None
     """Why a run waits for a person although it was not started as a preview: [{"code", "count", "limit"}]."""
+    first_by: list[str] | None
+    """For a run of changes that other runs have stopped: the actors who asked for them."""
+    decide_until: datetime | None
+    """For a run that waits for a second person: until then."""
+    stopped: dict[str, Any] | None
+    """What the run has left for a person to decide: {"run": public id of the run that shows it, "alarms": reasons}."""
     acknowledged: bool
     """The user or program that started the run has said beforehand that a mass change is intended."""
     gate: MassChangeCheck | None
@@ -70,6 +76,11 @@ class RunRow:
     deadline_at: datetime
     erased_at: datetime | None
     """When the personal values of the run's people were erased."""
+
+    @property
+    def shows_first(self) -> bool:
+        """Whether the run writes nothing before a person approves it."""
+        return self.dry_run or self.trigger is Trigger.HELD or bool(self.alarms)
 
 
 @dataclass(frozen=True)

@@ -147,10 +147,23 @@ class RunRepository(RunReading):
         """Runs whose gate could open, but no process has opened it (a crash between two transactions)."""
         return list(self._session.scalars(select(RunTable.id).where(*_mass_change_check_ready())))
 
-    def hold(self, run_id: int, *, now: datetime) -> bool:
-        """RUNNING → PREVIEWED, before the run has written anything."""
-        running = (RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None))
-        return self._update(run_id, *running, values={"state": RunState.PREVIEWED, "surveyed_at": now})
+    # ── changes that wait for a person ────────────────────────────────────────────────────────────────────────────────
+
+    def show_stopped(self, run_id: int, *, total: int, alarms: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        """WAITING or PREVIEWED → PREVIEWED: the run shows so many people whose changes were stopped."""
+        values = {"state": RunState.PREVIEWED, "total": total, "surveyed_at": now, "survey_next_at": None}
+        self._update(run_id, values=values | {"alarms": [dict(alarm) for alarm in alarms]})
+
+    def set_stopped(self, run_id: int, stopped: Mapping[str, Any]) -> None:
+        """Store what the run has left for a person to decide."""
+        self._update(run_id, values={"stopped": dict(stopped)})
+
+    def end_shown(self, run_id: int) -> bool:
+        """PREVIEWED → RUNNING when none of the people whom it shows waits any more. The caller then asks for the
+        close."""
+        waits = exists().where(ItemTable.run_id == run_id, ItemTable.state.in_(OPEN_STATES))
+        mine = (RunTable.trigger == Trigger.HELD, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None))
+        return self._update(run_id, *mine, ~waits, values={"state": RunState.RUNNING})
 
     # ── survey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,10 +258,6 @@ class RunRepository(RunReading):
         values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
         return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
 
-    def set_mass_change(self, run_id: int, alarms: Sequence[Mapping[str, Any]]) -> None:
-        """Store why the run waits for a person although it was not started as a preview."""
-        self._update(run_id, values={"alarms": [dict(alarm) for alarm in alarms]})
-
     def fail(self, run_id: int, code: str, now: datetime) -> bool:
         """Stop the run as a whole: WAITING items become FAILED with this code. False: it has ended or is ending.
 
@@ -257,9 +266,10 @@ class RunRepository(RunReading):
         """
         return self._end(run_id, RunState.FAILED, ItemState.FAILED, code=code, now=now)
 
-    def cancel(self, run_id: int, now: datetime) -> bool:
-        """Stop the run as `fail` does, but WAITING items become CANCELLED."""
-        return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=None, now=now)
+    def cancel(self, run_id: int, now: datetime, *, code: str | None = None) -> bool:
+        """Stop the run as `fail` does, but WAITING items become CANCELLED. `code`: why, if not because somebody wanted
+        so."""
+        return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=code, now=now)
 
     def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
         live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None))

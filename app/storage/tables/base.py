@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Integer, LargeBinary,
 from sqlalchemy.orm import DeclarativeBase
 
 from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.planning.stopping import StopReason, StopState
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import (
     ChangeState,
@@ -63,6 +64,8 @@ class Base(DeclarativeBase):
         DeliveryState: Word(DeliveryState),
         WebhookState: Word(WebhookState),
         UnlinkReason: Word(UnlinkReason),
+        StopReason: Word(StopReason),
+        StopState: Word(StopState),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.enums import Direction, Step, System, Trigger
@@ -28,12 +28,14 @@ from app.storage.enums import (
 )
 from app.storage.tables import access_models as access_models  # so that Base knows all tables once it knows one
 from app.storage.tables import automatic_models as automatic_models
+from app.storage.tables import stopped_models as stopped_models
 from app.storage.tables.base import Base as Base
 from app.storage.tables.base import refers
 
 _OPEN = "state IN ('waiting', 'running')"
 _ASKING = "state = 'needs_review'"
 _OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
+_UNDECIDED = "decide_until IS NOT NULL AND finished_at IS NULL"
 _GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL"
 
 
@@ -63,6 +65,9 @@ class ConnectionTable(Base):
     paused: Mapped[bool] = mapped_column(default=False)
     needs_consent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    two_persons: Mapped[str] = mapped_column(String(32), default="off", server_default="off")
+    two_persons_hours: Mapped[int | None] = mapped_column(Integer)
+    two_persons_off_by: Mapped[str | None]
     pair_key: Mapped[str | None]
     """Tenant and company in one form, so that a pair is connected once; None: a duplicate from before this rule."""
     removed_at: Mapped[datetime | None]
@@ -116,6 +121,12 @@ class RunTable(Base):
             sqlite_where=text(_GATHERING),
             postgresql_where=text(_GATHERING),
         ),
+        Index(
+            "ix_runs_second_person",
+            "decide_until",
+            sqlite_where=text(_UNDECIDED),
+            postgresql_where=text(_UNDECIDED),
+        ),
         # Only one run at a time may take a run back.
         Index(
             "uq_runs_open_undo",
@@ -155,6 +166,10 @@ class RunTable(Base):
     undone_run_id: Mapped[int | None]  # no foreign key: SQLite adds one to a copy of the table only
     surveyed_at: Mapped[datetime | None]
     alarms: Mapped[list[Any] | None]
+    first_by: Mapped[list[str] | None]
+    decide_until: Mapped[datetime | None]
+    alone_reason_enc: Mapped[str | None]
+    stopped: Mapped[dict[str, Any] | None]
     acknowledged: Mapped[bool] = mapped_column(default=False)
     gate: Mapped[MassChangeCheck | None]
     counts: Mapped[dict[str, Any] | None]

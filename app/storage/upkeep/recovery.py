@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
 from app.domain.error_catalogue.catalogue import checked
+from app.domain.enums import Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
@@ -186,7 +187,7 @@ class RecoveryRepository(Repository):
         """
         forgotten_preview = and_(
             RunTable.finished_at.is_not(None),
-            or_(RunTable.dry_run, RunTable.alarms.is_not(None)),
+            or_(RunTable.dry_run, RunTable.alarms.is_not(None), RunTable.trigger == Trigger.HELD),
             RunTable.approved_at.is_(None),
             RunTable.created_at < finished_before,
         )

@@ -20,7 +20,7 @@ from app.domain.settings.export_settings import check_export_sets, check_export_
 from app.storage.enums import WebhookState
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
-from app.use_cases.connections import attributes, automatic_settings, connections, webhook_registration
+from app.use_cases.connections import attributes, automatic_settings, connections, two_persons, webhook_registration
 from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
 from app.use_cases.connections.doubled import refuse_doubled
 from app.use_cases.context import Context
@@ -50,6 +50,7 @@ class SettingsView:
     connection: Connection
     company: CompanyFacts
     automatic: automatic_settings.AutomaticView
+    two_persons: two_persons.TwoPersonsView
     attributes: tuple[AttributeRow, ...]
     gone: tuple[GoneAttribute, ...]
     webhook_disabled_at: datetime | None
@@ -97,6 +98,7 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
         webhook = uow.webhook_registrations.get(connection.id)
         succeeded = uow.connection_facts.last_successes(connection.id)
         setup = uow.wizards.get(key)
+        second = two_persons.view_of(uow, connection)
     return SettingsView(
         connection=connection,
         company=CompanyFacts(
@@ -106,6 +108,7 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
             consent_from=status.freee_refreshed_at,
         ),
         automatic=automatic_settings.view_of(ctx, connection, webhook),
+        two_persons=second,
         attributes=tuple(attributes.attribute_rows_of(connection, written=written)),
         gone=tuple(attributes.gone_items(connection)),
         webhook_disabled_at=webhook.disabled_at if webhook else None,

@@ -155,6 +155,7 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
             smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
             freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
             doubled=connection.doubled,
+            two_persons=connection.two_persons,
         )
         for connection in connections
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Plan
 from app.domain.planning.three_way import same
@@ -18,6 +19,7 @@ from app.use_cases.planning.planned_item import state_without_write
 class Attempt:
     def __init__(self, job: Job, fingerprint: Callable[[str, str], str]) -> None:
         self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
+        self._is_held_run = job.run.trigger is Trigger.HELD
 
     def settle(self, plan: Plan, resting: Collection[str]) -> None:
         """Settle the requests that an earlier attempt sent without hearing the answer: the plan, made from the records
@@ -34,6 +36,8 @@ class Attempt:
         less to do; the rest of the approved plan does not count as another plan. `approved`: the plan without the ticks
         of the preview, because the preview knew its digest before anybody ticked."""
         digest = self._item.approved_digest
+        if self._is_held_run or not plan.changes:  # a held run compares by itself; where nothing is written, nothing is
+            return False  # approved wrongly, and somebody who is equal by now ends so
         if digest is None or digest == digest_of(approved or plan, self._fingerprint):
             return False
         return not (self._has_written() and self._is_rest_of_approved(plan))

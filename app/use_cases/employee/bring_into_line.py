@@ -19,10 +19,10 @@ from app.domain.errors import QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
 from app.domain.planning.plan import Change, Plan
+from app.domain.planning.stopping import equal_units
 from app.domain.planning.unsettled import Comparison, altered, shown
 from app.domain.ports import CreateRequest
 from app.domain.reading import name_of
-from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
 from app.domain.snapshot import BLANK, Snapshot
@@ -31,10 +31,12 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.before_create import BeforeCreate
 from app.use_cases.employee.create_turn import turn_to_create
-from app.use_cases.employee.hold_mass_change import Known, check_mass_change
 from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
+from app.use_cases.employee.passing import Known, Passing
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
+from app.use_cases.employee.seconding import Seconding
 from app.use_cases.employee.step_log import StepLog
+from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.planning.hidden_people import listed_digest
 from app.use_cases.planning.plan_employee import (
     Decided,
@@ -52,8 +54,8 @@ from app.use_cases.shared.lease import Lease, LeaseLost
 
 
 class EmployeeJob:
-    """`do()` brings the employee into line and stores the outcome. Raises the gateways' errors, LeaseLost, Parked and
-    GraverThanKnown."""
+    """`do()` brings the employee into line and stores the outcome. Raises the gateways' errors, LeaseLost and
+    Parked."""
 
     def __init__(self, job: Job, lease: Lease) -> None:
         ctx, run, connection = job.ctx, job.run, job.connection
@@ -61,7 +63,7 @@ class EmployeeJob:
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
         self._pair_reader = PairReader(job, self._source, self._target, lease)
-        self._number = self._name = ""
+        self._number = self._name = self._kana = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
         terms = terms_of_run(
@@ -74,6 +76,8 @@ class EmployeeJob:
         self._terms: Terms = hoping(terms, connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
         self._created: Sequence[Change] = ()
+        self._passing = Passing(job, self._terms.fingerprint)
+        self._seconding = Seconding(job, self._terms.fingerprint)
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
@@ -87,7 +91,9 @@ class EmployeeJob:
         pair = self._pair_reader.read()
         if isinstance(pair, ItemOutcome):
             return pair
-        self._number, self._name = pair.source.person.number, name_of(pair.source)
+        person = pair.source.person
+        self._number, self._name = person.number, name_of(pair.source)
+        self._kana = f"{person.last_name_kana} {person.first_name_kana}"
         return self._with(pair)
 
     def _with(self, pair: EmployeePair) -> ItemOutcome:
@@ -111,11 +117,11 @@ class EmployeeJob:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
-        if plan.changes:
-            self._check_mass_change(plan)
+        decided, plan = self._passed(decided, just_created=just_created)
         link = link or self._store_link(source, target)
         if not plan.changes:
             self._agree(link, decided, None)
+            self._forget_stopped(decided, decided.target)
             return self._attempt.outcome_without_write(plan)
         self._plan_stored(plan)
         assert decided.target is not None
@@ -123,6 +129,7 @@ class EmployeeJob:
         self._steps.remember_at(link.id, self._run.direction, compared)
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
         self._agree(link, decided, after)
+        self._forget_stopped(decided, take_target(after, self._terms))
         return self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
 
     def _proved(
@@ -152,26 +159,36 @@ class EmployeeJob:
         others = tuple(change for change in left.plan.changes if change.key not in told)
         return outcome_with_write(decided.plan, replace(left.plan, changes=others), left.target, altered_before)
 
-    def _check_mass_change(self, plan: Plan) -> None:
-        """Check before the first write whether the run may write this plan. Raises Parked, GraverThanKnown."""
-        today = today_in_japan(self._ctx.clock.now())
-        check_mass_change(self._job, plan, fingerprint=self._terms.fingerprint, today=today, known=self._known())
+    def _passed(self, decided: Decided, *, just_created: bool = False) -> tuple[Decided, Plan]:
+        """What is decided, with the part of the plan that this run may write. Raises Parked. `just_created`: the
+        employee was weighed as a whole, but what waits for a second person waits all the same."""
+        known = Known(self._number, self._name, self._target_id, self._kana)
+        split = self._seconding.split(decided.plan, known)
+        removed = split.removed
+        if not just_created:
+            split = self._passing.split(split.plan, known)
+        return replace(decided, plan=split.plan, resting=decided.resting | removed | split.removed), split.plan
 
-    def _known(self) -> Known:
-        return Known(self._number, self._name, self._target_id)
+    def _forget_stopped(self, decided: Decided, target: Snapshot | None) -> None:
+        """Forget the stopped changes of this pair that are no difference any more."""
+        units = {row.unit for row in self._passing.rows}
+        if units:
+            for run_id in self._passing.forget(equal_units(units, decided.source, target)):
+                close_run_if_done(self._ctx, run_id)
 
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, source: EmployeeRecord) -> ItemOutcome:
         self._prove_decisive(source)
-        plan = decide(self._terms, source, None, {}).plan
+        decided = decide(self._terms, source, None, {})
+        plan = decided.plan
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
+        plan = self._passed(decided)[1]
         if not plan.changes:  # the plan holds all back, for instance because of 未選択 in a required field
             return ItemOutcome(*state_without_write(plan), plan)
-        self._check_mass_change(plan)
         with turn_to_create(self._ctx, self._connection, self._target.system) as turn:
             found = BeforeCreate(self._job, self._pair_reader, self._target).look(source)
             if isinstance(found, ItemOutcome):

@@ -19,14 +19,9 @@ from app.domain.vendors.answer import packed
 from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
-from app.use_cases.employee.hold_mass_change import (
-    GraverThanKnown,
-    Parked,
-    ask_again,
-    decide_mass_change_if_ready,
-    park,
-)
+from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready, park
 from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.employee.passing import Parked
 from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
@@ -55,9 +50,6 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         return
     except Parked as parked:
         park(job, parked)
-        bound.info("item_parked")
-    except GraverThanKnown as graver:
-        ask_again(job, graver.known)
         bound.info("item_parked")
     except TemporaryError as error:
         _postpone(job, error)

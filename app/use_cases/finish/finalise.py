@@ -53,6 +53,8 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
 
 
 def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
+    if run.error_code == "second_person_expired":  # a mail of its own tells it
+        return False
     connection = uow.connections.get(run.connection_id)
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
     counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)

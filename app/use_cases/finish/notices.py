@@ -58,7 +58,7 @@ def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequenc
     connection = uow.connections.get(run.connection_id)
     if connection is None or not connection.mail_to:
         return
-    mail_id = _add(ctx, uow, connection.id, kind=MailKind.GUARD, occasion=f"guard:{run.id}")
+    mail_id = queue_notice(ctx, uow, connection.id, kind=MailKind.GUARD, occasion=f"guard:{run.id}")
     if mail_id is not None:
         subject, body = run_held(
             connection.name,
@@ -86,7 +86,7 @@ def add_unreadable_notice(
     if not connection.mail_to:
         return
     occasion = f"unreadable:{connection_id}:{ctx.clock.now().timestamp():.6f}"
-    mail_id = _add(ctx, uow, connection_id, kind=MailKind.UNREADABLE, occasion=occasion)
+    mail_id = queue_notice(ctx, uow, connection_id, kind=MailKind.UNREADABLE, occasion=occasion)
     if mail_id is not None:
         link = f"{ctx.settings.base_url}/connections/{connection.key}"
         subject, body = unreadable(connection.name, items=items, link=link)
@@ -101,10 +101,11 @@ def labels_of(system: System, names: Sequence[str]) -> list[str]:
 
 def _tell(ctx: Context, connection_id: int, *, kind: MailKind, occasion: str) -> bool:
     with ctx.unit_of_work() as uow:
-        return _add(ctx, uow, connection_id, kind=kind, occasion=occasion) is not None
+        return queue_notice(ctx, uow, connection_id, kind=kind, occasion=occasion) is not None
 
 
-def _add(ctx: Context, uow: UnitOfWork, connection_id: int, *, kind: MailKind, occasion: str) -> int | None:
+def queue_notice(ctx: Context, uow: UnitOfWork, connection_id: int, *, kind: MailKind, occasion: str) -> int | None:
+    """Queue the mail of an occasion inside the caller's transaction. Returns its id; None: it was queued before."""
     now = ctx.clock.now()
     host = urlsplit(ctx.settings.base_url).hostname or "localhost"
     message_id = f"<{occasion.replace(':', '.')}@{host}>"

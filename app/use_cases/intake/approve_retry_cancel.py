@@ -9,6 +9,7 @@ import structlog
 
 from app.domain.enums import Trigger
 from app.domain.errors import Refused
+from app.domain.planning.two_persons import covered_by
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import queue_for
 from app.domain.runs.run_state import ItemState, RunState
@@ -17,11 +18,14 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.intake.second_person import Alone, check_decision, check_decline, refuse_moved
 from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
+from app.use_cases.planning.second_person import ask_about_open_undo
 from app.use_cases.shared.run_lookup import find_run
+from app.use_cases.shared.second_persons import refuse_without_scope
 from app.use_cases.shared.views import RunView
 
 log = structlog.get_logger(__name__)
@@ -35,6 +39,8 @@ def approve(
     acknowledged: bool = False,
     employees: Sequence[str] | None = None,
     overwrite: Ticks | None = None,
+    seen: str | None = None,
+    alone: Alone | None = None,
 ) -> None:
     """Approve a preview: PREVIEWED → RUNNING, and the chosen people are queued. Raises Refused, and then the preview is
     as it was.
@@ -42,21 +48,31 @@ def approve(
     People who wait and were not chosen leave the run: whether it succeeds is decided by the chosen people and by those
     for whom there was nothing to choose (equal, 要再確認). `employees`: exactly the employees with these numbers are
     chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended. `overwrite`:
-    values that could not be carried and may be overwritten all the same, beside those ticked in the preview.
+    values that could not be carried and may be overwritten all the same, beside those ticked in the preview. `seen`:
+    what the page showed of a run that waits for a second person (`second_person.shown_digest`). `alone`: the emergency
+    way, instead of a second person.
     """
     now = ctx.clock.now()
     deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
+    ask_about_open_undo(ctx, run_public_id)
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
         connection = uow.connections.get(run.connection_id)
-        usable_connection(uow, connection.key if connection else "")
-        if not uow.runs.approve(run.id, by=by, now=now, deadline_at=deadline_at):
+        connection = usable_connection(uow, connection.key if connection else "")
+        check_decision(ctx, uow, run, connection, by=by, alone=alone)
+        refuse_moved(uow, run, seen)
+        approver = f"user:{alone.administrator}" if alone else by
+        if not uow.runs.approve(run.id, by=approver, now=now, deadline_at=deadline_at):
             raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
         if employees is not None:
             _choose_numbers(uow, run, employees)
         if overwrite:
             tick_numbers(ctx, uow, run, overwrite)
         queued = _keep_chosen(ctx, uow, run, acknowledged=acknowledged)
+        if uow.preview_selection.plans_any_of(run.id, covered_by(connection.two_persons)):
+            refuse_without_scope(uow, connection, by)
+        if run.trigger is Trigger.HELD:
+            uow.stopped_changes.approve(run.id, now=now)
         uow.items.queue_waiting(run.id, now=now)
         detail = {"people": queued, "acknowledged": acknowledged}
         uow.audit.add(actor=by, action="run_approved", subject=f"run:{run.public_id}", now=now, detail=detail)
@@ -78,7 +94,7 @@ def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bo
     if not waiting:
         raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
     if not acknowledged:
-        refuse_mass_change(mass_change_in(uow, run))
+        refuse_mass_change(mass_change_in(ctx, uow, run))
     queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
     uow.runs.set_size(run.id, total=(run.total or 0) - left_out, queue=queue)
     uow.items.move_to(run.id, queue)
@@ -137,9 +153,13 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
     run is over already."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
+        check_decline(uow, run, by=by)
         asked_for = uow.deliveries.asked_for(run.id)
-        if not uow.runs.cancel(run.id, ctx.clock.now()):
+        code = None if run.decide_until is None else "second_person_declined"
+        if not uow.runs.cancel(run.id, ctx.clock.now(), code=code):
             raise Refused("run_finished", "この同期はすでに終わっているか、終わるところです。", status=409)
+        if run.trigger is Trigger.HELD:
+            uow.stopped_changes.decline(run.id, now=ctx.clock.now())
         uow.audit.add(actor=by, action="run_cancelled", subject=f"run:{run.public_id}", now=ctx.clock.now())
         if not run.trigger.is_automatic:
             _gather_again(ctx, uow, run, asked_for)

@@ -20,7 +20,6 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.enums import Direction, Trigger
-from app.domain.planning.mass_change import HARMLESS_PEOPLE
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.queues import INTERACTIVE, queue_for
@@ -30,6 +29,7 @@ from app.storage.enums import HistoryKind
 from app.storage.runs.rows import NewItem, NewRun
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.planning.mass_change import room_left
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +152,8 @@ def _release(ctx: Context, run_id: int, now: datetime) -> bool:
         waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
         queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
         uow.runs.set_size(run_id, total=waiting, queue=queue)
-        if waiting > HARMLESS_PEOPLE:
+        run = uow.runs.get(run_id)
+        if run is not None and waiting > max(1, room_left(ctx, uow, run.connection_id)):
             uow.runs.await_mass_change_check(run_id)
         if queue != INTERACTIVE:
             uow.items.move_to(run_id, queue)

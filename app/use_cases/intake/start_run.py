@@ -27,6 +27,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.second_persons import refuse_without_scope
 from app.use_cases.shared.store_run import store_run
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.change_detection import keep_numbers
@@ -56,6 +57,8 @@ def start_run(ctx: Context, command: StartRun) -> RunView:
         return get_run(ctx, first)
     with ctx.unit_of_work().reading() as uow:
         connection = usable_connection(uow, command.connection_key)
+        if not command.dry_run:
+            refuse_without_scope(uow, connection, command.started_by)
     _check_settings(connection, command)
     _check_date(command.as_of_date, today_in_japan(ctx.clock.now()))
     _check_numbers(command.employees)

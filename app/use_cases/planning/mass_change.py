@@ -1,63 +1,68 @@
 """Mass changes: what a run would do to how many people, and when a person has to confirm that this is intended.
 
-The person who approves a preview confirms the mass change with the approval. A run without a preview is held before its
-first write: it waits for an approval as a preview does, and one mail tells the connection's recipients.
+The person who approves a preview confirms the mass change with the approval. A run that nobody has approved leaves what
+the day has no room for to a person (`stop_changes`), and goes on with everything else.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-import structlog
-
+from app.domain.enums import Trigger
 from app.domain.errors import Refused
 from app.domain.planning.mass_change import (
-    Consequences,
+    Effect,
     MassChangeReason,
     alarms,
     consequences,
     from_text,
-    reason_as_dict,
+    limit_of,
     sentence,
 )
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.finish.notices import add_held_notice
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.shared.run_lookup import find_run
-
-log = structlog.get_logger(__name__)
 
 
 def mass_change_of(ctx: Context, run_public_id: str) -> tuple[MassChangeReason, ...]:
     """Why writing the chosen people of a preview would be a mass change; () when it would not be one. Costs three
     queries. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
-        return mass_change_in(uow, find_run(uow, run_public_id))
+        return mass_change_in(ctx, uow, find_run(uow, run_public_id))
 
 
-def mass_change_in(uow: UnitOfWork, run: RunRow) -> tuple[MassChangeReason, ...]:
-    """As `mass_change_of`, inside the caller's transaction."""
-    return alarms(consequences_in(uow, run), linked=uow.links.count(run.connection_id))
+def mass_change_in(ctx: Context, uow: UnitOfWork, run: RunRow) -> tuple[MassChangeReason, ...]:
+    """As `mass_change_of`, inside the caller's transaction. What was written unasked within the day counts for a run of
+    stopped changes, because these were to follow it."""
+    written = uow.stopped_changes.written(run.connection_id, ctx.clock.now()) if run.trigger is Trigger.HELD else None
+    return alarms(consequences_in(uow, run), linked=uow.links.count(run.connection_id), written=written)
 
 
-def consequences_in(uow: UnitOfWork, run: RunRow) -> Consequences:
+def consequences_in(uow: UnitOfWork, run: RunRow) -> Mapping[Effect, int]:
     """How many people the run would create, retire and so on, counted over the chosen people who wait."""
     return consequences({from_text(text): people for text, people in uow.items.effects(run.id).items()})
 
 
-def weighed(planned_items: Iterable[PlannedItem]) -> Consequences:
+def weighed(planned_items: Iterable[PlannedItem]) -> Mapping[Effect, int]:
     """How many people the jobs of a survey would create, retire and so on; items without a job do not count."""
     return consequences(Counter(from_text(found.item.effects) for found in planned_items if found.waits))
 
 
-def hold(ctx: Context, uow: UnitOfWork, run: RunRow, raised: Sequence[MassChangeReason]) -> None:
-    """Store why the run waits and queue the one mail about it, inside the transaction that makes the run wait."""
-    uow.runs.set_mass_change(run.id, [reason_as_dict(alarm) for alarm in raised])
-    add_held_notice(ctx, uow, run, [sentence(alarm) for alarm in raised])
-    log.warning("run_held", run_id=run.id, alarms=[alarm.code.value for alarm in raised])
+def more_than_a_day_may(
+    ctx: Context, uow: UnitOfWork, connection_id: int, found: Mapping[Effect, int]
+) -> tuple[MassChangeReason, ...]:
+    """Why these people may not all be written unasked now; () when the day has room for them."""
+    written = uow.stopped_changes.written(connection_id, ctx.clock.now())
+    return alarms(found, linked=uow.links.count(connection_id), written=written)
+
+
+def room_left(ctx: Context, uow: UnitOfWork, connection_id: int) -> int:
+    """So many people a run may have without being a mass change, whatever it does to each of them."""
+    written, linked = uow.stopped_changes.written(connection_id, ctx.clock.now()), uow.links.count(connection_id)
+    return min(limit_of(effect, linked=linked) - written.get(effect, 0) for effect in Effect)
 
 
 def refuse_mass_change(raised: Sequence[MassChangeReason]) -> None:

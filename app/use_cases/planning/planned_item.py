@@ -4,11 +4,12 @@ to."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.enums import System
 from app.domain.matching.linking import Candidate, LinkDecision
 from app.domain.planning.plan import Note, Plan
+from app.domain.planning.stopping import STOPPED_CODES, Piece
 from app.domain.runs.run_state import ItemState
 from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, NewNote
@@ -37,6 +38,11 @@ class PlannedItem:
     agreement: Agreement | None = None
     has_item: bool = True
     content: str | None = None
+    waiting: tuple[Piece, ...] = field(default=(), repr=False)
+    """What of the plan waits for a person."""
+    second: tuple[Piece, ...] = field(default=(), repr=False)
+    """What of the plan waits for a second person."""
+    kana: str = field(default="", repr=False)
 
     @property
     def waits(self) -> bool:
@@ -56,6 +62,8 @@ def state_of(plan: Plan, *, preview: bool = False) -> tuple[ItemState, str | Non
 
 def state_without_write(plan: Plan) -> tuple[ItemState, str | None]:
     review = next((note.code for note in plan.notes if note.severity == "review"), None)
+    if stopped := next((note.code for note in plan.notes if note.code in STOPPED_CODES), None):
+        return ItemState.CONFLICT, stopped
     if plan.conflicts:
         return ItemState.CONFLICT, review or "conflict"
     if review:

@@ -74,6 +74,8 @@ class Dashboard:
     sync does not rely on it."""
     broken_links: int
     quarantined: int
+    second_person: int
+    """How many runs wait for a second person."""
     unreadable: tuple[str, ...]
     """Keys of items that had values and are shown for nobody any more: a person is asked why."""
     panels: tuple[DirectionPanel, ...]
@@ -103,6 +105,7 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
             automatic=connection.automatic,
             webhook=_silent_webhook(uow, connection),
             broken_links=len(uow.links.broken(connection.id)),
+            second_person=len(uow.second_persons.waiting(connection.id)),
             quarantined=uow.troubles.quarantined_counts().get(connection.id, 0),
             unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
             panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
@@ -134,8 +137,8 @@ def _last(run: RunRow) -> LastRun:
 
 
 def _open(run: RunRow) -> OpenRun:
-    approved = run.approved_at is not None or not (run.dry_run or run.alarms)
-    held = bool(run.alarms) and not run.dry_run
+    approved = run.approved_at is not None or not run.shows_first
+    held = run.shows_first and not run.dry_run
     return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held)
 
 

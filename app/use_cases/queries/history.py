@@ -14,6 +14,7 @@ from app.storage.enums import MailState
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.planning.stop_changes import told_alarms
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.run_lookup import find_run
@@ -109,7 +110,9 @@ def run_view(
         error_who=who_of(row.error_code, row) if row.error_code else None,
         retried_run=retried,
         undone_run=undone,
-        alarms=tuple(row.alarms or ()),
+        decide_until=row.decide_until,
+        alarms=told_alarms(row),
+        held_run=(row.stopped or {}).get("run"),
         missed=len(row.missed or ()),
         mail_state=mail.value if mail else "skipped" if row.finished_at else None,
     )

@@ -126,7 +126,7 @@ def see_plan(
         rows, changes = uow.preview_selection.items(ids), uow.changes.of_items(ids)
         by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
-        alarms = mass_change_in(uow, run)
+        alarms = mass_change_in(ctx, uow, run)
         preview = preview_of(uow, run, connection)
     to_freee = created and run.direction.target is System.FREEE
     return PlanPage(
@@ -166,14 +166,14 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
         as_of_date=run.as_of_date,
         employees=None if run.scope is None else len(run.scope),
         state=run.state if run.ends_as is None else run.ends_as,
-        approved=run.approved_at is not None or not (run.dry_run or run.alarms),
-        held=bool(run.alarms) and not run.dry_run,
+        approved=run.approved_at is not None or not run.shows_first,
+        held=run.shows_first and not run.dry_run,
         error_code=run.error_code,
         next_try=run.survey_next_at if run.state is RunState.WAITING else None,
         paused=found.paused,
         needs_consent=found.needs_consent,
         surveyed_at=run.surveyed_at,
-        can_read_again=run.trigger is not Trigger.UNDO,
+        can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD),
     )
 
 

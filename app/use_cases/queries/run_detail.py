@@ -16,6 +16,7 @@ from app.storage.enums import HistoryKind
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.planning.stop_changes import told_alarms
 from app.use_cases.queries.history import counts_of_runs, progress_of, run_view
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.shared.actors import Actor, known_actors
@@ -76,8 +77,13 @@ class RunDetail:
     started_by: Actor
     approved_by: Actor | None
     approved_at: datetime | None
+    first: tuple[Actor, ...]
+    """For a run of changes that other runs have stopped: who asked for them."""
+    alone: str | None = field(repr=False)
+    """Why one administrator has approved alone what waits for a second person; "": the reader may not see it; None:
+    nobody has."""
     alarms: tuple[Mapping[str, Any], ...]
-    """Why the run was held until a person approved it: [{"code", "count", "limit"}]."""
+    """Why the run, or what it has left for a person, waited: [{"code", "count", "limit", "written"}]."""
     related: tuple[RelatedRun, ...]
     missed: tuple[MissedPerson, ...] = field(repr=False)
     """The first of the people whose change no webhook has told; () for a user who may not see people."""
@@ -136,8 +142,9 @@ def run_detail(
 def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, visibility: Visibility) -> RunDetail:
     over = row.finished_at is not None
     others = uow.runs.related(row) if over or _has_origin(row) else []
-    words = [row.started_by, *([row.approved_by] if row.approved_by else [])]
+    words = [row.started_by, *([row.approved_by] if row.approved_by else []), *(row.first_by or ())]
     actors = known_actors(uow, words)
+    alone = uow.second_persons.reason(row.id) if row.decide_until else None
     causes = uow.items.causes(row.id) if over else []
     return RunDetail(
         run=_view(ctx, uow, row, connection, others),
@@ -147,7 +154,9 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
         started_by=actors[row.started_by],
         approved_by=actors[row.approved_by] if row.approved_by else None,
         approved_at=row.approved_at,
-        alarms=tuple(row.alarms or ()),
+        first=tuple(actors[each] for each in row.first_by or ()),
+        alone=alone if alone is None or visibility.people else "",
+        alarms=told_alarms(row),
         related=tuple(_related(row, other) for other in others),
         missed=_missed(uow, row) if visibility.people and row.missed else (),
         gathering_until=row.gather_until if row.state is RunState.WAITING else None,

@@ -12,6 +12,7 @@ from app.domain.error_catalogue.entries import Who
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
+from app.domain.settings.two_persons import TwoPersons
 from app.storage.enums import DeliveryState as DeliveryState
 from app.storage.enums import MailKind as MailKind
 from app.storage.enums import MailState as MailState
@@ -58,10 +59,14 @@ class RunView:
     """How many people the run's survey found changed although no webhook had told of it (at most 1,000)."""
     undone_run: str | None = None
     """The run that this run takes back."""
+    decide_until: datetime | None = None
+    """For a run that waits, or has waited, for a second person: until then."""
     alarms: tuple[Mapping[str, int | str], ...] = ()
-    """Why the run was held until a person approves it: [{"code", "count", "limit", "creates", "retires", "blanks"}]."""
+    """Why the run, or some of its changes, wait for a person: [{"code", "count", "limit", "written"}]."""
     error_remedy: str | None = field(default=None, repr=False)
     error_who: Who | None = None
+    held_run: str | None = None
+    """The run that shows the changes which this run has left for a person."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +177,8 @@ class ConnectionView:
     """Seconds for which we send no request to this vendor (its limit is reached, or it throttles us); 0.0: open."""
     doubled: bool = False
     """Another connection has the same tenant and company, so this one stays paused."""
+    two_persons: TwoPersons = TwoPersons.OFF
+    """Which changes wait for a second person."""
 
 
 @dataclass(frozen=True)

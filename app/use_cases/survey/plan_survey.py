@@ -10,8 +10,11 @@ from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import System
 from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.matching.selection import offer
-from app.domain.planning.mass_change import as_text, effects_of
-from app.domain.planning.plan import Note, PlanKind
+from app.domain.planning.mass_change import Effect, as_text, effects_of
+from app.domain.planning.plan import Note, Plan, PlanKind, Severity
+from app.domain.planning.seconding import NEEDS_SECOND_PERSON, second_split, with_notes
+from app.domain.planning.stopping import Piece, pieces_of
+from app.domain.planning.two_persons import covered_by
 from app.domain.reading import name_of
 from app.domain.runs.dates import closing_month, pay_month, today_in_japan
 from app.domain.runs.queues import INTERACTIVE, queue_for
@@ -31,6 +34,11 @@ from app.use_cases.planning.planned_item import (
     pair_ids,
     state_of,
 )
+from app.use_cases.planning.stop_changes import Stops
+
+
+def kana_of(record: EmployeeRecord) -> str:
+    return f"{record.person.last_name_kana} {record.person.first_name_kana}".strip()
 
 
 class Everybody:
@@ -46,6 +54,7 @@ class Everybody:
     ) -> None:
         self.connection = connection
         self.source = source
+        self.source_by_id = {record.person.id: record for record in source}
         self.target_by_id = {record.person.id: record for record in target}
         self.sources = Directory(record.person for record in source)
         self.targets = Directory(record.person for record in target)
@@ -53,12 +62,19 @@ class Everybody:
         self.link_index = link_index
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
 
+    def link_of(self, source: EmployeeRecord) -> LinkRow | None:
+        if source.person.system is System.SMARTHR:
+            return self.link_by_smarthr.get(source.person.id)
+        partner = self.link_index.partner(System.FREEE, source.person.id)
+        return self.link_by_smarthr.get(partner) if partner else None
+
 
 def plan_everybody(
-    run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int
+    run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int, stops: Stops | None = None
 ) -> list[PlannedItem]:
-    """One planned item per employee of the run, in the order of their numbers."""
-    planner = SurveyPlanner(run, everybody, terms, now)
+    """One planned item per employee of the run, in the order of their numbers. `stops` None: a person has approved what
+    the run writes, or will."""
+    planner = SurveyPlanner(run, everybody, terms, now, stops)
     planned_items = [planner.find(record) for record in planner.chosen()] + planner.unknown_numbers()
     return in_order(planned_items, bulk_from=bulk_from)
 
@@ -80,6 +96,7 @@ class SurveyPlanner:
     everybody: Everybody
     terms: Terms
     now: datetime
+    stops: Stops | None = None
 
     def chosen(self) -> list[EmployeeRecord]:
         """The people of the run: all who are offered for its day, or those whose numbers the request has named."""
@@ -125,7 +142,8 @@ class SurveyPlanner:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
         unsettled = unsettled_of(link, self.run.direction)
         decided = decide(self.terms, source, target, link.baseline if link else {}, unsettled)
-        plan = decided.plan
+        plan, second = self._seconded(decided.plan, source, target)
+        plan, waiting_pieces, counted = self._divided(plan, source, target)
         state, code = state_of(plan, preview=self.run.dry_run)
         closing, paid = self._months(source, target)
         waiting = not state.is_final
@@ -143,19 +161,47 @@ class SurveyPlanner:
             approved_digest=plan_digest(self.terms, plan) if keeps else None,
             changes=(*new_changes(plan), *held_changes(plan)) if keeps else (),
             name=name_of(source),
-            effects=as_text(effects_of(plan, today=today_in_japan(self.now))) if waiting else "",
+            effects=as_text(counted) if waiting else "",
         )
+        told = PlannedItem(item, waiting=waiting_pieces, second=second, kana=kana_of(source))
         if target is None or waiting:
-            return PlannedItem(item)
+            return told
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
         digests = agreed_digests(self.terms, decided, None)
-        return PlannedItem(item, Agreement(smarthr_id, freee_id, digests, link, decided.settled))
+        return replace(told, agreement=Agreement(smarthr_id, freee_id, digests, link, decided.settled))
+
+    def _seconded(
+        self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None
+    ) -> tuple[Plan, tuple[Piece, ...]]:
+        """(the plan without what waits for a second person, the pieces that wait). A preview shows the whole plan and
+        says so; the jobs of an approved run divide theirs."""
+        covered = covered_by(self.everybody.connection.two_persons)
+        if self.run.dry_run:
+            return with_notes(plan, covered, NEEDS_SECOND_PERSON, Severity.INFO), ()
+        if self.stops is None:
+            return plan, ()
+        split = second_split(
+            plan,
+            pieces_of(plan, today=self.stops.today, fingerprint=self.stops.fingerprint),
+            known=self.stops.known(source.person.id, target.person.id if target else None),
+            covered=covered,
+            target=self.run.direction.target,
+            is_automatic=self.run.trigger.is_automatic,
+        )
+        return split.plan, split.waiting
+
+    def _divided(
+        self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None
+    ) -> tuple[Plan, tuple[Piece, ...], frozenset[Effect]]:
+        """(what of the plan this run may write, what of it waits for a person, the effects that count for a mass
+        change)."""
+        if self.stops is None:
+            return plan, (), effects_of(plan, today=today_in_japan(self.now))
+        split = self.stops.split(plan, source.person.id, target.person.id if target else None)
+        return split.plan, split.waiting, split.counted
 
     def link(self, source: EmployeeRecord) -> LinkRow | None:
-        if source.person.system is System.SMARTHR:
-            return self.everybody.link_by_smarthr.get(source.person.id)
-        partner = self.everybody.link_index.partner(System.FREEE, source.person.id)
-        return self.everybody.link_by_smarthr.get(partner) if partner else None
+        return self.everybody.link_of(source)
 
     def _months(
         self, source: EmployeeRecord, target: EmployeeRecord | None

@@ -16,7 +16,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.matching.linking import LinkDecision, LinkKind
 from app.domain.matching.selection import offer
 from app.domain.planning.content import content_digest
-from app.domain.planning.mass_change import HARMLESS_PEOPLE, as_text, effects_of
+from app.domain.planning.mass_change import as_text, effects_of
 from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.rule_version import version_of
 from app.domain.planning.three_way import Baseline, Ruling, rule
@@ -32,9 +32,11 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import Terms, plan_digest, take_target
 from app.use_cases.planning.planned_item import PlannedItem, new_changes
+from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.shared.repeated_trouble import note_trouble
 from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
 
+_FEW_UNPLANNED = 3
 _TARGET_IS_RIGHT = frozenset({Ruling.TARGET_NEWER, Ruling.TARGET_WINS})
 
 
@@ -46,11 +48,12 @@ def compare_everybody(
     now: datetime,
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
+    stops: Stops | None = None,
 ) -> list[PlannedItem]:
     """The planned items of a sweep, in the order of employee numbers: one per employee who is employed on the day, one
     per leaver with an item that still differs, and one per link whose person the source no longer lists. `troubles`:
     source id → trouble."""
-    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now), troubles)
+    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops), troubles)
     found = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
     planned_items = [planned_item for planned_item in found if planned_item is not None]
     return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
@@ -64,7 +67,7 @@ def _without_surprises(planned_items: list[PlannedItem], run: RunRow, terms: Ter
     the run shows, their jobs may find out what happened but write nothing: they get the digest of an empty plan.
     """
     unplanned = [found for found in planned_items if found.waits and found.item.kind == PlanKind.NOTHING.value]
-    if not run.dry_run and len(unplanned) <= HARMLESS_PEOPLE:
+    if not run.dry_run and len(unplanned) <= _FEW_UNPLANNED:
         return planned_items
     nothing = plan_digest(terms, Plan(PlanKind.NOTHING))
     ids = {found.item.source_id for found in unplanned}

@@ -17,29 +17,34 @@ import structlog
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.planning.mass_change import alarms
+from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import listing_of
+from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.storage.automatic.rows import TroubleRow
 from app.storage.runs.rows import RunRow
+from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
 from app.use_cases.planning.hidden_people import HiddenPeople
-from app.use_cases.planning.mass_change import weighed
+from app.use_cases.planning.mass_change import more_than_a_day_may, weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
 from app.use_cases.planning.planned_item import PlannedItem
+from app.use_cases.planning.second_person import ask_about_open_undo
+from app.use_cases.planning.stop_changes import Stops, is_asked
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.link_index import link_index
 from app.use_cases.survey.change_detection import entries_of, keep_shown
-from app.use_cases.survey.plan_survey import Everybody, plan_everybody
+from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
+from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
 from app.use_cases.survey.survey_store import fenced, store
 
 log = structlog.get_logger(__name__)
@@ -76,6 +81,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     with ctx.unit_of_work() as uow:
         links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
+        remembered = uow.stopped_changes.of_connection(connection.id)
     terms = terms_of_run(
         connection,
         direction=run.direction,
@@ -84,16 +90,32 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         secret_key=ctx.settings.secret_key,
     )
     everybody = Everybody(connection, source, target, links, index)
-    planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
+    stops = _stops(ctx, run, remembered, terms)
+    planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if any(_may_create(planned_item) for planned_item in planned_items):
         everybody = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
-        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
-    raised = () if run.dry_run or run.acknowledged else alarms(weighed(planned_items), linked=len(links))
-    if raised:  # the run is held before its first write: from here on it is stored as a preview is
-        run = replace(run, dry_run=True)
-        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles)
-    kana = {record.person.id: f"{record.person.last_name_kana} {record.person.first_name_kana}" for record in source}
-    store(ctx, run, planned_items, troubles=troubles, kana=kana, raised=raised, lease=lease)
+        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+    raised = _too_many(ctx, run, planned_items) if stops else ()
+    if stops and raised:  # the day has no room for all of a kind: none of that kind is written before a person decides
+        stops = replace(stops, closed=frozenset(alarm.effect for alarm in raised if alarm.effect))
+        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+    kana = {record.person.id: kana_of(record) for record in source}
+    if not run.dry_run:
+        stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
+        forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
+    store(ctx, run, planned_items, troubles=troubles, kana=kana, lease=lease)
+
+
+def _stops(ctx: Context, run: RunRow, remembered: Sequence[StoppedRow], terms: Terms) -> Stops | None:
+    """How plans are divided into what travels and what waits. None: in a preview, and where a person has approved."""
+    if run.dry_run or is_asked(run):
+        return None
+    return Stops(remembered, run.direction, today_in_japan(ctx.clock.now()), terms.fingerprint)
+
+
+def _too_many(ctx: Context, run: RunRow, planned_items: Sequence[PlannedItem]) -> tuple[MassChangeReason, ...]:
+    with ctx.unit_of_work().reading() as uow:
+        return more_than_a_day_may(ctx, uow, run.connection_id, weighed(planned_items))
 
 
 def _may_create(planned_item: PlannedItem) -> bool:
@@ -122,15 +144,24 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
     with counted(ctx, run.id, gateway):
         planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
     store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
+    ask_about_open_undo(ctx, run.public_id)
 
 
 def _planned_items(
-    ctx: Context, run: RunRow, everybody: Everybody, *, terms: Terms, troubles: Mapping[str, TroubleRow]
+    ctx: Context,
+    run: RunRow,
+    everybody: Everybody,
+    *,
+    terms: Terms,
+    troubles: Mapping[str, TroubleRow],
+    stops: Stops | None,
 ) -> list[PlannedItem]:
     now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
     if run.trigger is Trigger.SCHEDULE:
-        return compare_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles)
-    return plan_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from)
+        return compare_everybody(
+            run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles, stops=stops
+        )
+    return plan_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, stops=stops)
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:

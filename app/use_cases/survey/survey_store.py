@@ -6,26 +6,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Trigger
-from app.domain.planning.mass_change import MassChangeReason
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.automatic.rows import TroubleRow
 from app.storage.enums import OutboxKind
 from app.storage.runs.rows import PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.planning.mass_change import hold
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.plan_sweep import remember_troubles
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 PORTION = 500
 """How many items one transaction stores: few enough that an arriving webhook never waits long for the database."""
 
@@ -49,7 +48,6 @@ def store(
     *,
     troubles: Mapping[str, TroubleRow],
     kana: Mapping[str, str],
-    raised: Sequence[MassChangeReason] = (),
     lease: Lease,
 ) -> None:
     with fenced(ctx, run, lease) as uow:
@@ -57,12 +55,12 @@ def store(
         if run.dry_run:
             uow.preview_names.replace(run.id, [_preview_name(planned_item, kana) for planned_item in planned_items])
     stored: list[tuple[int, PlannedItem]] = []
-    for portion in _portions(planned_items):
+    for portion in portions(planned_items):
         try:
             stored += _store_portion(ctx, run, portion, lease=lease)
         except IntegrityError:  # another run linked one of them just now (PostgreSQL): the repetition sees it
             stored += _store_portion(ctx, run, portion, lease=lease)
-    _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles, raised=raised)
+    _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles)
 
 
 def _store_portion(
@@ -84,7 +82,6 @@ def _set_going(
     *,
     planned_items: Sequence[PlannedItem],
     troubles: Mapping[str, TroubleRow],
-    raised: Sequence[MassChangeReason],
 ) -> None:
     now = ctx.clock.now()
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
@@ -97,20 +94,10 @@ def _set_going(
             raise LeaseLost
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
-            _replace_held(uow, run, now)
-        if raised:
-            hold(ctx, uow, run, raised)
         uow.survey_pages.delete(run.id)
         if state is RunState.RUNNING:
             uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
     log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
-
-
-def _replace_held(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
-    """Cancel the earlier sweep runs of this direction that were held as a mass change: this run has planned the same
-    people anew, or has found them mended."""
-    for held_id in uow.sweeps.held(run.connection_id, run.direction, before_run=run.id):
-        uow.runs.cancel(held_id, now)
 
 
 def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> PreviewName:
@@ -146,6 +133,6 @@ def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
     return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
 
 
-def _portions(planned_items: Sequence[PlannedItem]) -> Iterator[Sequence[PlannedItem]]:
-    for start in range(0, len(planned_items), PORTION):
-        yield planned_items[start : start + PORTION]
+def portions(entries: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(entries), PORTION):
+        yield entries[start : start + PORTION]

@@ -3,12 +3,6 @@
 A sweep is one run per automatic direction, one after the other. All it needs to know stands in the database: any number
 of processes may ask whether a sweep is due, a lease lets one of them start runs, and the run is stored together with
 the beginning of the sweep, so a crash neither doubles nor skips one.
-
-A direction whose run was held as a mass change is skipped while that run waits for a person, for as long as a run may
-take (RUN_DEADLINE_HOURS). So the person who follows the notice finds the run that it names, and there is one notice a
-day instead of one an hour. After that time the next sweep's run takes the place of the held one, so that a forgotten
-run does not switch the safety net off, and so that a person never approves a plan older than a day. Webhooks and the
-other direction go on meanwhile.
 """
 
 from __future__ import annotations
@@ -69,26 +63,28 @@ def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
         if connection is None or not _takes_part(connection) or uow.sweeps.has_open_run(connection_id):
             return False
         sweep = uow.sweeps.get(connection_id)
-        free = [each for each in connection.automatic.directions if not uow.sweeps.is_held(connection_id, each, now)]
-        direction = _still_to_do(uow, free, connection_id, sweep)
+        directions = connection.automatic.directions
+        direction = _still_to_do(uow, directions, connection_id, sweep)
         if direction is None:
             if sweep.started_at is not None and sweep.done_at is None:
                 uow.sweeps.done(connection_id, now)
-            if not free or not _is_due(ctx, connection, sweep, now):
+            if not _is_due(ctx, connection, sweep, now):
                 return False
-            direction = free[0]
+            direction = directions[0]
             uow.sweeps.started(connection_id, now)
         run = store_run(ctx, uow, connection, _command(connection, direction, today_in_japan(now)))
     log.info("sweep_started", connection_id=connection_id, run_id=run.id, direction=direction.value)
     return True
 
 
-def _still_to_do(uow: UnitOfWork, free: Sequence[Direction], connection_id: int, sweep: SweepRow) -> Direction | None:
+def _still_to_do(
+    uow: UnitOfWork, directions: Sequence[Direction], connection_id: int, sweep: SweepRow
+) -> Direction | None:
     """A direction that has not had its turn in the sweep under way. None: there is none, or no sweep is under way."""
     if sweep.started_at is None or sweep.done_at is not None:
         return None
     begun = uow.sweeps.directions_since(connection_id, sweep.started_at)
-    return next((direction for direction in free if direction not in begun), None)
+    return next((direction for direction in directions if direction not in begun), None)
 
 
 def _is_due(ctx: Context, connection: Connection, sweep: SweepRow, now: datetime) -> bool:

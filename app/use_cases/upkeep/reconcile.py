@@ -21,6 +21,7 @@ from app.use_cases.context import Context
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.shared.process_name import HOLDER
+from app.use_cases.upkeep.second_person_watch import withdraw_expired
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
         "lost_mails": _push_lost_mails,
         "erased_runs": _forget_old,
         "opened_gates": _decide_mass_changes,
+        "expired_decisions": withdraw_expired,
         "closed_runs": _close_runs,
     }
     found = {name: count for name, step in steps.items() if (count := step(ctx))}

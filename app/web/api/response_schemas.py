@@ -11,6 +11,7 @@ from app.domain.planning.mass_change import MassChangeCode
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
+from app.domain.settings.two_persons import TwoPersons
 from app.use_cases.shared.views import DeliveryState, WebhookState
 
 
@@ -83,10 +84,8 @@ class VendorCallsSchema(AnswerSchema):
 class AlarmSchema(AnswerSchema):
     code = _word(MassChangeCode)
     count = _count("対象の人数")
-    limit = _count("確認なしに書き込む人数の上限")
-    creates = _count("うち新規登録")
-    retires = _count("うち退職")
-    blanks = _count("うち値の消去")
+    limit = _count("確認なしに書き込む1日の人数の上限")
+    written = _count("うち、この24時間に確認なしで書き込んだ人数")
 
 
 class RunSchema(AnswerSchema):
@@ -113,11 +112,13 @@ class RunSchema(AnswerSchema):
     mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
     missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
     undone_run = _maybe("元に戻す実行(取り消しの実行のとき)")
+    decide_until = _instant(maybe=True)
     alarms = fields.List(
         fields.Nested(AlarmSchema),
         required=True,
-        metadata={"description": "一度に変わる人数が多く、書き込む前に止めたときの理由"},
+        metadata={"description": "1日に書き込む人数の上限を超え、書き込む前に止めた変更があるときの理由"},
     )
+    held_run = _maybe("止めた変更を承認または取り消す実行。なければ null")
 
 
 class RunPageSchema(AnswerSchema):
@@ -214,6 +215,7 @@ class ConnectionSchema(AnswerSchema):
     export_settings_complete = fields.Boolean(required=True)
     smarthr_closed_for = _number("制限で止まっている残り秒数")
     freee_closed_for = _number("制限で止まっている残り秒数")
+    two_persons = _word(tuple(TwoPersons), "2人での確認が要る変更")
 
 
 class ConnectionsSchema(AnswerSchema):

@@ -35,6 +35,7 @@ _START = (
     "blank_employee_number",
     "duplicate_employee_number",
     "unknown_employee_number",
+    "accounts_scope_missing",
 )
 
 
@@ -150,6 +151,9 @@ def list_items(query: dict[str, Any], run_id: str) -> Any:
         "not_waiting",
         "not_held",
         "mass_change",
+        "accounts_scope_missing",
+        "second_person_no_user",
+        "second_person_expired",
         "needs_consent",
         "connection_paused",
         "unknown_connection",
@@ -225,7 +229,7 @@ def undo(body: dict[str, Any], run_id: str) -> Any:
     answer=response_schemas.RunSchema,
     status=202,
     location=True,
-    codes=(_RUN_GONE, "run_finished"),
+    codes=(_RUN_GONE, "run_finished", "second_person_no_user"),
 )
 def cancel(body: dict[str, Any], run_id: str) -> Any:
     """まだ始まっていない従業員の処理を取り消す"""

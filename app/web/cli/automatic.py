@@ -9,7 +9,9 @@ from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import AwaseError
 from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
-from app.use_cases.connections import automatic_settings, webhook_registration
+from app.domain.settings.two_persons import TwoPersons
+from app.use_cases.accounts.users import CLI
+from app.use_cases.connections import automatic_settings, two_persons, webhook_registration
 from app.use_cases.connections.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
 from app.use_cases.connections.webhook_registration import WebhookCheck
 from app.use_cases.shared.connection_lookup import find_connection
@@ -23,6 +25,11 @@ _DIRECTIONS = {
     Automatic.SMARTHR_TO_FREEE: "SmartHR → freee人事労務",
     Automatic.FREEE_TO_SMARTHR: "freee人事労務 → SmartHR",
     Automatic.BOTH: "両方向",
+}
+_TWO_PERSONS = {
+    TwoPersons.OFF: "なし",
+    TwoPersons.ACCOUNTS: "口座",
+    TwoPersons.ACCOUNTS_AND_INCOME: "口座と標準報酬月額",
 }
 _POLICIES = {
     ConflictPolicy.SMARTHR_WINS: "SmartHR を優先",
@@ -98,6 +105,31 @@ def set_automatic(key: str, item_policies: dict[str, str], **given: str | None) 
         raise click.UsageError("変える設定を指定してください。")
     automatic_settings.set_automatic(current_context(), key, changes=changes)
     echo_automatic(key)
+
+
+@automatic.command("set-two-persons")
+@click.argument("key")
+@click.argument("mode", required=False, metavar="[" + "|".join(TwoPersons) + "]")
+@click.option("--hours", help="2人目を待つ時間(1から720)。default で72時間に戻す")
+def set_two_persons(key: str, mode: str | None, hours: str | None) -> None:
+    """口座などの変更が、もう1人の利用者の承認を待つかどうかを決める
+
+    accounts は口座、accounts_and_income は口座と標準報酬月額、off は待たない。承認できる利用者が2人以上必要。
+    """
+    if mode is None and hours is None:
+        raise click.UsageError("変える設定を指定してください。")
+    two_persons.set_two_persons(current_context(), key, mode=mode, hours=hours, by=CLI)
+    echo_two_persons(key)
+
+
+def echo_two_persons(key: str) -> bool:
+    """Print which changes wait for a second person. False: too few users are left who may decide."""
+    view = two_persons.show_two_persons(current_context(), key)
+    waits = f"(承認を{view.hours}時間待つ)" if view.mode is not TwoPersons.OFF else ""
+    click.echo(f"  2人での確認: {_TWO_PERSONS[view.mode]}{waits}")
+    if view.too_few:
+        click.echo(f"  注意: 承認できる利用者が{view.entitled}人です。2人以上にしてください(flask user add、enable)。")
+    return not view.too_few
 
 
 def echo_automatic(key: str) -> None:

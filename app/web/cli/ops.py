@@ -191,7 +191,8 @@ def check_connection(key: str, repair: bool) -> None:
         _echo_way_to_consent(key)
     unread = _echo_gone(key)
     heard = automatic.check_webhook(key, repair=repair)
-    raise SystemExit(DONE if heard and not unread and all(check.ok for check in checks) else FAILED)
+    enough = automatic.echo_two_persons(key)
+    raise SystemExit(DONE if heard and enough and not unread and all(check.ok for check in checks) else FAILED)
 
 
 @connection.command("cleared")
@@ -230,6 +231,7 @@ def show_connection(key: str) -> None:
     """接続の状態、エクスポート設定、自動の同期の設定を表示する"""
     _echo_with_settings(key)
     automatic.echo_automatic(key)
+    automatic.echo_two_persons(key)
 
 
 @connection.command("set-export-settings")

@@ -14,10 +14,12 @@ from tqdm import tqdm
 
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.commands import StartRun
-from app.domain.runs.dates import today_in_japan
+from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.accounts.users import user_id_of
 from app.use_cases.intake import approve_retry_cancel, start_run
 from app.use_cases.intake import undo as undoing
+from app.use_cases.intake.second_person import Alone
 from app.use_cases.queries import history
 from app.use_cases.shared.views import AnswerView, ChangeView, ItemView, ProgressView, RunView
 from app.web.api import response_schemas, serializers
@@ -133,6 +135,20 @@ def approve(run_id: str, acknowledge: bool, wait: bool, as_json: bool) -> None:
     _follow(history.get_run(current_context(), run_id), wait=wait, as_json=as_json, told="承認しました")
 
 
+@sync.command("approve-alone")
+@click.argument("run_id")
+@click.option("--admin", required=True, metavar="LOGIN", help="緊急に1人で承認する管理者のログイン名")
+@click.option("--reason", required=True, help="理由(10文字以上)。すべての管理者にメールで知らせ、記録に残す")
+@_wait_option
+@_json_option
+def approve_alone(run_id: str, admin: str, reason: str, wait: bool, as_json: bool) -> None:
+    """2人目の承認を待つ変更を、管理者1人で緊急に承認する"""
+    ctx = current_context()
+    alone = Alone(administrator=user_id_of(ctx, admin), reason=reason)
+    approve_retry_cancel.approve(ctx, run_id, by=WHO, acknowledged=True, alone=alone)
+    _follow(history.get_run(ctx, run_id), wait=wait, as_json=as_json, told="緊急に承認しました")
+
+
 @sync.command("retry")
 @click.argument("run_id")
 @_wait_option
@@ -239,7 +255,12 @@ def _echo_run(view: RunView) -> None:
         click.echo(f"理由: {view.error_message}")
         click.echo(f"    対処: {view.error_remedy}")
         click.echo(f"    対応する人: {view.error_who.label if view.error_who else ''}")
-    if view.state is RunState.PREVIEWED:
+    if view.state is RunState.PREVIEWED and view.decide_until is not None:
+        until = f"{view.decide_until.astimezone(JAPAN):%Y-%m-%d %H:%M}"
+        click.echo(
+            f"2人目の承認を {until} まで待っています。まだ何も書き込んでいません。別の利用者が画面で承認できます。"
+        )
+    elif view.state is RunState.PREVIEWED:
         click.echo(f"まだ何も書き込んでいません。承認: flask sync approve {view.id}")
     failures = _failures(view)
     for item in failures[:SHOWN_FAILURES]:

@@ -7,13 +7,14 @@ from app.web.screens.accounts import account, audit, sign_in, users
 from app.web.screens.base import attach_screens, screens
 from app.web.screens.connections import connections, wizard
 from app.web.screens.engine import deliveries, engine
-from app.web.screens.runs import history, preview, run, start, undo
+from app.web.screens.runs import decisions, history, preview, run, start, undo
 
 __all__ = [
     "account",
     "attach_screens",
     "audit",
     "connections",
+    "decisions",
     "deliveries",
     "engine",
     "history",

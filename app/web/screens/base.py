@@ -201,6 +201,7 @@ class MenuEntry:
 _MENU: tuple[tuple[str, str, tuple[str, ...], Permission | None], ...] = (
     ("home", "screens.home", ("/sync/",), None),
     ("history", "screens.history", ("/runs",), Permission.SEE_RUNS),
+    ("decisions", "screens.decisions", ("/decisions",), Permission.SEE_PEOPLE),
     ("links", "screens.links", ("/links",), Permission.SEE_PEOPLE),
     ("connections", "screens.connections", ("/connections",), Permission.SET_UP),
     ("engine", "screens.engine", ("/engine",), Permission.SEE_ENGINE),

@@ -13,6 +13,7 @@ from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.use_cases.accounts import invitations
 from app.use_cases.accounts import users as user_accounts
+from app.use_cases.connections.two_persons import connections_with_too_few
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens, wording_here
 
@@ -87,6 +88,7 @@ def _page(
         "users": user_accounts.list_users(current_context()),
         "invitations": invitations.list_invitations(current_context()),
         "faults": faults or {},
+        "too_few": connections_with_too_few(current_context()),
         "password": password,
         "typed": typed or {"mail": "", "role": Role.MEMBER},
     }

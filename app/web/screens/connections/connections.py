@@ -12,7 +12,8 @@ from flask import url_for as url
 from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
-from app.use_cases.connections import attributes, connection_settings, connection_wizard, connections
+from app.domain.settings.two_persons import TwoPersons
+from app.use_cases.connections import attributes, connection_settings, connection_wizard, connections, two_persons
 from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.callback_address import callback_url
 from app.web.current import current_context
@@ -123,6 +124,12 @@ def _automatic(key: str) -> str:
     return wording_here()("connections.saved")
 
 
+def _two_persons(key: str) -> str:
+    hours = text("hours") or "default"
+    two_persons.set_two_persons(current_context(), key, mode=text("two_persons"), hours=hours, by=me().actor)
+    return wording_here()("connections.saved")
+
+
 def _items(key: str) -> str:
     exchanged = set(request.form.getlist("exchanged"))
     connection_settings.set_items(
@@ -185,6 +192,7 @@ _SECTIONS: Mapping[str, Callable[[str], Any]] = {
     "export": _export,
     "automatic": _automatic,
     "items": _items,
+    "two_persons": _two_persons,
     "webhook": _webhook,
     "pause": _pause,
     "check": _check,
@@ -224,6 +232,7 @@ def _page(key: str, sent: Sent) -> Response:
         item_policies=list(ITEM_LABELS),
         policies=POLICIES,
         automatics=list(Automatic),
+        two_persons=list(TwoPersons),
         mail_policies=list(MailPolicy),
         blank_policies=list(BlankPolicy),
         pay_types=list(PayType),

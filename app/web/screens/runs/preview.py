@@ -14,6 +14,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import RunState
 from app.use_cases.intake import approve_retry_cancel, choose_people, tick_held
+from app.use_cases.queries.decisions import asked_of
 from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
 from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
@@ -106,7 +107,8 @@ def ask_approval(run_id: str) -> Response:
 def approve(run_id: str) -> Response:
     ctx, who = current_context(), me()
     try:
-        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=bool(request.form.get("acknowledged")))
+        acknowledged, seen = bool(request.form.get("acknowledged")), request.form.get("seen")
+        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=acknowledged, seen=seen)
     except Refused as refused:
         if refused.code != "mass_change":
             return _not_approved(run_id, refused)
@@ -166,7 +168,7 @@ def _plan_page(run_id: str, template: str) -> Response:
     if not page.chosen:
         flash(wording_here()("preview.nobody_chosen"), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
-    return render(template, page=page)
+    return render(template, page=page, asked=asked_of(current_context(), run_id, by=me().actor))
 
 
 def _not_approved(run_id: str, refused: Refused) -> Response:
