@@ -29,7 +29,7 @@ from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
-from app.storage.runs.rows import ItemRow
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
@@ -212,11 +212,25 @@ class House:
         self.database.dispose()
         self.vendors.give_back()
 
+    def open_runs(self) -> list[RunRow]:
+        """Runs that have not ended and go on by themselves: neither previews nor what webhooks gather until the
+        beginning of the automatic sync is approved."""
+        with self.ctx.unit_of_work() as uow:
+            runs = [run for run in uow.runs.page(after=None, limit=200) if run.finished_at is None]
+            begins = {(mark.connection_id, mark.direction) for mark in uow.beginnings.all()}
+        going = [run for run in runs if run.state is not RunState.PREVIEWED]
+        return [
+            run
+            for run in going
+            if run.state is not RunState.WAITING
+            or run.gather_until is None
+            or (run.connection_id, run.direction) not in begins
+        ]
+
     def _something_open(self) -> bool:
         with self.ctx.unit_of_work() as uow:
-            runs = [run for run in uow.runs.page(after=None, limit=100) if run.finished_at is None]
             waiting_mail = uow.outbox.waiting(self.clock.now() + timedelta(days=1))[0]
-        return bool(waiting_mail) or any(run.state is not RunState.PREVIEWED for run in runs)
+        return bool(waiting_mail) or bool(self.open_runs())
 
 
 JOBS: dict[str, Callable[..., Any]] = {

@@ -31,7 +31,7 @@ FREEE_TOKEN = "an-invented-freee-webhook-token"
 
 
 def automatic(house: House, directions: Automatic, **options: Any) -> None:
-    """Switch the automatic sync of the house's connection."""
+    """Let the house's connection sync by itself, as if a person had approved the beginning (`tests/beginnings`)."""
     with house.ctx.unit_of_work() as uow:
         uow.connections.set_options(replace(house.connection, automatic=directions, **options))
 

@@ -38,6 +38,7 @@ class MailKind(StrEnum):
     UNREADABLE = "unreadable"  # an attribute that had values is shown for nobody any more
     GUARD = "guard"  # a run was held before its first write
     SECOND_PERSON = "second_person"  # changes wait for a second person, were not decided on, or by one alone
+    BEGIN = "begin"  # the preview with which automatic sync begins waits for a person
     INVITATION = "invitation"  # to become a user
 
 

@@ -20,6 +20,7 @@ from app.failpoints import failpoint
 from app.storage.access.audit import AuditRepository
 from app.storage.access.keys_and_users import KeyRepository, UserRepository
 from app.storage.access.sign_ins import InvitationRepository, SessionRepository
+from app.storage.automatic.beginnings import BeginningRepository
 from app.storage.automatic.deliveries import DeliveryRepository
 from app.storage.automatic.sweeps import SweepRepository
 from app.storage.automatic.troubles import TroubleRepository
@@ -96,6 +97,7 @@ class UnitOfWork:
     webhook_registrations: WebhookRegistrationRepository
     troubles: TroubleRepository
     sweeps: SweepRepository
+    beginnings: BeginningRepository
     counters: CounterRepository
     token_doors: TokenDoorRepository
 
@@ -143,6 +145,7 @@ class UnitOfWork:
         self.webhook_registrations = WebhookRegistrationRepository(session, self._vault)
         self.troubles = TroubleRepository(session, self._vault)
         self.sweeps = SweepRepository(session, self._vault)
+        self.beginnings = BeginningRepository(session, self._vault)
         self.counters = CounterRepository(session, self._vault)
         self.token_doors = TokenDoorRepository(session, self._vault)
         return self

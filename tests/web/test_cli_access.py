@@ -337,7 +337,7 @@ def test_the_commands_of_the_design_are_there(app: Flask) -> None:
         "queue": {"status", "requeue", "pause", "resume"},
         "connection": {"list", "add", "check", "authorise", "show", "set-export-settings", "set-smarthr-token"}
         | {"register-webhook", "rotate-webhook-secret", "remove-webhook", "set-automatic", "merge", "remove"}
-        | {"cleared", "set-two-persons"},
+        | {"cleared", "look-now", "set-two-persons"},
         "delivery": {"list", "show", "replay"},
         "trouble": {"list", "lift"},
         "user": {"first", "add", "list", "set-role", "disable", "enable", "reset-password"},

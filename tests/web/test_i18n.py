@@ -24,7 +24,9 @@ from app.storage.enums import ChangeState, DeliveryState, MailState, StepState, 
 from app.web.i18n import LOCALES, Wording, catalogue, wording
 
 APP = Path(__file__).resolve().parents[2] / "app"
-ONLY_ENGLISH = re.compile(r"(words\.(Role|System|RunState|ItemState|Step|Who|Scope|item)|causes|refusals)\.")
+ONLY_ENGLISH = re.compile(
+    r"(words\.(Role|System|RunState|ItemState|Step|Who|Scope|BeginReason|item)|causes|refusals)\."
+)
 """What is Japanese in the domain itself."""
 SHOWN = (
     *(enums.Direction, enums.System, enums.Step, enums.Trigger, run_state.RunState, run_state.ItemState, roles.Role),

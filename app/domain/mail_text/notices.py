@@ -1,16 +1,18 @@
 """The mails that tell no result of a run, but news: an administrator has to authorise freee anew, SmartHR sends no
-more notifications, changes wait for a person, a person is invited to become a user.
+more notifications, changes wait for a person, automatic sync waits to begin, a person is invited to become a user.
 
 Plain text without personal data, like the summary mail (`domain.mail`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.enums import Direction, System
 from app.domain.mail_text.summary import one_line
+from app.domain.planning.mass_change import Effect
 from app.domain.runs.dates import JAPAN
 
 _LONGEST_NAME = 60
@@ -55,6 +57,51 @@ def run_held(company: str, *, direction: Direction, reasons: Sequence[str], link
         "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
     )
     return f"【要確認】{way}で、確認を待っている変更があります｜{name}", "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What approving the preview of a beginning would do. `gathered`: people whom webhooks have named meanwhile."""
+
+    people: int
+    consequences: Mapping[Effect, int]
+    questions: int
+    gathered: int
+
+
+def automatic_begins(company: str, *, direction: Direction, expected: Expected, link: str) -> tuple[str, str]:
+    """(subject, body). `link` leads to the preview with which the automatic sync begins."""
+    name = one_line(company, _LONGEST_NAME)
+    found = expected.consequences
+    parts = (
+        ("新規登録", found.get(Effect.CREATE, 0)),
+        ("退職", found.get(Effect.RETIRE, 0)),
+        ("値の消去", found.get(Effect.BLANK, 0)),
+        ("口座の変更", found.get(Effect.BANK, 0)),
+    )
+    lines = (
+        f"{name} ご担当者様",
+        "",
+        f"{direction.source.label} から {direction.target.label} への自動同期は、確認してから始まります。",
+        "まだ何も書き込んでいません。承認されるまで、自動では書き込みません。",
+        "",
+        f"書き込む予定の従業員: {expected.people} 人",
+        *(f"・{what}: {count} 人" for what, count in parts if count),
+        *([f"人の判断が必要な従業員: {expected.questions} 人"] if expected.questions else []),
+        *([f"変更の通知が届き、承認を待っている従業員: {expected.gathered} 人"] if expected.gathered else []),
+        "",
+        "次のページで内容を確かめて、承認するか取り消してください。",
+        "",
+        link,
+        "",
+        "選ばなかった従業員の差分は、どちらかの値が変わるまで自動では書き込みません。",
+        "",
+        "このメールは送信専用のアドレスから送っています。返信はお受けできません。",
+    )
+    return (
+        f"【要確認】自動同期を始める前の確認（{direction.source.label} → {direction.target.label}）｜{name}",
+        "\n".join(lines) + "\n",
+    )
 
 
 def unreadable(company: str, *, items: Sequence[tuple[System, str]], link: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ def _whole_bank_account(draft: Draft) -> Draft:
     return draft
 
 
-_ADDRESSES = tuple(
+ADDRESSES = tuple(
     tuple(f"{place}_{part}" for part in ("zip_code", "prefecture", "address", "address_kana"))
     for place in ("home", "registered")
 )
@@ -92,7 +92,7 @@ def _whole_address(draft: Draft, target: Snapshot) -> Draft:
     stay behind in the new one."""
     asked = {note.key for note in draft.notes if note.severity is Severity.REVIEW}
     asked |= {conflict.key for conflict in draft.conflicts}
-    for keys in _ADDRESSES:
+    for keys in ADDRESSES:
         stays_behind = any(key in asked and target[key] is not BLANK for key in keys[:3])
         if stays_behind:
             held = [key for key in keys if draft.has(key)]

@@ -80,6 +80,8 @@ curl -X PUT {smarthr}/_practice/crews/0001 -H 'Content-Type: application/json' -
 
 {shlex.quote(str(house.folder / "flask"))} connection set-automatic {house.connection} --directions both
 
+  最初の照合は書き込まずに確認待ちになります。上のコマンドが表示する flask sync approve か、画面で承認すると始まります。
+
   練習用の会社は外部に接続しません。データは {house.folder} に残ります。Ctrl-C で終了します。
 """
 

@@ -183,6 +183,11 @@ class DeliveryRepository(Repository):
         )
         return [(delivery_id, str(source_id)) for delivery_id, source_id in self._session.execute(query)]
 
+    def of_item(self, item_id: int) -> list[int]:
+        """The deliveries that have asked for an item."""
+        query = select(DeliveryItemTable.delivery_id).where(DeliveryItemTable.item_id == item_id)
+        return list(self._session.scalars(query.order_by(DeliveryItemTable.delivery_id)))
+
     def people_told_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
         """Ids of the employees whom the webhooks of one system have named since then."""
         query = select(DeliveryTable.people).where(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.enums import Direction, System
+from app.domain.planning.beginning import BeginReason
 from app.storage.enums import (
     DeliveryState,
     WebhookState,
@@ -79,3 +80,15 @@ class SweepRow:
     connection_id: int
     started_at: datetime | None
     done_at: datetime | None
+
+
+@dataclass(frozen=True)
+class BeginningRow:
+    """A direction whose automatic sync begins with a preview. `changed_at`: when the settings changed last; a preview
+    from before that is out of date."""
+
+    connection_id: int
+    direction: Direction
+    reason: BeginReason
+    since: datetime
+    changed_at: datetime

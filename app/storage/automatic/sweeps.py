@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import RunState
@@ -42,6 +42,20 @@ class SweepRepository(Repository):
         at_work = (RunTable.finished_at.is_(None), RunTable.state != RunState.PREVIEWED)
         query = select(RunTable.id).where(*_scheduled(connection_id), *at_work).limit(1)
         return self._session.scalar(query) is not None
+
+    def previewed(self, connection_id: int, direction: Direction, *, before_run: int) -> list[int]:
+        """Earlier comparisons of this direction that wait for a person."""
+        return list(self._session.scalars(self._previewed(connection_id, direction).where(RunTable.id < before_run)))
+
+    def is_previewed(self, connection_id: int, direction: Direction, now: datetime) -> bool:
+        """Whether a comparison of this direction waits for a person and its deadline has not passed."""
+        query = self._previewed(connection_id, direction).where(RunTable.deadline_at > now).limit(1)
+        return self._session.scalar(query) is not None
+
+    @staticmethod
+    def _previewed(connection_id: int, direction: Direction) -> Select[int]:
+        waits = (RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None))
+        return select(RunTable.id).where(*_scheduled(connection_id), RunTable.direction == direction, *waits)
 
     def directions_since(self, connection_id: int, moment: datetime) -> set[Direction]:
         """The directions in which a comparison has begun since then."""

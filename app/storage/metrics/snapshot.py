@@ -17,7 +17,7 @@ from typing import Any
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import case, func, literal, select, text
 
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState, RunState
@@ -33,6 +33,7 @@ from app.storage.tables.automatic_models import (
     TroubleTable,
     WebhookRegistrationTable,
 )
+from app.storage.tables.conditions import held_back
 from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, RunTable
 
 
@@ -85,8 +86,9 @@ class MetricsRepository(EngineReading, CountedWork):
         return {row.state: row.runs for row in rows}
 
     def gathering(self) -> tuple[int, datetime | None]:
-        """How many runs webhooks are filling, and since when the oldest of them is due."""
-        query = select(func.count(), func.min(RunTable.gather_until)).where(
+        """How many runs webhooks are filling, and since when the oldest of them is due that waits for no approval."""
+        due = case((~held_back(), RunTable.gather_until))
+        query = select(func.count(), func.min(due)).where(
             RunTable.finished_at.is_(None),
             RunTable.state == RunState.WAITING,
             RunTable.gather_until.is_not(None),

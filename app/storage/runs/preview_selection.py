@@ -162,6 +162,11 @@ class PreviewSelectionRepository(ItemReading):
             found.update(self._session.scalars(chosen))
         return [number for number in numbers if number not in found]
 
+    def unchosen(self, run_id: int) -> list[ItemRow]:
+        """People who wait in a preview and are not chosen."""
+        query = select(ItemTable).where(waits_in(run_id), ~ItemTable.chosen).order_by(ItemTable.position)
+        return [self._row(record) for record in self._session.scalars(query)]
+
     def drop_unchosen(self, run_id: int) -> int:
         """Delete the items of people who wait in a preview and were not chosen: they leave the run. Says how many."""
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))

@@ -82,6 +82,11 @@ class RunRow:
         """Whether the run writes nothing before a person approves it."""
         return self.dry_run or self.trigger is Trigger.HELD or bool(self.alarms)
 
+    @property
+    def is_beginning(self) -> bool:
+        """The preview with which the automatic sync of a direction begins."""
+        return self.trigger is Trigger.SCHEDULE and self.dry_run
+
 
 @dataclass(frozen=True)
 class NewRun:

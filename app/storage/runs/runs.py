@@ -19,6 +19,7 @@ from app.storage.runs.item_reading import OPEN_STATES
 from app.storage.runs.items import ItemRepository, is_parked
 from app.storage.runs.rows import NewRun, RunRow
 from app.storage.runs.run_reading import RunReading
+from app.storage.tables.conditions import held_back
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 
 MISSED_KEPT = 1000
@@ -113,18 +114,14 @@ class RunRepository(RunReading):
         return run
 
     def gathered(self, now: datetime) -> list[int]:
-        """Runs whose quiet window is over."""
-        query = select(RunTable.id).where(
-            RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None)
-        )
-        return list(self._session.scalars(query))
+        """Runs whose quiet window is over, and that do not wait for the approval of a beginning."""
+        return list(self._session.scalars(select(RunTable.id).where(*_gathered(now))))
 
-    def release(self, run_id: int, *, now: datetime, as_of_date: date) -> bool:
-        """WAITING and gathered → RUNNING; no employee joins the run from here on. False: more webhooks have come in and
-        keep the run open, or another process released it."""
-        due = (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None))
-        values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date}
-        return self._update(run_id, *due, values=values)
+    def release(self, run_id: int, *, now: datetime, as_of_date: date, deadline_at: datetime) -> bool:
+        """WAITING and gathered → RUNNING; no employee joins the run from here on, and the time allowed to it begins.
+        False: more webhooks have come in and keep the run open, or another process released it."""
+        values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date, "deadline_at": deadline_at}
+        return self._update(run_id, *_gathered(now), values=values)
 
     def set_size(self, run_id: int, *, total: int, queue: str) -> None:
         self._update(run_id, values={"total": total, "queue": queue})
@@ -271,8 +268,21 @@ class RunRepository(RunReading):
         so."""
         return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, code=code, now=now)
 
-    def _end(self, run_id: int, ends_as: RunState, items: ItemState, *, code: str | None, now: datetime) -> bool:
-        live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None))
+    def withdraw(self, run_id: int, code: str, now: datetime) -> bool:
+        """Cancel a run that no person has approved; `code` says why. False: a person was quicker, or it has ended."""
+        unapproved = RunTable.approved_at.is_(None)
+        return self._end(run_id, RunState.CANCELLED, ItemState.CANCELLED, unapproved, code=code, now=now)
+
+    def _end(
+        self,
+        run_id: int,
+        ends_as: RunState,
+        items: ItemState,
+        *only: ColumnElement[bool],
+        code: str | None,
+        now: datetime,
+    ) -> bool:
+        live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None), *only)
         if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": checked(code)}):
             return False
         ItemRepository(self._session, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
@@ -313,6 +323,11 @@ class RunRepository(RunReading):
 
     def _update(self, run_id: int, *where: ColumnElement[bool], values: dict[str, Any]) -> bool:
         return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1
+
+
+def _gathered(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The quiet window of a run that webhooks fill is over, and nothing holds it back."""
+    return (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None), ~held_back())
 
 
 def _mass_change_check_ready() -> tuple[ColumnElement[bool], ...]:

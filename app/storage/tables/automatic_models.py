@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.enums import Direction, System
+from app.domain.planning.beginning import BeginReason
 from app.storage.enums import DeliveryState, WebhookState
 from app.storage.tables.base import Base, refers
 
@@ -93,6 +95,30 @@ class SweepTable(Base):
     connection_id: Mapped[int] = mapped_column(refers("connections.id"), primary_key=True)
     started_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
+
+
+class BeginningTable(Base):
+    """A direction of a connection whose automatic sync begins with a preview. The row goes with the approval."""
+
+    __tablename__ = "beginnings"
+
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), primary_key=True)
+    direction: Mapped[Direction] = mapped_column(primary_key=True)
+    reason: Mapped[BeginReason]
+    since: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class DeclinedTable(Base):
+    """What was not chosen for a person when the automatic sync of a direction began, as digests per unit."""
+
+    __tablename__ = "declined"
+
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"), primary_key=True)
+    direction: Mapped[Direction] = mapped_column(primary_key=True)
+    source_id: Mapped[str] = mapped_column(primary_key=True)
+    changes: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
 
 
 class CounterTable(Base):

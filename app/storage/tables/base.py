@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Integer, LargeBinary,
 from sqlalchemy.orm import DeclarativeBase
 
 from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.planning.beginning import BeginReason
 from app.domain.planning.stopping import StopReason, StopState
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import (
@@ -66,6 +67,7 @@ class Base(DeclarativeBase):
         UnlinkReason: Word(UnlinkReason),
         StopReason: Word(StopReason),
         StopState: Word(StopState),
+        BeginReason: Word(BeginReason),
     }
 
 

@@ -8,14 +8,15 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
-from app.domain.error_catalogue.catalogue import checked
 from app.domain.enums import Trigger
+from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import Repository
 from app.storage.runs.item_reading import OPEN_STATES, running_runs
 from app.storage.runs.preview_names import PreviewNameRepository
+from app.storage.tables.conditions import held_back
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
 
 
@@ -94,13 +95,15 @@ class RecoveryRepository(Repository):
         return ended
 
     def end_overdue(self, now: datetime) -> list[int]:
-        """Open items of runs past their deadline → FAILED "deadline"; the runs end the same way. Returns the runs."""
+        """Open items of runs past their deadline → FAILED "deadline"; the runs end the same way. Returns the runs. What
+        webhooks have gathered waits as long as a person takes to approve the beginning."""
         overdue = list(
             self._session.scalars(
                 select(RunTable.id).where(
                     RunTable.finished_at.is_(None),
                     RunTable.deadline_at < now,
                     RunTable.state != RunState.PREVIEWED,
+                    ~and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None), held_back()),
                 )
             )
         )

@@ -21,6 +21,7 @@ from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.mapping import BY_KEY, FIELDS
+from app.domain.planning.beginning import BeginReason, shows_more
 from app.domain.ports import EmployeeGateway
 from app.domain.reading import attribute_in, attribute_of, attributes_of, items_under, listing_of, readable_attributes
 from app.domain.runs.dates import today_in_japan
@@ -29,6 +30,7 @@ from app.domain.settings.readability import Listing, Standing, Standings
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_unreadable_notice, labels_of
+from app.use_cases.shared.beginnings import all_directions, begin_with_preview
 from app.use_cases.shared.connection_lookup import find_connection
 
 PAGES = 3
@@ -136,6 +138,16 @@ def check_token_again(ctx: Context, connection_key: str) -> TokenCheck:
     return check
 
 
+def keep_token(ctx: Context, uow: UnitOfWork, before: Connection, token: str, check: TokenCheck) -> None:
+    """Store another token of the same tenant, which a check has found to work. Where it shows more than Awase could
+    read until now, the automatic sync begins anew, with a preview."""
+    uow.beginnings.lock(before.id)
+    uow.connections.set_smarthr_token(before.id, token)
+    uow.links.try_again(before.id)  # the new token may be allowed what the former one was not
+    if shows_more(before, check.seen):
+        begin_with_preview(ctx, uow, before.id, all_directions(before, BeginReason.TOKEN_SHOWS_MORE))
+
+
 def keep_check(ctx: Context, uow: UnitOfWork, connection_id: int, check: TokenCheck, *, by: str | None = None) -> None:
     """Store what a check has shown, and tell people once of attributes that have gone. `by`: the mark of the token that
     was checked; None: the present one."""
@@ -157,12 +169,18 @@ def gone_items(connection: Connection) -> list[GoneAttribute]:
 
 def answer_cleared(ctx: Context, who: str, connection_key: str, attribute: str) -> None:
     """Take a person's answer that the values of an attribute were deleted for everybody on purpose. Its blanks count
-    from now on, until a value appears again or another token is given. Raises Refused when nobody has asked."""
+    from now on, until a value appears again or another token is given; so automatic sync begins anew, with a preview.
+    Raises Refused when nobody has asked."""
     connection = find_connection(ctx, connection_key)
     system = next((system for system in System if attribute in connection.gone(system)), None)
     with ctx.unit_of_work() as uow:
+        uow.beginnings.lock(connection.id)
         if system is None or not uow.connections.answer_cleared(connection.id, system, attribute):
             raise Refused("nothing_asked", "この項目について、答えを待っている質問はありません。", status=409)
+        erasing = {
+            each: BeginReason.CLEARED_FOR_ALL for each in connection.automatic.directions if each.source is system
+        }
+        begin_with_preview(ctx, uow, connection.id, erasing)
         subject, detail = f"connection:{connection_key}", {"attribute": attribute}
         uow.audit.add(actor=who, action="attribute_cleared", subject=subject, now=ctx.clock.now(), detail=detail)
 

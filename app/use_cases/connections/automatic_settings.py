@@ -18,7 +18,10 @@ from app.domain.settings.export_settings import complete
 from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
 from app.use_cases.context import Context
+from app.use_cases.queries.beginnings import beginnings_in
+from app.use_cases.shared.beginnings import keep_settings, look_again
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.views import BeginningView
 
 BANK = "bank"
 DEFAULT = "default"
@@ -51,6 +54,8 @@ class AutomaticView:
     mail: MailPolicy
     webhook: WebhookState
     webhook_checked_at: datetime | None
+    beginnings: tuple[BeginningView, ...] = ()
+    """The directions that wait for the approval of a preview."""
 
     @property
     def deaf(self) -> bool:
@@ -64,12 +69,17 @@ def show_automatic(ctx: Context, connection_key: str) -> AutomaticView:
     """The automatic settings of a connection. Raises Refused for an unknown connection."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        webhook = uow.webhook_registrations.get(connection.id)
-    return view_of(ctx, connection, webhook)
+        webhook, beginnings = uow.webhook_registrations.get(connection.id), beginnings_in(uow, connection.id)
+    return view_of(ctx, connection, webhook, beginnings)
 
 
-def view_of(ctx: Context, connection: Connection, webhook: WebhookRegistrationRow | None) -> AutomaticView:
-    """As `show_automatic`, for a caller that has read the connection and its webhook registration already."""
+def view_of(
+    ctx: Context,
+    connection: Connection,
+    webhook: WebhookRegistrationRow | None,
+    beginnings: tuple[BeginningView, ...],
+) -> AutomaticView:
+    """As `show_automatic`, for a caller that has read the rest already."""
     quiet, sweep = connection.quiet_seconds, connection.sweep_minutes
     return AutomaticView(
         automatic=connection.automatic,
@@ -80,16 +90,29 @@ def view_of(ctx: Context, connection: Connection, webhook: WebhookRegistrationRo
         mail=connection.mail_policy,
         webhook=webhook.state if webhook else WebhookState.NONE,
         webhook_checked_at=webhook.checked_at if webhook else None,
+        beginnings=beginnings,
     )
 
 
 def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, Any]) -> AutomaticView:
     """Change the settings that are given and keep the rest: `directions`, `policy`, `item_policies` ({key: policy}),
     `quiet_seconds`, `sweep_minutes`, `mail`, all of them as text. Raises Refused naming every wrong setting, and then
-    nothing is changed."""
+    nothing is changed. Where the change may alter the plan of somebody, the next comparison is a preview."""
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
-        uow.connections.set_options(changed(connection, changes))
+        keep_settings(ctx, uow, connection, changed(connection, changes))
+    return show_automatic(ctx, connection_key)
+
+
+def look_now(ctx: Context, who: str, connection_key: str) -> AutomaticView:
+    """Make the previews with which automatic sync begins now, instead of at the next interval. Raises Refused when
+    nothing waits for one."""
+    with ctx.unit_of_work() as uow:
+        connection = known_connection(uow, connection_key)
+        if not look_again(ctx, uow, connection.id):
+            raise Refused("nothing_begins", "承認を待っている自動同期はありません。", status=409)
+        subject = f"connection:{connection_key}"
+        uow.audit.add(actor=who, action="beginning_looked_at", subject=subject, now=ctx.clock.now())
     return show_automatic(ctx, connection_key)
 
 

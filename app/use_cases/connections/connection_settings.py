@@ -24,6 +24,8 @@ from app.use_cases.connections import attributes, automatic_settings, connection
 from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
 from app.use_cases.connections.doubled import refuse_doubled
 from app.use_cases.context import Context
+from app.use_cases.queries.beginnings import beginnings_in
+from app.use_cases.shared.beginnings import keep_settings
 from app.use_cases.shared.connection_lookup import find_connection, known_connection
 from app.use_cases.shared.queue_again import queue_everything
 
@@ -99,6 +101,7 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
         succeeded = uow.connection_facts.last_successes(connection.id)
         setup = uow.wizards.get(key)
         second = two_persons.view_of(uow, connection)
+        beginnings = beginnings_in(uow, connection.id)
     return SettingsView(
         connection=connection,
         company=CompanyFacts(
@@ -107,7 +110,7 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
             id=connection.freee_company_id,
             consent_from=status.freee_refreshed_at,
         ),
-        automatic=automatic_settings.view_of(ctx, connection, webhook),
+        automatic=automatic_settings.view_of(ctx, connection, webhook, beginnings),
         two_persons=second,
         attributes=tuple(attributes.attribute_rows_of(connection, written=written)),
         gone=tuple(attributes.gone_items(connection)),
@@ -124,7 +127,7 @@ def set_names(ctx: Context, who: SignedIn, key: str, *, name: str, mail_to: Sequ
     """Change the connection's name and the recipients of its mails. Raises Refused."""
     with _changing(ctx, who, key, "connection_renamed") as (uow, connection):
         connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
-        uow.connections.set_options(replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
+        keep_settings(ctx, uow, connection, replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
 
 
 def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None:
@@ -136,9 +139,8 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
     )
     known = connection.standings.get(System.SMARTHR, {})
     check = attributes.try_token(ctx, connection.smarthr_subdomain, given, known=known)
-    with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, _):
-        uow.connections.set_smarthr_token(connection.id, given)
-        uow.links.try_again(connection.id)  # the new token may be allowed what the former one was not
+    with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, before):
+        attributes.keep_token(ctx, uow, before, given, check)
         attributes.keep_check(ctx, uow, connection.id, check)
 
 
@@ -171,13 +173,13 @@ def set_export_settings(
         raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
     with _changing(ctx, who, key, "export_settings_changed") as (uow, connection):
         uow.connections.set_export_settings(connection.id, settings)
-        uow.connections.set_options(replace(connection, export_settings_by_type=sets))
+        keep_settings(ctx, uow, connection, replace(connection, export_settings_by_type=sets))
 
 
 def set_automatic(ctx: Context, who: SignedIn, key: str, changes: Mapping[str, Any]) -> None:
     """As `automatic_settings.set_automatic`, with its audit entry. Raises Refused."""
     with _changing(ctx, who, key, "automatic_changed", {"parts": sorted(changes)}) as (uow, connection):
-        uow.connections.set_options(automatic_settings.changed(connection, changes))
+        keep_settings(ctx, uow, connection, automatic_settings.changed(connection, changes))
 
 
 def set_items(
@@ -202,7 +204,7 @@ def set_items(
     with _changing(ctx, who, key, "items_changed") as (uow, connection):
         changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
         changed = replace(changed, include_building=include_building, create_positions=create_positions)
-        uow.connections.set_options(changed)
+        keep_settings(ctx, uow, connection, changed)
 
 
 def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:

@@ -21,9 +21,10 @@ from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.storage.connections.rows import ConsentRow
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.connections.attributes import check_token_again, try_token
+from app.use_cases.connections.attributes import check_token_again, keep_token, try_token
 from app.use_cases.connections.make_connection import NewConnection, stored, tried
 from app.use_cases.context import Context
+from app.use_cases.queries.beginnings import all_beginnings_in
 from app.use_cases.shared.connection_lookup import find_connection
 from app.use_cases.shared.views import ConnectionView, ConsentView
 
@@ -137,13 +138,15 @@ def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None
     see says nothing about this one, so Awase learns the visible attributes anew. A token that SmartHR does not serve is
     not kept. Raises Refused."""
     connection = find_connection(ctx, connection_key)
-    try_token(ctx, connection.smarthr_subdomain, token)
+    check = try_token(ctx, connection.smarthr_subdomain, token)
     with ctx.unit_of_work() as uow:
-        uow.connections.set_smarthr_token(connection.id, token)
-        uow.links.try_again(connection.id)  # the new token may be allowed what the former one was not
+        keep_token(ctx, uow, connection, token, check)
 
 
 def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[ConnectionView]:
+    listed = list(connections)
+    with ctx.unit_of_work().reading() as uow:
+        beginnings = all_beginnings_in(uow)
     return [
         ConnectionView(
             key=connection.key,
@@ -156,8 +159,9 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
             freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
             doubled=connection.doubled,
             two_persons=connection.two_persons,
+            beginnings=beginnings.get(connection.id, ()),
         )
-        for connection in connections
+        for connection in listed
     ]
 
 

@@ -18,6 +18,7 @@ from app.domain.enums import Step, System
 from app.domain.errors import QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
+from app.domain.planning.declined import CREATION, CREATION_DECLINED
 from app.domain.planning.plan import Change, Plan
 from app.domain.planning.stopping import equal_units
 from app.domain.planning.unsettled import Comparison, altered, shown
@@ -78,6 +79,8 @@ class EmployeeJob:
         self._created: Sequence[Change] = ()
         self._passing = Passing(job, self._terms.fingerprint)
         self._seconding = Seconding(job, self._terms.fingerprint)
+        with ctx.unit_of_work().reading() as uow:
+            self._declined = uow.beginnings.declined_of(connection.id, run.direction, job.item.source_id or "")
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
@@ -147,7 +150,7 @@ class EmployeeJob:
     def _decided(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]
     ) -> Decided:
-        unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
+        unsettled = unsettled_of(link, self._run.direction, item=self._item.id, declined=self._declined)
         return decide(self._terms, source, target, link.baseline if link else {}, unsettled, ticked=ticked)
 
     def _ended_with_write(
@@ -179,6 +182,8 @@ class EmployeeJob:
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, source: EmployeeRecord) -> ItemOutcome:
+        if self._terms.is_automatic and CREATION in self._declined:
+            return ItemOutcome(ItemState.NEEDS_REVIEW, CREATION_DECLINED)
         self._prove_decisive(source)
         decided = decide(self._terms, source, None, {})
         plan = decided.plan

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.domain.enums import Trigger
 from app.domain.errors import AwaseError, ItemError, QuestionError, RunError, TemporaryError
 from app.domain.planning.plan import Note, Severity
 from app.domain.runs.run_state import ItemState
@@ -25,6 +26,7 @@ from app.use_cases.employee.passing import Parked
 from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
+from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.lease import LeaseLost, held, lease_end
 
@@ -37,13 +39,16 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         item = uow.items.claim(item_id, attempt, now=ctx.clock.now(), lease_until=lease_end(ctx), worker=worker_name())
         run = uow.runs.get(item.run_id) if item else None
         connection = uow.connections.get(item.connection_id) if item else None
+        begins = item is not None and uow.beginnings.get(item.connection_id, item.direction) is not None
     if item is None or run is None or connection is None:
         return
     job = Job(ctx, item, run, connection)
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
     try:
         with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
-            outcome = _switched_off(job) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
+            outcome = (
+                _not_by_itself(job, begins=begins) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
+            )
         bound.info("item_done", state=outcome.state.value, code=outcome.code)
     except LeaseLost:
         bound.warning("item_taken_over")
@@ -69,15 +74,32 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _switched_off(job: Job) -> ItemOutcome | None:
-    """Cancel the item of an automatic run whose direction is switched off. An administrator has switched it off since
-    the run began, so Awase must no longer write there by itself. None: the direction is on, or the run is not
-    automatic."""
-    if not job.run.trigger.is_automatic or job.run.direction in job.connection.automatic.directions:
+def _not_by_itself(job: Job, *, begins: bool) -> ItemOutcome | None:
+    """Cancel the item of an automatic run that an administrator has overtaken: the direction was switched off since the
+    run began, or the settings have changed and nobody has approved yet what follows (`begins`). None: the job may go
+    on."""
+    if not job.run.trigger.is_automatic:
         return None
-    outcome = ItemOutcome(ItemState.CANCELLED, "automatic_off")
+    if job.run.direction not in job.connection.automatic.directions:
+        outcome = ItemOutcome(ItemState.CANCELLED, "automatic_off")
+    elif begins and job.run.approved_at is None:
+        outcome = ItemOutcome(ItemState.CANCELLED, "automatic_begins")
+        _gather_for_later(job)
+    else:
+        return None
     record_outcome(job, outcome)
     return outcome
+
+
+def _gather_for_later(job: Job) -> None:
+    """Ask anew for the employee of a webhook, so that the change is done after the approval. A comparison needs no such
+    request, because the next one looks at everybody."""
+    ctx, source_id = job.ctx, job.item.source_id or ""
+    with ctx.unit_of_work() as uow:
+        told: list[int | None] = [*uow.deliveries.of_item(job.item.id)]
+        if told or job.run.trigger is Trigger.WEBHOOK:
+            asked = [SyncRequest(job.connection, job.run.direction, source_id, each) for each in told or [None]]
+            collect_events(ctx, uow, asked, now=ctx.clock.now())
 
 
 # ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -92,6 +92,8 @@ def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number
     if item.source_id is None or job.run.undone_run_id is not None:  # an undo does not bring the employee into line
         return
     if outcome.state in _GOOD:
+        if outcome.plan is not None:  # both sides were compared
+            uow.beginnings.forget_declined(item.connection_id, item.direction, [item.source_id])
         uow.troubles.resolve(item.connection_id, item.direction, [item.source_id])
     elif outcome.state in BAD_ITEM_STATES and job.run.trigger.is_automatic:
         note_trouble(job.ctx, uow, item, item.id, number=number, code=outcome.code)

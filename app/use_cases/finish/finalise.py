@@ -57,8 +57,10 @@ def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
         return False
     connection = uow.connections.get(run.connection_id)
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
+    if run.is_beginning and result is RunState.CANCELLED and run.approved_at is None:
+        return False  # its preview was told, and another one follows
     counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)
-    if run.error_code is None:
+    if run.error_code is None or run.ends_as is RunState.CANCELLED:
         stopped = result is RunState.FAILED and not uow.items.counts(run.id)  # the run attempted nothing
     else:
         stopped = not uow.runs.stopped_so_before(run)

@@ -11,7 +11,14 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.config import Settings
 from app.domain.enums import System
-from app.domain.mail_text.notices import consent_needed, run_held, unreadable, webhook_silent
+from app.domain.mail_text.notices import (
+    Expected,
+    automatic_begins,
+    consent_needed,
+    run_held,
+    unreadable,
+    webhook_silent,
+)
 from app.domain.mapping import BY_KEY
 from app.domain.reading import items_under
 from app.domain.runs.queues import INTERACTIVE
@@ -66,6 +73,22 @@ def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequenc
             reasons=reasons,
             link=f"{ctx.settings.base_url}/runs/{run.public_id}/confirm",
         )
+        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+
+def add_beginning_notice(ctx: Context, uow: UnitOfWork, run: RunRow, expected: Expected) -> None:
+    """Queue one mail about the preview with which automatic sync begins, in the transaction that makes it wait. A
+    preview that takes the place of another one is told once per time allowed to a run (RUN_DEADLINE_HOURS)."""
+    connection = uow.connections.get(run.connection_id)
+    mark = uow.beginnings.get(run.connection_id, run.direction)
+    if connection is None or mark is None or not connection.mail_to:
+        return
+    nth = int((ctx.clock.now() - mark.since) / timedelta(hours=ctx.settings.run_deadline_hours))
+    occasion = f"begin:{connection.id}:{run.direction.value}:{mark.since.timestamp():.6f}:{nth}"
+    mail_id = _add(ctx, uow, connection.id, kind=MailKind.BEGIN, occasion=occasion)
+    if mail_id is not None:
+        link = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm"
+        subject, body = automatic_begins(connection.name, direction=run.direction, expected=expected, link=link)
         uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
 
 

@@ -9,11 +9,14 @@ import structlog
 
 from app.domain.enums import Trigger
 from app.domain.errors import Refused
+from app.domain.planning.declined import CREATION, declined_by
+from app.domain.planning.plan import Change, PlanKind
 from app.domain.planning.two_persons import covered_by
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import queue_for
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.runs.rows import RunRow
+from app.storage.enums import ChangeState
+from app.storage.runs.rows import ChangeRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
@@ -23,10 +26,15 @@ from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
+from app.use_cases.planning.plan_employee import keyed_fingerprint
 from app.use_cases.planning.second_person import ask_about_open_undo
+from app.use_cases.shared.beginnings import begun
 from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.second_persons import refuse_without_scope
 from app.use_cases.shared.views import RunView
+
+PORTION = 1_000
+"""Of how many people who were not chosen the changes are read at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +59,9 @@ def approve(
     values that could not be carried and may be overwritten all the same, beside those ticked in the preview. `seen`:
     what the page showed of a run that waits for a second person (`second_person.shown_digest`). `alone`: the emergency
     way, instead of a second person.
+
+    With the preview of a beginning, the direction syncs by itself from then on; what was not chosen rests. So there the
+    person may choose nobody.
     """
     now = ctx.clock.now()
     deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
@@ -62,12 +73,15 @@ def approve(
         check_decision(ctx, uow, run, connection, by=by, alone=alone)
         refuse_moved(uow, run, seen)
         approver = f"user:{alone.administrator}" if alone else by
+        if run.is_beginning:
+            uow.beginnings.lock(run.connection_id)
         if not uow.runs.approve(run.id, by=approver, now=now, deadline_at=deadline_at):
             raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
         if employees is not None:
             _choose_numbers(uow, run, employees)
         if overwrite:
             tick_numbers(ctx, uow, run, overwrite)
+        _begin(ctx, uow, run, by=by)
         queued = _keep_chosen(ctx, uow, run, acknowledged=acknowledged)
         if uow.preview_selection.plans_any_of(run.id, covered_by(connection.two_persons)):
             refuse_without_scope(uow, connection, by)
@@ -78,6 +92,31 @@ def approve(
         uow.audit.add(actor=by, action="run_approved", subject=f"run:{run.public_id}", now=now, detail=detail)
     log.info("run_approved", run_id=run.id, queued=queued)
     close_run_if_done(ctx, run.id)
+
+
+def _begin(ctx: Context, uow: UnitOfWork, run: RunRow, *, by: str) -> None:
+    """Let the automatic sync begin, if this was its preview. Whoever was not chosen rests."""
+    if not begun(ctx, uow, run, by=by):
+        return
+    fingerprint = keyed_fingerprint(ctx.settings.secret_key)
+    left_out = uow.preview_selection.unchosen(run.id)
+    people: dict[str, dict[str, str]] = {}
+    for start in range(0, len(left_out), PORTION):
+        portion = left_out[start : start + PORTION]
+        changes = uow.changes.of_items([item.id for item in portion])
+        for item in portion:
+            planned = [change for change in map(_planned, changes[item.id]) if change is not None]
+            if item.source_id is not None and planned:
+                created = {CREATION: ""} if item.kind == PlanKind.CREATE.value else None
+                people[item.source_id] = created or declined_by(planned, fingerprint)
+    uow.beginnings.decline(run.connection_id, run.direction, people, now=ctx.clock.now())
+
+
+def _planned(change: ChangeRow) -> Change | None:
+    """None: it is held for a tick, which only a person can set, or its values were erased."""
+    if change.state is ChangeState.HELD or change.before is None or change.after is None:
+        return None
+    return Change(change.key, change.before, change.after)
 
 
 def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:
@@ -91,7 +130,7 @@ def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bo
     locked the run's row already, so the people counted here are exactly those who will be queued. Raises Refused."""
     left_out = uow.preview_selection.drop_unchosen(run.id)
     waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
-    if not waiting:
+    if not waiting and not run.is_beginning:
         raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
     if not acknowledged:
         refuse_mass_change(mass_change_in(ctx, uow, run))
@@ -103,7 +142,8 @@ def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bo
 
 def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
     """Start a new run over the employees that failed. When the run failed before it had any items, the new run is over
-    the same people. A run that took another run back is repeated by taking that other run back once more.
+    the same people. A run that took another run back is repeated by taking that other run back once more. While the
+    automatic sync of the direction begins with a preview, the repetition of an automatic run is one as well.
 
     Raises Refused: the run is not over, no employee failed, or as `start_run`.
     """
@@ -123,12 +163,14 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
         scope: tuple[str, ...] | None = numbers
     else:
         scope = None if run.scope is None else tuple(run.scope)
+    with ctx.unit_of_work().reading() as uow:
+        begins = run.trigger.is_automatic and uow.beginnings.get(run.connection_id, run.direction) is not None
     command = StartRun(
         connection_key=connection.key if connection else "",
         direction=run.direction,
         as_of_date=run.as_of_date,
         employees=scope,
-        dry_run=run.dry_run,
+        dry_run=run.dry_run or begins,
         trigger=Trigger.RETRY,
         started_by=by,
         retried_run_id=run.id,

@@ -1,7 +1,8 @@
 """Collects what webhooks (and what follows from them) ask for, as items of one run per connection and direction.
 
 The run stays open for a quiet window after the last event, so that a burst of webhooks becomes one run with one mail;
-then the relay releases it. It needs no survey: its jobs read their employees directly. When an item of an employee
+then the relay releases it, unless the automatic sync of the direction begins with a preview: then it waits for the
+approval and goes on filling. It needs no survey: its jobs read their employees directly. When an item of an employee
 waits already, the new request joins it. When a job is working on the employee, the request gets an item of its own,
 because that job may have read the employee before the change (style.md rule 6).
 
@@ -146,8 +147,9 @@ def release_gathered(ctx: Context) -> int:
 
 
 def _release(ctx: Context, run_id: int, now: datetime) -> bool:
+    deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
     with ctx.unit_of_work() as uow:
-        if not uow.runs.release(run_id, now=now, as_of_date=today_in_japan(now)):
+        if not uow.runs.release(run_id, now=now, as_of_date=today_in_japan(now), deadline_at=deadline_at):
             return False
         waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
         queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)

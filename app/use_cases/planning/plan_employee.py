@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from types import MappingProxyType
 
 from app.domain import writing
 from app.domain.employee import EmployeeRecord
@@ -15,6 +16,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning import planning
 from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.carrying import Carried
+from app.domain.planning.declined import Declined, declined_changes
 from app.domain.planning.exact import raw_of
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.rule_version import UNKNOWN, stamped
@@ -83,18 +85,21 @@ def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
 
 @dataclass(frozen=True)
 class Unsettled:
-    """The writes to a pair that no later reading has found there, in the run's direction and in the other one. `item`:
-    the item whose job plans, None for a survey."""
+    """The writes to a pair that no later reading has found there, in the run's direction and in the other one, and what
+    a person has not chosen. `item`: the item whose job plans, None for a survey."""
 
     forward: Memory = field(default_factory=dict)
     back: Memory = field(default_factory=dict)
     item: int | None = None
+    declined: Declined = field(default_factory=dict)
 
 
-def unsettled_of(link: LinkRow | None, direction: Direction, *, item: int | None = None) -> Unsettled:
+def unsettled_of(
+    link: LinkRow | None, direction: Direction, *, item: int | None = None, declined: Declined = MappingProxyType({})
+) -> Unsettled:
     if link is None:
-        return Unsettled(item=item)
-    return Unsettled(link.memory(direction), link.memory(direction.reverse), item)
+        return Unsettled(item=item, declined=declined)
+    return Unsettled(link.memory(direction), link.memory(direction.reverse), item, declined)
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,11 @@ class Limits:
         compared = Comparison(self._items, changes, self._terms.fingerprint)
         automatic = self._terms.is_automatic
         known = self.unsettled
-        reasons = unsettled_writes.reverting(known.back, compared) if automatic else {}
+        if automatic:
+            reasons = unsettled_writes.reverting(known.back, compared)
+            reasons |= declined_changes(known.declined, changes, self._terms.fingerprint)
+        else:
+            reasons = {}
         return reasons | unsettled_writes.resting(known.forward, compared, item=known.item, patient=automatic)
 
     def with_true_reasons(self, plan: Plan, source: Snapshot, target: Snapshot) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +13,9 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.shared.connection_lookup import known_connection
-from app.use_cases.shared.views import WebhookState
+from app.use_cases.shared.views import BeginningView, WebhookState
 
 _SILENT = frozenset({WebhookState.DISABLED, WebhookState.MISSING, WebhookState.CHANGED})
 
@@ -47,6 +48,8 @@ class OpenRun:
     created_at: datetime
     approved: bool
     held: bool
+    begins: bool = False
+    """It is the preview with which the automatic sync begins."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Dashboard:
     unreadable: tuple[str, ...]
     """Keys of items that had values and are shown for nobody any more: a person is asked why."""
     panels: tuple[DirectionPanel, ...]
+    beginnings: tuple[BeginningView, ...] = ()
+    """The directions whose automatic sync waits for the approval of a preview."""
 
     @property
     def is_going(self) -> bool:
@@ -95,7 +100,9 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
     """The dashboard of one connection. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        open_runs = uow.preview_selection.open_runs(connection.id)
+        beginnings = beginnings_in(uow, connection.id)
+        waiting = {each.direction for each in beginnings}
+        open_runs = [run for run in uow.preview_selection.open_runs(connection.id) if not _waits(run, waiting)]
         return Dashboard(
             key=connection.key,
             name=connection.name,
@@ -109,7 +116,13 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
             quarantined=uow.troubles.quarantined_counts().get(connection.id, 0),
             unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
             panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
+            beginnings=beginnings,
         )
+
+
+def _waits(run: RunRow, waiting: Collection[Direction]) -> bool:
+    """Whether the run only gathers what webhooks tell until a beginning is approved."""
+    return run.direction in waiting and run.state is RunState.WAITING and run.gather_until is not None
 
 
 def _panel(
@@ -139,7 +152,7 @@ def _last(run: RunRow) -> LastRun:
 def _open(run: RunRow) -> OpenRun:
     approved = run.approved_at is not None or not run.shows_first
     held = run.shows_first and not run.dry_run
-    return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held)
+    return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held, run.is_beginning)
 
 
 def _silent_webhook(uow: UnitOfWork, connection: Connection) -> WebhookState | None:

@@ -173,7 +173,8 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
         paused=found.paused,
         needs_consent=found.needs_consent,
         surveyed_at=run.surveyed_at,
-        can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD),
+        can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD) and not run.is_beginning,
+        begins=run.is_beginning,
     )
 
 

@@ -53,6 +53,8 @@ class Preview:
     needs_consent: bool
     surveyed_at: datetime | None
     can_read_again: bool
+    begins: bool = False
+    """The automatic sync of the direction begins with its approval."""
 
     @property
     def to_freee(self) -> bool:

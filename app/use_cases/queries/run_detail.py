@@ -17,6 +17,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.stop_changes import told_alarms
+from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.queries.history import counts_of_runs, progress_of, run_view
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.shared.actors import Actor, known_actors
@@ -88,6 +89,9 @@ class RunDetail:
     missed: tuple[MissedPerson, ...] = field(repr=False)
     """The first of the people whose change no webhook has told; () for a user who may not see people."""
     gathering_until: datetime | None
+    waiting_for_approval: int
+    """How many people webhooks have asked for, who wait until the beginning of the automatic sync is approved; 0: the
+    run waits for no approval."""
     not_listed: int
     """How many people a sweep has found equal: they are counted, but stand in no list."""
 
@@ -160,8 +164,15 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
         related=tuple(_related(row, other) for other in others),
         missed=_missed(uow, row) if visibility.people and row.missed else (),
         gathering_until=row.gather_until if row.state is RunState.WAITING else None,
+        waiting_for_approval=_waiting(uow, row),
         not_listed=row.equal,
     )
+
+
+def _waiting(uow: UnitOfWork, row: RunRow) -> int:
+    if row.state is not RunState.WAITING or row.gather_until is None:
+        return 0
+    return sum(each.gathered for each in beginnings_in(uow, row.connection_id) if each.direction is row.direction)
 
 
 def _view(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, others: Sequence[RunRow]) -> RunView:

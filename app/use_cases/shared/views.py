@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.error_catalogue.entries import Who
+from app.domain.planning.beginning import BeginReason
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
@@ -164,6 +165,18 @@ class OfferedEmployee:
 
 
 @dataclass(frozen=True)
+class BeginningView:
+    """A direction whose automatic sync begins with a preview. `run`: the preview, once it waits for a person;
+    `gathered`: how many people webhooks have asked for, who wait for the approval."""
+
+    direction: Direction
+    reason: BeginReason
+    since: datetime
+    run: str | None
+    gathered: int
+
+
+@dataclass(frozen=True)
 class ConnectionView:
     key: str
     name: str
@@ -179,6 +192,8 @@ class ConnectionView:
     """Another connection has the same tenant and company, so this one stays paused."""
     two_persons: TwoPersons = TwoPersons.OFF
     """Which changes wait for a second person."""
+    beginnings: tuple[BeginningView, ...] = ()
+    """The directions whose automatic sync waits for the approval of a preview."""
 
 
 @dataclass(frozen=True)

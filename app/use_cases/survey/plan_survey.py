@@ -3,13 +3,16 @@ Pure: no transaction and no vendor call."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import System
 from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.matching.selection import offer
+from app.domain.planning.declined import CREATION, CREATION_DECLINED, Declined
 from app.domain.planning.mass_change import Effect, as_text, effects_of
 from app.domain.planning.plan import Note, Plan, PlanKind, Severity
 from app.domain.planning.seconding import NEEDS_SECOND_PERSON, second_split, with_notes
@@ -51,8 +54,10 @@ class Everybody:
         target: list[EmployeeRecord],
         links: list[LinkRow],
         link_index: LinkIndex,
+        declined: Mapping[str, Declined] = MappingProxyType({}),
     ) -> None:
-        self.connection = connection
+        """`declined`: source id → what a person has not chosen for them."""
+        self.connection, self.declined = connection, declined
         self.source = source
         self.source_by_id = {record.person.id: record for record in source}
         self.target_by_id = {record.person.id: record for record in target}
@@ -129,6 +134,8 @@ class SurveyPlanner:
         if decision.kind is LinkKind.REVIEW:
             return self._end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
         if decision.kind is LinkKind.CREATE:
+            if self.terms.is_automatic and CREATION in self.everybody.declined.get(person.id, {}):
+                return self._end(source, ItemState.NEEDS_REVIEW, code=CREATION_DECLINED)
             if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
                 return self._end(source, ItemState.FAILED, code="export_settings_missing")
             return self.planned(source, None, decision)
@@ -140,7 +147,8 @@ class SurveyPlanner:
 
     def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
-        unsettled = unsettled_of(link, self.run.direction)
+        declined = self.everybody.declined.get(source.person.id, {})
+        unsettled = unsettled_of(link, self.run.direction, declined=declined)
         decided = decide(self.terms, source, target, link.baseline if link else {}, unsettled)
         plan, second = self._seconded(decided.plan, source, target)
         plan, waiting_pieces, counted = self._divided(plan, source, target)

@@ -88,6 +88,8 @@ def remember_troubles(
 ) -> None:
     """Bring the stored troubles up to date with a sweep: forget those of employees who are equal again or gone, store
     the present content of those still in trouble, and note employees whose item the sweep itself has ended badly."""
+    equal = [found.item.source_id for found in planned_items if found.item.state is ItemState.UNCHANGED]
+    uow.beginnings.forget_declined(run.connection_id, run.direction, [each for each in equal if each is not None])
     unwell = {found.item.source_id for found in planned_items if found.item.state is not ItemState.UNCHANGED}
     if resolved := sorted(source_id for source_id in troubles if source_id not in unwell):
         uow.troubles.resolve(run.connection_id, run.direction, resolved)

@@ -82,6 +82,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
+        declined = uow.beginnings.declined(connection.id, run.direction)
     terms = terms_of_run(
         connection,
         direction=run.direction,
@@ -89,7 +90,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, index)
+    everybody = Everybody(connection, source, target, links, index, declined)
     stops = _stops(ctx, run, remembered, terms)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if any(_may_create(planned_item) for planned_item in planned_items):
@@ -132,7 +133,7 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
         target = hidden.reveal(list(everybody.target_by_id.values()))
-    return Everybody(everybody.connection, everybody.source, target, everybody.links, index)
+    return Everybody(everybody.connection, everybody.source, target, everybody.links, index, everybody.declined)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
@@ -165,9 +166,9 @@ def _planned_items(
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
-    """Source id → trouble of this employee, for a sweep. {} for a run that a person has started: that run also tries
-    the employees in quarantine."""
-    if run.trigger is not Trigger.SCHEDULE:
+    """Source id → trouble of this employee, for a sweep. {} for a run that a person starts or approves: that run also
+    tries the employees in quarantine."""
+    if run.trigger is not Trigger.SCHEDULE or run.dry_run:
         return {}
     return {trouble.source_id: trouble for trouble in uow.troubles.of_connection(run.connection_id, run.direction)}
 

@@ -12,13 +12,17 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Trigger
-from app.domain.runs.run_state import ItemState, RunState
+from app.domain.mail_text.notices import Expected
+from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.automatic.rows import TroubleRow
 from app.storage.enums import OutboxKind
 from app.storage.runs.rows import PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.finish.notices import add_beginning_notice
+from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.planned_item import PlannedItem
+from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.plan_sweep import remember_troubles
 
@@ -89,15 +93,41 @@ def _set_going(
     total = len(stored) + equal
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
     with ctx.unit_of_work() as uow:
-        attempt = run.survey_attempt
+        attempt, begins = run.survey_attempt, run.is_beginning
+        if begins:
+            uow.beginnings.lock(run.connection_id)
         if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
             raise LeaseLost
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
+            _replace_previewed(uow, run, now)
+        if begins and state is RunState.PREVIEWED:
+            add_beginning_notice(ctx, uow, run, _expected(uow, run, planned_items))
+        elif begins:  # nothing to write for anybody, so there is nothing to approve
+            begun(ctx, uow, run, by=run.started_by)
         uow.survey_pages.delete(run.id)
         if state is RunState.RUNNING:
             uow.outbox.add_many(waiting, kind=OutboxKind.ITEM, due_at=now, now=now)
     log.info("survey_done", run_id=run.id, total=total, waiting=len(waiting), state=state.value)
+
+
+def _expected(uow: UnitOfWork, run: RunRow, planned_items: Sequence[PlannedItem]) -> Expected:
+    found = [planned_item for planned_item in planned_items if planned_item.has_item]
+    return Expected(
+        people=sum(planned_item.waits for planned_item in found),
+        consequences=weighed(found),
+        questions=sum(planned_item.item.state in BAD_ITEM_STATES for planned_item in found),
+        gathered=sum(
+            each.gathered for each in uow.beginnings.overview(run.connection_id) if each.mark.direction is run.direction
+        ),
+    )
+
+
+def _replace_previewed(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
+    """Cancel the earlier sweep runs of this direction that wait for a person: this run has planned the same people
+    anew, or has found them mended."""
+    for previewed_id in uow.sweeps.previewed(run.connection_id, run.direction, before_run=run.id):
+        uow.runs.withdraw(previewed_id, OUTDATED, now)
 
 
 def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> PreviewName:

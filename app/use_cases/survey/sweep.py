@@ -3,6 +3,12 @@
 A sweep is one run per automatic direction, one after the other. All it needs to know stands in the database: any number
 of processes may ask whether a sweep is due, a lease lets one of them start runs, and the run is stored together with
 the beginning of the sweep, so a crash neither doubles nor skips one.
+
+Where the automatic sync of a direction begins with a preview (`shared/beginnings`), its run is one. The direction is
+skipped while that preview waits for a person, for as long as a run may take (RUN_DEADLINE_HOURS). So the person who
+follows the notice finds the run that it names, and there is one notice a day instead of one an hour. After that time
+the next sweep's preview takes its place, so that a person never approves a plan older than a day. The other direction
+goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -59,21 +65,24 @@ def _advance(ctx: Context, connection_id: int, now: datetime) -> bool:
     """Take the next step of one connection's sweep: begin it, go on with the other direction, or end it. True: this
     step has started a run."""
     with ctx.unit_of_work() as uow:
+        uow.beginnings.lock(connection_id)
         connection = uow.connections.get(connection_id)
         if connection is None or not _takes_part(connection) or uow.sweeps.has_open_run(connection_id):
             return False
         sweep = uow.sweeps.get(connection_id)
         directions = connection.automatic.directions
-        direction = _still_to_do(uow, directions, connection_id, sweep)
+        free = [each for each in directions if not uow.sweeps.is_previewed(connection_id, each, now)]
+        direction = _still_to_do(uow, free, connection_id, sweep)
         if direction is None:
             if sweep.started_at is not None and sweep.done_at is None:
                 uow.sweeps.done(connection_id, now)
-            if not _is_due(ctx, connection, sweep, now):
+            if not free or not _is_due(ctx, connection, sweep, now):
                 return False
-            direction = directions[0]
+            direction = free[0]
             uow.sweeps.started(connection_id, now)
-        run = store_run(ctx, uow, connection, _command(connection, direction, today_in_japan(now)))
-    log.info("sweep_started", connection_id=connection_id, run_id=run.id, direction=direction.value)
+        begins = uow.beginnings.get(connection_id, direction) is not None
+        run = store_run(ctx, uow, connection, _command(connection, direction, today_in_japan(now), preview=begins))
+    log.info("sweep_started", connection_id=connection_id, run_id=run.id, direction=direction.value, preview=begins)
     return True
 
 
@@ -99,13 +108,13 @@ def _day_of(moment: datetime) -> date:
     return today_in_japan(moment - DAY_BEGINS)
 
 
-def _command(connection: Connection, direction: Direction, today: date) -> StartRun:
+def _command(connection: Connection, direction: Direction, today: date, *, preview: bool) -> StartRun:
     return StartRun(
         connection_key=connection.key,
         direction=direction,
         as_of_date=today,
         employees=None,
-        dry_run=False,
+        dry_run=preview,
         trigger=Trigger.SCHEDULE,
         started_by=STARTED_BY,
     )

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from app.domain.enums import Direction, System, Trigger
+from app.domain.planning.beginning import BeginReason
 from app.domain.planning.mass_change import MassChangeCode
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
@@ -206,6 +207,14 @@ class OfferedSchema(AnswerSchema):
     items = _list_of(OfferedEmployeeSchema)
 
 
+class BeginningSchema(AnswerSchema):
+    direction = _word(Direction)
+    reason = _word(BeginReason, "設定の何が変わったか")
+    since = _instant()
+    run = _maybe("確認待ちの実行。まだなければ null")
+    gathered = _count("通知が届き、承認を待っている従業員の数")
+
+
 class ConnectionSchema(AnswerSchema):
     key = _text()
     name = _text()
@@ -216,6 +225,7 @@ class ConnectionSchema(AnswerSchema):
     smarthr_closed_for = _number("制限で止まっている残り秒数")
     freee_closed_for = _number("制限で止まっている残り秒数")
     two_persons = _word(tuple(TwoPersons), "2人での確認が要る変更")
+    beginnings = _list_of(BeginningSchema)
 
 
 class ConnectionsSchema(AnswerSchema):

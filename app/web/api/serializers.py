@@ -68,7 +68,11 @@ def offered(people: Iterable[OfferedEmployee]) -> dict[str, Any]:
 
 
 def connections(views: Iterable[ConnectionView]) -> dict[str, Any]:
-    return {"items": [_shallow(view) for view in views]}
+    return {"items": [_connection(view) for view in views]}
+
+
+def _connection(view: ConnectionView) -> dict[str, Any]:
+    return {**_shallow(view), "beginnings": [_shallow(each) for each in view.beginnings]}
 
 
 def queue(view: QueueView) -> dict[str, Any]:
@@ -76,7 +80,7 @@ def queue(view: QueueView) -> dict[str, Any]:
         **_shallow(view),
         "queues": [_shallow(depth) for depth in view.queues],
         "items": all_states(view.items),
-        "connections": [_shallow(connection) for connection in view.connections],
+        "connections": [_connection(connection) for connection in view.connections],
         "deliveries_last_hour": {str(s): view.deliveries_last_hour.get(s, 0) for s in DeliveryState},
         "intake": [_shallow(each) for each in view.intake],
     }

@@ -19,6 +19,7 @@ from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
 
 automatic = AppGroup("automatic")
+WHO = "cli"
 
 _DIRECTIONS = {
     Automatic.OFF: "しない",
@@ -132,8 +133,16 @@ def echo_two_persons(key: str) -> bool:
     return not view.too_few
 
 
+@automatic.command("look-now")
+@click.argument("key")
+def look_now(key: str) -> None:
+    """自動同期を始める前の確認を、次の照合を待たずにいま作る"""
+    automatic_settings.look_now(current_context(), WHO, key)
+    echo_automatic(key)
+
+
 def echo_automatic(key: str) -> None:
-    """Print the automatic settings, and the webhook as the last check found it."""
+    """Print the automatic settings, what waits for an approval, and the webhook as the last check found it."""
     view = automatic_settings.show_automatic(current_context(), key)
     click.echo(f"  自動の同期: {_DIRECTIONS[view.automatic]}")
     click.echo(f"  両方で変わった項目: {_POLICIES[view.policy]}")
@@ -143,6 +152,14 @@ def echo_automatic(key: str) -> None:
     click.echo(f"  全員を照合する間隔: {view.sweep_minutes:g}分")
     click.echo(f"  自動の同期の結果メール: {_MAILS[view.mail]}")
     click.echo(f"  SmartHR の Webhook: {_webhook_words(view)}")
+    for each in view.beginnings:
+        click.echo(f"  確認してから始まります: {_DIRECTIONS[Automatic(each.direction.value)]}({each.reason.label})")
+        if each.run is None:
+            click.echo("    最初の照合は書き込まずに確認待ちになります。できたかどうか: flask connection show " + key)
+        else:
+            click.echo(f"    内容を見る: flask sync show {each.run} --items")
+            click.echo(f"    承認する: flask sync approve {each.run}")
+        click.echo(f"    {each.gathered} 人の変更が承認を待っています。")
     if view.deaf:
         hint = "register-webhook" if view.webhook.value == "none" else "check --repair"
         click.echo(f"  注意: SmartHR からの通知が届きません。flask connection {hint} {key}")

@@ -13,7 +13,14 @@ from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Automatic, BlankPolicy, Connection, MailPolicy, PayType
 from app.domain.settings.two_persons import TwoPersons
-from app.use_cases.connections import attributes, connection_settings, connection_wizard, connections, two_persons
+from app.use_cases.connections import (
+    attributes,
+    automatic_settings,
+    connection_settings,
+    connection_wizard,
+    connections,
+    two_persons,
+)
 from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.callback_address import callback_url
 from app.web.current import current_context
@@ -130,6 +137,11 @@ def _two_persons(key: str) -> str:
     return wording_here()("connections.saved")
 
 
+def _beginning(key: str) -> str:
+    automatic_settings.look_now(current_context(), me().actor, key)
+    return wording_here()("connections.looking_now")
+
+
 def _items(key: str) -> str:
     exchanged = set(request.form.getlist("exchanged"))
     connection_settings.set_items(
@@ -191,6 +203,7 @@ _SECTIONS: Mapping[str, Callable[[str], Any]] = {
     "freee": _freee,
     "export": _export,
     "automatic": _automatic,
+    "beginning": _beginning,
     "items": _items,
     "two_persons": _two_persons,
     "webhook": _webhook,

@@ -165,7 +165,7 @@ def _plan_page(run_id: str, template: str) -> Response:
     )
     if page.preview.state is not RunState.PREVIEWED:
         return redirect(url("screens.preview", run_id=run_id), code=303)
-    if not page.chosen:
+    if not page.chosen and not page.preview.begins:
         flash(wording_here()("preview.nobody_chosen"), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
     return render(template, page=page, asked=asked_of(current_context(), run_id, by=me().actor))

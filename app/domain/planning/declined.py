@@ -1,0 +1,72 @@
+"""What a person has not chosen when the automatic sync began: it rests until one of its two values moves.
+
+Kept per person and direction as keyed digests, per item. The five items of the bank account rest together, and so do
+those of an address: when one of them moves, all are a new change. A creation that was not chosen rests until a person
+syncs this employee: a later edit of an address is no reason to register somebody whom a person has left out. Runs that
+a person starts do not look at any of this. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from app.domain.mapping import BY_KEY
+from app.domain.planning.rule_version import version_of
+from app.domain.planning.target_limits import ADDRESSES
+from app.domain.planning.three_way import form
+from app.domain.planning.unsettled import unit_of
+from app.domain.snapshot import FieldState
+
+CREATION = "create"
+"""In place of an item: that the person is created at all."""
+CHANGE_DECLINED, CREATION_DECLINED = "change_declined", "creation_declined"
+"""Codes of the error catalogue."""
+
+Declined = Mapping[str, str]
+"""Key of FIELDS, or CREATION → digest of the change that was not chosen."""
+Fingerprint = Callable[[str, str], str]
+
+
+class Differing(Protocol):
+    """A planned change, fresh or as it was stored."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def before(self) -> FieldState: ...
+    @property
+    def after(self) -> FieldState: ...
+
+
+def declined_by(changes: Iterable[Differing], fingerprint: Fingerprint) -> dict[str, str]:
+    """The memory of these changes."""
+    return {change.key: _digest(change, fingerprint) for change in changes}
+
+
+def declined_changes(declined: Declined, changes: Iterable[Differing], fingerprint: Fingerprint) -> dict[str, str]:
+    """Key → reason for the changes that a person has not chosen. Of a digest by other rules nobody can say whether a
+    value has moved, so its item goes on resting."""
+    if not declined:
+        return {}
+    now = declined_by(changes, fingerprint)
+    moved = {
+        _together(key)
+        for key, made in declined.items()
+        if key in BY_KEY and not (key in now and _is_same(made, now[key]))
+    }
+    return {key: CHANGE_DECLINED for key in now if key in declined and _together(key) not in moved}
+
+
+def _together(key: str) -> str:
+    """What moves as one: the bank account, an address, else the item."""
+    return next((keys[0] for keys in ADDRESSES if key in keys), unit_of(key))
+
+
+def _digest(change: Differing, fingerprint: Fingerprint) -> str:
+    row = BY_KEY[change.key]
+    return fingerprint(f"declined {change.key}", f"{form(row, change.before)}\0{form(row, change.after)}")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or version_of(one) != version_of(other)
