@@ -72,3 +72,5 @@ class EmployeeRecord:
     person: Person
     record: Record | None = field(repr=False)
     month: YearMonth | None = None
+    once_only: bool = False
+    """The run's month lies outside the employment, so only items count that hold for all months."""

@@ -237,3 +237,11 @@ def test_a_blank_number_is_said_and_a_very_long_one_cut() -> None:
 
 def test_the_mail_shows_nothing_of_its_people_in_logs() -> None:
     assert "0001" not in repr(summary())
+
+
+def test_who_was_left_out_is_told_with_the_reasons() -> None:
+    left = {"left_before": 2, "joins_later": 1}
+    counts = {ItemState.SUCCEEDED: 1, ItemState.LEFT_OUT: 3}
+    _, body = compose(summary(counts=counts, left_out=left, only_target_changed=4, failures=(), reviews=()))
+    places(body, "対象外: 3 件", "退職しているため、対象外です。（2 件）", "入社するため、対象外です。（1 件）")
+    assert "反映先だけが変わっています: 4 件" in body

@@ -82,3 +82,11 @@ def test_a_run_succeeds_only_when_everything_did(counts: dict[ItemState, int]) -
     assert result in FINAL_RUN_STATES
     good = counts.get(I.SUCCEEDED, 0) + counts.get(I.UNCHANGED, 0)
     assert (result is R.SUCCEEDED) == (good == sum(counts.values()) > 0)
+
+
+def test_who_is_left_out_makes_a_run_neither_good_nor_bad() -> None:
+    left = {ItemState.LEFT_OUT: 5}
+    assert result_of({**left, ItemState.SUCCEEDED: 1}) is RunState.SUCCEEDED
+    assert result_of({**left, ItemState.FAILED: 1}) is RunState.FAILED
+    assert result_of({**left, ItemState.CONFLICT: 1}) is RunState.PARTLY_FAILED
+    assert result_of(left) is RunState.FAILED, "nothing was attempted"

@@ -240,7 +240,7 @@ def test_a_replay_and_a_repetition_write_nothing_before_the_approval(pairs: Hous
         pairs.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=400, body={"errors": []})
         _, employee = rename(pairs, 0)
         settle(pairs)
-        (failed,) = [run for run in runs_of(pairs, Trigger.WEBHOOK)]
+        (failed,) = runs_of(pairs, Trigger.WEBHOOK)
         before = (name_in_freee(pairs, employee), written(pairs))
         switch(pairs, "smarthr_to_freee", policy="smarthr_wins")
         delivery_replay.replay_many(pairs.ctx, DeliveryFilter(since=pairs.clock.now() - timedelta(days=1)))
@@ -280,7 +280,7 @@ def test_whoever_was_not_chosen_rests_until_one_of_the_values_moves(pairs: House
 
 def test_the_reason_of_a_resting_change_is_told_once(pairs: House) -> None:
     chosen, _ = rename(pairs, 0)
-    declined, _ = rename(pairs, 1)
+    rename(pairs, 1)
     switch(pairs, "smarthr_to_freee")
     compared(pairs)
     approve(pairs, TO_FREEE, [number_of(pairs, chosen)])

@@ -299,7 +299,7 @@ class FreeeGateway:
             put = self._rule_call(step)
             answered_rule = self._recorded(step, keys, steps, lambda: put(int(person.id), rule, month=month))
             after = {**record, RULES[step]: answered_rule or {**(record.get(RULES[step]) or {}), **rule}}
-        return EmployeeRecord(person_of(after, person.pay_schedule), after, month)
+        return replace(current, person=person_of(after, person.pay_schedule), record=after)
 
     def _put_employee(self, current: EmployeeRecord, employee: Mapping[str, Any]) -> Record:
         month = current.month if current.person.in_payroll else None

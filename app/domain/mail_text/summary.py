@@ -58,6 +58,9 @@ class RunSummary:
     reviews: Sequence[Outcome] = field(default=(), repr=False)
     calls: Mapping[System, int] = field(default_factory=dict)
     trigger: Trigger | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Catalogue code → people whom the run has left out."""
+    only_target_changed: int = 0
     run_error: str | None = None
     """Catalogue code of the error that stopped the whole run, or None."""
 
@@ -100,6 +103,13 @@ def _our_part(summary: RunSummary) -> Iterable[str]:
     yield f"要確認: {reviews} 件"
     if counts.get(ItemState.CANCELLED, 0):
         yield f"取り消し: {counts[ItemState.CANCELLED]} 件"
+    if counts.get(ItemState.LEFT_OUT, 0):
+        yield f"対象外: {counts[ItemState.LEFT_OUT]} 件"
+    for code, people in summary.left_out.items():
+        yield f"　{message_of(code, summary)}（{people} 件）"
+    if summary.only_target_changed:
+        yield f"変更なしのうち、反映先だけが変わっています: {summary.only_target_changed} 件"
+        yield f"　対処: {remedy_of('only_target_changed', summary)}"
     yield from _listed(summary.reviews, total=reviews, reason="確認事項")
     yield from _grouped([*summary.failures, *summary.reviews])
     yield ""

@@ -50,6 +50,7 @@ class _Case:
     policy: ConflictPolicy
     policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
+    one_way: bool
 
     def ruling(self, rows: Sequence[FieldMapping], source: Snapshot, target: Snapshot) -> Ruling:
         return rule(
@@ -59,6 +60,7 @@ class _Case:
             baseline=self.baseline,
             policy=self.policies.get(rows[0].group or rows[0].key, self.policy),
             direction=self.direction,
+            one_way=self.one_way,
         )
 
 
@@ -77,6 +79,7 @@ def plan(
     carried: Carried = lambda key, target: None,
     ticked: Collection[str] = (),
     unreadable: Collection[str] = (),
+    one_way: bool = False,
 ) -> Plan:
     """The plan for one employee. `target` None: the target does not have the employee yet, so the plan creates them.
 
@@ -85,13 +88,13 @@ def plan(
     payroll (給与計算対象外). Give `encodable` whenever the plan will be written or approved; without it an unwritable
     value may show only when it is sent. `carried`: whether the source has a place for a value of the target. `ticked`:
     keys of held changes (`Plan.held`) that a person wants to be written. `unreadable`: items that a new employee may
-    have and the token cannot read.
+    have and the token cannot read. `one_way`: the run is automatic and no other run carries values the other way.
     """
     if target is None:
         return _creation(source, direction=direction, encodable=encodable, unreadable=unreadable)
     if not (_readable(source) and _readable(target)):
         return Plan(PlanKind.NOTHING, notes=(Note("record_hidden", Severity.REVIEW),))
-    case = _Case(direction, baseline, policy, policies or {}, options)
+    case = _Case(direction, baseline, policy, policies or {}, options, one_way)
     rows = [row for row in FIELDS if not _outside_payroll(row, source, source_in_payroll)]
     rows = [row for row in rows if not _outside_payroll(row, target, target_in_payroll)]
     findings = list(_single_items(case, rows, source=source, target=target))
@@ -259,7 +262,8 @@ def _blank_item(case: _Case, row: FieldMapping, *, source: Snapshot, target: Sna
         return _ruled(ruling, row, before=before, after=BLANK)
     on_purpose = policy is BlankPolicy.ERASE_IF_AGREED and agreed(row, before, case.baseline)
     if ruling is not Ruling.WRITE or not (policy is BlankPolicy.ERASE or on_purpose):
-        return Note("kept_blank", Severity.INFO, row.key)
+        filled = agreed(row, BLANK, case.baseline)  # since then, by the target alone
+        return Note("only_target_changed" if filled else "kept_blank", Severity.INFO, row.key)
     if case.direction.target in row.unclearable_in:
         return Note("cannot_clear", Severity.REVIEW, row.key)
     return Change(row.key, before, BLANK)

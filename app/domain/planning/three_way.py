@@ -87,6 +87,7 @@ def rule(
     baseline: Baseline,
     policy: ConflictPolicy,
     direction: Direction,
+    one_way: bool = False,
 ) -> Ruling:
     """The ruling for items that move together (one, or the five of the bank account) and are not the same.
 
@@ -94,10 +95,15 @@ def rule(
     agreed count as changed on both sides, because Awase cannot know which side is older. An item that a person has
     taken back is held for a person under every other policy, and so is one whose last agreement an older release has
     noted by other rules: the difference may be the rules'.
+
+    `one_way`: nothing ever carries the target's new value to the source, so a policy that names the source means that
+    the target gets its old value back.
     """
     if policy is ConflictPolicy.SOURCE_WINS:
         return Ruling.WRITE
-    ruling = _by_what_moved(rows, sources, targets, baseline=baseline, policy=policy, direction=direction)
+    ruling = _by_what_moved(
+        rows, sources, targets, baseline=baseline, policy=policy, direction=direction, one_way=one_way
+    )
     by_other_rules = any(baseline.is_by_other_rules(row.key) for row in rows)
     return Ruling.ASK if ruling is Ruling.WRITE and by_other_rules else ruling
 
@@ -110,7 +116,9 @@ def _by_what_moved(
     baseline: Baseline,
     policy: ConflictPolicy,
     direction: Direction,
+    one_way: bool,
 ) -> Ruling:
+    winner = _WINNERS.get(policy)
     if any(baseline.digests.get(row.key) == UNDONE for row in rows):
         return Ruling.HOLD
     if is_known(rows, baseline):
@@ -119,12 +127,13 @@ def _by_what_moved(
         if not target_moved:
             return Ruling.WRITE
         if not source_moved:
-            return Ruling.TARGET_NEWER
-    if policy is ConflictPolicy.HOLD:
+            return Ruling.WRITE if one_way and winner is direction.source else Ruling.TARGET_NEWER
+    if winner is None:
         return Ruling.HOLD
-    winner = System.SMARTHR if policy is ConflictPolicy.SMARTHR_WINS else System.FREEE
     return Ruling.WRITE if winner is direction.source else Ruling.TARGET_WINS
 
+
+_WINNERS = {ConflictPolicy.SMARTHR_WINS: System.SMARTHR, ConflictPolicy.FREEE_WINS: System.FREEE}
 
 _NOT_STATED = frozenset({"gender_unselected"})
 

@@ -33,6 +33,8 @@ class ItemState(StrEnum):
     NEEDS_REVIEW = "needs_review"
     CONFLICT = "conflict"
     FAILED = "failed"
+    LEFT_OUT = "left_out"
+    """Not part of the run, for a reason that stands with it: neither good nor bad."""
     CANCELLED = "cancelled"
 
     @property
@@ -65,6 +67,7 @@ _ITEM_LABELS = {
     ItemState.NEEDS_REVIEW: "要再確認",
     ItemState.CONFLICT: "要確認",
     ItemState.FAILED: "失敗",
+    ItemState.LEFT_OUT: "対象外",
     ItemState.CANCELLED: "取り消し",
 }
 
@@ -90,10 +93,11 @@ def may_become(now: RunState, then: RunState) -> bool:
 def result_of(counts: Mapping[ItemState, int]) -> RunState:
     """The final state of a run whose items are all final.
 
-    A run that attempted nothing is never SUCCEEDED: without a single item it is FAILED. Items waiting for a person
-    (要再確認, 要確認) do not make a run fail by themselves, but they keep it from being a plain success.
+    A run that attempted nothing is never SUCCEEDED: without a single item, or with nobody but people who are left out,
+    it is FAILED. Items waiting for a person (要再確認, 要確認) do not make a run fail by themselves, but they keep it
+    from being a plain success. Who is left out beside others changes nothing.
     """
-    total = sum(counts.values())
+    total = sum(counts.values()) - counts.get(ItemState.LEFT_OUT, 0)
     good = counts.get(ItemState.SUCCEEDED, 0) + counts.get(ItemState.UNCHANGED, 0)
     if total and counts.get(ItemState.CANCELLED, 0) == total:
         return RunState.CANCELLED

@@ -31,6 +31,7 @@ LABELS = {
     "needs_review": "要再確認",
     "conflict": "要確認",
     "failed": "失敗",
+    "left_out": "対象外",
 }
 FINAL = ("succeeded", "partly_failed", "failed", "cancelled")
 RUN_TIMEOUT_SECONDS = 1800

@@ -112,10 +112,10 @@ def japan_today() -> date:
 
 
 def expected_counts(direction: str, total: int, *, today: date | None = None) -> dict[str, int]:
-    """How many of `total` offered people should end in which item state, in the order of the demonstration.
+    """How many of the source's `total` people should end in which item state, in the order of the demonstration.
 
     That is SmartHR → freee on a fresh company first, then freee → SmartHR. `total` tells how many generated people
-    there were. Keys: succeeded, unchanged, needs_review, failed.
+    there were. Keys: succeeded, unchanged, needs_review, failed, left_out.
     """
     today = today or japan_today()
     base = _counts(build_company(today), direction)
@@ -125,7 +125,7 @@ def expected_counts(direction: str, total: int, *, today: date | None = None) ->
 
 def _counts(company: PracticeCompany, direction: str) -> Counter[str]:
     told = (s.to_freee if direction == "smarthr_to_freee" else s.then_back for s in company.scenarios)
-    return Counter(ITEM_STATES[outcome.partition(":")[0]] for outcome in told if outcome not in ("", "not_offered"))
+    return Counter(ITEM_STATES[outcome.partition(":")[0]] for outcome in told if outcome)
 
 
 ITEM_STATES = {
@@ -134,6 +134,7 @@ ITEM_STATES = {
     "create": "succeeded",
     "review": "needs_review",
     "fail": "failed",
+    "not_offered": "left_out",
 }
 
 

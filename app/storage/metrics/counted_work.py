@@ -173,6 +173,8 @@ def _of_run(run: RunTable) -> Counts:
     if run.finished_at is not None:
         counts[RUNS, labels(direction=run.direction, trigger=run.trigger, state=run.state)] = 1
         counts[ITEMS, _item_labels(run, ItemState.UNCHANGED, None)] = run.equal
+        for code, people in (run.left_out or {}).items():
+            counts[ITEMS, _item_labels(run, ItemState.LEFT_OUT, code)] = people
         seconds = max((run.finished_at - run.created_at).total_seconds(), 0.0)
         ends = BUCKETS[RUN_SECONDS]
         place = next((index for index, end in enumerate(ends) if seconds <= end), len(ends))

@@ -115,7 +115,15 @@ class EngineReading(Repository):
         """How many runs have not ended, and the newest of them."""
         columns = (RunTable.id, RunTable.public_id, ConnectionTable.key, RunTable.direction, RunTable.trigger)
         query = (
-            select(*columns, RunTable.state, RunTable.created_at, RunTable.total, RunTable.equal, func.count().over())
+            select(
+                *columns,
+                RunTable.state,
+                RunTable.created_at,
+                RunTable.total,
+                RunTable.equal,
+                RunTable.left_out,
+                func.count().over(),
+            )
             .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
             .where(RunTable.finished_at.is_(None))
             .order_by(RunTable.id.desc())
@@ -124,8 +132,17 @@ class EngineReading(Repository):
         rows = self._session.execute(query).all()
         done = self._done([row[0] for row in rows])
         found = [
-            OpenRunRow(run, key, direction, trigger, state, created_at, total, done.get(run_id, 0) + equal)
-            for run_id, run, key, direction, trigger, state, created_at, total, equal, _ in rows
+            OpenRunRow(
+                run,
+                key,
+                direction,
+                trigger,
+                state,
+                created_at,
+                total,
+                done.get(run_id, 0) + equal + sum((left_out or {}).values()),
+            )
+            for run_id, run, key, direction, trigger, state, created_at, total, equal, left_out, _ in rows
         ]
         return (rows[0][-1] if rows else 0), found
 

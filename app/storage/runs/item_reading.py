@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,8 +63,8 @@ class ItemReading(Repository):
         return self.counts_of([run_id])[run_id]
 
     def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
-        """Run id → {state: employees}, without states that have none. An employee whom a sweep found equal counts as
-        unchanged, without an item."""
+        """Run id → {state: employees}, without states that have none. Employees whom a sweep found equal, or has left
+        out, count without an item."""
         query = (
             select(ItemTable.run_id, ItemTable.state, func.count())
             .where(ItemTable.run_id.in_(run_ids))
@@ -72,10 +73,20 @@ class ItemReading(Repository):
         found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
         for run_id, state, count in self._session.execute(query):
             found[run_id][state] = count
-        equal = select(RunTable.id, RunTable.equal).where(RunTable.id.in_(run_ids), RunTable.equal > 0)
-        for run_id, count in self._session.execute(equal):
-            found[run_id][ItemState.UNCHANGED] = found[run_id].get(ItemState.UNCHANGED, 0) + count
+        counted = select(RunTable.id, RunTable.equal, RunTable.left_out).where(RunTable.id.in_(run_ids))
+        for run_id, equal, left_out in self._session.execute(counted):
+            for state, count in ((ItemState.UNCHANGED, equal), (ItemState.LEFT_OUT, sum((left_out or {}).values()))):
+                if count:
+                    found[run_id][state] = found[run_id].get(state, 0) + count
         return found
+
+    def left_out(self, run_id: int) -> dict[str, int]:
+        """Catalogue code → people whom the run has left out, the most frequent reason first."""
+        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.LEFT_OUT)
+        query = select(ItemTable.error_code, func.count()).where(*mine).group_by(ItemTable.error_code)
+        reasons = Counter({str(code): people for code, people in self._session.execute(query)})
+        reasons.update(self._session.scalar(select(RunTable.left_out).where(RunTable.id == run_id)) or {})
+        return dict(reasons.most_common())
 
     def news(self, run_id: int) -> dict[ItemState, int]:
         """{state: items} without the items that ended as they did the time before, which are no news."""

@@ -36,6 +36,11 @@ class RunRow:
     total: int | None
     equal: int
     """How many employees a scheduled comparison found equal: they count, but have no item of their own."""
+    left_out: dict[str, Any] | None
+    """For a scheduled comparison: {catalogue code: people} of those whom it has left out and who have no item."""
+    only_target_changed: int
+    """Of the employees without an item, how many differ by what only the target has changed and no run mends; in a
+    finished run, of all."""
     gather_until: datetime | None
     """For a run that webhooks fill: until then it takes in more employees."""
     missed: list[Any] | None
@@ -86,6 +91,15 @@ class RunRow:
     def is_beginning(self) -> bool:
         """The preview with which the automatic sync of a direction begins."""
         return self.trigger is Trigger.SCHEDULE and self.dry_run
+
+
+@dataclass(frozen=True)
+class WithoutItem:
+    """People of a scheduled comparison who are only counted. `left_out`: catalogue code → people."""
+
+    equal: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    only_target_changed: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import as_row
 from app.storage.runs.item_reading import OPEN_STATES
 from app.storage.runs.items import ItemRepository, is_parked
-from app.storage.runs.rows import NewRun, RunRow
+from app.storage.runs.rows import NewRun, RunRow, WithoutItem
 from app.storage.runs.run_reading import RunReading
 from app.storage.tables.conditions import held_back
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
@@ -221,15 +221,24 @@ class RunRepository(RunReading):
         )
 
     def plan_committed(
-        self, run_id: int, *, state: RunState, total: int, now: datetime, attempt: int | None = None, equal: int = 0
+        self,
+        run_id: int,
+        *,
+        state: RunState,
+        total: int,
+        now: datetime,
+        attempt: int | None = None,
+        without_item: WithoutItem | None = None,
     ) -> bool:
-        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. `equal`: so many of `total` are
-        unchanged and have no item.
+        """SURVEYING → PREVIEWED or RUNNING, in the transaction that added the items. `without_item`: those of `total`
+        who are only counted.
 
         False: the worker no longer holds the survey and must roll back (by raising inside the unit of work).
         """
         values = {"state": state, "total": total, "survey_lease_until": None, "survey_starts": 0, "error_code": None}
-        values |= {"equal": equal, "surveyed_at": now}
+        counted = without_item or WithoutItem()
+        values |= {"equal": counted.equal, "left_out": dict(counted.left_out) or None, "surveyed_at": now}
+        values |= {"only_target_changed": counted.only_target_changed}
         return self._update(run_id, *self._surveying(attempt), values=values)
 
     @staticmethod
@@ -300,20 +309,29 @@ class RunRepository(RunReading):
         counts = ItemRepository(self._session, self._vault).counts(run_id)
         result = self._result(run_id, counts)
         final = {state.value: count for state, count in counts.items()}
-        self._update(run_id, values={"state": result, "survey_lease_until": None, "counts": final})
+        changed = RunTable.only_target_changed + self._only_target_changed(run_id)
+        values = {"state": result, "survey_lease_until": None, "counts": final, "only_target_changed": changed}
+        self._update(run_id, values=values)
         return result
 
     def _result(self, run_id: int, counts: dict[ItemState, int]) -> RunState:
         ends_as, trigger = self._session.execute(
             select(RunTable.ends_as, RunTable.trigger).where(RunTable.id == run_id)
         ).one()
-        compared = trigger is Trigger.SCHEDULE and not counts  # both lists were read, and no employee needed a look
+        # Both lists were read, or the one whom a webhook named was, and no employee needed a look.
+        compared = not set(counts) - {ItemState.LEFT_OUT} and (trigger is Trigger.SCHEDULE or bool(counts))
+        compared = compared and trigger.is_automatic
         result = RunState.SUCCEEDED if compared else result_of(counts)
         if ends_as is None:
             return result
         if not counts.get(ItemState.SUCCEEDED):
             return ends_as  # stopped before anything was written
         return RunState.PARTLY_FAILED if ends_as is RunState.FAILED else result
+
+    def _only_target_changed(self, run_id: int) -> int:
+        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.UNCHANGED)
+        query = select(func.count()).select_from(ItemTable).where(*mine, ItemTable.error_code == "only_target_changed")
+        return self._session.scalar(query) or 0
 
     def closable(self) -> list[int]:
         """Runs at their end that no process has closed (a crash between two transactions)."""

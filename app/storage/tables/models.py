@@ -150,6 +150,8 @@ class RunTable(Base):
     ends_as: Mapped[RunState | None]
     total: Mapped[int | None]
     equal: Mapped[int] = mapped_column(default=0)
+    left_out: Mapped[dict[str, Any] | None]
+    only_target_changed: Mapped[int] = mapped_column(default=0)
     gather_until: Mapped[datetime | None]
     missed: Mapped[list[Any] | None]
     started_by: Mapped[str]

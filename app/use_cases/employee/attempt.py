@@ -12,8 +12,8 @@ from app.domain.planning.three_way import same
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT
 from app.use_cases.employee.outcome import ItemOutcome, Job
-from app.use_cases.planning.plan_employee import digest_of
-from app.use_cases.planning.planned_item import state_without_write
+from app.use_cases.planning.plan_employee import Terms, digest_of
+from app.use_cases.planning.planned_item import state_without_write, unchanged_code
 
 
 class Attempt:
@@ -42,10 +42,13 @@ class Attempt:
             return False
         return not (self._has_written() and self._is_rest_of_approved(plan))
 
-    def outcome_without_write(self, plan: Plan) -> ItemOutcome:
+    def outcome_without_write(self, plan: Plan, terms: Terms | None = None) -> ItemOutcome:
+        """`terms`: those of a sync; an undo has none."""
         state, code = state_without_write(plan)
         if state is ItemState.UNCHANGED and self._has_written():
             return ItemOutcome(ItemState.SUCCEEDED, None, plan)
+        if state is ItemState.UNCHANGED and terms is not None:
+            code = unchanged_code(plan, terms)
         return ItemOutcome(state, code, plan)
 
     def _has_written(self) -> bool:

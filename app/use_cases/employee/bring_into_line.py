@@ -125,7 +125,7 @@ class EmployeeJob:
         if not plan.changes:
             self._agree(link, decided, None)
             self._forget_stopped(decided, decided.target)
-            return self._attempt.outcome_without_write(plan)
+            return self._and_on(source, target, self._attempt.outcome_without_write(plan, self._terms))
         self._plan_stored(plan)
         assert decided.target is not None
         compared = Comparison(decided.target, plan.changes, self._terms.fingerprint)
@@ -133,7 +133,20 @@ class EmployeeJob:
         after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
         self._agree(link, decided, after)
         self._forget_stopped(decided, take_target(after, self._terms))
-        return self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
+        outcome = self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
+        return self._and_on(source, after, outcome)
+
+    def _and_on(self, source: EmployeeRecord, after: EmployeeRecord, outcome: ItemOutcome) -> ItemOutcome:
+        """Go on in the month of the run when the write of a date has brought it into the employment (a leaving was
+        revoked). Whoever approved a plan has seen no more of it than that date: the next run brings the rest."""
+        if not after.once_only or self._item.approved_digest is not None:
+            return outcome
+        shown_now = self._pair_reader.read_on(source, after)
+        if shown_now is None:
+            return outcome
+        self._pair_reader.keep_months(shown_now, source)
+        further = self._write(source, shown_now, self._pair_reader.link())
+        return outcome if further.state is ItemState.UNCHANGED else further
 
     def _proved(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, ticked: Collection[str]

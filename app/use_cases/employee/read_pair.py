@@ -2,26 +2,29 @@
 target.
 
 A survey has decided pair and month for its items. An item of a webhook knows only an id, so here a newcomer is matched,
-an employee who joins on a later day is left alone until that day, and a deletion breaks the link instead of deleting
-the partner.
+an employee who joins on a later day is left out until that day, and a deletion breaks the link instead of deleting the
+partner. A linked employee whom freee hides in the month of the run is read in a month of the employment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import System
 from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
+from app.domain.matching.selection import offer
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import closing_month, pay_month
+from app.domain.runs.employment import is_outside
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.outcome import ItemOutcome, Job
+from app.use_cases.planning.employment_month import read_in_employment, with_mark
 from app.use_cases.planning.hidden_people import MOST_READS_OF_A_JOB, HiddenPeople
 from app.use_cases.planning.planned_item import candidates_of
 from app.use_cases.shared.lease import Lease
@@ -53,18 +56,16 @@ class PairReader:
         return self._run.gather_until is not None
 
     def read(self) -> EmployeePair | ItemOutcome:
-        link = self._link()
+        link = self.link()
         source = self._find(self._source, self._item.source_id or "")
         if source is None:
             return self._source_gone(link)
+        why_not = offer(source.person, self._run.as_of_date).why_not
+        if link is None and self.is_gathered and why_not is not None:
+            return ItemOutcome(ItemState.LEFT_OUT, why_not)
+        source = self._in_employment(self._source, source)
         if source.record is None:
-            return (
-                ItemOutcome(ItemState.UNCHANGED)
-                if self.is_gathered
-                else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
-            )
-        if link is None and self.is_gathered and self._is_elsewhen(source):
-            return ItemOutcome(ItemState.UNCHANGED)
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         target_id = link.id_in(self._target.system) if link else self._item.target_id
         if target_id is not None:
             return self._elsewhere(source, target_id) or self._read_target(source, target_id, link)
@@ -74,17 +75,30 @@ class PairReader:
         target = self._find(self._target, target_id)
         if target is None:
             return self._target_gone(link)
+        target = self._in_employment(self._target, target)
         if target.record is None:
-            left = self.is_gathered and source.person.resigned_on is not None
-            return ItemOutcome(ItemState.UNCHANGED) if left else ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
-        return EmployeePair(source, target, link)
+            return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
+        return EmployeePair(self._marked(source, source.person), self._marked(target, source.person), link)
 
-    def _is_elsewhen(self, source: EmployeeRecord) -> bool:
-        """Whether the person joins on a later day, or had left before Awase knew them. The sweep of that later day
-        finds a joiner."""
-        person, on = source.person, self._run.as_of_date
-        early = person.hired_on is not None and person.hired_on > on
-        return early or (person.resigned_on is not None and person.resigned_on < on)
+    def read_on(self, source: EmployeeRecord, target: EmployeeRecord) -> EmployeeRecord | None:
+        """The target in the month of the run, for a pair of which only the items of all months were compared: the write
+        of a date may have brought the month into the employment. None: it lies outside still."""
+        target = self._marked(target, source.person)
+        if target.once_only:
+            return None
+        month = closing_month(self._run.as_of_date, target.person.pay_schedule)
+        found = self._target.read(target.person.id, month=month)
+        return self._marked(found, source.person) if found is not None and found.record is not None else None
+
+    def _in_employment(self, gateway: EmployeeGateway, found: EmployeeRecord) -> EmployeeRecord:
+        if found.record is not None:
+            return found
+        return read_in_employment(gateway, found, self._run.as_of_date)
+
+    def _marked(self, side: EmployeeRecord, source: Person) -> EmployeeRecord:
+        if side.person.system is System.SMARTHR:
+            return side
+        return with_mark(source, self._with_schedule(side), self._run.as_of_date)
 
     # ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,9 +131,21 @@ class PairReader:
             found = gateway.read(person_id, month=month)
             if found is not None and (moved := self._moved(found)) is not None:
                 found = gateway.read(person_id, month=moved)
+            if found is not None and self._item.attempt > 1:
+                found = self._back_in_month(gateway, found)
             if found is not None or gateway.system is System.SMARTHR:
                 return found
         return gateway.find(person_id, as_of_date=self._run.as_of_date)
+
+    def _back_in_month(self, gateway: EmployeeGateway, found: EmployeeRecord) -> EmployeeRecord:
+        """The person in the month of the run, when an earlier attempt has brought that month into the employment."""
+        if found.record is None or found.month is None:
+            return found
+        schedule = self._with_schedule(found).person.pay_schedule
+        month = closing_month(self._run.as_of_date, schedule)
+        if month == found.month or is_outside(month, found.person, schedule=schedule):
+            return found
+        return gateway.read(found.person.id, month=month) or found
 
     def _month(self, system: System, person_id: str) -> YearMonth | None:
         """The closing month of the as-of date for this person: the month that the survey has decided, or the one that
@@ -127,11 +153,13 @@ class PairReader:
         freee has never listed the person with a pay schedule."""
         if system is System.SMARTHR or self._months[system] is not None:
             return self._months.get(system)
+        schedule = self._schedule_listed(person_id)
+        return closing_month(self._run.as_of_date, schedule) if schedule else None
+
+    def _schedule_listed(self, freee_id: str) -> PaySchedule | None:
         with self._ctx.unit_of_work().reading() as uow:
-            entry = uow.directory.entries(self._connection.id, system, [person_id]).get(person_id)
-        if entry is None or entry.schedule is None:
-            return None
-        return closing_month(self._run.as_of_date, PaySchedule(**entry.schedule))
+            entry = uow.directory.entries(self._connection.id, System.FREEE, [freee_id]).get(freee_id)
+        return PaySchedule(**entry.schedule) if entry and entry.schedule else None
 
     def _moved(self, found: EmployeeRecord) -> YearMonth | None:
         """The right month of an employee whose 締め日支払い日 has changed since freee listed them, else None."""
@@ -141,7 +169,8 @@ class PairReader:
         month = closing_month(self._run.as_of_date, schedule) if schedule else found.month
         return month if month != found.month else None
 
-    def _link(self) -> LinkRow | None:
+    def link(self) -> LinkRow | None:
+        """The link of this person as it is stored now."""
         with self._ctx.unit_of_work() as uow:
             return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
 
@@ -216,6 +245,12 @@ class PairReader:
             uow.items.set_months(
                 self._item.id, self._item.attempt, closing_month=str(in_freee.month), pay_month=str(paid)
             )
+
+    def _with_schedule(self, in_freee: EmployeeRecord) -> EmployeeRecord:
+        """The record with the pay schedule of its group, else the one with which freee listed the person last."""
+        person = in_freee.person
+        schedule = self._schedule_named(in_freee) or person.pay_schedule or self._schedule_listed(person.id)
+        return replace(in_freee, person=replace(person, pay_schedule=schedule))
 
     def _schedule_named(self, in_freee: EmployeeRecord) -> PaySchedule | None:
         name = (in_freee.record or {}).get("company_reference_date_rule_name") or ""

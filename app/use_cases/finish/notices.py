@@ -85,7 +85,7 @@ def add_beginning_notice(ctx: Context, uow: UnitOfWork, run: RunRow, expected: E
         return
     nth = int((ctx.clock.now() - mark.since) / timedelta(hours=ctx.settings.run_deadline_hours))
     occasion = f"begin:{connection.id}:{run.direction.value}:{mark.since.timestamp():.6f}:{nth}"
-    mail_id = _add(ctx, uow, connection.id, kind=MailKind.BEGIN, occasion=occasion)
+    mail_id = queue_notice(ctx, uow, connection.id, kind=MailKind.BEGIN, occasion=occasion)
     if mail_id is not None:
         link = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm"
         subject, body = automatic_begins(connection.name, direction=run.direction, expected=expected, link=link)

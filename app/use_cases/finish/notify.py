@@ -98,6 +98,8 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         counts=uow.items.counts(run.id),
         failures=[_outcome(item, run, changes.get(item.id, ())) for item in failures],
         reviews=[_outcome(item, run, changes.get(item.id, ())) for item in reviews],
+        left_out=uow.items.left_out(run.id),
+        only_target_changed=run.only_target_changed,
         calls={System.SMARTHR: run.smarthr_calls, System.FREEE: run.freee_calls},
         run_error=run.error_code,
     )

@@ -24,7 +24,8 @@ from app.domain.planning.three_way import brought_up
 from app.domain.planning.trace import with_rules
 from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot, unreadable_items
-from app.domain.settings.connection_settings import ConflictPolicy, Connection, MappingOptions
+from app.domain.runs.employment import MONTHLY_ITEMS
+from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import ABSENT, Snapshot
 from app.storage.links.rows import LinkRow
 
@@ -40,10 +41,22 @@ class Terms:
     policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
     fingerprint: Callable[[str, str], str]
+    one_way: bool = False
+    """The run is automatic, and the connection carries nothing the other way by itself."""
 
     @property
     def is_automatic(self) -> bool:
         return self.policy is not ConflictPolicy.SOURCE_WINS
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether a run of the other direction brings to the source what only the target has changed."""
+        return self.is_automatic and not self.one_way
+
+    def once_only(self) -> Terms:
+        """These rules for a month outside an employment: without the items that freee keeps for each month."""
+        excluded = self.options.excluded | MONTHLY_ITEMS
+        return replace(self, options=replace(self.options, excluded=excluded))
 
 
 def terms_of_run(
@@ -69,7 +82,8 @@ def terms_of_run(
         as_of_date=as_of_date,
     )
     policies = connection.conflict_policies if trigger.is_automatic else {}
-    return Terms(direction, policy, policies, options, keyed_fingerprint(secret_key))
+    one_way = trigger.is_automatic and connection.automatic is not Automatic.BOTH
+    return Terms(direction, policy, policies, options, keyed_fingerprint(secret_key), one_way)
 
 
 def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
@@ -112,6 +126,8 @@ class Decided:
     """Keys of the items that differ and that the plan leaves alone because writing them has not helped."""
     settled: frozenset[str] = frozenset()
     """Units that were written and now hold the same on both sides."""
+    once_only: bool = False
+    """Only the items that hold for all months were compared."""
 
 
 def decide(
@@ -126,6 +142,8 @@ def decide(
     """Plan one employee. `target` None: the plan creates the employee. `digests`: the baseline of the pair's link, {}
     for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before. `ticked`: keys
     of held changes that a person wants to be written."""
+    once_only = source.once_only or (target is not None and target.once_only)
+    terms = terms.once_only() if once_only else terms
     source_items = take_snapshot(source, terms.options)
     target_items = take_target(target, terms) if target else None
     baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
@@ -144,6 +162,7 @@ def decide(
         carried=_carried(terms, source),
         ticked=ticked,
         unreadable=unreadable_items(source, terms.options) if target is None else (),
+        one_way=terms.one_way,
     )
     plan = with_rules(plan, source_items)
     if target is None or target_items is None:
@@ -151,7 +170,9 @@ def decide(
     plan = with_raw(limits.with_true_reasons(plan, source_items, target_items), target)
     units = limits.unsettled.forward.keys() | limits.unsettled.back.keys()
     settled = unsettled_writes.settled(units, source_items, target_items)
-    return Decided(plan, source_items, target_items, baseline, frozenset(limits.resting), settled)
+    if once_only:
+        plan = replace(plan, notes=(*plan.notes, Note("once_only", Severity.INFO)))
+    return Decided(plan, source_items, target_items, baseline, frozenset(limits.resting), settled, once_only)
 
 
 class Limits:
@@ -219,7 +240,7 @@ def _counts(key: str, made: str, decided: Decided) -> bool:
     """Whether a mark of the baseline is worth keeping. That an older release found no agreement says nothing of an item
     which one side does not show: once it does, it is an item like any other without an agreement."""
     assert decided.target is not None
-    return made != UNKNOWN or ABSENT not in (decided.source[key], decided.target[key])
+    return made != UNKNOWN or decided.once_only or ABSENT not in (decided.source[key], decided.target[key])
 
 
 def _in_payroll(side: EmployeeRecord | None) -> bool:

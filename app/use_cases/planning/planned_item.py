@@ -30,9 +30,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class PlannedItem:
-    """One planned employee. `has_item` False: a sweep found both sides equal, or leaves the employee alone in
-    quarantine, so the item gets no row. `content`: for an employee in trouble, the digest of both sides and of the
-    state and code they were found with."""
+    """One planned employee. `has_item` False: a sweep only counts the employee (both sides are equal, the employee is
+    left out, or left alone in quarantine), so the item gets no row. `content`: for an employee in trouble, the digest
+    of both sides and of the state and code they were found with. `look`: id of the freee employee who has to be read in
+    another month before the plan can be made."""
 
     item: NewItem
     agreement: Agreement | None = None
@@ -43,6 +44,7 @@ class PlannedItem:
     second: tuple[Piece, ...] = field(default=(), repr=False)
     """What of the plan waits for a second person."""
     kana: str = field(default="", repr=False)
+    look: str | None = None
 
     @property
     def waits(self) -> bool:
@@ -69,6 +71,17 @@ def state_without_write(plan: Plan) -> tuple[ItemState, str | None]:
     if review:
         return ItemState.NEEDS_REVIEW, review
     return ItemState.UNCHANGED, None
+
+
+ONLY_TARGET_CHANGED = "only_target_changed"
+_LEFT_AT_THE_TARGET = frozenset({"target_newer", "target_wins", ONLY_TARGET_CHANGED})
+
+
+def unchanged_code(plan: Plan, terms: Terms) -> str | None:
+    """The code of an item that ends as 変更なし: whether the target alone has changed something which no run mends."""
+    if terms.has_way_back:
+        return None
+    return ONLY_TARGET_CHANGED if any(note.code in _LEFT_AT_THE_TARGET for note in plan.notes) else None
 
 
 def pair_ids(terms: Terms, source_id: str, target_id: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ class LastRun:
     at: datetime
     counts: Mapping[ItemState, int]
     error_code: str | None
+    only_target_changed: int = 0
 
     @property
     def failed(self) -> int:
@@ -146,7 +147,9 @@ def _panel(
 def _last(run: RunRow) -> LastRun:
     counts = {ItemState(state): people for state, people in (run.counts or {}).items()}
     assert run.finished_at is not None
-    return LastRun(run.public_id, run.trigger, run.state, run.finished_at, counts, run.error_code)
+    return LastRun(
+        run.public_id, run.trigger, run.state, run.finished_at, counts, run.error_code, run.only_target_changed
+    )
 
 
 def _open(run: RunRow) -> OpenRun:

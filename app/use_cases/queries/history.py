@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from app.domain.enums import System
@@ -30,7 +31,9 @@ the reads."""
 def get_run(ctx: Context, public_id: str) -> RunView:
     """One run. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
-        return run_views(ctx, uow, [find_run(uow, public_id)])[0]
+        row = find_run(uow, public_id)
+        view = run_views(ctx, uow, [row])[0]
+        return replace(view, left_out=uow.items.left_out(row.id)) if view.counts.get(ItemState.LEFT_OUT) else view
 
 
 def list_runs(
@@ -89,6 +92,7 @@ def run_view(
     mail: MailState | None,
     retried: str | None,
     undone: str | None = None,
+    left_out: Mapping[str, int] | None = None,
 ) -> RunView:
     return RunView(
         id=row.public_id,
@@ -114,6 +118,8 @@ def run_view(
         alarms=told_alarms(row),
         held_run=(row.stopped or {}).get("run"),
         missed=len(row.missed or ()),
+        only_target_changed=row.only_target_changed,
+        left_out=left_out or {},
         mail_state=mail.value if mail else "skipped" if row.finished_at else None,
     )
 

@@ -24,6 +24,7 @@ class Group(StrEnum):
     CHANGED = "changed"
     EQUAL = "equal"
     REVIEW = "review"
+    LEFT_OUT = "left_out"
 
 
 GROUPS = frozenset(Group)
@@ -186,4 +187,7 @@ def group_of(state: ItemState, kind: str) -> Group:
     one that needs a decision."""
     if state is ItemState.WAITING:
         return Group.NEW if kind == PlanKind.CREATE else Group.CHANGED
-    return Group.EQUAL if state is ItemState.UNCHANGED else Group.REVIEW
+    return _GROUPS_AT_REST.get(state, Group.REVIEW)
+
+
+_GROUPS_AT_REST = {ItemState.UNCHANGED: Group.EQUAL, ItemState.LEFT_OUT: Group.LEFT_OUT}

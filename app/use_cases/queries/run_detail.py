@@ -93,7 +93,7 @@ class RunDetail:
     """How many people webhooks have asked for, who wait until the beginning of the automatic sync is approved; 0: the
     run waits for no approval."""
     not_listed: int
-    """How many people a sweep has found equal: they are counted, but stand in no list."""
+    """How many people a sweep has found equal or has left out: they are counted, but stand in no list."""
 
     @property
     def is_open(self) -> bool:
@@ -150,6 +150,7 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
     actors = known_actors(uow, words)
     alone = uow.second_persons.reason(row.id) if row.decide_until else None
     causes = uow.items.causes(row.id) if over else []
+    causes = [each for each in causes if each[0] is not ItemState.LEFT_OUT]  # whose reasons the counts name
     return RunDetail(
         run=_view(ctx, uow, row, connection, others),
         company=connection.name,
@@ -165,7 +166,7 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
         missed=_missed(uow, row) if visibility.people and row.missed else (),
         gathering_until=row.gather_until if row.state is RunState.WAITING else None,
         waiting_for_approval=_waiting(uow, row),
-        not_listed=row.equal,
+        not_listed=row.equal + sum((row.left_out or {}).values()),
     )
 
 
@@ -184,6 +185,7 @@ def _view(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, ot
         progress=progress_of(ctx, uow, row, connection, counts=counts),
         mail=uow.runs.mail_states([row.id]).get(row.id) if row.finished_at else None,
         retried=next((other.public_id for other in others if other.id == row.retried_run_id), None),
+        left_out=uow.items.left_out(row.id) if counts.get(ItemState.LEFT_OUT) else {},
     )
 
 

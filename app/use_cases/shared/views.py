@@ -68,6 +68,10 @@ class RunView:
     error_who: Who | None = None
     held_run: str | None = None
     """The run that shows the changes which this run has left for a person."""
+    only_target_changed: int = 0
+    """How many people with nothing to write differ all the same: only the target has changed, and no run mends it."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Catalogue code → people whom the run has left out, the most frequent reason first; {} in a list of runs."""
 
 
 @dataclass(frozen=True)

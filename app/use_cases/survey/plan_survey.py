@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
-from app.domain.enums import System
+from app.domain.enums import System, Trigger
 from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.matching.selection import offer
 from app.domain.planning.declined import CREATION, CREATION_DECLINED, Declined
@@ -36,8 +36,10 @@ from app.use_cases.planning.planned_item import (
     new_notes,
     pair_ids,
     state_of,
+    unchanged_code,
 )
 from app.use_cases.planning.stop_changes import Stops
+from app.use_cases.survey.other_month import Look, OtherMonth, Quiet
 
 
 def kana_of(record: EmployeeRecord) -> str:
@@ -54,10 +56,14 @@ class Everybody:
         target: list[EmployeeRecord],
         links: list[LinkRow],
         link_index: LinkIndex,
+        *,
         declined: Mapping[str, Declined] = MappingProxyType({}),
+        in_other_months: Mapping[str, EmployeeRecord] = MappingProxyType({}),
     ) -> None:
-        """`declined`: source id → what a person has not chosen for them."""
-        self.connection, self.declined = connection, declined
+        """`declined`: source id → what a person has not chosen for them. `in_other_months`: freee id → the person as
+        read in a month of their employment, for people whom freee hides in the month of the run; without a record where
+        no month shows them."""
+        self.connection, self.declined, self.in_other_months = connection, declined, in_other_months
         self.source = source
         self.source_by_id = {record.person.id: record for record in source}
         self.target_by_id = {record.person.id: record for record in target}
@@ -66,6 +72,16 @@ class Everybody:
         self.links = links
         self.link_index = link_index
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
+
+    def with_targets(self, target: list[EmployeeRecord]) -> Everybody:
+        """The same, with these records of the target's people."""
+        known = self.in_other_months
+        people = (self.connection, self.source, target, self.links, self.link_index)
+        return Everybody(*people, declined=self.declined, in_other_months=known)
+
+    def with_other_months(self, known: Mapping[str, EmployeeRecord]) -> Everybody:
+        people = (self.connection, self.source, list(self.target_by_id.values()), self.links, self.link_index)
+        return Everybody(*people, declined=self.declined, in_other_months=known)
 
     def link_of(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:
@@ -104,9 +120,9 @@ class SurveyPlanner:
     stops: Stops | None = None
 
     def chosen(self) -> list[EmployeeRecord]:
-        """The people of the run: all who are offered for its day, or those whose numbers the request has named."""
+        """The people of the run: everybody of the source, or those whose numbers the request has named."""
         if self.run.scope is None:
-            return [r for r in self.everybody.source if offer(r.person, self.run.as_of_date).offered]
+            return self.everybody.source
         named = set(self.run.scope)
         return [record for record in self.everybody.source if record.person.number in named]
 
@@ -119,11 +135,12 @@ class SurveyPlanner:
         ]
 
     def find(self, source: EmployeeRecord) -> PlannedItem:
-        person = source.person
-        if not offer(person, self.run.as_of_date).offered:
-            return self._end(source, ItemState.FAILED, code="not_offered")
-        if source.record is None:
-            return self._end(source, ItemState.NEEDS_REVIEW, code="person_left")
+        """The planned item of one person of the source. Who is linked takes part also before and after the employment;
+        others are left out then, with the reason."""
+        person, link = source.person, self.link(source)
+        why_not = offer(person, self.run.as_of_date).why_not
+        if link is None and why_not is not None:
+            return self.end(source, ItemState.LEFT_OUT, code=why_not)
         decision = decide_link(
             person,
             sources=self.everybody.sources,
@@ -132,18 +149,39 @@ class SurveyPlanner:
             as_of_date=self.run.as_of_date,
         )
         if decision.kind is LinkKind.REVIEW:
-            return self._end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
+            return self.end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
         if decision.kind is LinkKind.CREATE:
-            if self.terms.is_automatic and CREATION in self.everybody.declined.get(person.id, {}):
-                return self._end(source, ItemState.NEEDS_REVIEW, code=CREATION_DECLINED)
-            if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
-                return self._end(source, ItemState.FAILED, code="export_settings_missing")
-            return self.planned(source, None, decision)
+            return self._new(source, decision)
         assert decision.target_id is not None
         target = self.everybody.target_by_id[decision.target_id]
-        if target.record is None:
-            return self._end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
-        return self.planned(source, target, decision)
+        found = self._other_month().pair(source, target, link)
+        if isinstance(found, Look):
+            return replace(self._left(source, target), look=found.freee_id)
+        if isinstance(found, Quiet):
+            return self._quiet(source, target, found)
+        if any(side.record is None for side in found):
+            return self._left(source, target)
+        return self.planned(*found, decision)
+
+    def _other_month(self) -> OtherMonth:
+        careful = self.run.trigger is not Trigger.SCHEDULE
+        return OtherMonth(self.terms, self.run.as_of_date, self.everybody.in_other_months, careful)
+
+    def _left(self, source: EmployeeRecord, target: EmployeeRecord) -> PlannedItem:
+        return self.end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
+
+    def _quiet(self, source: EmployeeRecord, target: EmployeeRecord, found: Quiet) -> PlannedItem:
+        code = unchanged_code(Plan(PlanKind.NOTHING, notes=found.notes), self.terms)
+        return self.end(source, ItemState.UNCHANGED, code=code, target_id=target.person.id, notes=found.notes)
+
+    def _new(self, source: EmployeeRecord, decision: LinkDecision) -> PlannedItem:
+        if source.record is None:
+            return self.end(source, ItemState.NEEDS_REVIEW, code="person_left")
+        if self.terms.is_automatic and CREATION in self.everybody.declined.get(source.person.id, {}):
+            return self.end(source, ItemState.NEEDS_REVIEW, code=CREATION_DECLINED)
+        if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
+            return self.end(source, ItemState.FAILED, code="export_settings_missing")
+        return self.planned(source, None, decision)
 
     def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
@@ -153,6 +191,8 @@ class SurveyPlanner:
         plan, second = self._seconded(decided.plan, source, target)
         plan, waiting_pieces, counted = self._divided(plan, source, target)
         state, code = state_of(plan, preview=self.run.dry_run)
+        if state is ItemState.UNCHANGED:
+            code = unchanged_code(plan, self.terms)
         closing, paid = self._months(source, target)
         waiting = not state.is_final
         keeps = waiting and self.run.dry_run
@@ -217,6 +257,8 @@ class SurveyPlanner:
         """(closing month, pay month) of the record that freee holds, or will hold, for this person."""
         in_freee = source if source.person.system is System.FREEE else target
         schedule: PaySchedule | None
+        if in_freee is not None and in_freee.month is not None:
+            return in_freee.month, pay_month(in_freee.month, in_freee.person.pay_schedule)
         if in_freee is not None:
             schedule = in_freee.person.pay_schedule
         else:
@@ -225,7 +267,7 @@ class SurveyPlanner:
         closing = closing_month(self.run.as_of_date, schedule)
         return closing, pay_month(closing, schedule)
 
-    def _end(
+    def end(
         self,
         source: EmployeeRecord,
         state: ItemState,
@@ -233,6 +275,7 @@ class SurveyPlanner:
         code: str | None,
         candidates: tuple[Candidate, ...] = (),
         target_id: str | None = None,
+        notes: tuple[Note, ...] = (),
     ) -> PlannedItem:
         return PlannedItem(
             self.new_item(
@@ -242,6 +285,7 @@ class SurveyPlanner:
                 target_id=target_id,
                 code=code,
                 candidates=candidates,
+                notes=notes,
                 name=name_of(source),
             )
         )

@@ -30,6 +30,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
+from app.use_cases.planning.employment_month import read_in_employment
 from app.use_cases.planning.hidden_people import HiddenPeople
 from app.use_cases.planning.mass_change import more_than_a_day_may, weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
@@ -90,9 +91,12 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, index, declined)
+    everybody = Everybody(connection, source, target, links, index, declined=declined)
     stops = _stops(ctx, run, remembered, terms)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+    if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
+        everybody = _with_other_months(ctx, run, everybody, looks, lease=lease)
+        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if any(_may_create(planned_item) for planned_item in planned_items):
         everybody = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
@@ -133,7 +137,22 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
         target = hidden.reveal(list(everybody.target_by_id.values()))
-    return Everybody(everybody.connection, everybody.source, target, everybody.links, index, everybody.declined)
+    return everybody.with_targets(target)
+
+
+def _with_other_months(
+    ctx: Context, run: RunRow, everybody: Everybody, looks: Iterable[str], *, lease: Lease
+) -> Everybody:
+    """The same people, and these employees of freee as it shows them in a month of their employment."""
+    gateway = ctx.gateway(everybody.connection, System.FREEE)
+    sides = everybody.source if run.direction.source is System.FREEE else list(everybody.target_by_id.values())
+    hidden = {record.person.id: record for record in sides}
+    known = {}
+    with counted(ctx, run.id, gateway):
+        for freee_id in looks:
+            lease.check()
+            known[freee_id] = read_in_employment(gateway, hidden[freee_id], run.as_of_date)
+    return everybody.with_other_months(known)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:

@@ -4,8 +4,10 @@ run going. Each transaction commits only while this worker still holds the surve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -16,12 +18,12 @@ from app.domain.mail_text.notices import Expected
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.automatic.rows import TroubleRow
 from app.storage.enums import OutboxKind
-from app.storage.runs.rows import PreviewName, RunRow
+from app.storage.runs.rows import PreviewName, RunRow, WithoutItem
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_beginning_notice
 from app.use_cases.planning.mass_change import weighed
-from app.use_cases.planning.planned_item import PlannedItem
+from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, PlannedItem
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.plan_sweep import remember_troubles
@@ -29,6 +31,8 @@ from app.use_cases.survey.plan_sweep import remember_troubles
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+QUARANTINED = "quarantined"
+"""The reason why automatic runs leave out somebody who ended badly with the same cause again and again."""
 PORTION = 500
 """How many items one transaction stores: few enough that an arriving webhook never waits long for the database."""
 
@@ -89,14 +93,16 @@ def _set_going(
 ) -> None:
     now = ctx.clock.now()
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
-    equal = sum(not found.has_item and found.item.state is ItemState.UNCHANGED for found in planned_items)
-    total = len(stored) + equal
+    counted = _without_item(planned_items)
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
     with ctx.unit_of_work() as uow:
         attempt, begins = run.survey_attempt, run.is_beginning
         if begins:
             uow.beginnings.lock(run.connection_id)
-        if not uow.runs.plan_committed(run.id, state=state, total=total, now=now, attempt=attempt, equal=equal):
+        total = len(planned_items)
+        if not uow.runs.plan_committed(
+            run.id, state=state, total=total, now=now, attempt=attempt, without_item=counted
+        ):
             raise LeaseLost
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
@@ -128,6 +134,18 @@ def _replace_previewed(uow: UnitOfWork, run: RunRow, now: datetime) -> None:
     anew, or has found them mended."""
     for previewed_id in uow.sweeps.previewed(run.connection_id, run.direction, before_run=run.id):
         uow.runs.withdraw(previewed_id, OUTDATED, now)
+
+
+def _without_item(planned_items: Sequence[PlannedItem]) -> WithoutItem:
+    """Who is only counted: the equal ones, and everybody else by the reason why they are left out."""
+    found = [planned_item.item for planned_item in planned_items if not planned_item.has_item]
+    equal = [item for item in found if item.state is ItemState.UNCHANGED]
+    others = [item for item in found if item.state is not ItemState.UNCHANGED]
+    reasons = Counter(
+        item.error_code or QUARANTINED if item.state is ItemState.LEFT_OUT else QUARANTINED for item in others
+    )
+    changed = sum(item.error_code == ONLY_TARGET_CHANGED for item in equal)
+    return WithoutItem(len(equal), reasons, changed)
 
 
 def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> PreviewName:

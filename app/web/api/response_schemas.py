@@ -89,6 +89,12 @@ class AlarmSchema(AnswerSchema):
     written = _count("うち、この24時間に確認なしで書き込んだ人数")
 
 
+class LeftOutSchema(AnswerSchema):
+    code = _text("エラー一覧の番号か語")
+    message = _text()
+    people = _count("対象外にした従業員の数")
+
+
 class RunSchema(AnswerSchema):
     id = _text()
     connection = _text()
@@ -114,6 +120,12 @@ class RunSchema(AnswerSchema):
     missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
     undone_run = _maybe("元に戻す実行(取り消しの実行のとき)")
     decide_until = _instant(maybe=True)
+    only_target_changed = _count("変更なしのうち、反映先だけが変わっている従業員の数(終わった実行)")
+    left_out = fields.List(
+        fields.Nested(LeftOutSchema),
+        required=True,
+        metadata={"description": "対象外にした理由と人数(実行の一覧では空)"},
+    )
     alarms = fields.List(
         fields.Nested(AlarmSchema),
         required=True,

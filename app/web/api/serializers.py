@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.runs.run_state import ItemState
 from app.use_cases.shared.views import (
     AnswerView,
@@ -31,6 +32,10 @@ def run(view: RunView) -> dict[str, Any]:
         "state_label": view.state.label,
         "error_who_label": view.error_who.label if view.error_who else None,
         "counts": all_states(view.counts),
+        "left_out": [
+            {"code": code, "message": message_of(code, view), "people": people}
+            for code, people in view.left_out.items()
+        ],
         "progress": _shallow(view.progress),
         "vendor_calls": {system: view.vendor_calls.get(system, 0) for system in ("smarthr", "freee")},
     }

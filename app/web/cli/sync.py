@@ -13,6 +13,7 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from app.domain.enums import Direction, Trigger
+from app.domain.error_catalogue.catalogue import message_of
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
@@ -251,6 +252,10 @@ def _echo_run(view: RunView) -> None:
     click.echo(
         " / ".join(f"{state.label} {count}件" for state in ItemState if (count := view.counts.get(state, 0))) or "0件"
     )
+    for code, people in view.left_out.items():
+        click.echo(f"対象外の理由: {message_of(code)} {people}件")
+    if view.only_target_changed:
+        click.echo(f"変更なしのうち、反映先だけが変わっています: {view.only_target_changed}件")
     if view.error_message:
         click.echo(f"理由: {view.error_message}")
         click.echo(f"    対処: {view.error_remedy}")
