@@ -8,14 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 
+from app.adapters.records import field_paths
 from app.domain.errors import TemporaryError
 
 MAX_CLOSED_SECONDS = 3600.0
 DEFAULT_CLOSED_SECONDS = 60.0
+_MOST_DIGITS = 40
+"""A number with more digits is none that a vendor has."""
+
+
+class AnswerSchema(Protocol):
+    """What reads the JSON of an answer: a schema, or records each by itself."""
+
+    def load(self, raw: Any, /) -> Any:
+        """The parsed answer. Raises ValidationError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,14 @@ class Answer:
     payload: Any = field(repr=False)
 
 
-def load_answer(response: Response, schema: Schema | None) -> Any:
+def load_answer(response: Response, schema: AnswerSchema | None) -> Any:
     """The body through the schema. Raises TemporaryError("unreadable_answer") naming fields, never values."""
     if schema is None:
         return None
     try:
         return schema.load(_parse_json(response.content))
     except ValidationError as error:
-        detail = "fields: " + ", ".join(sorted(_field_paths(error.messages_dict))[:10])
+        detail = "fields: " + ", ".join(path or "whole answer" for path in field_paths(error))
     except ValueError:
         detail = "not JSON"
     raise TemporaryError("unreadable_answer", detail, outcome_unknown=not response.is_read)
@@ -87,7 +98,7 @@ def retry_after(response: Response) -> float | None:
     return (moment - server_time(response)).total_seconds() if moment else None
 
 
-def server_time(response: Response) -> datetime:
+def server_time(response: Response | Answer) -> datetime:
     """The vendor's own time (Date header), so that a wrong clock here shortens no wait; our time without a header."""
     return _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
 
@@ -102,21 +113,42 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _parse_json(content: bytes) -> Any:
-    """JSON in UTF-8 as the standard says (no NaN). Raises ValueError, also for nesting that no honest answer has."""
+    """JSON in UTF-8. Raises ValueError, also for nesting that no honest answer has.
+
+    A value that cannot be a value (NaN, a number without bounds, a name that stands twice in an object) is read as NaN,
+    which no schema takes: so it is a fault of its own field, and not of the whole answer.
+    """
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return json.loads(
+            content.decode("utf-8-sig"),
+            parse_constant=_no_number,
+            parse_float=_float,
+            parse_int=_integer,
+            object_pairs_hook=_object,
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+def _no_number(_text: str) -> float:
+    return math.nan
 
 
-def _field_paths(messages: Mapping[Any, Any], prefix: str = "") -> set[str]:
-    """`{3: {"address": {"city": […]}}}` → {"address.city"}: positions in lists are left out."""
-    found = set()
-    for name, inner in messages.items():
-        path = prefix if isinstance(name, int) else f"{prefix}.{name}".lstrip(".")
-        found |= _field_paths(inner, path) if isinstance(inner, Mapping) else {path}
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else math.nan
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= _MOST_DIGITS else math.nan
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in seen and (seen[name] != value or type(seen[name]) is not type(value)):
+                found[name] = math.nan
+            seen[name] = value
     return found

@@ -16,10 +16,9 @@ from typing import Any
 
 import requests
 import structlog
-from marshmallow import Schema
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
-from app.adapters.answers import Answer, Response, load_answer, retry_after, server_time, within_an_hour
+from app.adapters.answers import Answer, AnswerSchema, Response, load_answer, retry_after, server_time, within_an_hour
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
 from app.failpoints import failpoint
@@ -88,7 +87,7 @@ class HttpClient:
         query: Query | None = None,
         body: Any = None,
         form: Mapping[str, str] | None = None,
-        answer: Schema | None = None,
+        answer: AnswerSchema | None = None,
     ) -> Any:
         """Make one API call and return its answer, parsed by the schema `answer` (None without one).
 
@@ -107,7 +106,7 @@ class HttpClient:
         query: Query | None = None,
         body: Any = None,
         form: Mapping[str, str] | None = None,
-        answer: Schema | None = None,
+        answer: AnswerSchema | None = None,
     ) -> Answer:
         """Make one API call as `send` does, and return its status and headers as well."""
         pauses = iter(self._retry_pauses if is_read else ())

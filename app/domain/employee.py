@@ -59,6 +59,19 @@ class Person:
     pay_schedule: PaySchedule | None = None
     """freee only; None outside payroll and in SmartHR."""
     in_payroll: bool = True
+    unreadable: bool = False
+    """The system's record of this person cannot be read: nobody is matched with them by what is left of it."""
+    unsure_who: bool = False
+    """Part of what tells people apart (id, number, kana, birth date) is among what cannot be read."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What of a record could not be read. `fields`: paths in the vendor's names, "" for the whole record; `legible`:
+    the fields that tell who the person is, as far as they could be read."""
+
+    fields: tuple[str, ...]
+    legible: Record = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,8 @@ class EmployeeRecord:
     """A person with the vendor's record. `month` is the closing month freee was read at (None for SmartHR).
 
     `record` is None when the system lists the person but does not show the record for that month
-    (freee: not yet hired, or already left): the person's items are then ABSENT, not blank.
+    (freee: not yet hired, or already left): the person's items are then ABSENT, not blank. It is None as well when the
+    record cannot be read (`unreadable`): then nothing is concluded or written. Such a person may lack an id ("").
     """
 
     person: Person
@@ -74,3 +88,4 @@ class EmployeeRecord:
     month: YearMonth | None = None
     once_only: bool = False
     """The run's month lies outside the employment, so only items count that hold for all months."""
+    unreadable: Unreadable | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import Step, System
 from app.domain.errors import AwaseError
@@ -26,11 +27,17 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class SurveyPage:
-    """One answer of a listing. `rows` are JSON-able and go to `assemble` unchanged; they are stored encrypted between
-    pages, so that a survey resumes after a crash. `next_cursor` is None after the last page."""
+    """One answer of a listing. `kept` is JSON-able and goes to `listed` and `assemble` unchanged; it is stored
+    encrypted, so that a survey resumes after a crash. `next_cursor` is None after the last page. `mark`: what
+    `listed` has to know of the page besides its rows."""
 
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
     next_cursor: str | None
+    mark: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def kept(self) -> list[Mapping[str, Any]]:
+        return [*self.rows, *([self.mark] if self.mark is not None else [])]
 
 
 class StepRecorder(Protocol):
@@ -74,13 +81,20 @@ class EmployeeGateway(Protocol):
         """The next page of all employees, up to 100 a call; `cursor` None starts."""
         ...
 
+    def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
+        """Whether the pages read so far are the whole list. When they are not, the caller starts again with cursor None
+        and keeps the rows it has. Pure."""
+        ...
+
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
-        """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id. Pure."""
+        """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id; those whose id
+        cannot be read at the end, with id "". Pure."""
         ...
 
     def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
         """Survey and assemble at once, without keeping pages (who would be offered). `fresh=False` allows an answer
-        that is up to a minute old, unless its listing began before `since`."""
+        that is up to a minute old, unless its listing began before `since`. Raises TemporaryError("list_incomplete")
+        when the list keeps shifting, or is shorter than announced."""
         ...
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:

@@ -38,10 +38,11 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
 
 def name_of(record: EmployeeRecord) -> str:
     """姓 名 as this system writes them, "" where it shows none."""
-    if record.record is None:
+    shown = record.unreadable.legible if record.unreadable else record.record
+    if shown is None:
         return ""
     options = MappingOptions()
-    parts = (_state(BY_KEY[key], record, record.record, options) for key in ("last_name", "first_name"))
+    parts = (_state(BY_KEY[key], record, shown, options) for key in ("last_name", "first_name"))
     return " ".join(part for part in parts if isinstance(part, str))
 
 
@@ -89,7 +90,7 @@ def listing_of(people: Sequence[EmployeeRecord], *, complete: bool = True) -> Li
         counts=counts,
         missing=named - there,
         people=frozenset(each.person.id for each in people if each.record is not None),
-        listed=frozenset(each.person.id for each in people),
+        listed=frozenset(each.person.id for each in people if not each.unreadable),
         complete=complete,
     )
 
@@ -180,6 +181,8 @@ def _is_null(system: System, record: Record, row: FieldMapping) -> bool:
 
 def _in_the_directory(person: EmployeeRecord) -> frozenset[str]:
     """What freee's list of all employees shows of somebody whose record the month hides."""
+    if person.unreadable:
+        return frozenset()
     left = person.person.system is System.FREEE and person.person.resigned_on is not None
     return DIRECTORY_ATTRIBUTES if left else frozenset()
 

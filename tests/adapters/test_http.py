@@ -185,7 +185,7 @@ UNREADABLE: dict[str, Reply] = {
     "error body with 200": answer({"code": 5, "type": "internal_server_error", "message": "x", "errors": None}),
     "list for object": answer([{"id": "7"}]),
     "wrong type": answer({"id": "7", "size": "large"}),
-    "NaN": raw(b'{"id": "7", "more": NaN}'),
+    "NaN": raw(b'{"id": "7", "size": NaN}'),
     "not UTF-8": raw('{"id": "七"}'.encode("cp932")),
     "nested without end": raw(b"[" * 200_000),
     "number without end": raw(b'{"id": "7", "size": ' + b"9" * 5000 + b"}"),

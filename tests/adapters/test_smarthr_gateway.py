@@ -12,6 +12,7 @@ import pytest
 from app.adapters.smarthr.client import MAX_PAGES, SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.adapters.smarthr.schemas import CrewSchema, crew_fields
+from app.domain.completeness.listed import MOST_READINGS
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Step
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
@@ -204,8 +205,11 @@ def test_paging_without_headers_ends_at_a_short_page(vendor: CannedServer) -> No
 
 
 def test_an_empty_page_ends_whatever_the_headers_promise(vendor: CannedServer) -> None:
-    vendor.will(answer(crews(0, 2), headers={"x-total-count": "500"}), answer([], headers={"x-total-count": "500"}))
-    assert paged(vendor) == (["c-0", "c-1"], 2)
+    total = {"x-total-count": "500"}
+    vendor.will(*[answer(crews(0, 2), headers=total), answer([], headers=total)] * MOST_READINGS)
+    error = failure(TemporaryError, lambda: paged(vendor))
+    assert (error.code, error.detail) == ("list_incomplete", "missing: 498")
+    assert len(vendor.seen) == 2 * MOST_READINGS
 
 
 def test_a_list_without_end_is_given_up(vendor: CannedServer) -> None:
@@ -230,11 +234,13 @@ def test_a_list_without_end_is_given_up(vendor: CannedServer) -> None:
         {"id": "c-1", "bank_accounts": [{"bank_code": 1}]},
     ],
 )
-def test_a_changed_schema_is_unreadable_and_not_guessed(vendor: CannedServer, wrong: dict[str, Any]) -> None:
-    vendor.will(answer([wrong]))
-    error = failure(TemporaryError, lambda: paged(vendor))
-    assert error.code == "unreadable_answer"
-    assert error.detail.startswith("fields: ")
+def test_a_changed_schema_is_one_persons_question_and_not_guessed(vendor: CannedServer, wrong: dict[str, Any]) -> None:
+    vendor.will(answer([wrong, {"id": "c-9"}]))
+    people = SmartHRGateway(canned_client(vendor)).directory(as_of_date=TODAY)
+    odd, read = sorted(people, key=lambda each: each.person.id == "c-9")
+    assert (odd.record, read.unreadable) == (None, None)
+    assert odd.unreadable is not None
+    assert len(odd.unreadable.fields) == 1
 
 
 def test_unknown_names_and_null_slots_are_tolerated(vendor: CannedServer) -> None:

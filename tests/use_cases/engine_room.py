@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.config import Settings
+from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
@@ -129,6 +130,9 @@ class ListingGateway:
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
         self._ask()
         return SurveyPage(rows=[], next_cursor=None)
+
+    def listed(self, rows: Iterable[Record]) -> Listed:
+        return Listed(1)
 
     def assemble(self, rows: Iterable[Record], *, as_of_date: date) -> list[EmployeeRecord]:
         return []

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from sqlalchemy import text
 
 from app.config import Settings
+from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
@@ -104,6 +105,9 @@ class Company:
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
         self.directory(as_of_date=as_of_date)
         return SurveyPage(rows=(), next_cursor=None)
+
+    def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
+        return Listed(1)
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return self.directory(as_of_date=as_of_date)

@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import requests
-from marshmallow import Schema
 
+from app.adapters.answers import AnswerSchema
 from app.adapters.freee.errors import OPEN_TO_ALL, AccessExpired, NoRightOrThrottled, NotFound, classify
 from app.adapters.freee.oauth import AccessToken, FreeeOAuth
 from app.adapters.freee.schemas import (
+    EVERYBODY,
     BankAccountRuleAnswerSchema,
-    DirectoryRowSchema,
     EmployeeAnswerSchema,
     EmployeesAnswerSchema,
     HealthInsuranceRuleAnswerSchema,
     ProfileRuleAnswerSchema,
+    ShownEmployeeSchema,
     UsersMeSchema,
     WelfarePensionInsuranceRuleAnswerSchema,
 )
@@ -64,7 +65,7 @@ class FreeeClient:
         rows: list[dict[str, Any]] = self._read(
             f"/api/v1/companies/{self.company_id}/employees",
             query={"limit": PAGE, "offset": offset, "with_no_payroll_calculation": "true"},
-            answer=DirectoryRowSchema(many=True),
+            answer=EVERYBODY,
         )
         return rows
 
@@ -89,13 +90,14 @@ class FreeeClient:
     def get_employee(self, employee_id: int, month: YearMonth) -> dict[str, Any] | None:
         """従業員の取得 (operation `get_employee`)
 
-        None when freee does not know the person, or does not show them in that month.
+        None when freee does not know the person, or does not show them in that month. A record that cannot be read
+        names its odd fields (`app.adapters.records`).
         """
         try:
             answer = self._read(
                 f"/api/v1/employees/{employee_id}",
                 query={**self._company(), **_month(month)},
-                answer=EmployeeAnswerSchema(),
+                answer=ShownEmployeeSchema(),
             )
         except NotFound:
             return None
@@ -146,7 +148,7 @@ class FreeeClient:
         return {"company_id": self.company_id}
 
     def _put_rule(
-        self, employee_id: int, name: str, rule: Mapping[str, Any], *, month: YearMonth, answer: Schema
+        self, employee_id: int, name: str, rule: Mapping[str, Any], *, month: YearMonth, answer: AnswerSchema
     ) -> dict[str, Any] | None:
         """Replace a rule object as a whole; returns the one that freee answers, None when it answers none."""
         body = {**self._company(), **_month(month), f"employee_{name}": dict(rule)}
@@ -154,10 +156,10 @@ class FreeeClient:
         rule_now: dict[str, Any] | None = answered.get(f"employee_{name}")
         return rule_now
 
-    def _read(self, path: str, *, answer: Schema, query: Mapping[str, str | int] | None = None) -> Any:
+    def _read(self, path: str, *, answer: AnswerSchema, query: Mapping[str, str | int] | None = None) -> Any:
         return self._send("GET", path, query=query, answer=answer, is_read=True)
 
-    def _write(self, method: str, path: str, body: Mapping[str, Any], *, answer: Schema) -> Any:
+    def _write(self, method: str, path: str, body: Mapping[str, Any], *, answer: AnswerSchema) -> Any:
         return self._send(method, path, body=body, answer=answer, is_read=False)
 
     def _send(self, method: str, path: str, **options: Any) -> Any:

@@ -24,7 +24,9 @@ from app.adapters.freee.bodies import (
 from app.adapters.freee.client import PAGE, FreeeClient
 from app.adapters.freee.directory_cache import DirectoryCache, Numbers
 from app.adapters.freee.survey import (
+    DIRECTORY,
     Cursor,
+    as_employee,
     assemble,
     directory_row,
     months_of,
@@ -33,8 +35,11 @@ from app.adapters.freee.survey import (
     record_row,
     schedule_of,
 )
+from app.adapters.listing import INCOMPLETE, Pages, listed, mark, read_whole, readings_of
 from app.adapters.people_cache import PeopleCache
-from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, YearMonth
+from app.adapters.records import as_asked, readable, unreadable_of
+from app.domain.completeness.listed import MOST_READINGS, Listed
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, Unreadable, YearMonth
 from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.matching.linking import comparable_number
@@ -80,9 +85,12 @@ class FreeeGateway:
         at = Cursor.parse(cursor)
         if at.offset >= MAX_ROWS:
             raise RunError("E23", "a list of freee does not end")
-        if at.phase == "directory":
+        if at.phase == DIRECTORY:
             return self._directory_page(at, as_of_date)
         return self._month_page(at)
+
+    def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
+        return listed(list(readings_of(rows)), directory=DIRECTORY)
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return assemble(rows, as_of_date)
@@ -94,22 +102,20 @@ class FreeeGateway:
         return self._people.get(key, lambda: self._directory(as_of_date), fresh=fresh, since=since)
 
     def _directory(self, as_of_date: date) -> list[EmployeeRecord]:
-        rows: list[Mapping[str, Any]] = []
-        cursor: str | None = None
-        while True:
-            page = self.survey_page(cursor, as_of_date=as_of_date)
-            rows.extend(page.rows)
-            cursor = page.next_cursor
-            if cursor is None:
-                return assemble(rows, as_of_date)
+        rows = read_whole(lambda cursor: self.survey_page(cursor, as_of_date=as_of_date), self.listed)
+        return assemble(rows, as_of_date)
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person as of that closing month. The pay schedule is not in this answer: `pay_schedule` is None, the
         group's name is `company_reference_date_rule_name` of the record."""
         if month is None:
             raise ValueError("freee is read as of a month")
-        record = self._client.get_employee(int(person_id), month)
-        return EmployeeRecord(person_of(record, None), record, month) if record else None
+        record = self._shown(int(person_id), month)
+        return as_employee(record, person_of(record, None), month) if record else None
+
+    def _shown(self, person_id: int, month: YearMonth) -> dict[str, Any] | None:
+        record = self._client.get_employee(person_id, month)
+        return as_asked(record, person_id) if record else None
 
     def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
         """One employee, looked for in the list of all employees.
@@ -117,20 +123,30 @@ class FreeeGateway:
         Only that list tells the pay schedule, and tells a deleted employee from one who is hidden in that month
         (freee-hr-api.md traps 24, 25).
         """
-        row = next((row for row in self._everybody() if str(row["id"]) == person_id), None)
-        if row is None:
-            return None
+        nameless = False
+        for row in self._everybody():
+            nameless = nameless or "id" not in row
+            if str(row.get("id")) == person_id:
+                return self._found(row, as_of_date)
+        if nameless:  # somebody is listed whose id cannot be read, so nobody can be said to be gone
+            odd = Unreadable(("id",))
+            return EmployeeRecord(Person(System.FREEE, person_id, "", unreadable=True), None, unreadable=odd)
+        return None
+
+    def _found(self, row: Mapping[str, Any], as_of_date: date) -> EmployeeRecord:
+        if (odd := unreadable_of(row)) is not None:
+            return EmployeeRecord(person_of(row, None), None, unreadable=odd)
         schedule = schedule_of(row)
         month = closing_month(as_of_date, schedule)
-        record = self._client.get_employee(int(person_id), month)
-        return EmployeeRecord(person_of(record or row, schedule), record, month)
+        record = self._shown(row["id"], month)
+        return as_employee(record, person_of(record or row, schedule), month)
 
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         if leavers or month is None:
             rows = self._client.list_company_employees(0)
-            return [EmployeeRecord(person_of(row, schedule_of(row)), None) for row in rows]
+            return [EmployeeRecord(person_of(row, schedule_of(row)), None) for row in readable(rows)]
         records = self._client.list_employees(month, 0)["employees"]
-        return [EmployeeRecord(person_of(each, None), each, month) for each in records]
+        return [as_employee(each, person_of(each, None), month) for each in records]
 
     def identify(self, hidden: EmployeeRecord) -> Person | None:
         """Read somebody in the months of leaving and joining, because freee hides people outside their employment.
@@ -138,7 +154,7 @@ class FreeeGateway:
         found: Person | None = None
         for month in months_to_try(hidden):
             try:
-                record = self._client.get_employee(int(hidden.person.id), month)
+                record = self._shown(int(hidden.person.id), month)
             except ItemError:
                 continue  # freee refuses this month; another one may show the person
             if record is None:
@@ -158,10 +174,21 @@ class FreeeGateway:
         return list(numbers.get(wanted, ())) if wanted else []
 
     def _directory_page(self, at: Cursor, as_of_date: date) -> SurveyPage:
-        rows = self._client.list_company_employees(at.offset)
-        at = at.with_months(months_of(rows, as_of_date))
-        following = at.further(len(rows)) if len(rows) >= PAGE else at.first_month()
-        return SurveyPage([directory_row(row) for row in rows], following.as_text() if following else None)
+        rows, seen, full = self._company_page(at.offset)
+        at = at.with_months(months_of(readable(rows), as_of_date))
+        following = at.further(PAGE - 1) if full else at.first_month()
+        cursor = following.as_text() if following else None
+        return SurveyPage([directory_row(row) for row in rows], cursor, seen)
+
+    def _company_page(self, offset: int) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:
+        """A page of the list of all employees with its mark, and whether it is full. Each page begins with the last row
+        of the page before it, which is left out here: when it is another one, the list has shifted. freee announces no
+        total for this list."""
+        rows = self._client.list_company_employees(offset)
+        ids = [row.get("id") for row in rows]
+        overlap = {"begins": ids[0] if ids else None} if offset else {}
+        seen = mark(DIRECTORY, first=not offset, ends=ids[-1] if ids else None, **overlap)
+        return rows[1:] if offset else rows, seen, len(rows) >= PAGE
 
     def _month_page(self, at: Cursor) -> SurveyPage:
         month = at.months[0]
@@ -170,7 +197,9 @@ class FreeeGateway:
         seen = at.offset + len(records)
         more = bool(records) and (seen < total if total is not None else len(records) >= PAGE)
         following = at.further(len(records)) if more else at.next_month()
-        return SurveyPage([record_row(each, month) for each in records], following.as_text() if following else None)
+        cursor = following.as_text() if following else None
+        announced = mark(at.list_name, first=False, announced=total)
+        return SurveyPage([record_row(each, month) for each in records], cursor, announced)
 
     def known_positions(self) -> frozenset[str] | None:
         """None, because a title is free text in freee; Awase does not write freee's 役職 master."""
@@ -181,20 +210,28 @@ class FreeeGateway:
         numbers: dict[str, list[str]] = {}
         for row in self._everybody():
             if number := comparable_number(row.get("num") or ""):
-                numbers.setdefault(number, []).append(str(row["id"]))
+                numbers.setdefault(number, []).append(str(row.get("id") or ""))
         found = {number: tuple(dict.fromkeys(ids)) for number, ids in numbers.items()}
         if self._cache and since:
             self._cache.keep(self._company_id, found, since=since)
         return found
 
     def _everybody(self) -> Iterator[Mapping[str, Any]]:
-        """All rows of the list of all employees, leavers included."""
-        for offset in range(0, MAX_ROWS, PAGE):
-            rows = self._client.list_company_employees(offset)
-            yield from rows
-            if len(rows) < PAGE:
+        """All rows of the list of all employees, leavers included. A list that shifts is read again, so a row may come
+        twice. Raises TemporaryError("list_incomplete") when it keeps shifting."""
+        for _ in range(MOST_READINGS):
+            pages, full = Pages(), True
+            for offset in range(0, MAX_ROWS, PAGE - 1):
+                rows, seen, full = self._company_page(offset)
+                pages.add(rows, seen)
+                yield from rows
+                if not full:
+                    break
+            if full:
+                raise RunError("E23", "a list of freee does not end")
+            if pages.is_whole:
                 return
-        raise RunError("E23", "a list of freee does not end")
+        raise TemporaryError(INCOMPLETE)
 
     # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -209,8 +246,8 @@ class FreeeGateway:
         created = self._recorded(Step.CREATE, [change.key for change in sent], steps, lambda: self._create(body))
         schedule = self._schedule(created, request)
         month = closing_month(request.as_of_date, schedule)
-        record = self._client.get_employee(created["id"], month)
-        return EmployeeRecord(person_of(record or created, schedule), record, month)
+        record = self._shown(created["id"], month)
+        return as_employee(record, person_of(record or created, schedule), month)
 
     def _create(self, body: Mapping[str, Any]) -> Record:
         try:
@@ -229,7 +266,7 @@ class FreeeGateway:
         known = request.pay_schedules.get(name)
         if known is not None:
             return replace(known, name=name)
-        row = next((row for row in self._everybody() if row["id"] == created["id"]), None)
+        row = next((row for row in self._everybody() if row.get("id") == created["id"]), None)
         schedule = schedule_of(row) if row else None
         return replace(schedule, name=name) if schedule else None
 

@@ -12,9 +12,12 @@ that Awase uses.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_load, validate
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from app.adapters.records import OneRecord, RecordField, Records, check_text, is_plain, kept_fields, readable
 
 _DATE = validate.Regexp(r"\d{4}-\d{2}-\d{2}\Z")
 _INDIVIDUAL_NUMBER = re.compile(r"individual_?num|my_?number|mynum|マイナンバー|個人番号", re.IGNORECASE)
@@ -28,8 +31,8 @@ class _Lenient(Schema):
         unknown = EXCLUDE
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(allow_none=True, **options)
+def _text(*checks: Any, **options: Any) -> fields.String:
+    return fields.String(allow_none=True, validate=[check_text, *checks], **options)
 
 
 def _whole(**options: Any) -> fields.Integer:
@@ -38,11 +41,27 @@ def _whole(**options: Any) -> fields.Integer:
 
 
 def _flag() -> fields.Boolean:
-    return fields.Boolean(allow_none=True)
+    return fields.Boolean(allow_none=True, truthy={True}, falsy={False})
+
+
+def _id() -> fields.Integer:
+    return fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
 
 
 def _date() -> fields.String:
-    return _text(validate=_DATE)
+    return _text(_DATE)
+
+
+def _day() -> fields.String:
+    """A day that exists: the list of all employees decides by it in which months freee shows somebody."""
+    return _text(_DATE, _exists)
+
+
+def _exists(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValidationError("no such day") from None
 
 
 class _Rule(Schema):
@@ -50,6 +69,13 @@ class _Rule(Schema):
 
     class Meta:
         unknown = INCLUDE
+
+    @validates_schema
+    def can_be_sent_back(self, rule: dict[str, Any], **_: Any) -> None:
+        """Fields that Awase does not know go back as they are, so they must be such that they can."""
+        odd = {key: ["not plain"] for key, value in rule.items() if key not in self.fields and not is_plain(value)}
+        if odd or not is_plain(list(rule)):
+            raise ValidationError({key: fault for key, fault in odd.items() if is_plain(key)} or ["not plain"])
 
     @post_load
     def without_individual_numbers(self, rule: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -107,7 +133,7 @@ class BankAccountRuleSchema(_Rule):
 class EmployeeSchema(_Lenient):
     """One employee in one month (6). Awase does not read dependents and pay, because it does not exchange them."""
 
-    id = fields.Integer(required=True, strict=True)
+    id = _id()
     num = _text()
     display_name = _text()
     base_pension_num = _text()
@@ -123,28 +149,50 @@ class EmployeeSchema(_Lenient):
     bank_account_rule = fields.Nested(BankAccountRuleSchema, allow_none=True)
 
 
+_NAMES = {"profile_rule": ("last_name", "first_name", "last_name_kana", "first_name_kana")}
+_WHO = kept_fields(
+    *("id", "num", "birth_date", "entry_date", "retire_date", "payroll_calculation"),
+    "company_reference_date_rule_name",
+    inside=_NAMES,
+)
+ONE_EMPLOYEE = OneRecord(EmployeeSchema(), _WHO)
+EMPLOYEES = Records(EmployeeSchema(), _WHO)
+"""Readers of employees: one that cannot be read keeps who they are, and the paths of the odd fields."""
+
+
+class ShownEmployeeSchema(_Lenient):
+    """The answer of a reading."""
+
+    employee = RecordField(ONE_EMPLOYEE, required=True)
+
+
 class EmployeeAnswerSchema(_Lenient):
+    """The answer of a write. One that cannot be read leaves open what freee now holds."""
+
     employee = fields.Nested(EmployeeSchema, required=True)
 
 
 class EmployeesAnswerSchema(_Lenient):
     """A page of the month's list (5.2)."""
 
-    employees = fields.List(fields.Nested(EmployeeSchema), required=True)
+    employees = RecordField(EMPLOYEES, required=True)
     total_count = _whole()
 
 
 class DirectoryRowSchema(_Lenient):
     """One row of the list of all employees (5.1). Without `email`, the login address, which Awase does not exchange."""
 
-    id = fields.Integer(required=True, strict=True)
+    id = _id()
     num = _text()
-    entry_date = _date()
-    retire_date = _date()
+    entry_date = _day()
+    retire_date = _day()
     payroll_calculation = _flag()
-    closing_day = _whole()
-    pay_day = _whole()
+    closing_day = _whole(validate=validate.Range(min=1, max=31))
+    pay_day = _whole(validate=validate.Range(min=1, max=31))
     month_of_pay_day = _text()
+
+
+EVERYBODY = Records(DirectoryRowSchema(), kept_fields("id", "num", "entry_date", "retire_date", "payroll_calculation"))
 
 
 class ProfileRuleAnswerSchema(_Lenient):
@@ -174,7 +222,12 @@ class CompanySchema(_Lenient):
 
 class UsersMeSchema(_Lenient):
     id = fields.Integer(required=True, strict=True)
-    companies = fields.List(fields.Nested(CompanySchema), required=True)
+    companies = RecordField(Records(CompanySchema(), kept_fields()), required=True)
+
+    @post_load
+    def without_odd_companies(self, me: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """One company that cannot be read says nothing about the others."""
+        return {**me, "companies": readable(me["companies"])}
 
 
 class TokenAnswerSchema(_Lenient):

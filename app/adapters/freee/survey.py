@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, YearMonth
+from app.adapters.listing import by_id, is_mark
+from app.adapters.records import UNREADABLE, unreadable_of
+from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, Unreadable, YearMonth
 from app.domain.enums import System
 from app.domain.runs.dates import closing_month
 
@@ -22,11 +24,17 @@ NEXT_MONTH = "next_month"
 """The only documented literal of month_of_pay_day; any other value means the same month."""
 
 
+DIRECTORY = "directory"
+_TELLS_WHO = frozenset(
+    {"", "id", "num", "birth_date", "profile_rule", "profile_rule.last_name_kana", "profile_rule.first_name_kana"}
+)
+
+
 @dataclass(frozen=True)
 class Cursor:
     """How far a survey has come. `months`: the closing months collected so far; the month phase works them off."""
 
-    phase: str = "directory"
+    phase: str = DIRECTORY
     offset: int = 0
     months: tuple[YearMonth, ...] = ()
 
@@ -47,6 +55,10 @@ class Cursor:
     def further(self, rows: int) -> Cursor:
         """The next page of the same list."""
         return replace(self, offset=self.offset + rows)
+
+    @property
+    def list_name(self) -> str:
+        return self.phase if self.phase == DIRECTORY else str(self.months[0])
 
     def first_month(self) -> Cursor | None:
         """The first page of the first month, after the end of the directory; None when no employee needs a month."""
@@ -71,7 +83,7 @@ def months_to_try(hidden: EmployeeRecord) -> list[YearMonth]:
 
 
 def directory_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"kind": "directory", **row}
+    return {"kind": DIRECTORY, **row}
 
 
 def record_row(record: Mapping[str, Any], month: YearMonth) -> dict[str, Any]:
@@ -79,27 +91,47 @@ def record_row(record: Mapping[str, Any], month: YearMonth) -> dict[str, Any]:
 
 
 def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[EmployeeRecord]:
-    """All rows of a survey → each employee once, sorted by id, with the record of their own closing month."""
-    directory: dict[int, Mapping[str, Any]] = {}
-    records: dict[int, dict[YearMonth, Record]] = {}
+    """All rows of a survey → each employee once, sorted by id, with the record of their own closing month; those whose
+    id cannot be read at the end."""
+    listed: list[Mapping[str, Any]] = []
+    shown: dict[YearMonth, list[Record]] = {}
     for row in rows:
-        if row["kind"] == "directory":
-            directory[row["id"]] = row
+        if is_mark(row):
+            continue
+        if row["kind"] == DIRECTORY:
+            listed.append(row)
         else:
-            records.setdefault(row["employee"]["id"], {})[YearMonth.parse(row["month"])] = row["employee"]
+            shown.setdefault(YearMonth.parse(row["month"]), []).append(row["employee"])
+    directory, nameless = by_id(listed)
+    records: dict[int, dict[YearMonth, Record]] = {}
+    for month, employees in shown.items():
+        known, without_id = by_id(employees)
+        nameless += [each for each in without_id if each not in nameless]
+        for person_id, record in known.items():
+            records.setdefault(person_id, {})[month] = record
     return [
-        _joined(directory.get(person_id), records.get(person_id, {}), as_of_date=as_of_date)
-        for person_id in sorted(directory.keys() | records.keys())
+        *(
+            _joined(directory.get(person_id), records.get(person_id, {}), as_of_date=as_of_date)
+            for person_id in sorted(directory.keys() | records.keys())
+        ),
+        *(as_employee(row, person_of(row, None), None) for row in nameless),
     ]
+
+
+def as_employee(record: Record | None, person: Person, month: YearMonth | None) -> EmployeeRecord:
+    """The person with the record, unless the record cannot be read."""
+    odd = unreadable_of(record) if record is not None else None
+    return EmployeeRecord(person, None if odd else record, month, odd)
 
 
 def person_of(record: Record, schedule: PaySchedule | None) -> Person:
     """The person whom a record shows. The caller gives the schedule, because a record knows only its group's name."""
     profile = record.get("profile_rule") or {}
     group = record.get("company_reference_date_rule_name")
+    odd = record.get(UNREADABLE)
     return Person(
         system=System.FREEE,
-        id=str(record["id"]),
+        id=str(record.get("id") or ""),
         number=record.get("num") or "",
         last_name_kana=profile.get("last_name_kana") or "",
         first_name_kana=profile.get("first_name_kana") or "",
@@ -108,6 +140,8 @@ def person_of(record: Record, schedule: PaySchedule | None) -> Person:
         resigned_on=parsed_date(record.get("retire_date")),
         pay_schedule=replace(schedule, name=group or schedule.name) if schedule else None,
         in_payroll=record.get("payroll_calculation") is not False,
+        unreadable=odd is not None,
+        unsure_who=odd is not None and not _TELLS_WHO.isdisjoint(odd),
     )
 
 
@@ -146,10 +180,22 @@ def _joined(row: Mapping[str, Any] | None, records: Mapping[YearMonth, Record], 
     """One employee from both lists. Without a directory row (the lists shifted between pages) the schedule is unknown,
     so it is unclear which month's record counts: the employee is listed, and the items stay absent."""
     if row is None:
-        return EmployeeRecord(person_of(next(iter(records.values())), None), None)
+        record = next(iter(records.values()))
+        odd = unreadable_of(record)
+        return EmployeeRecord(person_of(record, None), None, unreadable=odd)
+    if UNREADABLE in row:
+        return _unreadable(row, records)
     schedule = schedule_of(row)
     month = closing_month(as_of_date, schedule)
-    record = records.get(month)
-    if record is None:
+    record_of_month = records.get(month)
+    if record_of_month is None:
         return EmployeeRecord(person_of(row, schedule), None, month)
-    return EmployeeRecord(person_of(record, schedule), record, month)
+    return as_employee(record_of_month, person_of(record_of_month, schedule), month)
+
+
+def _unreadable(row: Mapping[str, Any], records: Mapping[YearMonth, Record]) -> EmployeeRecord:
+    """Somebody whose row in the list of everybody cannot be read, with the name that a month may show."""
+    shown = next(iter(records.values()), {})
+    odd = sorted({*row[UNREADABLE], *shown.get(UNREADABLE, ())})
+    legible = {**shown, **{name: value for name, value in row.items() if name != "kind"}, UNREADABLE: odd}
+    return EmployeeRecord(person_of(legible, None), None, unreadable=Unreadable(tuple(odd), legible))

@@ -7,26 +7,31 @@ anything else about a person.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
-from marshmallow import Schema
 from requests.utils import parse_header_links
 
-from app.adapters.answers import Answer
+from app.adapters.answers import Answer, AnswerSchema, server_time
 from app.adapters.http import HttpClient, Query, bearer
+from app.adapters.listing import Pages, mark
 from app.adapters.smarthr.errors import NotFound, classify
 from app.adapters.smarthr.schemas import (
+    CREWS,
+    JOB_TITLES,
+    ONE_CREW,
+    WEBHOOKS,
     CrewRecord,
     CrewSchema,
-    JobTitleSchema,
     WebhookRecord,
     WebhookSchema,
     crew_fields,
 )
 from app.config import Settings
+from app.domain.completeness.listed import MOST_READINGS
 from app.domain.errors import RunError, TemporaryError
 from app.domain.ports import RateLimiter
 
@@ -37,12 +42,21 @@ MAX_PAGES = 2_000
 STABLE_SORT = "created_at"
 """A key that does not move while records change (trap 20); the default order is not documented."""
 
+_MOST_DIGITS = 12
+_SLACK = timedelta(seconds=3)
+"""SmartHR's answer says the second in which it was made."""
+
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class Page(NamedTuple):
+    """`announced`: how many there are of all pages, None when SmartHR does not say; `began`: SmartHR's time, a little
+    before it answered."""
+
     rows: list[dict[str, Any]]
     has_next: bool
+    announced: int | None = None
+    began: str = ""
 
 
 class SmartHRClient:
@@ -60,13 +74,13 @@ class SmartHRClient:
 
     def list_crews(self, page: int) -> Page:
         """従業員のリストの取得 GET /v1/crews. All employees, 退職済 included (trap 2)."""
-        return self._page("/v1/crews", page, schema=CrewSchema(many=True), sort=STABLE_SORT, fields=self._fields)
+        return self._page("/v1/crews", page, schema=CREWS, sort=STABLE_SORT, fields=self._fields)
 
     def get_crew(self, crew_id: str) -> CrewRecord | None:
         """従業員の取得 GET /v1/crews/{id}. None when SmartHR says that the id does not exist."""
         try:
             record: CrewRecord = self._http.send(
-                "GET", _crew(crew_id), is_read=True, query={"fields": self._fields}, answer=CrewSchema()
+                "GET", _crew(crew_id), is_read=True, query={"fields": self._fields}, answer=ONE_CREW
             )
         except NotFound:
             return None
@@ -74,8 +88,8 @@ class SmartHRClient:
 
     def find_crews(self, emp_code: str) -> list[CrewRecord]:
         """従業員のリストの取得 GET /v1/crews?emp_code=: id and 社員番号 of all employees with this number."""
-        path, schema = "/v1/crews", CrewSchema(many=True)
-        return list(self._all(path, schema=schema, sort=STABLE_SORT, emp_code=emp_code, fields="id,emp_code"))
+        fields = "id,emp_code,created_at"
+        return self._all("/v1/crews", schema=CREWS, sort=STABLE_SORT, emp_code=emp_code, fields=fields)
 
     def create_crew(self, body: Mapping[str, Any]) -> CrewRecord:
         """従業員の登録 POST /v1/crews. Not idempotent: after `outcome_unknown` look by number first (trap 19)."""
@@ -91,13 +105,13 @@ class SmartHRClient:
 
     def list_job_titles(self) -> list[dict[str, Any]]:
         """役職のリストの取得 GET /v1/job_titles."""
-        return list(self._all("/v1/job_titles", schema=JobTitleSchema(many=True), sort=STABLE_SORT))
+        return self._all("/v1/job_titles", schema=JOB_TITLES, sort=STABLE_SORT)
 
     # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def list_webhooks(self) -> list[WebhookRecord]:
         """Webhook のリストの取得 GET /v1/webhooks. Includes those of other applications; the call takes no `sort`."""
-        return list(self._all("/v1/webhooks", schema=WebhookSchema(many=True)))
+        return self._all("/v1/webhooks", schema=WEBHOOKS)
 
     def create_webhook(self, body: Mapping[str, Any]) -> WebhookRecord:
         """Webhook の登録 POST /v1/webhooks. Not idempotent: after `outcome_unknown` look by address first."""
@@ -119,19 +133,26 @@ class SmartHRClient:
 
     # ── paging ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _page(self, path: str, page: int, *, schema: Schema, **query: str) -> Page:
+    def _page(self, path: str, page: int, *, schema: AnswerSchema, **query: str) -> Page:
         if page > MAX_PAGES:
             raise TemporaryError("unreadable_answer", "the list does not end")
         asked: Query = {"page": page, "per_page": PER_PAGE, **query}
         answer = self._http.exchange("GET", path, is_read=True, query=asked, answer=schema)
-        return Page(answer.payload, _has_next(answer, page))
+        began = (server_time(answer) - _SLACK).isoformat()
+        return Page(answer.payload, _has_next(answer, page), _announced(answer), began)
 
-    def _all(self, path: str, *, schema: Schema, **query: str) -> Iterator[dict[str, Any]]:
-        page, has_next = 0, True
-        while has_next:
-            page += 1
-            rows, has_next = self._page(path, page, schema=schema, **query)
-            yield from rows
+    def _all(self, path: str, *, schema: AnswerSchema, **query: str) -> list[dict[str, Any]]:
+        """The rows of all pages. A list that shifts is read again; what one of the readings has shown counts."""
+        rows: list[dict[str, Any]] = []
+        for _ in range(MOST_READINGS):
+            pages, page = Pages(), Page([], has_next=True)
+            while page.has_next:
+                page = self._page(path, len(pages.marks) + 1, schema=schema, **query)
+                pages.add(page.rows, mark(path, first=False, announced=page.announced, began=page.began))
+                rows += page.rows
+            if pages.is_whole:
+                break
+        return list({row.get("id") or number: row for number, row in enumerate(rows)}.values())
 
 
 def _crew(crew_id: str) -> str:
@@ -142,6 +163,15 @@ def _webhook(webhook_id: str) -> str:
     return f"/v1/webhooks/{quote(webhook_id, safe='')}"
 
 
+def _announced(answer: Answer) -> int | None:
+    return _number(answer, "x-total-count")
+
+
+def _number(answer: Answer, header: str) -> int | None:
+    text = answer.headers.get(header, "")
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else None
+
+
 def _has_next(answer: Answer, page: int) -> bool:
     """Whether another page follows. One of the two headers is enough to go on, so that no employee is lost when the
     other is wrong; an empty page always ends the list. `Link` is only looked at, never followed."""
@@ -149,10 +179,10 @@ def _has_next(answer: Answer, page: int) -> bool:
     if not rows:
         return False
     links = parse_header_links(answer.headers.get("Link", ""))
-    total, size = answer.headers.get("x-total-count", ""), answer.headers.get("x-per-page", "")
-    if not links and not total.isdecimal():
+    total, size = _announced(answer), _number(answer, "x-per-page")
+    if not links and total is None:
         return len(rows) >= PER_PAGE
-    said_by_total = total.isdecimal() and page * (int(size) if size.isdecimal() else PER_PAGE) < int(total)
+    said_by_total = total is not None and page * (PER_PAGE if size is None else size) < total
     return said_by_total or any(link.get("rel") == "next" for link in links)
 
 

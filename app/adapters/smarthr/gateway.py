@@ -7,19 +7,29 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+import structlog
+
+from app.adapters.listing import by_id, listed, mark, read_whole, readings_of
 from app.adapters.people_cache import PeopleCache
+from app.adapters.records import UNREADABLE, as_asked, readable, unreadable_of
 from app.adapters.smarthr.client import SmartHRClient
 from app.adapters.smarthr.schemas import CrewRecord
 from app.domain.codecs.base import parsed_date
+from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
 from app.domain.enums import Step, System
-from app.domain.errors import AwaseError, ItemError
+from app.domain.errors import AwaseError, ItemError, QuestionError
 from app.domain.matching.linking import comparable_number
 from app.domain.planning.plan import Change
 from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK
 from app.domain.writing import encode, unwritable
+
+_CREWS = "crews"
+_TELLS_WHO = frozenset({"", "id", "emp_code", "last_name_yomi", "first_name_yomi", "birth_at"})
+
+log = structlog.get_logger(__name__)
 
 
 class SmartHRGateway:
@@ -41,14 +51,18 @@ class SmartHRGateway:
 
     def survey_page(self, cursor: str | None, *, as_of_date: date) -> SurveyPage:
         """One page of the list of all employees; the cursor is the page number."""
-        page = int(cursor) if cursor else 1
-        rows, has_next = self._client.list_crews(page)
-        return SurveyPage(rows, str(page + 1) if has_next else None)
+        number = int(cursor) if cursor else 1
+        page = self._client.list_crews(number)
+        seen = mark(_CREWS, first=number == 1, announced=page.announced, began=page.began)
+        return SurveyPage(page.rows, str(number + 1) if page.has_next else None, seen)
+
+    def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
+        return listed(list(readings_of(rows)), directory=_CREWS)
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         """Each employee once. Pages shift while records change, so one may come twice; the later row is newer."""
-        latest = {row["id"]: row for row in rows}
-        return [_employee(latest[crew_id]) for crew_id in sorted(latest)]
+        latest, nameless = by_id(rows)
+        return [_employee(row) for row in [*(latest[crew_id] for crew_id in sorted(latest)), *nameless]]
 
     def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
         if self._people is None:
@@ -57,12 +71,7 @@ class SmartHRGateway:
         return self._people.get(key, lambda: self._everybody(as_of_date), fresh=fresh, since=since)
 
     def _everybody(self, as_of_date: date) -> list[EmployeeRecord]:
-        rows: list[Mapping[str, Any]] = []
-        page = self.survey_page(None, as_of_date=as_of_date)
-        rows.extend(page.rows)
-        while page.next_cursor:
-            page = self.survey_page(page.next_cursor, as_of_date=as_of_date)
-            rows.extend(page.rows)
+        rows = read_whole(lambda cursor: self.survey_page(cursor, as_of_date=as_of_date), self.listed)
         return self.assemble(rows, as_of_date=as_of_date)
 
     def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
@@ -72,11 +81,11 @@ class SmartHRGateway:
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now; SmartHR knows no months."""
         record = self._client.get_crew(person_id)
-        return _employee(record) if record else None
+        return _employee(as_asked(record, person_id)) if record else None
 
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         """The first page of all employees; SmartHR lists leavers with the others."""
-        return [_employee(row) for row in self._client.list_crews(1)[0]]
+        return [_employee(row) for row in self._client.list_crews(1).rows]
 
     def identify(self, hidden: EmployeeRecord) -> Person | None:
         """The person as SmartHR lists them, because SmartHR hides nobody."""
@@ -88,12 +97,17 @@ class SmartHRGateway:
         if not wanted:
             return []
         found = self._client.find_crews(number)
+        if any(UNREADABLE in crew for crew in found):
+            raise QuestionError("target_unreadable")
         # SmartHR does not document how its filter compares, so the numbers are compared again here.
         return sorted({crew["id"] for crew in found if comparable_number(crew.get("emp_code") or "") == wanted})
 
     def known_positions(self) -> frozenset[str]:
-        """Names of the 役職 master."""
-        return frozenset(title["name"] for title in self._client.list_job_titles() if title.get("name"))
+        """Names of the 役職 master, without entries that cannot be read."""
+        titles = self._client.list_job_titles()
+        if odd := sum(UNREADABLE in title for title in titles):
+            log.warning("master_entry_unreadable", system=self.system.value, master="job_titles", entries=odd)
+        return frozenset(title["name"] for title in readable(titles) if title.get("name"))
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -149,19 +163,20 @@ def _recorded(
 
 
 def _employee(record: Mapping[str, Any]) -> EmployeeRecord:
-    return EmployeeRecord(
-        Person(
-            system=System.SMARTHR,
-            id=record["id"],
-            number=record.get("emp_code") or "",
-            last_name_kana=record.get("last_name_yomi") or "",
-            first_name_kana=record.get("first_name_yomi") or "",
-            birth_date=_date(record, "birth_at"),
-            hired_on=_date(record, "entered_at"),
-            resigned_on=_date(record, "resigned_at"),
-        ),
-        record,
+    odd = unreadable_of(record)
+    person = Person(
+        system=System.SMARTHR,
+        id=record.get("id") or "",
+        number=record.get("emp_code") or "",
+        last_name_kana=record.get("last_name_yomi") or "",
+        first_name_kana=record.get("first_name_yomi") or "",
+        birth_date=_date(record, "birth_at"),
+        hired_on=_date(record, "entered_at"),
+        resigned_on=_date(record, "resigned_at"),
+        unreadable=odd is not None,
+        unsure_who=odd is not None and not _TELLS_WHO.isdisjoint(odd.fields),
     )
+    return EmployeeRecord(person, None if odd else record, unreadable=odd)
 
 
 def _date(record: Mapping[str, Any], name: str) -> date | None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
+
+from app.adapters.records import UNREADABLE
 from app.adapters.smarthr.client import SmartHRClient
 from app.adapters.smarthr.schemas import WebhookRecord
 from app.adapters.smarthr.webhook import EVENTS
 from app.domain.ports import WebhookRegistration
+
+log = structlog.get_logger(__name__)
 
 _WANTED: dict[str, Any] = {**dict.fromkeys(EVENTS, True), "expose_only_id": True}
 """Every event, and of each only ids: Awase uses nothing else, and so no personal data is on the way."""
@@ -22,9 +27,12 @@ class SmartHRWebhookRegistry:
         self._client = client
 
     def registrations(self) -> list[WebhookRegistration]:
-        """All registrations of the tenant, each once, because a page may shift while another one is registered."""
-        found = {record["id"]: _registration(record) for record in self._client.list_webhooks()}
-        return list(found.values())
+        """All registrations of the tenant, each once. One that cannot be read counts as one without events, so that our
+        own is set right; without an id it is left out."""
+        listed = self._client.list_webhooks()
+        if odd := sum(UNREADABLE in record for record in listed):
+            log.warning("webhook_registration_unreadable", entries=odd)
+        return [_registration(record) for record in listed if record.get("id")]
 
     def register(self, *, url: str, secret: str, description: str) -> WebhookRegistration:
         body = {"url": url, "description": description, "secret_token": secret, **_WANTED}

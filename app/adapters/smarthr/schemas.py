@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from app.adapters.records import OneRecord, Records, check_text, kept_fields
 from app.adapters.smarthr.webhook import EVENTS
 from app.domain.mapping import FIELDS
 from app.domain.reading import attribute_of
@@ -23,7 +24,7 @@ class _Answer(Schema):
 
 
 def _text() -> fields.String:
-    return fields.String(allow_none=True)
+    return fields.String(allow_none=True, validate=check_text)
 
 
 def _whole_number() -> fields.Integer:
@@ -35,7 +36,7 @@ def _yes_no() -> fields.Boolean:
 
 
 def _id() -> fields.String:
-    return fields.String(required=True, validate=validate.Length(min=1))
+    return fields.String(required=True, validate=[validate.Length(min=1), check_text])
 
 
 class AddressSchema(_Answer):
@@ -75,6 +76,7 @@ class CrewSchema(_Answer):
     """従業員, without マイナンバー (the API has none) and without attributes that the two systems do not exchange."""
 
     id = _id()
+    created_at = _text()
     emp_code = _text()
     emp_status = _text()
     employment_type = fields.Nested(EmploymentTypeSchema, allow_none=True)
@@ -118,9 +120,9 @@ class _Moment(fields.Field[datetime]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             moment = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
+            return (moment if moment.tzinfo else moment.replace(tzinfo=JAPAN)).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
             raise ValidationError("not a moment") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=JAPAN)).astimezone(UTC)
 
 
 class _WebhookFields(_Answer):
@@ -137,11 +139,21 @@ WebhookSchema = _WebhookFields.from_dict({event: _yes_no() for event in EVENTS},
 
 
 def crew_fields() -> tuple[str, ...]:
-    """The attributes that an answer has to hold: those FIELDS reads, id and 社員番号, 在籍状況, and 雇用形態, which
-    may choose the export settings."""
+    """The attributes that an answer has to hold: those FIELDS reads, id and 社員番号, 在籍状況, 雇用形態, which may
+    choose the export settings, and since when SmartHR has the employee, which tells whether a list has moved."""
     paths = (path for row in FIELDS for path in (*row.smarthr.paths, *row.smarthr.beside))
-    return ("id", *sorted({"emp_status", "emp_code", "employment_type", *map(attribute_of, paths)}))
+    return ("id", *sorted({"created_at", "emp_status", "emp_code", "employment_type", *map(attribute_of, paths)}))
 
+
+_WHO = kept_fields(
+    *("id", "created_at", "emp_code", "last_name", "first_name", "last_name_yomi", "first_name_yomi"),
+    *("birth_at", "entered_at", "resigned_at"),
+)
+ONE_CREW = OneRecord(CrewSchema(), _WHO)
+CREWS = Records(CrewSchema(), _WHO)
+JOB_TITLES = Records(JobTitleSchema(), kept_fields())
+WEBHOOKS = Records(WebhookSchema(), kept_fields("id", "url"))
+"""Readers of answers: a record that cannot be read keeps who or what it is, and the paths of its odd fields."""
 
 CrewRecord = dict[str, Any]
 WebhookRecord = dict[str, Any]

@@ -22,7 +22,7 @@ from app.domain.japanese.normal_form import normal
 MAX_CANDIDATES = 20
 """How many candidates a question names. More do not help the person who decides, and the work must not grow with
 n × n in a company where all employees have number 0."""
-
+TARGET_UNREADABLE = "target_unreadable"
 
 QUESTIONS = (
     "E7",
@@ -100,22 +100,31 @@ class Directory:
         self._by_kana: dict[str, list[Person]] = defaultdict(list)
         self._by_birth_date: dict[date, list[Person]] = defaultdict(list)
         self._nameless: list[Person] = []
+        self._without_id: list[Person] = []
         for person in people:
             if person.id in self._by_id:
                 continue  # pages of a listing may overlap, so the same person may come twice
-            self._by_id[person.id] = person
+            if person.id:
+                self._by_id[person.id] = person
+            else:
+                self._without_id.append(person)
             if number := comparable_number(person.number):
                 self._by_number[number].append(person)
             if kana := comparable_kana(person):
                 self._by_identity[kana, person.birth_date].append(person)
                 self._by_kana[kana].append(person)
-            else:
+            if person.unsure_who or not kana:
                 self._nameless.append(person)
             if person.birth_date is not None:
                 self._by_birth_date[person.birth_date].append(person)
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    @property
+    def lacks_ids(self) -> bool:
+        """Whether some are listed whose id cannot be read: nobody can be called missing then."""
+        return bool(self._without_id)
 
     def by_id(self, person_id: str) -> Person | None:
         return self._by_id.get(person_id)
@@ -148,12 +157,15 @@ class Directory:
 
     def incomparable(self, person: Person) -> Iterator[tuple[Person, CandidateReason]]:
         """All employees of whom nobody can tell whether they are this person, because a name is not known: theirs or
-        this person's. Another birth date rules them out."""
+        this person's. Another birth date rules them out, unless part of who they are cannot be read."""
         if comparable_kana(person):
             pool: Sequence[Person] = self._nameless
         else:
-            pool = tuple(self._by_id.values())
+            pool = (*self._by_id.values(), *self._without_id)
         for other in pool:
+            if other.unsure_who:
+                yield other, CandidateReason.UNSEEN
+                continue
             births = person.birth_date, other.birth_date
             if None in births:
                 yield other, CandidateReason.UNSEEN
@@ -227,6 +239,8 @@ def decide_link(
     partner = links.partner(source.system, source.id)
     if partner is not None:
         linked = targets.by_id(partner)
+        if linked is None and targets.lacks_ids:
+            return _review(TARGET_UNREADABLE, _numbered(source, targets))
         if linked is None:
             return _review("E20", _namesakes(source, targets), _numbered(source, targets))
         if links.is_taken_elsewhere(linked, source):
@@ -272,6 +286,8 @@ def _first_match(
     source: Person, target: Person, *, sources: Directory, targets: Directory, links: LinkIndex, on: date | None
 ) -> LinkDecision:
     """Exactly one person on each side has the number, and the source has no link."""
+    if target.unreadable:
+        return _review(TARGET_UNREADABLE, _numbered(source, targets), _namesakes(source, targets))
     if links.partner(target.system, target.id) is not None:
         return _review("E7", _numbered(source, targets), _namesakes(source, targets))
     if links.is_taken_elsewhere(target, source):
@@ -375,8 +391,8 @@ def _as_namesakes(people: Sequence[Person]) -> list[tuple[Person, CandidateReaso
 
 
 def _review(code: str, *groups: Sequence[tuple[Person, CandidateReason]]) -> LinkDecision:
-    """REVIEW that names each candidate once, in the order found."""
+    """REVIEW that names each candidate once, in the order found; nobody can be chosen who has no readable id."""
     seen: dict[tuple[System, str], Candidate] = {}
-    for person, reason in (named for group in groups for named in group):
+    for person, reason in (named for group in groups for named in group if named[0].id):
         seen.setdefault((person.system, person.id), Candidate(person.system, person.id, person.number, reason))
     return LinkDecision(LinkKind.REVIEW, code=code, candidates=tuple(seen.values()))

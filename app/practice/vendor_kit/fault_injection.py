@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from app.practice.vendor_kit.faults import Answer, BadFault, Fault, FaultTable, faulty_answer, send
+from app.practice.vendor_kit.odd_answers import OddAnswers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -86,6 +87,7 @@ class FaultInjector:
         self._defaults = {name: each.default for name, each in self.declared.items()}
         self._values = dict(self._defaults)
         self._faults = FaultTable()
+        self.odd = OddAnswers()
         self._seen: list[SeenRequest] = []
         self._seq = 0
         self._log: TextIO | None = log_file.open("a", encoding="utf-8", buffering=1) if log_file else None
@@ -167,6 +169,7 @@ class FaultInjector:
         """Remove the faults, empty the log, and put the switches and the vendor's state back as at the start."""
         with self.lock:
             self._faults.clear()
+            self.odd.clear()
             self._seen.clear()
             self._values = dict(self._defaults)
         self._on_reset()
@@ -228,9 +231,10 @@ class _Middleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if str(environ.get("PATH_INFO", "")).startswith(CONTROL):
             return self.app(environ, start_response)
+        self.injector.odd.arrived(str(environ.get("PATH_INFO", "")))
         seen, fault = self.injector.arrived(environ)
         if fault is None:
-            answer = _whole_answer(self.app, environ)
+            answer = self.injector.odd.told(seen.method, _whole_answer(self.app, environ))
             self.injector.answered(seen, int(answer.status[:3]))
             start_response(answer.status, answer.headers)
             return [answer.body]
@@ -287,6 +291,18 @@ def _control_routes(injector: FaultInjector) -> Blueprint:
                     raise BadFault("a rule is a JSON object")
                 injector.fault(**rule)
         return jsonify(injector.fault_rules), 201 if request.method == "POST" else 200
+
+    @routes.route("/odd", methods=["POST", "DELETE"])
+    def odd() -> tuple[str, int]:
+        """`{"person": id, "path": "profile_rule.title", "text": "JSON text"}` shows this value of that person."""
+        if request.method == "DELETE":
+            injector.odd.clear()
+            return "", 204
+        sent = request.get_json()
+        if not isinstance(sent, dict) or set(sent) != {"person", "path", "text"}:
+            raise BadSwitch("person, path and text are wanted")
+        injector.odd.say(*(str(sent[name]) for name in ("person", "path", "text")))
+        return "", 204
 
     @routes.route("/requests", methods=["GET", "DELETE"])
     def requests() -> Response:

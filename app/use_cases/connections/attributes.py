@@ -110,16 +110,19 @@ def try_token(ctx: Context, subdomain: str, token: str, *, known: Standings = Ma
     Refused("smarthr_<cause>") naming the field that the administrator has to correct."""
     today = today_in_japan(ctx.clock.now())
     rows: list[Record] = []
+    kept: list[Record] = []
     try:
         gateway = ctx.smarthr_of(subdomain, token)
         page = gateway.survey_page(None, as_of_date=today)
         rows.extend(page.rows)
+        kept.extend(page.kept)
         for _ in range(PAGES - 1):
             if page.next_cursor is None or readable_attributes(rows) >= ATTRIBUTES:
                 break
             page = gateway.survey_page(page.next_cursor, as_of_date=today)
             rows.extend(page.rows)
-        complete = page.next_cursor is None
+            kept.extend(page.kept)
+        complete = page.next_cursor is None and gateway.listed(kept).whole
         people = gateway.assemble(rows, as_of_date=today)
         if not complete:
             people += _witnesses(gateway, known, seen=readable_attributes(rows))

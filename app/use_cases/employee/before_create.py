@@ -14,7 +14,7 @@ from app.domain.matching.linking import Directory, LinkDecision, LinkIndex, Link
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.run_state import ItemState
 from app.storage.links.rows import KnownPerson
-from app.use_cases.employee.outcome import ItemOutcome, Job
+from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.planning.hidden_people import as_people
 from app.use_cases.planning.planned_item import candidates_of
@@ -125,6 +125,8 @@ def _ended(
     if decision.target_id is None:
         return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
     found = next((record for record in listed if record.person.id == decision.target_id), None)
+    if found is not None and found.unreadable:
+        return unreadable_outcome(found)
     if found is None or found.record is None:
         return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
     return EmployeePair(source, found, None)

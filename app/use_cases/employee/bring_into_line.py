@@ -32,7 +32,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.before_create import BeforeCreate
 from app.use_cases.employee.create_turn import turn_to_create
-from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome
+from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome, unreadable_outcome
 from app.use_cases.employee.passing import Known, Passing
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.employee.seconding import Seconding
@@ -110,6 +110,8 @@ class EmployeeJob:
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, *, just_created: bool = False
     ) -> ItemOutcome:
         """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
+        if target.unreadable:
+            return unreadable_outcome(target)
         ticked = self._item.ticked or ()
         decided = self._proved(source, target, link, ticked)
         decided = replace(decided, settled=frozenset()) if just_created else decided

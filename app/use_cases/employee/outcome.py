@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from app.domain.completeness.unreadable import UNREADABLE_RECORD, unreadable_notes
+from app.domain.employee import EmployeeRecord
 from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import as_target, same
 from app.domain.planning.unsettled import unit_of
+from app.domain.reading import name_of
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.domain.snapshot import ABSENT, Snapshot
@@ -38,6 +41,14 @@ class ItemOutcome:
     plan: Plan | None = None
     notes: tuple[Note, ...] = ()
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    who: EmployeeRecord | None = field(default=None, repr=False)
+    """The employee of the source, where the job ends before it knows more of them."""
+
+
+def unreadable_outcome(*sides: EmployeeRecord, who: EmployeeRecord | None = None) -> ItemOutcome:
+    """The outcome where a record cannot be read: nothing is concluded from what is left of it."""
+    notes = tuple(note for side in sides for note in unreadable_notes(side))
+    return ItemOutcome(ItemState.NEEDS_REVIEW, UNREADABLE_RECORD, notes=notes, who=who)
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,8 @@ def record_outcome(
     employee, as the job has read them."""
     notes = outcome.notes or (outcome.plan.notes if outcome.plan else ())
     ctx, item = job.ctx, job.item
+    if outcome.who is not None:
+        number, name = number or outcome.who.person.number, name or name_of(outcome.who)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         ended = uow.items.record_outcome(

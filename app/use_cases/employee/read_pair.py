@@ -23,7 +23,7 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
-from app.use_cases.employee.outcome import ItemOutcome, Job
+from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.planning.employment_month import read_in_employment, with_mark
 from app.use_cases.planning.hidden_people import MOST_READS_OF_A_JOB, HiddenPeople
 from app.use_cases.planning.planned_item import candidates_of
@@ -63,7 +63,9 @@ class PairReader:
         why_not = offer(source.person, self._run.as_of_date).why_not
         if link is None and self.is_gathered and why_not is not None:
             return ItemOutcome(ItemState.LEFT_OUT, why_not)
-        source = self._in_employment(self._source, source)
+        source = source if source.unreadable else self._in_employment(self._source, source)
+        if source.unreadable:
+            return unreadable_outcome(source, who=source)
         if source.record is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         target_id = link.id_in(self._target.system) if link else self._item.target_id
@@ -75,7 +77,9 @@ class PairReader:
         target = self._find(self._target, target_id)
         if target is None:
             return self._target_gone(link)
-        target = self._in_employment(self._target, target)
+        target = target if target.unreadable else self._in_employment(self._target, target)
+        if target.unreadable:
+            return unreadable_outcome(target, who=source)
         if target.record is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         return EmployeePair(self._marked(source, source.person), self._marked(target, source.person), link)

@@ -22,7 +22,7 @@ from app.domain.snapshot import Snapshot, Unconvertible
 from app.domain.vendors.answer import packed
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
-from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome
+from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome, unreadable_outcome
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import Unsettled, take_target, unsettled_of
 from app.use_cases.planning.plan_reversal import (
@@ -64,6 +64,8 @@ class UndoJob:
         target = read_in_its_month(self._target, self._run, self._item)
         if target is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "E20")
+        if target.unreadable:
+            return unreadable_outcome(target)
         if target.record is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         return self._write(written, target)

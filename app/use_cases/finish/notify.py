@@ -13,8 +13,9 @@ from datetime import timedelta
 
 import structlog
 
+from app.domain.completeness.unreadable import said
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import cause_of, message_of, remedy_of, who_of
+from app.domain.error_catalogue.catalogue import cause_of, remedy_of, who_of
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
 from app.domain.ports import Mail
@@ -110,7 +111,7 @@ def _outcome(item: ItemRow, run: RunRow, changes: Iterable[ChangeRow]) -> Outcom
     return Outcome(
         item.employee_number,
         code,
-        message_of(code, run),
+        said(code, item.notes, run),
         remedy_of(code, run),
         cause=cause_of(code, run),
         who=who_of(code, run),

@@ -49,7 +49,11 @@ class HiddenPeople:
 
     def reveal(self, people: Sequence[EmployeeRecord]) -> list[EmployeeRecord]:
         """The same people, the hidden ones with kana and birth date as far as these can be known."""
-        hidden = [record for record in people if record.record is None and not comparable_kana(record.person)]
+        hidden = [
+            record
+            for record in people
+            if record.record is None and not record.unreadable and not comparable_kana(record.person)
+        ]
         if not hidden:
             return list(people)
         known = self._known(hidden)

@@ -45,6 +45,8 @@ class PlannedItem:
     """What of the plan waits for a second person."""
     kana: str = field(default="", repr=False)
     look: str | None = None
+    trouble_key: str | None = None
+    """Stands for the source id of somebody who shows none, so that a sweep tells of them once."""
 
     @property
     def waits(self) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.domain.completeness.unreadable import said
 from app.domain.display import MASK, show
 from app.domain.enums import System, Trigger
 from app.domain.error_catalogue.catalogue import Place, cause_of, message_of, remedy_of, who_of
@@ -40,7 +41,7 @@ def item_view(
         pay_month=row.pay_month,
         attempts=row.attempt,
         error_code=code,
-        message=_message(code, answers, where) if code else None,
+        message=_message(row, answers, where) if code else None,
         catalogue_message=message_of(code, where) if code else None,
         cause=cause_of(code, where) if code else None,
         remedy=remedy_of(code, where) if code else None,
@@ -53,10 +54,10 @@ def item_view(
     )
 
 
-def _message(code: str, answers: Iterable[VendorAnswer], where: Place) -> str:
+def _message(row: ItemRow, answers: Iterable[VendorAnswer], where: Place) -> str:
     """The catalogue's sentence for the item's code, followed by the vendor's own words."""
     words = "".join(f"（{each.words}）" for each in answers if each.words)
-    return message_of(code, where) + words
+    return said(row.error_code or "unexpected", row.notes, where) + words
 
 
 def _answer(answer: VendorAnswer) -> AnswerView:

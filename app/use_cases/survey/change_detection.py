@@ -34,7 +34,7 @@ COUNTER = "missed_webhooks"
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
     fingerprint = keyed_fingerprint(ctx.settings.secret_key)
-    return [_entry(record, content_of(record, fingerprint)) for record in people]
+    return [_entry(record, content_of(record, fingerprint)) for record in people if record.person.id]
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
@@ -43,7 +43,9 @@ def keep_numbers(ctx: Context, connection_id: int, system: System, people: Seque
     with ctx.unit_of_work() as uow:
         before = uow.directory.entries(connection_id, system)
         entries = [
-            _entry(each, before[each.person.id].content if each.person.id in before else None) for each in people
+            _entry(each, before[each.person.id].content if each.person.id in before else None)
+            for each in people
+            if each.person.id
         ]
         uow.directory.replace(connection_id, system, entries, now=ctx.clock.now())
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from app.domain.completeness.listed import Listed
+from app.domain.completeness.unreadable import LIST_INCOMPLETE, UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import System, Trigger
 from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
@@ -59,10 +61,12 @@ class Everybody:
         *,
         declined: Mapping[str, Declined] = MappingProxyType({}),
         in_other_months: Mapping[str, EmployeeRecord] = MappingProxyType({}),
+        incomplete: Mapping[System, Listed] = MappingProxyType({}),
     ) -> None:
         """`declined`: source id → what a person has not chosen for them. `in_other_months`: freee id → the person as
         read in a month of their employment, for people whom freee hides in the month of the run; without a record where
-        no month shows them."""
+        no month shows them. `incomplete`: the systems whose list could not be read whole."""
+        self.incomplete = incomplete
         self.connection, self.declined, self.in_other_months = connection, declined, in_other_months
         self.source = source
         self.source_by_id = {record.person.id: record for record in source}
@@ -77,11 +81,11 @@ class Everybody:
         """The same, with these records of the target's people."""
         known = self.in_other_months
         people = (self.connection, self.source, target, self.links, self.link_index)
-        return Everybody(*people, declined=self.declined, in_other_months=known)
+        return Everybody(*people, declined=self.declined, in_other_months=known, incomplete=self.incomplete)
 
     def with_other_months(self, known: Mapping[str, EmployeeRecord]) -> Everybody:
         people = (self.connection, self.source, list(self.target_by_id.values()), self.links, self.link_index)
-        return Everybody(*people, declined=self.declined, in_other_months=known)
+        return Everybody(*people, declined=self.declined, in_other_months=known, incomplete=self.incomplete)
 
     def link_of(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:
@@ -96,7 +100,8 @@ def plan_everybody(
     """One planned item per employee of the run, in the order of their numbers. `stops` None: a person has approved what
     the run writes, or will."""
     planner = SurveyPlanner(run, everybody, terms, now, stops)
-    planned_items = [planner.find(record) for record in planner.chosen()] + planner.unknown_numbers()
+    planned_items = [planner.find(record) for record in planner.chosen()]
+    planned_items += [*planner.unknown_numbers(), *planner.incomplete_lists()]
     return in_order(planned_items, bulk_from=bulk_from)
 
 
@@ -124,7 +129,12 @@ class SurveyPlanner:
         if self.run.scope is None:
             return self.everybody.source
         named = set(self.run.scope)
-        return [record for record in self.everybody.source if record.person.number in named]
+        perhaps = bool(self.unknown_numbers())  # whoever shows no readable number may have one of these
+        return [
+            record
+            for record in self.everybody.source
+            if record.person.number in named or (perhaps and record.person.unsure_who and not record.person.number)
+        ]
 
     def unknown_numbers(self) -> list[PlannedItem]:
         """A failed item (E9) for each number that the request has named and no employee of the source has."""
@@ -134,6 +144,36 @@ class SurveyPlanner:
             PlannedItem(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
         ]
 
+    def incomplete_lists(self) -> list[PlannedItem]:
+        """An item without an employee for each system whose list could not be read whole: a run that may have missed
+        somebody says so."""
+        return [
+            PlannedItem(
+                self.new_item(
+                    ItemState.NEEDS_REVIEW,
+                    number="",
+                    source_id=None,
+                    code=LIST_INCOMPLETE,
+                    notes=(Note(f"{LIST_INCOMPLETE}_{system.value}", Severity.REVIEW),),
+                    name=system.label,
+                ),
+                trouble_key=f"?list:{system.value}",
+            )
+            for system in sorted(self.everybody.incomplete)
+        ]
+
+    def unreadable(self, source: EmployeeRecord, target: EmployeeRecord | None = None) -> PlannedItem:
+        """The question of somebody whose record cannot be read on one of the sides."""
+        notes = (*unreadable_notes(source), *(unreadable_notes(target) if target else ()))
+        found = self.end(
+            source,
+            ItemState.NEEDS_REVIEW,
+            code=UNREADABLE_RECORD,
+            target_id=target.person.id if target else None,
+            notes=notes,
+        )
+        return found if source.person.id else replace(found, trouble_key=f"?{source.person.number}")
+
     def find(self, source: EmployeeRecord) -> PlannedItem:
         """The planned item of one person of the source. Who is linked takes part also before and after the employment;
         others are left out then, with the reason."""
@@ -141,6 +181,8 @@ class SurveyPlanner:
         why_not = offer(person, self.run.as_of_date).why_not
         if link is None and why_not is not None:
             return self.end(source, ItemState.LEFT_OUT, code=why_not)
+        if source.unreadable:
+            return self.unreadable(source)
         decision = decide_link(
             person,
             sources=self.everybody.sources,
@@ -148,12 +190,16 @@ class SurveyPlanner:
             links=self.everybody.link_index,
             as_of_date=self.run.as_of_date,
         )
+        if self._may_be_unlisted(decision):
+            return self.end(source, ItemState.NEEDS_REVIEW, code=LIST_INCOMPLETE)
         if decision.kind is LinkKind.REVIEW:
             return self.end(source, ItemState.NEEDS_REVIEW, code=decision.code, candidates=decision.candidates)
         if decision.kind is LinkKind.CREATE:
             return self._new(source, decision)
         assert decision.target_id is not None
         target = self.everybody.target_by_id[decision.target_id]
+        if target.unreadable:
+            return self.unreadable(source, target)
         found = self._other_month().pair(source, target, link)
         if isinstance(found, Look):
             return replace(self._left(source, target), look=found.freee_id)
@@ -182,6 +228,11 @@ class SurveyPlanner:
         if self.run.direction.target is System.FREEE and not complete(self.everybody.connection.export_settings):
             return self.end(source, ItemState.FAILED, code="export_settings_missing")
         return self.planned(source, None, decision)
+
+    def _may_be_unlisted(self, decision: LinkDecision) -> bool:
+        """Whether the decision rests on somebody not being at the target, whose list could not be read whole."""
+        rests_on_it = decision.kind is LinkKind.CREATE or decision.code == "E20"
+        return rests_on_it and self.run.direction.target in self.everybody.incomplete
 
     def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
@@ -281,11 +332,11 @@ class SurveyPlanner:
             self.new_item(
                 state,
                 number=source.person.number,
-                source_id=source.person.id,
+                source_id=source.person.id or None,
                 target_id=target_id,
                 code=code,
-                candidates=candidates,
                 notes=notes,
+                candidates=candidates,
                 name=name_of(source),
             )
         )

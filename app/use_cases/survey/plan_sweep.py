@@ -46,6 +46,7 @@ def compare_everybody(
     whose person the source no longer lists. `troubles`: source id → trouble."""
     comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops), troubles)
     planned_items = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
+    planned_items += comparison.planner.incomplete_lists()
     return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
 
 
@@ -80,7 +81,9 @@ def remember_troubles(
     the present content of those still in trouble, and note employees whose item the sweep itself has ended badly."""
     equal = [found.item.source_id for found in planned_items if found.item.state is ItemState.UNCHANGED]
     uow.beginnings.forget_declined(run.connection_id, run.direction, [each for each in equal if each is not None])
-    unwell = {found.item.source_id for found in planned_items if found.item.state not in ONLY_COUNTED}
+    unwell = {
+        found.item.source_id or found.trouble_key for found in planned_items if found.item.state not in ONLY_COUNTED
+    }
     if resolved := sorted(source_id for source_id in troubles if source_id not in unwell):
         uow.troubles.resolve(run.connection_id, run.direction, resolved)
     for found in planned_items:
@@ -88,8 +91,10 @@ def remember_troubles(
             uow.troubles.set_content(run.connection_id, run.direction, found.item.source_id, found.content)
     for item_id, found in stored:
         item = found.item
-        if item.source_id is not None and item.state in BAD_ITEM_STATES:
-            note_trouble(ctx, uow, item, item_id, number=item.employee_number, code=item.error_code)
+        known_by = item.source_id or found.trouble_key
+        if known_by is not None and item.state in BAD_ITEM_STATES:
+            of = replace(item, source_id=known_by)
+            note_trouble(ctx, uow, of, item_id, number=item.employee_number, code=item.error_code)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class _Comparison:
         return replace(planned_item, content=content, has_item=not left_alone)
 
     def _found(self, source: EmployeeRecord) -> PlannedItem:
+        if source.unreadable:
+            return self.planner.find(source)
         link = self.planner.link(source)
         other: System = self.planner.run.direction.target
         if link is not None and link.id_in(other) not in self.planner.everybody.target_by_id:

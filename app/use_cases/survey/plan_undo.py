@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from app.domain.completeness.unreadable import UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord
 from app.domain.planning.mass_change import as_text, effects_of
-from app.domain.planning.plan import Plan, PlanKind
+from app.domain.planning.plan import Note, Plan, PlanKind
 from app.domain.planning.undoing import CREATED
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import today_in_japan
@@ -83,6 +84,8 @@ class _UndoPlanner:
         target = self._target(undone.item)
         if target is None:
             return self._end(undone.item, "E20")
+        if target.unreadable:
+            return self._end(undone.item, UNREADABLE_RECORD, notes=unreadable_notes(target))
         if target.record is None:
             return self._end(undone.item, "person_left")
         return self._planned(undone.item, plan_back(self.terms, undone.written, target))
@@ -90,7 +93,7 @@ class _UndoPlanner:
     def _target(self, item: ItemRow) -> EmployeeRecord | None:
         found = self.listed.get(item.target_id or "")
         in_its_month = found is not None and (found.month is None or str(found.month) == item.closing_month)
-        if found is not None and found.record is not None and in_its_month:
+        if found is not None and (found.unreadable or (found.record is not None and in_its_month)):
             return found
         return read_in_its_month(self.gateway, self.run, item)
 
@@ -108,8 +111,11 @@ class _UndoPlanner:
             )
         )
 
-    def _end(self, item: ItemRow, code: str, *, kind: PlanKind = PlanKind.NOTHING) -> PlannedItem:
-        return PlannedItem(self._item(item, ItemState.NEEDS_REVIEW, code=code, kind=kind))
+    def _end(
+        self, item: ItemRow, code: str, *, kind: PlanKind = PlanKind.NOTHING, notes: tuple[Note, ...] = ()
+    ) -> PlannedItem:
+        ended = self._item(item, ItemState.NEEDS_REVIEW, code=code, kind=kind)
+        return PlannedItem(replace(ended, notes=new_notes(notes)))
 
     def _item(self, item: ItemRow, state: ItemState, *, code: str | None, kind: PlanKind) -> NewItem:
         """An item for the same employee and the same month, because freee keeps one record per month."""

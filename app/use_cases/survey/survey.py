@@ -8,12 +8,13 @@ transaction sets the run going.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
+from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
@@ -75,10 +76,12 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         _survey_undo(ctx, run, connection, lease=lease)
         return
     began = ctx.clock.now()
-    source = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
-    target = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
+    source, source_list = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.source), lease=lease)
+    target, target_list = _read_everybody(ctx, run, ctx.gateway(connection, run.direction.target), lease=lease)
     both = {run.direction.source: source, run.direction.target: target}
-    connection = _learn(ctx, run, connection, both, lease=lease)
+    lists = {run.direction.source: source_list, run.direction.target: target_list}
+    incomplete = {system: each for system, each in lists.items() if not each.whole}
+    connection = _learn(ctx, run, connection, both, incomplete=incomplete, lease=lease)
     with ctx.unit_of_work() as uow:
         links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
@@ -91,7 +94,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, index, declined=declined)
+    everybody = Everybody(connection, source, target, links, index, declined=declined, incomplete=incomplete)
     stops = _stops(ctx, run, remembered, terms)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
@@ -158,9 +161,10 @@ def _with_other_months(
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
     """Survey a run that takes another one back. What the target holds decides alone, so the source is not read."""
     gateway = ctx.gateway(connection, run.direction.target)
-    listed = _read_everybody(ctx, run, gateway, lease=lease)
+    listed, found = _read_everybody(ctx, run, gateway, lease=lease)
+    incomplete = frozenset(() if found.whole else (gateway.system,))
     with fenced(ctx, run, lease) as uow:
-        connection = _keep_readable(ctx, uow, connection, {gateway.system: listed}, {})[0]
+        connection = _keep_readable(ctx, uow, connection, {gateway.system: listed}, {}, incomplete=incomplete)[0]
     with counted(ctx, run.id, gateway):
         planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
     store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
@@ -195,20 +199,37 @@ def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _read_everybody(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease) -> list[EmployeeRecord]:
-    """All people of one system, from the pages already stored and the pages still missing, which are read now."""
+def _read_everybody(
+    ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease
+) -> tuple[list[EmployeeRecord], Listed]:
+    """All people of one system, from the pages already stored and the pages still missing, which are read now, and how
+    completely they were listed. A list that has shifted is read again; who stood in one of the readings is there."""
+    while True:
+        _read_pages(ctx, run, gateway, lease=lease)
+        with ctx.unit_of_work() as uow:
+            rows = list(uow.survey_pages.rows(run.id, gateway.system))
+        listed = gateway.listed(rows)
+        if listed.is_final:
+            break
+        log.info("list_shifted", run_id=run.id, system=gateway.system.value, readings=listed.readings)
+        _read_pages(ctx, run, gateway, lease=lease, again=True)
+    if not listed.whole:
+        log.warning("list_incomplete", run_id=run.id, system=gateway.system.value, missing=listed.missing)
+    return gateway.assemble(rows, as_of_date=run.as_of_date), listed
+
+
+def _read_pages(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease, again: bool = False) -> None:
+    """Read and store the pages still missing. `again`: the list has ended, and is read once more from its beginning."""
     with ctx.unit_of_work() as uow:
         position = uow.survey_pages.cursor(run.id, gateway.system)
-    seq, cursor, complete = position.pages, position.next_cursor, position.complete
+    seq, cursor, complete = position.pages, position.next_cursor, position.complete and not again
     while not complete:
         lease.check()
         with counted(ctx, run.id, gateway):
             page = gateway.survey_page(cursor, as_of_date=run.as_of_date)
         with fenced(ctx, run, lease) as uow:
-            uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.rows, next_cursor=page.next_cursor)
+            uow.survey_pages.add(run.id, gateway.system, seq=seq, rows=page.kept, next_cursor=page.next_cursor)
         seq, cursor, complete = seq + 1, page.next_cursor, page.next_cursor is None
-    with ctx.unit_of_work() as uow:
-        return gateway.assemble(uow.survey_pages.rows(run.id, gateway.system), as_of_date=run.as_of_date)
 
 
 def _learn(
@@ -217,6 +238,7 @@ def _learn(
     connection: Connection,
     sides: dict[System, list[EmployeeRecord]],
     *,
+    incomplete: Collection[System],
     lease: Lease,
 ) -> Connection:
     """Store what the lists have shown of both systems: visible attributes, pay schedules, positions, employee
@@ -230,7 +252,7 @@ def _learn(
     }
     entries = {system: entries_of(ctx, people) for system, people in sides.items()}
     with fenced(ctx, run, lease) as uow:
-        learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions)
+        learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions, incomplete=incomplete)
         for system, shown in sorted(entries.items()):
             keep_shown(ctx, uow, run, system, shown, comparable=not moved[system])
     return learned
@@ -243,6 +265,8 @@ def _keep_readable(
     sides: Mapping[System, Sequence[EmployeeRecord]],
     schedules: Mapping[str, PaySchedule],
     positions: Iterable[str] | None = None,
+    *,
+    incomplete: Collection[System] = (),
 ) -> tuple[Connection, Mapping[System, bool]]:
     """Store what the lists have shown of the attributes, and tell people once of those that have gone. Returns the
     connection as it is then, and per system whether the token sees more or less than before.
@@ -252,7 +276,7 @@ def _keep_readable(
     before = uow.connections.get(connection.id)
     gone = uow.connections.learn(
         connection.id,
-        {system: listing_of(people) for system, people in sides.items()},
+        {system: listing_of(people, complete=system not in incomplete) for system, people in sides.items()},
         schedules,
         positions,
         marks={system: connection.token_mark(system) for system in sides},
