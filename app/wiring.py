@@ -17,6 +17,7 @@ from app.adapters.freee.directory_cache import DirectoryCache
 from app.adapters.freee.gateway import FreeeGateway
 from app.adapters.freee.oauth import FreeeOAuth
 from app.adapters.freee.token_session import FreeeSession
+from app.adapters.http import VendorSession
 from app.adapters.job_queue import RqJobQueue
 from app.adapters.limiter import RedisRateLimiter
 from app.adapters.mailer import SmtpMailer
@@ -109,7 +110,7 @@ class Gateways:
 
     def _session(self, connection_id: int, system: System) -> requests.Session:
         sessions: dict[tuple[int, System], requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        return sessions.setdefault((connection_id, system), requests.Session())
+        return sessions.setdefault((connection_id, system), VendorSession())
 
 
 def build_context(settings: Settings | None = None) -> Context:

@@ -1,4 +1,9 @@
-"""A vendor's answer: reads its JSON through a schema, and tells the wait for which the vendor asks."""
+"""A vendor's answer: reads its JSON through a schema, and tells the wait for which the vendor asks.
+
+What comes back need not come from the vendor: a proxy, a firewall or a sign-in page may stand between. So an answer
+says something about the vendor only in the vendor's own form; any other is a doubt (`from_between`), whatever its
+status. Headers are read in the same spirit: a number or a date that makes no sense is as good as none.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,9 @@ from app.domain.errors import TemporaryError
 
 MAX_CLOSED_SECONDS = 3600.0
 DEFAULT_CLOSED_SECONDS = 60.0
+NOT_THE_VENDOR = "not_the_vendor"
+_LONGEST_COUNT = 9
+"""Digits of the largest count that a header may tell. int() refuses texts of some thousand digits."""
 _MOST_DIGITS = 40
 """A number with more digits is none that a vendor has."""
 
@@ -63,16 +71,54 @@ class Answer:
 
 
 def load_answer(response: Response, schema: AnswerSchema | None) -> Any:
-    """The body through the schema. Raises TemporaryError("unreadable_answer") naming fields, never values."""
+    """The body through the schema; None without one. Raises TemporaryError: "unreadable_answer" naming fields, never
+    values, or "not_the_vendor" for what no vendor sends with a success (a sign-in page, nothing where a record is due).
+    """
     if schema is None:
+        if response.content.strip() and response.json() is None:
+            raise from_between(response)
         return None
     try:
         return schema.load(_parse_json(response.content))
     except ValidationError as error:
         detail = "fields: " + ", ".join(path or "whole answer" for path in field_paths(error))
     except ValueError:
+        if not _is_damaged_json(response):
+            raise from_between(response) from None
         detail = "not JSON"
     raise TemporaryError("unreadable_answer", detail, outcome_unknown=not response.is_read)
+
+
+def from_between(
+    response: Response, *, retry_after_at_least: float | None = None, closes_connection: bool = False
+) -> TemporaryError:
+    """The error for an answer that is not in the vendor's own form: it says nothing about the vendor, the token or the
+    person. A write may have been carried out all the same."""
+    wished = [seconds for seconds in (retry_after(response), retry_after_at_least) if seconds is not None]
+    return TemporaryError(
+        NOT_THE_VENDOR,
+        f"status {response.status}, {_kind_of(response)}",
+        retry_after=max(wished, default=None),
+        closes_connection=closes_connection,
+        outcome_unknown=not response.is_read,
+    )
+
+
+def _kind_of(response: Response) -> str:
+    """What kind of body it is, for people who look for the box that sent it. Nothing of the body itself."""
+    body = response.content.strip()
+    if not body:
+        return "empty"
+    if body.startswith(b"<"):
+        return "HTML"
+    return "another JSON" if response.json() is not None else "no JSON"
+
+
+def _is_damaged_json(response: Response) -> bool:
+    """Whether a body that is no JSON was meant to be: the vendor's own answer, damaged on its way."""
+    body = response.content.strip()
+    said = "json" in response.headers.get("Content-Type", "").lower()
+    return body.startswith((b"{", b"[")) or (said and bool(body) and not body.startswith(b"<"))
 
 
 def within_an_hour(seconds: float | None) -> float:
@@ -83,19 +129,31 @@ def within_an_hour(seconds: float | None) -> float:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds of the Retry-After header (a number or an HTTP date). A moment in the past is negative.
+    """Seconds of the Retry-After header (a number or an HTTP date); the longest where the header comes repeatedly. A
+    moment in the past is negative.
 
     None when the header is missing or says nothing sensible: an empty text, no number, a date that cannot be.
     """
     text = response.headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        pass
-    else:
-        return None if math.isnan(seconds) else seconds
     moment = _http_date(text)
-    return (moment - server_time(response)).total_seconds() if moment else None
+    if moment is not None:
+        return (moment - server_time(response)).total_seconds()
+    return max((wait for part in text.split(", ") if (wait := number_in(part)) is not None), default=None)
+
+
+def number_in(text: str) -> float | None:
+    """A number of a header; None for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def count_in(text: str) -> int | None:
+    """A count of a header; None for anything that no list can have."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_COUNT else None
 
 
 def server_time(response: Response | Answer) -> datetime:

@@ -18,7 +18,16 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
-from app.adapters.answers import Answer, AnswerSchema, Response, load_answer, retry_after, server_time, within_an_hour
+from app.adapters.answers import (
+    Answer,
+    AnswerSchema,
+    Response,
+    from_between,
+    load_answer,
+    retry_after,
+    server_time,
+    within_an_hour,
+)
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
 from app.failpoints import failpoint
@@ -44,6 +53,14 @@ _CHUNK = 65536
 log = structlog.get_logger(__name__)
 
 Query = Mapping[str, str | int]
+_FAULTS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.InvalidHeader,  # an answer with two Content-Lengths
+    HTTPError,
+    TimeoutError,
+)
+"""What a request raises when no answer comes, or one that HTTP does not know."""
 Classify = Callable[[Response], AwaseError]
 """A vendor's reading of an answer that is not a success."""
 
@@ -72,7 +89,7 @@ class HttpClient:
         self._classify = classify
         self._limiter = limiter
         self._limiter_key = limiter_key
-        self._session = session or requests.Session()
+        self._session = session or VendorSession()
         self._timeout = timeout
         self._deadline = deadline
         self._retry_pauses = retry_pauses
@@ -92,8 +109,8 @@ class HttpClient:
         """Make one API call and return its answer, parsed by the schema `answer` (None without one).
 
         `path` holds no query. Raises the error that `classify` makes of a refusal; for the rest TemporaryError
-        "unreachable", "unreadable_answer" or "rate_limited" (no permit soon). A write that may have happened raises
-        with `outcome_unknown`.
+        "unreachable", "unreadable_answer", "not_the_vendor" or "rate_limited" (no permit soon). A write that may have
+        happened raises with `outcome_unknown`.
         """
         return self.exchange(method, path, is_read=is_read, query=query, body=body, form=form, answer=answer).payload
 
@@ -167,7 +184,7 @@ class HttpClient:
         except _Oversized:
             fault = "answer too large"
             return TemporaryError("unreadable_answer", fault, outcome_unknown=not is_read)
-        except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError) as error:
+        except _FAULTS as error:
             fault = type(error).__name__
             return TemporaryError("unreachable", fault, outcome_unknown=not is_read and _may_have_left(error))
         finally:
@@ -188,12 +205,8 @@ class HttpClient:
     def _judge(self, response: Response) -> Response | AwaseError:
         if 200 <= response.status < 300:
             return response
-        if response.status < 400:
-            # A redirect is never followed, because it would carry the token to an unknown host.
-            return TemporaryError(
-                "unreadable_answer", f"status {response.status}", outcome_unknown=not response.is_read
-            )
-        error = self._classify(response)
+        # A redirect is never followed, because it would carry the token to an unknown host. Neither vendor sends one.
+        error = from_between(response) if response.status < 400 else self._classify(response)
         if isinstance(error, TemporaryError):
             self._complete(error, response)
         return error
@@ -222,6 +235,14 @@ class HttpClient:
             request_id=(headers.get("X-Request-Id") or headers.get("X-Freee-Request-ID") or "")[:100],
             fault=fault,
         )
+
+
+class VendorSession(requests.Session):
+    """A session that never looks at a redirect: `requests` would parse its address and read its body even when it is
+    told not to follow, and fails at an address that makes no sense."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, for every answer."""
 
 
 class _Oversized(Exception):

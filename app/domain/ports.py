@@ -98,14 +98,17 @@ class EmployeeGateway(Protocol):
         ...
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
-        """One person now (freee: as of that closing month, which is then required). None on 404."""
+        """One person now (freee: as of that closing month, which is then required). None on 404, which proves no
+        deletion: `find` does."""
         ...
 
-    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
+    def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
         """One person of whom only the id is known, in the month that the as-of date means for this person.
 
         `record` of the result is None when the system does not show the person in that month. Returns None when the
-        system no longer has the person.
+        system no longer has the person: a single reading and the list of all employees agree on that. Raises
+        TemporaryError("listed_not_shown") while they contradict each other. `since`: a list of the last minute will do
+        that was begun after this moment; None: list anew.
         """
         ...
 

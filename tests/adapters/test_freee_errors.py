@@ -82,12 +82,12 @@ def test_numbers_addresses_and_length_are_taken_out_of_a_message() -> None:
     assert len(error.detail) <= 300
 
 
-@pytest.mark.parametrize("body", [None, b"<html>Bad Request</html>", b"[1,2]", b"null", b"{", {"errors": 4}])
-def test_a_400_without_a_readable_body_still_fails_the_employee(body: Any) -> None:
+@pytest.mark.parametrize("body", [None, b"<html>Bad Request</html>", b"[1,2]", b"null", b"{", {"errors": "text"}])
+def test_a_400_without_a_readable_body_says_nothing_of_the_employee(body: Any) -> None:
     error = classify(refused(400, body))
 
-    assert type(error) is ItemError
-    assert (error.code, error.detail) == ("E17", "status 400")
+    assert isinstance(error, TemporaryError)
+    assert (error.code, error.counts, error.outcome_unknown) == ("not_the_vendor", True, True)
 
 
 # ── 401 and 403 ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,9 +105,16 @@ def test_an_expired_token_is_known_by_codes_inside_the_errors_as_well() -> None:
     assert type(classify(refused(401, body))) is AccessExpired
 
 
-@pytest.mark.parametrize("body", [None, {"message": "ログインをしてください。"}, b"<html>"])
-def test_a_401_without_a_code_counts_as_expired(body: Any) -> None:
-    assert type(classify(refused(401, body))) is AccessExpired
+def test_a_401_without_a_code_counts_as_expired_in_freees_own_form() -> None:
+    assert type(classify(refused(401, {"message": "ログインをしてください。"}))) is AccessExpired
+
+
+@pytest.mark.parametrize("body", [None, b"<html>", {}, {"message": "Unauthorized"}, {"error": "Unauthorized"}])
+def test_a_401_of_something_between_is_a_doubt(body: Any) -> None:
+    error = classify(refused(401, body))
+
+    assert isinstance(error, TemporaryError)
+    assert error.code == "not_the_vendor"
 
 
 @pytest.mark.parametrize(
@@ -142,12 +149,20 @@ def test_what_only_an_administrator_can_change_stops_the_run(status: int, body: 
     assert (error.code, error.needs_consent) == (code, False)
 
 
-@pytest.mark.parametrize("body", [None, b"<html>Forbidden</html>", {}, problem(403, "Forbidden", kind="forbidden")])
-def test_a_403_that_explains_nothing_is_the_throttle(body: Any) -> None:
-    error = classify(refused(403, body))
+def test_a_403_that_explains_nothing_is_the_throttle() -> None:
+    error = classify(refused(403, problem(403, "Forbidden", kind="forbidden")))
 
     assert isinstance(error, TemporaryError)
     assert (error.code, error.retry_after, error.counts, error.closes_connection) == ("throttled", 600, False, True)
+
+
+@pytest.mark.parametrize("body", [None, b"<html>Forbidden</html>", {}])
+def test_a_403_in_a_strange_form_waits_as_long_but_not_for_ever(body: Any) -> None:
+    """It may be the throttle, and it may be something between: a run that waits for that has to end and say so."""
+    error = classify(refused(403, body))
+
+    assert isinstance(error, TemporaryError)
+    assert (error.code, error.retry_after, error.counts, error.closes_connection) == ("not_the_vendor", 600, True, True)
 
 
 def test_a_403_about_rights_without_a_code_is_in_doubt_except_where_no_right_is_needed() -> None:
@@ -204,7 +219,15 @@ def test_a_fault_of_the_server_is_temporary(status: int) -> None:
 
 @pytest.mark.parametrize("status", [402, 405, 409, 418, 422])
 def test_any_other_refusal_is_for_this_employee_only(status: int) -> None:
-    assert type(classify(refused(status))) is ItemError
+    assert type(classify(refused(status, problem(status, "何か")))) is ItemError
+
+
+def test_a_refused_list_is_nobodys_own() -> None:
+    """Every employee of the run needs it; an ItemError would be taken for one person's."""
+    path = "/api/v1/companies/1/employees"
+    assert type(classify(refused(400, problem(400, "何か"), path=path, method="GET"))) is RunError
+    missing = classify(refused(404, problem(404, "何か", kind="not_found"), path=path, method="GET"))
+    assert isinstance(missing, TemporaryError)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 
 Picture = Callable[..., Path]
 SignIn = Callable[..., "Page"]
-NOT_ACCEPTED = "反映先が値を受け付けませんでした。"
+NOT_ACCEPTED = "が値を受け付けませんでした。"
 REFUSED = {"code": "bad_request", "message": "値が正しくありません"}
 MANY = 12
 """People who retire at once: more than the guard lets through unasked."""

@@ -82,21 +82,12 @@ def test_a_worker_that_lost_the_item_parks_nothing(database: Database) -> None:
     assert item(database, item_id).state is ItemState.SUCCEEDED
 
 
-@pytest.mark.parametrize(
-    ("held", "slot", "digest"),
-    [
-        (True, False, "digest"),  # a person decides on this plan; meanwhile others may work on the employee
-        (False, True, None),  # it goes on at once, and plans anew
-    ],
-)
-def test_a_decided_mass_change_makes_the_parked_items_due(
-    database: Database, held: bool, slot: bool, digest: str | None
-) -> None:
+def test_a_decided_mass_change_makes_the_parked_items_due(database: Database) -> None:
     run_id, item_id = parked(database)
     with database.unit_of_work() as uow:
-        uow.items.unpark(run_id, now=NOW, held=held)
+        uow.items.unpark(run_id, now=NOW)
     row = item(database, item_id)
-    assert (row.next_at, row.holds_slot, row.approved_digest) == (NOW, slot, digest)
+    assert (row.next_at, row.holds_slot, row.approved_digest) == (NOW, True, None), "it plans anew"
 
 
 def test_only_parked_items_of_that_run_are_made_due(database: Database) -> None:
@@ -119,7 +110,7 @@ def test_only_parked_items_of_that_run_are_made_due(database: Database) -> None:
         start_item(database, item_id, now=LATER)
     with database.unit_of_work() as uow:
         assert uow.items.record_outcome(ended, 2, state=ItemState.FAILED, now=LATER)
-        uow.items.unpark(run.id, now=NOW, held=False)
+        uow.items.unpark(run.id, now=NOW)
     assert item(database, plain).next_at == LATER, "it waits for a vendor, not for a person"
     assert [item(database, each).approved_digest for each in (waiting, running, ended, elsewhere)] == [
         None,

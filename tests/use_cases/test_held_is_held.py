@@ -18,9 +18,9 @@ from app.use_cases.queries.history import get_run
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import sweep
 from tests.house import House
-from tests.listening import FREEE_TOKEN, listening, now_in_japan
+from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan
 from tests.use_cases.test_job import only
-from tests.use_cases.test_mass_change import hear
+from tests.use_cases.test_mass_change import hear, unguarded
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -111,3 +111,231 @@ def test_five_accounts_wait_whatever_else_happens_to_these_people(told: House) -
     seen = approve(house, held)
     assert seen.counts == {ItemState.SUCCEEDED: 5}
     assert (accounts_written(house), waiting(house)) == (5, 0)
+
+
+def test_no_held_account_is_written_by_fifty_following_runs_nor_by_any_other_trigger(told: House) -> None:
+    house = told
+    for nth in range(5):
+        new_account(house, nth)
+    hear(house)
+    for turn in range(50):
+        phone(house, turn % 10, 100 + turn)
+        hear(house)
+    assert (accounts_written(house), waiting(house)) == (0, 5)
+    swept(house)
+    unguarded(house)
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=100, status=400, body="{}")
+    for nth in range(5):
+        phone(house, nth, 900)
+    failed = unguarded(house)
+    house.freee_injector.clear_faults()
+    approve_retry_cancel.retry(house.ctx, failed.id, by="test")
+    house.work()
+    house.clock.turn(hours=25)
+    swept(house)
+    assert (accounts_written(house), waiting(house)) == (0, 5)
+    assert len([mail for mail in house.postbox.mails if mail.subject.startswith("【要確認】")]) == 1
+
+
+def test_only_the_accounts_wait_and_everything_else_of_everybody_travels(linked: House) -> None:
+    for nth in range(5):
+        new_account(linked, nth)
+    for nth in range(9):
+        phone(linked, nth, 7)
+    run = unguarded(linked)
+    assert run.counts == {ItemState.CONFLICT: 5, ItemState.SUCCEEDED: 4, ItemState.UNCHANGED: 1}
+    assert {item.error_code for item in linked.items(run) if item.state is ItemState.CONFLICT} == {"waits_for_decision"}
+    assert (accounts_written(linked), puts(linked)) == (0, 9)
+
+
+def test_one_account_per_run_passes_until_the_day_is_full_and_again_when_it_slides(told: House) -> None:
+    house = told
+    for nth in range(3):
+        new_account(house, nth)
+        hear(house)
+        house.clock.turn(hours=2)
+    assert accounts_written(house) == 3
+    new_account(house, 3)
+    hear(house)
+    assert (accounts_written(house), waiting(house)) == (3, 1)
+    (alarm,) = held_run(house).alarms
+    assert (alarm["code"], alarm["count"], alarm["limit"], alarm["written"]) == ("many_bank_accounts", 4, 3, 3)
+    (mail,) = [mail for mail in house.postbox.mails if mail.subject.startswith("【要確認】")]
+    assert "口座を書き込む人が4人（1日の上限3人、うち3人は書き込み済み）" in mail.body
+    house.clock.turn(hours=19)  # the first of the three is more than a day old
+    new_account(house, 4)
+    hear(house)
+    phone(house, 3, 5)
+    hear(house)
+    assert (accounts_written(house), waiting(house)) == (4, 1), "what waits is not set free by a new day"
+
+
+def test_a_later_run_adds_to_the_run_that_waits_and_no_second_mail_leaves(told: House) -> None:
+    house = told
+    for nth in range(4):
+        new_account(house, nth)
+    hear(house)
+    for nth in (4, 5, 6, 7):
+        new_account(house, nth)
+    hear(house)
+    held = held_run(house)
+    assert held.counts == {ItemState.WAITING: 8}
+    assert [(alarm["count"], alarm["limit"]) for alarm in held.alarms] == [(8, 3)]
+    assert len([mail for mail in house.postbox.mails if mail.subject.startswith("【要確認】")]) == 1
+    assert approve(house, held).counts == {ItemState.SUCCEEDED: 8}
+    assert accounts_written(house) == 8
+
+
+def test_what_a_person_approved_and_undo_do_not_count(linked: House) -> None:
+    from app.use_cases.intake.undo import undo
+
+    for nth in range(5):
+        new_account(linked, nth)
+    run = linked.run(TO_FREEE, as_of_date=now_in_japan(linked), acknowledged=True)
+    assert run.counts[ItemState.SUCCEEDED] == 5
+    back = undo(linked.ctx, run.id, by="test")
+    linked.work()
+    approve(linked, back)
+    assert linked.seen(back).counts == {ItemState.SUCCEEDED: 5}
+    assert waiting(linked) == 0
+    for nth in (6, 7, 8):
+        new_account(linked, nth)
+    chosen = tuple(linked.smarthr.crews[nth]["emp_code"] for nth in (6, 7, 8))
+    assert unguarded(linked, employees=chosen).state is RunState.SUCCEEDED, "the day is still empty"
+
+
+# ── the decision ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def employee_of(house: House, nth: int) -> int:
+    crew = house.smarthr.crews[nth]["id"]
+    return next(each.employee_id or 0 for each in house.company.scenarios if each.crew_id == crew)
+
+
+def by_hand_in_freee(house: House, nth: int, number: str) -> None:
+    for pay_month in ("2026-11", "2026-12", "2027-01"):
+        changed = {"bank_account_rule": {"account_number": number}}
+        house.freee.edit(employee_of(house, nth), changed, pay_month=pay_month)
+
+
+def test_who_is_equal_by_now_ends_unchanged(linked: House) -> None:
+    numbers = [new_account(linked, nth) for nth in range(5)]
+    unguarded(linked)
+    held = held_run(linked)
+    by_hand_in_freee(linked, 0, numbers[0])
+    assert approve(linked, held).counts == {ItemState.SUCCEEDED: 4, ItemState.UNCHANGED: 1}
+    assert accounts_written(linked) == 4
+    assert waiting(linked) == 0
+
+
+def test_what_is_no_difference_any_more_disappears_by_itself(linked: House) -> None:
+    numbers = [new_account(linked, nth) for nth in range(5)]
+    unguarded(linked)
+    held = held_run(linked)
+    for nth in range(4):
+        by_hand_in_freee(linked, nth, numbers[nth])
+    unguarded(linked)
+    assert (linked.seen(held).counts, waiting(linked)) == ({ItemState.WAITING: 1, ItemState.UNCHANGED: 4}, 1)
+    by_hand_in_freee(linked, 4, numbers[4])
+    mails = len(linked.postbox.mails)
+    unguarded(linked)
+    seen = linked.seen(held)
+    assert (seen.state, seen.counts, waiting(linked)) == (RunState.SUCCEEDED, {ItemState.UNCHANGED: 5}, 0)
+    assert len(linked.postbox.mails) == mails + 1, "of the manual run, none of the run that ended by itself"
+    assert accounts_written(linked) == 0
+
+
+def test_whose_value_moved_on_is_held_anew_and_only_what_was_shown_is_written(linked: House) -> None:
+    for nth in range(5):
+        new_account(linked, nth)
+    unguarded(linked)
+    held = held_run(linked)
+    new_account(linked, 0, 9_500_000)
+    seen = approve(linked, held)
+    assert seen.counts == {ItemState.SUCCEEDED: 4, ItemState.NEEDS_REVIEW: 1}
+    assert [item.error_code for item in linked.items(seen) if item.error_code] == ["approved_plan_changed"]
+    assert accounts_written(linked) == 4
+    again = held_run(linked)
+    assert again.id != held.id and again.counts == {ItemState.WAITING: 1}
+    unguarded(linked)
+    assert accounts_written(linked) == 4
+    assert approve(linked, again).counts == {ItemState.SUCCEEDED: 1}
+
+
+def test_what_waits_shows_the_newest_value(linked: House) -> None:
+    for nth in range(5):
+        new_account(linked, nth)
+    unguarded(linked)
+    new_account(linked, 0, 9_500_000)
+    unguarded(linked)
+    held = held_run(linked)
+    assert held.counts == {ItemState.WAITING: 5}
+    assert approve(linked, held).counts == {ItemState.SUCCEEDED: 5}
+    assert accounts_written(linked) == 5
+
+
+@pytest.mark.parametrize("how", ["cancelled", "not chosen"])
+def test_what_was_declined_rests_until_a_value_moves(linked: House, how: str) -> None:
+    for nth in range(5):
+        new_account(linked, nth)
+    unguarded(linked)
+    held = held_run(linked)
+    if how == "cancelled":
+        approve_retry_cancel.cancel(linked.ctx, held.id, by="test")
+        written, rest = 0, 5
+    else:
+        written, rest = 1, 4
+        approve(linked, held, employees=[linked.items(held)[0].employee_number])
+    mails = len(linked.postbox.mails)
+    automatic(linked, Automatic.SMARTHR_TO_FREEE)
+    for _ in range(4):
+        linked.clock.turn(hours=13)
+        swept(linked)
+    run = unguarded(linked)
+    assert {item.error_code for item in linked.items(run) if item.state is ItemState.CONFLICT} == {"change_declined"}
+    assert run.counts[ItemState.CONFLICT] == rest
+    assert (accounts_written(linked), waiting(linked)) == (written, 0)
+    assert not [mail for mail in linked.postbox.mails[mails:] if mail.subject.startswith("【要確認】")]
+    new_account(linked, 4, 9_500_000)
+    unguarded(linked)
+    assert accounts_written(linked) == written + 1, "a new change, for which the day has room"
+
+
+# ── both directions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_other_direction_does_not_carry_the_old_value_back(linked: House) -> None:
+    numbers = [new_account(linked, nth) for nth in range(5)]
+    unguarded(linked)
+    linked.smarthr_injector.forget_requests()
+    back = linked.run(TO_SMARTHR, as_of_date=now_in_japan(linked), acknowledged=False)
+    assert {item.error_code for item in linked.items(back) if item.state is ItemState.CONFLICT} == {"other_way_waits"}
+    assert back.counts[ItemState.CONFLICT] == 5
+    assert not [r for r in linked.smarthr_injector.requests if r.method == "PATCH"]
+    assert [crew["bank_accounts"][0]["account_number"] for crew in linked.smarthr.crews[:5]] == numbers
+
+
+def test_both_directions_fill_one_day(linked: House) -> None:
+    new_account(linked, 0), new_account(linked, 1)
+    assert unguarded(linked).counts[ItemState.SUCCEEDED] == 2
+    by_hand_in_freee(linked, 2, "9300002"), by_hand_in_freee(linked, 3, "9300003")
+    back = linked.run(TO_SMARTHR, as_of_date=now_in_japan(linked), acknowledged=False)
+    assert back.counts[ItemState.CONFLICT] == 2
+    (alarm,) = held_run(linked).alarms
+    assert (alarm["count"], alarm["limit"], alarm["written"]) == (4, 3, 2)
+    approve(linked, held_run(linked))
+    assert linked.smarthr.crews[2]["bank_accounts"][0]["account_number"] == "9300002"
+
+
+def test_our_own_echo_writes_nobody_who_waits(linked: House) -> None:
+    with listening(linked, Automatic.BOTH):
+        for nth in range(10):
+            new_account(linked, nth)
+            phone(linked, nth, 3)
+        hear(linked)
+        for nth in range(10):  # something else changes at freee, and its webhook names the person
+            linked.freee.edit(employee_of(linked, nth), {"profile_rule": {"phone2": f"0300000{nth:03}"}})
+        hear(linked)
+        hear(linked)
+        assert (accounts_written(linked), waiting(linked)) == (0, 10)
+        assert linked.seen(held_run(linked)).counts == {ItemState.WAITING: 10}

@@ -95,6 +95,8 @@ def test_an_unknown_refusal_of_freee_names_vendor_step_and_words(
         "人事労務担当者",
     ):
         assert text in page
+    sent = answer_of(house, run).sent
+    assert len(sent) == 1 or "送った項目: " in page
     (mail,) = house.postbox.mails
     assert f"　freee人事労務の返答（{step.label}）: {WORDS}" in mail.body.splitlines()
     assert "　対応する人: 人事労務担当者" in mail.body.splitlines()
@@ -235,7 +237,7 @@ def test_in_english_cause_and_remedy_are_english_and_the_words_as_they_came(
     house.freee_injector.fault(method="PUT", path="/bank_account_rule", times=50, status=400, body=freee_says(WORDS))
     run = house.run(TO_FREEE)
     page = see(house, run, language="en").words
-    for text in ("freee HR did not accept the value.", "breaks a rule of freee HR", "correct it in SmartHR", WORDS):
+    for text in ("freee HR did not accept the value.", "breaks a rule of freee HR", "correct them in SmartHR", WORDS):
         assert text in page
     assert "Then sync this person again." in page
 

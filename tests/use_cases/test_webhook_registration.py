@@ -351,12 +351,30 @@ def test_the_former_secret_is_good_for_a_day_and_no_longer(house: House, deliver
 def test_when_the_new_secret_is_refused_the_former_stays(house: House, deliver: Deliver, status: int) -> None:
     registration.register_webhook(house.ctx, KEY)
     former = kept(house)
-    house.smarthr_injector.fault(method="PATCH", path=CALL, status=status, body={})
+    word = {401: (2, "unauthorized_token"), 403: (3, "forbidden"), 400: (1, "bad_request"), 404: (4, "not_found")}[
+        status
+    ]
+    body = {"code": word[0], "type": word[1], "message": "だめです", "errors": None}
+    house.smarthr_injector.fault(method="PATCH", path=CALL, status=status, body=body)
     with pytest.raises(AwaseError):
         registration.rotate_webhook_secret(house.ctx, KEY)
     assert kept(house) == former
     assert there(house)[0]["secret_token"] == former.secret
     assert deliver(former.secret) == 202
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404])
+def test_a_refusal_that_is_not_smarthrs_own_leaves_both_secrets_good(
+    house: House, deliver: Deliver, status: int
+) -> None:
+    registration.register_webhook(house.ctx, KEY)
+    former = kept(house).secret
+    house.smarthr_injector.fault(method="PATCH", path=CALL, status=status, body="<html>Forbidden</html>", after=True)
+    with pytest.raises(Refused) as caught:
+        registration.rotate_webhook_secret(house.ctx, KEY)
+    assert caught.value.code == "webhook_unsure"
+    assert deliver(there(house)[0]["secret_token"]) == 202
+    assert (deliver(former), deliver(kept(house).secret)) == (202, 202)
 
 
 def test_a_lost_answer_is_asked_for_once_more(house: House, deliver: Deliver) -> None:

@@ -1,16 +1,21 @@
 """freee人事労務's refusals → our three errors (freee-hr-api.md section 10 and trap 6).
 
+An answer in none of freee's three forms (`is_own`) settles nothing: something between Awase and freee has sent it.
+
 Status and code decide, because freee changes its messages without notice. Messages decide only where freee gives
 nothing else: the address restriction, the missing permission of an app, and the 403 that may mean a missing right or
-the short-time throttle. A 403 that explains nothing is taken for the throttle, because waiting is the cheaper mistake.
+the short-time throttle. A 403 that explains nothing is taken for the throttle, because waiting is the cheaper mistake;
+for a 403 in a strange form Awase waits as long, because nobody knows in which form the throttle comes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from app.adapters.answers import Response, retry_after, server_time, within_an_hour
+from app.adapters.answers import Response, from_between, retry_after, server_time, within_an_hour
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
@@ -27,8 +32,17 @@ _MISSING_APP_PERMISSION = re.compile(
 _NO_RIGHT = re.compile(r"\b(user_do_not_have_permission|company_not_found)\b")
 _MENTIONS_A_RIGHT = re.compile(r"権限|管理者|プラン|事業所|permission", re.IGNORECASE)
 
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+_STABLE_CODE = re.compile(
+    r"expired_access_token|invalid_access_token|user_do_not_have_permission|company_not_found|freee_plan_limit"
+    r"|source_ip_address_limit|re_authorization_required|invalid_grant|not_available_plan_limited_app"
+)
+_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
 OPEN_TO_ALL = "/api/v1/users/me"
 """The one call that needs no right, so that a 403 there means the throttle."""
+
+_ONE_EMPLOYEE = re.compile(r"/api/v1/employees/\d+")
 
 _STEPS = (
     (re.compile(r"POST /api/v1/employees"), Step.CREATE),
@@ -78,15 +92,27 @@ def _in_words(said: Said) -> str:
 
 def _meaning(response: Response, said: Said) -> AwaseError:
     if response.status == 429:
-        return TemporaryError("rate_limited", retry_after=_until_reset(response), counts=False, closes_connection=True)
+        return TemporaryError(
+            "rate_limited",
+            retry_after=_until_reset(response),
+            counts=False,
+            closes_connection=True,
+            outcome_unknown=not response.is_read and bool(response.content.strip()) and response.json() is None,
+        )
     if response.status >= 500:
         return TemporaryError("E22", f"status {response.status}", retry_after=retry_after(response))
+    if not is_own(response):
+        throttled = THROTTLED_SECONDS if response.status == 403 else None
+        return from_between(response, retry_after_at_least=throttled, closes_connection=throttled is not None)
     code = recognise(System.FREEE, status=response.status, text=said.everything, step=step_of(response))
     if response.status in (401, 403):
         return _refused_access(code, said, open_to_all=response.path == OPEN_TO_ALL)
-    if response.status == 404:
-        return NotFound()
-    return ItemError(code, _in_words(said) or f"status {response.status}")
+    detail = _in_words(said) or f"status {response.status}"
+    if response.is_read and _ONE_EMPLOYEE.match(response.path) is None:  # a list: every employee of the run needs it
+        if response.status == 404:
+            return TemporaryError("unreadable_answer", "404 for something that is there")
+        return RunError(code, detail)
+    return NotFound() if response.status == 404 else ItemError(code, detail)
 
 
 def step_of(response: Response) -> Step | None:
@@ -123,3 +149,43 @@ def _until_reset(response: Response) -> float:
     if reset.tzinfo is None:
         reset = reset.replace(tzinfo=UTC)
     return within_an_hour((reset - server_time(response)).total_seconds())
+
+
+# ── whose answer it is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def is_own(response: Response) -> bool:
+    """Whether the body has one of freee's forms A, B and C (freee-hr-api.md section 10)."""
+    body = response.json()
+    if not isinstance(body, Mapping):
+        return False
+    return _is_problem(body) or _is_unsigned(body) or (response.status in (401, 403) and _is_denial(body))
+
+
+def _is_problem(body: Mapping[str, Any]) -> bool:
+    """A: the status as a number, and a list of errors with a type or messages."""
+    number, errors = body.get("status_code"), body.get("errors")
+    if not isinstance(number, int) or isinstance(number, bool) or not isinstance(errors, list) or not errors:
+        return False
+    return all(
+        isinstance(each, Mapping) and (_texts_in(each, "messages") or _texts_in(each, "type")) for each in errors
+    )
+
+
+def _is_denial(body: Mapping[str, Any]) -> bool:
+    """C: a code that is known, or a text for people beside an error in one word. Others write names (Not Found)."""
+    error, code = body.get("error"), body.get("code")
+    named = isinstance(error, str) and _WORD.fullmatch(error) is not None
+    coded = isinstance(code, str) and _STABLE_CODE.fullmatch(code) is not None
+    return coded or (named and bool(_texts_in(body, "message")) and (code is None or isinstance(code, str)))
+
+
+def _is_unsigned(body: Mapping[str, Any]) -> bool:
+    """B: nothing but a text for people, which freee writes in Japanese. Gateways send the same form in English."""
+    texts = [*_texts_in(body, "message"), *_texts_in(body, "messages")]
+    return body.keys() <= {"message", "messages"} and any(_JAPANESE.search(text) for text in texts)
+
+
+def _texts_in(body: Mapping[str, Any], name: str) -> list[str]:
+    found = body.get(name)
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str) and each.strip()]

@@ -117,29 +117,43 @@ class FreeeGateway:
         record = self._client.get_employee(person_id, month)
         return as_asked(record, person_id) if record else None
 
-    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
+    def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
         """One employee, looked for in the list of all employees.
 
         Only that list tells the pay schedule, and tells a deleted employee from one who is hidden in that month
         (freee-hr-api.md traps 24, 25).
         """
-        nameless = False
-        for row in self._everybody():
-            nameless = nameless or "id" not in row
-            if str(row.get("id")) == person_id:
-                return self._found(row, as_of_date)
-        if nameless:  # somebody is listed whose id cannot be read, so nobody can be said to be gone
+        listed = self._listed(person_id, since)
+        if listed is not None and listed.unreadable:
+            return listed
+        month = closing_month(as_of_date, listed.person.pay_schedule if listed else None)
+        record = self._shown(int(person_id), month)
+        if record is None and listed is not None and since is not None:  # deleted since that list, or hidden
+            listed = self._listed(person_id, None)
+        if listed is None:
+            if record is not None:  # a page of the list has shifted while it was read
+                raise TemporaryError("listed_not_shown", "somebody who is shown is not listed")
+            return None
+        person = person_of(record, listed.person.pay_schedule) if record else listed.person
+        return as_employee(record, person, month)
+
+    def _listed(self, person_id: str, since: datetime | None) -> EmployeeRecord | None:
+        """The person as the list of all employees shows them. Who is missing in a list begun after `since` is not
+        looked for in another one."""
+        if self._people is None:
+            rows = self._rows()
+        else:
+            key = (f"{self.system.value} rows", str(self._company_id), date.min)
+            rows = self._people.get(key, self._rows, fresh=since is None, since=since)
+        found = next((each for each in rows if each.person.id == person_id), None)
+        if found is None and any(not each.person.id for each in rows):
+            # Somebody is listed whose id cannot be read, so nobody can be said to be gone.
             odd = Unreadable(("id",))
             return EmployeeRecord(Person(System.FREEE, person_id, "", unreadable=True), None, unreadable=odd)
-        return None
+        return found
 
-    def _found(self, row: Mapping[str, Any], as_of_date: date) -> EmployeeRecord:
-        if (odd := unreadable_of(row)) is not None:
-            return EmployeeRecord(person_of(row, None), None, unreadable=odd)
-        schedule = schedule_of(row)
-        month = closing_month(as_of_date, schedule)
-        record = self._shown(row["id"], month)
-        return as_employee(record, person_of(record or row, schedule), month)
+    def _rows(self) -> list[EmployeeRecord]:
+        return [_as_listed(row) for row in self._everybody()]
 
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         if leavers or month is None:
@@ -371,3 +385,8 @@ def _outside_payroll(step: Step, changes: Sequence[Change]) -> list[Change]:
     if step is not Step.EMPLOYEE:
         return []
     return [change for change in changes if change.key != EMPLOYMENT_INSURANCE_KEY]
+
+
+def _as_listed(row: Mapping[str, Any]) -> EmployeeRecord:
+    odd = unreadable_of(row)
+    return EmployeeRecord(person_of(row, None if odd else schedule_of(row)), None, unreadable=odd)

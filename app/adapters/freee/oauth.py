@@ -16,8 +16,8 @@ import requests
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 
-from app.adapters.answers import Response, retry_after, within_an_hour
-from app.adapters.freee.errors import AccessExpired, classify
+from app.adapters.answers import Response, from_between, retry_after, within_an_hour
+from app.adapters.freee.errors import AccessExpired, classify, is_own
 from app.adapters.freee.schemas import TokenAnswerSchema
 from app.adapters.http import HttpClient, bearer
 from app.config import Settings
@@ -25,6 +25,8 @@ from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor
 
 WAIT_SECONDS = 5.0
+_LONGEST_LIFE = 90 * 86_400
+"""Seconds that a token can live at most, whatever the answer says (freee-hr-api.md section 2)."""
 
 _OAUTH_ERRORS = ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 """RFC 6749 5.2; an error repeats only these words of an answer."""
@@ -142,7 +144,7 @@ class FreeeOAuth:
         tokens = FreeeTokens(
             access_token=answer["access_token"],
             refresh_token=answer["refresh_token"],
-            expires_at=asked_at + timedelta(seconds=answer["expires_in"]),
+            expires_at=asked_at + timedelta(seconds=min(answer["expires_in"], _LONGEST_LIFE)),
             issued_at=asked_at,
         )
         return Grant(tokens, answer["company_id"], answer["external_cid"])
@@ -215,6 +217,13 @@ def _token_refusal(response: Response) -> AwaseError:
     error = body.get("error") if isinstance(body, Mapping) else None
     if error == "invalid_grant":
         return InvalidGrant()
+    if response.status < 500 and response.status != 403 and not (_is_oauth(body) or is_own(response)):
+        # Not freee's word. Should freee have spent the token all the same, the next try says so (invalid_grant).
+        doubt = from_between(response)
+        doubt.outcome_unknown = False
+        return doubt
+    if response.status < 500 and not is_own(response) and _is_oauth(body):
+        return _in_a_word(response, error)
     refusal = classify(response)
     if isinstance(refusal, TemporaryError) and refusal.closes_connection:
         return NotHeard(response.status, asked_for=refusal.retry_after)
@@ -222,7 +231,18 @@ def _token_refusal(response: Response) -> AwaseError:
         isinstance(refusal, RunError) and not isinstance(refusal, AccessExpired)
     ):
         return refusal
+    return _in_a_word(response, error)
+
+
+def _in_a_word(response: Response, error: object) -> RunError:
     return RunError("E23", f"token endpoint: {error if error in _OAUTH_ERRORS else response.status}")
+
+
+def _is_oauth(body: Any) -> bool:
+    """Whether a refusal has the form of RFC 6749 5.2."""
+    if not isinstance(body, Mapping) or not isinstance(body.get("error"), str):
+        return False
+    return body["error"] in _OAUTH_ERRORS or isinstance(body.get("error_description"), str)
 
 
 def _sane(seconds: float | None) -> float | None:

@@ -121,7 +121,7 @@ def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[Employ
 def as_employee(record: Record | None, person: Person, month: YearMonth | None) -> EmployeeRecord:
     """The person with the record, unless the record cannot be read."""
     odd = unreadable_of(record) if record is not None else None
-    return EmployeeRecord(person, None if odd else record, month, odd)
+    return EmployeeRecord(person, None if odd else record, month, unreadable=odd)
 
 
 def person_of(record: Record, schedule: PaySchedule | None) -> Person:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from app.adapters.answers import NOT_THE_VENDOR
 from app.adapters.freee.oauth import WAIT_SECONDS, FreeeOAuth, InvalidGrant, NotHeard, door_closed, through
 from app.adapters.http import bearer
 from app.domain.errors import RunError, TemporaryError
@@ -175,7 +176,8 @@ class FreeeSession:
             else:
                 self._tokens.refresh_not_done(self._connection_id, version=current.version)
             code = "refresh_unknown" if error.outcome_unknown else error.code
-            raise TemporaryError(code, retry_after=error.retry_after or _PATIENCE, counts=False) from None
+            counts = code == NOT_THE_VENDOR  # freee will never answer while something else does: that has to be told
+            raise TemporaryError(code, retry_after=error.retry_after or _PATIENCE, counts=counts) from None
         except RunError:
             # freee refused the client or its address, not this token, so it has done nothing with the token.
             self._tokens.refresh_not_done(self._connection_id, version=current.version)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import requests
 from requests.utils import parse_header_links
 
-from app.adapters.answers import Answer, AnswerSchema, server_time
+from app.adapters.answers import Answer, AnswerSchema, count_in, server_time
 from app.adapters.http import HttpClient, Query, bearer
 from app.adapters.listing import Pages, mark
 from app.adapters.smarthr.errors import NotFound, classify
@@ -42,7 +42,6 @@ MAX_PAGES = 2_000
 STABLE_SORT = "created_at"
 """A key that does not move while records change (trap 20); the default order is not documented."""
 
-_MOST_DIGITS = 12
 _SLACK = timedelta(seconds=3)
 """SmartHR's answer says the second in which it was made."""
 
@@ -164,12 +163,7 @@ def _webhook(webhook_id: str) -> str:
 
 
 def _announced(answer: Answer) -> int | None:
-    return _number(answer, "x-total-count")
-
-
-def _number(answer: Answer, header: str) -> int | None:
-    text = answer.headers.get(header, "")
-    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else None
+    return count_in(answer.headers.get("x-total-count", ""))
 
 
 def _has_next(answer: Answer, page: int) -> bool:
@@ -179,10 +173,10 @@ def _has_next(answer: Answer, page: int) -> bool:
     if not rows:
         return False
     links = parse_header_links(answer.headers.get("Link", ""))
-    total, size = _announced(answer), _number(answer, "x-per-page")
+    total, size = _announced(answer), count_in(answer.headers.get("x-per-page", ""))
     if not links and total is None:
         return len(rows) >= PER_PAGE
-    said_by_total = total is not None and page * (PER_PAGE if size is None else size) < total
+    said_by_total = total is not None and page * (size or PER_PAGE) < total
     return said_by_total or any(link.get("rel") == "next" for link in links)
 
 

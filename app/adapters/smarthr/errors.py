@@ -1,7 +1,7 @@
 """SmartHR's refusals → our three errors (smarthr-api.md sections 3 and 4).
 
-The status decides first, then the envelope's `type`. Codes 10 to 14 are unknown, so the detail keeps them. Answers may
-come without the envelope (from proxies, or for a renamed subdomain).
+The status decides first, then the envelope's `type`. Codes 10 to 14 are unknown, so the detail keeps them. An answer
+without the envelope does not come from SmartHR and settles nothing; the one exception is that of a renamed subdomain.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.adapters.answers import Response, retry_after
+from app.adapters.answers import Response, from_between, number_in, retry_after
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
@@ -20,6 +20,8 @@ from app.domain.vendors.answer import VendorAnswer
 
 SECOND_LIMIT_PAUSE = 1.0
 _COUNTERS = ("x-rate-limit", "x-intensive-rate-limit")
+_TYPE = re.compile(r"[a-z][a-z0-9_]*")
+_RENAMED = re.compile(r"subdomain\b.{0,200}\bis inactive\.?", re.DOTALL)
 _ONE_CREW = re.compile(r"/v1/crews/[^/]+")
 
 
@@ -42,20 +44,30 @@ def classify(response: Response) -> AwaseError:
 
 
 def _meaning(response: Response, known: Mapping[str, Any], said: Said, *, detail: str) -> AwaseError:
+    is_own = _is_envelope(known) or _is_of_renamed_subdomain(response, known)
     code = recognise(System.SMARTHR, status=response.status, text=said.everything, step=_step(response))
     if response.status == 429:
-        return TemporaryError("rate_limited", retry_after=_until_reset(response), counts=False, closes_connection=True)
-    if code == "maintenance":
+        return TemporaryError(
+            "rate_limited",
+            retry_after=_until_reset(response),
+            counts=False,
+            closes_connection=True,
+            outcome_unknown=not (response.is_read or is_own or not response.content.strip()),
+        )
+    if is_own and code == "maintenance":
         return TemporaryError(code, retry_after=retry_after(response), counts=False, closes_connection=True)
     if response.status >= 500 or response.status == 408:
-        return TemporaryError("E22", detail, retry_after=retry_after(response))
+        unknown = not (response.is_read or is_own)
+        return TemporaryError("E22", detail, retry_after=retry_after(response), outcome_unknown=unknown)
+    if not is_own:
+        return from_between(response)
     if response.status == 401:
         return RunError(code, detail)  # an operator has to give another token (`set-smarthr-token`); no consent helps
     if response.status == 403:
         # The plan's head-count stops new people only; every other reason for a 403 stops the token.
         return ItemError(code, detail) if code == "plan_limit" else RunError(code, detail)
     if response.status == 404:
-        # A proxy's page is no proof that an employee was deleted, and neither is a missing list.
+        # A missing list is no proof that an employee was deleted.
         return NotFound() if known.get("code") == 4 and _is_about_one(response) else _strange_404()
     if code == "smarthr_subdomain_inactive" or (response.is_read and not _is_about_one(response)):
         return RunError(code, detail)
@@ -63,7 +75,25 @@ def _meaning(response: Response, known: Mapping[str, Any], said: Said, *, detail
 
 
 def _strange_404() -> TemporaryError:
-    return TemporaryError("unreadable_answer", "404 without SmartHR's envelope")
+    return TemporaryError("unreadable_answer", "404 for something that is there")
+
+
+def _is_envelope(body: Mapping[str, Any]) -> bool:
+    """Whether the body is SmartHR's own: a whole number, a type in one word, and perhaps a text and a list."""
+    number, kind = body.get("code"), body.get("type")
+    return (
+        isinstance(number, int)
+        and not isinstance(number, bool)
+        and isinstance(kind, str)
+        and _TYPE.fullmatch(kind) is not None
+        and isinstance(body.get("message", ""), str)
+    )
+
+
+def _is_of_renamed_subdomain(response: Response, body: Mapping[str, Any]) -> bool:
+    """Whether this is the one refusal that SmartHR sends without its envelope."""
+    message = body.get("message")
+    return response.status == 400 and isinstance(message, str) and _RENAMED.fullmatch(message.strip()) is not None
 
 
 def _is_about_one(response: Response) -> bool:
@@ -102,7 +132,4 @@ def _until_reset(response: Response) -> float | None:
 
 
 def _number(response: Response, header: str) -> float | None:
-    try:
-        return float(response.headers.get(header, ""))
-    except ValueError:
-        return None
+    return number_in(response.headers.get(header, ""))

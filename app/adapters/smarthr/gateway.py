@@ -13,12 +13,13 @@ from app.adapters.listing import by_id, listed, mark, read_whole, readings_of
 from app.adapters.people_cache import PeopleCache
 from app.adapters.records import UNREADABLE, as_asked, readable, unreadable_of
 from app.adapters.smarthr.client import SmartHRClient
+from app.adapters.smarthr.errors import NotFound
 from app.adapters.smarthr.schemas import CrewRecord
 from app.domain.codecs.base import parsed_date
 from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
 from app.domain.enums import Step, System
-from app.domain.errors import AwaseError, ItemError, QuestionError
+from app.domain.errors import AwaseError, ItemError, QuestionError, TemporaryError
 from app.domain.matching.linking import comparable_number
 from app.domain.planning.plan import Change
 from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
@@ -28,6 +29,9 @@ from app.domain.writing import encode, unwritable
 
 _CREWS = "crews"
 _TELLS_WHO = frozenset({"", "id", "emp_code", "last_name_yomi", "first_name_yomi", "birth_at"})
+
+ANY_DAY = date.min
+"""The as-of date of a list that is asked only who is there: SmartHR shows everybody on any day."""
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +78,24 @@ class SmartHRGateway:
         rows = read_whole(lambda cursor: self.survey_page(cursor, as_of_date=as_of_date), self.listed)
         return self.assemble(rows, as_of_date=as_of_date)
 
-    def find(self, person_id: str, *, as_of_date: date) -> EmployeeRecord | None:
-        """One employee now, because SmartHR shows all the employees it has at any time."""
-        return self.read(person_id, month=None)
+    def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
+        """One employee now, because SmartHR shows all the employees it has at any time. One 404 is no proof of a
+        deletion: the list has to agree."""
+        found = self.read(person_id, month=None)
+        if found is None and self._is_listed(person_id, since):
+            raise TemporaryError("listed_not_shown", "404 for somebody who is listed")
+        return found
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now; SmartHR knows no months."""
         record = self._client.get_crew(person_id)
         return _employee(as_asked(record, person_id)) if record else None
+
+    def _is_listed(self, person_id: str, since: datetime | None) -> bool:
+        """Whether the list shows this id. A kept list may be older than a deletion, so only a new one says yes."""
+        if since is not None and not _shows(self.directory(as_of_date=ANY_DAY, fresh=False, since=since), person_id):
+            return False
+        return _shows(self.directory(as_of_date=ANY_DAY), person_id)
 
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         """The first page of all employees; SmartHR lists leavers with the others."""
@@ -140,6 +154,11 @@ class SmartHRGateway:
         return after
 
 
+def _shows(people: Iterable[EmployeeRecord], person_id: str) -> bool:
+    """Whether this id is listed, or may be: somebody is listed whose id cannot be read."""
+    return any(each.person.id in (person_id, "") for each in people)
+
+
 def _writable(
     changes: Sequence[Change], current: Record | None, options: MappingOptions
 ) -> tuple[list[Change], dict[str, str]]:
@@ -155,6 +174,9 @@ def _recorded(
     steps.sending(step, [change.key for change in changes])
     try:
         record = send()
+    except NotFound as error:  # somebody who was read a moment ago: the next attempt looks whether they are gone
+        steps.failed(step, error)
+        raise TemporaryError("listed_not_shown", "404 for somebody who was shown") from None
     except AwaseError as error:
         steps.failed(step, error)
         raise

@@ -139,6 +139,11 @@ def reason_as_dict(alarm: MassChangeReason) -> dict[str, int | str]:
     return {"code": alarm.code.value, "count": alarm.count, "limit": alarm.limit, "written": alarm.written}
 
 
+def reason_from_dict(kept: Mapping[str, int | str]) -> MassChangeReason:
+    code, written = MassChangeCode(str(kept["code"])), kept.get("written", 0)
+    return MassChangeReason(code, int(kept["count"]), int(kept["limit"]), int(written))
+
+
 _SENTENCES = {
     MassChangeCode.CREATES: "新しく登録する人が{count}人（1日の上限{limit}人{written}）",
     MassChangeCode.RETIRES: "退職にする人が{count}人（1日の上限{limit}人{written}）",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -188,13 +188,17 @@ class DeliveryRepository(Repository):
         query = select(DeliveryItemTable.delivery_id).where(DeliveryItemTable.item_id == item_id)
         return list(self._session.scalars(query.order_by(DeliveryItemTable.delivery_id)))
 
-    def people_told_since(self, connection_id: int, system: System, moment: datetime) -> set[str]:
-        """Ids of the employees whom the webhooks of one system have named since then."""
+    def people_told_since(
+        self, connection_id: int, system: System, moment: datetime, *, events: Collection[str] | None = None
+    ) -> set[str]:
+        """Ids of the employees whom the webhooks of one system have named since then. `events`: only such webhooks."""
         query = select(DeliveryTable.people).where(
             DeliveryTable.connection_id == connection_id,
             DeliveryTable.system == system,
             DeliveryTable.received_at >= moment,
         )
+        if events is not None:
+            query = query.where(DeliveryTable.event.in_(events))
         return {person for people in self._session.scalars(query) for person in people}
 
     # ── replay, retention ─────────────────────────────────────────────────────────────────────────────────────────

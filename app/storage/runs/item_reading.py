@@ -112,10 +112,6 @@ class ItemReading(Repository):
     def waiting_for(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> dict[str, int]:
         """Source id → a waiting item of this employee that will read both sides anew, so that a further event can join
         it. An approved item is left out, because it writes what was approved and nothing else."""
-        takes_part = or_(
-            RunTable.state == RunState.RUNNING,
-            and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None)),
-        )
         found: dict[str, int] = {}
         for start in range(0, len(source_ids), 500):
             query = (
@@ -128,12 +124,28 @@ class ItemReading(Repository):
                     ItemTable.state == ItemState.WAITING,
                     ItemTable.approved_digest.is_(None),
                     RunTable.ends_as.is_(None),
-                    takes_part,
+                    _works_or_gathers(),
                 )
                 .order_by(ItemTable.id.desc())
             )
             found.update({str(source_id): item_id for source_id, item_id in self._session.execute(query)})
         return found
+
+    def is_under_way(self, connection_id: int, direction: Direction, source_id: str) -> bool:
+        """Whether an item of this employee, of a run that works or gathers, has not ended yet."""
+        query = (
+            select(ItemTable.id)
+            .join(RunTable, RunTable.id == ItemTable.run_id)
+            .where(
+                ItemTable.connection_id == connection_id,
+                ItemTable.direction == direction,
+                ItemTable.source_id == source_id,
+                ItemTable.state.in_(OPEN_STATES),
+                RunTable.ends_as.is_(None),
+                _works_or_gathers(),
+            )
+        )
+        return self._session.scalar(query.limit(1)) is not None
 
     def counts_of_open_runs(self) -> dict[ItemState, int]:
         open_runs = select(RunTable.id).where(RunTable.finished_at.is_(None))  # with a join SQLite walks all items
@@ -234,3 +246,8 @@ def running_runs() -> Select[int]:
         .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
         .where(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_(None), *works)
     )
+
+
+def _works_or_gathers() -> ColumnElement[bool]:
+    gathers = and_(RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None))
+    return or_(RunTable.state == RunState.RUNNING, gathers)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.enums import Step, System
-from app.domain.errors import QuestionError
+from app.domain.errors import ItemError, QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
 from app.domain.planning.declined import CREATION, CREATION_DECLINED
@@ -37,6 +37,7 @@ from app.use_cases.employee.passing import Known, Passing
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.employee.seconding import Seconding
 from app.use_cases.employee.step_log import StepLog
+from app.use_cases.employee.taken_number import NUMBER, TakenNumber, why_taken
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.planning.hidden_people import listed_digest
 from app.use_cases.planning.plan_employee import (
@@ -81,6 +82,7 @@ class EmployeeJob:
         self._seconding = Seconding(job, self._terms.fingerprint)
         with ctx.unit_of_work().reading() as uow:
             self._declined = uow.beginnings.declined_of(connection.id, run.direction, job.item.source_id or "")
+        self._taken: TakenNumber | None = None
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
@@ -104,7 +106,22 @@ class EmployeeJob:
             return self._create(pair.source)
         self._target_id = pair.target.person.id
         self._pair_reader.keep_months(pair.target, pair.source)
-        return self._write(pair.source, pair.target, pair.link)
+        try:
+            return self._write(pair.source, pair.target, pair.link)
+        except ItemError as error:
+            return self._without_number(pair, error)
+
+    def _without_number(self, pair: EmployeePair, error: ItemError) -> ItemOutcome:
+        """Write all but a 社員番号 that somebody else still holds, from a new reading, because other requests of the
+        plan may have gone through. Raises `error` when it is about something else, and TemporaryError."""
+        if self._taken is not None:
+            raise error
+        self._taken = why_taken(self._job, pair, error, source=self._source, target=self._target)
+        again = self._pair_reader.read()
+        if isinstance(again, ItemOutcome):
+            return again
+        outcome = self._with(again)
+        return replace(outcome, state=self._taken.state, code=self._taken.code, detail=self._taken.detail)
 
     def _write(
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, *, just_created: bool = False
@@ -115,10 +132,13 @@ class EmployeeJob:
         ticked = self._item.ticked or ()
         decided = self._proved(source, target, link, ticked)
         decided = replace(decided, settled=frozenset()) if just_created else decided
+        if self._taken is not None:
+            resting = decided.resting | {NUMBER}
+            decided = replace(decided, plan=self._taken.left_out_of(decided.plan), resting=resting)
         plan = decided.plan
         self._attempt.settle(plan, decided.resting)
         approved = self._decided(source, target, link, ()).plan if ticked else plan
-        if self._attempt.approval_is_void(plan, approved=approved):
+        if self._taken is None and self._attempt.approval_is_void(plan, approved=approved):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)

@@ -43,6 +43,8 @@ class ItemOutcome:
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     who: EmployeeRecord | None = field(default=None, repr=False)
     """The employee of the source, where the job ends before it knows more of them."""
+    detail: str | None = field(default=None, repr=False)
+    """What a person should know besides, stored encrypted."""
 
 
 def unreadable_outcome(*sides: EmployeeRecord, who: EmployeeRecord | None = None) -> ItemOutcome:
@@ -89,7 +91,7 @@ def record_outcome(
             number=number or None,
             name=name or None,
             target_id=target_id,
-            detail=detail,
+            detail=detail or outcome.detail,
             now=now,
         )
         if not ended:

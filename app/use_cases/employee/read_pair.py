@@ -14,6 +14,7 @@ from datetime import datetime
 
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import System
+from app.domain.errors import TemporaryError
 from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
 from app.domain.matching.selection import offer
 from app.domain.ports import EmployeeGateway
@@ -23,6 +24,7 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
+from app.use_cases.employee.not_readable_yet import not_readable_yet
 from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.planning.employment_month import read_in_employment, with_mark
 from app.use_cases.planning.hidden_people import MOST_READS_OF_A_JOB, HiddenPeople
@@ -57,7 +59,7 @@ class PairReader:
 
     def read(self) -> EmployeePair | ItemOutcome:
         link = self.link()
-        source = self._find(self._source, self._item.source_id or "")
+        source = self._find_source(link)
         if source is None:
             return self._source_gone(link)
         why_not = offer(source.person, self._run.as_of_date).why_not
@@ -74,7 +76,7 @@ class PairReader:
         return self._newcomer(source) if self.is_gathered else EmployeePair(source, None, None)
 
     def _read_target(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> EmployeePair | ItemOutcome:
-        target = self._find(self._target, target_id)
+        target = self._find(self._target, target_id, self._since(link))
         if target is None:
             return self._target_gone(link)
         target = target if target.unreadable else self._in_employment(self._target, target)
@@ -109,9 +111,7 @@ class PairReader:
     def _source_gone(self, link: LinkRow | None) -> ItemOutcome:
         if link is None:
             return (
-                ItemOutcome(ItemState.UNCHANGED)
-                if self.is_gathered
-                else ItemOutcome(ItemState.FAILED, "employee_vanished")
+                not_readable_yet(self._job) if self.is_gathered else ItemOutcome(ItemState.FAILED, "employee_vanished")
             )
         self._unlink(link, self._source.system)
         return ItemOutcome(ItemState.NEEDS_REVIEW, "source_deleted")
@@ -127,19 +127,32 @@ class PairReader:
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _find(self, gateway: EmployeeGateway, person_id: str) -> EmployeeRecord | None:
-        """The person as one system shows them now. None: the system no longer has this person. `record` None: the
-        system does not show the person in this month."""
+    def _find_source(self, link: LinkRow | None) -> EmployeeRecord | None:
+        """The item's person. Somebody unknown of whom a webhook tells may be listed before they can be read."""
+        try:
+            return self._find(self._source, self._item.source_id or "", self._since(link))
+        except TemporaryError as error:
+            if link is not None or not self.is_gathered or error.code != "listed_not_shown":
+                raise
+            return None
+
+    def _since(self, link: LinkRow | None) -> datetime:
+        """A list begun after this moment shows both people of the link, unless one of them was deleted."""
+        return max(self._run.created_at, link.created_at) if link else self._run.created_at
+
+    def _find(self, gateway: EmployeeGateway, person_id: str, since: datetime) -> EmployeeRecord | None:
+        """The person as one system shows them now. None: the system no longer has this person, and its list of all
+        people agrees. `record` None: the system does not show the person in this month."""
         month = self._month(gateway.system, person_id)
-        if gateway.system is System.SMARTHR or month is not None:
+        if month is not None:
             found = gateway.read(person_id, month=month)
             if found is not None and (moved := self._moved(found)) is not None:
                 found = gateway.read(person_id, month=moved)
             if found is not None and self._item.attempt > 1:
                 found = self._back_in_month(gateway, found)
-            if found is not None or gateway.system is System.SMARTHR:
+            if found is not None:
                 return found
-        return gateway.find(person_id, as_of_date=self._run.as_of_date)
+        return gateway.find(person_id, as_of_date=self._run.as_of_date, since=since)
 
     def _back_in_month(self, gateway: EmployeeGateway, found: EmployeeRecord) -> EmployeeRecord:
         """The person in the month of the run, when an earlier attempt has brought that month into the employment."""

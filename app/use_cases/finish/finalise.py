@@ -55,6 +55,8 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
 def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     if run.error_code == "second_person_expired":  # a mail of its own tells it
         return False
+    if run.trigger is Trigger.HELD and run.approved_at is None:  # what waited is gone, or was declined: no news
+        return False
     connection = uow.connections.get(run.connection_id)
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
     if run.is_beginning and result is RunState.CANCELLED and run.approved_at is None:

@@ -21,7 +21,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
-from app.use_cases.intake.second_person import Alone, check_decision, check_decline, refuse_moved
+from app.use_cases.intake.second_person import Alone, check_decision, check_decline
 from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
@@ -47,7 +47,7 @@ def approve(
     acknowledged: bool = False,
     employees: Sequence[str] | None = None,
     overwrite: Ticks | None = None,
-    seen: str | None = None,
+    shown: str | None = None,
     alone: Alone | None = None,
 ) -> None:
     """Approve a preview: PREVIEWED → RUNNING, and the chosen people are queued. Raises Refused, and then the preview is
@@ -56,9 +56,9 @@ def approve(
     People who wait and were not chosen leave the run: whether it succeeds is decided by the chosen people and by those
     for whom there was nothing to choose (equal, 要再確認). `employees`: exactly the employees with these numbers are
     chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended. `overwrite`:
-    values that could not be carried and may be overwritten all the same, beside those ticked in the preview. `seen`:
-    what the page showed of a run that waits for a second person (`second_person.shown_digest`). `alone`: the emergency
-    way, instead of a second person.
+    values that could not be carried and may be overwritten all the same, beside those ticked in the preview. `shown`:
+    the moment of the plans that the person has seen (`surveyed_at`); when the run shows others by now, nothing is
+    approved. `alone`: the emergency way, instead of a second person.
 
     With the preview of a beginning, the direction syncs by itself from then on; what was not chosen rests. So there the
     person may choose nobody.
@@ -71,12 +71,12 @@ def approve(
         connection = uow.connections.get(run.connection_id)
         connection = usable_connection(uow, connection.key if connection else "")
         check_decision(ctx, uow, run, connection, by=by, alone=alone)
-        refuse_moved(uow, run, seen)
         approver = f"user:{alone.administrator}" if alone else by
         if run.is_beginning:
             uow.beginnings.lock(run.connection_id)
         if not uow.runs.approve(run.id, by=approver, now=now, deadline_at=deadline_at):
             raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
+        _check_shown(uow, run, shown)
         if employees is not None:
             _choose_numbers(uow, run, employees)
         if overwrite:
@@ -117,6 +117,15 @@ def _planned(change: ChangeRow) -> Change | None:
     if change.state is ChangeState.HELD or change.before is None or change.after is None:
         return None
     return Change(change.key, change.before, change.after)
+
+
+def _check_shown(uow: UnitOfWork, run: RunRow, shown: str | None) -> None:
+    """A run of stopped changes may show more, or newer values, while a person looks. Raises Refused. This transaction
+    has locked the run's row already."""
+    now = uow.runs.get(run.id)
+    if shown is not None and now is not None and now.surveyed_at and now.surveyed_at.isoformat() != shown:
+        message = "表示した後に、確認を待つ変更が増えたか変わりました。もう一度内容を確かめてください。"
+        raise Refused("shown_otherwise", message, status=409)
 
 
 def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:

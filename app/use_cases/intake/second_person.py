@@ -19,7 +19,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.second_person_notices import tell_decided_alone
-from app.use_cases.shared.second_persons import actor_of, entitled_users, expired, no_user, shown_digest
+from app.use_cases.shared.second_persons import actor_of, entitled_users, expired, no_user
 
 SHORTEST_REASON, LONGEST_REASON = 10, 1000
 
@@ -65,12 +65,6 @@ def check_decline(uow: UnitOfWork, run: RunRow, *, by: str) -> None:
     if run.decide_until is None or by in (run.first_by or ()) or not by.startswith(("key:", "api")):
         return
     raise _refusal(WhyNot.NO_USER)
-
-
-def refuse_moved(uow: UnitOfWork, run: RunRow, seen: str | None) -> None:
-    """Raises Refused when the run shows something else than the page from which it is approved."""
-    if seen is not None and run.decide_until is not None and shown_digest(uow, run) != seen:
-        raise Refused("shown_plan_moved", "表示した後に内容が変わりました。もう一度確かめてください。", status=409)
 
 
 def _decide_alone(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection, *, by: str, alone: Alone) -> None:

@@ -43,6 +43,11 @@ _DELETIONS = frozenset({(System.SMARTHR, "crew_deleted"), (System.FREEE, "destro
 """Events that tell of a deletion, in the vendors' words as the intake stores them."""
 
 
+def deletion_events(system: System) -> frozenset[str]:
+    """The events by which a system tells of a deletion."""
+    return frozenset(event for of, event in _DELETIONS if of is system)
+
+
 @dataclass(frozen=True)
 class Accepted:
     """A delivery that was taken. For a repetition, `id` and `state` are those of the first delivery; `state`: as it was

@@ -118,7 +118,7 @@ class HiddenPeople:
             if error.code != "E19":
                 raise
         except TemporaryError as error:
-            if error.code != "unreadable_answer":
+            if error.code not in ("unreadable_answer", "not_the_vendor"):
                 raise
         return None
 

@@ -101,11 +101,14 @@ def _not_quite_back(change: Change, now: FieldState, after: EmployeeRecord) -> N
 
 
 def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> EmployeeRecord | None:
-    """The person as the target shows them now; freee is asked for the month in which the run wrote. None: the target
-    no longer has this person."""
+    """The person as the target shows them now; freee is asked for the month in which the run wrote, `record` None: it
+    no longer shows them there. None: the target no longer has this person."""
     person_id = item.target_id or ""
-    if gateway.system is System.SMARTHR:
-        return gateway.read(person_id, month=None)
-    if item.closing_month is None:
+    if gateway.system is System.SMARTHR or item.closing_month is None:
         return gateway.find(person_id, as_of_date=run.as_of_date)
-    return gateway.read(person_id, month=YearMonth.parse(item.closing_month))
+    month = YearMonth.parse(item.closing_month)
+    shown = gateway.read(person_id, month=month)
+    if shown is not None:
+        return shown
+    hidden = gateway.find(person_id, as_of_date=run.as_of_date)  # whom freee has deleted, and whom it hides in a month
+    return None if hidden is None else EmployeeRecord(hidden.person, None, month)

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -25,6 +25,7 @@ from app.domain.planning.mass_change import (
     alarms,
     from_text,
     reason_as_dict,
+    reason_from_dict,
     sentence,
 )
 from app.domain.planning.plan import Change, Plan, PlanKind
@@ -110,12 +111,19 @@ def closed_in(run: RunRow) -> frozenset[Effect]:
 
 def alarms_of(run: RunRow) -> tuple[MassChangeReason, ...]:
     """Why the run has left something for a person."""
-    return tuple(_from_dict(alarm) for alarm in (run.stopped or {}).get("alarms", ()))
+    return tuple(reason_from_dict(alarm) for alarm in (run.stopped or {}).get("alarms", ()))
+
+
+def alarms_of_held(run: RunRow) -> tuple[MassChangeReason, ...]:
+    """Why what a held run shows was stopped."""
+    return tuple(reason_from_dict(alarm) for alarm in run.alarms or ())
 
 
 def told_alarms(run: RunRow) -> tuple[Mapping[str, int | str], ...]:
     """Why the run, or what it has left for a person, waits; in the form in which pages and programs are told."""
-    return tuple(reason_as_dict(_from_dict(alarm)) for alarm in run.alarms or (run.stopped or {}).get("alarms", ()))
+    return tuple(
+        reason_as_dict(reason_from_dict(alarm)) for alarm in run.alarms or (run.stopped or {}).get("alarms", ())
+    )
 
 
 def note_stopped(uow: UnitOfWork, run: RunRow, held_run: str | None, raised: Sequence[MassChangeReason] = ()) -> None:
@@ -261,7 +269,7 @@ class _HeldRun:
             keys = {change.key for person in people for piece in person.pieces for change in piece.changes}
             self._question.tell(self._ctx, uow, run, keys)
         elif self._is_new:
-            add_held_notice(self._ctx, uow, run, [sentence(_from_dict(each)) for each in told])
+            add_held_notice(self._ctx, uow, run, [sentence(reason_from_dict(each)) for each in told])
         log.warning("changes_stopped", run_id=self._cause.id, held_run_id=run.id, people=len(people))
 
     def _item(self, person: StoppedPerson, position: int) -> NewItem:
@@ -311,7 +319,7 @@ class _HeldRun:
         linked = self._uow.links.count(self.run.connection_id)
         written = self._uow.stopped_changes.written(self.run.connection_id, self._now)
         now = alarms(counted, linked=linked, written=written)
-        before = [_from_dict(each) for each in self.run.alarms or ()]
+        before = [reason_from_dict(each) for each in self.run.alarms or ()]
         told: dict[MassChangeCode, MassChangeReason] = {}
         for each in (*before, *self._raised, *now):
             known = told.get(each.code)
@@ -323,11 +331,6 @@ def waiting_effects(rows: Iterable[StoppedRow]) -> dict[Effect, int]:
     """How many people wait with each effect."""
     people = {(effect, row.source_id) for row in rows for effect in from_text(row.effects)}
     return {effect: sum(found is effect for found, _ in people) for effect in Effect}
-
-
-def _from_dict(alarm: Mapping[str, Any]) -> MassChangeReason:
-    code = MassChangeCode(alarm["code"])
-    return MassChangeReason(code, int(alarm["count"]), int(alarm["limit"]), int(alarm.get("written", 0)))
 
 
 def _new_change(change: Change) -> NewChange:

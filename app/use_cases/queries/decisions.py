@@ -13,7 +13,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.actors import Actor, known_actors
 from app.use_cases.shared.run_lookup import find_run
-from app.use_cases.shared.second_persons import actor_of, entitled_users, shown_digest
+from app.use_cases.shared.second_persons import actor_of, entitled_users
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,6 @@ class Decision:
     nobody_may: bool
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A run that waits for a second person, as its own page shows it. `shown`: digest of what it shows now."""
-
-    decision: Decision
-    shown: str
-
-
 def decisions(ctx: Context, *, by: str) -> list[Decision]:
     """Everything that waits, the one that expires first at the beginning, for the actor who looks."""
     with ctx.unit_of_work().reading() as uow:
@@ -54,7 +46,7 @@ def decisions(ctx: Context, *, by: str) -> list[Decision]:
         ]
 
 
-def asked_of(ctx: Context, run_id: str, *, by: str) -> Asked | None:
+def decision_of(ctx: Context, run_id: str, *, by: str) -> Decision | None:
     """None: the run waits for no second person. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
@@ -62,7 +54,7 @@ def asked_of(ctx: Context, run_id: str, *, by: str) -> Asked | None:
         if run.decide_until is None or connection is None or not uow.second_persons.still_waits(run.id):
             return None
         people = uow.second_persons.people([run.id]).get(run.id, 0)
-        return Asked(_decision(uow, run, connection, people, by=by), shown_digest(uow, run))
+        return _decision(uow, run, connection, people, by=by)
 
 
 def _decision(uow: UnitOfWork, run: RunRow, connection: Connection, people: int, *, by: str) -> Decision:

@@ -116,6 +116,7 @@ def run_view(
         undone_run=undone,
         decide_until=row.decide_until,
         alarms=told_alarms(row),
+        surveyed_at=row.surveyed_at,
         held_run=(row.stopped or {}).get("run"),
         missed=len(row.missed or ()),
         only_target_changed=row.only_target_changed,

@@ -21,6 +21,7 @@ from app.storage.runs.rows import ItemRow, PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in
+from app.use_cases.planning.stop_changes import alarms_of_held
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.queries.preview_views import (
     GROUPS,
@@ -126,7 +127,7 @@ def see_plan(
         rows, changes = uow.preview_selection.items(ids), uow.changes.of_items(ids)
         by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
-        alarms = mass_change_in(ctx, uow, run)
+        alarms = mass_change_in(ctx, uow, run) or (alarms_of_held(run) if run.trigger is Trigger.HELD else ())
         preview = preview_of(uow, run, connection)
     to_freee = created and run.direction.target is System.FREEE
     return PlanPage(

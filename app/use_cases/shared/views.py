@@ -66,6 +66,8 @@ class RunView:
     """Why the run, or some of its changes, wait for a person: [{"code", "count", "limit", "written"}]."""
     error_remedy: str | None = field(default=None, repr=False)
     error_who: Who | None = None
+    surveyed_at: datetime | None = None
+    """When the plans were made that the run shows."""
     held_run: str | None = None
     """The run that shows the changes which this run has left for a person."""
     only_target_changed: int = 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template
 
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of, who_of
 from app.use_cases.accounts.api_keys import Scope
 from app.web.http.problems import PROBLEMS
 from app.web.http.request_log import allow_style
@@ -33,7 +33,7 @@ def make_docs(api: Any) -> Blueprint:
             operations=_operations(spec),
             scopes=list(Scope),
             problems=PROBLEMS,
-            catalogue=CATALOGUE,
+            catalogue=[(code, message_of(code), remedy_of(code), who_of(code).label) for code in CATALOGUE],
         )
         answer = make_response(text)
         answer.headers["Content-Security-Policy"] = allow_style(nonce)

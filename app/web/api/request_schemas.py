@@ -252,6 +252,12 @@ class ApproveSchema(RequestSchema):
         metadata={"description": '書き込む従業員番号。省略するか "all" なら、確認で選ばれている全員'},
     )
     acknowledge_mass_change = _acknowledge("一度に多くの人が変わることを確かめたうえで承認します")
+    shown = PatternText(
+        r"[0-9T:.+-]{10,40}",
+        code="invalid_shown",
+        example="2026-11-22T01:23:45.678901+00:00",
+        metadata={"description": "内容を見たときの実行の surveyed_at。その後に計画が変わっていれば承認しません"},
+    )
     overwrite = Overwrite(
         metadata={
             "description": "state が held の項目のうち、反映先の値を書き換えてよいもの。"

@@ -131,6 +131,7 @@ class RunSchema(AnswerSchema):
         required=True,
         metadata={"description": "1日に書き込む人数の上限を超え、書き込む前に止めた変更があるときの理由"},
     )
+    surveyed_at = _instant(maybe=True)
     held_run = _maybe("止めた変更を承認または取り消す実行。なければ null")
 
 

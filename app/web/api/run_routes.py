@@ -145,8 +145,10 @@ def list_items(query: dict[str, Any], run_id: str) -> Any:
         "invalid_employee_number",
         "invalid_boolean",
         "invalid_overwrite",
+        "invalid_shown",
         _RUN_GONE,
         "not_previewed",
+        "shown_otherwise",
         "nobody_chosen",
         "not_waiting",
         "not_held",
@@ -172,6 +174,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
         acknowledged=body["acknowledge_mass_change"],
         employees=body.get("employees"),
         overwrite=body.get("overwrite"),
+        shown=body.get("shown"),
     )
     return _accepted(history.get_run(current_context(), run_id))
 

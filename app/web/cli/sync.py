@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from app.domain.enums import Direction, Trigger
 from app.domain.error_catalogue.catalogue import message_of
+from app.domain.planning.mass_change import reason_from_dict, sentence
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
@@ -253,13 +254,14 @@ def _echo_run(view: RunView) -> None:
         " / ".join(f"{state.label} {count}件" for state in ItemState if (count := view.counts.get(state, 0))) or "0件"
     )
     for code, people in view.left_out.items():
-        click.echo(f"対象外の理由: {message_of(code)} {people}件")
+        click.echo(f"対象外の理由: {message_of(code, view)} {people}件")
     if view.only_target_changed:
         click.echo(f"変更なしのうち、反映先だけが変わっています: {view.only_target_changed}件")
     if view.error_message:
         click.echo(f"理由: {view.error_message}")
         click.echo(f"    対処: {view.error_remedy}")
         click.echo(f"    対応する人: {view.error_who.label if view.error_who else ''}")
+    _echo_stopped(view)
     if view.state is RunState.PREVIEWED and view.decide_until is not None:
         until = f"{view.decide_until.astimezone(JAPAN):%Y-%m-%d %H:%M}"
         click.echo(
@@ -272,6 +274,14 @@ def _echo_run(view: RunView) -> None:
         _echo_failure(item)
     if len(failures) > SHOWN_FAILURES:
         click.echo(f"ほか{len(failures) - SHOWN_FAILURES}件: flask sync show {view.id} --items")
+
+
+def _echo_stopped(view: RunView) -> None:
+    """Which kinds of changes wait for a person, how many people, and where they are decided."""
+    for alarm in view.alarms:
+        click.echo(f"確認が必要: {sentence(reason_from_dict(alarm))}")
+    if view.held_run is not None:
+        click.echo(f"止めた変更は、決まるまで書き込みません。内容と承認: flask sync show {view.held_run} --items")
 
 
 def _echo_failure(item: ItemView) -> None:

@@ -26,7 +26,7 @@ def approve_alone(run_id: str) -> Response:
     who = me()
     alone = Alone(administrator=who.user_id, reason=request.form.get("reason", ""))
     approve_retry_cancel.approve(
-        current_context(), run_id, by=who.actor, acknowledged=True, seen=request.form.get("seen"), alone=alone
+        current_context(), run_id, by=who.actor, acknowledged=True, shown=request.form.get("shown") or None, alone=alone
     )
     flash(wording_here()("decisions.approved_alone"), "good")
     return redirect(url("screens.run", run_id=run_id), code=303)

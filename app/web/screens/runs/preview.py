@@ -14,7 +14,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.run_state import RunState
 from app.use_cases.intake import approve_retry_cancel, choose_people, tick_held
-from app.use_cases.queries.decisions import asked_of
+from app.use_cases.queries.decisions import decision_of
 from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
 from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
@@ -107,9 +107,12 @@ def ask_approval(run_id: str) -> Response:
 def approve(run_id: str) -> Response:
     ctx, who = current_context(), me()
     try:
-        acknowledged, seen = bool(request.form.get("acknowledged")), request.form.get("seen")
-        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=acknowledged, seen=seen)
+        acknowledged, shown = bool(request.form.get("acknowledged")), request.form.get("shown") or None
+        approve_retry_cancel.approve(ctx, run_id, by=who.actor, acknowledged=acknowledged, shown=shown)
     except Refused as refused:
+        if refused.code == "shown_otherwise":
+            flash(wording_here().refusal(refused), "warn")
+            return redirect(url("screens.confirm", run_id=run_id), code=303)
         if refused.code != "mass_change":
             return _not_approved(run_id, refused)
         flash(wording_here()("preview.not_acknowledged"), "bad")
@@ -168,7 +171,7 @@ def _plan_page(run_id: str, template: str) -> Response:
     if not page.chosen and not page.preview.begins:
         flash(wording_here()("preview.nobody_chosen"), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
-    return render(template, page=page, asked=asked_of(current_context(), run_id, by=me().actor))
+    return render(template, page=page, decision=decision_of(current_context(), run_id, by=me().actor))
 
 
 def _not_approved(run_id: str, refused: Refused) -> Response:
