@@ -104,6 +104,19 @@ def from_between(
     )
 
 
+def over_limit(response: Response, seconds: float | None) -> TemporaryError:
+    """The error for a 429. Neither vendor promises a form for it, but a page instead of data may come from a box that
+    has let the write through."""
+    strange = bool(response.content.strip()) and response.json() is None
+    return TemporaryError(
+        "rate_limited",
+        retry_after=seconds,
+        counts=False,
+        closes_connection=True,
+        outcome_unknown=strange and not response.is_read,
+    )
+
+
 def _kind_of(response: Response) -> str:
     """What kind of body it is, for people who look for the box that sent it. Nothing of the body itself."""
     body = response.content.strip()

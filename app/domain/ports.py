@@ -71,6 +71,8 @@ class EmployeeGateway(Protocol):
     """
 
     system: System
+    odd_masters: int
+    """How many entries of a master `known_positions` has left out, because they cannot be read."""
 
     @property
     def calls(self) -> int:
@@ -167,6 +169,8 @@ class WebhookRegistration:
     disabled_at: datetime | None
     """Since when the registration is off: the vendor after too many failures, or a person, switched it off. None: on.
     """
+    unreadable: bool = False
+    """The vendor's record of it cannot be read, so nobody can tell how it stands; its `id` may be ""."""
 
 
 class WebhookRegistry(Protocol):

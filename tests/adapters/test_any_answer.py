@@ -129,7 +129,7 @@ def test_no_answer_becomes_a_fact_without_the_vendors_own_form(
     assert isinstance(error, TemporaryError), (status, body)
     assert 0 <= within_an_hour(error.retry_after) <= 3600
     if not is_read and status < 500 and body.strip():
-        assert error.outcome_unknown or (status == 429 and vendor == "freee")
+        assert error.outcome_unknown or status == 429
 
 
 @given(status=STATUSES, body=ANY_BODY, headers=HEADERS)

@@ -83,3 +83,13 @@ def test_there_is_at_least_as_much_test_as_code() -> None:
         return sum(len(f.read_text(encoding="utf-8").splitlines()) for f in counted)
 
     assert lines("tests") >= lines("app", "workers")
+
+
+def test_settings_are_stored_in_one_place_which_knows_what_begins_with_a_preview() -> None:
+    """Whoever stored them elsewhere could let automatic sync write by rules that nobody has seen the plans of."""
+    found = {
+        word: [str(file.relative_to(ROOT / "app")) for file in (ROOT / "app").rglob("*.py") if word in file.read_text()]
+        for word in ("uow.connections.set_options(", "uow.connections.set_smarthr_token(")
+    }
+    assert found["uow.connections.set_options("] == ["use_cases/shared/beginnings.py"]
+    assert found["uow.connections.set_smarthr_token("] == ["use_cases/connections/attributes.py"]

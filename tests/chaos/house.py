@@ -22,6 +22,7 @@ from app.practice.house.connecting import connect, flask
 from app.practice.house.demo import Api
 from app.practice.house.environment import environment
 from app.practice.house.processes import ROOT, Processes
+from tests.beginnings_outside import begin_outside
 from tests.chaos.deployment import Deployment, run_in
 from tests.chaos.parts import Broker, Failpoints, Vendor, broker_in
 from tests.chaos.proxy import Proxy
@@ -225,6 +226,7 @@ def switch_on(house: House) -> None:
     flask(house.env, "connection", "register-webhook", "--", house.connection)
     wanted = ("--directions", "both", "--quiet-seconds", "1", "--mail", "always")
     flask(house.env, "connection", "set-automatic", *wanted, "--", house.connection)
+    begin_outside(house.api)
     house.smarthr.ask("PUT", "switches", {"webhook_time_scale": 0.01})
     house.freee.ask("PUT", "switches", {"webhook_time_scale": 0.01, "webhook_retries": 3})
 

@@ -26,7 +26,7 @@ ALLOWED = {
     (R.PREVIEWED, R.RUNNING),
     (R.PREVIEWED, R.FAILED),
     (R.PREVIEWED, R.CANCELLED),
-    (R.RUNNING, R.PREVIEWED),  # what webhooks gathered, held before its first write
+    (R.WAITING, R.PREVIEWED),  # a run of stopped changes, as it is made
     (R.RUNNING, R.SUCCEEDED),
     (R.RUNNING, R.PARTLY_FAILED),
     (R.RUNNING, R.FAILED),

@@ -18,7 +18,9 @@ import pytest
 import requests
 
 from app.config import embedded_socket
+from app.practice.house.demo import Api
 from app.practice.house.processes import ROOT
+from tests.beginnings_outside import begin_outside
 from tests.e2e.processes import below, command_of, kill, matching
 from tests.e2e.strangers import Strangers
 
@@ -163,7 +165,8 @@ def test_once_switched_on_an_edit_at_smarthr_goes_to_freee_and_freees_echo_comes
 
     command = next(each for each in launcher.text.split("\n\n") if "set-automatic" in each)
     done = subprocess.run(["sh", "-c", command], cwd="/", capture_output=True, text=True, check=True)
-    assert "両方向" in done.stdout and "注意" not in done.stdout
+    assert "両方向" in done.stdout and "注意" not in done.stdout and "確認してから始まります" in done.stdout
+    begin_outside(Api(launcher.value("Awase"), launcher.value("API キー")))
     assert requests.put(f"{smarthr}/_practice/crews/0001", json={"position": "課長"}, timeout=30).ok
 
     def ended() -> set[tuple[str, bool]]:

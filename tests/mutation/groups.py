@@ -42,7 +42,7 @@ def _state(*sources: str, storage: str, use_cases: str) -> Group:
 
 
 GROUPS: Mapping[str, Group] = {
-    "planning": _domain("planning/*.py", tests="planning mass_change content undoing convergence"),
+    "planning": _domain("planning/*.py", tests="planning mass_change stopping content undoing convergence"),
     "runs": _domain("runs/*.py", tests="run_state progress dates queues"),
     "matching": _domain("matching/*.py", tests="linking selection"),
     "mapping": _domain("mapping.py", tests="mapping planning"),

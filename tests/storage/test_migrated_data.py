@@ -10,6 +10,7 @@ from sqlalchemy import Column, Engine, MetaData, Table, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.schema import current_revision, downgrade, migrate
+from app.storage.tables.automatic_models import BeginningTable
 from app.storage.tables.columns import Word
 from app.storage.tables.models import Base, ConnectionTable
 from app.storage.unit_of_work import Database, make_engine
@@ -21,6 +22,8 @@ from tests.storage.schema_walk import STEPS, contents, engine_of, only, value
 pytestmark = pytest.mark.sql
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+BEFORE_BEGINNINGS = next(before for before, revision in STEPS if revision == "0010") or ""
+"""The revision after which automatic sync begins with a preview."""
 BEFORE_PAIRS = next(before for before, revision in STEPS if revision == "0007") or ""
 """The revision after which a tenant and a company are connected once."""
 
@@ -118,6 +121,37 @@ def test_connections_that_were_doubled_before_are_kept_and_paused(url: str) -> N
             found = connection.execute(select(ConnectionTable.id, ConnectionTable.pair_key, ConnectionTable.paused))
             assert sorted(map(tuple, found)) == [(1, None, True), (2, "mihon 7", False)]
         downgrade(url, BEFORE_PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("options", "marked"),
+    [
+        ({"automatic": "smarthr_to_freee", "conflict_policy": "smarthr_wins"}, ["smarthr_to_freee"]),
+        ({"automatic": "freee_to_smarthr", "conflict_policies": {"title": "freee_wins"}}, ["freee_to_smarthr"]),
+        ({"automatic": "freee_to_smarthr", "conflict_policy": "smarthr_wins"}, []),
+        ({"automatic": "both", "conflict_policy": "smarthr_wins"}, []),
+        ({"automatic": "smarthr_to_freee"}, []),
+        ({"automatic": "off", "conflict_policy": "smarthr_wins"}, []),
+        ({}, []),
+    ],
+)
+def test_a_connection_that_mends_from_now_on_begins_with_a_preview(
+    url: str, options: dict[str, Any], marked: list[str]
+) -> None:
+    """Every other automatic connection goes on as it was."""
+    migrate(url, BEFORE_BEGINNINGS)
+    with engine_of(url) as engine:
+        schema_walk.fill(engine, rows=(1, 2))
+        there = MetaData()
+        there.reflect(engine)
+        table = there.tables["connections"]
+        with engine.begin() as connection:
+            connection.execute(table.update().values(options={}, removed_at=None))
+            connection.execute(table.update().where(table.c.id == 2).values(options=options))
+    migrate(url)
+    with engine_of(url) as engine, engine.connect() as connection:
+        found = connection.execute(select(BeginningTable.direction, BeginningTable.reason)).all()
+    assert [(way.value, reason.value) for way, reason in found] == [(way, "upgrade") for way in marked]
 
 
 def test_a_whole_run_works_after_down_and_up(url: str, engine: Engine) -> None:

@@ -27,6 +27,7 @@ from app.practice.house.connecting import flask
 from app.practice.house.demo import DemoError
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff import practice_company
+from tests.beginnings_outside import begin_outside
 from tests.chaos.automatic import say_it_is_meant
 from tests.chaos.evidence import mails
 from tests.chaos.house import FREEE_SECRET, House, open_house
@@ -128,6 +129,7 @@ class Storm:
         self.house.freee.ask("PUT", "webhook", {"url": f"{self.house.api.url}/webhooks/freee", "token": FREEE_SECRET})
         flask(self.house.env, "connection", "register-webhook", self.house.connection)
         self._set("--directions", "both", "--sweep-minutes", "1440")
+        begin_outside(self.house.api)
         self.house.freee.ask("PUT", "switches", {"webhook_time_scale": 0.01, "webhook_retries": 3})
         self.house.smarthr.ask("PUT", "switches", {"webhook_time_scale": 0.01})
         if self.options.await_sweep:

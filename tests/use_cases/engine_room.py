@@ -120,6 +120,7 @@ class ListingGateway:
 
     def __init__(self, system: System, listing: Listing) -> None:
         self.system = system
+        self.odd_masters = 0
         self.calls = 0
         self._listing = listing
 

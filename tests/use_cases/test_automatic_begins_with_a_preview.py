@@ -14,15 +14,17 @@ from app.domain.errors import Refused
 from app.domain.planning.beginning import BeginReason
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
+from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.runs.rows import RunRow
+from app.use_cases.connections import attributes, connections
 from app.use_cases.intake import approve_retry_cancel, delivery_replay
 from app.use_cases.shared.beginnings import look_again
 from app.use_cases.shared.delivery_lookup import DeliveryFilter
 from app.use_cases.survey import sweep
 from app.use_cases.upkeep import reconcile, relay
 from tests.beginnings import approve, begin, compared, comparisons, gathered, marks, previews, switch
-from tests.house import House
+from tests.house import KEY, House
 from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in_japan, settle
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import in_freee, somebody
@@ -374,6 +376,32 @@ def test_a_changed_policy_is_previewed(pairs: House, change: dict[str, Any]) -> 
     assert (written(pairs), list(previews(pairs))) == (0, [TO_FREEE])
     begin(pairs)
     assert name_in_freee(pairs, employee) == "新次郎"
+
+
+def test_the_answer_that_values_were_deleted_for_everybody_is_previewed(pairs: House) -> None:
+    switch(pairs, "both")
+    begin(pairs)
+    for crew in pairs.smarthr.crews:
+        pairs.smarthr.edit(crew["id"], {"tel_number": None})
+    hours_later(pairs, 2)
+    attributes.answer_cleared(pairs.ctx, "test", KEY, "tel_number")
+    assert {way: mark.reason for way, mark in marks(pairs).items()} == {TO_FREEE: BeginReason.CLEARED_FOR_ALL}
+    hours_later(pairs, 2)
+    assert (written(pairs), list(previews(pairs))) == (0, [TO_FREEE])
+
+
+def test_another_token_that_shows_more_is_previewed(pairs: House) -> None:
+    pairs.smarthr_injector.set_switches({"hidden_attributes": ["tel_number"]})
+    connections.replace_smarthr_token(pairs.ctx, KEY, practice_company.SMARTHR_TOKEN)
+    attributes.check_token_again(pairs.ctx, KEY)
+    switch(pairs, "both")
+    begin(pairs)
+    connections.replace_smarthr_token(pairs.ctx, KEY, practice_company.SMARTHR_TOKEN)
+    assert marks(pairs) == {}
+    attributes.check_token_again(pairs.ctx, KEY)
+    pairs.smarthr_injector.set_switches({"hidden_attributes": []})
+    connections.replace_smarthr_token(pairs.ctx, KEY, practice_company.SMARTHR_TOKEN)
+    assert {mark.reason for mark in marks(pairs).values()} == {BeginReason.TOKEN_SHOWS_MORE}
 
 
 def test_settings_that_change_no_plan_ask_nobody(pairs: House) -> None:

@@ -209,6 +209,14 @@ def test_nobody_is_created_while_an_unlinked_record_cannot_be_told(pairs: House)
     assert pairs.freee_injector.calls("POST", "/employees$") == created
 
 
+def test_a_position_that_cannot_be_read_is_left_out_and_told(pairs: House) -> None:
+    title = next(iter(pairs.smarthr.state.job_titles))
+    pairs.smarthr_injector.odd.say(title, "rank", '"first"')
+    run = again(pairs, TO_SMARTHR)
+    told = [item for item in pairs.items(run) if item.state is not ItemState.UNCHANGED]
+    assert [(item.error_code, item.source_id) for item in told] == [("master_unreadable", None)]
+
+
 # ── every way in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,12 +3,18 @@ value) unasked; what is more waits for a person, and no run writes it before it 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from app.domain.enums import Direction, Trigger
+from app.domain.errors import Refused
+from app.domain.planning.mass_change import DAY
+from app.domain.planning.stopping import StopState
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
@@ -17,10 +23,13 @@ from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import sweep
+from app.use_cases.upkeep import reconcile
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan
+from tests.properties import every
 from tests.use_cases.test_job import only
-from tests.use_cases.test_mass_change import hear, unguarded
+from tests.use_cases.test_many_workers import work_with_many
+from tests.use_cases.test_mass_change import hear, retire, unguarded
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -339,3 +348,146 @@ def test_our_own_echo_writes_nobody_who_waits(linked: House) -> None:
         hear(linked)
         assert (accounts_written(linked), waiting(linked)) == (0, 10)
         assert linked.seen(held_run(linked)).counts == {ItemState.WAITING: 10}
+
+
+# ── many at once ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.sql
+def test_workers_at_the_same_moment_never_take_more_than_the_day_has(
+    open_practice: Callable[..., House], company: PracticeCompany
+) -> None:
+    house = open_practice(only(company, "equal", most=10))
+    house.run(TO_FREEE, as_of_date=now_in_japan(house))
+    for nth in range(8):
+        new_account(house, nth)
+    runs = [
+        house.start(TO_FREEE, as_of_date=now_in_japan(house), acknowledged=False, employees=(crew["emp_code"],))
+        for crew in house.smarthr.crews[:8]
+    ]
+    work_with_many(house, runs, workers=8)
+    assert (accounts_written(house), waiting(house)) == (3, 5)
+    assert held_run(house).counts == {ItemState.WAITING: 5}
+    assert len({run.id for run in held_runs(house)}) == 1
+
+
+# ── any sequence ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(0, 12, every(6)))
+def test_no_day_has_more_unasked_writes_than_its_limit_and_nothing_held_is_written(
+    open_practice: Callable[..., House], company: PracticeCompany, seed: int
+) -> None:
+    """Any edits, runs and pauses. What was written is read from freee and from its requests."""
+    dice = random.Random(seed)
+    house = open_practice(only(company, "equal", most=10), FREEE_WEBHOOK_TOKEN=FREEE_TOKEN)
+    house.run(TO_FREEE, as_of_date=now_in_japan(house))
+    written: list[datetime] = []
+    declined = 0
+    with listening(house, Automatic.BOTH):
+        for turn in range(30):
+            held, puts_before = accounts_that_wait(house), accounts_written(house)
+            for nth in dice.sample(range(10), dice.randint(0, 4)):
+                edit = dice.choice([new_account, phone, phone])
+                edit(house, nth, dice.choice([9_100_000, 9_200_000]) if edit is new_account else turn)
+            if dice.random() < 0.2:
+                by_hand_in_freee(house, dice.randrange(10), f"93{turn:05}")
+            asks = dice.choice([hear, hear, hear, swept, unguarded, lambda house: house.clock.turn(hours=7)])
+            asks(house)
+            house.work()
+            written += [house.clock.now()] * (accounts_written(house) - puts_before)
+            assert all(written_to(house, who) == times for who, times in held.items())
+            for moment in written:
+                assert sum(moment - DAY < each <= moment for each in written) <= 3
+            if dice.random() < 0.2 and accounts_that_wait(house):
+                for run in held_runs(house):
+                    if run.state is RunState.PREVIEWED:
+                        approve_retry_cancel.cancel(house.ctx, run.public_id, by="test")
+                        declined += 1
+    assert written or declined
+
+
+def accounts_that_wait(house: House) -> dict[str, int]:
+    """SmartHR's id of everybody whose account waits on its way to freee → how often it was written so far."""
+    with house.ctx.unit_of_work() as uow:
+        rows = uow.stopped_changes.of_connection(house.connection.id)
+    waits = [row for row in rows if row.state is StopState.WAITING and row.direction is TO_FREEE and row.unit == "bank"]
+    return {row.source_id: written_to(house, row.source_id) for row in waits}
+
+
+def employee_with(house: House, crew_id: str) -> int:
+    return next(each.employee_id or 0 for each in house.company.scenarios if each.crew_id == crew_id)
+
+
+def written_to(house: House, crew_id: str) -> int:
+    path = f"/employees/{employee_with(house, crew_id)}/bank_account_rule"
+    return sum(r.method == "PUT" and r.path.endswith(path) for r in house.freee_injector.requests)
+
+
+# ── what an older release has held, and what was seen ─────────────────────────────────────────────────────────────
+
+
+def held_whole(house: House) -> RunView:
+    """A run as releases before held it: the whole of it waits, with all that it plans."""
+    run = house.run(TO_FREEE, as_of_date=now_in_japan(house), acknowledged=False, dry_run=True)
+    with house.database.engine.begin() as connection:
+        alarms = '[{"code": "many_people", "count": 6, "limit": 5, "creates": 0, "retires": 6, "blanks": 0}]'
+        values = {"alarms": alarms, "run": run.id}
+        connection.execute(text("UPDATE runs SET dry_run = false, alarms = :alarms WHERE public_id = :run"), values)
+    return house.seen(run)
+
+
+@pytest.mark.sql
+def test_what_an_older_release_held_can_still_be_approved_or_cancelled(linked: House) -> None:
+    retire(linked, 6)
+    old, other = held_whole(linked), held_whole(linked)
+    assert [alarm["code"] for alarm in old.alarms] == ["many_people"]
+    automatic(linked, Automatic.SMARTHR_TO_FREEE)
+    swept(linked)
+    assert waiting(linked) == 6
+    assert linked.seen(old).state is RunState.PREVIEWED, "a comparison throws nothing away that waits for a person"
+    approve_retry_cancel.cancel(linked.ctx, other.id, by="test")
+    linked.work()
+    assert linked.seen(other).state is RunState.CANCELLED
+    assert approve(linked, old).counts == {ItemState.SUCCEEDED: 6, ItemState.UNCHANGED: 4}
+    assert waiting(linked) == 0
+    assert [run.state for run in held_runs(linked)] == [RunState.SUCCEEDED]
+
+
+def test_nothing_is_approved_that_was_not_seen(linked: House) -> None:
+    for nth in range(4):
+        new_account(linked, nth)
+    unguarded(linked)
+    seen = held_run(linked)
+    assert seen.surveyed_at is not None
+    linked.clock.turn(minutes=5)
+    for nth in range(4, 8):
+        new_account(linked, nth)
+    unguarded(linked)
+    with pytest.raises(Refused) as refused:
+        approve(linked, seen, shown=seen.surveyed_at.isoformat())
+    assert (refused.value.code, held_run(linked).counts) == ("shown_otherwise", {ItemState.WAITING: 8})
+    again = held_run(linked).surveyed_at
+    assert again is not None
+    assert approve(linked, seen, shown=again.isoformat()).counts == {ItemState.SUCCEEDED: 8}
+
+
+def test_what_nobody_decided_on_within_the_retention_waits_on(linked: House) -> None:
+    for nth in range(4):
+        new_account(linked, nth)
+    unguarded(linked)
+    linked.clock.turn(days=linked.ctx.settings.retention_days + 1)
+    reconcile.reconcile_once(linked.ctx)
+    linked.work()
+    assert [run.state for run in held_runs(linked)] == [RunState.CANCELLED]
+    chosen = (linked.smarthr.crews[0]["emp_code"],)
+    unguarded(linked, employees=chosen, as_of_date=linked.today)
+    assert accounts_written(linked) == 0
+    assert held_run(linked).counts == {ItemState.WAITING: 1}
+
+
+def test_who_is_equal_by_now_ends_unchanged_in_every_preview(linked: House) -> None:
+    numbers = [new_account(linked, nth) for nth in range(2)]
+    preview = linked.run(TO_FREEE, as_of_date=now_in_japan(linked), acknowledged=False, dry_run=True)
+    by_hand_in_freee(linked, 0, numbers[0])
+    assert approve(linked, preview).counts == {ItemState.SUCCEEDED: 1, ItemState.UNCHANGED: 9}

@@ -47,7 +47,7 @@ def retire(house: House, people: int, on: str = "2026-12-31") -> None:
 
 
 def unguarded(house: House, **more: Any) -> RunView:
-    return house.run(TO_FREEE, as_of_date=now_in_japan(house), acknowledged=False, **more)
+    return house.run(TO_FREEE, **{"as_of_date": now_in_japan(house), "acknowledged": False, **more})
 
 
 def refused(house: House, run: RunView, **given: Any) -> Refused:

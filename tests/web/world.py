@@ -92,6 +92,7 @@ class Company:
 
     def __init__(self, system: System) -> None:
         self.system = system
+        self.odd_masters = 0
         self.calls = 0
         self.people: list[Person] = []
         self.error: Exception | None = None

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from app.adapters.answers import Response, from_between, retry_after, server_time, within_an_hour
+from app.adapters.answers import Response, from_between, over_limit, retry_after, server_time, within_an_hour
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
@@ -92,13 +92,7 @@ def _in_words(said: Said) -> str:
 
 def _meaning(response: Response, said: Said) -> AwaseError:
     if response.status == 429:
-        return TemporaryError(
-            "rate_limited",
-            retry_after=_until_reset(response),
-            counts=False,
-            closes_connection=True,
-            outcome_unknown=not response.is_read and bool(response.content.strip()) and response.json() is None,
-        )
+        return over_limit(response, _until_reset(response))
     if response.status >= 500:
         return TemporaryError("E22", f"status {response.status}", retry_after=retry_after(response))
     if not is_own(response):

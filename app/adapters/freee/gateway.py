@@ -60,6 +60,7 @@ class FreeeGateway:
     """The port `EmployeeGateway` for freee. Used by one thread."""
 
     system = System.FREEE
+    odd_masters = 0
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.adapters.answers import Response, from_between, number_in, retry_after
+from app.adapters.answers import Response, from_between, number_in, over_limit, retry_after
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
@@ -47,13 +47,7 @@ def _meaning(response: Response, known: Mapping[str, Any], said: Said, *, detail
     is_own = _is_envelope(known) or _is_of_renamed_subdomain(response, known)
     code = recognise(System.SMARTHR, status=response.status, text=said.everything, step=_step(response))
     if response.status == 429:
-        return TemporaryError(
-            "rate_limited",
-            retry_after=_until_reset(response),
-            counts=False,
-            closes_connection=True,
-            outcome_unknown=not (response.is_read or is_own or not response.content.strip()),
-        )
+        return over_limit(response, _until_reset(response))
     if is_own and code == "maintenance":
         return TemporaryError(code, retry_after=retry_after(response), counts=False, closes_connection=True)
     if response.status >= 500 or response.status == 408:

@@ -46,6 +46,7 @@ class SmartHRGateway:
         self._client = client
         self._people = people
         self._tenant = tenant
+        self.odd_masters = 0
 
     @property
     def calls(self) -> int:
@@ -119,8 +120,9 @@ class SmartHRGateway:
     def known_positions(self) -> frozenset[str]:
         """Names of the 役職 master, without entries that cannot be read."""
         titles = self._client.list_job_titles()
-        if odd := sum(UNREADABLE in title for title in titles):
-            log.warning("master_entry_unreadable", system=self.system.value, master="job_titles", entries=odd)
+        self.odd_masters = sum(UNREADABLE in title for title in titles)
+        if self.odd_masters:
+            log.warning("master_entry_unreadable", master="job_titles", entries=self.odd_masters)
         return frozenset(title["name"] for title in readable(titles) if title.get("name"))
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,12 +27,11 @@ class SmartHRWebhookRegistry:
         self._client = client
 
     def registrations(self) -> list[WebhookRegistration]:
-        """All registrations of the tenant, each once. One that cannot be read counts as one without events, so that our
-        own is set right; without an id it is left out."""
+        """All registrations of the tenant, each once."""
         listed = self._client.list_webhooks()
         if odd := sum(UNREADABLE in record for record in listed):
             log.warning("webhook_registration_unreadable", entries=odd)
-        return [_registration(record) for record in listed if record.get("id")]
+        return [_registration(record) for record in listed]
 
     def register(self, *, url: str, secret: str, description: str) -> WebhookRegistration:
         body = {"url": url, "description": description, "secret_token": secret, **_WANTED}
@@ -49,9 +48,10 @@ class SmartHRWebhookRegistry:
 
 def _registration(record: WebhookRecord) -> WebhookRegistration:
     return WebhookRegistration(
-        id=record["id"],
+        id=record.get("id") or "",
         url=record.get("url") or "",
         events=frozenset(event for event in EVENTS if record.get(event)),
         expose_only_id=bool(record.get("expose_only_id")),
         disabled_at=record.get("disabled_at"),
+        unreadable=UNREADABLE in record,
     )

@@ -15,7 +15,7 @@ class Offer:
 
     offered: bool
     warning: str | None = None
-    why_not: str | None = field(default=None, compare=False)
+    why_not: str | None = field(default=None, compare=False, repr=False)
 
 
 def offer(person: Person, as_of_date: date) -> Offer:

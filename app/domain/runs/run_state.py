@@ -72,13 +72,16 @@ _ITEM_LABELS = {
 }
 
 RUN_STEPS: Mapping[RunState, frozenset[RunState]] = {
-    RunState.WAITING: frozenset({RunState.SURVEYING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}),
+    RunState.WAITING: frozenset(
+        {RunState.SURVEYING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}
+        | {RunState.PREVIEWED}  # a run of stopped changes, as it is made
+    ),
     RunState.SURVEYING: frozenset(
         {RunState.PREVIEWED, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}
         | {RunState.SUCCEEDED, RunState.PARTLY_FAILED}
     ),
     RunState.PREVIEWED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
-    RunState.RUNNING: FINAL_RUN_STATES | {RunState.PREVIEWED},  # what webhooks gathered, held before its first write
+    RunState.RUNNING: FINAL_RUN_STATES,
     RunState.SUCCEEDED: frozenset(),
     RunState.PARTLY_FAILED: frozenset(),
     RunState.FAILED: frozenset(),

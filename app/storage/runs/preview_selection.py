@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
 
-from app.domain.enums import Direction, System
+from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import ChangeState
 from app.storage.repository import as_row
@@ -116,12 +116,15 @@ class PreviewSelectionRepository(ItemReading):
         return [as_row(RunRow, record) for record in found]
 
     def last_attempt(self, connection_id: int, direction: Direction, *, succeeded: bool = False) -> RunRow | None:
-        """The newest run of this direction that has ended, or ended well. A preview thrown away does not count."""
+        """The newest run of this direction that has ended, or ended well. A preview thrown away does not count, nor
+        a run of stopped changes that nobody approved."""
+        shown_only = (RunTable.trigger == Trigger.HELD) & RunTable.approved_at.is_(None)
         thrown_away = (RunTable.state == RunState.CANCELLED) & RunTable.dry_run & RunTable.approved_at.is_(None)
         query = select(RunTable).where(
             RunTable.connection_id == connection_id,
             RunTable.direction == direction,
             RunTable.finished_at.is_not(None),
+            ~shown_only,
             RunTable.state == RunState.SUCCEEDED if succeeded else ~thrown_away,
         )
         record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))

@@ -36,7 +36,7 @@ class RunRow:
     total: int | None
     equal: int
     """How many employees a scheduled comparison found equal: they count, but have no item of their own."""
-    left_out: dict[str, Any] | None
+    left_out: dict[str, Any] | None = field(repr=False)
     """For a scheduled comparison: {catalogue code: people} of those whom it has left out and who have no item."""
     only_target_changed: int
     """Of the employees without an item, how many differ by what only the target has changed and no run mends; in a

@@ -85,9 +85,10 @@ class RunReading(Repository):
     def last_runs(self) -> list[LastRuns]:
         """The last runs of every connection and direction that ever ran."""
         succeeded = case((RunTable.state == RunState.SUCCEEDED, RunTable.finished_at))
+        shows_first = or_(RunTable.dry_run, RunTable.trigger == Trigger.HELD)
         grouped = (
             select(func.max(RunTable.id).label("tried"), func.max(succeeded).label("succeeded_at"))
-            .where(or_(~RunTable.dry_run, RunTable.approved_at.is_not(None)))
+            .where(or_(~shows_first, RunTable.approved_at.is_not(None)))
             .group_by(RunTable.connection_id, RunTable.direction)
             .subquery()
         )

@@ -186,7 +186,9 @@ def _looked_up(registry: WebhookRegistry, url: str, *, known: list[WebhookRegist
     answer."""
     ids = {each.id for each in known}
     try:
-        return next((each for each in registry.registrations() if each.url == url and each.id not in ids), None)
+        return next(
+            (each for each in registry.registrations() if each.url == url and each.id and each.id not in ids), None
+        )
     except AwaseError:
         return None
 
@@ -209,6 +211,8 @@ def _ours(registry: WebhookRegistry, url: str, stored: WebhookRegistrationRow | 
     address."""
     known = stored.vendor_id if stored else None
     found = [each for each in registry.registrations() if each.id == known or each.url == url]
+    if any(each.unreadable for each in found):  # other applications' are no concern of ours
+        raise TemporaryError("unreadable_answer", "our webhook registration")
     return sorted(found, key=lambda each: each.id != known)
 
 

@@ -128,7 +128,12 @@ class Passing:
             begun = uow.steps.any_done(self._item.id)
         units = _units(self._item.kind, shown, plan, begun=begun)
         pieces = self._pieces(plan)
-        moved = [piece for piece in pieces if piece.unit in units and not self._is_as_shown(piece, shown, begun=begun)]
+        other = self._is_other_target(known)
+        moved = [
+            piece
+            for piece in pieces
+            if piece.unit in units and (other or not self._is_as_shown(piece, shown, begun=begun))
+        ]
         if moved:
             with self._ctx.unit_of_work() as uow:
                 uow.stopped_changes.lock(self._run.connection_id)
@@ -136,6 +141,11 @@ class Passing:
         narrowed = without(only(plan, pieces, units), pieces, {piece.unit: MOVED_ON for piece in moved})
         left = {change.key for change in narrowed.changes}
         return Split(narrowed, removed=frozenset(change.key for change in plan.changes if change.key not in left))
+
+    def _is_other_target(self, known: Known) -> bool:
+        """Whether the employee was linked to somebody else since: a second person has approved an account for one
+        person of the target, not for another one who happens to hold the same values."""
+        return self._run.decide_until is not None and self._item.target_id not in (None, known.target_id)
 
     def _stop_anew(self, uow: UnitOfWork, person: StoppedPerson) -> None:
         if self._run.decide_until is None:

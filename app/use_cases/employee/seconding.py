@@ -31,12 +31,12 @@ class Seconding:
             rows = self._remembered(uow, known)
         if not rows and not any(change.key in self._covered for change in plan.changes):
             return Split(plan)
-        found = self._divided(plan, rows)
+        found = self._divided(plan, rows, known.target_id)
         if not found.waiting:
             return found
         with self._ctx.unit_of_work() as uow:
             uow.stopped_changes.lock(self._run.connection_id)
-            found = self._divided(plan, self._remembered(uow, known))
+            found = self._divided(plan, self._remembered(uow, known), known.target_id)
             run = uow.runs.get(self._run.id) or self._run
             if found.waiting:
                 person = stopped_person(uow, self._job, plan, known, found.waiting)
@@ -48,12 +48,14 @@ class Seconding:
         """Whether the run shows what waits for a second person, who has decided: it writes what was shown."""
         return self._run.decide_until is not None and self._run.approved_at is not None
 
-    def _divided(self, plan: Plan, rows: Sequence[StoppedRow]) -> Split:
+    def _divided(self, plan: Plan, rows: Sequence[StoppedRow], target_id: str | None) -> Split:
+        """What was decided about another person of the target, to whom the employee was linked before, does not
+        count."""
         today = today_in_japan(self._ctx.clock.now())
         return second_split(
             plan,
             pieces_of(plan, today=today, fingerprint=self._fingerprint),
-            known=[row.stopped for row in rows],
+            known=[row.stopped for row in rows if row.target_id in (None, target_id)],
             covered=self._covered,
             target=self._run.direction.target,
             is_automatic=self._run.trigger.is_automatic,

@@ -72,6 +72,7 @@ class DatabaseFigures:
     open_items: Mapping[ItemState, int]
     outbox_waiting: int
     outbox_oldest_age: float
+    stopped: int
     unsorted: int
     unsorted_oldest_age: float
     gathering: int
@@ -136,6 +137,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 open_items=uow.items.counts_of_open_runs(),
                 outbox_waiting=waiting,
                 outbox_oldest_age=oldest_outbox or 0.0,
+                stopped=uow.stopped_changes.waiting_count(),
                 unsorted=unsorted,
                 unsorted_oldest_age=_age(oldest_unsorted, now),
                 gathering=gathering,

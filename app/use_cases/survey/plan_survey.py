@@ -62,11 +62,13 @@ class Everybody:
         declined: Mapping[str, Declined] = MappingProxyType({}),
         in_other_months: Mapping[str, EmployeeRecord] = MappingProxyType({}),
         incomplete: Mapping[System, Listed] = MappingProxyType({}),
+        odd_masters: int = 0,
     ) -> None:
         """`declined`: source id → what a person has not chosen for them. `in_other_months`: freee id → the person as
         read in a month of their employment, for people whom freee hides in the month of the run; without a record where
-        no month shows them. `incomplete`: the systems whose list could not be read whole."""
-        self.incomplete = incomplete
+        no month shows them. `incomplete`: the systems whose list could not be read whole. `odd_masters`: how
+        many 役職 were left out."""
+        self.incomplete, self.odd_masters = incomplete, odd_masters
         self.connection, self.declined, self.in_other_months = connection, declined, in_other_months
         self.source = source
         self.source_by_id = {record.person.id: record for record in source}
@@ -77,15 +79,24 @@ class Everybody:
         self.link_index = link_index
         self.link_by_smarthr = {link.smarthr_id: link for link in links}
 
-    def with_targets(self, target: list[EmployeeRecord]) -> Everybody:
-        """The same, with these records of the target's people."""
-        known = self.in_other_months
-        people = (self.connection, self.source, target, self.links, self.link_index)
-        return Everybody(*people, declined=self.declined, in_other_months=known, incomplete=self.incomplete)
-
-    def with_other_months(self, known: Mapping[str, EmployeeRecord]) -> Everybody:
-        people = (self.connection, self.source, list(self.target_by_id.values()), self.links, self.link_index)
-        return Everybody(*people, declined=self.declined, in_other_months=known, incomplete=self.incomplete)
+    def again(
+        self,
+        *,
+        target: list[EmployeeRecord] | None = None,
+        in_other_months: Mapping[str, EmployeeRecord] | None = None,
+    ) -> Everybody:
+        """The same people, with other records of the target's, or with those read in other months."""
+        return Everybody(
+            self.connection,
+            self.source,
+            list(self.target_by_id.values()) if target is None else target,
+            self.links,
+            self.link_index,
+            declined=self.declined,
+            in_other_months=self.in_other_months if in_other_months is None else in_other_months,
+            incomplete=self.incomplete,
+            odd_masters=self.odd_masters,
+        )
 
     def link_of(self, source: EmployeeRecord) -> LinkRow | None:
         if source.person.system is System.SMARTHR:
@@ -146,21 +157,19 @@ class SurveyPlanner:
 
     def incomplete_lists(self) -> list[PlannedItem]:
         """An item without an employee for each system whose list could not be read whole: a run that may have missed
-        somebody says so."""
-        return [
-            PlannedItem(
-                self.new_item(
-                    ItemState.NEEDS_REVIEW,
-                    number="",
-                    source_id=None,
-                    code=LIST_INCOMPLETE,
-                    notes=(Note(f"{LIST_INCOMPLETE}_{system.value}", Severity.REVIEW),),
-                    name=system.label,
-                ),
-                trouble_key=f"?list:{system.value}",
+        somebody says so. The same for a master with entries that were left out."""
+        lists = [
+            self._about(
+                LIST_INCOMPLETE, system.label, notes=(Note(f"{LIST_INCOMPLETE}_{system.value}", Severity.REVIEW),)
             )
             for system in sorted(self.everybody.incomplete)
         ]
+        return lists + ([self._about("master_unreadable", "役職")] if self.everybody.odd_masters else [])
+
+    def _about(self, code: str, name: str, *, notes: tuple[Note, ...] = ()) -> PlannedItem:
+        """The question that no employee has."""
+        item = self.new_item(ItemState.NEEDS_REVIEW, number="", source_id=None, code=code, notes=notes, name=name)
+        return PlannedItem(item, trouble_key=f"?{code}:{name}")
 
     def unreadable(self, source: EmployeeRecord, target: EmployeeRecord | None = None) -> PlannedItem:
         """The question of somebody whose record cannot be read on one of the sides."""

@@ -81,7 +81,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     both = {run.direction.source: source, run.direction.target: target}
     lists = {run.direction.source: source_list, run.direction.target: target_list}
     incomplete = {system: each for system, each in lists.items() if not each.whole}
-    connection = _learn(ctx, run, connection, both, incomplete=incomplete, lease=lease)
+    connection, odd = _learn(ctx, run, connection, both, incomplete=incomplete, lease=lease)
     with ctx.unit_of_work() as uow:
         links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
@@ -94,7 +94,9 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         as_of_date=run.as_of_date,
         secret_key=ctx.settings.secret_key,
     )
-    everybody = Everybody(connection, source, target, links, index, declined=declined, incomplete=incomplete)
+    everybody = Everybody(
+        connection, source, target, links, index, declined=declined, incomplete=incomplete, odd_masters=odd
+    )
     stops = _stops(ctx, run, remembered, terms)
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
@@ -140,7 +142,7 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
         target = hidden.reveal(list(everybody.target_by_id.values()))
-    return everybody.with_targets(target)
+    return everybody.again(target=target)
 
 
 def _with_other_months(
@@ -155,7 +157,7 @@ def _with_other_months(
         for freee_id in looks:
             lease.check()
             known[freee_id] = read_in_employment(gateway, hidden[freee_id], run.as_of_date)
-    return everybody.with_other_months(known)
+    return everybody.again(in_other_months=known)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
@@ -240,9 +242,9 @@ def _learn(
     *,
     incomplete: Collection[System],
     lease: Lease,
-) -> Connection:
-    """Store what the lists have shown of both systems: visible attributes, pay schedules, positions, employee
-    numbers."""
+) -> tuple[Connection, int]:
+    """Store what the lists have shown of both systems: visible attributes, pay schedules, positions, employee numbers.
+    Returns the connection as it is then, and how many entries of the masters cannot be read."""
     with counted(ctx, run.id, gateway := ctx.gateway(connection, System.SMARTHR)):
         positions = gateway.known_positions() if run.direction.target is System.SMARTHR else None
     schedules = {
@@ -255,7 +257,7 @@ def _learn(
         learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions, incomplete=incomplete)
         for system, shown in sorted(entries.items()):
             keep_shown(ctx, uow, run, system, shown, comparable=not moved[system])
-    return learned
+    return learned, gateway.odd_masters
 
 
 def _keep_readable(

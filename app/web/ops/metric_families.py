@@ -86,6 +86,7 @@ def _backlog(figures: DatabaseFigures) -> Iterator[Metric]:
     )
     yield _one("awase_outbox_waiting", "Outbox rows not yet handed to the broker", figures.outbox_waiting)
     yield _one("awase_outbox_oldest_age_seconds", "Age of the oldest such row", figures.outbox_oldest_age)
+    yield _one("awase_stopped_changes", "Changes that wait for a person's decision", figures.stopped)
     moment = figures.counters.get("metered_at", {}).get((), 0)
     yield _one("awase_metered_timestamp_seconds", "When runs and items were last counted; 0: never", moment)
 
