@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -84,6 +85,8 @@ class HttpClient:
     ) -> None:
         """`headers` is called before every request (the token may be a new one). `timeout`: connect, read seconds."""
         self.calls = 0
+        self.sent_at = self.answered_at = 0.0  # of the latest request, on the monotonic clock
+        self._permits_ahead = 0
         self._base_url = base_url.rstrip("/")
         self._headers = headers
         self._classify = classify
@@ -137,7 +140,26 @@ class HttpClient:
                 raise result
             time.sleep(pause * random.uniform(0.3, 1.0))  # noqa: S311 - jitter, not a secret
 
+    @contextmanager
+    def permit_ahead(self) -> Iterator[None]:
+        """Wait for the permit of one request now: inside the block one more request leaves without a wait. So no wait
+        lies between a reading and the write that is built from it. Raises TemporaryError as `send` does."""
+        before = self._permits_ahead
+        self._book_permit()
+        self._permits_ahead += 1
+        try:
+            yield
+        finally:
+            self._permits_ahead = min(self._permits_ahead, before)
+
     def _take_permit(self) -> None:
+        if not self._permits_ahead:
+            self._book_permit()
+            return
+        self._permits_ahead -= 1
+        self._refuse_wait(-self._limiter.closed_for(self._limiter_key))
+
+    def _book_permit(self) -> None:
         """Sleep until the booked permit. When the wait would be longer than the limiter's patience, raise
         TemporaryError instead, so that the worker is free for other work."""
         wait = self._limiter.reserve(self._limiter_key)
@@ -145,6 +167,9 @@ class HttpClient:
             time.sleep(wait)
             # While this worker slept, the vendor may have told another worker to stop.
             wait = -self._limiter.closed_for(self._limiter_key)
+        self._refuse_wait(wait)
+
+    def _refuse_wait(self, wait: float) -> None:
         if wait < 0:
             raise TemporaryError("rate_limited", retry_after=-wait, counts=False)
 
@@ -160,7 +185,7 @@ class HttpClient:
     ) -> Response | AwaseError:
         """Send one request: returns a success, or the error that the answer or the fault means."""
         to_send = {"Accept": "application/json", "User-Agent": "awase", **self._headers()}
-        started = time.monotonic()
+        started = self.sent_at = time.monotonic()
         status, headers, fault = 0, requests.structures.CaseInsensitiveDict[str](), ""
         self.calls += 1
         try:
@@ -188,6 +213,7 @@ class HttpClient:
             fault = type(error).__name__
             return TemporaryError("unreachable", fault, outcome_unknown=not is_read and _may_have_left(error))
         finally:
+            self.answered_at = time.monotonic()
             self._log(method, path, status=status, headers=headers, started=started, fault=fault)
         return self._judge(Response(method, path, status, headers, content, is_read))
 

@@ -4,6 +4,7 @@ two together."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -64,6 +65,25 @@ class CreateRequest:
     pay_schedules: Mapping[str, PaySchedule] = field(default_factory=dict)
 
 
+class WriteWindow(Protocol):
+    """What lies between the latest reading of one person and the write that is built from it."""
+
+    def is_fresh(self, employee: EmployeeRecord) -> bool:
+        """Whether the record is the answer to the latest request, and no second has passed since."""
+        ...
+
+    def permit_ahead(self) -> AbstractContextManager[None]:
+        """Wait for the permit of one request; inside the block that request leaves without a wait. Raises
+        TemporaryError."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """From the moment the reading left to the answer of the latest request: so long an edit at the vendor may have
+        been overtaken by our write."""
+        ...
+
+
 class EmployeeGateway(Protocol):
     """One system's employees, for one connection. Every method raises the three errors of `app.domain.errors`.
 
@@ -73,6 +93,9 @@ class EmployeeGateway(Protocol):
     system: System
     odd_masters: int
     """How many entries of a master `known_positions` has left out, because they cannot be read."""
+
+    @property
+    def window(self) -> WriteWindow: ...
 
     @property
     def calls(self) -> int:
@@ -146,7 +169,9 @@ class EmployeeGateway(Protocol):
         options: MappingOptions,
         steps: StepRecorder,
     ) -> EmployeeRecord:
-        """Write the changes, one request per step, each the whole object read-merged-written in the same month.
+        """Write the changes, one request per step, each built from `current`: what the vendor takes only as a whole is
+        `current`'s with the changes put over it. In one request only the changes of one step (`writing.keys_by_step`)
+        are safe from edits between the requests.
 
         An ItemError in one step does not stop the following steps; the first one is raised after the last step.
         TemporaryError and RunError stop at once. Returns the record as the answers of the writes show it.

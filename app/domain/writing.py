@@ -54,12 +54,12 @@ def encode(
 
 
 def keys_by_step(target: System, changes: Sequence[Change]) -> dict[Step, tuple[str, ...]]:
-    """Which rows each request carries, in the order of FIELDS."""
+    """Which rows each request carries: the requests in the order in which they are sent, the rows in that of FIELDS."""
     keys: dict[Step, tuple[str, ...]] = {}
     for change in _in_order(changes):
         step = _step(target, BY_KEY[change.key])
         keys[step] = (*keys.get(step, ()), change.key)
-    return keys
+    return {step: keys[step] for step in Step if step in keys}
 
 
 def unwritable(
@@ -234,15 +234,19 @@ _Restored = Mapping[str, exact.Values]
 def _address(
     name: str, held: object, parts: Mapping[str, Any], restored: _Restored, *, key: str
 ) -> dict[str, Any] | None:
-    """The whole address: the one SmartHR holds with the new parts put over it, without parts that are null in both.
-    None: there was no address before, and an undo takes the one away that a run has written."""
+    """The whole address: the one SmartHR holds with the new parts put over it, without parts that are blank and stay
+    so. None: there was no address before, and an undo takes the one away that a run has written."""
     present = held if isinstance(held, Mapping) else {"country_number": NEW_ADDRESS_COUNTRY}
     whole = {part: parts.get(part, present.get(part)) for part in _ADDRESS_PARTS}
     if exact.emptied_object(name, list(restored.values()), whole):
         return None
     if not isinstance(whole["city"], str) or not whole["city"].strip():
         raise CannotEncode("address_without_city", key=key)
-    return {part: value for part, value in whole.items() if value is not None or present.get(part) is not None}
+    return {
+        part: value
+        for part, value in whole.items()
+        if value or present.get(part) or (part in parts and value != present.get(part))
+    }
 
 
 def _restored_reading(

@@ -28,6 +28,7 @@ from app.domain.error_catalogue.catalogue import (
 )
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
+from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.runs.dates import JAPAN
 
 FOLDER = Path(__file__).parent / "texts"
@@ -58,9 +59,12 @@ class Wording:
         return self._texts[f"words.{type(word).__name__}.{word.value}"]
 
     def item(self, key: str) -> str:
-        """The name of an item of FIELDS."""
-        if self.locale == DEFAULT or key not in BY_KEY:
-            return BY_KEY[key].label if key in BY_KEY else key
+        """The name of an item of FIELDS, or of another one that a note can name."""
+        if key not in BY_KEY:
+            name = f"words.other_item.{key.replace('.', '_')}"
+            return OTHER_ITEMS.get(key, key) if self.locale == DEFAULT else self._texts.get(name, key)
+        if self.locale == DEFAULT:
+            return BY_KEY[key].label
         return self._texts[f"words.item.{key}"]
 
     def message(self, code: str, where: Happened = ANYWHERE) -> str:

@@ -385,3 +385,38 @@ def test_vendor_text_keeps_the_fault_and_loses_the_values() -> None:
     text = "業務内容は30文字以内で入力してください。\n「hanako@example.com」 090-1234-5678 １２３４５６７ 2026-04-01"
     assert vendor_text(text) == f"業務内容は30文字以内で入力してください。 「{MASK}」 {MASK} {MASK} {MASK}"
     assert len(vendor_text("あ" * 5000)) == 300
+
+
+def test_permits_taken_ahead_leave_no_wait_between_two_calls(vendor: CannedServer) -> None:
+    """Both permits are waited for first; then the two calls leave one directly after the other."""
+    limiter = OpenLimiter(0.2)
+    subject = client(vendor, limiter=limiter)
+    vendor.will(answer({"id": "1"}), answer({"id": "1"}), answer({"id": "1"}))
+    with subject.permit_ahead():
+        with subject.permit_ahead():
+            get(subject)
+        post(subject)
+    assert vendor.seen[1].at - vendor.seen[0].at < 0.15
+    assert len(limiter.reserved) == 2
+    get(subject)
+    assert len(limiter.reserved) == 3
+
+
+def test_a_permit_that_was_not_used_is_no_permit_for_later(vendor: CannedServer) -> None:
+    limiter = OpenLimiter()
+    subject = client(vendor, limiter=limiter)
+    vendor.will(answer({"id": "1"}))
+    with subject.permit_ahead():
+        pass
+    get(subject)
+    assert len(limiter.reserved) == 2
+
+
+def test_a_vendor_that_was_closed_since_gets_no_call_in_spite_of_a_permit(vendor: CannedServer) -> None:
+    limiter = OpenLimiter()
+    subject = client(vendor, limiter=limiter)
+    with subject.permit_ahead():
+        limiter.close("smarthr:awase-renshu", 20)
+        error = failure(lambda: post(subject))
+    assert (error.code, error.retry_after, error.outcome_unknown) == ("rate_limited", 20, False)
+    assert vendor.seen == []

@@ -114,6 +114,7 @@ def test_a_fault_answers_with_its_own_body_and_headers(vendor: Counting) -> None
         {"status": 99},
         {"cut": "perhaps"},
         {"delay": -1},
+        {"late": -1},
     ],
 )
 def test_a_rule_that_means_nothing_is_refused(vendor: Counting, rule: dict[str, Any]) -> None:
@@ -176,6 +177,40 @@ def test_a_delay_alone_gives_the_true_answer_late(vendor: Counting) -> None:
     began = time.monotonic()
     assert status_of(vendor) == 200
     assert time.monotonic() - began >= 0.15
+
+
+def test_a_late_answer_is_to_a_request_that_is_carried_out(vendor: Counting) -> None:
+    vendor.injector.fault(late=0.3, times=1)
+    running = threading.Thread(target=status_of, args=(vendor,))
+    running.start()
+    end = time.monotonic() + 5
+    while not vendor.carried_out and time.monotonic() < end:
+        time.sleep(0.005)
+    assert running.is_alive() and vendor.injector.requests[0].status is None
+    running.join()
+    assert vendor.injector.requests[0].status == 200
+
+
+@pytest.mark.parametrize("fault", [{}, {"delay": 0.01}, {"after": True, "status": 500}])
+@pytest.mark.parametrize("carried_out", [False, True])
+def test_something_happens_once_before_or_after_a_request_is_carried_out(
+    vendor: Counting, fault: dict[str, Any], carried_out: bool
+) -> None:
+    seen: list[int] = []
+    if fault:
+        vendor.injector.fault(**fault)
+    vendor.injector.meanwhile(
+        lambda: seen.append(vendor.carried_out), method="GET", path="things", nth=2, carried_out=carried_out
+    )
+    for _ in range(3):
+        status_of(vendor)
+    assert seen == [2 if carried_out else 1]
+
+
+def test_what_is_forgotten_does_not_happen(vendor: Counting) -> None:
+    vendor.injector.meanwhile(lambda: pytest.fail("it happened"), method="GET")
+    vendor.injector.forget_meanwhile()
+    status_of(vendor)
 
 
 def test_drips_spread_the_true_answer_over_time(vendor: Counting, served: RunningServer) -> None:

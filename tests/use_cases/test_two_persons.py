@@ -15,6 +15,7 @@ from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
+from app.storage.enums import UnlinkReason
 from app.use_cases.accounts import users
 from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.connections.two_persons import set_two_persons
@@ -429,6 +430,48 @@ def test_standard_incomes_wait_only_under_the_wider_setting(office: Office) -> N
     assert office.in_freee()["health_insurance_rule"]["standard_monthly_remuneration"] == 320_000
     office.approve(office.baba)
     assert office.in_freee()["health_insurance_rule"]["standard_monthly_remuneration"] == 340_000
+
+
+def test_an_approval_does_not_follow_the_employee_to_another_record(office: Office) -> None:
+    """Two records of freee hold the same account; after the click and before the job the link moves to the other."""
+    house = office.house
+    office.move_account(0)
+    office.run(office.aoki)
+    approve_retry_cancel.approve(house.ctx, office.waiting[0].run, by=office.baba)
+    crew, (mine,) = house.smarthr.crews[0], house.freee.ids_by_num(house.smarthr.crews[0]["emp_code"])
+    twin = house.freee.add({**office.in_freee(), "id": mine + 5000, "num": "9901"})
+    assert twin != mine
+    connection_id = house.connection.id
+    with house.ctx.unit_of_work() as uow:
+        (link,) = [each for each in uow.links.for_connection(connection_id) if each.smarthr_id == crew["id"]]
+        uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=house.clock.now())
+        uow.links.create(connection_id, crew["id"], str(twin), now=house.clock.now())
+    house.work()
+    today = now_in_japan(house)
+    held = [house.freee.employee(each, month=(today.year, today.month)) for each in (mine, twin)]
+    assert "9000001" not in {each["bank_account_rule"]["account_number"] for each in held}
+
+
+def test_many_accounts_wait_for_the_second_person_and_not_for_the_guard(
+    open_practice: Callable[..., House], company: PracticeCompany
+) -> None:
+    house = open_practice(only(company, "equal", most=6))
+    house.run(TO_FREEE, as_of_date=now_in_japan(house))
+    office = Office(house)
+    automatic(house, Automatic.SMARTHR_TO_FREEE)
+    before = [office.account(nth) for nth in range(6)]
+    for nth in range(6):
+        office.move_account(nth, number=f"900000{nth}", first_name=f"花{nth}")
+    house.clock.turn(hours=2)
+    sweep.sweep_due(house.ctx)
+    house.work()
+    (waiting,) = office.waiting
+    with house.ctx.unit_of_work() as uow:
+        rows = uow.stopped_changes.of_connection(house.connection.id)
+    assert (waiting.people, {row.reason.value for row in rows}) == (6, {"second_person"})
+    assert [office.account(nth) for nth in range(6)] == before
+    office.approve(office.aoki)
+    assert [office.account(nth) for nth in range(6)] == [f"900000{nth}" for nth in range(6)]
 
 
 def test_a_first_person_whose_user_is_disabled_stays_first(office: Office) -> None:

@@ -17,6 +17,7 @@ from app.domain.access import roles
 from app.domain.error_catalogue.catalogue import CATALOGUE, Who
 from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
+from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.planning import plan
 from app.domain.runs import run_state
 from app.domain.settings import connection_settings
@@ -25,7 +26,7 @@ from app.web.i18n import LOCALES, Wording, catalogue, wording
 
 APP = Path(__file__).resolve().parents[2] / "app"
 ONLY_ENGLISH = re.compile(
-    r"(words\.(Role|System|RunState|ItemState|Step|Who|Scope|BeginReason|item)|causes|refusals)\."
+    r"(words\.(Role|System|RunState|ItemState|Step|Who|Scope|BeginReason|item|other_item)|causes|refusals)\."
 )
 """What is Japanese in the domain itself."""
 SHOWN = (
@@ -106,6 +107,8 @@ def test_every_item_and_every_cause_has_english_words() -> None:
     english, japanese = wording("en"), wording("ja")
     for row in FIELDS:
         assert english.item(row.key).isascii() and japanese.item(row.key) == row.label
+    for path, name in OTHER_ITEMS.items():
+        assert english.item(path).isascii() and english.item(path) != path and japanese.item(path) == name
     for code, entry in CATALOGUE.items():
         assert english.message(code) not in (code, entry.message), code
         assert bool(english.remedy(code)) == bool(entry.remedy), code

@@ -1,8 +1,9 @@
 """The objects that Awase writes to freee: always complete, made of what it has read plus the changes.
 
 freee says for two fields only whether a field that is left out keeps or loses its value (freee-hr-api.md trap 12), so
-every PUT carries the whole object of the same month. Nulls are left out, because most fields refuse them (trap 13) and
-a field that is null has nothing to lose; so are unset numbers and choices that freee shows as "" but would refuse.
+every PUT carries the whole object of the same month. What is blank is left out: a field that is null or "" has nothing
+to lose, most fields refuse null (trap 13), and numbers and choices refuse "". What somebody fills in between our
+reading and this request stays where freee keeps what is left out.
 """
 
 from __future__ import annotations
@@ -44,18 +45,8 @@ EMPLOYMENT_INSURANCE_KEY = "employment_insurance_number"
 """The key in FIELDS of the field EMPLOYMENT_INSURANCE, which freee refuses outside payroll."""
 
 _READ_ONLY = frozenset({"id", "company_id", "employee_id"})
-_NO_EMPTY_TEXT = frozenset(
-    {
-        "base_pension_num",
-        EMPLOYMENT_INSURANCE,
-        "bank_code",
-        "branch_code",
-        "account_number",
-        "account_type",
-        "householder",
-    }
-)
-"""Numbers of fixed length and closed lists: freee shows "" for "not set", but does not take "" back."""
+_MEANT_AS_TEXT = frozenset({"employment_type"})
+"""Closed lists in which "" is a word of its own (その他)."""
 
 _CREATE_NAMES = ("num", "birth_date", "entry_date")
 _CREATE_PROFILE = ("last_name", "first_name", "last_name_kana", "first_name_kana", "gender", "married")
@@ -105,7 +96,7 @@ def _merged(held: Mapping[str, Any], changed: Mapping[str, Any], *, nullable: fr
     kept = {
         name: value
         for name, value in held.items()
-        if name not in _READ_ONLY and value is not None and not (value == "" and name in _NO_EMPTY_TEXT)
+        if name not in _READ_ONLY and value is not None and (value != "" or name in _MEANT_AS_TEXT)
     }
     return kept | {name: value for name, value in changed.items() if value is not None or name in nullable}
 

@@ -28,6 +28,7 @@ from app.adapters.freee.schemas import (
 )
 from app.adapters.freee.token_session import FreeeSession
 from app.adapters.http import HttpClient
+from app.adapters.write_window import HttpWriteWindow
 from app.config import Settings
 from app.domain.employee import YearMonth
 from app.domain.errors import RunError
@@ -43,6 +44,7 @@ class FreeeClient:
     def __init__(self, http: HttpClient, token: AccessToken, company_id: int) -> None:
         self.company_id = company_id
         self._http = http
+        self.window = HttpWriteWindow(http)
         self._token = token
 
     @property

@@ -52,9 +52,6 @@ from app.domain.writing import encode, keys_by_step
 MAX_ROWS = 200_000
 """A list with more rows than this does not end by itself, because the server ignores the offset."""
 
-STEPS = (Step.EMPLOYEE, Step.PROFILE, Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE, Step.BANK_ACCOUNT)
-"""The order of the requests of an update."""
-
 
 class FreeeGateway:
     """The port `EmployeeGateway` for freee. Used by one thread."""
@@ -74,6 +71,7 @@ class FreeeGateway:
         self._client = client
         self._company_id = company_id
         self._cache = cache
+        self.window = client.window
 
     @property
     def calls(self) -> int:
@@ -116,6 +114,7 @@ class FreeeGateway:
 
     def _shown(self, person_id: int, month: YearMonth) -> dict[str, Any] | None:
         record = self._client.get_employee(person_id, month)
+        self.window.opens(record)
         return as_asked(record, person_id) if record else None
 
     def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
@@ -295,16 +294,16 @@ class FreeeGateway:
         options: MappingOptions,
         steps: StepRecorder,
     ) -> EmployeeRecord:
-        """One PUT per step that has changes. `current` must be a fresh reading of the month that is to change."""
+        """One PUT per step that has changes; whoever wants each of them built from a reading of its own hands over the
+        changes of one step at a time. `current` is a reading of the month that is to change."""
         if current.record is None or current.month is None:
             raise ItemError("record_hidden")
         by_key = {change.key: change for change in changes}
-        keys = keys_by_step(System.FREEE, changes)
         refused: list[ItemError] = []
-        for step in STEPS:
-            wanted = [by_key[key] for key in keys.get(step, ())]
+        for step, keys in keys_by_step(System.FREEE, changes).items():
+            wanted = [by_key[key] for key in keys]
             try:
-                current = self._write_step(step, wanted, current, options=options, steps=steps) if wanted else current
+                current = self._write_step(step, wanted, current, options=options, steps=steps)
             except ItemError as error:
                 refused.append(error)
         if refused:

@@ -30,6 +30,7 @@ from app.adapters.smarthr.schemas import (
     WebhookSchema,
     crew_fields,
 )
+from app.adapters.write_window import HttpWriteWindow
 from app.config import Settings
 from app.domain.completeness.listed import MOST_READINGS
 from app.domain.errors import RunError, TemporaryError
@@ -63,6 +64,7 @@ class SmartHRClient:
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
+        self.window = HttpWriteWindow(http)
         self._fields = ",".join(crew_fields())
 
     @property

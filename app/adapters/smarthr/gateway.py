@@ -47,6 +47,7 @@ class SmartHRGateway:
         self._people = people
         self._tenant = tenant
         self.odd_masters = 0
+        self.window = client.window
 
     @property
     def calls(self) -> int:
@@ -90,6 +91,7 @@ class SmartHRGateway:
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now; SmartHR knows no months."""
         record = self._client.get_crew(person_id)
+        self.window.opens(record)
         return _employee(as_asked(record, person_id)) if record else None
 
     def _is_listed(self, person_id: str, since: datetime | None) -> bool:
@@ -134,7 +136,9 @@ class SmartHRGateway:
         changes, _ = _writable(filled, None, options)
         body = encode(System.SMARTHR, changes, None, options)[Step.CREW]
         body = {name: value for name, value in body.items() if value is not None}
-        return _recorded(steps, Step.CREATE, changes, lambda: self._client.create_crew(body))
+        created = _recorded(steps, Step.CREATE, changes, lambda: self._client.create_crew(body))
+        self.window.opens(created.record)
+        return created
 
     def apply(
         self,

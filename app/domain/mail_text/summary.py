@@ -56,6 +56,9 @@ class RunSummary:
     counts: Mapping[ItemState, int]
     failures: Sequence[Outcome] = field(default=(), repr=False)
     reviews: Sequence[Outcome] = field(default=(), repr=False)
+    told: Sequence[Outcome] = field(default=(), repr=False)
+    """Employees who were written and of whom something else is to be known; their state counts them already."""
+    told_count: int = 0
     calls: Mapping[System, int] = field(default_factory=dict)
     trigger: Trigger | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -111,7 +114,10 @@ def _our_part(summary: RunSummary) -> Iterable[str]:
         yield f"変更なしのうち、反映先だけが変わっています: {summary.only_target_changed} 件"
         yield f"　対処: {remedy_of('only_target_changed', summary)}"
     yield from _listed(summary.reviews, total=reviews, reason="確認事項")
-    yield from _grouped([*summary.failures, *summary.reviews])
+    if summary.told_count:
+        yield f"書き込みの間に変わった可能性がある項目: {summary.told_count} 件"
+        yield from _listed(summary.told, total=summary.told_count, reason="お知らせ")
+    yield from _grouped([*summary.failures, *summary.reviews, *summary.told])
     yield ""
     yield f"情報取得基準日: {summary.as_of_date.isoformat()}"
     yield f"開始: {_clock(summary.started_at)}　終了: {_clock(summary.finished_at)}"

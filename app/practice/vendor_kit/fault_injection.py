@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from app.practice.vendor_kit.faults import Answer, BadFault, Fault, FaultTable, faulty_answer, send
+from app.practice.vendor_kit.meanwhile import Meanwhile
 from app.practice.vendor_kit.odd_answers import OddAnswers
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class FaultInjector:
         self.odd = OddAnswers()
         self._seen: list[SeenRequest] = []
         self._seq = 0
+        self._meanwhile = Meanwhile()
         self._log: TextIO | None = log_file.open("a", encoding="utf-8", buffering=1) if log_file else None
         self._state: Callable[[], Any] = dict
         self._on_reset: Callable[[], None] = lambda: None
@@ -132,6 +134,19 @@ class FaultInjector:
         with self.lock:
             self._faults.add(fault)
 
+    def meanwhile(
+        self, happens: Callable[[], object], *, method: str, path: str = "", nth: int = 1, carried_out: bool = False
+    ) -> None:
+        """Let something happen once, such as a person's edit, when the nth matching request (from now on) has arrived
+        and is not carried out yet, or with `carried_out` when it is and its answer has not left."""
+        self._meanwhile.add(happens, method=method, path=path, nth=nth, carried_out=carried_out)
+
+    def forget_meanwhile(self) -> None:
+        self._meanwhile.clear()
+
+    def let_happen(self, seen: SeenRequest, *, carried_out: bool) -> None:
+        self._meanwhile.let_happen(seen.method, seen.path, carried_out=carried_out)
+
     def clear_faults(self) -> None:
         with self.lock:
             self._faults.clear()
@@ -170,6 +185,7 @@ class FaultInjector:
         with self.lock:
             self._faults.clear()
             self.odd.clear()
+            self._meanwhile.clear()
             self._seen.clear()
             self._values = dict(self._defaults)
         self._on_reset()
@@ -233,8 +249,9 @@ class _Middleware:
             return self.app(environ, start_response)
         self.injector.odd.arrived(str(environ.get("PATH_INFO", "")))
         seen, fault = self.injector.arrived(environ)
+        self.injector.let_happen(seen, carried_out=False)
         if fault is None:
-            answer = self.injector.odd.told(seen.method, _whole_answer(self.app, environ))
+            answer = self._carry_out(environ, seen)
             self.injector.answered(seen, int(answer.status[:3]))
             start_response(answer.status, answer.headers)
             return [answer.body]
@@ -245,13 +262,19 @@ class _Middleware:
     ) -> Iterable[bytes]:
         answer = None
         if fault.after:
-            answer = _whole_answer(self.app, environ)
+            answer = self._carry_out(environ, seen)
         time.sleep(fault.delay)
         if answer is None and not fault.replaces_answer and fault.cuts != "silent":
-            answer = _whole_answer(self.app, environ)
+            answer = self._carry_out(environ, seen)
+        time.sleep(fault.late)
         told = faulty_answer(fault, answer)
         self.injector.answered(seen, None if fault.cuts else int(told.status[:3]))
         return send(told, fault, environ, start_response=start_response)
+
+    def _carry_out(self, environ: WSGIEnvironment, seen: SeenRequest) -> Answer:
+        answer = self.injector.odd.told(seen.method, _whole_answer(self.app, environ))
+        self.injector.let_happen(seen, carried_out=True)
+        return answer
 
 
 def _whole_answer(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:

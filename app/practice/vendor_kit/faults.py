@@ -31,7 +31,8 @@ class Fault:
     `nth`: from the nth matching request on (1-based, counted since the rule was added); alone it hits only that one.
     `times`: hits that many requests, then rests.
     `status` `body` `headers`: answered instead of the true answer (body: a text, or any other value as JSON).
-    `delay`: seconds before the answer; alone the true answer follows late. `drip`: seconds over which the bytes spread.
+    `delay`: seconds before the request is carried out; alone the true answer follows late. `late`: seconds between
+    carrying it out and its answer. `drip`: seconds over which the bytes spread.
     `cut`: True or "mid_body" = half of the body, then the connection is closed; "silent" = closed without a byte.
     `garbage`: bytes that are not JSON, declared as JSON. `after`: the request is carried out first, its answer is lost
     (alone: silent cut; with status/body/cut/garbage: replaced by that).
@@ -45,6 +46,7 @@ class Fault:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    late: float = 0.0
     drip: float = 0.0
     cut: bool | str = False
     garbage: bool = False
@@ -73,8 +75,8 @@ class Fault:
             raise BadFault("status must be 200..599")
         if self.cut not in (True, False, MID_BODY, SILENT):
             raise BadFault("cut must be true, false, 'mid_body' or 'silent'")
-        if not all(isinstance(each, (int, float)) and each >= 0 for each in (self.delay, self.drip)):
-            raise BadFault("delay and drip are seconds, not negative")
+        if not all(isinstance(each, (int, float)) and each >= 0 for each in (self.delay, self.late, self.drip)):
+            raise BadFault("delay, late and drip are seconds, not negative")
 
     @property
     def kind(self) -> str:

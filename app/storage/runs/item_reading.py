@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
 
 from app.domain.enums import Direction, Step
 from app.domain.runs.run_state import ItemState, RunState
@@ -58,6 +58,16 @@ class ItemReading(Repository):
         if number:
             query = query.where(ItemTable.employee_number.startswith(number, autoescape=True))
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
+
+    def noted(self, run_id: int, codes: Sequence[str], *, limit: int) -> tuple[list[ItemRow], int]:
+        """The first items with a note of one of these codes that is not the reason of their state, and how many there
+        are."""
+        notes, reason = cast(ItemTable.notes, String), ItemTable.error_code
+        has_one = or_(*(and_(notes.contains(f'"{code}"'), reason.is_distinct_from(code)) for code in codes))
+        query = select(ItemTable).where(ItemTable.run_id == run_id, has_one)
+        total = self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        rows = self._session.scalars(query.order_by(ItemTable.position).limit(limit)) if total else ()
+        return [self._row(record) for record in rows], total
 
     def counts(self, run_id: int) -> dict[ItemState, int]:
         return self.counts_of([run_id])[run_id]

@@ -10,7 +10,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Plan
 from app.domain.planning.three_way import same
 from app.domain.runs.run_state import ItemState
-from app.domain.snapshot import ABSENT
+from app.domain.snapshot import ABSENT, FieldState
 from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.plan_employee import Terms, digest_of
 from app.use_cases.planning.planned_item import state_without_write, unchanged_code
@@ -21,15 +21,17 @@ class Attempt:
         self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
         self._is_held_run = job.run.trigger is Trigger.HELD
 
-    def settle(self, plan: Plan, resting: Collection[str]) -> None:
+    def settle(self, plan: Plan, resting: Collection[str]) -> Collection[str]:
         """Settle the requests that an earlier attempt sent without hearing the answer: the plan, made from the records
-        just read, says whether the vendor carried them out. `resting`: keys that differ beside the plan's changes."""
+        just read, says whether the vendor carried them out. `resting`: keys that differ beside the plan's changes.
+        Returns the keys of what was carried out."""
         if self._item.attempt == 1:
-            return
+            return ()
         with self._ctx.unit_of_work() as uow:
             still_open = {change.key for change in plan.changes} | set(resting)
             keys = uow.steps.settle(self._item.id, still_open=still_open, now=self._ctx.clock.now())
             uow.changes.mark_written(self._item.id, keys)
+        return keys
 
     def approval_is_void(self, plan: Plan, *, approved: Plan | None = None) -> bool:
         """Whether a person has approved another plan than this one. An attempt that goes on after a first write has
@@ -56,11 +58,18 @@ class Attempt:
             return uow.steps.any_done(self._item.id)
 
     def _is_rest_of_approved(self, plan: Plan) -> bool:
-        """Whether the approved plan has every change of this plan, with the same value."""
+        """Whether the approved plan has every change of this plan, from the same value to the same value."""
         with self._ctx.unit_of_work() as uow:
             kept = uow.changes.of_items([self._item.id])[self._item.id]
-        approved = {change.key: ABSENT if change.after is None else change.after for change in kept}
+        approved = {change.key: change for change in kept}
         return all(
-            change.key in approved and same(BY_KEY[change.key], change.after, approved[change.key])
+            change.key in approved
+            and _is_same(change.key, change.before, approved[change.key].before)
+            and _is_same(change.key, change.after, approved[change.key].after)
             for change in plan.changes
         )
+
+
+def _is_same(key: str, now: FieldState, approved: FieldState | None) -> bool:
+    kept = ABSENT if approved is None else approved
+    return now == kept or same(BY_KEY[key], now, kept)

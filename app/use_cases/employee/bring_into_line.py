@@ -18,6 +18,7 @@ from app.domain.enums import Step, System
 from app.domain.errors import ItemError, QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
+from app.domain.meanwhile import notes_of_lost_answer
 from app.domain.planning.declined import CREATION, CREATION_DECLINED
 from app.domain.planning.plan import Change, Plan
 from app.domain.planning.stopping import equal_units
@@ -32,7 +33,16 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.before_create import BeforeCreate
 from app.use_cases.employee.create_turn import turn_to_create
-from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_with_write, record_outcome, unreadable_outcome
+from app.use_cases.employee.fresh_write import FreshWriter, MovedSince
+from app.use_cases.employee.outcome import (
+    ItemOutcome,
+    Job,
+    ended_by,
+    outcome_with_write,
+    record_outcome,
+    unreadable_outcome,
+    with_notes,
+)
 from app.use_cases.employee.passing import Known, Passing
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.employee.seconding import Seconding
@@ -68,6 +78,7 @@ class EmployeeJob:
         self._number = self._name = self._kana = ""
         self._target_id: str | None = None
         self._steps = StepLog(ctx, job.item, lease)
+        self._writer = FreshWriter(self._target, self._steps, source=self._source)
         terms = terms_of_run(
             connection,
             direction=run.direction,
@@ -83,10 +94,16 @@ class EmployeeJob:
         with ctx.unit_of_work().reading() as uow:
             self._declined = uow.beginnings.declined_of(connection.id, run.direction, job.item.source_id or "")
         self._taken: TakenNumber | None = None
+        self._proven: dict[System, frozenset[str]] = dict.fromkeys(System, frozenset())
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._source, self._target):
-            outcome = self._bring_into_line()
+            try:
+                outcome = with_notes(self._bring_into_line(), self._writer.notes)
+            except ItemError as error:
+                if not self._writer.notes:
+                    raise
+                return ended_by(self._job, error, self._writer.notes)
         record_outcome(self._job, outcome, number=self._number, name=self._name, target_id=self._target_id)
         return outcome
 
@@ -96,6 +113,7 @@ class EmployeeJob:
         pair = self._pair_reader.read()
         if isinstance(pair, ItemOutcome):
             return pair
+        self._writer.has_read()
         person = pair.source.person
         self._number, self._name = person.number, name_of(pair.source)
         self._kana = f"{person.last_name_kana} {person.first_name_kana}"
@@ -117,9 +135,11 @@ class EmployeeJob:
         if self._taken is not None:
             raise error
         self._taken = why_taken(self._job, pair, error, source=self._source, target=self._target)
+        self._writer = self._writer.anew()
         again = self._pair_reader.read()
         if isinstance(again, ItemOutcome):
             return again
+        self._writer.has_read()
         outcome = self._with(again)
         return replace(outcome, state=self._taken.state, code=self._taken.code, detail=self._taken.detail)
 
@@ -135,8 +155,10 @@ class EmployeeJob:
         if self._taken is not None:
             resting = decided.resting | {NUMBER}
             decided = replace(decided, plan=self._taken.left_out_of(decided.plan), resting=resting)
-        plan = decided.plan
-        self._attempt.settle(plan, decided.resting)
+        plan = replace(decided.plan, changes=self._writer.still_to_do(decided.plan.changes))
+        decided = replace(decided, plan=plan)
+        carried_out = self._attempt.settle(plan, decided.resting)
+        self._writer.notes += notes_of_lost_answer(self._target.system, carried_out)
         approved = self._decided(source, target, link, ()).plan if ticked else plan
         if self._taken is None and self._attempt.approval_is_void(plan, approved=approved):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
@@ -145,6 +167,7 @@ class EmployeeJob:
         decided, plan = self._passed(decided, just_created=just_created)
         link = link or self._store_link(source, target)
         if not plan.changes:
+            self._writer.end()
             self._agree(link, decided, None)
             self._forget_stopped(decided, decided.target)
             return self._and_on(source, target, self._attempt.outcome_without_write(plan, self._terms))
@@ -152,7 +175,17 @@ class EmployeeJob:
         assert decided.target is not None
         compared = Comparison(decided.target, plan.changes, self._terms.fingerprint)
         self._steps.remember_at(link.id, self._run.direction, compared)
-        after = self._target.apply(plan.changes, target, options=self._terms.options, steps=self._steps)
+
+        def replan(now: EmployeeRecord) -> Sequence[Change]:
+            changes = self._decided(source, now, link, ticked).plan.changes
+            return [change for change in changes if change.key not in decided.resting]
+
+        try:
+            after = self._writer.write(plan.changes, target, replan, options=self._terms.options)
+        except MovedSince as moved:
+            self._writer.count_move()
+            return self._write(source, moved.target, link)
+        decided = replace(decided, plan=replace(plan, changes=tuple(self._writer.written)))
         self._agree(link, decided, after)
         self._forget_stopped(decided, take_target(after, self._terms))
         outcome = self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
@@ -177,7 +210,8 @@ class EmployeeJob:
         (`_terms`)."""
         hoped, decided = self._terms, self._decided(source, target, link, ticked)
         for side, gateway in ((source, self._source), (target, self._target)):
-            names = in_doubt(decided.plan, side, is_source=side is source)
+            names = in_doubt(decided.plan, side, is_source=side is source) - self._proven[gateway.system]
+            self._proven[gateway.system] |= names
             if names and (hidden := Prover(self._connection, gateway).unproven(names, side)):
                 self._terms = without(self._terms, gateway.system, hidden)
         return decided if self._terms is hoped else self._decided(source, target, link, ticked)
@@ -195,7 +229,8 @@ class EmployeeJob:
         assert left.target is not None
         told = {change.key for change in decided.plan.changes} | decided.resting
         others = tuple(change for change in left.plan.changes if change.key not in told)
-        return outcome_with_write(decided.plan, replace(left.plan, changes=others), left.target, altered_before)
+        left_over, moved = replace(left.plan, changes=others), {note.key for note in self._writer.notes}
+        return outcome_with_write(decided.plan, left_over, left.target, altered_before, moved)
 
     def _passed(self, decided: Decided, *, just_created: bool = False) -> tuple[Decided, Plan]:
         """What is decided, with the part of the plan that this run may write. Raises Parked. `just_created`: the
@@ -237,6 +272,7 @@ class EmployeeJob:
                 turn.check()
                 self._plan_stored(plan)
                 created = self._target.create(self._create_request(source, plan), self._steps)
+                self._writer.has_read()
                 self._created = plan.changes
                 link = self._store_link(source, created)
         if found is not None:

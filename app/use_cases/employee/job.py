@@ -13,15 +13,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.domain.enums import Trigger
-from app.domain.errors import AwaseError, ItemError, QuestionError, RunError, TemporaryError
-from app.domain.planning.plan import Note, Severity
+from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.runs.run_state import ItemState
-from app.domain.vendors.answer import packed
 from app.storage.runs.rows import ClaimedItem
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready, park
-from app.use_cases.employee.outcome import ItemOutcome, Job, record_outcome
+from app.use_cases.employee.outcome import ItemOutcome, Job, ended_by, record_outcome
 from app.use_cases.employee.passing import Parked
 from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
@@ -127,11 +125,7 @@ def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
 
 
 def _fail(job: Job, error: AwaseError) -> None:
-    state = ItemState.NEEDS_REVIEW if isinstance(error, QuestionError) else ItemState.FAILED
-    notes = tuple(Note(error.code, Severity.STOP, key) for key in error.keys)
-    record_outcome(
-        job, ItemOutcome(state, error.code, notes=notes), detail=packed(error.answers) or error.detail or None
-    )
+    ended_by(job, error)
 
 
 def _stop(job: Job, error: RunError) -> None:

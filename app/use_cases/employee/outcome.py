@@ -8,12 +8,14 @@ still reaches the other side.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.domain.completeness.unreadable import UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Trigger
+from app.domain.errors import AwaseError, QuestionError
 from app.domain.mapping import BY_KEY
+from app.domain.meanwhile import MOVED
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import as_target, same
 from app.domain.planning.unsettled import unit_of
@@ -21,6 +23,7 @@ from app.domain.reading import name_of
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.domain.snapshot import ABSENT, Snapshot
+from app.domain.vendors.answer import packed
 from app.storage.runs.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -121,18 +124,36 @@ def _wants_way_back(job: Job, notes: tuple[Note, ...]) -> bool:
     return two_way and any(note.code in TARGET_IS_RIGHT for note in notes)
 
 
-def outcome_with_write(plan: Plan, left: Plan, shown: Snapshot, altered: Collection[str] = ()) -> ItemOutcome:
+def outcome_with_write(
+    plan: Plan, left: Plan, shown: Snapshot, altered: Collection[str] = (), moved: Collection[str | None] = ()
+) -> ItemOutcome:
     """The outcome of an item after its writes. `left`: the plan made once more with the answers of the writes, for what
     a write has brought about elsewhere; `shown`: what the answers show of the target; `altered`: units of which the
-    target has made another value in an earlier run.
+    target has made another value in an earlier run; `moved`: items that somebody else changed while we wrote.
 
     That the target shows another value than the one it was sent is told as just that. It is no evidence of missing
     rights: a vendor that refuses a write for want of them says so itself (403).
     """
-    reasons = {change.key: "stored_otherwise" for change in left.changes} | _not_taken_over(
-        plan.changes, shown, altered
-    )
+    reasons = {change.key: MOVED if change.key in moved else "stored_otherwise" for change in left.changes}
+    reasons |= _not_taken_over(plan.changes, shown, altered)
     return outcome_of_write(plan, plan.notes + tuple(Note(why, Severity.REVIEW, key) for key, why in reasons.items()))
+
+
+def ended_by(job: Job, error: AwaseError, notes: Iterable[Note] = ()) -> ItemOutcome:
+    """Store that an error ends the item. `notes`: what the requests before it have shown."""
+    state = ItemState.NEEDS_REVIEW if isinstance(error, QuestionError) else ItemState.FAILED
+    of_items = (Note(error.code, Severity.STOP, key) for key in error.keys)
+    outcome = ItemOutcome(state, error.code, notes=tuple(dict.fromkeys([*of_items, *notes])))
+    record_outcome(job, outcome, detail=packed(error.answers) or error.detail or None)
+    return outcome
+
+
+def with_notes(outcome: ItemOutcome, notes: Iterable[Note]) -> ItemOutcome:
+    """The outcome with these notes besides its own."""
+    own = outcome.notes or (outcome.plan.notes if outcome.plan else ())
+    told = {(note.code, note.key) for note in own}
+    more = dict.fromkeys(note for note in notes if (note.code, note.key) not in told)
+    return replace(outcome, notes=(*own, *more)) if more else outcome
 
 
 def outcome_of_write(plan: Plan, notes: tuple[Note, ...]) -> ItemOutcome:

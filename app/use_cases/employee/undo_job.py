@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from app.domain.employee import EmployeeRecord
 from app.domain.errors import ItemError
+from app.domain.meanwhile import notes_of_lost_answer
 from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.undoing import Written, undone
@@ -22,7 +23,16 @@ from app.domain.snapshot import Snapshot, Unconvertible
 from app.domain.vendors.answer import packed
 from app.storage.links.rows import LinkRow
 from app.use_cases.employee.attempt import Attempt
-from app.use_cases.employee.outcome import ItemOutcome, Job, outcome_of_write, record_outcome, unreadable_outcome
+from app.use_cases.employee.fresh_write import FreshWriter, MovedSince
+from app.use_cases.employee.outcome import (
+    ItemOutcome,
+    Job,
+    ended_by,
+    outcome_of_write,
+    record_outcome,
+    unreadable_outcome,
+    with_notes,
+)
 from app.use_cases.employee.step_log import StepLog
 from app.use_cases.planning.plan_employee import Unsettled, take_target, unsettled_of
 from app.use_cases.planning.plan_reversal import (
@@ -47,12 +57,18 @@ class UndoJob:
         self._job, self._ctx, self._item, self._run = job, job.ctx, job.item, job.run
         self._target = job.ctx.gateway(job.connection, job.run.direction.target)
         self._steps = StepLog(job.ctx, job.item, lease)
+        self._writer = FreshWriter(self._target, self._steps)
         self._terms = hoping(terms_of_undo(job.ctx, job.run, job.connection), job.connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
 
     def do(self) -> ItemOutcome:
         with counted(self._ctx, self._run.id, self._target):
-            outcome = self._take_back()
+            try:
+                outcome = with_notes(self._take_back(), self._writer.notes)
+            except ItemError as error:
+                if not self._writer.notes:
+                    raise
+                return ended_by(self._job, error, self._writer.notes)
         refused = packed(self._steps.answers) if outcome.state in BAD_ITEM_STATES else None
         record_outcome(self._job, outcome, detail=refused)
         return outcome
@@ -64,24 +80,35 @@ class UndoJob:
         target = read_in_its_month(self._target, self._run, self._item)
         if target is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "E20")
-        if target.unreadable:
-            return unreadable_outcome(target)
-        if target.record is None:
+        if target.record is None and not target.unreadable:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
         return self._write(written, target)
 
     def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> ItemOutcome:
+        if target.unreadable:
+            return unreadable_outcome(target)
         plan = self._planned(written, target, None)
-        self._attempt.settle(plan, ())
+        carried_out = self._attempt.settle(plan, ())
+        self._writer.notes += notes_of_lost_answer(self._target.system, carried_out)
+        plan = replace(plan, changes=self._writer.still_to_do(plan.changes))
         if self._attempt.approval_is_void(plan):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         link = self._link()
         unsettled = unsettled_of(link, self._run.direction, item=self._item.id)
         plan = self._planned(written, target, unsettled)
+        plan = replace(plan, changes=self._writer.still_to_do(plan.changes))
         if not plan.changes:
+            self._writer.end()
             return self._attempt.outcome_without_write(plan)
         self._keep(plan, link, take_target(target, self._terms))
-        after, refused = self._put_back(plan, written, target)
+        try:
+            after, refused = self._put_back(plan, written, target, unsettled)
+        except MovedSince as moved:
+            self._writer.count_move()
+            return self._write(written, moved.target)
+        plan = replace(
+            plan, changes=tuple({each.key: each for each in (*self._writer.written, *plan.changes)}.values())
+        )
         self._note_shown(plan, link, take_target(after, self._terms))
         besides = {note.key for note in refused}
         return outcome_of_write(
@@ -98,40 +125,59 @@ class UndoJob:
         return plan
 
     def _put_back(
-        self, plan: Plan, written: tuple[Written, ...], target: EmployeeRecord
+        self, plan: Plan, written: tuple[Written, ...], target: EmployeeRecord, unsettled: Unsettled
     ) -> tuple[EmployeeRecord, list[Note]]:
-        """Write the plan; when the vendor refuses a value, thing by thing. Raises ItemError when it refuses all."""
+        """Write the plan; when the vendor refuses a value, thing by thing. Raises ItemError when it refuses all, and
+        MovedSince."""
+
+        def replan(now: EmployeeRecord) -> Sequence[Change]:
+            return plan_back(self._terms, written, now, unsettled).changes
+
         try:
-            return self._apply(plan.changes, target), []
+            return self._writer.write(plan.changes, target, replan, options=self._terms.options), []
         except ItemError as error:
             now = read_in_its_month(self._target, self._run, self._item)
             if now is None or now.record is None or not any(change.exact for change in plan.changes):
                 raise
-            after, refused = self._one_by_one(plan_back(self._terms, written, now).changes, now)
+            after, refused = self._one_by_one(plan_back(self._terms, written, now).changes, written, now)
             if len({note.key for note in refused}) == len(things(plan.changes)):
                 raise error from None
             return after, refused
 
-    def _one_by_one(self, changes: Sequence[Change], now: EmployeeRecord) -> tuple[EmployeeRecord, list[Note]]:
+    def _one_by_one(
+        self, changes: Sequence[Change], written: tuple[Written, ...], now: EmployeeRecord
+    ) -> tuple[EmployeeRecord, list[Note]]:
         refused = []
         for thing in things(changes):
             try:
-                now = self._thing(thing, now)
+                now = self._thing(thing, written, now)
+            except MovedSince as moved:
+                now = moved.target
+                refused.append(Note("changed_since", Severity.REVIEW, thing[0].key))
             except ItemError as error:
                 refused.append(Note(error.code, Severity.REVIEW, thing[0].key))
         return now, refused
 
-    def _thing(self, thing: Sequence[Change], now: EmployeeRecord) -> EmployeeRecord:
-        """Put one thing back as it was, else in the vendor's usual form. Raises ItemError."""
+    def _thing(self, thing: Sequence[Change], written: tuple[Written, ...], now: EmployeeRecord) -> EmployeeRecord:
+        """Put one thing back as it was, else in the vendor's usual form. Raises ItemError, MovedSince."""
         try:
-            return self._apply(thing, now)
+            return self._apply(thing, written, now)
         except ItemError:
             if any(isinstance(change.after, Unconvertible) for change in thing):
                 raise
-            return self._apply([replace(change, exact=None) for change in thing], now)
+            return self._apply([replace(change, exact=None) for change in thing], written, now)
 
-    def _apply(self, changes: Sequence[Change], now: EmployeeRecord) -> EmployeeRecord:
-        return self._target.apply(changes, now, options=self._terms.options, steps=self._steps)
+    def _apply(self, changes: Sequence[Change], written: tuple[Written, ...], now: EmployeeRecord) -> EmployeeRecord:
+        keys = {change.key for change in changes}
+
+        def replan(seen: EmployeeRecord) -> Sequence[Change]:
+            return [each for each in plan_back(self._terms, written, seen).changes if each.key in keys]
+
+        writer = FreshWriter(self._target, self._steps)
+        try:
+            return writer.write(changes, now, replan, options=self._terms.options)
+        finally:
+            self._writer.notes += writer.notes
 
     def _link(self) -> LinkRow | None:
         with self._ctx.unit_of_work().reading() as uow:

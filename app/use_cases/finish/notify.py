@@ -15,9 +15,10 @@ import structlog
 
 from app.domain.completeness.unreadable import said
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import cause_of, remedy_of, who_of
+from app.domain.error_catalogue.catalogue import cause_of, message_of, remedy_of, who_of
 from app.domain.errors import ItemError, TemporaryError
 from app.domain.mail_text.summary import LIST_LIMIT, Outcome, RunSummary, compose
+from app.domain.meanwhile import MOVED, PERHAPS_PUT_BACK, name_of_item
 from app.domain.ports import Mail
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.runs.run_state import ItemState
@@ -86,8 +87,9 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         for state in (ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
         for item in uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=state)
     ]
-    told = [item.id for item in (*failures, *reviews) if item.detail]
-    changes = uow.changes.of_items(told) if told else {}
+    refused = [item.id for item in (*failures, *reviews) if item.detail]
+    changes = uow.changes.of_items(refused) if refused else {}
+    told, told_count = uow.items.noted(run.id, [MOVED, PERHAPS_PUT_BACK], limit=LIST_LIMIT)
     return RunSummary(
         direction=run.direction,
         trigger=run.trigger,
@@ -101,6 +103,8 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         reviews=[_outcome(item, run, changes.get(item.id, ())) for item in reviews],
         left_out=uow.items.left_out(run.id),
         only_target_changed=run.only_target_changed,
+        told=[each for item in told for each in _told(item, run)][:LIST_LIMIT],
+        told_count=told_count,
         calls={System.SMARTHR: run.smarthr_calls, System.FREEE: run.freee_calls},
         run_error=run.error_code,
     )
@@ -118,6 +122,18 @@ def _outcome(item: ItemRow, run: RunRow, changes: Iterable[ChangeRow]) -> Outcom
         items=tuple(str(note["key"]) for note in item.notes if note["code"] == code and note["key"]),
         answers=answers_without_values(item, changes),
     )
+
+
+def _told(item: ItemRow, run: RunRow) -> list[Outcome]:
+    """What moved, or may have, while this employee was written: one entry per code, with the names of the items."""
+    names: dict[str, list[str]] = {}
+    for note in item.notes:
+        if note["code"] in (MOVED, PERHAPS_PUT_BACK):
+            names.setdefault(note["code"], []).append(name_of_item(note["key"]))
+    return [
+        Outcome(item.employee_number, code, f"{message_of(code, run)}（{'、'.join(items)}）", remedy_of(code, run))
+        for code, items in names.items()
+    ]
 
 
 def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:

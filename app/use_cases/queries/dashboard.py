@@ -154,7 +154,7 @@ def _last(run: RunRow) -> LastRun:
 
 def _open(run: RunRow) -> OpenRun:
     approved = run.approved_at is not None or not run.shows_first
-    held = run.shows_first and not run.dry_run
+    held = run.shows_first and not run.dry_run and run.decide_until is None
     return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held, run.is_beginning)
 
 
