@@ -27,8 +27,9 @@ from app.adapters.smarthr.gateway import SmartHRGateway
 from app.adapters.smarthr.registry import SmartHRWebhookRegistry
 from app.config import Settings
 from app.domain.enums import System
-from app.domain.ports import Clock, EmployeeGateway, RateLimiter, TokenDoor, TokenStore, WebhookRegistry
+from app.domain.ports import Clock, EmployeeGateway, RateLimiter, WebhookRegistry
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.storage.schema import migrate as migrate_database
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database

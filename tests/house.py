@@ -15,11 +15,12 @@ from typing import Any
 from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
-from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob
+from app.domain.ports import Mail, QueueDepth, QueuedJob
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
+from app.domain.vendors.tokens import FreeeTokens
 from app.practice.freee.practice_freee import freee_of
 from app.practice.freee.simulator import PracticeFreee
 from app.practice.house.environment import practice_vendors

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from app.domain.errors import RunError
-from app.domain.ports import Clock, FreeeTokens, Passage
+from app.domain.ports import Clock
 from app.domain.vendors.token_door import Door, after_answer, after_refusal
+from app.domain.vendors.tokens import FreeeTokens, Passage
 from app.storage.enums import RefreshState
 from app.storage.metrics.counters import labels
 from app.storage.unit_of_work import UnitOfWork

@@ -7,18 +7,9 @@ from dataclasses import dataclass
 
 from app.config import Settings
 from app.domain.enums import System
-from app.domain.ports import (
-    Clock,
-    EmployeeGateway,
-    FreeeAuthorisation,
-    JobQueue,
-    Mailer,
-    MeteredRateLimiter,
-    TokenDoor,
-    TokenStore,
-    WebhookRegistry,
-)
+from app.domain.ports import Clock, EmployeeGateway, JobQueue, Mailer, MeteredRateLimiter, WebhookRegistry
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.tokens import FreeeAuthorisation, TokenDoor, TokenStore
 from app.storage.unit_of_work import UnitOfWork
 
 

@@ -23,10 +23,10 @@ from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import Step
 from app.domain.errors import AwaseError
 from app.domain.planning.plan import Change
-from app.domain.ports import FreeeTokens, Passage
 from app.domain.settings.connection_settings import ExportSettings, MappingOptions, PayType
 from app.domain.snapshot import ABSENT, FieldState
 from app.domain.vendors.token_door import Door, after_answer, after_refusal
+from app.domain.vendors.tokens import FreeeTokens, Passage
 from app.practice.freee.practice_freee import create_freee, freee_of
 from app.practice.freee.simulator import PracticeFreee
 from app.practice.server import start_in_thread

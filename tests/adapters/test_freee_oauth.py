@@ -19,7 +19,7 @@ from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.oauth import FreeeOAuth, InvalidGrant
 from app.adapters.freee.token_session import CLAIM_SECONDS, FreeeSession
 from app.domain.errors import RunError, TemporaryError
-from app.domain.ports import FreeeTokens, Passage
+from app.domain.vendors.tokens import FreeeTokens, Passage
 from app.practice.staff import practice_company
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore

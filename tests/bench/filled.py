@@ -22,9 +22,9 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from app.config import Settings
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, Step, System, Trigger
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
+from app.domain.vendors.tokens import FreeeTokens
 from app.practice.staff import practice_company
 from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
 from app.storage.runs.rows import PreviewName

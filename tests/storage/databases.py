@@ -13,9 +13,9 @@ from sqlalchemy import MetaData, select
 
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.runs.rows import NewItem, NewRun, RunRow
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import System
-from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.domain.settings.readability import Listing
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.rows import WizardRow
 from app.storage.tables.access_models import WizardTable
 from app.storage.unit_of_work import Database, UnitOfWork

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.readability import Listing
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import HistoryKind, MailKind, MailState, OutboxKind, UnlinkReason
 from app.storage.links.rows import DirectoryEntry
 from app.storage.unit_of_work import Database

@@ -20,7 +20,7 @@ import app.domain
 import app.storage
 import app.use_cases.shared.views
 from app.domain import errors
-from app.domain.ports import FreeeTokens
+from app.domain.vendors.tokens import FreeeTokens
 
 CANARY = "カナリア"
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event, select, update
 
 from app.domain.enums import Step, System
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
 from app.storage.links.rows import Identity, KnownPerson
 from app.storage.runs.rows import NewChange, PreviewName

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.ports import Passage
+from app.domain.vendors.tokens import Passage
 from app.storage.metrics.counters import labels
 from app.storage.token_store import REFUSALS, DatabaseTokenDoor
 from app.storage.unit_of_work import Database

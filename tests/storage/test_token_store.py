@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.errors import RunError
-from app.domain.ports import FreeeTokens
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.token_store import DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy.exc import StatementError
 
 from app.domain.enums import Step, System
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
 from app.storage.runs.rows import NewChange
 from app.storage.schema import migrate

@@ -12,9 +12,10 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.outgoing.rows import MailRow
 from app.storage.runs.rows import RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore

@@ -9,9 +9,9 @@ import pytest
 
 from app.domain.enums import Direction, System
 from app.domain.errors import AwaseError, ItemError, Refused, RunError, TemporaryError
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.unit_of_work import Database
 from app.use_cases.connections import connections, pause_resume
 from app.use_cases.intake.offered import offered_employees

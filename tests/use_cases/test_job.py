@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 
 from app.domain.enums import Direction, Step
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.vendors.tokens import FreeeTokens
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.practice.staff.scenarios import Scenario
 from app.storage.enums import ChangeState, StepState

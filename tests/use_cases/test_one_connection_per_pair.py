@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused, TemporaryError
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
+from app.domain.vendors.tokens import FreeeTokens
 from app.factory import create_app
 from app.practice.staff import practice_company
 from app.practice.staff.forms import stable_id

@@ -13,10 +13,10 @@ import pytest
 from app.domain.employee import YearMonth
 from app.domain.enums import Direction, System
 from app.domain.errors import RunError, TemporaryError
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.token_door import renewal_due_at
+from app.domain.vendors.tokens import FreeeTokens
 from app.practice.staff import practice_company
 from app.storage.enums import RefreshState
 from app.use_cases.shared.backoff import next_try

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from app.domain.access.roles import Role
 from app.domain.employee import Person
-from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import ExportSettings, PayType
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.accounts.api_keys import Scope, add_key

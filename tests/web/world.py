@@ -17,8 +17,9 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import FreeeTokens, Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.tables.models import Base
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine

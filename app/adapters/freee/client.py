@@ -32,7 +32,8 @@ from app.adapters.write_window import HttpWriteWindow
 from app.config import Settings
 from app.domain.employee import YearMonth
 from app.domain.errors import RunError
-from app.domain.ports import Clock, RateLimiter, TokenDoor, TokenStore
+from app.domain.ports import Clock, RateLimiter
+from app.domain.vendors.tokens import TokenDoor, TokenStore
 
 PAGE = 100
 """The largest page freee gives."""

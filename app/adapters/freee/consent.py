@@ -13,7 +13,8 @@ from app.adapters.freee.client import freee_client
 from app.adapters.freee.oauth import WAIT_SECONDS, FixedToken, FreeeOAuth, door_closed, new_code_verifier, through
 from app.config import Settings
 from app.domain.errors import RunError
-from app.domain.ports import Clock, FreeeTokens, Passage, RateLimiter, TokenDoor
+from app.domain.ports import Clock, RateLimiter
+from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor
 
 ADMIN = "company_admin"
 """The administrator's role, which practically every employee call of freee wants."""

@@ -22,7 +22,8 @@ from app.adapters.freee.schemas import TokenAnswerSchema
 from app.adapters.http import HttpClient, bearer
 from app.config import Settings
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor
+from app.domain.ports import Clock
+from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor
 
 WAIT_SECONDS = 5.0
 _LONGEST_LIFE = 90 * 86_400

@@ -23,8 +23,9 @@ from app.adapters.answers import NOT_THE_VENDOR
 from app.adapters.freee.oauth import WAIT_SECONDS, FreeeOAuth, InvalidGrant, NotHeard, door_closed, through
 from app.adapters.http import bearer
 from app.domain.errors import RunError, TemporaryError
-from app.domain.ports import Clock, FreeeTokens, Passage, TokenDoor, TokenStore
+from app.domain.ports import Clock
 from app.domain.vendors.token_door import reserve_of
+from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor, TokenStore
 
 CLAIM_SECONDS = 90.0
 """Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second refresh starts beside it."""

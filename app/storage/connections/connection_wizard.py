@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from app.domain.ports import FreeeTokens
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.access_models import WizardTable

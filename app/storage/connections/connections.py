@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 
 from app.domain.employee import PaySchedule
 from app.domain.enums import System
-from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import (
     Automatic,
     BlankPolicy,
@@ -24,6 +23,7 @@ from app.domain.settings.connection_settings import (
 )
 from app.domain.settings.readability import Listing
 from app.domain.settings.two_persons import TwoPersons
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.learned import MARKS as _MARKS
 from app.storage.connections.learned import learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.domain.ports import Passage
 from app.domain.vendors.token_door import Door, Pace
+from app.domain.vendors.tokens import Passage
 from app.storage.repository import Repository
 from app.storage.tables.models import TokenDoorTable
 

@@ -15,10 +15,10 @@ import structlog
 from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
-from app.domain.ports import FreeeGrant, FreeeTokens
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
+from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
 from app.storage.connections.rows import ConsentRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.attributes import check_token_again, keep_token, try_token

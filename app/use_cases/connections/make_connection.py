@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
-from app.domain.ports import FreeeTokens
 from app.domain.settings.connection_settings import Connection, ExportSettings
+from app.domain.vendors.tokens import FreeeTokens
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.attributes import TokenCheck, keep_check, try_token
 from app.use_cases.context import Context

@@ -11,10 +11,10 @@ import click
 from flask.cli import AppGroup
 
 from app.domain.error_catalogue.catalogue import message_of
-from app.domain.ports import FreeeTokens
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
+from app.domain.vendors.tokens import FreeeTokens
 from app.use_cases.connections import attributes, connections, doubled, pause_resume
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.shared.connection_lookup import find_connection
