@@ -12,10 +12,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
 
+from app.domain.enums import System
+
 APP = Path(__file__).parents[2] / "app"
-NAMES = frozenset({"code", "error_code", "reason", "why"})
+NAMES = frozenset({"code", "error_code", "reason", "why", "why_not"})
 """How parameters are called that take a code."""
 PLACES = {
     "TemporaryError": 0,
@@ -27,15 +30,20 @@ PLACES = {
     "Note": 0,
     "NewNote": 0,
     "Rule": 0,
+    "TakenNumber": 0,
     "ItemOutcome": 1,
+    "WithoutItem": 1,
 }
 """Calls whose argument at this place is a code."""
 GIVERS = (
     ("app.domain.error_catalogue.vendor_patterns", "recognise"),
     ("app.use_cases.planning.planned_item", "state_of"),
     ("app.domain.japanese.normal_form", "question"),
+    ("app.domain.planning.seconding", "_verdict"),
 )
 """Functions that give back codes."""
+HOLDERS = (("app.domain.planning.stopping", "STOPPED_CODES"),)
+"""Constants that hold codes: a piece of a plan that does not travel is noted with one of these."""
 NOT_OURS = frozenset({"redirect", "exit", "replace", "Whole", "Number", "Text", "problem", "warning", "info"})
 """Calls with an argument named like a code that is none of the catalogue: HTTP, fields of a request, the log."""
 OTHER_WORDS = ("app.web.api", "app.web.http", "app.web.webhook_receiver", "app.storage.metrics")
@@ -76,13 +84,23 @@ def modules() -> dict[str, Module]:
 
 def _learn(module: Module) -> None:
     for node in module.tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            module.constants[node.targets[0].id] = node.value
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            for target, value in _one_by_one(node.targets[0], node.value):
+                if isinstance(target, ast.Name):
+                    module.constants[target.id] = value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             module.constants[node.target.id] = node.value
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 module.imported[alias.asname or alias.name] = (node.module, alias.name)
+
+
+def _one_by_one(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The assignments of one line, as in `A, B = "a", "b"`."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        yield from zip(target.elts, value.elts, strict=True)
+    else:
+        yield target, value
 
 
 @cache
@@ -137,6 +155,11 @@ def codes() -> Iterator[Found]:
             if module.name == origin:
                 for code in _returned(module, definition, _DEEPEST):
                     yield Found(module.name, definition.lineno, code)
+    for origin, name in HOLDERS:
+        module = modules()[origin]
+        node = module.constants[name]
+        for code in _texts(node, module, module.tree, _DEEPEST):
+            yield Found(module.name, node.lineno, code)
     for module, definition in functions()["__init__"]:
         if definition in _errors() and not module.name.startswith(OTHER_WORDS):
             for node in _inside(definition):
@@ -191,13 +214,13 @@ def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
     yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
-def _inside(scope: ast.AST) -> Iterator[ast.AST]:
+def _inside(scope: ast.AST, *, apart: type[ast.AST] | tuple[type[ast.AST], ...] = ast.FunctionDef) -> Iterator[ast.AST]:
     """The nodes of a scope without those of the functions in it."""
     waiting = list(ast.iter_child_nodes(scope))
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef):
+        if not isinstance(node, apart):
             waiting.extend(ast.iter_child_nodes(node))
 
 
@@ -225,8 +248,21 @@ def _texts(node: ast.expr | None, module: Module, scope: ast.AST, depth: int) ->
         yield from _of_call(node, module, scope, depth)
     elif isinstance(node, ast.Name):
         yield from _of_name(node.id, module, scope, depth)
+    elif isinstance(node, ast.JoinedStr):
+        parts = [_of_part(part, module, scope, depth - 1) for part in node.values]
+        yield from filter(_CODE.fullmatch, map("".join, product(*parts)))
     for each in deeper:
         yield from _texts(each, module, scope, depth - 1)
+
+
+def _of_part(node: ast.expr, module: Module, scope: ast.AST, depth: int) -> list[str]:
+    """What a part of an f-string can be: its own text, the name of a system, or what the expression can be."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    value = node.value if isinstance(node, ast.FormattedValue) else node
+    if ast.unparse(value).endswith("system.value"):
+        return [system.value for system in System]
+    return list(_texts(value, module, scope, depth))
 
 
 def _of_call(node: ast.Call, module: Module, scope: ast.AST, depth: int) -> Iterator[str]:
@@ -235,7 +271,7 @@ def _of_call(node: ast.Call, module: Module, scope: ast.AST, depth: int) -> Iter
         for default in node.args[1:]:
             yield from _texts(default, module, scope, depth - 1)
         return
-    if _called(node) in ("next", "iter", "tuple", "list", "sorted", "dict", "frozenset"):
+    if _called(node) in ("next", "iter", "tuple", "list", "sorted", "dict", "frozenset", "Counter"):
         for each in node.args:
             yield from _texts(each, module, scope, depth - 1)
     origin = module.imported.get(_called(node), (module.name, ""))[0]
@@ -252,7 +288,7 @@ def _returned(module: Module, definition: ast.FunctionDef, depth: int) -> Iterat
 
 def _of_name(name: str, module: Module, scope: ast.AST, depth: int) -> Iterator[str]:
     """What a name stands for: what the scope gives it, else a constant of this or another module."""
-    for node in _inside(scope):
+    for node in _inside(scope, apart=(ast.FunctionDef, ast.ClassDef)):
         for target, value in _bindings(node):
             if name in {each.id for each in ast.walk(target) if isinstance(each, ast.Name)}:
                 yield from _texts(value, module, scope, depth - 1)
@@ -265,9 +301,10 @@ def _of_name(name: str, module: Module, scope: ast.AST, depth: int) -> Iterator[
             yield from _texts(there.constants[original], there, there.tree, depth - 1)
 
 
-def _bindings(node: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:
+def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     if isinstance(node, ast.Assign):
-        yield from ((target, node.value) for target in node.targets)
+        for target in node.targets:
+            yield from _one_by_one(target, node.value)
     elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)) and node.value is not None:
         yield node.target, node.value
     elif isinstance(node, (ast.For, ast.comprehension)):

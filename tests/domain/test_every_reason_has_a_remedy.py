@@ -75,9 +75,12 @@ def test_the_search_finds_every_entry() -> None:
 
 
 def test_the_search_follows_a_code_to_where_it_is_written() -> None:
-    """Through a constant, a condition, a dictionary, a generator, and the return of another module's function."""
+    """Through a constant, a condition, a dictionary, a generator, a text with a hole, and the return of a function
+    of another module."""
     found = {each.code for each in FOUND}
-    assert {"not_offered", "hidden_person", "overwritten_since", "control_signs", "no_recipient", "E13"} <= found
+    assert {"hidden_person", "overwritten_since", "control_signs", "no_recipient", "E13"} <= found
+    assert {"left_before", "other_way_waits", "waits_for_second_person", "quarantined", "numbers_swapped"} <= found
+    assert {f"list_incomplete_{system.value}" for system in System} <= found
 
 
 def test_a_code_without_an_entry_cannot_be_stored_or_told() -> None:

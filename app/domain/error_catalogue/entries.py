@@ -73,6 +73,8 @@ TRY_LATER: Mapping[str, Any] = {
     "elsewhere": "少し待ってから、もう一度お試しください。続くときは、製品の障害情報を確かめてください。",
 }
 REPEAT_LATER: Mapping[str, Any] = {**TRY_LATER, "remedy": "時間をおいて、失敗した従業員を再実行してください。"}
+MEND_BY_HAND = "元の値にしたいときは、{target}の画面で直してください。"
+"""The remedy where an undo has nothing that could be done once more."""
 
 
 # fmt: off
