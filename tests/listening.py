@@ -15,7 +15,6 @@ from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import same
 from app.domain.reading import take_snapshot
 from app.domain.runs.dates import today_in_japan
-from app.domain.runs.run_state import RunState
 from app.domain.settings.connection_settings import Automatic
 from app.domain.snapshot import is_value
 from app.factory import create_app
@@ -105,8 +104,7 @@ def now_in_japan(house: House) -> date:
 def _open(house: House) -> bool:
     with house.ctx.unit_of_work() as uow:
         waiting = uow.outbox.waiting(house.clock.now())[0]
-        runs = [run for run in uow.runs.page(after=None, limit=200) if run.finished_at is None]
-        return bool(waiting) or any(run.state is not RunState.PREVIEWED for run in runs)
+    return bool(waiting) or bool(house.open_runs())
 
 
 def differences(house: House) -> list[tuple[str, str]]:

@@ -22,6 +22,8 @@ UNREADABLE = "unreadable"
 names that they do not know, so no vendor can send it."""
 MOST_PATHS = 20
 _LONGEST_PATH = 100
+_FEWEST_KNOWN = 3
+"""An object without id that has fewer of a record's fields is no record: another program has answered."""
 _WHOLE = "_schema"  # marshmallow's name for a fault of the object itself
 
 Kept = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -36,9 +38,11 @@ class OneRecord:
     kept: Kept
 
     def load(self, raw: Any) -> dict[str, Any]:
-        """Raises ValidationError for anything but an object."""
+        """Raises ValidationError for anything but a record."""
         if not isinstance(raw, Mapping):
             raise ValidationError({_WHOLE: ["not an object"]})
+        if "id" not in raw and len(raw.keys() & self.schema.fields.keys()) < _FEWEST_KNOWN:
+            raise ValidationError({_WHOLE: ["not a record"]})
         return self.one(raw)
 
     def one(self, raw: Any) -> dict[str, Any]:
@@ -55,9 +59,9 @@ class Records(OneRecord):
     """Reads an answer that is a list of records."""
 
     def load(self, raw: Any) -> Any:
-        """Raises ValidationError for anything but a list."""
-        if not isinstance(raw, list):
-            raise ValidationError({_WHOLE: ["not a list"]})
+        """Raises ValidationError for anything but a list of records: one element may be none, not all of them."""
+        if not isinstance(raw, list) or (raw and not any(isinstance(each, Mapping) for each in raw)):
+            raise ValidationError({_WHOLE: ["not a list of records"]})
         return [self.one(each) for each in raw]
 
 

@@ -70,7 +70,7 @@ class Unreadable:
     """What of a record could not be read. `fields`: paths in the vendor's names, "" for the whole record; `legible`:
     the fields that tell who the person is, as far as they could be read."""
 
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = field(repr=False)  # a vendor may send anything as the name of a field
     legible: Record = field(default_factory=dict, repr=False)
 
 

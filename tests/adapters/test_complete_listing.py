@@ -19,10 +19,12 @@ from app.adapters.freee import schemas as freee
 from app.adapters.freee.client import PAGE, FreeeClient
 from app.adapters.freee.gateway import FreeeGateway
 from app.adapters.freee.survey import assemble, directory_row, record_row
+from app.adapters.http import HttpClient
 from app.adapters.records import UNREADABLE
 from app.adapters.smarthr import schemas as smarthr
 from app.adapters.smarthr.client import Page, SmartHRClient
 from app.adapters.smarthr.gateway import SmartHRGateway
+from app.adapters.write_window import HttpWriteWindow
 from app.domain.completeness.unreadable import unreadable_notes
 from app.domain.employee import EmployeeRecord, YearMonth
 from app.domain.errors import TemporaryError
@@ -92,7 +94,7 @@ def test_any_value_in_a_crew_stops_nobody_else_and_is_named(path: str, text: str
     odd = with_text({"id": "c-2", "emp_code": "2"}, path, text)
     rows = read(f'[{{"id": "c-1"}}, {odd}]', smarthr.CREWS)
     json.dumps(rows, allow_nan=False, ensure_ascii=False).encode()
-    people = SmartHRGateway(cast(SmartHRClient, None)).assemble(rows, as_of_date=TODAY)
+    people = SmartHRGateway(cast(SmartHRClient, Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
     assert len(people) == 2
     others = [each for each in people if each.person.id != "c-1"] or people[1:]
     check_named(others[0], path)
@@ -130,7 +132,7 @@ def test_any_value_in_the_list_of_everybody_stops_nobody_else_and_is_named(path:
 @pytest.mark.parametrize("text", ["null", "7", '"x"', "[]", "true", "NaN"])
 def test_an_element_that_is_no_record_is_one_question(text: str) -> None:
     rows = read(f'[{{"id": "c-1"}}, {text}]', smarthr.CREWS)
-    people = SmartHRGateway(cast(SmartHRClient, None)).assemble(rows, as_of_date=TODAY)
+    people = SmartHRGateway(cast(SmartHRClient, Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
     assert [each.person.id for each in people] == ["c-1", ""]
     assert [note.key for note in unreadable_notes(people[1])] == ["従業員情報の全体"]
 
@@ -163,6 +165,8 @@ class Vendor:
     requests: int = 0
     born: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
+    window: HttpWriteWindow = field(default_factory=lambda: HttpWriteWindow(cast(HttpClient, None)))
+    """Of a client that never writes: nothing opens or asks it."""
 
     def asked(self) -> list[int]:
         for number, what, where in self.script:

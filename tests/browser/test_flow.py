@@ -23,7 +23,7 @@ pytestmark = pytest.mark.processes
 Picture = Callable[..., Path]
 SignIn = Callable[..., "Page"]
 NOT_ACCEPTED = "が値を受け付けませんでした。"
-REFUSED = {"code": "bad_request", "message": "値が正しくありません"}
+REFUSED = {"status_code": 400, "errors": [{"type": "validation", "messages": ["値が正しくありません"]}]}
 MANY = 12
 """People who retire at once: more than the guard lets through unasked."""
 

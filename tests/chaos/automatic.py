@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from app.domain.planning.stopping import WAITS
 from app.practice.house.demo import DemoError
 from tests.chaos import faults
 from tests.chaos.evidence import Evidence, RunSeen, collect
@@ -71,11 +72,12 @@ class AutomaticScene(Scene):
 
     def _found(self, run: dict[str, Any], edited: frozenset[str]) -> RunSeen:
         """A run may have two items of one person: one for an event that came while the first was at work. Somebody
-        edited while a held run waited is not written by it, but by the run of that edit."""
+        edited while a held run waited is not written by it, but by the run of that edit. What a run has left for a
+        person is in the held run, which is approved."""
         items = [
             item
             for item in self.house.api.pages(f"/api/v1/runs/{run['id']}/items")
-            if item["employee_number"] in edited and item["error_code"] != OVERTAKEN
+            if item["employee_number"] in edited and item["error_code"] not in (OVERTAKEN, WAITS)
         ]
         once = {item["employee_number"]: item for item in items}
         batch = Batch(frozenset(once), run["direction"], run["trigger"], run_id=run["id"], phones=self._typed())

@@ -42,7 +42,7 @@ def _state(*sources: str, storage: str, use_cases: str) -> Group:
 
 
 GROUPS: Mapping[str, Group] = {
-    "planning": _domain("planning/*.py", tests="planning mass_change stopping content undoing convergence"),
+    "planning": _domain("planning/*.py", tests="planning mass_change stopping seconding content undoing convergence"),
     "runs": _domain("runs/*.py", tests="run_state progress dates queues"),
     "matching": _domain("matching/*.py", tests="linking selection"),
     "mapping": _domain("mapping.py", tests="mapping planning"),
@@ -50,6 +50,10 @@ GROUPS: Mapping[str, Group] = {
     "writing": _domain("writing.py", "meanwhile.py", tests="writing mapping meanwhile"),
     "codecs": _domain("codecs/*.py", tests="codecs mapping convergence"),
     "japanese": _domain("japanese/*.py", tests="address kana municipalities phone codecs"),
+    "completeness": Group(
+        ("app/domain/completeness/*.py",),
+        ("tests/adapters/test_complete_listing.py", "tests/use_cases/test_complete_or_says_so.py"),
+    ),
     "people": _domain("employee.py", "snapshot.py", tests="dates selection mapping planning mail"),
     "display": Group(
         ("app/domain/display.py",),
@@ -66,7 +70,7 @@ GROUPS: Mapping[str, Group] = {
         "ports.py",
         tests="catalogue errors notices mail",
     ),
-    "settings": _domain("settings/*.py", "access/*.py", tests="export_settings passwords planning"),
+    "settings": _domain("settings/*.py", "access/*.py", tests="export_settings passwords second_person planning"),
     "vendors": _domain("vendors/*.py", tests="token_door"),
     "state.items": _state(
         *("storage/runs/item*.py", "storage/runs/changes.py", "storage/runs/steps.py", "storage/links/links.py"),

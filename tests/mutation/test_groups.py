@@ -34,7 +34,11 @@ def test_a_group_a_file_and_everything() -> None:
     assert groups.chosen(["three_way.py"]) == {"planning": ["app/domain/planning/three_way.py"]}
     assert set(groups.chosen(["state"])) == {name for name in GROUPS if name.startswith("state.")}
     assert groups.chosen(["domain/mail_text/"]) == {
-        "words": ["app/domain/mail_text/notices.py", "app/domain/mail_text/summary.py"]
+        "words": [
+            "app/domain/mail_text/notices.py",
+            "app/domain/mail_text/second_person.py",
+            "app/domain/mail_text/summary.py",
+        ]
     }
     assert groups.chosen(["app/domain/mapping.py", "reading"]) == {
         "mapping": ["app/domain/mapping.py"],

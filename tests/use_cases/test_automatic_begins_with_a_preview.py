@@ -27,6 +27,7 @@ from tests.beginnings import approve, begin, compared, comparisons, gathered, ma
 from tests.house import KEY, House
 from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in_japan, settle
 from tests.use_cases.test_job import only
+from tests.use_cases.test_reasons_from_outside import freee_says
 from tests.use_cases.test_two_way import in_freee, somebody
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -239,7 +240,8 @@ def test_a_webhook_run_on_its_way_stops_and_its_people_wait_for_the_approval(pai
 
 def test_a_replay_and_a_repetition_write_nothing_before_the_approval(pairs: House) -> None:
     with listening(pairs, Automatic.SMARTHR_TO_FREEE):
-        pairs.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=400, body={"errors": []})
+        refused = freee_says("架空の理由")
+        pairs.freee_injector.fault(method="PUT", path="/profile_rule", times=1, status=400, body=refused)
         _, employee = rename(pairs, 0)
         settle(pairs)
         (failed,) = runs_of(pairs, Trigger.WEBHOOK)
@@ -292,7 +294,7 @@ def test_the_reason_of_a_resting_change_is_told_once(pairs: House) -> None:
     run = comparisons(pairs, TO_FREEE)[-1]
     with pairs.ctx.unit_of_work() as uow:
         (item,) = uow.items.page(run.id, after=-1, limit=10)
-    assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "change_declined")
+    assert (item.state, item.error_code) == (ItemState.CONFLICT, "change_declined")
     hours_later(pairs, 2)
     hours_later(pairs, 2)
     assert len(subjects(pairs)) <= 1

@@ -19,6 +19,7 @@ from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.runs.rows import ItemRow
 from app.use_cases.queries.item_views import item_view
+from app.use_cases.survey.survey import PATIENCE
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan, settle, swept
 from tests.use_cases.test_job import only
@@ -317,7 +318,7 @@ def test_an_undisturbed_list_is_read_once(many: House) -> None:
 def test_a_list_that_never_rests_is_told_and_the_others_are_synced(many: House) -> None:
     people = crews(many)
     new_phones(many, people[100:103])
-    for nth in range(MOST_READINGS):
+    for nth in range(MOST_READINGS * (1 + PATIENCE)):
         victim = people[nth]["id"]
         many.smarthr_injector.odd.meanwhile(CREWS, lambda who=victim: many.smarthr.remove(who), nth=3 * nth + 2)
     run = again(many)

@@ -238,11 +238,14 @@ def test_a_lost_answer_does_not_keep_the_value_from_arriving(house: House) -> No
     assert end_of(house, house.run(TO_FREEE), who) == (ItemState.SUCCEEDED, None)
 
 
+REFUSED = {"status_code": 400, "errors": [{"type": "validation", "messages": ["本人情報が不正です。"]}]}
+
+
 def test_a_refused_write_is_no_write(house: House) -> None:
     """Who has mended what the vendor refused may try as often as they like."""
     who = linked(house)
     name_at_source(house, who, TO_FREEE, "長谷川")
-    house.freee_injector.fault(method="PUT", path="/profile_rule", times=3, status=400, body={"errors": []})
+    house.freee_injector.fault(method="PUT", path="/profile_rule", times=3, status=400, body=REFUSED)
     for _ in range(3):
         assert end_of(house, house.run(TO_FREEE), who)[0] is ItemState.FAILED
     assert end_of(house, house.run(TO_FREEE), who) == (ItemState.SUCCEEDED, None)
@@ -335,7 +338,7 @@ def test_a_vendor_that_names_missing_rights_is_believed(house: House) -> None:
 # ── any sequence ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(each, marks=pytest.mark.reach("all")) for each in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.reach("all")) for each in range(1, 8))])
 def test_no_sequence_of_edits_and_triggers_repeats_a_write_more_than_once(house: House, seed: int) -> None:
     """Between two moves of one of the two values a person is written at most twice. A move is an edit, or our own write
     in the other direction. What the vendors do with a write may change at any time."""

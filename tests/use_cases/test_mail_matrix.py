@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.queries.history import get_run
-from tests.storage.databases import end_item, running_run
+from tests.storage.databases import NOW, end_item, running_run
 from tests.use_cases.engine_room import Room
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -31,7 +32,13 @@ AUTOMATIC = {Trigger.WEBHOOK, Trigger.SCHEDULE}
 
 
 def ended(room: Room, trigger: Trigger, states: list[ItemState]) -> int:
-    run, ids = running_run(room.database, room.connection, items=len(states), trigger=trigger)
+    """A run that has come to its end. A run of stopped changes writes only after a person has approved it."""
+    state = RunState.PREVIEWED if trigger is Trigger.HELD else RunState.RUNNING
+    run, ids = running_run(room.database, room.connection, items=len(states), trigger=trigger, state=state)
+    if state is RunState.PREVIEWED:
+        with room.database.unit_of_work() as uow:
+            assert uow.runs.approve(run.id, by="user:1", now=NOW, deadline_at=NOW + timedelta(hours=24))
+            uow.items.queue_waiting(run.id, now=NOW)
     for item_id, state in zip(ids, states, strict=True):
         end_item(room.database, item_id, state=state, error_code="E1" if state is ItemState.FAILED else None)
     assert close_run_if_done(room.ctx, run.id)
@@ -50,6 +57,18 @@ def test_every_trigger_with_every_outcome(room: Room, policy: MailPolicy) -> Non
         if mailed != (trigger not in AUTOMATIC or policy in told):
             wrong.append((trigger.value, outcome, mailed))
     assert wrong == []
+
+
+@pytest.mark.parametrize("policy", list(MailPolicy))
+def test_stopped_changes_that_nobody_approved_are_no_news(room: Room, policy: MailPolicy) -> None:
+    """That they wait was told when they began to wait. Here they are declined, or gone."""
+    with room.database.unit_of_work() as uow:
+        uow.connections.set_options(replace(room.connection, mail_policy=policy))
+    run, _ = running_run(room.database, room.connection, items=2, trigger=Trigger.HELD, state=RunState.PREVIEWED)
+    with room.database.unit_of_work() as uow:
+        assert uow.runs.cancel(run.id, room.clock.now())
+    assert close_run_if_done(room.ctx, run.id)
+    assert room.mail_of(run.id) is None
 
 
 @pytest.mark.parametrize("policy", list(MailPolicy))

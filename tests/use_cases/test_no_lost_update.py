@@ -23,9 +23,9 @@ from app.use_cases.intake.undo import undo
 from app.use_cases.shared.views import RunView
 from tests.house import House
 from tests.listening import automatic, now_in_japan
-from tests.properties import examples
+from tests.properties import every, examples
 from tests.use_cases.test_job import only
-from tests.use_cases.test_uncarried import freee_holds, pair
+from tests.use_cases.test_uncarried import freee_holds, item_of, pair
 from tests.use_cases.test_undo import taken_back
 
 __all__ = ["pair"]
@@ -72,7 +72,7 @@ def run_to(house: House, direction: Direction, **changes: Any) -> RunView:
 
 def told(house: House, run: RunView) -> dict[str, tuple[str, str]]:
     """Key → (code, severity) of what the item says about edits in between."""
-    (item,) = [each for each in house.items(run) if each.notes or each.source_id]
+    item = item_of(house, run)
     return {
         note["key"]: (note["code"], note["severity"])
         for note in item.notes
@@ -115,7 +115,7 @@ def test_what_is_not_exchanged_is_kept_while_an_earlier_request_is_slow(pair: Pa
     )
     run = run_to(house, TO_FREEE)
     assert holds(house, employee, run, FOREIGN["householder"])
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
     held = freee_holds(house, employee, run)
     assert (held["num"], held["profile_rule.phone1"]) == ("A-77", "080")
 
@@ -138,7 +138,13 @@ OUTSIDE_THE_WINDOW = [
 ]
 
 
-@pytest.mark.parametrize(("name", "nth", "carried_out"), OUTSIDE_THE_WINDOW)
+@pytest.mark.parametrize(
+    ("name", "nth", "carried_out"),
+    [
+        pytest.param(*each, marks=[] if place % every(5) == 0 else pytest.mark.reach("all"))
+        for place, each in enumerate(OUTSIDE_THE_WINDOW)
+    ],
+)
 def test_every_edit_outside_the_window_of_its_own_object_is_kept(
     pair: Pair, name: str, nth: int, carried_out: bool
 ) -> None:
@@ -188,7 +194,7 @@ def test_a_long_window_is_told_with_what_was_carried(pair: Pair, path: str) -> N
     house.smarthr.edit(crew, EVERY_REQUEST[path])
     house.freee_injector.fault(method="PUT", path=path, times=1, delay=2.1)
     run = run_to(house, TO_FREEE)
-    (item,) = house.items(run)
+    item = item_of(house, run)
     assert item.state is ItemState.SUCCEEDED
     ((key, note),) = told(house, run).items()
     assert note == (PERHAPS_PUT_BACK, "info")
@@ -214,7 +220,7 @@ def test_a_lost_answer_is_told_too(pair: Pair) -> None:
     house.smarthr.edit(crew, EVERY_REQUEST["profile_rule$"])
     house.freee_injector.fault(method="PUT", path="profile_rule$", times=1, after=True)
     run = run_to(house, TO_FREEE)
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
     assert told(house, run) == {"profile_rule": (PERHAPS_PUT_BACK, "info")}
 
 
@@ -225,7 +231,7 @@ def test_a_request_that_is_refused_does_not_silence_what_the_others_have_shown(p
     refused = {"status_code": 400, "errors": [{"type": "bad_request", "messages": ["電話番号が不正です。"]}]}
     house.freee_injector.fault(method="PUT", path="profile_rule$", times=1, status=400, body=refused)
     run = run_to(house, TO_FREEE)
-    assert house.items(run)[0].state is ItemState.FAILED
+    assert item_of(house, run).state is ItemState.FAILED
     assert told(house, run) == {"employee": (PERHAPS_PUT_BACK, "info")}
 
 
@@ -244,7 +250,7 @@ def test_a_stale_plan_is_not_written(pair: Pair) -> None:
     house.freee_injector.meanwhile(lambda: edit(house, employee, entered), method="PUT")
     run = run_to(house, TO_FREEE)
     assert house.freee_injector.calls("PUT") == 1
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
 
 
 def test_the_undo_of_a_value_that_moved_gives_back_the_newer_one(pair: Pair) -> None:
@@ -255,7 +261,7 @@ def test_the_undo_of_a_value_that_moved_gives_back_the_newer_one(pair: Pair) -> 
     house.freee_injector.meanwhile(lambda: edit(house, employee, edited), method="PUT")
     run = run_to(house, TO_FREEE)
     assert freee_holds(house, employee, run)["profile_rule.phone2"] == "3333"
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
     taken_back(house, run)
     assert holds(house, employee, run, edited)
 
@@ -268,7 +274,7 @@ def test_in_an_approved_preview_a_moved_value_asks_again(pair: Pair) -> None:
     edited = {"profile_rule": {"phone1": "03", "phone2": "1111", "phone3": "2222"}}
     house.freee_injector.meanwhile(lambda: edit(house, employee, edited), method="PUT")
     house.work()
-    (item,) = house.items(run)
+    item = item_of(house, run)
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "approved_plan_changed")
     assert holds(house, employee, run, {**edited, "num": "A-77"})
 
@@ -280,7 +286,7 @@ def test_an_approved_preview_goes_on_when_something_else_moved(pair: Pair) -> No
     approve_retry_cancel.approve(house.ctx, run.id, by="test", acknowledged=True)
     house.freee_injector.meanwhile(lambda: edit(house, employee, FOREIGN["householder"]), method="PUT")
     house.work()
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
     assert holds(house, employee, run, {**FOREIGN["householder"], "num": "A-77"})
 
 
@@ -293,7 +299,7 @@ def test_an_automatic_run_does_not_overwrite_what_moved_in_between(pair: Pair) -
     automatic(house, Automatic.SMARTHR_TO_FREEE, conflict_policy=ConflictPolicy.HOLD)
     run = run_to(house, TO_FREEE, trigger=Trigger.SCHEDULE)
     assert holds(house, employee, run, edited)
-    assert house.items(run)[0].state is ItemState.CONFLICT
+    assert item_of(house, run).state is ItemState.CONFLICT
 
 
 def test_an_exchanged_item_that_moved_is_to_be_looked_at(pair: Pair) -> None:
@@ -302,7 +308,7 @@ def test_an_exchanged_item_that_moved_is_to_be_looked_at(pair: Pair) -> None:
     house.freee.edit(employee, {"profile_rule": {"phone1": "080", "phone2": "3333", "phone3": "4444"}})
     house.smarthr_injector.meanwhile(lambda: house.smarthr.edit(crew, {"last_name": "新田"}), method="PATCH")
     run = run_to(house, TO_SMARTHR)
-    (item,) = house.items(run)
+    item = item_of(house, run)
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, MOVED)
     assert told(house, run) == {"last_name": (MOVED, "review")}
     assert house.smarthr.crew(crew)["last_name"] == "新田"
@@ -331,11 +337,11 @@ def test_a_building_entered_before_the_patch_is_built_is_kept(pair: Pair, nested
     )
     run = run_to(house, TO_SMARTHR)
     now = house.smarthr.crew(crew)
-    (item,) = house.items(run)
+    item = item_of(house, run)
     assert now["address"]["building"] == "合瀬ビル2F"
     assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "building_unclear")
     assert now["widow_type"] == "widow", "the rest of the new plan is written"
-    assert house.smarthr_injector.calls("GET", "crews/") == 3, "the pair, the witness, and once more before the write"
+    assert house.smarthr_injector.calls("GET", "crews/") in (3, 4), "the pair, the witness, once more"
 
 
 def test_a_blank_part_of_an_address_is_not_carried(pair: Pair) -> None:
@@ -406,7 +412,7 @@ def test_the_writes_that_follow_a_create_keep_what_is_edited_between_them(
 
     house.freee_injector.meanwhile(edit, method="PUT", path="employees/[0-9]+$")
     house.work()
-    assert house.items(run)[0].state is ItemState.SUCCEEDED
+    assert item_of(house, run).state is ItemState.SUCCEEDED
     assert holds(house, made[0], run, {**FOREIGN["householder"], "bank_account_rule": {"bank_name": "架空銀行"}})
 
 
@@ -425,7 +431,9 @@ def test_at_most_one_reading_per_request_that_writes(pair: Pair, requests: int) 
     before, puts = reads(house), house.freee_injector.calls("PUT")
     run_to(house, TO_FREEE)
     assert house.freee_injector.calls("PUT") - puts == requests
-    assert reads(house) - before == unchanged + (2 + requests - 1 if requests else 0)
+    more = 1 + requests if requests else 0
+    slow = 1 if requests else 0  # the first request has a reading of its own where a second has passed since planning
+    assert more <= reads(house) - before - unchanged <= more + slow
 
 
 # ── any edit at any moment ────────────────────────────────────────────────────────────────────────────────────────────
@@ -436,7 +444,7 @@ def test_any_single_foreign_edit_is_kept_before_the_last_reading_and_kept_or_tol
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:
     house = open_practice(only(company, "equal", most=1))
-    (item,) = house.items(run_to(house, TO_FREEE))
+    item = item_of(house, run_to(house, TO_FREEE))
     crew, employee = item.source_id or "", int(item.target_id or 0)
     numbers = iter(range(10_000))
 
@@ -463,7 +471,7 @@ def test_any_single_foreign_edit_is_kept_before_the_last_reading_and_kept_or_tol
         house.freee_injector.forget_meanwhile()
         if nth > len(puts):
             return
-        assert house.items(run)[0].state is ItemState.SUCCEEDED
+        assert item_of(house, run).state is ItemState.SUCCEEDED
         sent = puts[nth - 1] if puts[nth - 1] in OBJECTS else "employee"
         in_its_window = sent == object_of(name) and not carried_out
         kept = holds(house, employee, run, FOREIGN[name])

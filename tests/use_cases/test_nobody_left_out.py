@@ -22,6 +22,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.practice.staff.scenarios import Scenario
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.intake.undo import undo
 from app.use_cases.shared.views import RunView
 from tests.house import KEY, House
 from tests.properties import every
@@ -157,6 +158,25 @@ def test_somebody_who_left_and_joined_again_has_the_new_dates_on_both_sides(pair
     move(pairs, direction, who, hired="2026-09-01", left=None)
     pairs.run(direction)
     assert dates(pairs, who) == (("2026-09-01", None), ("2026-09-01", None))
+
+
+@pytest.mark.parametrize("moved", [{"hired": "2027-02-01"}, {"left": "2026-08-20"}], ids=["hired later", "left before"])
+@pytest.mark.parametrize("direction", list(Direction))
+def test_an_undo_gives_back_a_date_that_has_taken_the_month_out_of_the_employment(
+    pairs: House, direction: Direction, moved: dict[str, str]
+) -> None:
+    who = person(pairs)
+    before = dates(pairs, who)
+    move(pairs, direction, who, **moved)
+    run = pairs.run(direction)
+    assert dates(pairs, who)[0] == dates(pairs, who)[1] != before[0]
+    preview = undo(pairs.ctx, run.id, by="test")
+    pairs.work()
+    approve_retry_cancel.approve(pairs.ctx, preview.id, by="test", acknowledged=True)
+    pairs.work()
+    written = dates(pairs, who)[1 if direction is TO_FREEE else 0]
+    assert written == before[0]
+    assert pairs.item(preview, who.number).state is ItemState.SUCCEEDED
 
 
 def test_what_was_revoked_goes_on_in_the_month_of_the_run(pairs: House) -> None:

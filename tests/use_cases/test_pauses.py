@@ -38,11 +38,16 @@ def test_no_pause_is_longer_than_an_hour(settings: Settings) -> None:
     assert LONGEST_SECONDS / 2 <= drawn(settings, failures=40)[-1] <= LONGEST_SECONDS
 
 
-@pytest.mark.parametrize("wished", [0.0, 7.0, 600.0])
+@pytest.mark.parametrize("wished", [1.0, 7.0, 600.0])
 def test_a_wish_of_the_other_side_is_never_undercut_and_hardly_exceeded(settings: Settings, wished: float) -> None:
     pauses = drawn(settings, failures=1, retry_after=wished)
     assert wished <= pauses[0]
     assert pauses[-1] <= wished * 1.1 + 0.1
+
+
+@pytest.mark.parametrize("past", [0.0, -600.0, float("nan")])
+def test_a_wish_for_a_moment_in_the_past_shortens_no_pause(settings: Settings, past: float) -> None:
+    assert drawn(settings, failures=3, retry_after=past)[0] >= 8
 
 
 def test_a_wish_for_more_than_an_hour_is_an_hour(settings: Settings) -> None:

@@ -26,6 +26,7 @@ from tests.use_cases.engine_room import Room
 pytestmark = pytest.mark.sql
 
 ERASED = {
+    "runs": {"alone_reason_enc"},
     "field_changes": {"before_enc", "after_enc", "raw_enc"},
     "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
@@ -63,6 +64,7 @@ def finished(room: Room) -> int:
         uow.steps.sending(good, attempt, Step.PROFILE, keys=["phone"], now=room.clock.now())
         uow.steps.done(good, attempt, Step.PROFILE, now=room.clock.now())
         uow.changes.mark_written(good, ["phone"])
+        uow.second_persons.keep_reason(run.id, "架空の従業員の口座を急いで直すため")
         assert uow.items.record_outcome(good, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
     candidate = {"system": "freee", "id": "9", "number": "0009", "reason": "kana"}
     end_item(

@@ -178,6 +178,7 @@ def test_one_direction_leaves_what_the_target_changed(
 # ── nothing to do ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")  # test_job has a thousand people in `make check`
 def test_a_thousand_people_nobody_changed_cost_a_few_dozen_calls_and_no_row(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

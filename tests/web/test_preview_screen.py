@@ -102,7 +102,7 @@ def test_a_survey_that_failed_tells_the_cause_and_can_be_tried_again(world: Worl
         uow.runs.close(run.id, now=NOW)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
-    assert "IPアドレスが許可されていない" in member.words and "許可リスト" in member.words
+    assert "IPアドレスがfreee人事労務で許可されていません" in member.words and "許可リスト" in member.words
     member.send("/again")
     again = runs_of(world)[0]
     assert again.public_id != run_id
@@ -292,17 +292,17 @@ def test_a_run_that_writes_without_asking_is_no_preview_while_it_reads(world: Wo
     assert member.page is not None and member.page.request.path == f"/runs/{run_id}"
 
 
-def test_an_automatic_run_that_a_guard_has_stopped_waits_like_a_preview(world: World, visit: Visit) -> None:
-    run_id = preview_of(world, *[NEW] * 7, dry_run=False, trigger=Trigger.SCHEDULE)
+def test_changes_that_a_guard_has_stopped_wait_like_a_preview(world: World, visit: Visit) -> None:
+    run_id = preview_of(world, *[NEW] * 7, dry_run=False, trigger=Trigger.HELD)
     with world.ctx.unit_of_work() as uow:
         run = uow.runs.get_by_public_id(run_id)
         assert run is not None
-        uow.runs.set_mass_change(run.id, [{"code": "many_people", "count": 7, "limit": 5}])
+        uow.runs.show_stopped(run.id, total=7, alarms=[{"code": "many_creates", "count": 7, "limit": 5}], now=NOW)
     member = visit(Role.MEMBER)
     member.open("/")
-    assert "自動同期が確認を待っています" in member.words
+    assert "1日に書き込める人数を超えて止めた変更が、確認を待っています" in member.words
     member.open(f"/runs/{run_id}/people")
-    assert "自動同期を書き込みの前に止めました" in member.words
+    assert "書き込みの前に止めた変更です" in member.words
     member.open(f"/runs/{run_id}/confirm/ask")
     member.send("/approve", acknowledged="yes")
     assert state_of(world, run_id) is RunState.RUNNING
@@ -398,7 +398,7 @@ def test_a_mass_change_needs_a_word(world: World, visit: Visit) -> None:
     run_id = preview_of(world, *[NEW] * 7)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/confirm")
-    assert "対象が7人います" in member.words and "5人まで" in member.words and "新規作成: 7人" in member.words
+    assert "新しく登録する人が7人います" in member.words and "1日に5人まで" in member.words
     member.open(f"/runs/{run_id}/confirm/ask")
     assert re.search(r'name="acknowledged"[^>]* required', member.text)
     member.send("/approve")

@@ -114,8 +114,9 @@ class FreeeGateway:
 
     def _shown(self, person_id: int, month: YearMonth) -> dict[str, Any] | None:
         record = self._client.get_employee(person_id, month)
-        self.window.opens(record)
-        return as_asked(record, person_id) if record else None
+        shown = as_asked(record, person_id) if record else None
+        self.window.opens(shown)
+        return shown
 
     def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
         """One employee, looked for in the list of all employees.

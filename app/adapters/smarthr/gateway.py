@@ -91,8 +91,9 @@ class SmartHRGateway:
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         """One person now; SmartHR knows no months."""
         record = self._client.get_crew(person_id)
-        self.window.opens(record)
-        return _employee(as_asked(record, person_id)) if record else None
+        shown = as_asked(record, person_id) if record else None
+        self.window.opens(shown)
+        return _employee(shown) if shown else None
 
     def _is_listed(self, person_id: str, since: datetime | None) -> bool:
         """Whether the list shows this id. A kept list may be older than a deletion, so only a new one says yes."""

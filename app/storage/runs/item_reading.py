@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from app.domain.enums import Direction, Step
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import ChangeState, StepState
 from app.storage.repository import Repository, as_row
-from app.storage.runs.rows import ItemRow
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
 
 OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
@@ -90,13 +89,11 @@ class ItemReading(Repository):
                     found[run_id][state] = found[run_id].get(state, 0) + count
         return found
 
-    def left_out(self, run_id: int) -> dict[str, int]:
+    def left_out(self, run: RunRow) -> dict[str, int]:
         """Catalogue code → people whom the run has left out, the most frequent reason first."""
-        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.LEFT_OUT)
+        mine = (ItemTable.run_id == run.id, ItemTable.state == ItemState.LEFT_OUT)
         query = select(ItemTable.error_code, func.count()).where(*mine).group_by(ItemTable.error_code)
-        reasons = Counter({str(code): people for code, people in self._session.execute(query)})
-        reasons.update(self._session.scalar(select(RunTable.left_out).where(RunTable.id == run_id)) or {})
-        return dict(reasons.most_common())
+        return run.reasons_left_out({str(code): people for code, people in self._session.execute(query)})
 
     def news(self, run_id: int) -> dict[ItemState, int]:
         """{state: items} without the items that ended as they did the time before, which are no news."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -91,6 +92,11 @@ class RunRow:
     def is_beginning(self) -> bool:
         """The preview with which the automatic sync of a direction begins."""
         return self.trigger is Trigger.SCHEDULE and self.dry_run
+
+    def reasons_left_out(self, items: Mapping[str, int]) -> dict[str, int]:
+        """Catalogue code → people whom the run has left out, the most frequent reason first; `items`: of those who have
+        an item."""
+        return dict((Counter(items) + Counter(self.left_out or {})).most_common())
 
 
 @dataclass(frozen=True)

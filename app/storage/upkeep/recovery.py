@@ -184,9 +184,9 @@ class RecoveryRepository(Repository):
     def erase_values(self, finished_before: datetime, *, now: datetime) -> int:
         """Erase the personal values of runs that ended before then. Returns how many runs.
 
-        Erased are planned and written values, vendors' messages, candidates and mails; states, codes, numbers of items
-        and times stay. The age of a preview that was never approved counts from its beginning, because it ended only
-        through having grown that old.
+        Erased are planned and written values, vendors' messages, candidates, mails and why an administrator decided
+        alone (that it was so stays in the audit trail); states, codes, numbers of items and times stay. The age of a
+        preview that was never approved counts from its beginning, because it ended only through having grown that old.
         """
         forgotten_preview = and_(
             RunTable.finished_at.is_not(None),
@@ -210,7 +210,9 @@ class RecoveryRepository(Repository):
         self._session.execute(
             update(MailTable).where(MailTable.run_id.in_(runs)).values(to_enc=None, subject=None, body_enc=None)
         )
-        self._session.execute(update(RunTable).where(RunTable.id.in_(runs)).values(erased_at=now))
+        self._session.execute(
+            update(RunTable).where(RunTable.id.in_(runs)).values(alone_reason_enc=None, erased_at=now)
+        )
         return len(runs)
 
     def erase_notices(self, created_before: datetime) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection
 from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Plan
-from app.domain.planning.three_way import same
+from app.domain.planning.three_way import as_target, same
 from app.domain.runs.run_state import ItemState
-from app.domain.snapshot import ABSENT, FieldState
+from app.domain.snapshot import ABSENT, FieldState, Snapshot
+from app.storage.enums import ChangeState
 from app.use_cases.employee.outcome import ItemOutcome, Job
 from app.use_cases.planning.plan_employee import Terms, digest_of
 from app.use_cases.planning.planned_item import state_without_write, unchanged_code
@@ -33,15 +34,20 @@ class Attempt:
             uow.changes.mark_written(self._item.id, keys)
         return keys
 
-    def approval_is_void(self, plan: Plan, *, approved: Plan | None = None) -> bool:
+    def approval_is_void(
+        self, plan: Plan, *, approved: Plan | None = None, sides: tuple[Snapshot, Snapshot] | None = None
+    ) -> bool:
         """Whether a person has approved another plan than this one. An attempt that goes on after a first write has
         less to do; the rest of the approved plan does not count as another plan. `approved`: the plan without the ticks
-        of the preview, because the preview knew its digest before anybody ticked."""
+        of the preview, because the preview knew its digest before anybody ticked. `sides`: source and target now; where
+        nothing is left to write because they are equal by now, nobody has approved anything wrong."""
         digest = self._item.approved_digest
-        if self._is_held_run or not plan.changes:  # a held run compares by itself; where nothing is written, nothing is
-            return False  # approved wrongly, and somebody who is equal by now ends so
+        if self._is_held_run:  # it compares by itself
+            return False
         if digest is None or digest == digest_of(approved or plan, self._fingerprint):
             return False
+        if not plan.changes:
+            return sides is not None and not self._has_written() and not self._is_equal_by_now(*sides)
         return not (self._has_written() and self._is_rest_of_approved(plan))
 
     def outcome_without_write(self, plan: Plan, terms: Terms | None = None) -> ItemOutcome:
@@ -56,6 +62,14 @@ class Attempt:
     def _has_written(self) -> bool:
         with self._ctx.unit_of_work() as uow:
             return uow.steps.any_done(self._item.id)
+
+    def _is_equal_by_now(self, source: Snapshot, target: Snapshot) -> bool:
+        """Whether both sides hold the same of everything that was approved. What one of them does not show any more is
+        not known to be equal."""
+        with self._ctx.unit_of_work() as uow:
+            kept = uow.changes.of_items([self._item.id])[self._item.id]
+        keys = [change.key for change in kept if change.state is not ChangeState.HELD]
+        return all(same(BY_KEY[key], source[key], as_target(target[key])) for key in keys if key in BY_KEY)
 
     def _is_rest_of_approved(self, plan: Plan) -> bool:
         """Whether the approved plan has every change of this plan, from the same value to the same value."""

@@ -160,7 +160,9 @@ class EmployeeJob:
         carried_out = self._attempt.settle(plan, decided.resting)
         self._writer.notes += notes_of_lost_answer(self._target.system, carried_out)
         approved = self._decided(source, target, link, ()).plan if ticked else plan
-        if self._taken is None and self._attempt.approval_is_void(plan, approved=approved):
+        assert decided.target is not None
+        sides = (decided.source, decided.target)
+        if self._taken is None and self._attempt.approval_is_void(plan, approved=approved, sides=sides):
             return ItemOutcome(ItemState.NEEDS_REVIEW, "approved_plan_changed", plan)
         if plan.stops:
             return ItemOutcome(ItemState.FAILED, plan.stops[0].code, plan)
@@ -172,8 +174,7 @@ class EmployeeJob:
             self._forget_stopped(decided, decided.target)
             return self._and_on(source, target, self._attempt.outcome_without_write(plan, self._terms))
         self._plan_stored(plan)
-        assert decided.target is not None
-        compared = Comparison(decided.target, plan.changes, self._terms.fingerprint)
+        compared = Comparison(sides[1], plan.changes, self._terms.fingerprint)
         self._steps.remember_at(link.id, self._run.direction, compared)
 
         def replan(now: EmployeeRecord) -> Sequence[Change]:

@@ -159,6 +159,8 @@ class PairReader:
         if found.record is None or found.month is None:
             return found
         schedule = self._with_schedule(found).person.pay_schedule
+        if schedule is None:  # of a group that no listing has shown yet
+            return found
         month = closing_month(self._run.as_of_date, schedule)
         if month == found.month or is_outside(month, found.person, schedule=schedule):
             return found

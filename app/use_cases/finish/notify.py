@@ -101,7 +101,7 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         counts=uow.items.counts(run.id),
         failures=[_outcome(item, run, changes.get(item.id, ())) for item in failures],
         reviews=[_outcome(item, run, changes.get(item.id, ())) for item in reviews],
-        left_out=uow.items.left_out(run.id),
+        left_out=uow.items.left_out(run),
         only_target_changed=run.only_target_changed,
         told=[each for item in told for each in _told(item, run)][:LIST_LIMIT],
         told_count=told_count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.employee import EmployeeRecord, YearMonth
 from app.domain.enums import Step, System
@@ -14,11 +14,13 @@ from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.three_way import same
 from app.domain.planning.undoing import RESTORED_OTHERWISE, Written, plan_undo
 from app.domain.ports import EmployeeGateway
+from app.domain.runs.employment import MONTHLY_ITEMS
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import BLANK, FieldState, Unconvertible
 from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, RunRow, StepRow
 from app.use_cases.context import Context
+from app.use_cases.planning.employment_month import read_in_employment
 from app.use_cases.planning.plan_employee import Limits, Terms, Unsettled, take_target, terms_of_run
 
 _DOUBTFUL = frozenset({StepState.SENDING, StepState.UNKNOWN})
@@ -63,9 +65,12 @@ def plan_back(
 ) -> Plan:
     """Plan the way back by the rule of `undoing`, leaving out what this target's record would refuse, and what it did
     not keep before."""
+    kept = [each for each in written if each.key not in MONTHLY_ITEMS] if target.once_only else written
     held = take_target(target, terms)
     limits = Limits(terms, target, held, unsettled or Unsettled())
-    return plan_undo(written, held, direction=terms.direction, encodable=limits.refusals, record=target.record)
+    plan = plan_undo(kept, held, direction=terms.direction, encodable=limits.refusals, record=target.record)
+    hidden = tuple(Note("person_left", Severity.REVIEW, each.key) for each in written if each not in kept)
+    return replace(plan, notes=(*plan.notes, *hidden)) if hidden else plan
 
 
 def things(changes: Iterable[Change]) -> list[list[Change]]:
@@ -101,8 +106,9 @@ def _not_quite_back(change: Change, now: FieldState, after: EmployeeRecord) -> N
 
 
 def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> EmployeeRecord | None:
-    """The person as the target shows them now; freee is asked for the month in which the run wrote, `record` None: it
-    no longer shows them there. None: the target no longer has this person."""
+    """The person as the target shows them now; freee is asked for the month in which the run wrote. Where a date has
+    taken that month out of the employment, another month tells what holds for all months (`once_only`). `record` None:
+    no month shows them. None: the target no longer has this person."""
     person_id = item.target_id or ""
     if gateway.system is System.SMARTHR or item.closing_month is None:
         return gateway.find(person_id, as_of_date=run.as_of_date)
@@ -111,4 +117,7 @@ def read_in_its_month(gateway: EmployeeGateway, run: RunRow, item: ItemRow) -> E
     if shown is not None:
         return shown
     hidden = gateway.find(person_id, as_of_date=run.as_of_date)  # whom freee has deleted, and whom it hides in a month
-    return None if hidden is None else EmployeeRecord(hidden.person, None, month)
+    if hidden is None:
+        return None
+    elsewhere = read_in_employment(gateway, replace(hidden, record=None), run.as_of_date)
+    return replace(elsewhere, once_only=True) if elsewhere.record is not None else replace(elsewhere, month=month)

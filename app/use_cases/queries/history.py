@@ -33,7 +33,7 @@ def get_run(ctx: Context, public_id: str) -> RunView:
     with ctx.unit_of_work().reading() as uow:
         row = find_run(uow, public_id)
         view = run_views(ctx, uow, [row])[0]
-        return replace(view, left_out=uow.items.left_out(row.id)) if view.counts.get(ItemState.LEFT_OUT) else view
+        return replace(view, left_out=uow.items.left_out(row)) if view.counts.get(ItemState.LEFT_OUT) else view
 
 
 def list_runs(

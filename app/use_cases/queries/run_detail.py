@@ -150,12 +150,16 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
     actors = known_actors(uow, words)
     alone = uow.second_persons.reason(row.id) if row.decide_until else None
     causes = uow.items.causes(row.id) if over else []
-    causes = [each for each in causes if each[0] is not ItemState.LEFT_OUT]  # whose reasons the counts name
+    left_out = {code: people for state, code, people in causes if state is ItemState.LEFT_OUT}
     return RunDetail(
-        run=_view(ctx, uow, row, connection, others),
+        run=_view(ctx, uow, row, connection, others, row.reasons_left_out(left_out) if over else {}),
         company=connection.name,
         entries=_entries(uow, row),
-        causes=tuple(Cause(state, code, who_of(code, row), people) for state, code, people in causes),
+        causes=tuple(
+            Cause(state, code, who_of(code, row), people)
+            for state, code, people in causes
+            if state is not ItemState.LEFT_OUT
+        ),
         started_by=actors[row.started_by],
         approved_by=actors[row.approved_by] if row.approved_by else None,
         approved_at=row.approved_at,
@@ -176,7 +180,14 @@ def _waiting(uow: UnitOfWork, row: RunRow) -> int:
     return sum(each.gathered for each in beginnings_in(uow, row.connection_id) if each.direction is row.direction)
 
 
-def _view(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, others: Sequence[RunRow]) -> RunView:
+def _view(
+    ctx: Context,
+    uow: UnitOfWork,
+    row: RunRow,
+    connection: Connection,
+    others: Sequence[RunRow],
+    left_out: Mapping[str, int],
+) -> RunView:
     counts = counts_of_runs(uow, [row])[row.id]
     return run_view(
         row,
@@ -185,7 +196,7 @@ def _view(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, ot
         progress=progress_of(ctx, uow, row, connection, counts=counts),
         mail=uow.runs.mail_states([row.id]).get(row.id) if row.finished_at else None,
         retried=next((other.public_id for other in others if other.id == row.retried_run_id), None),
-        left_out=uow.items.left_out(row.id) if counts.get(ItemState.LEFT_OUT) else {},
+        left_out=left_out,
     )
 
 

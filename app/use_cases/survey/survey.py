@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from app.domain.completeness.listed import Listed
+from app.domain.completeness.unreadable import LIST_INCOMPLETE
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
@@ -50,6 +51,11 @@ from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
 from app.use_cases.survey.survey_store import fenced, store
 
 log = structlog.get_logger(__name__)
+
+PATIENCE = 1
+"""How often a run waits and lists anew before it goes on with a list that keeps shifting, and says so."""
+SETTLED_SECONDS = 4.0
+"""Longer than the moment for which somebody new counts as entered during the reading (`smarthr.client`)."""
 
 
 def survey_run(ctx: Context, run_id: int) -> None:
@@ -217,6 +223,10 @@ def _read_everybody(
         _read_pages(ctx, run, gateway, lease=lease, again=True)
     if not listed.whole:
         log.warning("list_incomplete", run_id=run.id, system=gateway.system.value, missing=listed.missing)
+        if run.survey_failures < PATIENCE:  # perhaps people are just being entered
+            with fenced(ctx, run, lease) as uow:
+                uow.survey_pages.delete(run.id)
+            raise TemporaryError(LIST_INCOMPLETE, retry_after=SETTLED_SECONDS)
     return gateway.assemble(rows, as_of_date=run.as_of_date), listed
 
 
