@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
-from app.domain.settings.connection_settings import Automatic
+from app.domain.settings.connection_settings import Automatic, MailPolicy
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.enums import MassChangeCheck
 from app.storage.runs.rows import RunRow
@@ -117,6 +118,17 @@ def test_a_person_who_has_looked_lets_it_go_on(linked: House) -> None:
     assert linked.seen(run).counts == {ItemState.SUCCEEDED: 6}
     assert linked.seen(run).state is RunState.SUCCEEDED
     assert len(linked.postbox.mails) == 3
+
+
+@pytest.mark.parametrize("policy", list(MailPolicy))
+def test_that_changes_wait_is_told_once_whatever_the_mail_policy(linked: House, policy: MailPolicy) -> None:
+    with linked.ctx.unit_of_work() as uow:
+        uow.connections.set_options(replace(linked.connection, mail_policy=policy))
+    for on in ("2026-12-31", "2026-12-30", "2026-12-30"):  # newer values wait in place of the old: the same occasion
+        retire(linked, 6, on)
+        unguarded(linked)
+    assert len(linked.items(held_run(linked))) == 6
+    assert [mail.subject.startswith("【要確認】") for mail in linked.postbox.mails].count(True) == 1
 
 
 def test_whoever_waits_is_not_written_by_a_run_for_them_alone(linked: House) -> None:
