@@ -271,7 +271,9 @@ def test_people_deleted_while_smarthr_is_read_hide_nobody(many: House) -> None:
     people = crews(many)
     new_phones(many, people[100:103])
     gone = people[:3]
-    many.smarthr_injector.odd.meanwhile(CREWS, lambda: [many.smarthr.remove(each["id"]) for each in gone], nth=2)
+    many.smarthr_injector.meanwhile(
+        lambda: [many.smarthr.remove(each["id"]) for each in gone], method="GET", path=CREWS, nth=2
+    )
     run = again(many)
     for each in people[100:103]:
         assert many.item(run, each["emp_code"]).state is ItemState.SUCCEEDED
@@ -287,7 +289,7 @@ def test_one_deleted_and_another_entered_while_smarthr_is_read_hide_nobody(many:
         many.smarthr.remove(people[0]["id"])
         many.smarthr.add({**new, "entered_at": "2020-04-01", "birth_at": "1990-01-01", "gender": "female"})
 
-    many.smarthr_injector.odd.meanwhile(CREWS, swap, nth=2)
+    many.smarthr_injector.meanwhile(swap, method="GET", path=CREWS, nth=2)
     run = again(many)
     assert many.item(run, people[100]["emp_code"]).state is ItemState.SUCCEEDED
 
@@ -300,7 +302,9 @@ def test_people_deleted_while_freee_is_read_hide_nobody(many: House) -> None:
         for month in (YearMonth(on.year, on.month), YearMonth(on.year, on.month).next()):
             rule = {"phone1": "090", "phone2": "3333", "phone3": f"{nth:04d}"}
             many.freee.edit(freee_id(many, each), {"profile_rule": rule}, pay_month=str(month))
-    many.freee_injector.odd.meanwhile(EVERYBODY, lambda: [many.freee.remove(each) for each in gone], nth=2)
+    many.freee_injector.meanwhile(
+        lambda: [many.freee.remove(each) for each in gone], method="GET", path=EVERYBODY, nth=2
+    )
     run = again(many, TO_SMARTHR)
     for each in changed:
         assert many.item(run, each["emp_code"]).state is ItemState.SUCCEEDED
@@ -320,7 +324,9 @@ def test_a_list_that_never_rests_is_told_and_the_others_are_synced(many: House) 
     new_phones(many, people[100:103])
     for nth in range(MOST_READINGS * (1 + PATIENCE)):
         victim = people[nth]["id"]
-        many.smarthr_injector.odd.meanwhile(CREWS, lambda who=victim: many.smarthr.remove(who), nth=3 * nth + 2)
+        many.smarthr_injector.meanwhile(
+            lambda who=victim: many.smarthr.remove(who), method="GET", path=CREWS, nth=3 * nth + 2
+        )
     run = again(many)
     told = [item for item in many.items(run) if item.error_code == "list_incomplete"]
     assert [(item.state, item.name, item.source_id) for item in told] == [

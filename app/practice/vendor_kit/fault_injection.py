@@ -247,7 +247,6 @@ class _Middleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if str(environ.get("PATH_INFO", "")).startswith(CONTROL):
             return self.app(environ, start_response)
-        self.injector.odd.arrived(str(environ.get("PATH_INFO", "")))
         seen, fault = self.injector.arrived(environ)
         self.injector.let_happen(seen, carried_out=False)
         if fault is None:

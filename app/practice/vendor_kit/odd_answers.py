@@ -1,16 +1,13 @@
-"""What a vendor may do to a client that reads: odd values in a person's record, and lists that shift between pages.
+"""Odd values in a person's record, as a vendor may show them to a client that reads.
 
 In a test: `injector.odd.say(person_id, "monthly_standard_income_hel", "200000.5")` shows this JSON text in every answer
-about that person, and `injector.odd.meanwhile("/crews$", lambda: tenant.remove(who), nth=2)` does something just before
-the second request for a page. Over HTTP the odd values are under `/_practice/odd`.
+about that person. Over HTTP under `/_practice/odd`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,43 +27,20 @@ class OddValue:
     text: str
 
 
-@dataclass
-class _Meanwhile:
-    pattern: re.Pattern[str]
-    due_in: int
-    happen: Callable[[], object]
-
-
 class OddAnswers:
     """Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: list[OddValue] = []
-        self._waiting: list[_Meanwhile] = []
 
     def say(self, person: str | int, path: str, text: str) -> None:
         with self._lock:
             self._values.append(OddValue(str(person), path, text))
 
-    def meanwhile(self, path: str, happen: Callable[[], object], *, nth: int = 1) -> None:
-        """Let something happen just before the nth request (from 1) whose path matches, counted from now on."""
-        with self._lock:
-            self._waiting.append(_Meanwhile(re.compile(path), nth, happen))
-
     def clear(self) -> None:
         with self._lock:
-            self._values, self._waiting = [], []
-
-    def arrived(self, path: str) -> None:
-        with self._lock:
-            seen = [each for each in self._waiting if each.pattern.search(path)]
-            for each in seen:
-                each.due_in -= 1
-            due = [each for each in seen if each.due_in == 0]
-            self._waiting = [each for each in self._waiting if each not in due]
-        for each in due:
-            each.happen()
+            self._values = []
 
     def told(self, method: str, answer: Answer) -> Answer:
         """The answer of a reading with the odd values in it."""
