@@ -149,7 +149,8 @@ def _until_reset(response: Response) -> float:
 
 
 def is_own(response: Response) -> bool:
-    """Whether the body has one of freee's forms A, B and C (freee-hr-api.md section 10)."""
+    """Whether the body has one of the three forms of freee's refusals: a problem with `status_code` and `errors`
+    (A), nothing but a Japanese `message` (B), or `error`, `code` and `message` of a denied access (C)."""
     body = response.json()
     if not isinstance(body, Mapping):
         return False

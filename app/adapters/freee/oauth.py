@@ -27,7 +27,7 @@ from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor
 
 WAIT_SECONDS = 5.0
 _LONGEST_LIFE = 90 * 86_400
-"""Seconds that a token can live at most, whatever the answer says (freee-hr-api.md section 2)."""
+"""Seconds that a token can live at most, whatever the answer says: no token of freee lives longer than 90 days."""
 
 _OAUTH_ERRORS = ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 """RFC 6749 5.2; an error repeats only these words of an answer."""

@@ -47,7 +47,7 @@ class TokenStore(Protocol):
     def old_token_works(self, connection_id: int, *, version: int) -> None:
         """The old access token still works, so freee never did the lost refresh and the refresh token is not spent.
 
-        A refresh would have killed the old access token at once (freee-hr-api.md section 2).
+        freee kills the old access token at once with a refresh: while it works, none has happened.
         """
         ...
 
