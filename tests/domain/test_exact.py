@@ -13,7 +13,7 @@ from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import Direction, System
 from app.domain.mapping import FIELDS
 from app.domain.planning import exact
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.plan import Plan, Severity
 from app.domain.planning.undoing import Written
 from app.domain.reading import take_snapshot
@@ -152,4 +152,6 @@ def test_undo_gives_back_just_what_stood_there(
 
 def _with(told: set[str | None]) -> set[str]:
     """What stays with an item that was told: its account, its address, the reading under its prefecture."""
-    return {row.key for row in FIELDS if any(key and unit_of(key) == unit_of(row.key) for key in told)}
+    return {
+        row.key for row in FIELDS if any(key and decision_unit_of(key) == decision_unit_of(row.key) for key in told)
+    }

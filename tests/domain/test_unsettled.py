@@ -14,7 +14,7 @@ from app.domain.mapping import FIELDS
 from app.domain.planning import unsettled
 from app.domain.planning.plan import Plan
 from app.domain.planning.planning import Baseline, plan
-from app.domain.planning.unsettled import MOST_WRITES, Comparison, Memory, loaded, stored_form, unit_of
+from app.domain.planning.unsettled import MOST_WRITES, Comparison, Memory, loaded, sent_unit_of, stored_form
 from app.domain.settings.connection_settings import ConflictPolicy, MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Snapshot
 from tests.properties import examples
@@ -74,7 +74,7 @@ class World:
         changes = self.planned(automatic=automatic).changes
         if not changes:
             return 0
-        units = {unit_of(change.key) for change in changes}
+        units = {sent_unit_of(change.key) for change in changes}
         self.memory = unsettled.sending(self.memory, units, Comparison(before, changes, fingerprint), item=self.items)
         self._count(units if answer != "refuses" else set())
         shown = self._carried_out(changes) if answer != "refuses" else self.target
@@ -101,7 +101,7 @@ class World:
     def move(self, side: dict[str, FieldState], key: str, value: FieldState) -> None:
         if side[key] != value:
             side[key] = value
-            self.since_move.pop(unit_of(key), None)
+            self.since_move.pop(sent_unit_of(key), None)
 
 
 STEPS = st.one_of(

@@ -22,8 +22,8 @@ Carried = Callable[[str, Snapshot], str | None]
 """(key of FIELDS, the target's items) → why the source has no place for this one; None when it has one."""
 
 
-def unit_of(key: str) -> str:
-    """What is ticked together: "bank", "home", "registered", else the item itself."""
+def decision_unit_of(key: str) -> str:
+    """What a person decides on together: "bank", "home", "registered", else the item itself."""
     if BY_KEY[key].group == "bank":
         return "bank"
     place = key.partition("_")[0]
@@ -32,8 +32,8 @@ def unit_of(key: str) -> str:
 
 def whole_units(keys: Iterable[str]) -> frozenset[str]:
     """The keys with all others that are ticked together with them."""
-    units = {unit_of(key) for key in keys if key in BY_KEY}
-    return frozenset(row.key for row in FIELDS if unit_of(row.key) in units)
+    units = {decision_unit_of(key) for key in keys if key in BY_KEY}
+    return frozenset(row.key for row in FIELDS if decision_unit_of(row.key) in units)
 
 
 def hold_uncarried(
@@ -42,12 +42,12 @@ def hold_uncarried(
     """The draft without the changes that would replace a value which could not be carried, with a note for each of
     these values; and those changes. A change whose unit is ticked stays in the draft."""
     lost = [change.key for change in draft.changes if _could_not_be_carried(change.key, target, baseline, carried)]
-    units = {unit_of(key) for key in lost} - {unit_of(key) for key in ticked if key in BY_KEY}
-    held = tuple(change for change in draft.changes if unit_of(change.key) in units)
+    units = {decision_unit_of(key) for key in lost} - {decision_unit_of(key) for key in ticked if key in BY_KEY}
+    held = tuple(change for change in draft.changes if decision_unit_of(change.key) in units)
     if not held:
         return draft, ()
-    notes = {key: Note(NOT_CARRIED, Severity.REVIEW, key) for key in lost if unit_of(key) in units}
-    beside = {c.key for c in held if c.key not in notes and unit_of(c.key) != "bank"}
+    notes = {key: Note(NOT_CARRIED, Severity.REVIEW, key) for key in lost if decision_unit_of(key) in units}
+    beside = {c.key for c in held if c.key not in notes and decision_unit_of(c.key) != "bank"}
     notes |= {key: Note("address_incomplete", Severity.REVIEW, key) for key in beside}
     kept = tuple(change for change in draft.changes if change not in held)
     told = tuple(note for note in draft.notes if note.code != "lossy" or note.key not in {c.key for c in held})

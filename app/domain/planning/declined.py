@@ -15,7 +15,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.rule_version import version_of
 from app.domain.planning.target_limits import ADDRESSES
 from app.domain.planning.three_way import form
-from app.domain.planning.unsettled import unit_of
+from app.domain.planning.unsettled import sent_unit_of
 from app.domain.snapshot import FieldState
 
 CREATION = "create"
@@ -60,7 +60,7 @@ def declined_changes(declined: Declined, changes: Iterable[Differing], fingerpri
 
 def _together(key: str) -> str:
     """What moves as one: the bank account, an address, else the item."""
-    return next((keys[0] for keys in ADDRESSES if key in keys), unit_of(key))
+    return next((keys[0] for keys in ADDRESSES if key in keys), sent_unit_of(key))
 
 
 def _digest(change: Differing, fingerprint: Fingerprint) -> str:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.stopping import (
     DECLINED,
@@ -59,7 +59,7 @@ def second_split(
     waits = {unit for unit, code in codes.items() if code == WAITS_FOR_SECOND_PERSON}
     keys = {change.key for piece in pieces if piece.unit in waits for change in piece.changes}
     for key in _with_their_income(plan.changes, keys, target):
-        codes.setdefault(unit_of(key), WAITS_FOR_SECOND_PERSON)
+        codes.setdefault(decision_unit_of(key), WAITS_FOR_SECOND_PERSON)
     return Split(
         without(plan, pieces, codes),
         waiting=tuple(piece for piece in pieces if codes.get(piece.unit) == WAITS_FOR_SECOND_PERSON),
@@ -103,6 +103,6 @@ def _created_without(plan: Plan, covered: Collection[str], target: System) -> Sp
 
 def with_notes(plan: Plan, keys: Collection[str], code: str, severity: Severity) -> Plan:
     """The plan with a note for each of its pieces that has one of these items."""
-    told = {unit_of(change.key): change.key for change in reversed(plan.changes) if change.key in keys}
+    told = {decision_unit_of(change.key): change.key for change in reversed(plan.changes) if change.key in keys}
     notes = tuple(Note(code, severity, key) for key in told.values())
     return replace(plan, notes=(*plan.notes, *notes))

@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from app.domain.mapping import FIELDS
 from app.domain.planning import planning
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.mass_change import Effect, effects_of_changes
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.rule_version import version_of
@@ -91,7 +91,7 @@ def pieces_of(plan: Plan, *, today: date, fingerprint: Fingerprint) -> tuple[Pie
         return (_piece(CREATE, plan.changes, frozenset({Effect.CREATE}), fingerprint),)
     units: dict[str, list[Change]] = {}
     for change in plan.changes:
-        units.setdefault(unit_of(change.key), []).append(change)
+        units.setdefault(decision_unit_of(change.key), []).append(change)
     return tuple(
         _piece(unit, tuple(changes), effects_of_changes(changes, today=today), fingerprint)
         for unit, changes in units.items()
@@ -186,9 +186,11 @@ def only(plan: Plan, pieces: Sequence[Piece], units: Collection[str]) -> Plan:
         plan,
         kind=plan.kind if changes or plan.stops else PlanKind.NOTHING,
         changes=changes,
-        conflicts=tuple(each for each in plan.conflicts if whole or unit_of(each.key) in units),
-        notes=tuple(note for note in plan.notes if whole or (note.key is not None and unit_of(note.key) in units)),
-        held=tuple(each for each in plan.held if whole or unit_of(each.key) in units),
+        conflicts=tuple(each for each in plan.conflicts if whole or decision_unit_of(each.key) in units),
+        notes=tuple(
+            note for note in plan.notes if whole or (note.key is not None and decision_unit_of(note.key) in units)
+        ),
+        held=tuple(each for each in plan.held if whole or decision_unit_of(each.key) in units),
     )
 
 
@@ -201,7 +203,7 @@ def equal_units(units: Iterable[str], source: Snapshot, target: Snapshot | None)
 
 def _is_equal(unit: str, source: Snapshot, target: Snapshot) -> bool:
     """Whether every item of the unit that both sides show is the same; a unit that is not shown may still differ."""
-    rows = [row for row in FIELDS if unit_of(row.key) == unit]
+    rows = [row for row in FIELDS if decision_unit_of(row.key) == unit]
     shown = [(row, source[row.key], as_target(target[row.key])) for row in rows]
     compared = [each for each in shown if ABSENT not in each[1:]]
     return bool(compared) and all(same(*each) for each in compared)

@@ -78,7 +78,9 @@ def stored_form(memory: Memory) -> dict[str, Any]:
 # ── units ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def unit_of(key: str) -> str:
+def sent_unit_of(key: str) -> str:
+    """What a link remembers as sent together: the group of the item ("bank"), else the item itself. Not the unit of a
+    person's decision (`carrying.decision_unit_of`), which takes a whole address."""
     return BY_KEY[key].group or key
 
 
@@ -118,11 +120,15 @@ def resting(memory: Memory, compared: Comparison, *, item: int | None, patient: 
     so the item goes on resting; False in runs that a person has started.
     """
     reasons = {}
-    for unit in {unit_of(change.key) for change in compared.changes} & memory.keys():
+    for unit in {sent_unit_of(change.key) for change in compared.changes} & memory.keys():
         sent = memory[unit]
         if _is_used_up(sent, item) and _is_unmoved(sent, compared, unit, patient=patient):
             reasons[unit] = REASONS[sent.shown]
-    return {change.key: reasons[unit_of(change.key)] for change in compared.changes if unit_of(change.key) in reasons}
+    return {
+        change.key: reasons[sent_unit_of(change.key)]
+        for change in compared.changes
+        if sent_unit_of(change.key) in reasons
+    }
 
 
 def reverting(other: Memory, compared: Comparison) -> dict[str, str]:
@@ -135,7 +141,7 @@ def reverting(other: Memory, compared: Comparison) -> dict[str, str]:
     return {
         change.key: REASONS[sent.shown]
         for change in compared.changes
-        if (sent := other.get(unit := unit_of(change.key))) is not None
+        if (sent := other.get(unit := sent_unit_of(change.key))) is not None
         and sent.wrote == compared.found(unit)
         and sent.found == compared.wrote(unit)
     }
@@ -146,7 +152,7 @@ def not_there(memory: Memory, keys: Iterable[str], source: Snapshot, compared: C
     return {
         key: REASONS[sent.shown]
         for key in keys
-        if (sent := memory.get(unit := unit_of(key))) is not None
+        if (sent := memory.get(unit := sent_unit_of(key))) is not None
         and sent.wrote == held(unit, source, compared.fingerprint)
         and sent.found == compared.found(unit)
     }
@@ -202,7 +208,7 @@ def answered(memory: Memory, units: Iterable[str], *, refused: bool) -> dict[str
 
 def shown(memory: Memory, changes: Sequence[Change], after: Snapshot, fingerprint: Fingerprint) -> dict[str, Sent]:
     """The memory with what the answers of the writes show of their units."""
-    units = {unit_of(change.key) for change in changes} & memory.keys()
+    units = {sent_unit_of(change.key) for change in changes} & memory.keys()
     now = {unit: _as_shown(memory[unit], held(unit, after, fingerprint)) for unit in units}
     return {**memory, **now}
 

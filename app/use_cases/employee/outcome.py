@@ -18,7 +18,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import MOVED
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import as_target, same
-from app.domain.planning.unsettled import unit_of
+from app.domain.planning.unsettled import sent_unit_of
 from app.domain.reading import name_of
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
@@ -169,6 +169,6 @@ def _not_taken_over(changes: Iterable[Change], shown: Snapshot, altered: Collect
     for change in changes:
         row, now = BY_KEY[change.key], as_target(shown[change.key])
         if now is not ABSENT and not same(row, now, change.after):
-            kept = same(row, now, change.before) and unit_of(change.key) not in altered
+            kept = same(row, now, change.before) and sent_unit_of(change.key) not in altered
             reasons[change.key] = "kept_by_target" if kept else "stored_otherwise"
     return reasons

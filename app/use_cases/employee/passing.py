@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.mass_change import CODES, Effect, as_text
 from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.stopping import CREATE, Fingerprint, Piece, Split, only, pieces_of, without
@@ -210,5 +210,5 @@ def _units(kind: str, shown: Sequence[ChangeRow], plan: Plan, *, begun: bool) ->
     if kind == PlanKind.CREATE:
         if plan.kind is PlanKind.CREATE:
             return frozenset({CREATE})
-        return frozenset(unit_of(change.key) for change in plan.changes) if begun else frozenset()
-    return frozenset(unit_of(each.key) for each in shown)
+        return frozenset(decision_unit_of(change.key) for change in plan.changes) if begun else frozenset()
+    return frozenset(decision_unit_of(each.key) for each in shown)

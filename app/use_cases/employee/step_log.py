@@ -8,7 +8,7 @@ from app.domain.enums import Direction, Step
 from app.domain.error_catalogue.vendor_words import placed
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.planning import unsettled
-from app.domain.planning.unsettled import Comparison, Memory, unit_of
+from app.domain.planning.unsettled import Comparison, Memory, sent_unit_of
 from app.domain.vendors.answer import VendorAnswer
 from app.storage.runs.rows import ClaimedItem
 from app.storage.unit_of_work import UnitOfWork
@@ -86,4 +86,4 @@ class StepLog:
 
 
 def _units(keys: Sequence[str]) -> frozenset[str]:
-    return frozenset(unit_of(key) for key in keys)
+    return frozenset(sent_unit_of(key) for key in keys)

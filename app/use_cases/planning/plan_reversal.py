@@ -9,7 +9,7 @@ from app.domain.employee import EmployeeRecord, YearMonth
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY
 from app.domain.planning import exact
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.plan import Change, Note, Plan, Severity
 from app.domain.planning.three_way import same
 from app.domain.planning.undoing import RESTORED_OTHERWISE, Written, plan_undo
@@ -77,7 +77,7 @@ def things(changes: Iterable[Change]) -> list[list[Change]]:
     """The changes by what can be written by itself: an address, the bank account, a single item."""
     found: dict[str, list[Change]] = {}
     for change in changes:
-        found.setdefault(unit_of(change.key), []).append(change)
+        found.setdefault(decision_unit_of(change.key), []).append(change)
     return list(found.values())
 
 

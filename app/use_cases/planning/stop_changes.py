@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from app.domain.enums import Direction, Trigger
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.mass_change import (
     CODES,
     Effect,
@@ -349,8 +349,8 @@ def _show(uow: UnitOfWork, item_id: int, fresh: Sequence[NewChange]) -> None:
     """Let the item show these changes in place of what it showed of their units."""
     item = uow.items.get(item_id)
     assert item is not None
-    units = {unit_of(change.key) for change in fresh}
-    before = [each for each in uow.changes.of_items([item_id])[item_id] if unit_of(each.key) not in units]
+    units = {decision_unit_of(change.key) for change in fresh}
+    before = [each for each in uow.changes.of_items([item_id])[item_id] if decision_unit_of(each.key) not in units]
     rows = uow.stopped_changes.of_item(item_id)
     whole = any(row.unit == CREATE for row in rows)
     uow.changes.replace(item_id, [*([] if whole else map(_kept, before)), *fresh])
@@ -376,7 +376,7 @@ def _take_out(ctx: Context, uow: UnitOfWork, rows: Sequence[StoppedRow], *, gone
 def _take_out_of(uow: UnitOfWork, item_id: int, rows: Sequence[StoppedRow], *, gone: bool, now: datetime) -> None:
     units = {row.unit for row in rows}
     changes = uow.changes.of_items([item_id])[item_id]
-    left = [] if CREATE in units else [each for each in changes if unit_of(each.key) not in units]
+    left = [] if CREATE in units else [each for each in changes if decision_unit_of(each.key) not in units]
     if left:
         uow.changes.replace(item_id, [_kept(each) for each in left])
     elif gone:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from app.domain.enums import Direction, System, Trigger
-from app.domain.planning.carrying import unit_of
+from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
@@ -133,7 +133,7 @@ class HeldUnit:
     @property
     def name(self) -> str:
         """ "bank", "home" or "registered" for what is more than one item."""
-        return unit_of(self.key)
+        return decision_unit_of(self.key)
 
     @property
     def ticked(self) -> bool:
@@ -157,7 +157,7 @@ class PlannedPerson:
         units: dict[str, list[ChangeView]] = {}
         for change in self.item.changes:
             if change.state == ChangeState.HELD:
-                units.setdefault(unit_of(change.key), []).append(change)
+                units.setdefault(decision_unit_of(change.key), []).append(change)
         return tuple(HeldUnit(tuple(changes)) for changes in units.values())
 
 
