@@ -17,6 +17,10 @@ marker lowers what PostgreSQL or processes need.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any
+
 import pytest
 
 CHECK, TEST, ALL = REACHES = ("check", "test", "all")
@@ -32,6 +36,20 @@ def reach_of(item: pytest.Item) -> str:
     if item.get_closest_marker(POSTGRESQL):
         found.append(TEST if _about_sql(item) else ALL)
     return max(found, key=REACHES.index)
+
+
+def thinned(one_in: int, *parameters: Iterable[Any]) -> list[Any]:
+    """All combinations of these parameters, as cases of one law for `parametrize`: one in `one_in` of them in `make
+    test`, spread so that each value of each parameter is there where the numbers allow it; all in `make test-all`."""
+    values: list[Sequence[Any]] = [list(each) for each in parameters]
+    cases = product(*[enumerate(each) for each in values])
+    return [
+        pytest.param(
+            *[value for _, value in case],
+            marks=[] if sum(place for place, _ in case) % one_in == 0 else pytest.mark.reach(ALL),
+        )
+        for case in cases
+    ]
 
 
 def within(reach: str, wanted: str) -> bool:

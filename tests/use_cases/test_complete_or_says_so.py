@@ -22,6 +22,7 @@ from app.use_cases.queries.item_views import item_view
 from app.use_cases.survey.survey import PATIENCE
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan, settle, swept
+from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import in_freee
 
@@ -89,7 +90,7 @@ ODD_IN_SMARTHR = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD_IN_SMARTHR)
+@pytest.mark.parametrize("kind", thinned(2, ODD_IN_SMARTHR))
 def test_an_odd_value_in_smarthr_is_one_persons_question(pairs: House, kind: str) -> None:
     path, text, key = ODD_IN_SMARTHR[kind]
     people = crews(pairs)
@@ -121,8 +122,7 @@ ODD_IN_FREEE = {
 }
 
 
-@pytest.mark.parametrize("kind", ODD_IN_FREEE)
-@pytest.mark.parametrize("direction", [TO_FREEE, TO_SMARTHR])
+@pytest.mark.parametrize(("kind", "direction"), thinned(3, ODD_IN_FREEE, [TO_FREEE, TO_SMARTHR]))
 def test_an_odd_value_in_freee_is_one_persons_question(pairs: House, kind: str, direction: Direction) -> None:
     path, text, key = ODD_IN_FREEE[kind]
     people = crews(pairs)

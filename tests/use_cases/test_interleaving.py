@@ -27,7 +27,7 @@ from tests.use_cases.test_job import NOVEMBER, contents, numbers, only
 pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
-STRIDE = every(14)
+STRIDE = every(25)
 """How far the disturbed transactions lie apart."""
 
 

@@ -24,6 +24,7 @@ from app.use_cases.shared.views import RunView
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening
 from tests.listening import settle as heard
+from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import settle, sweep
 
@@ -87,8 +88,7 @@ def memories(house: House) -> list[Any]:
 # ── (b) at most twice ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("switch", list(NAMES))
+@pytest.mark.parametrize(("direction", "switch"), thinned(2, Direction, NAMES))
 def test_a_write_that_does_not_stay_is_sent_twice_and_rests_until_a_value_moves(
     house: House, direction: Direction, switch: str
 ) -> None:
@@ -127,9 +127,10 @@ def test_what_stays_is_forgotten_only_after_a_later_reading(house: House, direct
     assert memories(house) == []
 
 
-@pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("switch", list(NAMES))
-@pytest.mark.parametrize("policy", [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.HOLD])
+@pytest.mark.parametrize(
+    ("direction", "switch", "policy"),
+    thinned(4, Direction, NAMES, [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.HOLD]),
+)
 def test_sweeps_end_quiet(house: House, direction: Direction, switch: str, policy: ConflictPolicy) -> None:
     who = linked(house)
     settle(house, conflict_policy=policy)
@@ -148,8 +149,7 @@ def test_sweeps_end_quiet(house: House, direction: Direction, switch: str, polic
     assert [job.function for job in house.jobs_done[jobs:] if "sync_item" in job.function] == []
 
 
-@pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("switch", list(NAMES))
+@pytest.mark.parametrize(("direction", "switch"), thinned(2, Direction, NAMES))
 def test_webhooks_both_ways_end_quiet_and_carry_no_old_value_back(
     house: House, direction: Direction, switch: str
 ) -> None:

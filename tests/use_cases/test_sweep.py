@@ -20,6 +20,7 @@ from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey.sweep import request_sweep, sweep_due
 from tests.house import House
+from tests.reach import thinned
 from tests.use_cases.test_job import only
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -94,24 +95,25 @@ def equals(company: PracticeCompany) -> PracticeCompany:
 # ── drift ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+WAYS = [
+    (Automatic.SMARTHR_TO_FREEE, set_smarthr_phone, SMARTHR_PHONE),
+    (Automatic.FREEE_TO_SMARTHR, set_freee_phone, FREEE_PHONE),
+    (Automatic.BOTH, set_smarthr_phone, SMARTHR_PHONE),
+    (Automatic.BOTH, set_freee_phone, FREEE_PHONE),
+]
+
+
 @pytest.mark.parametrize(
-    ("automatic", "edit", "phone"),
-    [
-        (Automatic.SMARTHR_TO_FREEE, set_smarthr_phone, SMARTHR_PHONE),
-        (Automatic.FREEE_TO_SMARTHR, set_freee_phone, FREEE_PHONE),
-        (Automatic.BOTH, set_smarthr_phone, SMARTHR_PHONE),
-        (Automatic.BOTH, set_freee_phone, FREEE_PHONE),
-    ],
+    ("way", "policy"),
+    thinned(3, WAYS, [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.FREEE_WINS, ConflictPolicy.HOLD]),
 )
-@pytest.mark.parametrize("policy", [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.FREEE_WINS, ConflictPolicy.HOLD])
 def test_what_one_side_changed_without_a_webhook_is_on_the_other_side_after_one_sweep(
     open_practice: Callable[..., House],
     equals: PracticeCompany,
-    automatic: Automatic,
-    edit: Callable[[House, Scenario], None],
-    phone: str,
+    way: tuple[Automatic, Callable[[House, Scenario], None], str],
     policy: ConflictPolicy,
 ) -> None:
+    automatic, edit, phone = way
     house = open_practice(equals)
     settle(house, automatic=automatic, conflict_policy=policy)
     sweep(house)

@@ -22,6 +22,7 @@ from app.storage.enums import RefreshState
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.upkeep.token_keeping import KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from tests.house import House
+from tests.reach import thinned
 from tests.storage.databases import add_connection
 from tests.use_cases.engine_room import Room
 
@@ -171,8 +172,7 @@ def states(house: House) -> list[tuple[RefreshState, bool]]:
 
 
 @pytest.mark.database("sqlite")
-@pytest.mark.parametrize("says", ["retry_after", "date", "nothing"])
-@pytest.mark.parametrize("jobs", [True, False], ids=["jobs wait", "only cron"])
+@pytest.mark.parametrize(("says", "jobs"), thinned(3, ["retry_after", "date", "nothing"], [True, False]))
 def test_fifty_pairs_that_end_together_are_all_kept_in_the_time_the_limit_demands(
     open_practice: Callable[..., House], says: str, jobs: bool
 ) -> None:

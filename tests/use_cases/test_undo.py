@@ -286,7 +286,7 @@ def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end
 ) -> None:
     people = a_few(company, direction)
     expected: tuple[Any, ...] | None = None
-    for nth in (10_000, *range(1, 200, every(14))):
+    for nth in (10_000, *range(1, 200, every(30))):
         house = open_practice(people)
         run = house.run(direction)
         dying = Interrupted(house, nth, die)
