@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 from app.domain.codecs.bank import salary_account
@@ -211,8 +211,10 @@ def _may_be_hidden(value: object) -> bool:
     return value is None
 
 
-def _found(system: System, record: Record, paths: Iterable[str]) -> tuple[Any, ...]:
-    view = _with_salary_account(record) if system is System.SMARTHR else record
+def _found(system: System, record: Record, paths: Sequence[str]) -> tuple[Any, ...]:
+    view = record
+    if system is System.SMARTHR and any(path.startswith("bank_account.") for path in paths):
+        view = _with_salary_account(record)
     return tuple(_value_at(view, path) for path in paths)
 
 
@@ -230,7 +232,7 @@ def _with_salary_account(record: Record) -> Record:
 def _value_at(record: Record, path: str) -> object:
     """The value at a dotted path; below a null everything is null."""
     node: object = record
-    for name in path.split("."):
+    for name in _names(path):
         if node is None:
             return None
         if not isinstance(node, Mapping):
@@ -239,3 +241,9 @@ def _value_at(record: Record, path: str) -> object:
         if node is _MISSING or node is _MISSHAPEN:
             return node
     return node
+
+
+@cache
+def _names(path: str) -> tuple[str, ...]:
+    """The parts of a dotted path. There are as many paths as the mapping names, and each is asked of every person."""
+    return tuple(path.split("."))
