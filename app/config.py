@@ -99,6 +99,8 @@ class Settings:
     workers_interactive: int
     workers_bulk: int
     retention_days: int
+    audit_days: int
+    """After so many days entries of the audit trail are purged; 0: never."""
     log_level: str
     bind: str
     port: int
@@ -146,6 +148,7 @@ class Settings:
             workers_interactive=read.whole("WORKERS_INTERACTIVE", 2),
             workers_bulk=read.whole("WORKERS_BULK", 2),
             retention_days=read.whole("RETENTION_DAYS", 400),
+            audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
             log_level=read.level("LOG_LEVEL", "INFO"),
             bind=read.text("BIND", "127.0.0.1"),
             port=read.whole("PORT", 8000, at_most=65_535),

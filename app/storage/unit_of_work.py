@@ -155,6 +155,7 @@ class UnitOfWork:
     ) -> None:
         try:
             if kind is None and self._sessions is not self._reading_sessions:
+                self.audit.write()
                 failpoint("before_commit", error=_database_gone)
                 self._session.commit()
                 failpoint("after_commit", error=_database_gone)

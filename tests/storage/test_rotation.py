@@ -52,6 +52,7 @@ def full(database: Database) -> Database:
         uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
+        uow.audit.add(actor="cli", action="queue_requeued", subject="queue", now=NOW)
         uow.consents.add("h", connection.id, verifier="v" * 43, redirect_uri="http://x", expires_at=NOW)
         known = KnownPerson("9", "0009", "d", Identity("カクウ", "タロウ", NOW.date()), NOW)
         uow.known_people.keep(connection.id, System.FREEE, "1234567", [known])

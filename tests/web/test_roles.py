@@ -9,6 +9,7 @@ import pytest
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction
 from app.factory import create_app
+from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.upkeep import relay
 from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses
@@ -42,7 +43,8 @@ ALLOWED: Mapping[str, str] = {
     "delivery": ENGINE, "replay_delivery": ENGINE, "ask_replay": ENGINE, "replay_deliveries": ENGINE,
     "users": ADMIN, "users_disable": ADMIN, "users_enable": ADMIN, "users_role": ADMIN, "users_password": ADMIN,
     "users_invite": ADMIN,
-    "users_revoke": ADMIN, "audit": ADMIN,
+    "users_revoke": ADMIN, "audit": ADMIN, "audit_export": ADMIN, "audit_file": ADMIN,
+    "keys": ADMIN, "keys_add": ADMIN, "keys_ask": ADMIN, "keys_revoke": ADMIN,
 }  # fmt: skip
 
 
@@ -52,7 +54,16 @@ def stock(house: House) -> Stock:
     previewed = house.run(Direction.FREEE_TO_SMARTHR, dry_run=True, started_by="user:1")
     running = house.start(Direction.SMARTHR_TO_FREEE, started_by="user:1")
     relay.relay_once(house.ctx)
-    more = {"user_id": 1, "delivery_id": 1, "section": "name", "step": "smarthr", "token": "x", "invitation_id": 1}
+    prefix = add_key(house.ctx, "連携", [Scope.RUNS_READ]).split("_")[1]
+    more = {
+        "user_id": 1,
+        "delivery_id": 1,
+        "section": "name",
+        "step": "smarthr",
+        "token": "x",
+        "invitation_id": 1,
+        "prefix": prefix,
+    }
     return Stock(finished.id, previewed.id, running.id, KEY, more=more)
 
 

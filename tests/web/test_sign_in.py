@@ -209,13 +209,16 @@ def test_signing_in_and_out_and_failing_are_in_the_audit_trail(client: FlaskClie
     ]
 
 
-def test_failures_are_forgotten_after_a_while_and_what_users_did_is_not(visit: Visit, world: World) -> None:
+def test_a_braked_sign_in_is_noted_and_no_entry_is_ever_taken_out_of_the_middle(visit: Visit, world: World) -> None:
     member = visit(Role.MEMBER, login=LOGIN)
     member.send("/sign-out")
-    guess(member, "nobody@example.invalid", times=2)
+    guess(member, "nobody@example.invalid", times=PER_ACCOUNT.amount + 1)
     world.clock.pass_by(days=91)
     member.sign_in(LOGIN)
-    assert [action for _, action, _ in actions(world)] == ["user_added", "signed_in", "signed_out", "signed_in"]
+    refused = ["sign_in_failed"] * PER_ACCOUNT.amount + ["sign_in_braked"]
+    assert [action for _, action, _ in actions(world)] == [
+        *("user_added", "signed_in", "signed_out", *refused, "signed_in")
+    ]
 
 
 def test_nobody_is_named_in_the_log(client: FlaskClient, visit: Visit, capsys: pytest.CaptureFixture[str]) -> None:

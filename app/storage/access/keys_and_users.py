@@ -16,8 +16,10 @@ from app.storage.tables.access_models import ApiKeyTable, UserTable
 class KeyRepository(Repository):
     """`uow.keys`."""
 
-    def add(self, *, name: str, prefix: str, digest: str, scopes: Sequence[str], now: datetime) -> None:
-        row = ApiKeyTable(name=name, prefix=prefix, digest=digest, scopes=list(scopes), created_at=now)
+    def add(
+        self, *, name: str, prefix: str, digest: str, scopes: Sequence[str], now: datetime, by: str | None = None
+    ) -> None:
+        row = ApiKeyTable(name=name, prefix=prefix, digest=digest, scopes=list(scopes), created_at=now, made_by=by)
         self._session.add(row)
         self._session.flush()
 
@@ -36,8 +38,9 @@ class KeyRepository(Repository):
         good = (ApiKeyTable.prefix == prefix, ApiKeyTable.revoked_at.is_(None))
         return self._changed(update(ApiKeyTable).where(*good).values(revoked_at=now)) == 1
 
-    def touch(self, prefix: str, *, now: datetime) -> None:
-        self._changed(update(ApiKeyTable).where(ApiKeyTable.prefix == prefix).values(last_used_at=now))
+    def touch(self, prefix: str, *, now: datetime, address: str | None = None) -> None:
+        used = {"last_used_at": now, "last_used_from": address}
+        self._changed(update(ApiKeyTable).where(ApiKeyTable.prefix == prefix).values(used))
 
 
 class UserRepository(Repository):

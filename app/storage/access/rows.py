@@ -17,6 +17,8 @@ class KeyRow:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    made_by: str | None = field(repr=False)
+    last_used_from: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,28 @@ class InvitationRow:
 
 @dataclass(frozen=True)
 class AuditRow:
+    """`position` None: an older version has written it, and no entry has taken it into the chain yet."""
+
     id: int
     at: datetime
     actor: str
     action: str
     subject: str = field(repr=False)
     detail: dict[str, Any] = field(repr=False)
+    door: str | None = field(repr=False)
+    address: str | None = field(repr=False)
+    via: dict[str, Any] | None = field(repr=False)
+    position: int | None
+    digest: str | None = field(repr=False)
+    seal: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AuditHead:
+    """The end of the chain. `purged`: position up to which entries were purged; `purged_digest`: the digest there."""
+
+    position: int
+    digest: str = field(repr=False)
+    seal: str | None = field(repr=False)
+    purged: int = field(repr=False)
+    purged_digest: str = field(repr=False)

@@ -59,6 +59,8 @@ class ApiKeyTable(Base):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    made_by: Mapped[str | None]
+    last_used_from: Mapped[str | None]
 
 
 class UserTable(Base):
@@ -104,11 +106,17 @@ class InvitationTable(Base):
 
 
 class AuditTable(Base):
-    """Which actor did what. `actor`: "user:3", "key:<prefix>", "cli"; `subject`: "run:<id>", "connection:<id>"; ids and
-    codes only."""
+    """Who did what, from where. `actor`: "user:3", "key:<prefix>", "cli"; `subject`: "run:<id>", "connection:<id>"; ids
+    and codes only. `position`, `digest` and `seal` make the chain (`app.domain.access.audit_chain`); they are empty in
+    rows that an older version has written beside us, until the next entry takes them in. Triggers of the database
+    refuse any other change."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_subject", "subject", "id"),)
+    __table_args__ = (
+        Index("ix_audit_subject", "subject", "id"),
+        Index("ix_audit_action", "action", "at"),
+        Index("uq_audit_position", "position", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -116,6 +124,26 @@ class AuditTable(Base):
     action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
+    door: Mapped[str | None]
+    address: Mapped[str | None]
+    via: Mapped[dict[str, Any] | None]
+    position: Mapped[int | None]
+    digest: Mapped[str | None]
+    seal: Mapped[str | None]
+
+
+class AuditHeadTable(Base):
+    """The end of the audit trail, and how far its beginning was purged. One row; whoever adds entries locks it."""
+
+    __tablename__ = "audit_head"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    digest: Mapped[str]
+    seal: Mapped[str | None]
+    key_enc: Mapped[str | None]
+    purged: Mapped[int]
+    purged_digest: Mapped[str]
 
 
 class IdempotencyTable(Base):

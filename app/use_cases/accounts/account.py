@@ -11,6 +11,7 @@ from app.domain.access.passwords import check_password
 from app.domain.errors import Refused
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password, is_right
+from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of, is_alive
 from app.use_cases.context import Context
 
@@ -57,6 +58,7 @@ def change_password(ctx: Context, who: SignedIn, *, current: str, new: str) -> s
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.get(who.user_id)
     if user is None or not is_right(user.password_hash, current):
+        note_refused(ctx, actor=who.actor, action="password_change_failed", subject=who.actor)
         raise _wrong_password()
     check_password(new, login=user.login)
     if new == current:
@@ -86,6 +88,8 @@ def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:
         raise Refused("unknown_locale", "この言語は選べません。")
     with ctx.unit_of_work() as uow:
         uow.users.change(who.user_id, locale=locale)
+        moved = {"locale": (who.locale, locale)}
+        uow.audit.add(actor=who.actor, action="locale_changed", subject=who.actor, now=ctx.clock.now(), changes=moved)
 
 
 def sign_out_everywhere(ctx: Context, who: SignedIn) -> int:

@@ -11,16 +11,21 @@ import hashlib
 import hmac
 import re
 import secrets
+import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
+from app.domain.access.origin import current_origin
 from app.domain.access.passwords import check_password
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
+from app.domain.runs.dates import JAPAN, today_in_japan
 from app.storage.access.rows import KeyRow
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password
+from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.context import Context
 
 _FORM = re.compile(r"awase_([0-9a-f]{12})_([0-9a-f]{64})")
@@ -28,6 +33,8 @@ _TOUCH_AFTER = timedelta(minutes=10)
 _LOGIN = re.compile(r"[^\s\x00-\x1f\x7f]{1,254}")
 _NO_DIGEST = "0" * 64
 MAX_KEY_NAME = 100
+ADDRESSES_A_DAY = 100
+"""From how many addresses a day the uses of one key are noted."""
 
 
 class Scope(StrEnum):
@@ -63,6 +70,10 @@ class KeyView:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    made_by: str | None = field(default=None, repr=False)
+    """The actor who made it; None: an older version of Awase did."""
+    last_used_from: str | None = field(default=None, repr=False)
+    """The address of its last use, to ten minutes as `last_used_at`."""
 
 
 def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") -> str:
@@ -76,8 +87,9 @@ def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") 
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=now)
-        uow.audit.add(actor=by, action="key_added", subject=f"key:{prefix}", now=now, detail={"scopes": wanted})
+        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=now, by=by)
+        detail = {"name": name.strip(), "scopes": wanted}
+        uow.audit.add(actor=by, action="key_added", subject=f"key:{prefix}", now=now, detail=detail)
     return f"awase_{prefix}_{secret}"
 
 
@@ -109,8 +121,10 @@ def verify_key(ctx: Context, token: str) -> KeyView | None:
         row = uow.keys.by_prefix(prefix)
     same = hmac.compare_digest(_digest(secret).encode(), (row.digest if row else _NO_DIGEST).encode())
     if row is None or not same or row.revoked_at is not None:
+        if row is not None and same:
+            note_refused(ctx, action="key_refused", subject=f"key:{prefix}", actor=f"key:{prefix}")
         return None
-    _touch(ctx, row)
+    _note_use(ctx, row)
     return _view(row)
 
 
@@ -134,12 +148,50 @@ def check_login(login: str) -> None:
         raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
 
 
-def _touch(ctx: Context, row: KeyRow) -> None:
-    """Store when the key was used, but only every few minutes, so that not every request waits for the write lock."""
-    now = ctx.clock.now()
-    if row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER:
-        with ctx.unit_of_work() as uow:
-            uow.keys.touch(row.prefix, now=now)
+def _note_use(ctx: Context, row: KeyRow) -> None:
+    """Store when the key was used, but only every few minutes, so that not every request waits for the write lock; and
+    in the audit trail the first use from an address on a day (in Japan), up to ADDRESSES_A_DAY of them."""
+    now, address = ctx.clock.now(), current_origin().address
+    stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
+    unseen = _SEEN.is_new((row.prefix, address, today_in_japan(now)))
+    if not (stale or unseen):
+        return
+    with ctx.unit_of_work() as uow:
+        if stale:
+            uow.keys.touch(row.prefix, now=now, address=address or None)
+        if unseen and _is_first_use(uow, row, address, now):
+            subject, detail = f"key:{row.prefix}", {"name": row.name}
+            uow.audit.add(actor=subject, action="key_used", subject=subject, now=now, detail=detail)
+
+
+def _is_first_use(uow: UnitOfWork, row: KeyRow, address: str, now: datetime) -> bool:
+    """Another process, or this one before it was started anew, may have noted it."""
+    midnight = datetime.combine(today_in_japan(now), time.min, JAPAN)
+    subject, used = f"key:{row.prefix}", ["key_used"]
+    from_here = uow.audit.count_since(used, midnight, subject=subject, address=address)
+    return not from_here and uow.audit.count_since(used, midnight, subject=subject) < ADDRESSES_A_DAY
+
+
+class _Seen:
+    """The last uses that this process has looked up: most requests then ask the database nothing."""
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._uses: dict[tuple[str, str, date], None] = {}
+        self._lock = threading.Lock()
+
+    def is_new(self, use: tuple[str, str, date]) -> bool:
+        with self._lock:
+            if use in self._uses:
+                return False
+            if len(self._uses) >= self.MOST:
+                self._uses.pop(next(iter(self._uses)))
+            self._uses[use] = None
+            return True
+
+
+_SEEN = _Seen()
 
 
 def _scope(text: str) -> Scope:
@@ -156,4 +208,13 @@ def _view(row: KeyRow) -> KeyView:
     """A key as its readers see it. A scope that a newer version of Awase has written is left out, because a word that
     this version does not know must not open anything."""
     known = frozenset(Scope(s) for s in row.scopes if s in list(Scope))
-    return KeyView(row.prefix, row.name, known, row.created_at, row.last_used_at, row.revoked_at)
+    return KeyView(
+        prefix=row.prefix,
+        name=row.name,
+        scopes=known,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+        made_by=row.made_by,
+        last_used_from=row.last_used_from,
+    )

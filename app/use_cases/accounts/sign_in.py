@@ -13,21 +13,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.domain.access.origin import current_origin
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.storage.access.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password, is_outdated, is_right
+from app.use_cases.accounts.refusals import NOBODY, note_refused
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)
 
 IDLE = timedelta(hours=1)
 ABSOLUTE = timedelta(hours=12)
-NOBODY = "nobody"
-"""The actor in the audit trail for a person who is not signed in."""
-FAILED = "sign_in_failed"
-FAILURES_KEPT = timedelta(days=90)
 INVITATIONS_KEPT = timedelta(days=30)
 _TOUCH_AFTER = timedelta(minutes=1)
 
@@ -82,20 +80,26 @@ def begin_session(uow: UnitOfWork, user_id: int, *, now: datetime) -> str:
 def _failed(ctx: Context, user: UserRow | None) -> Refused:
     """Note the failed sign-in. Writes the same row whether a user has this login or not, so that the time it takes does
     not tell a stranger which logins exist."""
-    now = ctx.clock.now()
-    with ctx.unit_of_work() as uow:
-        subject = f"user:{user.id}" if user else "user:0"
-        uow.audit.add(actor=NOBODY, action=FAILED, subject=subject, now=now)
-    log.warning("sign_in_failed", user_id=user.id if user else None)
+    subject = f"user:{user.id}" if user else "user:0"
+    note_refused(ctx, actor=NOBODY, action="sign_in_failed", subject=subject)
+    log.warning("sign_in_failed", user_id=user.id if user else None, address=current_origin().address)
     return Refused("sign_in_failed", "ログイン名かパスワードが違います。", status=401)
 
 
+def note_braked(ctx: Context, login: str) -> None:
+    """Note a sign-in at which nobody looks, because there were too many."""
+    with ctx.unit_of_work().reading() as uow:
+        user = uow.users.by_typed(login) if login.isprintable() else None
+    subject = f"user:{user.id}" if user else "user:0"
+    note_refused(ctx, actor=NOBODY, action="sign_in_braked", subject=subject)
+    log.warning("sign_in_braked", user_id=user.id if user else None, address=current_origin().address)
+
+
 def _tidy(uow: UnitOfWork, now: datetime) -> None:
-    """Delete sessions, invitations and failed sign-ins that are too old. Done when a user signs in, because that
-    transaction writes anyway."""
+    """Delete sessions and invitations that are too old. Done when a user signs in, because that transaction writes
+    anyway."""
     uow.sessions.end_old(seen_before=now - IDLE, begun_before=now - ABSOLUTE)
     uow.invitations.forget(now - INVITATIONS_KEPT)
-    uow.audit.forget(FAILED, before=now - FAILURES_KEPT)
 
 
 def signed_in_by(ctx: Context, token: str) -> SignedIn | None:

@@ -16,6 +16,7 @@ import structlog
 from app.domain.access.passwords import new_password
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
+from app.storage.access.audit import CHANGED, Changes
 from app.storage.access.rows import UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.account import renew_password
@@ -65,7 +66,7 @@ def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
             _keep_one_administrator(uow, user)
         uow.users.change(user_id, role=role)
         _take_away(uow, user, now=ctx.clock.now(), invites=Permission.MANAGE_PEOPLE in Role(role).permissions)
-        _note(ctx, uow, by=by, action="role_changed", user_id=user_id, detail={"from": user.role, "to": role})
+        _note(ctx, uow, by=by, action="role_changed", user_id=user_id, changes={"role": (user.role, role)})
 
 
 def disable(ctx: Context, user_id: int, *, by: str) -> None:
@@ -96,7 +97,7 @@ def reset_password(ctx: Context, user_id: int, *, by: str) -> str:
     hashed = hash_password(password)
     with _changing(ctx, user_id) as (uow, user):
         renew_password(uow, user.id, hashed, now=ctx.clock.now())
-        _note(ctx, uow, by=by, action="password_reset", user_id=user_id)
+        _note(ctx, uow, by=by, action="password_reset", user_id=user_id, changes={"password": ("", CHANGED)})
     return password
 
 
@@ -129,10 +130,8 @@ def _take_away(uow: UnitOfWork, user: UserRow, *, now: datetime, invites: bool) 
         uow.invitations.revoke_of(user.id, now=now)
 
 
-def _note(
-    ctx: Context, uow: UnitOfWork, *, by: str, action: str, user_id: int, detail: dict[str, str] | None = None
-) -> None:
-    uow.audit.add(actor=by, action=action, subject=f"user:{user_id}", now=ctx.clock.now(), detail=detail)
+def _note(ctx: Context, uow: UnitOfWork, *, by: str, action: str, user_id: int, changes: Changes | None = None) -> None:
+    uow.audit.add(actor=by, action=action, subject=f"user:{user_id}", now=ctx.clock.now(), changes=changes)
     log.info(action, user_id=user_id, by=by)
 
 

@@ -17,6 +17,7 @@ from app.domain.settings.connection_settings import Automatic, ConflictPolicy, C
 from app.domain.settings.export_settings import complete
 from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
+from app.use_cases.connections.setting_changes import changing
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.shared.beginnings import keep_settings, look_again
@@ -98,8 +99,7 @@ def set_automatic(ctx: Context, connection_key: str, *, changes: Mapping[str, An
     """Change the settings that are given and keep the rest: `directions`, `policy`, `item_policies` ({key: policy}),
     `quiet_seconds`, `sweep_minutes`, `mail`, all of them as text. Raises Refused naming every wrong setting, and then
     nothing is changed. Where the change may alter the plan of somebody, the next comparison is a preview."""
-    with ctx.unit_of_work() as uow:
-        connection = known_connection(uow, connection_key)
+    with changing(ctx, connection_key, "automatic_changed") as (uow, connection):
         keep_settings(ctx, uow, connection, changed(connection, changes))
     return show_automatic(ctx, connection_key)
 

@@ -1,13 +1,11 @@
 """What an administrator changes on the settings page of a connection: each part by itself, with its audit entry.
 
-A refused change leaves the stored settings as they were. The audit trail names the parts that changed, never their
-values.
+A refused change leaves the stored settings as they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,12 +15,13 @@ from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.settings.connection_settings import BlankPolicy, Connection
 from app.domain.settings.export_settings import check_export_sets, check_export_settings
+from app.storage.access.audit import CHANGED
 from app.storage.enums import WebhookState
-from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections import attributes, automatic_settings, connections, two_persons, webhook_registration
 from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
 from app.use_cases.connections.doubled import refuse_doubled
+from app.use_cases.connections.setting_changes import changing
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.shared.beginnings import keep_settings
@@ -125,7 +124,7 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
 
 def set_names(ctx: Context, who: SignedIn, key: str, *, name: str, mail_to: Sequence[str]) -> None:
     """Change the connection's name and the recipients of its mails. Raises Refused."""
-    with _changing(ctx, who, key, "connection_renamed") as (uow, connection):
+    with changing(ctx, key, "connection_renamed", by=who.actor) as (uow, connection):
         connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
         keep_settings(ctx, uow, connection, replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
 
@@ -139,7 +138,7 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
     )
     known = connection.standings.get(System.SMARTHR, {})
     check = attributes.try_token(ctx, connection.smarthr_subdomain, given, known=known)
-    with _changing(ctx, who, key, "smarthr_token_replaced") as (uow, before):
+    with changing(ctx, key, "smarthr_token_replaced", by=who.actor, detail={"token": CHANGED}) as (uow, before):
         attributes.keep_token(ctx, uow, before, given, check)
         attributes.keep_check(ctx, uow, connection.id, check)
 
@@ -171,14 +170,14 @@ def set_export_settings(
         faults |= refused.fields
     if faults or settings is None:
         raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
-    with _changing(ctx, who, key, "export_settings_changed") as (uow, connection):
+    with changing(ctx, key, "export_settings_changed", by=who.actor) as (uow, connection):
         uow.connections.set_export_settings(connection.id, settings)
         keep_settings(ctx, uow, connection, replace(connection, export_settings_by_type=sets))
 
 
 def set_automatic(ctx: Context, who: SignedIn, key: str, changes: Mapping[str, Any]) -> None:
     """As `automatic_settings.set_automatic`, with its audit entry. Raises Refused."""
-    with _changing(ctx, who, key, "automatic_changed", {"parts": sorted(changes)}) as (uow, connection):
+    with changing(ctx, key, "automatic_changed", by=who.actor) as (uow, connection):
         keep_settings(ctx, uow, connection, automatic_settings.changed(connection, changes))
 
 
@@ -201,7 +200,7 @@ def set_items(
     except ValueError:
         raise Refused("invalid_items", "空欄の扱いを一覧から選んでください。") from None
     kept = {name: policy for name, policy in policies.items() if policy is not BY_KEY[name].blank}
-    with _changing(ctx, who, key, "items_changed") as (uow, connection):
+    with changing(ctx, key, "items_changed", by=who.actor) as (uow, connection):
         changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
         changed = replace(changed, include_building=include_building, create_positions=create_positions)
         keep_settings(ctx, uow, connection, changed)
@@ -210,7 +209,7 @@ def set_items(
 def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
     """Pause the connection: jobs that run end, the others wait. Or resume it: the waiting jobs are queued again."""
     action = "connection_paused" if paused else "connection_resumed"
-    with _changing(ctx, who, key, action) as (uow, connection):
+    with changing(ctx, key, action, by=who.actor) as (uow, connection):
         if not paused:
             refuse_doubled(connection)
         uow.connections.set_paused(connection.id, paused)
@@ -223,16 +222,13 @@ def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
 
 def register_webhook(ctx: Context, who: SignedIn, key: str) -> None:
     """Register the webhook at SmartHR, or repair its registration. Raises Refused and the errors of SmartHR."""
-    webhook_registration.register_webhook(ctx, key)
-    _told(ctx, who, key, "webhook_registered")
+    webhook_registration.register_webhook(ctx, key, by=who.actor)
 
 
 def rotate_webhook(ctx: Context, who: SignedIn, key: str) -> datetime:
     """Give the webhook a new secret. Returns the moment until which Awase still takes webhooks with the former secret.
     Raises Refused and the errors of SmartHR."""
-    until = webhook_registration.rotate_webhook_secret(ctx, key)
-    _told(ctx, who, key, "webhook_secret_rotated")
-    return until
+    return webhook_registration.rotate_webhook_secret(ctx, key, by=who.actor)
 
 
 def check_webhook(ctx: Context, key: str) -> WebhookState:
@@ -241,23 +237,6 @@ def check_webhook(ctx: Context, key: str) -> WebhookState:
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _changing(
-    ctx: Context, who: SignedIn, key: str, action: str, detail: Mapping[str, Any] | None = None
-) -> Iterator[tuple[UnitOfWork, Connection]]:
-    """A transaction on one connection that ends with its audit entry."""
-    with ctx.unit_of_work() as uow:
-        yield uow, known_connection(uow, key)
-        uow.audit.add(
-            actor=who.actor, action=action, subject=f"connection:{key}", now=ctx.clock.now(), detail=detail or {}
-        )
-
-
-def _told(ctx: Context, who: SignedIn, key: str, action: str) -> None:
-    with _changing(ctx, who, key, action):
-        pass
 
 
 def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

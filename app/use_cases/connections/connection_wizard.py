@@ -123,6 +123,7 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
         uow.wizards.send_to_freee(
             setup.id, state_hash=_hash(state), verifier=verifier, redirect_uri=redirect_uri, until=until
         )
+        uow.audit.add(action="consent_begun", subject=f"connection:{key}", now=ctx.clock.now())
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
 
 
@@ -147,6 +148,9 @@ def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | 
         return _granted(ctx, taken, code, error)
     except Refused as refused:
         log.warning("setup_consent_failed", code=refused.code)
+        subject, detail = f"connection:{taken.setup.key}", {"code": refused.code}
+        with ctx.unit_of_work() as uow:
+            uow.audit.add(action="consent_failed", subject=subject, now=ctx.clock.now(), detail=detail)
         fields = {**refused.fields, "setup": taken.setup.key}
         raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
 
@@ -167,6 +171,8 @@ def _granted(ctx: Context, taken: WizardConsent, code: str | None, error: str | 
             company_name=grant.company_name,
             external_cid=grant.external_cid,
         )
+        subject, detail = f"connection:{setup.key}", {"freee_company_id": grant.company_id}
+        uow.audit.add(action="consent_given", subject=subject, now=ctx.clock.now(), detail=detail)
     return setup.key
 
 

@@ -19,10 +19,12 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
+from app.storage.access.audit import CHANGED
 from app.storage.connections.rows import ConsentRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.attributes import check_token_again, keep_token, try_token
 from app.use_cases.connections.make_connection import NewConnection, stored, tried
+from app.use_cases.connections.setting_changes import changing
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import all_beginnings_in
 from app.use_cases.shared.connection_lookup import find_connection
@@ -85,6 +87,8 @@ def add_connection(
     with ctx.unit_of_work() as uow:
         _refuse_known_key(uow, new.key)
         connection = stored(ctx, uow, new, check)
+        subject, detail = f"connection:{new.key}", {"freee_company_id": freee_company_id}
+        uow.audit.add(action="connection_added", subject=subject, now=ctx.clock.now(), detail=detail)
     log.info("connection_added", connection_id=connection.id)
     return connection_views(ctx, [connection])[0]
 
@@ -128,7 +132,7 @@ def set_export_settings(ctx: Context, connection_key: str, changes: Mapping[str,
     connection = find_connection(ctx, connection_key)
     kept = asdict(connection.export_settings) if connection.export_settings else {}
     settings = check_export_settings({**kept, **changes})
-    with ctx.unit_of_work() as uow:
+    with changing(ctx, connection_key, "export_settings_changed") as (uow, _):
         uow.connections.set_export_settings(connection.id, settings)
     return connection_views(ctx, [find_connection(ctx, connection_key)])[0]
 
@@ -139,7 +143,7 @@ def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None
     not kept. Raises Refused."""
     connection = find_connection(ctx, connection_key)
     check = try_token(ctx, connection.smarthr_subdomain, token)
-    with ctx.unit_of_work() as uow:
+    with changing(ctx, connection_key, "smarthr_token_replaced", detail={"token": CHANGED}) as (uow, _):
         keep_token(ctx, uow, connection, token, check)
 
 
@@ -183,6 +187,7 @@ def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> st
             redirect_uri=redirect_uri,
             expires_at=ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES),
         )
+        uow.audit.add(action="consent_begun", subject=f"connection:{connection_key}", now=ctx.clock.now())
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
 
 
@@ -205,8 +210,16 @@ def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | N
     try:
         return _finished(ctx, consent, connection, code=code, error=error)
     except Refused as refused:
+        _note_failed_consent(ctx, connection, refused)
         fields = {**refused.fields, "connection": connection.key}
         raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+
+
+def _note_failed_consent(ctx: Context, connection: Connection, refused: Refused) -> None:
+    """Its number is limited by that of the states that were given out."""
+    subject, detail = f"connection:{connection.key}", {"code": refused.code}
+    with ctx.unit_of_work() as uow:
+        uow.audit.add(action="consent_failed", subject=subject, now=ctx.clock.now(), detail=detail)
 
 
 def _finished(
@@ -270,6 +283,8 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
         uow.connections.set_freee_tokens(
             connection.id, grant.tokens, company_name=grant.company_name, external_cid=grant.external_cid, now=now
         )
+        detail = {"freee_company_id": grant.company_id, "token": CHANGED}
+        uow.audit.add(action="consent_given", subject=f"connection:{connection.key}", now=now, detail=detail)
         uow.links.try_again(connection.id)
         uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection.id)
         for run_id in uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection.id):

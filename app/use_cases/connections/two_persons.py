@@ -64,7 +64,7 @@ def set_two_persons(
         off_by = by if less else connection.two_persons_off_by
         if (wanted, within) != (connection.two_persons, connection.two_persons_hours):
             uow.connections.set_two_persons(connection.id, wanted, within, off_by=off_by)
-            _note(ctx, uow, connection, wanted, by=by)
+            _note(ctx, uow, connection, wanted, within, by=by)
     return show_two_persons(ctx, connection_key)
 
 
@@ -74,7 +74,12 @@ def connections_with_too_few(ctx: Context) -> list[str]:
         return [connection.name for connection in uow.connections.list_all() if has_too_few(uow, connection)]
 
 
-def _note(ctx: Context, uow: UnitOfWork, connection: Connection, wanted: TwoPersons, *, by: str) -> None:
-    detail = {"from": connection.two_persons.value, "to": wanted.value}
+def _note(
+    ctx: Context, uow: UnitOfWork, connection: Connection, wanted: TwoPersons, within: int | None, *, by: str
+) -> None:
+    changes = {
+        "two_persons": (connection.two_persons.value, wanted.value),
+        "hours": (connection.two_persons_hours, within),
+    }
     subject, now = f"connection:{connection.key}", ctx.clock.now()
-    uow.audit.add(actor=by, action="two_persons_changed", subject=subject, now=now, detail=detail)
+    uow.audit.add(actor=by, action="two_persons_changed", subject=subject, now=now, changes=changes)

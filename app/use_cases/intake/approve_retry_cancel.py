@@ -184,11 +184,7 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
         started_by=by,
         retried_run_id=run.id,
     )
-    again = start_run(ctx, command)
-    with ctx.unit_of_work() as uow:
-        subject, detail = f"run:{run.public_id}", {"run": again.id}
-        uow.audit.add(actor=by, action="run_retried", subject=subject, now=ctx.clock.now(), detail=detail)
-    return again
+    return start_run(ctx, command)
 
 
 def _undo_again(ctx: Context, undone_run_id: int, *, by: str) -> RunView:

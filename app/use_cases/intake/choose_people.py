@@ -62,7 +62,6 @@ def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
     started = start_run.start_run(ctx, command)
     if not run.state.is_final and not preview.approved:
         discard(ctx, run_id, by=by)
-    note(ctx, started.id, action="run_started", by=by)
     return started.id
 
 
@@ -74,12 +73,6 @@ def discard(ctx: Context, run_id: str, *, by: str) -> None:
     if run.state is RunState.RUNNING or run.state.is_final:
         raise Refused("not_previewed", "この同期はすでに始まっているか、終わっています。", status=409)
     approve_retry_cancel.cancel(ctx, run_id, by=by)
-
-
-def note(ctx: Context, run_id: str, *, action: str, by: str, **detail: int | str) -> None:
-    """Note in the audit trail what an actor has done with a run."""
-    with ctx.unit_of_work() as uow:
-        uow.audit.add(actor=by, action=action, subject=f"run:{run_id}", now=ctx.clock.now(), detail=detail)
 
 
 def _open_preview(uow: UnitOfWork, run_id: str) -> RunRow:

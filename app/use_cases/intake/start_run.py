@@ -161,10 +161,25 @@ def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: di
     with ctx.unit_of_work() as uow:
         run = store_run(ctx, uow, connection, command)
         _keep_key(uow, command, run)
+        _note(uow, command, run)
         for system, count in calls.items():
             uow.runs.add_calls(run.id, system, count)
     log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
     return run.public_id
+
+
+def _note(uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
+    by, now = command.started_by, run.created_at
+    detail: dict[str, object] = {"direction": run.direction.value, "dry_run": run.dry_run}
+    if command.employees is not None:
+        detail["people"] = len(command.employees)
+    if command.acknowledged:
+        detail["acknowledged"] = True
+    uow.audit.add(actor=by, action="run_started", subject=f"run:{run.public_id}", now=now, detail=detail)
+    if command.retried_run_id is not None:
+        retried = uow.runs.public_ids([command.retried_run_id])[command.retried_run_id]
+        detail = {"run": run.public_id}
+        uow.audit.add(actor=by, action="run_retried", subject=f"run:{retried}", now=now, detail=detail)
 
 
 # ── idempotency ───────────────────────────────────────────────────────────────────────────────────────────────────

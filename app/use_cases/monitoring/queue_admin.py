@@ -64,9 +64,8 @@ def _depths(ctx: Context) -> list[QueueDepth] | None:
 
 def requeue(ctx: Context, *, by: str | None = None) -> None:
     """Hand all due work to the broker once more. Work that the broker still has is done only once all the same: the
-    second job for it finds nothing to claim. `by`: the actor whom the audit trail names."""
+    second job for it finds nothing to claim. `by`: the actor whom the audit trail names; None: whom the door knows."""
     with ctx.unit_of_work() as uow:
-        if by is not None:
-            uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())
+        uow.audit.add(actor=by, action="queue_requeued", subject="queue", now=ctx.clock.now())
         queue_everything(ctx, uow, connection_id=None)
     queue_stuck_mails(ctx, pushed_before=ctx.clock.now())

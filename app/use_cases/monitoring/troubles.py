@@ -45,6 +45,8 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
         for row in lifted:
             uow.troubles.resolve(connection.id, row.direction, [row.source_id])
             uow.links.try_again(connection.id, direction=row.direction, source_ids=[row.source_id])
+        subject, detail = f"connection:{connection_key}", {"employees": len(lifted)}
+        uow.audit.add(action="troubles_lifted", subject=subject, now=ctx.clock.now(), detail=detail)
     log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
     return [_view(row) for row in lifted]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.storage.access.rows import AuditRow
+from app.storage.access.rows import AuditHead, AuditRow
 from app.use_cases.context import Context
 
 PAGE = 50
@@ -30,6 +30,10 @@ class AuditEntry:
     action: str
     subject: Party
     detail: dict[str, Any] = field(repr=False)
+    door: str | None = field(repr=False)
+    """None: an older version of Awase has written it, and knew neither door nor address."""
+    address: str = field(repr=False)
+    via: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,26 @@ def audit_page(ctx: Context, *, before: int | None = None, subject: str | None =
 
 
 def _entry(row: AuditRow, logins: dict[str, str]) -> AuditEntry:
-    return AuditEntry(row.id, row.at, _party(row.actor, logins), row.action, _party(row.subject, logins), row.detail)
+    return AuditEntry(
+        id=row.id,
+        at=row.at,
+        actor=party_of(row.actor, logins),
+        action=row.action,
+        subject=party_of(row.subject, logins),
+        detail=row.detail,
+        door=row.door,
+        address=row.address or "",
+        via=row.via or {},
+    )
 
 
-def _party(text: str, logins: dict[str, str]) -> Party:
+def audit_head(ctx: Context) -> AuditHead:
+    """The end of the trail, for those who want to note it elsewhere."""
+    with ctx.unit_of_work().reading() as uow:
+        return uow.audit.head()
+
+
+def party_of(text: str, logins: dict[str, str]) -> Party:
+    """`logins`: user id → login."""
     kind, _, ref = text.partition(":")
     return Party(kind, text, logins.get(ref, ref) if kind == "user" else ref)

@@ -21,6 +21,7 @@ from app.use_cases.context import Context
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.shared.process_name import HOLDER
+from app.use_cases.upkeep.audit_keeping import keep_audit
 from app.use_cases.upkeep.second_person_watch import withdraw_expired
 
 log = structlog.get_logger(__name__)
@@ -182,6 +183,7 @@ def _forget_old(ctx: Context) -> int:
         uow.wizards.purge(now - SETUPS_KEPT)
         uow.recovery.erase_notices(oldest)
     _forget_deliveries(ctx, now - DELIVERIES_KEPT)
+    keep_audit(ctx)
     while True:
         with ctx.unit_of_work() as uow:
             count = uow.recovery.erase_values(oldest, now=now)

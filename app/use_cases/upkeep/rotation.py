@@ -30,3 +30,6 @@ def rotate_secrets(ctx: Context) -> Iterator[int]:
             yield done
             if count < BATCH:
                 break
+    with ctx.unit_of_work() as uow:
+        detail = {"values": done}
+        uow.audit.add(action="secrets_rotated", subject="secrets", now=ctx.clock.now(), detail=detail)

@@ -13,7 +13,9 @@ from app.domain.access.roles import Role
 from app.use_cases.accounts import api_keys, first_administrator, users
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.accounts.users import CLI, UserView
+from app.use_cases.monitoring.readiness import database_state
 from app.use_cases.upkeep.rotation import rotate_secrets
+from app.use_cases.upkeep.upgrade import upgrade as upgrade_database
 from app.web.current import current_context, current_migration
 
 user = AppGroup("user", help="画面の利用者")
@@ -161,7 +163,8 @@ def list_keys() -> None:
 @db.command("upgrade")
 def upgrade() -> None:
     """データベースを最新の形にする"""
-    current_migration()(current_context().settings)
+    ctx = current_context()
+    upgrade_database(ctx, current_migration(), migrated=database_state(ctx)[1])
     click.echo("データベースは最新です。")
     if not first_administrator.has_users(current_context()):
         click.echo("利用者がまだいません。flask user first で最初の管理者を作ってください。", err=True)

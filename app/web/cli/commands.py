@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from app.domain.access.origin import Door, Origin, coming_from
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
+from app.use_cases.accounts.users import CLI
 from app.use_cases.monitoring.readiness import database_state
 from app.web.cli.access import db, key, secrets_group, user
+from app.web.cli.audit import audit
 from app.web.cli.deliveries import delivery, trouble
 from app.web.cli.exit_codes import FAILED, REFUSED
 from app.web.cli.links import link
@@ -29,6 +34,10 @@ class _Told(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         configure_logging(LOG_LEVEL)
+        with coming_from(Origin(Door.CLI, CLI, via=_os_user())):
+            return self._told(ctx)
+
+    def _told(self, ctx: click.Context) -> Any:
         if self.name != db.name:
             _check_database(ctx)
         try:
@@ -41,8 +50,18 @@ class _Told(click.Group):
             raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error
 
 
+def _os_user() -> dict[str, str]:
+    """Who is at the machine, for the audit trail."""
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container's user without an entry
+        name = str(os.geteuid())
+    before = os.environ.get("SUDO_USER", "")
+    return {"os_user": name, **({"sudo_user": before} if before.isprintable() and before else {})}
+
+
 def register_commands(app: Flask) -> None:
-    for group in (sync, queue, delivery, trouble, link, connection, user, key, secrets_group, db):
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets_group, db):
         app.cli.add_command(_Told(group.name, commands=group.commands, help=group.help))
 
 

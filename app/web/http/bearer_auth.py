@@ -9,7 +9,9 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from app.domain.access.origin import acting
 from app.use_cases.accounts.api_keys import KeyView, Scope, verify_key
+from app.use_cases.accounts.refusals import note_refused
 from app.web.current import current_context
 from app.web.http.errors import Problem
 
@@ -35,6 +37,9 @@ def require(scope: Scope) -> KeyView:
     if scope not in key.scopes:
         challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
         detail = f"この操作にはスコープ {scope} が必要です。"
+        rule = request.url_rule.rule if request.url_rule else ""
+        subject, told = f"operation:{request.method} {rule}", {"scope": scope.value}
+        note_refused(current_context(), action="right_refused", subject=subject, detail=told)
         raise Problem("insufficient_scope", detail=detail, headers={"WWW-Authenticate": challenge})
     return key
 
@@ -46,6 +51,7 @@ def caller() -> KeyView:
     if key is None:
         raise _refusal(given=bool(header))
     g.key = key
+    acting(f"key:{key.prefix}", key_name=key.name)
     return key
 
 

@@ -11,12 +11,15 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from app.domain.access.origin import Door, Origin, enter, leave
 from app.web.current import request_id
 from app.web.http.bearer_auth import known_caller
 from app.web.http.errors import Problem
 from app.web.http.problems import MAX_BODY_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_DOORS = {"api": Door.API, "webhooks": Door.WEBHOOK, "metrics": Door.API}
+_REFUSED = frozenset({401, 403, 429})
 _POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger("awase.web")
@@ -26,6 +29,7 @@ def watch_requests(app: Flask) -> None:
     app.before_request(_begin)
     app.before_request(_check_body)
     app.after_request(_finish)
+    app.teardown_request(_end)
 
 
 def protect_browsers(app: Flask) -> None:
@@ -45,6 +49,17 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
     g.began = time.monotonic()
+    g.origin = enter(Origin(_door(), "nobody", request.remote_addr or "", {"request": g.request_id}))
+
+
+def _door() -> Door:
+    return _DOORS.get(request.path.split("/", 2)[1], Door.SCREEN)
+
+
+def _end(_error: BaseException | None) -> None:
+    token = g.pop("origin", None)
+    if token is not None:
+        leave(token)
 
 
 def _check_body() -> None:
@@ -88,8 +103,10 @@ def log_fields(**fields: Any) -> None:
 
 
 def _log(answer: Response) -> None:
-    """Write the log line of a request. It names the rule and not the path: a path without a rule can hold anything."""
+    """Write the log line of a request, with the caller's address where it was refused. The line names the rule and not
+    the path: a path without a rule can hold anything."""
     key = known_caller()
+    refused = {"address": request.remote_addr} if answer.status_code in _REFUSED else {}
     log.info(
         "request",
         request_id=request_id(),
@@ -99,5 +116,6 @@ def _log(answer: Response) -> None:
         milliseconds=round((time.monotonic() - g.began) * 1000),
         key=key.prefix if key else None,
         run_id=(request.view_args or {}).get("run_id"),
+        **refused,
         **g.get("told", {}),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.web.screens import home, links, practice
-from app.web.screens.accounts import account, audit, sign_in, users
+from app.web.screens.accounts import account, audit, keys, sign_in, users
 from app.web.screens.base import attach_screens, screens
 from app.web.screens.connections import connections, wizard
 from app.web.screens.engine import deliveries, engine
@@ -19,6 +19,7 @@ __all__ = [
     "engine",
     "history",
     "home",
+    "keys",
     "links",
     "practice",
     "preview",

@@ -30,11 +30,13 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.domain.access.origin import acting
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, Refused
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
@@ -138,6 +140,7 @@ def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callabl
                 wanted = request.full_path.rstrip("?") if request.method == "GET" else None
                 return redirect(url("screens.sign_in", next=wanted), code=303)
             if permission is not None and not who.may(permission):
+                _note_refusal(permission)
                 return refused_page(403, "layout.forbidden_title", wording_here()("layout.forbidden_text"))
             return view(*args, **kwargs)
 
@@ -146,9 +149,17 @@ def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callabl
     return guard
 
 
+def _note_refusal(permission: Permission) -> None:
+    page, told = (request.endpoint or "").removeprefix("screens."), {"permission": permission.value}
+    note_refused(current_context(), action="right_refused", subject=f"page:{page}", detail=told)
+
+
 def _visitor(token: str) -> Visitor | None:
     who = signed_in_by(current_context(), token)
-    return None if who is None else Visitor(token, who)
+    if who is None:
+        return None
+    acting(who.actor)
+    return Visitor(token, who)
 
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,7 +216,7 @@ _MENU: tuple[tuple[str, str, tuple[str, ...], Permission | None], ...] = (
     ("links", "screens.links", ("/links",), Permission.SEE_PEOPLE),
     ("connections", "screens.connections", ("/connections",), Permission.SET_UP),
     ("engine", "screens.engine", ("/engine",), Permission.SEE_ENGINE),
-    ("users", "screens.users", ("/users", "/audit"), Permission.MANAGE_PEOPLE),
+    ("users", "screens.users", ("/users", "/audit", "/keys"), Permission.MANAGE_PEOPLE),
 )
 """Text, first page, beginnings of the addresses that belong to the entry, permission (None: all signed-in people)."""
 

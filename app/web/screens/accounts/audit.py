@@ -1,36 +1,26 @@
-"""The audit trail: who did what, newest first."""
+"""The audit trail: who did what, newest first; and as a file for those who check it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, timedelta
 from typing import Any
 
+from flask import Response as FlaskResponse
 from flask import request
-from flask import url_for as url
 from werkzeug.wrappers import Response
 
-from app.domain.access.roles import Permission, Role
-from app.use_cases.queries.audit_trail import LONGEST_SUBJECT, AuditEntry, Party, audit_page
+from app.domain.access.roles import Permission
+from app.domain.errors import Refused
+from app.domain.runs.dates import today_in_japan
+from app.use_cases.queries.audit_export import Format, begin_export, lines_of
+from app.use_cases.queries.audit_trail import LONGEST_SUBJECT, audit_head, audit_page
 from app.web.current import current_context
-from app.web.i18n import DEFAULT, Wording, catalogue
-from app.web.screens.base import has_view, needs, render, screens, wording_here
+from app.web.screens.accounts.audit_lines import line_of, word
+from app.web.screens.base import needs, render, screens, wording_here
 
 _LAST = 2**62
-
-
-@dataclass(frozen=True)
-class Line:
-    """An entry in words."""
-
-    at: datetime
-    actor: str
-    action: str
-    subject: str
-    subject_ref: str
-    address: str
-    """The address of the subject's page, "" when the subject has none."""
-    details: tuple[str, ...]
+_USUAL = timedelta(days=30)
+_TYPES = {Format.JSONL: "application/jsonl", Format.CSV: "text/csv"}
 
 
 @screens.get("/audit")
@@ -38,49 +28,48 @@ class Line:
 def audit() -> Response:
     subject, words = _subject(), wording_here()
     found = audit_page(current_context(), before=_before(), subject=subject)
-    lines = [_line(entry, words) for entry in found.entries]
+    lines = [line_of(entry, words) for entry in found.entries]
     about = lines[0].subject if lines and subject else subject or ""
     return render("audit/page.html", lines=lines, next_before=found.next_before, subject=subject, about=about)
 
 
-def _line(entry: AuditEntry, words: Wording) -> Line:
-    details = tuple(_detail(name, value, words) for name, value in entry.detail.items())
-    return Line(
-        at=entry.at,
-        actor=_party(entry.actor, "actors", words),
-        action=_word("actions", entry.action, words),
-        subject=_party(entry.subject, "subjects", words),
-        subject_ref=entry.subject.ref,
-        address=_address(entry.subject),
-        details=details,
-    )
+@screens.get("/audit/export")
+@needs(Permission.MANAGE_PEOPLE)
+def audit_export() -> Response:
+    today = today_in_japan(current_context().clock.now())
+    typed = {"since": (today - _USUAL).isoformat(), "until": today.isoformat(), "format": Format.CSV.value}
+    return _export_page(typed=typed)
 
 
-def _party(party: Party, area: str, words: Wording) -> str:
-    if party.ref == "user:0":
-        return words("audit.unknown_login")
-    known = f"audit.{area}.{party.kind}" in catalogue(DEFAULT)
-    return words(f"audit.{area}." + party.kind, name=party.name) if known else party.ref
+@screens.post("/audit/export")
+@needs(Permission.MANAGE_PEOPLE)
+def audit_file() -> Response:
+    """The file itself, a portion of entries at a time."""
+    ctx, words = current_context(), wording_here()
+    typed = {name: request.form.get(name, "") for name in ("since", "until", "format")}
+    try:
+        since, until = _day(typed["since"]), _day(typed["until"])
+        form = Format(typed["format"]) if typed["format"] in list(Format) else Format.CSV
+        export = begin_export(ctx, since, until, form)
+    except Refused as refused:
+        return _export_page(typed=typed, fault=words.refusal(refused), status=refused.status)
+    pieces = lines_of(ctx, export, form, lambda action: word("actions", action, words))
+    answer = FlaskResponse(pieces, mimetype=_TYPES[form])
+    answer.headers["Content-Disposition"] = f'attachment; filename="{export.name}.{form.value}"'
+    return answer
 
 
-def _word(area: str, name: str, words: Wording) -> str:
-    """The words for a name; a name that only a newer version knows stands here as that version wrote it."""
-    return words(f"audit.{area}." + name) if f"audit.{area}.{name}" in catalogue(DEFAULT) else name
+def _export_page(*, typed: dict[str, str], fault: str = "", status: int = 200) -> Response:
+    shown: dict[str, Any] = {"typed": typed, "fault": fault, "formats": list(Format)}
+    return render("audit/export.html", status=status, head=audit_head(current_context()), **shown)
 
 
-def _detail(name: str, value: Any, words: Wording) -> str:
-    given = value if isinstance(value, list) else [value]
-    shown = (words.label(Role(each)) if each in list(Role) else str(each) for each in given)
-    return f"{_word('details', name, words)}: {', '.join(shown)}"
-
-
-def _address(party: Party) -> str:
-    _, _, ref = party.ref.partition(":")
-    if party.kind == "run" and has_view("screens.run"):
-        return url("screens.run", run_id=ref)
-    if party.kind == "connection" and has_view("screens.connection"):
-        return url("screens.connection", key=ref)
-    return ""
+def _day(typed: str) -> date:
+    """Raises Refused for a text that is no date."""
+    try:
+        return date.fromisoformat(typed.strip())
+    except ValueError:
+        raise Refused("invalid_period", wording_here()("audit.no_date")) from None
 
 
 def _before() -> int | None:

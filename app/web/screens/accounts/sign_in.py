@@ -31,6 +31,7 @@ def begin() -> Response:
         count_attempt(login)
         token = sign_ins.sign_in(ctx, login, request.form.get("password", ""))
     except TooManyAttempts as braked:
+        sign_ins.note_braked(ctx, login)
         answer = _again(login, wording_here()("sign_in.too_many", n=braked.minutes), status=braked.status)
         answer.headers["Retry-After"] = str(braked.seconds)
         return answer

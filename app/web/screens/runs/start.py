@@ -17,7 +17,7 @@ from app.domain.errors import Refused
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.export_settings import complete
-from app.use_cases.intake import choose_people, start_run
+from app.use_cases.intake import start_run
 from app.use_cases.queries.preview import previews_waiting
 from app.use_cases.shared.connection_lookup import find_connection
 from app.web.current import current_context
@@ -39,13 +39,12 @@ def start(connection_key: str, direction: str) -> Response:
 def begin_sync(connection_key: str, direction: str) -> Response:
     if direction not in list(Direction):
         return _no_such_page()
-    ctx, who = current_context(), me()
+    ctx = current_context()
     try:
         command = _command(connection_key, Direction(direction))
         run = start_run.start_run(ctx, command)
     except Refused as refused:
         return _form(connection_key, Direction(direction), typed=request.form, refused=refused)
-    choose_people.note(ctx, run.id, action="run_started", by=who.actor)
     return redirect(url("screens.preview", run_id=run.id), code=303)
 
 
