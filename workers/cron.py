@@ -16,6 +16,8 @@ from app.logs import configure_logging
 from app.use_cases.context import Context
 from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
 from app.use_cases.survey.sweep import SECONDS, sweep_due
+from app.use_cases.upkeep.bounds import SECONDS as BOUNDS_SECONDS
+from app.use_cases.upkeep.bounds import keep_bounds
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
@@ -43,6 +45,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("settle_doubts", DOUBT_SECONDS, settle_doubts),
         Periodic("sweep", SECONDS, sweep_due),
         Periodic("check_webhooks", CHECK_SECONDS, check_webhooks),
+        Periodic("keep_bounds", BOUNDS_SECONDS, keep_bounds),
     )
 
 

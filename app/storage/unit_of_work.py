@@ -37,6 +37,7 @@ from app.storage.metrics.counters import CounterRepository
 from app.storage.metrics.snapshot import MetricsRepository
 from app.storage.outgoing.mails import MailRepository
 from app.storage.outgoing.outbox import OutboxRepository
+from app.storage.outgoing.survey_turns import SurveyTurnRepository
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
@@ -48,6 +49,7 @@ from app.storage.runs.second_persons import SecondPersonRepository
 from app.storage.runs.steps import StepRepository
 from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
+from app.storage.upkeep.bounds import BoundsRepository
 from app.storage.upkeep.leader import LeaderRepository
 from app.storage.upkeep.recovery import RecoveryRepository
 from app.storage.upkeep.rotation import RotationRepository
@@ -73,6 +75,7 @@ class UnitOfWork:
     steps: StepRepository
     links: LinkRepository
     outbox: OutboxRepository
+    survey_turns: SurveyTurnRepository
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
@@ -90,6 +93,7 @@ class UnitOfWork:
     audit: AuditRepository
     idempotency: IdempotencyRepository
     leader: LeaderRepository
+    bounds: BoundsRepository
     recovery: RecoveryRepository
     metrics: MetricsRepository
     rotation: RotationRepository
@@ -121,6 +125,7 @@ class UnitOfWork:
         self.steps = StepRepository(session, self._vault)
         self.links = LinkRepository(session, self._vault)
         self.outbox = OutboxRepository(session, self._vault)
+        self.survey_turns = SurveyTurnRepository(session, self._vault)
         self.mails = MailRepository(session, self._vault)
         self.history = HistoryRepository(session, self._vault)
         self.survey_pages = SurveyPageRepository(session, self._vault)
@@ -138,6 +143,7 @@ class UnitOfWork:
         self.audit = AuditRepository(session, self._vault)
         self.idempotency = IdempotencyRepository(session, self._vault)
         self.leader = LeaderRepository(session, self._vault)
+        self.bounds = BoundsRepository(session, self._vault)
         self.recovery = RecoveryRepository(session, self._vault)
         self.metrics = MetricsRepository(session, self._vault)
         self.rotation = RotationRepository(session, self._vault)

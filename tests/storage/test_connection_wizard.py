@@ -97,14 +97,6 @@ def test_a_grant_can_be_thrown_away(database: Database) -> None:
         assert uow.wizards.freee_tokens(setup.id) is None
 
 
-def test_old_ones_are_forgotten(database: Database) -> None:
-    with database.unit_of_work() as uow:
-        add(uow)
-        assert uow.wizards.purge(NOW) == 0
-        assert uow.wizards.purge(NOW + timedelta(seconds=1)) == 1
-        assert uow.wizards.all() == []
-
-
 # ── what a connection learns and keeps ────────────────────────────────────────────────────────────────────────────────
 
 

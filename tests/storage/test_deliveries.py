@@ -15,6 +15,7 @@ from app.storage.automatic.rows import NewDelivery
 from app.storage.enums import DeliveryState, WebhookState
 from app.storage.metrics.counters import labels
 from app.storage.unit_of_work import Database
+from app.storage.upkeep.bounds import BOUNDED
 from tests.storage.databases import NOW, add_connection, end_item, running_run
 
 pytestmark = pytest.mark.sql
@@ -172,8 +173,9 @@ def test_replay_is_remembered_and_old_ones_are_forgotten_with_their_pairs(databa
     assert row is not None and (row.state, row.replays, row.replayed_at) == (DeliveryState.ACCEPTED, 2, NOW)
     with database.engine.begin() as connected:
         connected.execute(text("UPDATE deliveries SET received_at = '2020-01-01 00:00:00' WHERE dedup = 'a'"))
+    bounds = [each for each in BOUNDED if each.table == "deliveries"]
     with database.unit_of_work() as uow:
-        assert (uow.deliveries.purge(NOW), uow.deliveries.purge(NOW)) == (1, 0)
+        assert [sum(uow.bounds.forget_old(each, NOW) for each in bounds) for _ in range(2)] == [1, 0]
         assert uow.deliveries.get(old) is None and uow.deliveries.get(young) is not None
         assert uow.deliveries.items_of([old, young])[young] != []
         assert uow.items.get(item) is not None

@@ -104,17 +104,6 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(database: Database) ->
         assert uow.outbox.waiting(LATER) == (1, 50.0)
 
 
-def test_only_what_was_sent_before_then_is_purged(database: Database) -> None:
-    put(database, (OutboxKind.ITEM, 1, 0), (OutboxKind.ITEM, 2, 10), (OutboxKind.ITEM, 3, 20))
-    with database.unit_of_work() as uow:
-        uow.outbox.mark_sent(uow.outbox.due(NOW), NOW)
-        uow.outbox.mark_sent(uow.outbox.due(NOW + timedelta(seconds=10)), LATER)
-        assert uow.outbox.purge(NOW) == 0
-        assert uow.outbox.purge(LATER) == 1
-        assert uow.outbox.purge(LATER + timedelta(seconds=1)) == 1
-        assert [row.ref_id for row in uow.outbox.due(LATER)] == [3]
-
-
 # ── mails ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

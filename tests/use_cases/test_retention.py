@@ -7,18 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.runs.rows import NewChange, PreviewName
-from app.storage.tables.models import Base
+from app.storage.tables.models import Base, OutboxTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.finish.notices import tell_consent_needed, tell_webhook_silent
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.queries.history import get_run, list_items
+from app.use_cases.upkeep.bounds import keep_bounds
 from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
 from tests.use_cases.engine_room import Room
@@ -264,11 +265,13 @@ def test_what_is_only_needed_for_a_while_goes_sooner(room: Room) -> None:
         uow.survey_pages.add(1, System.FREEE, seq=0, rows=[], next_cursor=None)
         uow.outbox.mark_sent(uow.outbox.due(now), now)
     room.clock.turn(days=8)
-    reconcile_once(room.ctx)
+    keep_bounds(room.ctx)
     with room.database.unit_of_work() as uow:
         assert uow.idempotency.find("k", "cli") is None
         assert uow.consents.take("h", now=now - timedelta(days=1)) is None
-        assert uow.outbox.purge(room.clock.now() + timedelta(days=1)) == 0
+    with room.database.engine.connect() as connection:
+        sent = select(func.count()).select_from(OutboxTable).where(OutboxTable.sent_at.is_not(None))
+        assert connection.scalar(sent) == 0
 
 
 def test_a_notice_about_a_connection_is_erased_as_well(room: Room) -> None:

@@ -153,6 +153,22 @@ def test_the_same_key_and_body_start_one_run(client: FlaskClient, bearer: Bearer
         assert len(uow.runs.page(after=None, limit=10)) == 1
 
 
+def test_a_preview_that_is_being_surveyed_is_the_answer_whatever_the_key(
+    client: FlaskClient, bearer: Bearer, world: World
+) -> None:
+    """Another Idempotency-Key with the same meaning gets the open run; another wish is told which run is open."""
+    caller, body = bearer(), request_body(dry_run=True)
+    first, second = (client.post(RUNS, json=body, headers={**caller, "Idempotency-Key": key}) for key in ("a", "b"))
+    assert [(each.status_code, each.json["already"]) for each in (first, second)] == [(202, False), (202, True)]
+    assert second.json["id"] == first.json["id"]
+    assert second.headers["Location"] == first.headers["Location"]
+    other = client.post(RUNS, json=request_body(dry_run=True, as_of_date="2026-11-01"), headers=caller)
+    assert (other.status_code, other.json["code"]) == (409, "survey_open")
+    assert other.json["fields"] == {"run": first.json["id"]}
+    with world.ctx.unit_of_work() as uow:
+        assert len(uow.runs.page(after=None, limit=10)) == 1
+
+
 def test_the_same_key_with_another_body_is_a_conflict(client: FlaskClient, bearer: Bearer) -> None:
     headers = {**bearer(), "Idempotency-Key": "hr-1"}
     client.post(RUNS, json=request_body(), headers=headers)

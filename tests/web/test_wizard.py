@@ -17,6 +17,7 @@ from app.domain.settings.connection_settings import Automatic, PayType
 from app.practice.staff.practice_company import FREEE_COMPANY_ID, FREEE_EXTERNAL_CID, SMARTHR_TOKEN, SUBDOMAIN
 from app.storage.enums import WebhookState
 from app.storage.tables.access_models import WizardTable
+from app.use_cases.upkeep.bounds import keep_bounds
 from tests.web.wizard_house import EXPORT, GOOD, Wizarding, wizard_house
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -311,9 +312,11 @@ def test_credentials_are_in_one_place_once_there_is_a_connection(wizarding: Wiza
 
 def test_a_setup_that_nobody_ends_is_forgotten_after_a_month(wizarding: Wizarding) -> None:
     wizarding.begin()
-    with wizarding.house.ctx.unit_of_work() as uow:
-        now = wizarding.house.clock.now()
-        assert uow.wizards.purge(now) == 0 and uow.wizards.purge(now.replace(year=now.year + 1)) == 1
+    house = wizarding.house
+    house.clock.turn(days=29)
+    assert "setups" not in keep_bounds(house.ctx)
+    house.clock.turn(days=2)
+    assert keep_bounds(house.ctx)["setups"] == 1
 
 
 # ── export settings, webhooks ─────────────────────────────────────────────────────────────────────────────────────────

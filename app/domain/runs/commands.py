@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -29,6 +30,27 @@ class StartRun:
     """The run that this one takes back."""
     acknowledged: bool = False
     """The caller has said that a mass change is intended: the run is not held for a person before its first write."""
+
+    @property
+    def asked_as(self) -> str | None:
+        """As what this is asked for: of each there is one survey at a time per connection and direction. None: there
+        may be several (runs that write), or another rule counts them (undo, schedule)."""
+        if self.undone_run_id is not None or self.trigger.is_automatic:
+            return None
+        if self.retried_run_id is not None:
+            return f"retry:{self.started_by}"
+        return f"preview:{self.started_by}" if self.dry_run else None
+
+    @property
+    def by_one_person(self) -> bool:
+        """Whether one pair of eyes has asked. A key and the command line may be several programs and persons."""
+        return self.started_by.startswith("user:")
+
+    def is_same_wish(self, *, as_of_date: date, scope: Sequence[str] | None, acknowledged: bool) -> bool:
+        """Whether a run that was asked for in the same way looks at the same people of the same day."""
+        wanted = None if self.employees is None else set(self.employees)
+        given = None if scope is None else set(scope)
+        return (self.as_of_date, wanted, self.acknowledged) == (as_of_date, given, acknowledged)
 
 
 @dataclass(frozen=True)

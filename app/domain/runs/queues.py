@@ -1,4 +1,5 @@
-"""The two queues and which run goes where, so that a small run never waits behind one of 10,000 people."""
+"""The two queues and which run goes where, so that a small run never waits behind one of 10,000 people, nor behind a
+crowd of previews."""
 
 from __future__ import annotations
 
@@ -12,3 +13,9 @@ QUEUES = (INTERACTIVE, BULK)
 def queue_for(people: int, *, bulk_from: int) -> str:
     """The queue in which the workers find a run over this many people."""
     return BULK if people >= bulk_from else INTERACTIVE
+
+
+def looks_at_once(workers: int) -> int:
+    """How many surveys that only look (previews, comparisons) a queue may have in hand at once: one worker less than it
+    has, so that jobs of employees, webhooks and runs that write find a free one; a single worker takes them in turn."""
+    return max(1, workers - 1)

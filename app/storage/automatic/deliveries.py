@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
-    delete,
     exists,
     func,
     insert,
@@ -209,11 +208,6 @@ class DeliveryRepository(Repository):
             .where(DeliveryTable.id.in_(delivery_ids))
             .values(replayed_at=now, replays=DeliveryTable.replays + 1, state=DeliveryState.ACCEPTED)
         )
-
-    def purge(self, received_before: datetime, *, limit: int = 1000) -> int:
-        """Delete deliveries from before that moment, a portion at a time. Returns how many."""
-        old = select(DeliveryTable.id).where(DeliveryTable.received_at < received_before).limit(limit)
-        return self._changed(delete(DeliveryTable).where(DeliveryTable.id.in_(old.scalar_subquery())))
 
 
 def _wanted(

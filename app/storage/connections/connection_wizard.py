@@ -53,10 +53,6 @@ class WizardRepository(Repository):
     def delete(self, setup_id: int) -> None:
         self._session.execute(delete(WizardTable).where(WizardTable.id == setup_id))
 
-    def purge(self, begun_before: datetime) -> int:
-        """Delete setups of that age, because their credentials would lie about. The connections they made stay."""
-        return self._changed(delete(WizardTable).where(WizardTable.created_at < begun_before))
-
     def made(self, setup_id: int, connection_id: int) -> None:
         """The connection exists now and holds the credentials, so the setup forgets them."""
         blank = self._vault.encrypt("")

@@ -43,6 +43,3 @@ class ConsentRepository(Repository):
         )
         mine = self._changed(delete(ConsentTable).where(ConsentTable.state_hash == state_hash))
         return row if mine and row.expires_at >= now else None
-
-    def purge(self, now: datetime) -> int:
-        return self._changed(delete(ConsentTable).where(ConsentTable.expires_at < now))

@@ -16,6 +16,7 @@ from app.storage.enums import MailState
 from app.storage.repository import Repository
 from app.storage.tables.access_models import LeaderTable
 from app.storage.tables.automatic_models import DeliveryTable
+from app.storage.tables.conditions import waits_its_turn
 from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, OutboxTable, RunTable
 
 TROUBLED = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
@@ -61,7 +62,7 @@ class EngineReading(Repository):
         failed = (MailTable.state == MailState.FAILED, MailTable.created_at >= mails_since)
         parts: dict[str, Select[Any]] = {
             "outbox": select(func.count()).select_from(OutboxTable).where(*outbox),
-            "outbox_since": select(func.min(OutboxTable.due_at)).where(*outbox),
+            "outbox_since": select(func.min(OutboxTable.due_at)).where(*outbox, ~waits_its_turn()),
             "unsorted": select(func.count()).select_from(DeliveryTable).where(unsorted),
             "unsorted_since": select(DeliveryTable.received_at).where(unsorted).order_by(DeliveryTable.id).limit(1),
             "item_since": _oldest_due(now),

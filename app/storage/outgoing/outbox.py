@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, as_row
+from app.storage.tables.conditions import waits_its_turn
 from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
 
 
@@ -28,11 +29,13 @@ class OutboxRepository(Repository):
         if values:
             self._session.execute(insert(OutboxTable), values)
 
-    def due(self, now: datetime, *, limit: int = 500) -> list[OutboxRow]:
-        """Unsent rows that are due, oldest first."""
+    def due(
+        self, now: datetime, *, limit: int = 500, kinds: Collection[OutboxKind] = tuple(OutboxKind)
+    ) -> list[OutboxRow]:
+        """Unsent rows of these kinds that are due, oldest first."""
         query = (
             select(OutboxTable)
-            .where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
+            .where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now, OutboxTable.kind.in_(kinds))
             .order_by(OutboxTable.due_at, OutboxTable.id)
             .limit(limit)
         )
@@ -56,13 +59,10 @@ class OutboxRepository(Repository):
             )
 
     def waiting(self, now: datetime) -> tuple[int, float | None]:
-        """How many rows are due and unsent, and the age of the oldest in seconds."""
+        """How many rows are due and unsent, and the age of the oldest in seconds. The age of surveys that wait their
+        turn does not count, because nobody is late with them."""
+        late = case((~waits_its_turn(), OutboxTable.due_at))
         count, oldest = self._session.execute(
-            select(func.count(), func.min(OutboxTable.due_at)).where(
-                OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now
-            )
+            select(func.count(), func.min(late)).where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
         ).one()
         return count, None if oldest is None else max(0.0, (now - oldest).total_seconds())
-
-    def purge(self, sent_before: datetime) -> int:
-        return self._changed(delete(OutboxTable).where(OutboxTable.sent_at < sent_before))

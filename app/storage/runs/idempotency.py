@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.repository import Repository, as_row
@@ -29,6 +29,3 @@ class IdempotencyRepository(Repository):
         except IntegrityError:
             return False
         return True
-
-    def purge(self, created_before: datetime) -> int:
-        return self._changed(delete(IdempotencyTable).where(IdempotencyTable.created_at < created_before))

@@ -75,6 +75,42 @@ class RunReading(Repository):
         record = self._session.scalar(query)
         return None if record is None else as_row(RunRow, record)
 
+    def open_survey(self, connection_id: int, direction: Direction, asked_as: str) -> RunRow | None:
+        """The run that was asked for in this way and whose survey is not over; there is one at most."""
+        query = select(RunTable).where(
+            RunTable.connection_id == connection_id,
+            RunTable.direction == direction,
+            RunTable.asked_as == asked_as,
+            RunTable.state.in_([RunState.WAITING, RunState.SURVEYING]),
+            RunTable.ends_as.is_(None),
+        )
+        record = self._session.scalar(query)
+        return None if record is None else as_row(RunRow, record)
+
+    def retry_of(self, run_id: int) -> RunRow | None:
+        """The run that repeats this one, unless it was cancelled; of several from an older version the newest."""
+        kept = or_(RunTable.ends_as.is_(None), RunTable.ends_as != RunState.CANCELLED)
+        query = select(RunTable).where(RunTable.retried_run_id == run_id, kept, RunTable.state != RunState.CANCELLED)
+        record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))
+        return None if record is None else as_row(RunRow, record)
+
+    def waiting_previews(
+        self, connection_id: int, direction: Direction, started_by: str, *, beyond: int, limit: int = 100
+    ) -> list[int]:
+        """The previews of one actor that wait for a first approval, without the newest `beyond`, newest first."""
+        query = select(RunTable.id).where(
+            RunTable.connection_id == connection_id,
+            RunTable.direction == direction,
+            RunTable.started_by == started_by,
+            RunTable.dry_run,
+            RunTable.trigger.in_([Trigger.MANUAL, Trigger.API]),
+            RunTable.state == RunState.PREVIEWED,
+            RunTable.ends_as.is_(None),
+            RunTable.approved_at.is_(None),
+            RunTable.decide_until.is_(None),
+        )
+        return list(self._session.scalars(query.order_by(RunTable.id.desc()).offset(beyond).limit(limit)))
+
     def related(self, run: RunRow) -> list[RunRow]:
         """The run that this one repeats or takes back, and the runs that repeat or take back this one; oldest first."""
         origins = [each for each in (run.retried_run_id, run.undone_run_id) if each is not None]

@@ -47,6 +47,7 @@ class RunRepository(RunReading):
             retried_run_id=new.retried_run_id,
             undone_run_id=new.undone_run_id,
             acknowledged=new.acknowledged,
+            asked_as=new.asked_as,
         )
         self._session.add(record)
         self._session.flush()

@@ -148,6 +148,7 @@ class AuditHeadTable(Base):
 
 class IdempotencyTable(Base):
     __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_owner", "owner", "created_at"),)
 
     key_hash: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Integer, LargeBinary, MetaData, Text, text
 from sqlalchemy.orm import DeclarativeBase
 
 from app.domain.enums import Direction, Step, System, Trigger
@@ -74,3 +74,8 @@ class Base(DeclarativeBase):
 def refers(target: str) -> Any:
     """A foreign key whose row is deleted together with the row it names."""
     return ForeignKey(target, ondelete="CASCADE")
+
+
+def partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows for which a condition holds, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))

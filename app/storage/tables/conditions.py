@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from app.domain.enums import Trigger
+from app.domain.runs.run_state import RunState
+from app.storage.enums import OutboxKind
 from app.storage.tables.automatic_models import BeginningTable
-from app.storage.tables.models import RunTable
+from app.storage.tables.models import ConnectionTable, OutboxTable, RunTable
 
 
 def held_back() -> ColumnElement[bool]:
@@ -26,3 +30,33 @@ def held_back() -> ColumnElement[bool]:
         first.finished_at.is_(None),
     )
     return begins | at_work
+
+
+def only_looks(run: Any = RunTable) -> ColumnElement[bool]:
+    """Whether the survey of a run writes nothing by itself for somebody who waits: a preview, or a comparison."""
+    return or_(run.dry_run, run.trigger == Trigger.SCHEDULE)
+
+
+def in_hand(run: Any = RunTable) -> ColumnElement[bool]:
+    """Whether the broker or a worker has the survey of a run that only looks. One that the broker has lost has a new
+    row in the outbox as soon as the reconciler has noticed; a connection that is paused keeps nobody waiting."""
+    row = aliased(OutboxTable)
+    again = exists().where(row.kind == OutboxKind.SURVEY, row.ref_id == run.id, row.sent_at.is_(None))
+    pushed = and_(run.state == RunState.WAITING, run.survey_pushed_at.is_not(None))
+    works = select(ConnectionTable.id).where(~ConnectionTable.paused, ~ConnectionTable.needs_consent)
+    return and_(
+        run.finished_at.is_(None),
+        run.ends_as.is_(None),
+        only_looks(run),
+        or_(pushed, run.state == RunState.SURVEYING),
+        ~again,
+        run.connection_id.in_(works),
+    )
+
+
+def waits_its_turn() -> ColumnElement[bool]:
+    """Whether an outbox row is a survey that only looks, while its queue has another one in hand: nothing is late."""
+    own, other = aliased(RunTable), aliased(RunTable)
+    looks = exists().where(own.id == OutboxTable.ref_id, only_looks(own))
+    before = exists().where(other.queue == OutboxTable.queue, in_hand(other))
+    return and_(OutboxTable.kind == OutboxKind.SURVEY, looks, before)

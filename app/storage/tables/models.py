@@ -30,11 +30,16 @@ from app.storage.tables import access_models as access_models  # so that Base kn
 from app.storage.tables import automatic_models as automatic_models
 from app.storage.tables import stopped_models as stopped_models
 from app.storage.tables.base import Base as Base
-from app.storage.tables.base import refers
+from app.storage.tables.base import partial, refers
 
 _OPEN = "state IN ('waiting', 'running')"
 _ASKING = "state = 'needs_review'"
 _OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
+_OPEN_SURVEY = "asked_as IS NOT NULL AND state IN ('waiting', 'surveying') AND ends_as IS NULL"
+_RETRY = (
+    "asked_as IS NOT NULL AND retried_run_id IS NOT NULL"
+    " AND (ends_as IS NULL OR ends_as <> 'cancelled') AND state <> 'cancelled'"
+)
 _UNDECIDED = "decide_until IS NOT NULL AND finished_at IS NULL"
 _GATHERING = "state = 'waiting' AND gather_until IS NOT NULL AND ends_as IS NULL"
 
@@ -113,28 +118,14 @@ class RunTable(Base):
         ),
         Index("ix_runs_connection_id_id", "connection_id", "id"),
         # Per connection and direction, only one run gathers the employees whom webhooks name.
-        Index(
-            "uq_runs_gathering",
-            "connection_id",
-            "direction",
-            unique=True,
-            sqlite_where=text(_GATHERING),
-            postgresql_where=text(_GATHERING),
-        ),
-        Index(
-            "ix_runs_second_person",
-            "decide_until",
-            sqlite_where=text(_UNDECIDED),
-            postgresql_where=text(_UNDECIDED),
-        ),
+        partial("uq_runs_gathering", "connection_id", "direction", where=_GATHERING, unique=True),
+        partial("ix_runs_second_person", "decide_until", where=_UNDECIDED),
         # Only one run at a time may take a run back.
-        Index(
-            "uq_runs_open_undo",
-            "undone_run_id",
-            unique=True,
-            sqlite_where=text(_OPEN_UNDO),
-            postgresql_where=text(_OPEN_UNDO),
-        ),
+        partial("uq_runs_open_undo", "undone_run_id", where=_OPEN_UNDO, unique=True),
+        # Nobody has two previews, or two repetitions, of one connection and direction surveyed at once.
+        partial("uq_runs_open_survey", "connection_id", "direction", "asked_as", where=_OPEN_SURVEY, unique=True),
+        # A run is repeated once, however often it is asked for; a repetition that was cancelled does not count.
+        partial("uq_runs_retry", "retried_run_id", where=_RETRY, unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -182,6 +173,8 @@ class RunTable(Base):
     finished_at: Mapped[datetime | None]
     deadline_at: Mapped[datetime]
     erased_at: Mapped[datetime | None]
+    asked_as: Mapped[str | None]
+    """`StartRun.asked_as`; None also for the runs of versions that did not know it."""
 
 
 class ItemTable(Base):
@@ -192,19 +185,13 @@ class ItemTable(Base):
         Index("ix_items_source", "connection_id", "source_id", "id"),
         # For the engine room's charts: how many items ended when, and with which cause, without a look at the rows.
         Index("ix_items_ended", "finished_at", "state", "error_code"),
-        Index("ix_items_asking", "connection_id", "id", sqlite_where=text(_ASKING), postgresql_where=text(_ASKING)),
+        partial("ix_items_asking", "connection_id", "id", where=_ASKING),
         # One open item per employee and direction (design decision 2). Previews, and items waiting behind another
         # run's item, hold no slot.
-        Index(
-            "uq_items_slot",
-            "connection_id",
-            "direction",
-            "source_id",
-            unique=True,
-            sqlite_where=text(f"{_OPEN} AND holds_slot"),
-            postgresql_where=text(f"{_OPEN} AND holds_slot"),
+        partial(
+            "uq_items_slot", "connection_id", "direction", "source_id", where=f"{_OPEN} AND holds_slot", unique=True
         ),
-        Index("ix_items_open", "state", "next_at", sqlite_where=text(_OPEN), postgresql_where=text(_OPEN)),
+        partial("ix_items_open", "state", "next_at", where=_OPEN),
         Index("uq_items_run_position", "run_id", "position", unique=True),
     )
 
@@ -300,9 +287,7 @@ class LinkTable(Base):
 class OutboxTable(Base):
     __tablename__ = "outbox"
     __table_args__ = (
-        Index(
-            "ix_outbox_due", "due_at", sqlite_where=text("sent_at IS NULL"), postgresql_where=text("sent_at IS NULL")
-        ),
+        partial("ix_outbox_due", "due_at", where="sent_at IS NULL"),
         Index("ix_outbox_ref", "kind", "ref_id"),
     )
 

@@ -21,6 +21,7 @@ from app.storage.enums import HistoryKind, MailKind, OutboxKind
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.shared.beginnings import REPLACED
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
 
 def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     if run.error_code == "second_person_expired":  # a mail of its own tells it
+        return False
+    if run.error_code == REPLACED:  # by whoever asked for it
         return False
     if run.trigger is Trigger.HELD and run.approved_at is None:  # what waited is gone, or was declined: no news
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -28,6 +29,7 @@ from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
 from app.use_cases.planning.plan_employee import keyed_fingerprint
 from app.use_cases.planning.second_person import ask_about_open_undo
+from app.use_cases.queries.history import get_run
 from app.use_cases.shared.beginnings import begun
 from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.second_persons import refuse_without_scope
@@ -154,6 +156,9 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
     the same people. A run that took another run back is repeated by taking that other run back once more. While the
     automatic sync of the direction begins with a preview, the repetition of an automatic run is one as well.
 
+    A run is repeated once: whoever asks again, or at the same moment, gets the run that is there (`already`), also when
+    it is over; what failed there is repeated by repeating that run. A repetition that was cancelled does not count.
+
     Raises Refused: the run is not over, no employee failed, or as `start_run`.
     """
     with ctx.unit_of_work().reading() as uow:
@@ -161,6 +166,9 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
         connection = uow.connections.get(run.connection_id)
         failed = uow.items.numbers(run.id, [ItemState.FAILED])
         had_items = bool(uow.items.counts(run.id))
+        repeated = uow.runs.retry_of(run.id)
+    if repeated is not None:
+        return replace(get_run(ctx, repeated.public_id), already=True)
     if not run.state.is_final:
         raise Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
     numbers = tuple(dict.fromkeys(number for number in failed if number.strip()))

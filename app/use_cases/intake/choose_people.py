@@ -60,9 +60,16 @@ def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
         idempotency_key=key,
     )
     started = start_run.start_run(ctx, command)
-    if not run.state.is_final and not preview.approved:
+    if not preview.approved and _is_still_open(ctx, run_id, but=started.id):
         discard(ctx, run_id, by=by)
     return started.id
+
+
+def _is_still_open(ctx: Context, run_id: str, *, but: str) -> bool:
+    """Whether the run goes on, and is not the new one itself: it may have been the open survey, or have given way."""
+    with ctx.unit_of_work().reading() as uow:
+        run = find_run(uow, run_id)
+    return run_id != but and not run.state.is_final and run.ends_as is None
 
 
 def discard(ctx: Context, run_id: str, *, by: str) -> None:

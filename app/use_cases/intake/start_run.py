@@ -11,10 +11,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import System
 from app.domain.errors import Refused, RunError, TemporaryError
@@ -25,6 +26,8 @@ from app.domain.settings.export_settings import complete
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.intake.one_survey import settle
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.second_persons import refuse_without_scope
@@ -44,13 +47,16 @@ _NAMED = 20
 
 
 class _Raced(Exception):
-    """Another request with the same idempotency key was stored while this one was being checked."""
+    """Another request with the same idempotency key, or with the same wish, was stored while this one was being
+    checked."""
 
 
 def start_run(ctx: Context, command: StartRun) -> RunView:
     """Store a run, which the relay then hands to a worker. Raises Refused, and then nothing is stored.
 
     When the idempotency key was used before: the same request gets the first run, another request is refused with 409.
+    A preview that is being surveyed, and a repetition, are not begun a second time (`one_survey`): the view of the run
+    that is there says `already`.
     """
     first = _replayed(ctx, command)
     if first is not None:
@@ -64,10 +70,10 @@ def start_run(ctx: Context, command: StartRun) -> RunView:
     _check_numbers(command.employees)
     calls = _check_known(ctx, connection, command)
     try:
-        public_id = _store(ctx, connection, command, calls=calls)
+        public_id, already = _store(ctx, connection, command, calls=calls)
     except _Raced:
         return start_run(ctx, command)
-    return get_run(ctx, public_id)
+    return replace(get_run(ctx, public_id), already=already)
 
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,15 +163,29 @@ def listing(numbers: Sequence[str]) -> str:
 # ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: dict[System, int]) -> str:
+def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: dict[System, int]) -> tuple[str, bool]:
+    """(public id of the run, whether it was there already)."""
     with ctx.unit_of_work() as uow:
-        run = store_run(ctx, uow, connection, command)
-        _keep_key(uow, command, run)
-        _note(uow, command, run)
+        settled = settle(ctx, uow, connection, command)
+        run = settled.answer or _stored_run(ctx, uow, connection, command)
+        _keep_key(ctx, uow, command, run)
+        if settled.answer is None:
+            _note(uow, command, run)
         for system, count in calls.items():
             uow.runs.add_calls(run.id, system, count)
-    log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
-    return run.public_id
+    for replaced in settled.replaced:
+        log.info("preview_replaced", run_id=replaced, by_run_id=run.id)
+        close_run_if_done(ctx, replaced)
+    if settled.answer is None:
+        log.info("run_accepted", run_id=run.id, trigger=run.trigger.value, dry_run=run.dry_run)
+    return run.public_id, settled.answer is not None
+
+
+def _stored_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
+    try:
+        return store_run(ctx, uow, connection, command)
+    except IntegrityError:  # the same wish came at the same moment (PostgreSQL)
+        raise _Raced from None
 
 
 def _note(uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
@@ -210,12 +230,12 @@ def _replayed(ctx: Context, command: StartRun) -> str | None:
     return public_id
 
 
-def _keep_key(uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
+def _keep_key(ctx: Context, uow: UnitOfWork, command: StartRun, run: RunRow) -> None:
     if command.idempotency_key is None:
         return
     key = _key_of(command)
     if not uow.idempotency.add(
-        key.key_hash, key.owner, request_hash=key.request_hash, run_id=run.id, now=run.created_at
+        key.key_hash, key.owner, request_hash=key.request_hash, run_id=run.id, now=ctx.clock.now()
     ):
         raise _Raced
 

@@ -8,7 +8,7 @@ two sides, which differ from then on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +19,6 @@ from app.domain.mapping import BY_KEY
 from app.domain.runs.commands import StartRun
 from app.storage.runs.item_reading import WrittenCounts
 from app.storage.runs.rows import ItemRow, RunRow
-from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.start_run import usable_connection
 from app.use_cases.queries.history import get_run
@@ -60,20 +59,23 @@ class Outlook:
 
 
 def undo(ctx: Context, run_public_id: str, *, by: str) -> RunView:
-    """Start a new run that takes this one back. It stops as a preview, which a person has to approve. Raises
-    Refused."""
+    """Start a new run that takes this one back. It stops as a preview, which a person has to approve. Whoever asks
+    again while it is open gets that run (`already`). Raises Refused."""
     try:
-        public_id = _store(ctx, run_public_id, by=by)
+        public_id, already = _store(ctx, run_public_id, by=by)
     except IntegrityError:  # another request has started the same undo just now
-        raise _already_open() from None
-    return get_run(ctx, public_id)
+        return undo(ctx, run_public_id, by=by)
+    return replace(get_run(ctx, public_id), already=already)
 
 
-def _store(ctx: Context, run_public_id: str, *, by: str) -> str:
+def _store(ctx: Context, run_public_id: str, *, by: str) -> tuple[str, bool]:
+    """(public id of the run, whether it was there already)."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
-        if refusal := _refusal(uow, run, uow.items.written_counts(run.id)):
+        if other := uow.runs.open_undo_of(run.id):
+            return other.public_id, True
+        if refusal := _refusal(run, uow.items.written_counts(run.id)):
             raise refusal
         connection = uow.connections.get(run.connection_id)
         connection = usable_connection(uow, connection.key if connection else "")
@@ -81,7 +83,7 @@ def _store(ctx: Context, run_public_id: str, *, by: str) -> str:
         subject, detail = f"run:{run.public_id}", {"run": started.public_id}
         uow.audit.add(actor=by, action="undo_started", subject=subject, now=now, detail=detail)
     log.info("undo_accepted", run_id=started.id, undone_run_id=run.id)
-    return started.public_id
+    return started.public_id, False
 
 
 def _command(run: RunRow, connection_key: str, *, by: str) -> StartRun:
@@ -102,7 +104,7 @@ def outlook(ctx: Context, run_public_id: str) -> Outlook:
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_public_id)
         counts = uow.items.written_counts(run.id)
-        refusal = _refusal(uow, run, counts)
+        refusal = _refusal(run, counts)
         created = uow.items.created(run.id, limit=LISTED) if counts.created else []
         other = uow.runs.open_undo_of(run.id)
     return Outlook(
@@ -112,19 +114,19 @@ def outlook(ctx: Context, run_public_id: str) -> Outlook:
         unclearable=_unclearable(counts, run.direction),
         created=counts.created,
         created_people=tuple(_created(item) for item in created),
-        refusal=refusal,
+        refusal=refusal or (_already_open() if other else None),
         open_run=other.public_id if other else None,
     )
 
 
-def _refusal(uow: UnitOfWork, run: RunRow, counts: WrittenCounts) -> Refused | None:
+def _refusal(run: RunRow, counts: WrittenCounts) -> Refused | None:
     if not run.state.is_final:
         return Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
     if not counts.people and not counts.created:
         return Refused("nothing_to_undo", "この同期は何も書き込んでいないため、元に戻すものがありません。", status=409)
     if run.erased_at is not None:
         return Refused("values_erased", "保存期間を過ぎて値が消去されているため、元に戻せません。", status=409)
-    return _already_open() if uow.runs.open_undo_of(run.id) else None
+    return None
 
 
 def _already_open() -> Refused:

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 OUTDATED = "preview_outdated"
 """Why a preview was cancelled: the settings have changed, or a newer comparison takes its place."""
 
+REPLACED = "preview_replaced"
+"""Why a preview was cancelled: whoever asked for it has asked for another one."""
+
 
 def keep_settings(ctx: Context, uow: UnitOfWork, before: Connection, after: Connection) -> None:
     """Store changed settings. Where they may change the plan of somebody, the next comparison is a preview."""

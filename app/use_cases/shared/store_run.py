@@ -35,6 +35,7 @@ def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: St
             retried_run_id=command.retried_run_id,
             undone_run_id=command.undone_run_id,
             acknowledged=command.acknowledged,
+            asked_as=command.asked_as,
         )
     )
     uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)

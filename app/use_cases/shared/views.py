@@ -74,6 +74,8 @@ class RunView:
     """How many people with nothing to write differ all the same: only the target has changed, and no run mends it."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Catalogue code → people whom the run has left out, the most frequent reason first; {} in a list of runs."""
+    already: bool = False
+    """In the answer to a request for a run: it was there already, and the request has begun nothing."""
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,6 @@ LEADER = "reconciler"
 DAILY = "daily"
 GRACE = timedelta(seconds=30)
 """How long a job may take from its push to its claim in an idle system, with room for a slow machine."""
-OUTBOX_KEPT = timedelta(days=1)
-IDEMPOTENCY_KEPT = timedelta(days=7)
-SETUPS_KEPT = timedelta(days=30)
-DELIVERIES_KEPT = timedelta(days=30)
-"""A vendor repeats a delivery for three days (smarthr-api.md 7.4); operators ask about deliveries for longer."""
 
 
 def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
@@ -169,20 +164,15 @@ def _close_runs(ctx: Context) -> int:
 
 
 def _forget_old(ctx: Context) -> int:
-    """Once a day, erase the personal values of runs past the retention time, and rows that no process needs any more.
-    A preview of that age is cancelled; the pass of the next day erases its values, after its mail was sent."""
+    """Once a day, erase the personal values of runs past the retention time. A preview of that age is cancelled; the
+    pass of the next day erases its values, after its mail was sent."""
     now, erased = ctx.clock.now(), 0
     oldest = now - timedelta(days=ctx.settings.retention_days)
     with ctx.unit_of_work() as uow:
         if not uow.leader.take(DAILY, holder=uuid.uuid4().hex, now=now, lease_until=now + timedelta(days=1)):
             return 0
-        uow.outbox.purge(now - OUTBOX_KEPT)
-        uow.idempotency.purge(now - IDEMPOTENCY_KEPT)
-        uow.consents.purge(now)
         uow.known_people.purge(oldest)
-        uow.wizards.purge(now - SETUPS_KEPT)
         uow.recovery.erase_notices(oldest)
-    _forget_deliveries(ctx, now - DELIVERIES_KEPT)
     keep_audit(ctx)
     while True:
         with ctx.unit_of_work() as uow:
@@ -194,11 +184,3 @@ def _forget_old(ctx: Context) -> int:
         for run_id in uow.recovery.forgotten_previews(oldest):
             uow.runs.cancel(run_id, now)
     return erased
-
-
-def _forget_deliveries(ctx: Context, received_before: datetime) -> None:
-    """Delete old deliveries, a portion per transaction, because webhooks that come in meanwhile wait for each one."""
-    gone = 1
-    while gone:
-        with ctx.unit_of_work() as uow:
-            gone = uow.deliveries.purge(received_before)

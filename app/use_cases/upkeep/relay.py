@@ -12,6 +12,7 @@ import structlog
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
+from app.domain.runs.queues import BULK, INTERACTIVE, looks_at_once
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.use_cases.context import Context
@@ -32,19 +33,29 @@ _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
 
 
 def relay_once(ctx: Context) -> int:
-    """Sort webhooks into items, release the runs whose quiet window is over, then push all due outbox rows in batches.
-    Returns how many rows went out; 0 also when the broker takes nothing."""
+    """Sort webhooks into items, release the runs whose quiet window is over, then push the due outbox rows in batches.
+    Returns how many rows went out; 0 also when the broker takes nothing. Previews and comparisons go one after the
+    other, so that nothing else stands behind a crowd of them in a queue."""
     sort_received(ctx)
     release_gathered(ctx)
     total = 0
     while True:
-        with ctx.unit_of_work().reading() as uow:
-            rows = uow.outbox.due(ctx.clock.now(), limit=BATCH)
+        rows = _next_rows(ctx)
         if not rows or not _push(ctx, rows):
             return total
         with ctx.unit_of_work() as uow:
             uow.outbox.mark_sent(rows, ctx.clock.now())
         total += len(rows)
+
+
+def _next_rows(ctx: Context) -> list[OutboxRow]:
+    settings, now = ctx.settings, ctx.clock.now()
+    workers = {INTERACTIVE: settings.workers_interactive, BULK: settings.workers_bulk}
+    looks = {queue: looks_at_once(number) for queue, number in workers.items()}
+    with ctx.unit_of_work().reading() as uow:
+        rows = uow.outbox.due(now, limit=BATCH, kinds=[OutboxKind.ITEM, OutboxKind.MAIL])
+        rows += uow.survey_turns.ready(now, looks_at_once=looks, limit=BATCH)
+    return sorted(rows, key=lambda row: (row.due_at, row.id))
 
 
 def _push(ctx: Context, rows: list[OutboxRow]) -> bool:

@@ -135,6 +135,12 @@ class RunSchema(AnswerSchema):
     held_run = _maybe("止めた変更を承認または取り消す実行。なければ null")
 
 
+class StartedRunSchema(RunSchema):
+    already = fields.Boolean(
+        required=True, metadata={"description": "すでにあった実行を返したとき true。新しい実行は始めていない"}
+    )
+
+
 class RunPageSchema(AnswerSchema):
     items = _list_of(RunSchema)
     next_after = _count("続きがなければ null", maybe=True)

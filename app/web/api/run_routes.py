@@ -27,6 +27,7 @@ _RUN_GONE = "run_not_found"
 _START = (
     "unknown_connection",
     "idempotency_conflict",
+    "survey_open",
     "needs_consent",
     "connection_paused",
     "export_settings_incomplete",
@@ -46,7 +47,7 @@ _START = (
     scope=Scope.RUNS_WRITE,
     body=request_schemas.StartRunSchema,
     headers=request_schemas.IdempotencySchema,
-    answer=response_schemas.RunSchema,
+    answer=response_schemas.StartedRunSchema,
     status=202,
     location=True,
     codes=(
@@ -65,6 +66,9 @@ def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
     """同期を始める
 
     受け付けた実行を返します。進み具合は Location のアドレスで確かめられます。
+
+    dry_run の差分を調べている間に、同じ接続、向き、基準日、従業員で頼むと、その実行を返します(already が true)。
+    別の内容で頼むと survey_open で断ります。
     """
     view = intake.start_run(
         current_context(),
@@ -185,13 +189,17 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
     "/runs/<public_id:run_id>/retry",
     scope=Scope.RUNS_WRITE,
     body=request_schemas.NothingSchema,
-    answer=response_schemas.RunSchema,
+    answer=response_schemas.StartedRunSchema,
     status=202,
     location=True,
     codes=(_RUN_GONE, "run_not_finished", "nothing_to_retry", *_START),
 )
 def retry(body: dict[str, Any], run_id: str) -> Any:
-    """失敗した従業員だけを新しい実行で繰り返す"""
+    """失敗した従業員だけを新しい実行で繰り返す
+
+    一つの実行を繰り返す実行は一つです。もう一度頼むと、その実行を返します(already が true)。そこで失敗した従業員は、
+    その実行を再実行して繰り返します。取り消した再実行は数えません。
+    """
     return _accepted(approve_retry_cancel.retry(current_context(), run_id, by=_who()))
 
 
@@ -201,14 +209,13 @@ def retry(body: dict[str, Any], run_id: str) -> Any:
     "/runs/<public_id:run_id>/undo",
     scope=Scope.RUNS_WRITE,
     body=request_schemas.NothingSchema,
-    answer=response_schemas.RunSchema,
+    answer=response_schemas.StartedRunSchema,
     status=202,
     location=True,
     codes=(
         _RUN_GONE,
         "run_not_finished",
         "nothing_to_undo",
-        "undo_open",
         "values_erased",
         "needs_consent",
         "connection_paused",
@@ -219,6 +226,7 @@ def undo(body: dict[str, Any], run_id: str) -> Any:
     """終わった実行が書き込んだ値を元に戻す
 
     元に戻す内容の確認を返します。承認するまで何も書き込みません。登録した従業員は削除しません。
+    終わっていない取り消しの実行があれば、それを返します(already が true)。
     """
     return _accepted(undoing.undo(current_context(), run_id, by=_who()))
 

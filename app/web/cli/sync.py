@@ -181,7 +181,7 @@ def cancel(run_id: str) -> None:
 
 def _follow(view: RunView, *, wait: bool, as_json: bool, told: str) -> None:
     if not as_json:
-        click.echo(f"{told}: {view.id}")
+        click.echo(f"{'すでに受け付けています' if view.already else told}: {view.id}")
     if wait:
         view = _wait(view)
     if as_json:

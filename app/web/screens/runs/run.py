@@ -88,7 +88,7 @@ def retry_run(run_id: str) -> AnyResponse:
         again = approve_retry_cancel.retry(current_context(), _printable(run_id), by=me().actor)
     except Refused as refused:
         return _told(run_id, refused)
-    flash(wording_here()("run.told.retry"), "good")
+    flash(wording_here()("run.told.already" if again.already else "run.told.retry"), "good")
     return redirect(url("screens.run", run_id=again.id), code=303)
 
 

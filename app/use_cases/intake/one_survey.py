@@ -1,0 +1,70 @@
+"""One survey at a time for whoever asks: previews and repetitions that are asked for again are not made again.
+
+Both products let only so many requests through, and everybody shares them. So nobody has two previews of one connection
+and direction surveyed at once. The same wish gets the run that is there. Another wish (other people, another day) of a
+person takes the place of that person's former preview, which nobody looks at any more. A key, or the command line, may
+be several programs: there the other wish is refused, because the first one is still waited for.
+
+A unique index holds the rule where two requests come at the same moment (`start_run` then asks here again).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.errors import Refused
+from app.domain.runs.commands import StartRun
+from app.domain.settings.connection_settings import Connection
+from app.storage.runs.rows import RunRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.shared.beginnings import REPLACED
+
+WAITING_PREVIEWS = 10
+"""How many previews of one actor, connection and direction wait for an approval; a newer one replaces the oldest."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """`answer`: the run that is there already. `replaced`: former previews that were cancelled; the caller closes
+    them."""
+
+    answer: RunRow | None = None
+    replaced: tuple[int, ...] = ()
+
+
+def settle(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> Settled:
+    """What the request meets, inside the transaction that would store its run. Raises Refused."""
+    if command.asked_as is None:
+        return Settled()
+    if command.retried_run_id is not None and (repeated := uow.runs.retry_of(command.retried_run_id)):
+        return Settled(repeated)
+    open_run = uow.runs.open_survey(connection.id, command.direction, command.asked_as)
+    if open_run is not None and _is_same(open_run, command):
+        return Settled(open_run)
+    if open_run is not None and not _gives_way(open_run, command):
+        raise _open(open_run)
+    former = [open_run.id] if open_run else []
+    if command.retried_run_id is None:
+        beyond = WAITING_PREVIEWS - 1
+        former += uow.runs.waiting_previews(connection.id, command.direction, command.started_by, beyond=beyond)
+    now = ctx.clock.now()
+    return Settled(replaced=tuple(run_id for run_id in former if uow.runs.withdraw(run_id, REPLACED, now)))
+
+
+def _is_same(open_run: RunRow, command: StartRun) -> bool:
+    return command.retried_run_id == open_run.retried_run_id and command.is_same_wish(
+        as_of_date=open_run.as_of_date, scope=open_run.scope, acknowledged=open_run.acknowledged
+    )
+
+
+def _gives_way(open_run: RunRow, command: StartRun) -> bool:
+    return open_run.dry_run and open_run.retried_run_id is None and command.by_one_person
+
+
+def _open(run: RunRow) -> Refused:
+    message = (
+        "この接続と向きでは、先に頼んだ確認や再実行の差分をまだ調べています。"
+        f"終わるのを待つか、取り消してから、もう一度実行してください: {run.public_id}"
+    )
+    return Refused("survey_open", message, status=409, fields={"run": run.public_id})
