@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit
 
+from app.domain.settings.names import is_clean
+
 
 class SettingsError(Exception):
     """An environment variable is missing or wrong; the text names it and says what is expected."""
@@ -105,6 +107,10 @@ class Settings:
     bind: str
     port: int
     web_threads: int
+    api_docs: str
+    """Who may read the description of the API: "open" (everybody) or "signed_in" (users, and programs with a key)."""
+    hsts_subdomains: bool
+    """Whether the browser is told to ask subdomains of our host by TLS only, too."""
     trusted_proxies: int
     """How many proxies in front of the web process set X-Forwarded headers that it may believe."""
 
@@ -153,6 +159,8 @@ class Settings:
             bind=read.text("BIND", "127.0.0.1"),
             port=read.whole("PORT", 8000, at_most=65_535),
             web_threads=read.whole("WEB_THREADS", 32),
+            api_docs=read.word("API_DOCS", "open", ("open", "signed_in")),
+            hsts_subdomains=read.word("HSTS_SUBDOMAINS", "off", ("off", "on")) == "on",
             trusted_proxies=read.whole("TRUSTED_PROXIES", 0, at_least=0),
         )
         if "{subdomain}" not in settings.smarthr_url:
@@ -165,10 +173,17 @@ class _Reader:
         self._env = env
 
     def text(self, name: str, default: str) -> str:
-        return self._env.get(name) or default
+        return self._given(name) or default
+
+    def _given(self, name: str) -> str:
+        """The variable, "" when it is unset. Raises SettingsError for signs that would end up in headers and logs."""
+        value = self._env.get(name, "")
+        if not is_clean(value):
+            raise SettingsError(f"{name} must not hold line breaks, control characters or characters that show nothing")
+        return value
 
     def required(self, name: str, *, at_least: int = 1) -> str:
-        value = self._env.get(name, "")
+        value = self._given(name)
         if len(value) < at_least:
             raise SettingsError(f"{name} must be set ({at_least} characters at least)")
         return value
@@ -192,7 +207,7 @@ class _Reader:
         return value
 
     def broker(self, name: str, data_dir: Path) -> str:
-        value = self._env.get(name)
+        value = self._given(name)
         if not value:
             return f"unix://{quote(str(embedded_socket(data_dir)))}"
         self._split(name, value, ("redis", "rediss", "unix"), "redis://…, rediss://… or unix:///…")
@@ -215,6 +230,12 @@ class _Reader:
         if parts.scheme not in schemes or not (parts.netloc or (parts.scheme == "unix" and parts.path)):
             raise SettingsError(f"{name} must be {expected}")
         return parts
+
+    def word(self, name: str, default: str, words: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        if value not in words:
+            raise SettingsError(f"{name} must be one of {', '.join(words)}")
+        return value
 
     def level(self, name: str, default: str) -> str:
         value = self.text(name, default).upper()

@@ -27,7 +27,9 @@ from app.web.http.request_log import protect_browsers, watch_requests
 from app.web.http.throttle import attach_throttle
 from app.web.ops.health import health
 from app.web.ops.metrics import metrics
+from app.web.ops.operators import attach_operations
 from app.web.screens.all_pages import attach_screens, screens
+from app.web.screens.base import signed_in
 from app.web.screens.connections.consent import connect
 from app.web.screens.error_pages import attach_error_pages
 from app.web.webhook_receiver import WebhooksApart, attach_intake, webhooks
@@ -57,14 +59,15 @@ def create_app(ctx: Context | None = None) -> Flask:
     attach_state(app, ctx)
     intake.register_blueprint(webhooks)
     app.wsgi_app = WebhooksApart(app.wsgi_app, intake.wsgi_app)  # type: ignore[method-assign]
-    protect_browsers(app)
+    for each in (app, intake):
+        protect_browsers(each)
     trust_proxies(app, ctx.settings)
     attach_screens(app, without_csrf=(runs, employees, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
-    for plain in (make_docs(api), health, metrics, connect, screens):
+    for plain in (make_docs(api, is_signed_in=lambda: signed_in() is not None), health, metrics, connect, screens):
         app.register_blueprint(plain)
     register_commands(app)
     return app
@@ -79,6 +82,7 @@ def attach_state(app: Flask, ctx: Context) -> None:
     attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
     app.config["SECRET_KEY"] = ctx.settings.secret_key
     attach_limiter(app)
+    attach_operations(app)
     attach_throttle(app, ctx.settings)
 
 

@@ -105,6 +105,9 @@ class HeldQueue:
         waiting = Counter(job.queue for job in self.jobs)
         return [QueueDepth(queue, waiting[queue], 0, 0, oldest_age=None, workers=1) for queue in QUEUES]
 
+    def takes_writes(self) -> bool:
+        return True
+
     def take(self) -> list[QueuedJob]:
         taken, self.jobs = self.jobs, []
         return taken

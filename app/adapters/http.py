@@ -29,6 +29,7 @@ from app.adapters.answers import (
     server_time,
     within_an_hour,
 )
+from app.adapters.paths import check_path
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
 from app.failpoints import failpoint
@@ -111,9 +112,9 @@ class HttpClient:
     ) -> Any:
         """Make one API call and return its answer, parsed by the schema `answer` (None without one).
 
-        `path` holds no query. Raises the error that `classify` makes of a refusal; for the rest TemporaryError
-        "unreachable", "unreadable_answer", "not_the_vendor" or "rate_limited" (no permit soon). A write that may have
-        happened raises with `outcome_unknown`.
+        `path` holds no query, and nothing that would have to be quoted (`app.adapters.paths`). Raises the error that
+        `classify` makes of a refusal; for the rest TemporaryError "unreachable", "unreadable_answer", "not_the_vendor"
+        or "rate_limited" (no permit soon). A write that may have happened raises with `outcome_unknown`.
         """
         return self.exchange(method, path, is_read=is_read, query=query, body=body, form=form, answer=answer).payload
 
@@ -129,6 +130,7 @@ class HttpClient:
         answer: AnswerSchema | None = None,
     ) -> Answer:
         """Make one API call as `send` does, and return its status and headers as well."""
+        check_path(path)
         pauses = iter(self._retry_pauses if is_read else ())
         while True:
             self._take_permit()

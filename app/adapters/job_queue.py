@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import redis
+import structlog
 from rq import Queue, Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
@@ -29,7 +30,12 @@ JOB_TIMEOUT = 900
 RESULT_TTL = 0
 FAILURE_TTL = 7 * 24 * 3600
 
+_PROOF = "awase:written"
+_PROOF_SECONDS = 60
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+log = structlog.get_logger(__name__)
 
 
 class RqJobQueue:
@@ -66,6 +72,17 @@ class RqJobQueue:
             return [self._depth(self._queue(name)) for name in QUEUES]
         except redis.RedisError as error:
             raise TemporaryError("queue_unavailable", type(error).__name__) from None
+
+    def takes_writes(self) -> bool:
+        """Write one key that ends by itself. Raises TemporaryError("queue_unavailable") when no answer comes."""
+        try:
+            self._broker.set(_PROOF, 1, ex=_PROOF_SECONDS)
+        except redis.ResponseError as error:  # full (OOM), a replica (READONLY), its disk is full (MISCONF)
+            log.warning("broker_takes_no_writes", kind=type(error).__name__)
+            return False
+        except redis.RedisError as error:
+            raise TemporaryError("queue_unavailable", type(error).__name__) from None
+        return True
 
     def _queue(self, name: str) -> Queue:
         return Queue(name, connection=self._broker, serializer=SERIALIZER)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -17,6 +16,7 @@ import structlog
 
 from app.domain.errors import AwaseError, ItemError, TemporaryError
 from app.domain.ports import Mail
+from app.domain.settings.names import cleaned
 from app.failpoints import failpoint
 
 TIMEOUT_SECONDS = 30.0
@@ -90,8 +90,8 @@ class SmtpMailer:
         message["Message-ID"] = mail.message_id
         message["Date"] = format_datetime(localtime())
         message["From"] = self._mail_from
-        message["To"] = ", ".join(mail.to)
-        message["Subject"] = re.sub(r"[\r\n]+", " ", mail.subject)
+        message["To"] = ", ".join(map(cleaned, mail.to))
+        message["Subject"] = cleaned(mail.subject)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.body, charset="utf-8", cte="base64")
         return message

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.domain.vendors.ids import LONGEST_ID, is_id
+
 LONGEST_NAME = 64
-LONGEST_ID = 64
 MOST_PEOPLE = 20_000
 """How many people one notification may name: enough for an import of all employees of a large company."""
 
@@ -62,14 +63,25 @@ def moment_of(value: object) -> datetime | None:
 
 
 def ids_of(values: Iterable[object]) -> tuple[str, ...]:
-    """Each id once, as text. Leaves out values that are no id (too long, no text and no whole number)."""
+    """Each id once, as text. Leaves out values that are no id of a record (`app.domain.vendors.ids`)."""
     found: dict[str, None] = {}
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            continue
-        text = str(value) if isinstance(value, str) or abs(value) < 10**18 else ""
-        if text and len(text) <= LONGEST_ID and text.isascii() and text.isprintable():
+        text = _text_of(value)
+        if is_id(text):
             found[text] = None
         if len(found) >= MOST_PEOPLE:
             break
     return tuple(found)
+
+
+def delivery_id_of(value: object) -> str | None:
+    """The vendor's own id of a delivery, which is only ever compared: any short text of visible ASCII."""
+    text = _text_of(value)
+    return text if 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable() else None
+
+
+def _text_of(value: object) -> str:
+    """Text as it is, a whole number as text, "" for anything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else ""

@@ -281,6 +281,11 @@ class JobQueue(Protocol):
 
     def depths(self) -> list[QueueDepth]: ...
 
+    def takes_writes(self) -> bool:
+        """Whether the broker takes what is written: one that is full, or only a replica, answers and takes nothing.
+        Raises TemporaryError("queue_unavailable") when it does not answer."""
+        ...
+
 
 @dataclass(frozen=True)
 class Mail:

@@ -12,7 +12,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -51,6 +51,7 @@ from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
 from app.storage.upkeep.bounds import BoundsRepository
 from app.storage.upkeep.leader import LeaderRepository
+from app.storage.upkeep.proofs import ProofRepository
 from app.storage.upkeep.recovery import RecoveryRepository
 from app.storage.upkeep.rotation import RotationRepository
 from app.storage.vault import Vault
@@ -60,6 +61,8 @@ BUSY_SECONDS = 20.0
 it is how long a transaction waits for the lock of a row."""
 _BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a write in a transaction that may only read."""
 REST_SECONDS = 1.0
 
 
@@ -94,6 +97,7 @@ class UnitOfWork:
     idempotency: IdempotencyRepository
     leader: LeaderRepository
     bounds: BoundsRepository
+    proofs: ProofRepository
     recovery: RecoveryRepository
     metrics: MetricsRepository
     rotation: RotationRepository
@@ -144,6 +148,7 @@ class UnitOfWork:
         self.idempotency = IdempotencyRepository(session, self._vault)
         self.leader = LeaderRepository(session, self._vault)
         self.bounds = BoundsRepository(session, self._vault)
+        self.proofs = ProofRepository(session, self._vault)
         self.recovery = RecoveryRepository(session, self._vault)
         self.metrics = MetricsRepository(session, self._vault)
         self.rotation = RotationRepository(session, self._vault)
@@ -204,7 +209,9 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         waits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"}
         given = {name: value for name, value in waits.items() if name not in parsed.query}
-        return _asking_after_a_rest(create_engine(parsed, connect_args=given, **pool))
+        engine = _asking_after_a_rest(create_engine(parsed, connect_args=given, **pool))
+        event.listen(engine, "handle_error", _takes_no_writes, retval=True)
+        return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -223,6 +230,7 @@ def _asking_after_a_rest(engine: Engine) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def ask(connection: Any, record: Any, _proxy: Any) -> None:
+        connection.read_only = None  # SQLAlchemy leaves False after a reading: that would overrule the server's default
         now = time.monotonic()
         if now - record.info.get("used", now) > REST_SECONDS:
             try:
@@ -231,6 +239,14 @@ def _asking_after_a_rest(engine: Engine) -> Engine:
                 raise DisconnectionError from None  # the pool then opens another
 
     return engine
+
+
+def _takes_no_writes(context: ExceptionContext) -> Exception | None:
+    """Let a database that only reads (a standby after a fail-over, `default_transaction_read_only`) count as away, as a
+    read-only SQLite does: the driver tells it as an error of the program."""
+    if getattr(context.original_exception, "sqlstate", None) != _READ_ONLY:
+        return None
+    return OperationalError(context.statement, None, context.original_exception)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -97,7 +97,7 @@ def test_a_job_nobody_would_find_again_is_our_bug(broker: redis.Redis, wrong: Qu
 def test_without_redis_the_relay_is_told_to_come_again(broker_process: BrokerProcess) -> None:
     queue = RqJobQueue(broker_process.client())
     broker_process.stop()
-    for call in (lambda: queue.push([job(1)]), queue.depths):
+    for call in (lambda: queue.push([job(1)]), queue.depths, queue.takes_writes):
         with pytest.raises(TemporaryError) as caught:
             call()
         assert caught.value.code == "queue_unavailable"
@@ -111,6 +111,23 @@ def test_a_full_redis_takes_all_or_none(broker: redis.Redis) -> None:
     finally:
         broker.config_set("maxmemory", "0")
     assert depth(broker).waiting == 0
+
+
+def test_a_redis_that_takes_no_writes_answers_and_says_so(broker: redis.Redis) -> None:
+    """Full, or a replica that only reads: what it holds can still be looked at."""
+    queue = RqJobQueue(broker)
+    assert queue.takes_writes()
+    broker.config_set("maxmemory", "1")
+    try:
+        assert not queue.takes_writes() and queue.depths()
+    finally:
+        broker.config_set("maxmemory", "0")
+    broker.execute_command("REPLICAOF", "127.0.0.1", "1")
+    try:
+        assert not queue.takes_writes() and queue.depths()
+    finally:
+        broker.execute_command("REPLICAOF", "NO", "ONE")
+    assert queue.takes_writes()
 
 
 def test_depths_show_failures_and_age(broker: redis.Redis) -> None:

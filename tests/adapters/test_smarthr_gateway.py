@@ -130,7 +130,6 @@ def test_nothing_is_asked_for_that_is_not_exchanged(world: SmartHRWorld) -> None
 
 def test_a_deleted_person_reads_as_none(world: SmartHRWorld) -> None:
     assert world.gateway().read("1f0c6c0e-0000-4c39-9d7e-0d5a7a5b1c11", month=None) is None
-    assert world.gateway().read("../users", month=None) is None
 
 
 @pytest.mark.parametrize(("form", "state"), [("null", ABSENT), ("absent", ABSENT)])

@@ -10,8 +10,9 @@ import pytest
 
 from app.adapters.freee import webhook as freee
 from app.adapters.smarthr import webhook as smarthr
-from app.adapters.webhook import LONGEST_ID, MOST_PEOPLE, BadBody, ids_of, moment_of, name_of, secret_matches
+from app.adapters.webhook import MOST_PEOPLE, BadBody, ids_of, moment_of, name_of, secret_matches
 from app.domain.enums import System
+from app.domain.vendors.ids import LONGEST_ID
 from tests.web.hooks import CANARIES, FREEE_EVENTS, SMARTHR_EVENTS, freee_body, smarthr_body
 
 AT = datetime(2026, 11, 22, 2, 59, 58, tzinfo=UTC)

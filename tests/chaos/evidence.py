@@ -92,7 +92,7 @@ def texts(house: House) -> dict[str, bytes]:
     told["broker"] = house.broker.dump()
     with local_session() as session:
         try:
-            told["metrics"] = session.get(f"{house.api.url}/metrics", timeout=10).content
+            told["metrics"] = session.get(f"{house.api.url}/metrics", headers=house.api.headers, timeout=10).content
         except requests.RequestException as error:
             raise AssertionError("/metrics does not answer after the fault") from error
     return told

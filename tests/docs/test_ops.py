@@ -18,7 +18,7 @@ from app.domain.settings.connection_settings import Automatic
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring.counters import count_once
 from tests.house import KEY, House
-from tests.web.application import application_on
+from tests.web.application import application_on, operator_of
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -82,7 +82,7 @@ def shown(house: House, app: Flask) -> dict[str, set[str]]:
         uow.webhook_registrations.set_secret(connection.id, SECRET, previous_until=house.clock.now())
         uow.sweeps.done(connection.id, house.clock.now())
     body = {"event": "crew_updated", "crew": {"id": "somebody"}, "triggered_at": "2026-11-22T02:59:58.000Z"}
-    client = app.test_client()
+    client = operator_of(app, house.ctx)
     sent = client.post(f"/webhooks/smarthr/{KEY}", json=body, headers={"X-SmartHR-Token": SECRET})
     assert sent.status_code == 202
     sort_received(house.ctx)

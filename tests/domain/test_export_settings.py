@@ -159,7 +159,7 @@ def test_a_refusal_says_what_is_wrong_with_each_field() -> None:
     with pytest.raises(Refused) as caught:
         check_export_settings({**GOOD, "working_hours_system_name": "固定\n時間", "pay_type": "x"})
     assert caught.value.fields == {
-        "working_hours_system_name": "勤務・賃金設定名に改行などの制御文字は使えません。",
+        "working_hours_system_name": "勤務・賃金設定名に改行、制御文字、見えない文字は使えません。",
         "pay_type": "給与方式は月給・日給・時給から選んでください。",
     }
 

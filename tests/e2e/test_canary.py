@@ -177,7 +177,8 @@ def answers(house: launch.House) -> dict[str, str]:
             "/api/v1/queue",
         )
     }
-    found["/metrics"] = requests.get(f"{house.url}/metrics", timeout=10).text
+    key = {"Authorization": f"Bearer {house.api_key}"}
+    found["/metrics"] = requests.get(f"{house.url}/metrics", headers=key, timeout=10).text
     return found
 
 

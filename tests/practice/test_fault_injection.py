@@ -376,3 +376,27 @@ def test_limits_start_afresh_after_a_reset() -> None:
         assert limits.check("k").refused != ""
         limits.reset()
         assert limits.check("k").refused == ""
+
+
+FOREIGN = [
+    {"Host": "evil.example"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"Forwarded": "for=127.0.0.1"},
+    {"X-Real-IP": "127.0.0.1"},
+    {"Host": "[::"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_switches_are_for_this_machine_only(headers: dict[str, str], vendor: Counting, served: RunningServer) -> None:
+    """They ask for no key: a proxy in front, or a page in a browser here, must not reach them."""
+    for method, path in (("PUT", "switches"), ("GET", "state"), ("POST", "reset"), ("POST", "faults")):
+        url = f"{served.url}/_practice/{path}"
+        answer = requests.request(method, url, json={"mood": "bad"}, headers=headers, timeout=10)
+        assert (answer.status_code, answer.text) == (403, "")
+    assert vendor.injector.switch("mood") == "good" and vendor.injector.fault_rules == []
+    own = {"Origin": served.url, "Host": f"localhost:{served.port}"}
+    assert requests.put(f"{served.url}/_practice/switches", json={"mood": "bad"}, headers=own, timeout=10).ok

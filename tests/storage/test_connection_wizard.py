@@ -43,7 +43,9 @@ def add(uow: UnitOfWork, key: str = "k") -> WizardRow:
 
 def send(uow: UnitOfWork, setup: WizardRow, state: str) -> None:
     until = NOW + timedelta(minutes=30)
-    uow.wizards.send_to_freee(setup.id, state_hash=state, verifier="v-" + state, redirect_uri="http://x", until=until)
+    uow.wizards.send_to_freee(
+        setup.id, state_hash=state, verifier="v-" + state, redirect_uri="http://x", until=until, browser_hash="b"
+    )
 
 
 def test_a_setup_is_kept_with_its_credentials_sealed(database: Database) -> None:

@@ -59,7 +59,9 @@ def full(database: Database) -> Database:
         setup: dict[str, Any] = {"seen": {}, "mail_to": ["b@example.com"], "started_by": "user:1", "now": NOW}
         uow.wizards.add(key="s", name="n", smarthr_subdomain="x", smarthr_token="ein-token-3", **setup)
         (begun,) = uow.wizards.all()
-        uow.wizards.send_to_freee(begun.id, state_hash="g", verifier="w" * 43, redirect_uri="http://x", until=NOW)
+        uow.wizards.send_to_freee(
+            begun.id, state_hash="g", verifier="w" * 43, redirect_uri="http://x", until=NOW, browser_hash="b"
+        )
         tokens = FreeeTokens("ein-zugang", "ein-erneuern", NOW)
         uow.wizards.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
         uow.items.add_many([new_item(run, 7, holds_slot=False, name="架空 花子")])

@@ -296,6 +296,10 @@ def look_at_service(house: House, search: Search) -> None:
     try:
         search.look_at_broker(house.broker.client)
         with local_session() as session:
-            search.look("metrics", "/metrics", session.get(f"{house.api.url}/metrics", timeout=30).content)
+            search.look(
+                "metrics",
+                "/metrics",
+                session.get(f"{house.api.url}/metrics", headers=house.api.headers, timeout=30).content,
+            )
     except (redis.RedisError, requests.RequestException) as error:
         print(f"a sample was missed: {type(error).__name__}", file=sys.stderr)

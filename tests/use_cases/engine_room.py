@@ -60,6 +60,11 @@ class Broker:
             raise TemporaryError("queue_unavailable")
         return [self._depth(queue) for queue in ("interactive", "bulk")]
 
+    def takes_writes(self) -> bool:
+        if not self.up:
+            raise TemporaryError("queue_unavailable")
+        return True
+
     def _depth(self, queue: str) -> QueueDepth:
         since = [pushed for pushed, job in self.jobs if job.queue == queue]
         age = (self._clock.now() - min(since)).total_seconds() if since else None

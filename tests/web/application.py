@@ -4,9 +4,11 @@ them. What it remembers is attached anew for each, by the function that attaches
 from __future__ import annotations
 
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app.factory import attach_state, create_app
 from app.logs import configure_logging
+from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.context import Context
 
 _made: dict[tuple[object, ...], Flask] = {}
@@ -23,3 +25,10 @@ def application_on(ctx: Context) -> Flask:
     configure_logging(settings.log_level)
     attach_state(app, ctx)
     return app
+
+
+def operator_of(app: Flask, ctx: Context) -> FlaskClient:
+    """A client that sends a new key of operations with every request that names no other."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {add_key(ctx, '監視', [Scope.OPS_READ])}"
+    return client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +18,13 @@ from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
 from app.storage.enums import MailKind, MailState, RefreshState, WebhookState
 from app.storage.metrics.counters import labels
+from app.use_cases.accounts.api_keys import add_key
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring import snapshot
 from app.use_cases.monitoring.counters import SETTLED, count_once
 from app.use_cases.survey import change_detection
-from tests.web.application import application_on
+from tests.web.application import application_on, operator_of
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
 from tests.web.made import add_delivery, add_run
 from tests.web.world import KEY, NOW, World, impatient_database, locked
@@ -39,6 +41,11 @@ def app(world: World) -> Flask:
     settings = replace(world.ctx.settings, freee_webhook_token=FREEE_TOKEN, webhook_max_bytes=2000)
     world.ctx = replace(world.ctx, settings=settings)
     return application_on(world.ctx)
+
+
+@pytest.fixture
+def client(app: Flask, world: World) -> FlaskClient:
+    return operator_of(app, world.ctx)
 
 
 def metrics(client: FlaskClient) -> Found:
@@ -89,7 +96,7 @@ def test_what_the_relay_has_not_sorted_yet(client: FlaskClient, world: World) ->
 
 def test_refusals_are_counted_once_and_by_all_processes_together(client: FlaskClient, world: World) -> None:
     listen(world)
-    other = create_app(world.ctx).test_client()
+    other = operator_of(create_app(world.ctx), world.ctx)
     send_smarthr(client, smarthr_body(), secret="wrong")
     send_smarthr(other, smarthr_body(), secret="wrong")
     send_smarthr(client, b"{")
@@ -105,7 +112,8 @@ def test_refusals_are_counted_once_and_by_all_processes_together(client: FlaskCl
 
 def test_refusals_wait_for_a_database_that_is_locked(world: World) -> None:
     impatient = impatient_database(world.ctx.settings)
-    client = create_app(replace(world.ctx, unit_of_work=impatient.unit_of_work)).test_client()
+    client = operator_of(create_app(replace(world.ctx, unit_of_work=impatient.unit_of_work)), world.ctx)
+    metrics(client)  # the key has been used: reading it again writes nothing
     send_smarthr(client, smarthr_body(), secret="wrong")
     with locked(world.ctx.settings):
         assert named(metrics(client), "awase_deliveries_total") == {}
@@ -238,11 +246,11 @@ def test_outcomes_and_durations_of_runs(client: FlaskClient, world: World) -> No
 def test_counters_go_on_in_another_process(app: Flask, world: World) -> None:
     add_run(world, ItemState.SUCCEEDED)
     count_once(world.ctx)
-    first = metrics(app.test_client())
+    first = metrics(operator_of(app, world.ctx))
     world.clock.pass_by(seconds=SETTLED.total_seconds() + 1)
     add_run(world, ItemState.SUCCEEDED, ItemState.SUCCEEDED)
     count_once(world.ctx)
-    second = metrics(create_app(world.ctx).test_client())
+    second = metrics(operator_of(create_app(world.ctx), world.ctx))
     key = ("awase_items_total", "none", "smarthr_to_freee", "succeeded", "api")
     assert (first[key], second[key]) == (1, 3)
     growing = [name for name in first if name[0].endswith(("_total", "_bucket", "_count", "_sum"))]
@@ -267,12 +275,22 @@ def test_tokens_quota_and_limits(client: FlaskClient, world: World) -> None:
 # ── what is away, what is secret ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_database_that_is_away_is_a_finding(without_database: Context) -> None:
-    client = create_app(without_database).test_client()
+def test_a_database_that_is_away_is_a_finding(world: World, without_database: Context) -> None:
+    """Told to whoever had a good key when the database last answered, and to nobody else."""
+    there = [world.ctx.unit_of_work]
+    client = operator_of(create_app(replace(world.ctx, unit_of_work=lambda: there[0]())), world.ctx)
+    narrow = {"Authorization": f"Bearer {add_key(world.ctx, '別の用', ['runs:read'])}"}
+    assert (client.get("/metrics").status_code, client.get("/metrics", headers=narrow).status_code) == (200, 403)
+    there[0] = without_database.unit_of_work
     send_smarthr(client, b"x" * 2_000_000)
     found = metrics(client)
     assert (found["awase_database_up",], found["awase_broker_up",]) == (0, 1)
     assert found["awase_queue_waiting", "interactive"] == 3
+    assert client.get("/health/ready").json["status"] in ("ok", "unavailable"), "the word may be a second old"
+    assert client.get("/metrics", headers=narrow).status_code == 403
+    for header in (None, "Bearer nothing", f"Bearer awase_000000000000_{'0' * 64}"):
+        answer = client.get("/metrics", headers={"Authorization": header or ""})
+        assert answer.status_code in (401, 503) and "awase_" not in answer.text
 
 
 def test_neither_key_nor_person_nor_secret(client: FlaskClient, world: World) -> None:
@@ -303,7 +321,13 @@ def test_many_connections_are_one_query_each_kind(client: FlaskClient, world: Wo
     from sqlalchemy import event
 
     count: list[str] = []
-    event.listen(world.database.engine, "before_cursor_execute", lambda *given: count.append(given[2]))
+
+    @event.listens_for(world.database.engine, "before_cursor_execute")
+    def note(*given: object) -> None:
+        if threading.current_thread() is threading.main_thread():  # the checks of readiness have threads of their own
+            count.append(str(given[2]))
+
+    client.get("/metrics")  # the key has been used: reading it again writes nothing
     few = statements("/metrics")
     with world.ctx.unit_of_work() as uow:
         for number in range(10):

@@ -58,8 +58,8 @@ def test_the_button_leads_to_freee_and_the_way_back_connects(client: FlaskClient
     assert connection is not None and not connection.needs_consent
 
 
-def test_the_link_is_good_more_than_once(client: FlaskClient, world: World, link: str) -> None:
-    """Somebody who closed freee's page begins again; each beginning has a state of its own."""
+def test_whoever_closed_freee_s_page_begins_again(client: FlaskClient, world: World, link: str) -> None:
+    """In the same browser; each beginning has a state of its own."""
     states = {parse_qs(urlsplit(client.post(link).headers["Location"]).query)["state"][0] for _ in range(3)}
     assert len(states) == 3 == consents(world)
 

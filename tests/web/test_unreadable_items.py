@@ -11,6 +11,7 @@ from app.domain.enums import System
 from app.domain.errors import Refused
 from app.use_cases.connections.attributes import answer_cleared
 from tests.house import KEY
+from tests.web.application import operator_of
 from tests.web.test_cli_access import runner
 from tests.web.test_connection_screen import PAGE, actions, kept, send
 from tests.web.wizard_house import Wizarding, wizard_house
@@ -64,7 +65,7 @@ def test_the_command_line_no_longer_says_readable_and_takes_the_answer(hiding: W
 
 
 def test_the_metrics_count_them_until_they_are_answered(hiding: Wizarding) -> None:
-    client = hiding.app.test_client()
+    client = operator_of(hiding.app, hiding.house.ctx)
     send(hiding, "check")
     line = 'awase_unreadable_attributes{connection="1",system="smarthr"} '
     assert line + "1.0" in client.get("/metrics").text

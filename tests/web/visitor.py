@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.domain.access.roles import Role
 from app.use_cases.accounts.api_keys import add_user
+from app.use_cases.accounts.sign_in import begin_session
 from app.use_cases.context import Context
 
 PASSWORD = "an-invented-password"
@@ -144,3 +145,14 @@ class _Forms(HTMLParser):
         elif tag == "textarea" and self._text is not None and self._form:
             self._form.fields.append((self._text, self._first or ""))
             self._text = None
+
+
+def arrived(ctx: Context, client: FlaskClient, role: Role, *, login: str = "somebody@example.invalid") -> Visitor:
+    """As `visitor`, signed in without a password, which takes long to hash; the same person again for a known login."""
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        user = uow.users.by_login(login) or uow.users.add(login=login, password_hash="-", role=str(role), now=now)
+        token = begin_session(uow, user.id, now=now)
+    with client.session_transaction() as session:
+        session["_user_id"] = token
+    return Visitor(client)

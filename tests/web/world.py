@@ -45,10 +45,11 @@ class StandingClock:
 
 @dataclass
 class Broker:
-    """A queue that keeps what it was given; `away` makes it refuse everything."""
+    """A queue that keeps what it was given; `away` makes it refuse everything, `full` everything that is written."""
 
     jobs: list[QueuedJob] = field(default_factory=list)
     away: bool = False
+    full: bool = False
 
     def push(self, jobs: Sequence[QueuedJob]) -> None:
         self._answer()
@@ -57,6 +58,10 @@ class Broker:
     def depths(self) -> list[QueueDepth]:
         self._answer()
         return [QueueDepth("interactive", 3, 1, 0, 12.5, 2), QueueDepth("bulk", 0, 0, 0, None, 2)]
+
+    def takes_writes(self) -> bool:
+        self._answer()
+        return not self.full
 
     def _answer(self) -> None:
         if self.away:
@@ -116,6 +121,9 @@ class Company:
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         return next((EmployeeRecord(p, {}, month) for p in self.people if p.id == person_id), None)
+
+    def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
+        return self.read(person_id, month=None)
 
     def ids_by_number(self, number: str) -> list[str]:
         return [p.id for p in self.people if p.number == number]

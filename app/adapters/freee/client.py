@@ -28,6 +28,7 @@ from app.adapters.freee.schemas import (
 )
 from app.adapters.freee.token_session import FreeeSession
 from app.adapters.http import HttpClient
+from app.adapters.paths import segment
 from app.adapters.write_window import HttpWriteWindow
 from app.config import Settings
 from app.domain.employee import YearMonth
@@ -66,7 +67,7 @@ class FreeeClient:
         Up to PAGE rows, leavers and people outside payroll included; fewer than PAGE: the last page.
         """
         rows: list[dict[str, Any]] = self._read(
-            f"/api/v1/companies/{self.company_id}/employees",
+            f"/api/v1/companies/{segment(self.company_id)}/employees",
             query={"limit": PAGE, "offset": offset, "with_no_payroll_calculation": "true"},
             answer=EVERYBODY,
         )
@@ -98,7 +99,7 @@ class FreeeClient:
         """
         try:
             answer = self._read(
-                f"/api/v1/employees/{employee_id}",
+                _employee(employee_id),
                 query={**self._company(), **_month(month)},
                 answer=ShownEmployeeSchema(),
             )
@@ -118,7 +119,7 @@ class FreeeClient:
     ) -> dict[str, Any]:
         """従業員の更新 (operation `update_employee`); `month` None only outside payroll."""
         body = {**self._company(), **(_month(month) if month else {}), "employee": dict(employee)}
-        answer = self._write("PUT", f"/api/v1/employees/{employee_id}", body, answer=EmployeeAnswerSchema())
+        answer = self._write("PUT", _employee(employee_id), body, answer=EmployeeAnswerSchema())
         return _inner(answer, "employee")
 
     def put_profile_rule(self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth) -> dict[str, Any] | None:
@@ -155,7 +156,7 @@ class FreeeClient:
     ) -> dict[str, Any] | None:
         """Replace a rule object as a whole; returns the one that freee answers, None when it answers none."""
         body = {**self._company(), **_month(month), f"employee_{name}": dict(rule)}
-        answered = self._write("PUT", f"/api/v1/employees/{employee_id}/{name}", body, answer=answer)
+        answered = self._write("PUT", f"{_employee(employee_id)}/{name}", body, answer=answer)
         rule_now: dict[str, Any] | None = answered.get(f"employee_{name}")
         return rule_now
 
@@ -196,6 +197,10 @@ class FreeeClient:
         answer = self._http.send(method, path, **options)
         self._token.accepted()
         return answer
+
+
+def _employee(employee_id: int) -> str:
+    return f"/api/v1/employees/{segment(employee_id)}"
 
 
 def _month(month: YearMonth) -> dict[str, int]:

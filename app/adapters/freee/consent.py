@@ -14,6 +14,7 @@ from app.adapters.freee.oauth import WAIT_SECONDS, FixedToken, FreeeOAuth, door_
 from app.config import Settings
 from app.domain.errors import RunError
 from app.domain.ports import Clock, RateLimiter
+from app.domain.settings.names import cleaned
 from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor
 
 ADMIN = "company_admin"
@@ -78,8 +79,8 @@ class FreeeConsent:
         company = administered_company(me, company_id)
         return Consent(
             company_id=company_id,
-            company_name=company.get("name") or "",
-            external_cid=company.get("external_cid") or "",
+            company_name=cleaned(company.get("name") or ""),
+            external_cid=cleaned(company.get("external_cid") or ""),
             tokens=tokens,
         )
 

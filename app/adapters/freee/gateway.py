@@ -36,6 +36,7 @@ from app.adapters.freee.survey import (
     schedule_of,
 )
 from app.adapters.listing import INCOMPLETE, Pages, listed, mark, read_whole, readings_of
+from app.adapters.paths import number
 from app.adapters.people_cache import PeopleCache
 from app.adapters.records import as_asked, readable, unreadable_of
 from app.domain.completeness.listed import MOST_READINGS, Listed
@@ -109,7 +110,7 @@ class FreeeGateway:
         group's name is `company_reference_date_rule_name` of the record."""
         if month is None:
             raise ValueError("freee is read as of a month")
-        record = self._shown(int(person_id), month)
+        record = self._shown(number(person_id), month)
         return as_employee(record, person_of(record, None), month) if record else None
 
     def _shown(self, person_id: int, month: YearMonth) -> dict[str, Any] | None:
@@ -128,7 +129,7 @@ class FreeeGateway:
         if listed is not None and listed.unreadable:
             return listed
         month = closing_month(as_of_date, listed.person.pay_schedule if listed else None)
-        record = self._shown(int(person_id), month)
+        record = self._shown(number(person_id), month)
         if record is None and listed is not None and since is not None:  # deleted since that list, or hidden
             listed = self._listed(person_id, None)
         if listed is None:
@@ -169,7 +170,7 @@ class FreeeGateway:
         found: Person | None = None
         for month in months_to_try(hidden):
             try:
-                record = self._shown(int(hidden.person.id), month)
+                record = self._shown(number(hidden.person.id), month)
             except ItemError:
                 continue  # freee refuses this month; another one may show the person
             if record is None:
@@ -349,13 +350,13 @@ class FreeeGateway:
         else:
             rule = rule_object(record, step, changed)
             put = self._rule_call(step)
-            answered_rule = self._recorded(step, keys, steps, lambda: put(int(person.id), rule, month=month))
+            answered_rule = self._recorded(step, keys, steps, lambda: put(number(person.id), rule, month=month))
             after = {**record, RULES[step]: answered_rule or {**(record.get(RULES[step]) or {}), **rule}}
         return replace(current, person=person_of(after, person.pay_schedule), record=after)
 
     def _put_employee(self, current: EmployeeRecord, employee: Mapping[str, Any]) -> Record:
         month = current.month if current.person.in_payroll else None
-        return self._client.update_employee(int(current.person.id), employee, month=month)
+        return self._client.update_employee(number(current.person.id), employee, month=month)
 
     def _rule_call(self, step: Step) -> Callable[..., Record | None]:
         return {

@@ -5,7 +5,7 @@ See freee-hr-api.md 12.1.
 
 from __future__ import annotations
 
-from app.adapters.webhook import ids_of, json_object, moment_of, name_of
+from app.adapters.webhook import delivery_id_of, ids_of, json_object, moment_of, name_of
 from app.domain.enums import System
 from app.domain.runs.commands import ReceivedEvent
 
@@ -24,14 +24,13 @@ def parse_event(body: bytes) -> ReceivedEvent:
     employee = employee if isinstance(employee, dict) else {}
     resource, action = name_of(raw.get("resource")), name_of(raw.get("action"))
     people = tuple(each for each in ids_of([employee.get("id")]) if each.isdecimal())
-    delivery = ids_of([raw.get("id")])
     return ReceivedEvent(
         system=System.FREEE,
         name=action if resource == RESOURCE else f"{resource}:{action}"[:64],
         known=resource == RESOURCE and action in ACTIONS and bool(people),
         people=people,
         company_id=_company_of(employee.get("company_id")),
-        delivery_id=delivery[0] if delivery else None,
+        delivery_id=delivery_id_of(raw.get("id")),
         triggered_at=moment_of(raw.get("created_at")),
     )
 

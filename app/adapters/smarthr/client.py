@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import requests
 from requests.utils import parse_header_links
@@ -18,6 +17,7 @@ from requests.utils import parse_header_links
 from app.adapters.answers import Answer, AnswerSchema, count_in, server_time
 from app.adapters.http import HttpClient, Query, bearer
 from app.adapters.listing import Pages, mark
+from app.adapters.paths import segment
 from app.adapters.smarthr.errors import NotFound, classify
 from app.adapters.smarthr.schemas import (
     CREWS,
@@ -157,11 +157,11 @@ class SmartHRClient:
 
 
 def _crew(crew_id: str) -> str:
-    return f"/v1/crews/{quote(crew_id, safe='')}"
+    return f"/v1/crews/{segment(crew_id)}"
 
 
 def _webhook(webhook_id: str) -> str:
-    return f"/v1/webhooks/{quote(webhook_id, safe='')}"
+    return f"/v1/webhooks/{segment(webhook_id)}"
 
 
 def _announced(answer: Answer) -> int | None:

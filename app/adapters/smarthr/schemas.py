@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from app.adapters.records import OneRecord, Records, check_text, kept_fields
 from app.adapters.smarthr.webhook import EVENTS
 from app.domain.mapping import FIELDS
 from app.domain.reading import attribute_of
 from app.domain.runs.dates import JAPAN
+from app.domain.vendors.ids import is_id
 
 
 class _Answer(Schema):
@@ -35,8 +36,14 @@ def _yes_no() -> fields.Boolean:
     return fields.Boolean(allow_none=True, truthy={True}, falsy={False})
 
 
+def _check_id(text: str) -> None:
+    """Raises ValidationError for text that could not stand in the path of a later call."""
+    if not is_id(text):
+        raise ValidationError("not an id")
+
+
 def _id() -> fields.String:
-    return fields.String(required=True, validate=[validate.Length(min=1), check_text])
+    return fields.String(required=True, validate=_check_id)
 
 
 class AddressSchema(_Answer):

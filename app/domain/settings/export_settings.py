@@ -15,6 +15,7 @@ from app.domain.enums import System
 from app.domain.errors import Refused
 from app.domain.japanese.kana import narrow
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
+from app.domain.settings.names import MESSAGE, is_clean
 
 MAX_WORKING_HOURS_SYSTEM_NAME = 30
 MAX_PAY_SCHEDULE_NAME = 15
@@ -55,6 +56,8 @@ def check_export_sets(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ExportS
     for position, (name, values) in enumerate(raw.items()):
         if len(name) > MAX_EMPLOYMENT_TYPE:
             faults[f"{position}.employment_type"] = f"雇用形態は{MAX_EMPLOYMENT_TYPE}文字以内で入力してください。"
+        elif not is_clean(name):
+            faults[f"{position}.employment_type"] = f"雇用形態に{MESSAGE}"
         try:
             found[name.strip()] = check_export_settings(values)
         except Refused as refused:
@@ -101,8 +104,8 @@ def _name(raw: Mapping[str, Any], field: str, label: str, limit: int, faults: di
         faults[field] = f"{label}を入力してください。"
     elif len(text) > limit:
         faults[field] = f"{label}は{limit}文字以内で入力してください。"
-    elif any(unicodedata.category(character) == "Cc" for character in text):
-        faults[field] = f"{label}に改行などの制御文字は使えません。"
+    elif not is_clean(text):
+        faults[field] = f"{label}に{MESSAGE}"
     return text
 
 

@@ -68,7 +68,7 @@ class Api:
         end = time.monotonic() + self.patience
         while True:
             try:
-                return self._answer(self.session.get(self.url + path, params=query, headers=self._headers, timeout=30))
+                return self._answer(self.session.get(self.url + path, params=query, headers=self.headers, timeout=30))
             except requests.ConnectionError:
                 if time.monotonic() >= end:
                     raise
@@ -76,7 +76,7 @@ class Api:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Raises DemoError, requests.RequestException."""
-        return self._answer(self.session.post(self.url + path, json=body, headers=self._headers, timeout=30))
+        return self._answer(self.session.post(self.url + path, json=body, headers=self.headers, timeout=30))
 
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         after: int | None = None
@@ -88,7 +88,7 @@ class Api:
                 return
 
     @property
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
     @staticmethod

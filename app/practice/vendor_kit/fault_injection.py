@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from flask import Blueprint, Flask, Response, jsonify, request
 
 from app.practice.vendor_kit.faults import Answer, BadFault, Fault, FaultTable, faulty_answer, send
+from app.practice.vendor_kit.from_here import comes_from_here
 from app.practice.vendor_kit.meanwhile import Meanwhile
 from app.practice.vendor_kit.odd_answers import OddAnswers
 
@@ -246,6 +247,9 @@ class _Middleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if str(environ.get("PATH_INFO", "")).startswith(CONTROL):
+            if not comes_from_here(environ):
+                start_response("403 FORBIDDEN", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+                return [b""]
             return self.app(environ, start_response)
         seen, fault = self.injector.arrived(environ)
         self.injector.let_happen(seen, carried_out=False)

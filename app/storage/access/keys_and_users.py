@@ -8,9 +8,15 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.domain.settings.names import cleaned
 from app.storage.access.rows import KeyRow, UserRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.access_models import ApiKeyTable, UserTable
+
+
+def user_row(record: UserTable) -> UserRow:
+    """A user, with a login that can be shown."""
+    return as_row(UserRow, record, login=cleaned(record.login))
 
 
 class KeyRepository(Repository):
@@ -48,21 +54,21 @@ class UserRepository(Repository):
 
     def by_login(self, login: str) -> UserRow | None:
         record = self._session.scalar(select(UserTable).where(UserTable.login == login))
-        return as_row(UserRow, record) if record else None
+        return user_row(record) if record else None
 
     def by_typed(self, typed: str) -> UserRow | None:
         """The user for a login as typed: exactly, or in small letters, because mail addresses are kept in those."""
         query = select(UserTable).where(UserTable.login.in_([typed, typed.lower()]))
         found = sorted(self._session.scalars(query), key=lambda record: record.login != typed)
-        return as_row(UserRow, found[0]) if found else None
+        return user_row(found[0]) if found else None
 
     def get(self, user_id: int) -> UserRow | None:
         record = self._session.get(UserTable, user_id, populate_existing=True)
-        return as_row(UserRow, record) if record else None
+        return user_row(record) if record else None
 
     def all(self) -> list[UserRow]:
         """All users, the disabled included, oldest first."""
-        return [as_row(UserRow, record) for record in self._session.scalars(select(UserTable).order_by(UserTable.id))]
+        return [user_row(record) for record in self._session.scalars(select(UserTable).order_by(UserTable.id))]
 
     def held(self) -> list[UserRow]:
         """All users, locked: until this transaction ends no other one changes any of them.
@@ -71,19 +77,19 @@ class UserRepository(Repository):
         """
         query = select(UserTable).order_by(UserTable.id).with_for_update()
         found = self._session.scalars(query.execution_options(populate_existing=True))
-        return [as_row(UserRow, record) for record in found]
+        return [user_row(record) for record in found]
 
     def hold(self, user_id: int) -> UserRow | None:
         """One user, locked as by `held`."""
         query = select(UserTable).where(UserTable.id == user_id).with_for_update()
         record = self._session.scalar(query.execution_options(populate_existing=True))
-        return as_row(UserRow, record) if record else None
+        return user_row(record) if record else None
 
     def add(self, *, login: str, password_hash: str, role: str, now: datetime, locale: str = "ja") -> UserRow:
         record = UserTable(login=login, password_hash=password_hash, role=role, locale=locale, created_at=now)
         self._session.add(record)
         self._session.flush()
-        return as_row(UserRow, record)
+        return user_row(record)
 
     def change(self, user_id: int, **values: Any) -> None:
         """`password_hash`, `password_changed_at`, `role`, `locale`, `disabled_at`, `last_sign_in_at`."""

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from app.storage.access.rows import InvitationRow, SessionRow, UserRow
+from app.storage.access.keys_and_users import user_row
+from app.storage.access.rows import InvitationRow, SessionRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.access_models import InvitationTable, SessionTable, UserTable
 
@@ -28,7 +29,7 @@ class SessionRepository(Repository):
         if found is None:
             return None
         session, user = found
-        return SessionRow(session.id, as_row(UserRow, user), session.created_at, session.seen_at)
+        return SessionRow(session.id, user_row(user), session.created_at, session.seen_at)
 
     def of_user(self, user_id: int) -> list[SessionRow]:
         """The user's sessions that have not been ended, the last used first; some may have timed out."""
@@ -39,7 +40,7 @@ class SessionRepository(Repository):
             .order_by(SessionTable.seen_at.desc(), SessionTable.id.desc())
         )
         found = self._session.execute(query)
-        return [SessionRow(s.id, as_row(UserRow, user), s.created_at, s.seen_at) for s, user in found]
+        return [SessionRow(s.id, user_row(user), s.created_at, s.seen_at) for s, user in found]
 
     def touch(self, session_id: int, *, now: datetime) -> None:
         self._session.execute(update(SessionTable).where(SessionTable.id == session_id).values(seen_at=now))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.settings.names import cleaned
 from app.storage.enums import ChangeState
 from app.storage.repository import Repository
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, RunTable
@@ -43,7 +44,8 @@ class ConnectionFactsRepository(Repository):
     def companies(self) -> dict[int, tuple[str, str]]:
         """Connection → name and number (事業所番号) of its freee company, "" where no consent has told them yet."""
         columns = (ConnectionTable.id, ConnectionTable.freee_company_name, ConnectionTable.freee_external_cid)
-        return {found: (name or "", number or "") for found, name, number in self._session.execute(select(*columns))}
+        found = self._session.execute(select(*columns))
+        return {each: (cleaned(name or ""), cleaned(number or "")) for each, name, number in found}
 
     def written_to_smarthr(self, connection_id: int, *, of_the_last: int = 300) -> frozenset[str]:
         """Keys of FIELDS that SmartHR took with one of the newest items, which proves that the token may write them."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from app.domain.settings.names import cleaned
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.repository import Repository, as_row
@@ -66,15 +67,26 @@ class WizardRepository(Repository):
     # ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def send_to_freee(
-        self, setup_id: int, *, state_hash: str, verifier: str, redirect_uri: str, until: datetime
+        self, setup_id: int, *, state_hash: str, verifier: str, redirect_uri: str, until: datetime, browser_hash: str
     ) -> None:
         """An authorisation begins; an earlier one that was on its way for this setup is worth nothing any more."""
         sealed = self._vault.encrypt(verifier)
-        self._set(setup_id, state_hash=state_hash, verifier_enc=sealed, redirect_uri=redirect_uri, consent_until=until)
+        self._set(
+            setup_id,
+            state_hash=state_hash,
+            verifier_enc=sealed,
+            redirect_uri=redirect_uri,
+            consent_until=until,
+            browser_hash=browser_hash,
+        )
 
     def knows_state(self, state_hash: str) -> bool:
         """Whether a setup waits for this state; needs no write lock."""
         return self._session.scalar(select(WizardTable.id).where(WizardTable.state_hash == state_hash)) is not None
+
+    def browser_of(self, state_hash: str) -> str | None:
+        """The browser to which this state belongs; None: the state is unknown, or is nobody's."""
+        return self._session.scalar(select(WizardTable.browser_hash).where(WizardTable.state_hash == state_hash))
 
     def take_state(self, state_hash: str, *, now: datetime) -> WizardConsent | None:
         """The one use of a state; None when unknown, used or too old."""
@@ -115,4 +127,6 @@ class WizardRepository(Repository):
         self._session.execute(update(WizardTable).where(WizardTable.id == setup_id).values(**values))
 
     def _row(self, record: WizardTable) -> WizardRow:
-        return as_row(WizardRow, record, mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)))
+        mail_to = tuple(self._vault.decrypt_json(record.mail_to_enc))
+        company = record.freee_company_name and cleaned(record.freee_company_name)
+        return as_row(WizardRow, record, mail_to=mail_to, name=cleaned(record.name), freee_company_name=company)

@@ -21,11 +21,11 @@ from app.domain.settings.connection_settings import (
     MailPolicy,
     PayType,
 )
+from app.domain.settings.names import cleaned
 from app.domain.settings.readability import Listing
 from app.domain.settings.two_persons import TwoPersons
 from app.domain.vendors.tokens import FreeeTokens
-from app.storage.connections.learned import MARKS as _MARKS
-from app.storage.connections.learned import learn_listing, standings_in, store_standings, with_new_token
+from app.storage.connections.learned import MARKS, learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row
@@ -101,14 +101,15 @@ class ConnectionRepository(Repository):
 
     def status(self, connection_id: int) -> ConnectionStatus:
         record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
-        return as_row(ConnectionStatus, record, refresh_state=record.freee_refresh_state)
+        named = {"freee_company_name": record.freee_company_name and cleaned(record.freee_company_name)}
+        return as_row(ConnectionStatus, record, refresh_state=record.freee_refresh_state, **named)
 
     def _connection(self, record: ConnectionTable) -> Connection:
         options, learned = record.options, record.learned
         return Connection(
             id=record.id,
             key=record.key,
-            name=record.name,
+            name=cleaned(record.name),
             smarthr_subdomain=record.smarthr_subdomain,
             freee_company_id=record.freee_company_id,
             export_settings=_export_settings(record.export_settings),
@@ -132,7 +133,7 @@ class ConnectionRepository(Repository):
             two_persons_hours=record.two_persons_hours,
             two_persons_off_by=record.two_persons_off_by,
             standings={system: standings_in(learned, system) for system in System},
-            token_marks={system: learned.get(_MARKS, {}).get(system.value, 0) for system in System},
+            token_marks={system: learned.get(MARKS, {}).get(system.value, 0) for system in System},
             missing_attributes=frozenset(learned.get("missing_attributes", ())),
             attributes_checked_at=_moment(learned.get("attributes_checked_at")),
             employment_types=frozenset(learned.get("employment_types", ())),
@@ -194,7 +195,7 @@ class ConnectionRepository(Repository):
         known["missing_attributes"] = sorted(listing.missing)
         known["employment_types"] = sorted(employment_types)
         known["attributes_checked_at"] = now.isoformat()
-        mark = by if by is not None else str(known.get(_MARKS, {}).get(System.SMARTHR.value, 0))
+        mark = by if by is not None else str(known.get(MARKS, {}).get(System.SMARTHR.value, 0))
         gone = learn_listing(known, System.SMARTHR, listing, by=mark, now=now)
         self._set(connection_id, learned=known)
         return gone

@@ -39,6 +39,8 @@ class ConsentRow:
     verifier: str = field(repr=False)
     redirect_uri: str
     expires_at: datetime
+    link_hash: str | None = None
+    """Of the mailed link by which it began; None: it began otherwise."""
 
 
 @dataclass(frozen=True)

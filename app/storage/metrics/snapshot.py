@@ -22,6 +22,7 @@ from sqlalchemy import case, func, literal, select, text
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
+from app.domain.settings.names import cleaned
 from app.storage.enums import DeliveryState, MailKind, MailState, RefreshState, WebhookState
 from app.storage.metrics.counted_work import CountedWork
 from app.storage.metrics.counters import Labels, labels
@@ -77,8 +78,14 @@ class MetricsRepository(EngineReading, CountedWork):
 
     def is_migrated(self) -> bool:
         """Whether the database stands at the revision this version of the code was written for."""
+        return self.migration_state() == "ok"
+
+    def migration_state(self) -> str:
+        """ "ok"; "pending": the database is older than this version of the code; "ahead": a newer version has migrated
+        it."""
         found = MigrationContext.configure(self._session.connection()).get_current_revision()
-        return found == _newest_revision()
+        known = _revisions()
+        return "ok" if found == known[0] else "ahead" if found is not None and found not in known else "pending"
 
     def runs_by_state(self) -> dict[RunState, int]:
         """State → number of runs; states without a run are left out."""
@@ -191,7 +198,7 @@ def _figures(
     return ConnectionFigures(
         id=record.id,
         key=record.key,
-        name=record.name,
+        name=cleaned(record.name),
         smarthr_subdomain=record.smarthr_subdomain,
         freee_company_id=record.freee_company_id,
         paused=record.paused,
@@ -219,5 +226,7 @@ def _asked_about(learned: Mapping[str, Any], system: System) -> int:
 
 
 @lru_cache(maxsize=1)
-def _newest_revision() -> str | None:
-    return ScriptDirectory(str(Path(__file__).parents[1] / "migrations")).get_current_head()
+def _revisions() -> tuple[str, ...]:
+    """The revisions that this version of the code knows, the newest first."""
+    scripts = ScriptDirectory(str(Path(__file__).parents[1] / "migrations"))
+    return tuple(each.revision for each in scripts.walk_revisions())

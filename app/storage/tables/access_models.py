@@ -21,6 +21,21 @@ class ConsentTable(Base):
     verifier_enc: Mapped[str]
     redirect_uri: Mapped[str]
     expires_at: Mapped[datetime]
+    browser_hash: Mapped[str | None]
+    """Of the secret that only the browser holds in which it began; None: begun on the command line."""
+    link_hash: Mapped[str | None]
+
+
+class ConsentLinkTable(Base):
+    """A mailed link by which a consent was begun: it serves the browser that began first, until tokens are kept."""
+
+    __tablename__ = "consent_links"
+
+    link_hash: Mapped[str] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(refers("connections.id"))
+    browser_hash: Mapped[str]
+    begun_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class WizardTable(Base):
@@ -40,6 +55,7 @@ class WizardTable(Base):
     verifier_enc: Mapped[str | None]
     redirect_uri: Mapped[str | None]
     consent_until: Mapped[datetime | None]
+    browser_hash: Mapped[str | None]
     freee_company_id: Mapped[int | None]
     freee_company_name: Mapped[str | None]
     freee_external_cid: Mapped[str | None]

@@ -88,6 +88,14 @@ BOUNDED: tuple[Bound, ...] = (
         why="Every step towards freee adds one, which counts for half an hour.",
     ),
     Bound(
+        "consent_links",
+        since="begun_at",
+        age=timedelta(days=30),  # as long as a mailed link counts (`finish.notices.RECONNECT_DAYS`)
+        owner=("connection_id",),
+        most=20,
+        why="Every mail about a consent has a link of its own; the first browser that begins by it adds a row.",
+    ),
+    Bound(
         "setups",
         since="created_at",
         age=timedelta(days=30),
@@ -112,6 +120,8 @@ GROWING: Mapping[str, str] = {
     "sweeps": "one per connection",
     "beginnings": "one per connection and direction",
     "token_doors": "one per client id of this installation",
+    "audit_head": "one",
+    "storing_proofs": "one per process at most, taken back before its transaction ends",
     "leader": "one per periodic job, and per tenant in which somebody is just being created",
     "tallies": "names and labels are closed lists",
     "users": "one per person whom an administrator has let in",

@@ -22,6 +22,7 @@ from app.domain.access.passwords import check_password
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN, today_in_japan
+from app.domain.settings.names import MESSAGE, cleaned, is_clean
 from app.storage.access.rows import KeyRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.passwords import hash_password
@@ -79,8 +80,8 @@ class KeyView:
 def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") -> str:
     """Make a new key and return it. Awase keeps only a hash of its secret, so it can never show the secret again.
     Raises Refused."""
-    if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not name.isprintable():
-        raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。")
+    if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not is_clean(name):
+        raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。{MESSAGE}")
     wanted = sorted({_scope(scope) for scope in scopes})
     if not wanted:
         raise Refused("empty_scopes", "スコープを1つ以上指定してください。")
@@ -144,7 +145,7 @@ def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER
 
 def check_login(login: str) -> None:
     """Check the form of a login. Raises Refused when this text cannot be a login."""
-    if not _LOGIN.fullmatch(login):
+    if not (_LOGIN.fullmatch(login) and is_clean(login)):
         raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
 
 
@@ -210,7 +211,7 @@ def _view(row: KeyRow) -> KeyView:
     known = frozenset(Scope(s) for s in row.scopes if s in list(Scope))
     return KeyView(
         prefix=row.prefix,
-        name=row.name,
+        name=cleaned(row.name),
         scopes=known,
         created_at=row.created_at,
         last_used_at=row.last_used_at,

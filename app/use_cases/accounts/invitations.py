@@ -19,6 +19,7 @@ from app.domain.access.roles import Role
 from app.domain.errors import Refused
 from app.domain.mail_text.notices import invited
 from app.domain.runs.queues import INTERACTIVE
+from app.domain.settings.names import is_clean
 from app.storage.access.rows import InvitationRow
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.unit_of_work import UnitOfWork
@@ -137,7 +138,7 @@ def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, address: s
 
 def _check(address: str, role: str) -> None:
     faults = {}
-    if len(address) > _LONGEST or not _ADDRESS.fullmatch(address):
+    if len(address) > _LONGEST or not (is_clean(address) and _ADDRESS.fullmatch(address)):
         faults["mail"] = "メールアドレスの形が正しくありません。"
     if role not in list(Role):
         faults["role"] = "役割を選んでください。"

@@ -7,9 +7,8 @@ The confirmation makes the connection, and the setup stays beside it until the a
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,10 +21,12 @@ from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
 from app.use_cases.connections.connections import (
     CONSENT_MINUTES,
+    check_browser,
     check_names,
     consent_denied,
     consent_failed,
     freee_app,
+    hash_of,
 )
 from app.use_cases.connections.make_connection import NewConnection, stored
 from app.use_cases.context import Context
@@ -110,9 +111,9 @@ def drop_setup(ctx: Context, who: SignedIn, key: str) -> None:
 # ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
-    """The address at freee to which the page sends the administrator. It works once, for half an hour. Raises
-    Refused."""
+def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str, browser: str) -> str:
+    """The address at freee to which the page sends the administrator. It works once, for half an hour, and for nobody
+    but the browser that holds the secret `browser`. Raises Refused."""
     freee_app(ctx)
     state = secrets.token_urlsafe(32)
     verifier = ctx.authorisation.new_verifier()
@@ -121,7 +122,12 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
         setup = _unconnected(uow, key)
         uow.wizards.drop_grant(setup.id)
         uow.wizards.send_to_freee(
-            setup.id, state_hash=_hash(state), verifier=verifier, redirect_uri=redirect_uri, until=until
+            setup.id,
+            state_hash=hash_of(state),
+            verifier=verifier,
+            redirect_uri=redirect_uri,
+            until=until,
+            browser_hash=hash_of(browser),
         )
         uow.audit.add(action="consent_begun", subject=f"connection:{key}", now=ctx.clock.now())
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
@@ -130,18 +136,24 @@ def begin_setup_consent(ctx: Context, key: str, *, redirect_uri: str) -> str:
 def belongs_to_setup(ctx: Context, state: str) -> bool:
     """Whether a setup waits for freee's answer with this state. Costs no write lock."""
     with ctx.unit_of_work().reading() as uow:
-        return uow.wizards.knows_state(_hash(state))
+        return uow.wizards.knows_state(hash_of(state))
 
 
-def receive_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> str:
+def receive_consent(
+    ctx: Context, *, state: str, code: str | None, error: str | None = None, browsers: Collection[str]
+) -> str:
     """Take freee's answer: the company and its tokens then wait for the administrator's confirmation. Returns the
     setup's key.
 
-    The state is used up, also when the consent fails. Raises Refused; `fields["setup"]` then names the setup, where the
+    The state is used up, also when the consent fails; one that belongs to none of the secrets `browsers` is refused and
+    stays as it is. Raises Refused; `fields["setup"]` then names the setup, where the
     state is known.
     """
+    with ctx.unit_of_work().reading() as uow:
+        owner = uow.wizards.browser_of(hash_of(state))
+    check_browser(owner, browsers)
     with ctx.unit_of_work() as uow:
-        taken = uow.wizards.take_state(_hash(state), now=ctx.clock.now())
+        taken = uow.wizards.take_state(hash_of(state), now=ctx.clock.now())
     if taken is None:
         raise Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
     try:
@@ -249,7 +261,3 @@ def _view(row: WizardRow) -> WizardView:
         connected=row.connection_id is not None,
         created_at=row.created_at,
     )
-
-
-def _hash(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.runs.dates import today_in_japan
+from app.domain.settings import names
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
+from app.domain.settings.names import is_clean
 from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
 from app.storage.access.audit import CHANGED
 from app.storage.connections.rows import ConsentRow
@@ -69,6 +71,9 @@ def add_connection(
     Raises Refused; then nothing is stored."""
     subdomain, token = smarthr_subdomain.strip(), smarthr_token.strip()
     faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
+    for field, given in (("key", key), ("freee_external_cid", freee_external_cid)):
+        if given and not (is_clean(given) and len(given.split()) == 1):
+            faults[field] = f"空白は使えません。{names.MESSAGE}"
     check_names(name=name, subdomain=subdomain, token=token, mail_to=mail_to, faults=faults)
     new = NewConnection(
         key=key or secrets.token_hex(12),  # hexadecimal: a command line cannot take it for an option
@@ -172,20 +177,25 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
 # ── freee's consent ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def begin_consent(ctx: Context, connection_key: str, *, redirect_uri: str) -> str:
-    """The address at freee to which the page sends the administrator. It works once, for half an hour. Raises
-    Refused."""
+def begin_consent(
+    ctx: Context, connection_key: str, *, redirect_uri: str, browser: str | None = None, link_hash: str | None = None
+) -> str:
+    """The address at freee to which the page sends the administrator. It works once, for half an hour, and for nobody
+    but the browser that holds the secret `browser` (None: begun on the command line, the address itself is the secret).
+    `link_hash`: of the mailed link by which it begins. Raises Refused."""
     freee_app(ctx)
     connection = find_connection(ctx, connection_key)
     state = secrets.token_urlsafe(32)
     verifier = ctx.authorisation.new_verifier()
     with ctx.unit_of_work() as uow:
         uow.consents.add(
-            _hash(state),
+            hash_of(state),
             connection.id,
             verifier=verifier,
             redirect_uri=redirect_uri,
             expires_at=ctx.clock.now() + timedelta(minutes=CONSENT_MINUTES),
+            browser_hash=None if browser is None else hash_of(browser),
+            link_hash=link_hash,
         )
         uow.audit.add(action="consent_begun", subject=f"connection:{connection_key}", now=ctx.clock.now())
     return ctx.authorisation.url(redirect_uri=redirect_uri, state=state, verifier=verifier)
@@ -199,14 +209,17 @@ def freee_app(ctx: Context) -> None:
         )
 
 
-def finish_consent(ctx: Context, *, state: str, code: str | None, error: str | None = None) -> ConsentView:
+def finish_consent(
+    ctx: Context, *, state: str, code: str | None, error: str | None = None, browsers: Collection[str] = ()
+) -> ConsentView:
     """freee's answer → tokens of the connection for which `begin_consent` gave out the state. The state is used up,
     also when the consent fails.
 
-    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. Raises Refused; `fields["connection"]` is the key of
-    the connection, where the state is known.
+    `error`: freee's word (RFC 6749 4.1.2.1) when it sent no code. `browsers`: the secrets that the browser holds; a
+    state that belongs to another browser is refused and stays as it is. Raises Refused; `fields["connection"]` is the
+    key of the connection, where the state is known.
     """
-    consent, connection = _take(ctx, state)
+    consent, connection = _take(ctx, state, browsers)
     try:
         return _finished(ctx, consent, connection, code=code, error=error)
     except Refused as refused:
@@ -240,22 +253,38 @@ def _finished(
         raise Refused(
             "wrong_company", f"選ばれた事業所(ID {chosen})は、この接続の事業所(ID {wanted})ではありません。", status=409
         )
-    return _keep(ctx, connection, grant)
+    return _keep(ctx, connection, grant, link_hash=consent.link_hash)
 
 
-def _take(ctx: Context, state: str) -> tuple[ConsentRow, Connection]:
+def _take(ctx: Context, state: str, browsers: Collection[str]) -> tuple[ConsentRow, Connection]:
     """Use up a state, which works once. A stranger may call this address with an invented state, so an unknown one
     costs no write lock. Raises Refused."""
     unknown = Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
     with ctx.unit_of_work().reading() as uow:
-        if not uow.consents.known(_hash(state)):
-            raise unknown
+        known, browser_hash = uow.consents.browser_of(hash_of(state))
+    if not known:
+        raise unknown
+    if browser_hash is not None:
+        check_browser(browser_hash, browsers)
     with ctx.unit_of_work() as uow:
-        consent = uow.consents.take(_hash(state), now=ctx.clock.now())
+        consent = uow.consents.take(hash_of(state), now=ctx.clock.now())
         connection = uow.connections.get(consent.connection_id) if consent else None
     if consent is None or connection is None:
         raise unknown
     return consent, connection
+
+
+def check_browser(browser_hash: str | None, browsers: Collection[str]) -> None:
+    """Raises Refused unless one of the secrets is that of the browser in which the consent began. So nobody can be led
+    to finish what somebody else has begun, and a stolen state is worth nothing."""
+    if browser_hash not in {hash_of(each) for each in browsers}:
+        log.warning("consent_of_another_browser")
+        message = "この認可は、いまサインインしている人がこのブラウザーで始めたものではありません。"
+        raise Refused("consent_foreign", message, status=403)
+
+
+def hash_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def consent_denied(error: str | None) -> Refused:
@@ -277,9 +306,11 @@ def consent_failed(error: AwaseError) -> Refused:
     return Refused("consent_refused", "freeeが認可コードを受け付けませんでした。", status=409)
 
 
-def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentView:
+def _keep(ctx: Context, connection: Connection, grant: FreeeGrant, *, link_hash: str | None) -> ConsentView:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
+        if link_hash is not None and not uow.consents.use_link(link_hash, now=now):
+            raise link_used()
         uow.connections.set_freee_tokens(
             connection.id, grant.tokens, company_name=grant.company_name, external_cid=grant.external_cid, now=now
         )
@@ -291,6 +322,10 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant) -> ConsentVie
             uow.runs.queue_survey(run_id, due_at=now, now=now)
     log.info("consent_given", connection_id=connection.id)
     return ConsentView(connection_views(ctx, [find_connection(ctx, connection.key)])[0], grant.company_name)
+
+
+def link_used() -> Refused:
+    return Refused("consent_link_used", "このリンクは、すでに使われています。", status=409)
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -313,6 +348,10 @@ def _missing_consent(connection: Connection) -> SystemCheck | None:
     return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
 
 
+def _is_address(text: str) -> bool:
+    return is_clean(text) and _ADDRESS.fullmatch(text) is not None
+
+
 def check_names(
     *, name: str, subdomain: str, token: str | None, mail_to: Sequence[str], faults: Mapping[str, str] | None = None
 ) -> None:
@@ -321,15 +360,13 @@ def check_names(
     found = dict(faults or {})
     if not 0 < len(name.strip()) <= LONGEST_NAME:
         found["name"] = f"名前を{LONGEST_NAME}文字以内で入力してください。"
+    elif not is_clean(name):
+        found["name"] = names.MESSAGE
     if not _SUBDOMAIN.fullmatch(subdomain):
         found["smarthr_subdomain"] = "サブドメインは半角英小文字・数字・ハイフンで入力してください。"
     if token is not None and not _TOKEN.fullmatch(token):
         found["smarthr_token"] = "SmartHRのアクセストークンを入力してください。"  # noqa: S105 - a message
-    if len(mail_to) > MOST_ADDRESSES or not all(_ADDRESS.fullmatch(address) for address in mail_to):
+    if len(mail_to) > MOST_ADDRESSES or not all(_is_address(address) for address in mail_to):
         found["mail_to"] = "メールアドレスの形が正しくありません。"
     if found:
         raise Refused("invalid_connection", "接続の内容を確認してください。", fields=found)
-
-
-def _hash(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()

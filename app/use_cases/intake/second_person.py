@@ -14,6 +14,7 @@ from app.domain.access.roles import Permission, Role
 from app.domain.access.second_person import WhyNot, why_not_second
 from app.domain.errors import Refused
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.names import cleaned
 from app.storage.access.rows import UserRow
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -79,7 +80,7 @@ def _decide_alone(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connec
 
 def checked_reason(reason: str) -> str:
     """Raises Refused: no reason, or too short to tell anybody anything."""
-    given = reason.strip()
+    given = cleaned(reason).strip()
     if not SHORTEST_REASON <= len(given) <= LONGEST_REASON:
         message = f"理由を{SHORTEST_REASON}〜{LONGEST_REASON}文字で書いてください。"
         raise Refused("reason_missing", message, fields={"reason": message})

@@ -15,6 +15,7 @@ from app.domain.matching.linking import comparable_kana, comparable_number
 from app.domain.reading import name_of
 from app.domain.runs.dates import closing_month, today_in_japan
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.ids import is_id
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 
@@ -107,7 +108,7 @@ def compare_pair(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id
 
 def is_an_id(system: System, person_id: str) -> bool:
     """Whether this text could be the id of a person in this system at all."""
-    return person_id.isascii() and person_id.isprintable() and (system is System.SMARTHR or person_id.isdecimal())
+    return is_id(person_id) and (system is System.SMARTHR or person_id.isdecimal())
 
 
 def _look(ctx: Context, connection: Connection, system: System, person_id: str, schedule: PaySchedule | None) -> Seen:

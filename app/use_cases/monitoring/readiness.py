@@ -1,27 +1,114 @@
-"""Readiness: whether Awase can accept requests (needs the database) and hand their work on (needs the broker)."""
+"""Readiness: whether Awase can store a webhook (database, migrations), and hand its work on (broker).
+
+A check is a row of CHECKS. Each is looked at by a thread of its own, at most once in a second and never twice at a
+time, and nobody waits longer for it than PATIENCE_SECONDS: strangers may ask as often as they like.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import TemporaryError
 from app.use_cases.context import Context
 
+log = structlog.get_logger(__name__)
+
+OK = "ok"
+KEPT_SECONDS = 1.0
+PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """`needed`: without it no webhook can be stored. `look` returns "ok", or one word for what is wrong."""
+
+    name: str
+    needed: bool
+    look: Callable[[Context], str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    needed: bool
+    word: str
+
+    @property
+    def ok(self) -> bool:
+        return self.word == OK
+
 
 @dataclass(frozen=True)
 class Readiness:
-    database: bool
-    migrated: bool
-    broker: bool
+    findings: tuple[Finding, ...]
+
+    @property
+    def status(self) -> str:
+        """ "unavailable": no webhook can be stored. "degraded": webhooks are stored, other work waits."""
+        wrong = [each for each in self.findings if not each.ok]
+        return OK if not wrong else "unavailable" if any(each.needed for each in wrong) else "degraded"
 
 
-def check_readiness(ctx: Context) -> Readiness:
-    """Ask database and broker once each. When one of them is away, the result says so and no error is raised."""
-    database, migrated = database_state(ctx)
-    return Readiness(database=database, migrated=migrated, broker=_broker_answers(ctx))
+class ReadinessWatch:
+    """The checks of one process."""
+
+    def __init__(self, ctx: Context, checks: Sequence[Check] | None = None) -> None:
+        self._watched = [_Watched(ctx, check) for check in (CHECKS if checks is None else checks)]
+
+    def readiness(self) -> Readiness:
+        """What the checks have found within the last second."""
+        for each in self._watched:
+            each.begin()
+        return Readiness(tuple(each.finding() for each in self._watched))
+
+
+class _Watched:
+    """One check, its last finding, and the look that is under way."""
+
+    def __init__(self, ctx: Context, check: Check) -> None:
+        self._ctx, self._check = ctx, check
+        self._news = threading.Condition()
+        self._word, self._found_at = "", 0.0
+        self._began_at: float | None = None
+
+    def begin(self) -> None:
+        """Begin a look, unless one is under way or the last one is fresh."""
+        with self._news:
+            if self._began_at is not None or self._is_fresh():
+                return
+            self._began_at = time.monotonic()
+        threading.Thread(target=self._look, name=f"ready-{self._check.name}", daemon=True).start()
+
+    def finding(self) -> Finding:
+        """The finding; "no_answer" when the look has been under way for too long."""
+        with self._news:
+            if self._began_at is not None:
+                left = self._began_at + PATIENCE_SECONDS - time.monotonic()
+                self._news.wait_for(lambda: self._began_at is None, timeout=max(left, 0.0))
+            word = self._word if self._began_at is None else "no_answer"
+        return Finding(self._check.name, self._check.needed, word)
+
+    def _is_fresh(self) -> bool:
+        return bool(self._word) and time.monotonic() - self._found_at < KEPT_SECONDS
+
+    def _look(self) -> None:
+        word = "failed"
+        try:
+            word = self._check.look(self._ctx)
+        except Exception as error:  # noqa: BLE001 - a check that fails is a finding, and its text may quote values
+            log.error("readiness_check_failed", check=self._check.name, error=type(error).__name__)
+        with self._news:
+            self._word, self._found_at, self._began_at = word, time.monotonic(), None
+            self._news.notify_all()
+
+
+# ── the checks ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def database_state(ctx: Context) -> tuple[bool, bool]:
@@ -29,13 +116,41 @@ def database_state(ctx: Context) -> tuple[bool, bool]:
     try:
         with ctx.unit_of_work().reading() as uow:
             return True, uow.metrics.is_migrated()
-    except (OperationalError, PoolTimeout):
+    except SQLAlchemyError:
         return False, False
 
 
-def _broker_answers(ctx: Context) -> bool:
+def _database(ctx: Context) -> str:
+    """Whether a webhook could be stored now: it writes as much as one needs, and commits."""
+    reachable, migrated = database_state(ctx)
+    if not (reachable and migrated):
+        return OK if reachable else "unreachable"  # what is missing is told by the check of the migrations
     try:
-        ctx.job_queue.depths()
+        with ctx.unit_of_work() as uow:
+            uow.proofs.store()
+    except SQLAlchemyError as error:
+        log.warning("nothing_can_be_stored", kind=type(error).__name__)
+        return "refuses_writes"
+    return OK
+
+
+def _migrations(ctx: Context) -> str:
+    try:
+        with ctx.unit_of_work().reading() as uow:
+            return uow.metrics.migration_state()
+    except SQLAlchemyError:
+        return "unknown"
+
+
+def _broker(ctx: Context) -> str:
+    try:
+        return OK if ctx.job_queue.takes_writes() else "refuses_writes"
     except TemporaryError:
-        return False
-    return True
+        return "unreachable"
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("database", True, _database),
+    Check("migrations", True, _migrations),
+    Check("broker", False, _broker),
+)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template
 
 from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of, who_of
 from app.use_cases.accounts.api_keys import Scope
+from app.web.current import current_context
+from app.web.http.bearer_auth import caller
 from app.web.http.problems import PROBLEMS
 from app.web.http.request_log import allow_style
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def make_docs(api: Any) -> Blueprint:
+def make_docs(api: Any, *, is_signed_in: Callable[[], bool]) -> Blueprint:
+    """Both are open, or, with API_DOCS=signed_in, for users of the screens and for programs with any API key."""
     docs = Blueprint("docs", __name__, url_prefix="/api")
+
+    @docs.before_request
+    def check_reader() -> None:
+        if current_context().settings.api_docs != "open" and not is_signed_in():
+            caller()
 
     @docs.get("/openapi.json")
     def openapi() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import Flask, current_app, g, request
@@ -12,6 +13,7 @@ from limits.strategies import FixedWindowRateLimiter
 from app.domain.access.origin import acting
 from app.use_cases.accounts.api_keys import KeyView, Scope, verify_key
 from app.use_cases.accounts.refusals import note_refused
+from app.use_cases.context import Context
 from app.web.current import current_context
 from app.web.http.errors import Problem
 
@@ -19,6 +21,8 @@ FAILURES = parse("20/minute")
 """Failed attempts per address before the answer is 429."""
 _EXTENSION = "awase-failures"
 _REALM = 'Bearer realm="awase"'
+Verify = Callable[[Context, str], KeyView | None]
+"""The key behind a bearer token; None when the token is not valid."""
 
 
 def attach_limiter(app: Flask) -> None:
@@ -31,9 +35,9 @@ def attach_limiter(app: Flask) -> None:
     app.extensions[_EXTENSION] = FixedWindowRateLimiter(MemoryStorage())
 
 
-def require(scope: Scope) -> KeyView:
+def require(scope: Scope, *, verify: Verify = verify_key) -> KeyView:
     """The key of this request. Raises Problem: unauthorized, too_many_failures, insufficient_scope."""
-    key = caller()
+    key = caller(verify)
     if scope not in key.scopes:
         challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
         detail = f"この操作にはスコープ {scope} が必要です。"
@@ -44,10 +48,10 @@ def require(scope: Scope) -> KeyView:
     return key
 
 
-def caller() -> KeyView:
+def caller(verify: Verify = verify_key) -> KeyView:
     header = request.headers.get("Authorization", "")
     kind, _, token = header.partition(" ")
-    key = verify_key(current_context(), token.strip()) if kind.lower() == "bearer" else None
+    key = verify(current_context(), token.strip()) if kind.lower() == "bearer" else None
     if key is None:
         raise _refusal(given=bool(header))
     g.key = key

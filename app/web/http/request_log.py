@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.domain.access.origin import Door, Origin, enter, leave
-from app.web.current import request_id
+from app.web.current import current_context, request_id
 from app.web.http.bearer_auth import known_caller
 from app.web.http.errors import Problem
 from app.web.http.problems import MAX_BODY_BYTES
@@ -33,10 +33,7 @@ def watch_requests(app: Flask) -> None:
 
 
 def protect_browsers(app: Flask) -> None:
-    """Add the headers that only a browser heeds, to every answer except those to webhooks.
-
-    Machines read the answers to webhooks, and those answers have to be cheap.
-    """
+    """Add the headers that only a browser heeds, to every answer: a browser can be led to any address."""
     app.after_request(_protect)
 
 
@@ -91,9 +88,11 @@ def _protect(answer: Response) -> Response:
     # Flask-WTF recognises our forms behind TLS by the Referer they send: that is why the screens say same-origin.
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     answer.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
     if request.is_secure:
-        answer.headers["Strict-Transport-Security"] = "max-age=31536000"
+        more = "; includeSubDomains" if current_context().settings.hsts_subdomains else ""
+        answer.headers["Strict-Transport-Security"] = f"max-age=31536000{more}"
     return answer
 
 

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, request
 
-from app.use_cases.monitoring.readiness import check_readiness
-from app.web.current import current_context
+from app.use_cases.monitoring.readiness import OK, Readiness
+from app.web.ops.operators import readiness_watch, require_operator
 
 health = Blueprint("health", __name__, url_prefix="/health")
+
+RETRY_AFTER_SECONDS = 5
 
 
 @health.get("/live")
 def live() -> Any:
-    return jsonify(status="ok")
+    return jsonify(status=OK)
 
 
 @health.get("/ready")
 def ready() -> Any:
-    """Answer 503 only when Awase cannot accept requests.
+    """Answer 503 only when no webhook can be stored.
 
-    Without the broker Awase still accepts them: the database keeps them, and the relay hands them over when the broker
-    is back.
+    Without the broker Awase still stores them: the relay hands them over when the broker is back. Strangers are told
+    one word; whoever brings a key of operations is told what was checked.
     """
-    found = check_readiness(current_context())
-    if not (found.database and found.migrated):
-        status = "unavailable"
-    else:
-        status = "ok" if found.broker else "degraded"
-    answer = jsonify(
-        status=status,
-        checks={
-            "database": "ok" if found.database else "unreachable",
-            "migrations": "ok" if found.migrated else "pending",
-            "broker": "ok" if found.broker else "unreachable",
-        },
-    )
-    answer.status_code = 503 if status == "unavailable" else 200
-    if answer.status_code == 503:
-        answer.headers["Retry-After"] = "5"
+    found = readiness_watch().readiness()
+    answer = jsonify({"status": found.status, **(_details(found) if "Authorization" in request.headers else {})})
+    if found.status == "unavailable":
+        answer.status_code = 503
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
+
+
+def _details(found: Readiness) -> dict[str, Any]:
+    require_operator()
+    return {"checks": {each.name: each.word for each in found.findings}}

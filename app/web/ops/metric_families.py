@@ -24,6 +24,7 @@ from app.use_cases.monitoring.counters import (
     RUN_SECONDS,
     RUNS,
 )
+from app.use_cases.monitoring.readiness import Readiness
 from app.use_cases.monitoring.snapshot import (
     DELIVERIES,
     MISSED,
@@ -39,8 +40,10 @@ Rows = Iterable[tuple[Sequence[str], float]]
 """(label values in the order of the labels, value)."""
 
 
-def families(seen: MetricsSnapshot) -> Iterator[Metric]:
+def families(seen: MetricsSnapshot, ready: Readiness) -> Iterator[Metric]:
     yield from _broker(seen)
+    checks = [((each.name,), float(each.ok)) for each in ready.findings]
+    yield _gauge("awase_ready", "1 when this check of /health/ready finds nothing wrong", ["check"], checks)
     yield _one("awase_database_up", "1 when the database answers", float(seen.figures is not None))
     if seen.figures is None:
         return

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.monitoring.readiness import Readiness
 from app.use_cases.monitoring.snapshot import MetricsSnapshot, count_refusals, metrics_snapshot
 from app.web.current import current_context
-from app.web.http.bearer_auth import require
 from app.web.ops.metric_families import families
+from app.web.ops.operators import readiness_watch, require_operator
 from app.web.webhook_receiver import current_intake
 
 metrics = Blueprint("metrics", __name__)
 
-_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
-
 
 @metrics.get("/metrics")
 def show_metrics() -> Response:
-    """The metrics; only a caller on this machine needs no key.
-
-    A request that comes through a proxy on this machine does not count as a caller on this machine.
-    """
-    if not _from_this_machine():
-        require(Scope.OPS_READ)
+    """The metrics, for whoever brings a key of operations. While the database is away they tell at least that."""
+    require_operator()
     _hand_over_refusals()
     registry = CollectorRegistry()
-    registry.register(_Collected(metrics_snapshot(current_context())))
+    registry.register(_Collected(metrics_snapshot(current_context()), readiness_watch().readiness()))
     return Response(generate_latest(registry), mimetype="text/plain; version=0.0.4")
-
-
-def _from_this_machine() -> bool:
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _hand_over_refusals() -> None:
@@ -57,8 +41,8 @@ def _hand_over_refusals() -> None:
 
 
 class _Collected(Collector):
-    def __init__(self, seen: MetricsSnapshot) -> None:
-        self._seen = seen
+    def __init__(self, seen: MetricsSnapshot, ready: Readiness) -> None:
+        self._seen, self._ready = seen, ready
 
     def collect(self) -> Iterator[Metric]:
-        return families(self._seen)
+        return families(self._seen, self._ready)

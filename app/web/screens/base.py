@@ -117,6 +117,11 @@ def my_token() -> str:
     return cast(Visitor, current_user).id
 
 
+def session_secret() -> str:
+    """What only this session knows, for what has to come back to it; for views behind `needs`."""
+    return f"session:{my_token()}"
+
+
 def end_session() -> str | None:
     """End this browser's session; returns the token of that session, None when there was none."""
     token = cast("str | None", session.get("_user_id"))

@@ -25,7 +25,7 @@ from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LAB
 from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.plain_pages import origin_of
-from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.base import me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
     addresses,
     error_words,
@@ -111,7 +111,8 @@ def _cleared(key: str) -> str:
 
 def _freee(key: str) -> Any:
     ctx = current_context()
-    return redirect(connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings)), code=303)
+    address = connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings), browser=session_secret())
+    return redirect(address, code=303)
 
 
 def _export(key: str) -> Any:

@@ -1,14 +1,18 @@
 """/connect/freee: the page a mail leads to when freee has to be authorised anew, and the page freee sends back to.
 
-Neither page needs a sign-in of ours: the state (and the signed link of the mail) proves that a person who may do so
-began the consent, and only an administrator of exactly this connection's company can bring tokens that are kept. For a
-connection that is still being set up, what freee brings is only put aside: a signed-in person has to confirm the
-company. A person who began on a screen of ours is sent back to that screen.
+The way back belongs to the browser in which it began: to the session of the administrator who pressed the button on a
+screen, or to the browser that opened the mailed link, which works once. What `flask connection authorise` prints is
+such a link itself. A state that comes with another browser is refused and stays as it is. Only an administrator of
+exactly this connection's company can bring tokens that are kept. For a connection that is still being set up, what
+freee brings is only put aside: a signed-in person has to confirm the company. A person who began on a screen of ours is
+sent back to that screen.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, request
@@ -16,19 +20,24 @@ from flask import url_for as url
 
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
-from app.use_cases.connections import connection_wizard, connections
-from app.use_cases.finish.notices import RECONNECT, connection_key_of
+from app.use_cases.connections import connection_wizard, connections, consent_links
+from app.use_cases.finish.notices import RECONNECT
 from app.web.callback_address import CALLBACK as CALLBACK
 from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.plain_pages import origin_of, page
-from app.web.screens.base import signed_in, wording_here
+from app.web.screens.base import session_secret, signed_in, wording_here
 
 LONGEST = 2000
 """The most characters of a code that we hand on; freee's codes have far fewer."""
 
+LINK_SECRET = "link:"  # noqa: S105 - no secret
+"""What the secret of a mailed link begins with, so that no cookie of one kind can stand for another."""
+
 REMEDIES: Mapping[str, str] = {
     "consent_unknown": "すでに接続できている場合は、そのままで構いません。できていない場合は、もう一度始めてください。",
+    "consent_foreign": "何も変わっていません。始めたときのブラウザーで、サインインしたまま、もう一度始めてください。",
+    "consent_link_used": "接続できているかを確かめてください。できていなければ、接続の画面からもう一度始めてください。",
     "consent_denied": "接続するには、もう一度始めて、freee の画面で「許可する」を選んでください。",
     "consent_refused": "もう一度始めてください。続くときは、freee に登録したアプリの設定(クライアント ID、"
     "クライアントシークレット、コールバック URL、権限)を確認してください。",
@@ -45,30 +54,32 @@ connect = Blueprint("connect", __name__)
 @connect.get(f"{RECONNECT}/<token>")
 def reconnect(token: str) -> Response:
     """The page a mail leads to: it says what will happen and has a button. Looking at the page begins nothing."""
-    settings = current_context().settings
-    known = connection_key_of(settings, token) is not None
-    answer = page("reconnect.html", known=known, forms_to=f"'self' {origin_of(settings.freee_accounts_url)}")
-    answer.status_code = 200 if known else 404
-    return answer
+    ctx = current_context()
+    try:
+        consent_links.check_link(ctx, token, browser=_link_secret() or "")
+    except Refused as refused:
+        return _link_refused(refused)
+    return page("reconnect.html", known=True, forms_to=f"'self' {origin_of(ctx.settings.freee_accounts_url)}")
 
 
 @connect.post(f"{RECONNECT}/<token>")
 def begin(token: str) -> Any:
-    """Send the browser on to freee. No form token is needed: without a session there is nothing to forge.
+    """Send the browser on to freee, and give it the secret with which it can finish. No form token is needed: without a
+    session there is nothing to forge.
 
     The link itself is what a person needs to begin.
     """
-    ctx = current_context()
-    key = connection_key_of(ctx.settings, token)
-    if key is None:
-        return reconnect(token)
+    ctx, secret = current_context(), _link_secret() or LINK_SECRET + secrets.token_urlsafe(32)
     try:
-        address = connections.begin_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
+        address = consent_links.begin_by_link(ctx, token, browser=secret, redirect_uri=callback_url(ctx.settings))
     except Refused as refused:
-        answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
-        answer.status_code = refused.status
-        return answer
-    return redirect(address, code=303)
+        return _link_refused(refused)
+    answer = redirect(address, code=303)
+    minutes = timedelta(minutes=connections.CONSENT_MINUTES)
+    secure = ctx.settings.base_url.startswith("https://")
+    kept = secret.removeprefix(LINK_SECRET)
+    answer.set_cookie(_cookie_name(), kept, max_age=minutes, secure=secure, httponly=True, samesite="Lax")
+    return answer
 
 
 @connect.get(CALLBACK)
@@ -79,17 +90,42 @@ def freee_callback() -> Any:
     state, error = sent.get("state", ""), sent.get("error")
     code = sent.get("code", "")
     proof = code if len(code) <= LONGEST else None
+    browsers = _secrets()
     try:
         if connection_wizard.belongs_to_setup(ctx, state):
-            key = connection_wizard.receive_consent(ctx, state=state, code=proof, error=error)
+            key = connection_wizard.receive_consent(ctx, state=state, code=proof, error=error, browsers=browsers)
             return redirect(url("screens.setup", key=key), code=303)
-        given = connections.finish_consent(ctx, state=state, code=proof, error=error)
+        given = connections.finish_consent(ctx, state=state, code=proof, error=error, browsers=browsers)
     except Refused as refused:
         return _refused(refused)
     if _sets_up():
         flash(wording_here()("connections.reconnected", company=given.company_name), "good")
         return redirect(url("screens.connection", key=given.connection.key), code=303)
     return page("consent.html", given=given)
+
+
+def _secrets() -> tuple[str, ...]:
+    """What this browser holds: the session of somebody who may set up connections, and the secret of a mailed link."""
+    link = _link_secret()
+    return (*((session_secret(),) if _sets_up() else ()), *((link,) if link else ()))
+
+
+def _link_secret() -> str | None:
+    kept = request.cookies.get(_cookie_name())
+    return LINK_SECRET + kept if kept else None
+
+
+def _cookie_name() -> str:
+    return "__Host-awase-consent" if current_context().settings.base_url.startswith("https://") else "awase-consent"
+
+
+def _link_refused(refused: Refused) -> Response:
+    if refused.code == "unknown_link":
+        answer = page("reconnect.html", known=False)
+    else:
+        answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
+    answer.status_code = refused.status
+    return answer
 
 
 def _refused(refused: Refused) -> Any:

@@ -20,7 +20,7 @@ from app.use_cases.connections.connections import check_connection
 from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.plain_pages import origin_of
-from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.base import me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
     addresses,
     error_words,
@@ -88,7 +88,9 @@ def setup_consent(key: str) -> Any:
     """Send the browser on to freee for the consent."""
     ctx = current_context()
     try:
-        address = connection_wizard.begin_setup_consent(ctx, key, redirect_uri=callback_url(ctx.settings))
+        address = connection_wizard.begin_setup_consent(
+            ctx, key, redirect_uri=callback_url(ctx.settings), browser=session_secret()
+        )
     except Refused as refused:
         return _back(key, Stage.FREEE, wording_here().refusal(refused), "bad")
     return redirect(address, code=303)
