@@ -19,3 +19,8 @@ def sync_item(item_id: int, attempt: int) -> None:
 
 def send_mail(mail_id: int) -> None:
     notify.send_mail(get_context(), mail_id)
+
+
+FUNCTIONS = {f"workers.jobs.{function.__name__}": function for function in (survey_run, sync_item, send_mail)}
+"""All that a worker runs, by the name under which `app.use_cases.upkeep.relay` queues it. Every parameter is a whole
+number: an id, or the number of the attempt."""

@@ -1,37 +1,41 @@
 """RqJobQueue: carries ids to workers over RQ and keeps nothing that matters. No other adapter knows RQ.
 
 RQ's own retries, callbacks and results are off, because the database decides what runs again (engine.md A, findings 1
-to 4). The serializer is JSON, never pickle, because a process that can write to Redis must not be able to run code.
+to 4). The serializer is JSON, never pickle. That alone stops nobody who can write to Redis: to RQ, a job is the name of
+anything that can be imported. What runs is therefore decided where jobs are taken, by a table of functions
+(`workers.guarded_job`), and here nothing is believed of what Redis holds: numbers are counted by the server, and the
+one text that is read is a moment, or it is nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import redis
 import structlog
-from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth, QueuedJob
-from app.domain.runs.queues import QUEUES
+from app.domain.runs.queues import FAILURE_SECONDS, JOB_SECONDS, QUEUES
 from app.failpoints import failpoint
 
 SERIALIZER = JSONSerializer
 
-JOB_TIMEOUT = 900
-"""Seconds after which RQ kills a job, as the last safety net. Leases and HTTP deadlines end honest jobs long before."""
 RESULT_TTL = 0
-FAILURE_TTL = 7 * 24 * 3600
+OLDEST_SECONDS = FAILURE_SECONDS
+"""The greatest age that is told of a waiting job. A forged moment of the year 1 would be outside what dates can be."""
 
 _PROOF = "awase:written"
 _PROOF_SECONDS = 60
+_MOMENT_BYTES = 32
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -88,24 +92,33 @@ class RqJobQueue:
         return Queue(name, connection=self._broker, serializer=SERIALIZER)
 
     def _depth(self, queue: Queue) -> QueueDepth:
-        # cleanup=False: a look must not move jobs about, because that is the workers' maintenance.
+        # Counted by the server: a look must not move jobs about (that is the workers' maintenance), nor fetch any.
+        with self._broker.pipeline(transaction=False) as pipe:
+            pipe.llen(queue.key)
+            pipe.zcard(StartedJobRegistry(queue=queue).key)
+            pipe.zcard(FailedJobRegistry(queue=queue).key)
+            pipe.scard(WORKERS_BY_QUEUE_KEY % queue.name)
+            pipe.lindex(queue.key, 0)
+            waiting, running, failed, workers, head = pipe.execute()
         return QueueDepth(
             queue=queue.name,
-            waiting=queue.count,
-            running=StartedJobRegistry(queue=queue).get_job_count(cleanup=False),
-            failed=FailedJobRegistry(queue=queue).get_job_count(cleanup=False),
-            oldest_age=self._oldest_age(queue.get_job_ids(0, 1)),
-            workers=Worker.count(queue=queue),
+            waiting=waiting,
+            running=running,
+            failed=failed,
+            oldest_age=self._age(head) if head else None,
+            workers=workers,
         )
 
-    def _oldest_age(self, head: Iterable[str]) -> float | None:
-        for job_id in head:
-            try:
-                queued_at = Job.fetch(job_id, connection=self._broker, serializer=SERIALIZER).enqueued_at
-            except NoSuchJobError:
-                return None  # a worker took it meanwhile
-            return max((datetime.now(UTC) - queued_at).total_seconds(), 0.0) if queued_at else None
-        return None
+    def _age(self, job_id: bytes) -> float | None:
+        """Seconds since the job was pushed. None: a worker took it meanwhile, or it is none of ours."""
+        key = Job.redis_job_namespace_prefix.encode() + job_id
+        try:
+            if not 0 < self._broker.hstrlen(key, "enqueued_at") <= _MOMENT_BYTES:
+                return None
+            queued_at = utcparse((self._broker.hget(key, "enqueued_at") or b"").decode())  # type: ignore[union-attr]
+        except (ValueError, redis.ResponseError):
+            return None
+        return min(max((datetime.now(UTC) - queued_at).total_seconds(), 0.0), OLDEST_SECONDS)
 
 
 def _prepared(job: QueuedJob):  # type: ignore[no-untyped-def]  # RQ exports no name for the result
@@ -113,9 +126,9 @@ def _prepared(job: QueuedJob):  # type: ignore[no-untyped-def]  # RQ exports no 
     return Queue.prepare_data(
         job.function,
         args=job.args,
-        timeout=JOB_TIMEOUT,
+        timeout=JOB_SECONDS,
         result_ttl=RESULT_TTL,
-        failure_ttl=FAILURE_TTL,
+        failure_ttl=FAILURE_SECONDS,
         description=job.function.rpartition(".")[2],
         job_id=job.id,
     )

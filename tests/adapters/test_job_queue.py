@@ -11,10 +11,10 @@ import redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from app.adapters.job_queue import FAILURE_TTL, SERIALIZER, RqJobQueue
+from app.adapters.job_queue import SERIALIZER, RqJobQueue
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueuedJob
-from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
+from app.domain.runs.queues import BULK, FAILURE_SECONDS, INTERACTIVE, QUEUES
 from tests.adapters.conftest import BrokerProcess
 
 done: list[tuple[int, ...]] = []
@@ -56,7 +56,7 @@ def test_what_redis_holds_is_ids_and_json(broker: redis.Redis) -> None:
     assert b"failure_ttl" in stored
     fetched = Job.fetch("i7-a1", connection=broker, serializer=SERIALIZER)
     assert (fetched.args, fetched.kwargs) == ([7, 1], {})
-    assert (fetched.result_ttl, fetched.failure_ttl, fetched.timeout) == (0, FAILURE_TTL, 900)
+    assert (fetched.result_ttl, fetched.failure_ttl, fetched.timeout) == (0, FAILURE_SECONDS, 900)
     assert fetched.retries_left is None
     assert json.loads(SERIALIZER.dumps([7, 1])) == [7, 1]
     with pytest.raises(ValueError, match=r"codec|Expecting"):
@@ -141,7 +141,7 @@ def test_depths_show_failures_and_age(broker: redis.Redis) -> None:
     now = depth(broker)
     assert (now.waiting, now.failed) == (2, 1)
     assert now.oldest_age == pytest.approx(90, abs=2)
-    assert 0 < broker.ttl("rq:job:i1-a1") <= FAILURE_TTL
+    assert 0 < broker.ttl("rq:job:i1-a1") <= FAILURE_SECONDS
 
 
 def test_depths_count_workers_of_each_queue(broker: redis.Redis) -> None:

@@ -6,13 +6,12 @@ import asyncio
 import json
 import os
 import signal
-import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import fakeredis
 import pytest
@@ -27,33 +26,26 @@ from app.domain.ports import QueuedJob
 from app.storage.enums import MailState
 from app.storage.tables.models import MailTable
 from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.monitoring.refused_jobs import Reason
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.relay import relay_once
 from tests.adapters.test_mailer import Inbox, smtp
 from tests.storage.databases import running_run
 from tests.workers import jobs_of_tests
+from tests.workers.guarded import refused, take_all
 from tests.workers.test_worker import Station, alive, children, wait_for
-from workers.worker import PatientWorker
 
 JOBS = "tests.workers.jobs_of_tests"
 
 
 @pytest.fixture
 def broker() -> Iterator[fakeredis.FakeStrictRedis]:
-    sys.modules.setdefault(JOBS, jobs_of_tests)
     jobs_of_tests.RAN.clear()
     yield fakeredis.FakeStrictRedis()
 
 
-def push(broker: fakeredis.FakeStrictRedis, job_id: str, function: str, *arguments: object) -> None:
-    Queue("interactive", connection=broker, serializer=JSONSerializer).enqueue(
-        function, *arguments, job_id=job_id, description=job_id
-    )
-
-
-def work_all(broker: fakeredis.FakeStrictRedis) -> None:
-    queue = Queue("interactive", connection=broker, serializer=JSONSerializer)
-    PatientWorker([queue], connection=broker, serializer=JSONSerializer).work(burst=True)
+def push(broker: fakeredis.FakeStrictRedis, job_id: str, function: str, *arguments: int) -> None:
+    RqJobQueue(broker).push([QueuedJob(job_id, "interactive", function, arguments)])
 
 
 def failed(broker: fakeredis.FakeStrictRedis) -> set[str]:
@@ -88,14 +80,15 @@ def everything_in(broker: fakeredis.FakeStrictRedis) -> str:
         f"{JOBS}.RAN",
     ],
 )
-def test_a_function_nobody_knows_fails_alone(broker: fakeredis.FakeStrictRedis, function: str) -> None:
+def test_a_function_nobody_knows_is_dropped_alone(broker: fakeredis.FakeStrictRedis, function: str) -> None:
     push(broker, "unknown", f"{JOBS}.note", 1)
     job = Job.fetch("unknown", connection=broker, serializer=JSONSerializer)
     broker.hset(job.key, "data", zlib.compress(json.dumps([function, None, [1], {}]).encode()))
     push(broker, "good", f"{JOBS}.note", 2)
-    work_all(broker)
+    take_all(broker)
     assert jobs_of_tests.RAN == [2]
-    assert failed(broker) == {"unknown"}
+    assert failed(broker) == set()
+    assert refused() == {Reason.FUNCTION: 1}
 
 
 GARBAGE = {
@@ -113,14 +106,14 @@ def test_garbage_in_the_queue_does_not_stop_the_worker(broker: fakeredis.FakeStr
     push(broker, "garbage", f"{JOBS}.note", 1)
     broker.hset(Job.fetch("garbage", connection=broker, serializer=JSONSerializer).key, "data", GARBAGE[kind])
     push(broker, "good", f"{JOBS}.note", 2)
-    work_all(broker)
+    take_all(broker)
     assert jobs_of_tests.RAN == [2]
 
 
 def test_an_id_without_a_job_is_passed_over(broker: fakeredis.FakeStrictRedis) -> None:
     broker.rpush("rq:queue:interactive", "i7-a0")
     push(broker, "good", f"{JOBS}.note", 2)
-    work_all(broker)
+    take_all(broker)
     assert jobs_of_tests.RAN == [2]
 
 
@@ -130,7 +123,7 @@ def test_the_text_of_a_bug_is_neither_in_redis_nor_in_the_log(
 ) -> None:
     push(broker, "bug", f"{JOBS}.{function}", 1)
     push(broker, "good", f"{JOBS}.note", 2)
-    work_all(broker)
+    take_all(broker)
     assert failed(broker) == {"bug"}
     assert jobs_of_tests.RAN == [2]
     kept, told = everything_in(broker), "".join(capsys.readouterr())
@@ -151,25 +144,38 @@ def queue_of(station: Station) -> Queue:
 
 
 @pytest.mark.processes
-def test_sigterm_lets_the_running_job_end_and_takes_no_other(station: Station, tmp_path: Path) -> None:
-    place = tmp_path / "job"
-    place.mkdir()
-    queue = queue_of(station)
-    for _ in range(2):  # both workers are busy
-        queue.enqueue(f"{JOBS}.slowly", str(place))
-    pool = station.start_pool("interactive")
-    wait_for(lambda: (place / "begun").exists() and queue.count == 0, "the jobs' begin")
-    queue.enqueue(f"{JOBS}.slowly", str(place), job_id="left")
-    pool.send_signal(signal.SIGTERM)
-    time.sleep(1)  # the pool hears it and tells its workers
-    pool.send_signal(signal.SIGTERM)  # a second one must not break anything off
-    time.sleep(1)
-    assert pool.poll() is None
-    assert not (place / "ended").exists()
-    (place / "go").touch()
-    assert pool.wait(30) == 0
-    assert (place / "ended").exists()
-    assert queue.get_job_ids() == ["left"]
+def test_sigterm_lets_the_running_job_end_and_takes_no_other(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both workers are in conversation with a mail server that holds them."""
+    inbox, held = Inbox(), threading.Event()
+    inbox.answers["DATA"] = lambda _server: asyncio.to_thread(held.wait, 60)
+    with station.room.database.unit_of_work() as uow:
+        uow.connections.set_options(replace(station.room.connection, mail_to=("jinji@example.com",)))
+    with smtp(inbox) as port:
+        monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{port}")
+        pool = station.start_pool("interactive")
+        runs = [mail_of_an_ended_run(station) for _ in range(2)]
+        wait_for(lambda: all(state(station, run) is MailState.SENDING for run in runs), "the jobs' begin")
+        left = mail_of_an_ended_run(station)
+        pool.send_signal(signal.SIGTERM)
+        time.sleep(1)  # the pool hears it and tells its workers
+        pool.send_signal(signal.SIGTERM)  # a second one must not break anything off
+        time.sleep(1)
+        assert pool.poll() is None
+        assert {state(station, run) for run in runs} == {MailState.SENDING}
+        del inbox.answers["DATA"]
+        held.set()
+        assert pool.wait(30) == 0
+    assert {state(station, run) for run in runs} == {MailState.SENT}
+    assert state(station, left) is MailState.PENDING
+    assert queue_of(station).count == 1
+
+
+def mail_of_an_ended_run(station: Station) -> int:
+    """The number of a run whose mail is in the queue."""
+    run, _ = running_run(station.room.database, station.room.connection, items=0)
+    assert close_run_if_done(station.room.ctx, run.id)
+    assert relay_once(station.room.ctx) == 1
+    return run.id
 
 
 @pytest.mark.processes

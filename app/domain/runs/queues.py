@@ -9,6 +9,12 @@ BULK = "bulk"
 """Large runs. A worker process listens to one queue only, because RQ loses jobs of a worker that listens to two."""
 QUEUES = (INTERACTIVE, BULK)
 
+JOB_SECONDS = 900
+"""After so many seconds a job is broken off, as the last safety net. Leases and HTTP deadlines end honest jobs long
+before."""
+FAILURE_SECONDS = 7 * 24 * 3600
+"""How long the broker keeps the id of a job that ended with a bug of ours."""
+
 
 def queue_for(people: int, *, bulk_from: int) -> str:
     """The queue in which the workers find a run over this many people."""

@@ -121,7 +121,7 @@ GROWING: Mapping[str, str] = {
     "beginnings": "one per connection and direction",
     "token_doors": "one per client id of this installation",
     "audit_head": "one",
-    "storing_proofs": "one per process at most, taken back before its transaction ends",
+    "storing_proofs": "the newest one; each deletes those before it",
     "leader": "one per periodic job, and per tenant in which somebody is just being created",
     "tallies": "names and labels are closed lists",
     "users": "one per person whom an administrator has let in",

@@ -13,6 +13,7 @@ from itertools import accumulate
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from app.domain.enums import Direction, System
+from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.monitoring.counters import (
     BUCKETS,
@@ -25,6 +26,8 @@ from app.use_cases.monitoring.counters import (
     RUNS,
 )
 from app.use_cases.monitoring.readiness import Readiness
+from app.use_cases.monitoring.refused_jobs import COUNTER as REFUSED_JOBS
+from app.use_cases.monitoring.refused_jobs import Reason
 from app.use_cases.monitoring.snapshot import (
     DELIVERIES,
     MISSED,
@@ -51,6 +54,7 @@ def families(seen: MetricsSnapshot, ready: Readiness) -> Iterator[Metric]:
     yield from _counters(seen.figures.counters, seen.figures.connections)
     yield from _vendors(seen.figures.connections)
     yield from _token_endpoint(seen.figures)
+    yield _refused_jobs(seen.figures.counters)
     yield from _intake(seen.figures.connections)
     yield from _unreadable(seen.figures.connections)
     yield from _mails(seen.figures)
@@ -149,6 +153,15 @@ def _token_endpoint(figures: DatabaseFigures) -> Iterator[Metric]:
     yield _one("awase_freee_token_door_closed_seconds", text, figures.token_door.closed_for)
     text = "Connections whose access token of freee has ended or ends within 30 minutes; not those that need a consent"
     yield _one("awase_freee_tokens_ending", text, figures.token_door.ending)
+
+
+def _refused_jobs(counters: Mapping[str, Mapping[Labels, int]]) -> CounterMetricFamily:
+    """With a zero for each that has not happened, so that the first one is an increase."""
+    labels = ("queue", "reason")
+    refused = {(queue, reason.value): 0.0 for queue in QUEUES for reason in Reason}
+    refused |= {(values[0], values[1]): value for values, value in _ordered(counters.get(REFUSED_JOBS, {}), labels)}
+    text = "What the workers found in the broker and dropped, because it is no job of ours"
+    return _counter("awase_jobs_refused", text, labels, refused.items())
 
 
 def _intake(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
