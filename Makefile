@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPLY := .venv-supply
 
-.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm format pins clean
+.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -24,18 +25,20 @@ help:
 	@echo "make bench   the benchmarks, ratios first"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
+	@echo "make sbom    what the service consists of (CycloneDX) and under which licences, into var/supply"
+	@echo "make audit   asks the advisory database about every pin; says so when it cannot be reached"
 	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing requirements.txt into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@echo "installing requirements-dev.txt into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.installed
@@ -99,10 +102,27 @@ chaos: $(VENV)/.installed-dev
 storm: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.storm.run $(ARGS)
 
-# Renew the pins after a change of pyproject.toml or to take newer versions.
+# Renew the pins after a change of pyproject.toml (PINS= keeps the versions there are) or to take newer versions. Universal:
+# pip takes only what has a hash, so a need of an older Python or another system has to stand there as well.
+PINS ?= --upgrade
+COMPILE = $(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 pins: $(VENV)/.installed-dev
-	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.txt pyproject.toml
-	@$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(COMPILE) --output-file requirements.txt pyproject.toml
+	@$(COMPILE) --constraint requirements.txt --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(COMPILE) --group supply --output-file requirements-supply.txt
+
+# What looks at the pins is none of them.
+$(SUPPLY)/.installed: requirements-supply.txt
+	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	@echo "installing requirements-supply.txt into $(SUPPLY) ..."
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-supply.txt
+	@touch $@
+
+sbom: $(VENV)/.installed $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/python -m tests.supply.sbom
+
+audit: $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/python -m tests.supply.audit
 
 clean:
-	rm -rf $(VENV) var
+	rm -rf $(VENV) $(SUPPLY) var

@@ -1,4 +1,4 @@
-"""Settings: reads every environment variable once and refuses a wrong one with a clear text."""
+"""Settings: reads every environment variable once and refuses all wrong ones at once, with a clear text each."""
 
 from __future__ import annotations
 
@@ -8,17 +8,28 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.domain.settings.names import is_clean
+from app.safety.addresses import ALLOW, broker_password, exposures, is_local
+from app.safety.faults import Fault
+from app.safety.strength import weaknesses
+
+_Value = TypeVar("_Value")
+_LIBPQ = ("PGHOST", "PGSSLMODE")
+"""Variables of the database's driver that decide, beside DATABASE_URL, where and how it connects."""
 
 
 class SettingsError(Exception):
-    """An environment variable is missing or wrong; the text names it and says what is expected."""
+    """Environment variables are missing, wrong or dangerous; the text names each and says what is expected."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 class Window(NamedTuple):
@@ -32,18 +43,18 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_limits(text: str) -> tuple[Window, ...]:
-    """`8/s,4250/h` → windows. Raises SettingsError."""
+    """`8/s,4250/h` → windows. Raises ValueError."""
     windows = []
     for part in filter(None, (p.strip() for p in text.split(","))):
         match = re.fullmatch(r"([1-9]\d*)/(\d*)([smh])", part)
         if not match:
-            raise SettingsError(f"not a limit: {part!r} (expected forms: 8/s, 100/10s, 4250/h)")
+            raise ValueError(f"に {part!r} は使えません(8/s、100/10s、4250/h の形)。")
         length = int(match[2] or 1) * _UNITS[match[3]]
         if not length:
-            raise SettingsError(f"not a limit: {part!r} (a window cannot be empty)")
+            raise ValueError(f"に {part!r} は使えません(時間の長さが 0 です)。")
         windows.append(Window(int(match[1]), length))
     if not windows:
-        raise SettingsError("no limit at all (expected forms: 8/s, 100/10s, 4250/h)")
+        raise ValueError("に制限がありません(8/s、100/10s、4250/h の形)。")
     return tuple(windows)
 
 
@@ -113,11 +124,22 @@ class Settings:
     """Whether the browser is told to ask subdomains of our host by TLS only, too."""
     trusted_proxies: int
     """How many proxies in front of the web process set X-Forwarded headers that it may believe."""
+    allow_plaintext: tuple[str, ...]
+    """Variables whose address may lead to another machine unencrypted, because somebody has said so."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read and check all variables. Raises SettingsError that names the wrong one."""
-        read = _Reader(os.environ if env is None else env)
+        """Read and check all variables. Raises SettingsError that names every wrong one."""
+        settings, faults = cls.examine(env)
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+    @classmethod
+    def examine(cls, env: Mapping[str, str] | None = None) -> tuple[Settings, list[Fault]]:
+        """The settings and everything that is wrong with them; a malformed variable stands there with its default."""
+        env = os.environ if env is None else env
+        read = _Reader(env)
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
             data_dir=data_dir,
@@ -162,112 +184,179 @@ class Settings:
             api_docs=read.word("API_DOCS", "open", ("open", "signed_in")),
             hsts_subdomains=read.word("HSTS_SUBDOMAINS", "off", ("off", "on")) == "on",
             trusted_proxies=read.whole("TRUSTED_PROXIES", 0, at_least=0),
+            allow_plaintext=read.names(ALLOW, _url_variables(cls)),
         )
         if "{subdomain}" not in settings.smarthr_url:
-            raise SettingsError("SMARTHR_URL must hold {subdomain}")
-        return settings
+            read.refuse("SMARTHR_URL", "には {subdomain} が必要です。")
+        return settings, [*read.faults, *settings.exposed(env)]
+
+    @property
+    def is_practice(self) -> bool:
+        """Whether this is the practice company: both vendors are on this machine, and pages say what they are."""
+        vendors = (self.smarthr_url, self.freee_api_url, self.freee_accounts_url)
+        return bool(self.practice_path) and all(is_local(urlsplit(url).hostname) for url in vendors)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Every address of the settings, by variable."""
+        return {name: getattr(self, name.lower()) for name in _url_variables(type(self))}
+
+    @property
+    def secrets(self) -> dict[str, tuple[str, ...]]:
+        """Every secret that is set, by variable: the fields hidden from repr, and the password of a remote broker."""
+        hidden = [each.name for each in fields(self) if not each.repr and not each.name.endswith("_url")]
+        given = {name: getattr(self, name) for name in hidden if getattr(self, name)}
+        found = {name.upper(): (value,) if isinstance(value, str) else tuple(value) for name, value in given.items()}
+        password = broker_password(self.redis_url)
+        return found | ({"REDIS_URL": (password,)} if password else {})
+
+    @property
+    def weaknesses(self) -> list[Fault]:
+        """The secrets that can be guessed or are the same, none in the practice company. Whether they are refused
+        depends on the installation that stands on them (`app.wiring.admit`)."""
+        return [] if self.is_practice else weaknesses(self.secrets)
+
+    def exposed(self, env: Mapping[str, str]) -> list[Fault]:
+        """The addresses that lead away from this machine unprotected, without those that somebody has allowed."""
+        if self.is_practice:
+            return []
+        return [fault for fault in self.all_exposed(env) if fault.variable not in self.allow_plaintext]
+
+    def all_exposed(self, env: Mapping[str, str]) -> list[Fault]:
+        """As `exposed`, with those that somebody has allowed."""
+        return exposures(self.urls, {name: env.get(name, "") for name in _LIBPQ})
+
+
+def _url_variables(settings: type[Settings]) -> list[str]:
+    return [each.name.upper() for each in fields(settings) if each.name.endswith("_url")]
 
 
 class _Reader:
+    """Reads variables and gathers what is wrong with them, so that all of it can be told at once."""
+
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
+        self.faults: list[Fault] = []
+
+    def refuse(self, name: str, told: str, *, code: str = "setting_malformed") -> None:
+        self.faults.append(Fault(code, name, told))
+
+    def _instead(self, value: _Value, name: str, told: str) -> _Value:
+        self.refuse(name, told)
+        return value
 
     def text(self, name: str, default: str) -> str:
         return self._given(name) or default
 
     def _given(self, name: str) -> str:
-        """The variable, "" when it is unset. Raises SettingsError for signs that would end up in headers and logs."""
+        """The variable, "" when it is unset or holds signs that would end up in headers and logs."""
         value = self._env.get(name, "")
-        if not is_clean(value):
-            raise SettingsError(f"{name} must not hold line breaks, control characters or characters that show nothing")
-        return value
+        return value if is_clean(value) else self._instead("", name, "に改行や見えない文字は使えません。")
 
     def required(self, name: str, *, at_least: int = 1) -> str:
         value = self._given(name)
         if len(value) < at_least:
-            raise SettingsError(f"{name} must be set ({at_least} characters at least)")
+            self.refuse(name, f"を設定してください({at_least}文字以上)。", code="setting_missing")
         return value
 
     def keys(self, name: str) -> tuple[str, ...]:
-        found = tuple(filter(None, (key.strip() for key in self.required(name).split(","))))
-        if not found:
-            raise SettingsError(f"{name} must hold at least one key")
+        value = self.required(name)
+        found = tuple(filter(None, (key.strip() for key in value.split(","))))
+        if value and not found:
+            self.refuse(name, "に鍵がありません。", code="setting_missing")
         return found
+
+    def names(self, name: str, known: Iterable[str]) -> tuple[str, ...]:
+        given = tuple(filter(None, (each.strip() for each in self.text(name, "").split(","))))
+        unknown = [each for each in given if each not in known]
+        if unknown:
+            told = f"に {'、'.join(map(repr, unknown))} は指定できません。指定できる名前: {'、'.join(known)}"
+            self.refuse(name, told, code="allow_plaintext_unknown")
+        return tuple(each for each in given if each in known)
 
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
-        self._split(name, value, ("http", "https"), "an http or https URL")
-        return value
+        whole = self._split(name, value, ("http", "https"), "http:// か https:// で始まるアドレス")
+        return value if whole else default
 
     def database(self, name: str, file: Path) -> str:
         """The database's URL. The default quotes the file, as a folder's name may hold signs with a meaning in URLs."""
-        value = self.text(name, f"sqlite:///{quote(str(file))}")
+        default = f"sqlite:///{quote(str(file))}"
+        value = self.text(name, default)
         if not value.partition(":")[0].startswith(("sqlite", "postgresql")) or "://" not in value:
-            raise SettingsError(f"{name} must be sqlite:///… or postgresql+psycopg://…")
+            return self._instead(default, name, "は sqlite:///… か postgresql+psycopg://… の形で指定してください。")
+        if value.startswith("postgresql") and not self._split(name, value, (value.partition(":")[0],), "URL"):
+            return default
         return value
 
     def broker(self, name: str, data_dir: Path) -> str:
         value = self._given(name)
+        default = f"unix://{quote(str(embedded_socket(data_dir)))}"
         if not value:
-            return f"unix://{quote(str(embedded_socket(data_dir)))}"
-        self._split(name, value, ("redis", "rediss", "unix"), "redis://…, rediss://… or unix:///…")
-        return value
+            return default
+        forms = ("redis", "rediss", "unix")
+        return value if self._split(name, value, forms, "redis://…、rediss://… か unix:///…") else default
 
     def mail_server(self, name: str, default: str) -> str:
         value = self.text(name, default)
         forms = ("smtp", "smtps", "smtp+starttls")
-        if not self._split(name, value, forms, "smtp://, smtps:// or smtp+starttls://host:port").hostname:
-            raise SettingsError(f"{name} names no host")
-        return value
+        parts = self._split(name, value, forms, "smtp://、smtps:// か smtp+starttls://ホスト:ポート")
+        if parts and not parts.hostname:
+            return self._instead(default, name, "にホスト名がありません。")
+        return value if parts else default
 
-    def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult:
-        """The parts of a URL. Raises SettingsError without the value itself, because that may hold a password."""
+    def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult | None:
+        """The parts of a URL; None when it is malformed, which is told without the value: that may hold a password."""
+        wrong = f"は {expected} の形で指定してください。"
         try:
             parts = urlsplit(value)
             parts.port  # noqa: B018 - raises when it is no port
         except ValueError:
-            raise SettingsError(f"{name} must be {expected}") from None
-        if parts.scheme not in schemes or not (parts.netloc or (parts.scheme == "unix" and parts.path)):
-            raise SettingsError(f"{name} must be {expected}")
+            return self._instead(None, name, wrong)
+        # What two libraries would read differently leads one of them past the checks of the other.
+        odd = re.search(r"[\\\s\x00-\x1f\x7f]", value)
+        if odd or parts.scheme not in schemes or not (parts.netloc or _may_lack_host(parts)):
+            return self._instead(None, name, wrong)
         return parts
 
     def word(self, name: str, default: str, words: tuple[str, ...]) -> str:
         value = self.text(name, default).lower()
-        if value not in words:
-            raise SettingsError(f"{name} must be one of {', '.join(words)}")
-        return value
+        return value if value in words else self._instead(default, name, f"は {' か '.join(words)} にしてください。")
 
     def level(self, name: str, default: str) -> str:
         value = self.text(name, default).upper()
         if value not in logging.getLevelNamesMapping():
-            raise SettingsError(f"{name} must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+            return self._instead(default, name, "は DEBUG、INFO、WARNING、ERROR、CRITICAL のどれかにしてください。")
         return value
 
     def number(self, name: str, default: float) -> float:
         try:
             value = float(self.text(name, str(default)))
         except ValueError:
-            raise SettingsError(f"{name} must be a number") from None
+            return self._instead(default, name, "は数で指定してください。")
         if not math.isfinite(value) or value < 0:
-            raise SettingsError(f"{name} must not be negative or infinite")
+            return self._instead(default, name, "は 0 以上の有限の数にしてください。")
         return value
 
     def period(self, name: str, default: float) -> float:
         value = self.number(name, default)
-        if not value:
-            raise SettingsError(f"{name} must be more than 0")
-        return value
+        return value if value else self._instead(default, name, "は 0 より大きい数にしてください。")
 
     def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
         value = self.number(name, float(default))
         if value != int(value) or value < at_least:
-            raise SettingsError(f"{name} must be a whole number of at least {at_least}")
+            return self._instead(default, name, f"は {at_least} 以上の整数にしてください。")
         if at_most is not None and value > at_most:
-            raise SettingsError(f"{name} must be at most {at_most}")
+            return self._instead(default, name, f"は {at_most} 以下にしてください。")
         return int(value)
 
     def limits(self, name: str, default: str) -> tuple[Window, ...]:
         try:
             return parse_limits(self.text(name, default))
-        except SettingsError as error:
-            raise SettingsError(f"{name}: {error}") from None
+        except ValueError as error:
+            return self._instead(parse_limits(default), name, str(error))
+
+
+def _may_lack_host(parts: SplitResult) -> bool:
+    """Whether a URL without a host says enough: a socket's path, or a database that the driver finds by itself."""
+    return bool(parts.path) if parts.scheme == "unix" else parts.scheme.startswith("postgresql")

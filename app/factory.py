@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import click
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.config import Settings
+from app.config import Settings, SettingsError
 from app.domain.errors import TemporaryError
 from app.logs import configure_logging
+from app.safety.findings import Finding
 from app.use_cases.context import Context
 from app.web.api.docs import make_docs
 from app.web.api.operation import make_api
@@ -51,8 +53,17 @@ class AwaseFlask(Flask):
 
 
 def create_app(ctx: Context | None = None) -> Flask:
-    """The web application and its commands; `ctx` None builds one from the environment."""
-    ctx = ctx or _context_from_environment()
+    """The web application and its commands; `ctx` None builds one from the environment.
+
+    Raises SettingsError when that is refused. On the command line the application then has commands only: `doctor`,
+    and all others say what is wrong.
+    """
+    try:
+        ctx = ctx or _context_from_environment()
+    except SettingsError as refused:
+        if click.get_current_context(silent=True) is None:
+            raise
+        return _application_of_refused_settings(refused)
     configure_logging(ctx.settings.log_level)
     app, intake = _bare_app(), _bare_app()
     app.extensions[_INTAKE] = intake
@@ -69,8 +80,20 @@ def create_app(ctx: Context | None = None) -> Flask:
         api.register_blueprint(blueprint)
     for plain in (make_docs(api, is_signed_in=lambda: signed_in() is not None), health, metrics, connect, screens):
         app.register_blueprint(plain)
-    register_commands(app)
+    register_commands(app, diagnose=_diagnose)
     return app
+
+
+def _application_of_refused_settings(refused: SettingsError) -> Flask:
+    app = Flask("app.web", static_folder=None)
+    register_commands(app, diagnose=_diagnose, refused=str(refused))
+    return app
+
+
+def _diagnose(*, vendors: bool) -> list[Finding]:
+    from app.doctor.doctor import diagnose  # imported late for the same reason as the context
+
+    return diagnose(vendors=vendors)
 
 
 def attach_state(app: Flask, ctx: Context) -> None:

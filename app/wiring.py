@@ -7,8 +7,10 @@ from functools import lru_cache
 
 import redis
 import requests
+import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy.exc import OperationalError
 
 from app.adapters.clock import SystemClock
 from app.adapters.freee.client import build_freee_client
@@ -25,11 +27,15 @@ from app.adapters.people_cache import PeopleCache
 from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.adapters.smarthr.registry import SmartHRWebhookRegistry
-from app.config import Settings
+from app.config import Settings, SettingsError
 from app.domain.enums import System
 from app.domain.ports import Clock, EmployeeGateway, RateLimiter, WebhookRegistry
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import TokenDoor, TokenStore
+from app.logs import configure_logging
+from app.safety.files import close_file, keep_private, private_folder
+from app.safety.strength import only_warned
+from app.storage.schema import in_use, sqlite_files
 from app.storage.schema import migrate as migrate_database
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
@@ -37,6 +43,8 @@ from app.storage.vault import Vault
 from app.use_cases.context import Context
 
 BROKER_TIMEOUT_SECONDS = 5
+
+log = structlog.get_logger(__name__)
 
 
 def connect_broker(settings: Settings) -> redis.Redis:
@@ -114,10 +122,49 @@ class Gateways:
         return sessions.setdefault((connection_id, system), VendorSession())
 
 
+def admitted() -> Settings:
+    """The settings of the environment, with which a process may start. Raises SettingsError.
+
+    Weak secrets are refused. Where an installation stands on them, this version only warns, so that nobody is locked
+    out by an upgrade; a database that does not answer may hold one, and lets nothing begin anyway.
+    """
+    settings = Settings.from_env()
+    configure_logging(settings.log_level)
+    weak = settings.weaknesses
+    if weak and not (only_warned() and _stands(settings)):
+        raise SettingsError(weak)
+    for fault in weak:
+        log.warning("weak_secret", variable=fault.variable, code=fault.code)
+    return settings
+
+
+def _stands(settings: Settings) -> bool:
+    try:
+        return in_use(settings.database_url)
+    except OperationalError:
+        return True
+
+
+def started_context() -> Context:
+    """The context of this process, for its main function: refused settings end it with their sentences."""
+    try:
+        return get_context()
+    except SettingsError as refused:
+        raise SystemExit(str(refused)) from None
+
+
+def keep_files_private(settings: Settings) -> None:
+    """The data folder and the database's files are for this user only, also those that an earlier version has made."""
+    keep_private()
+    private_folder(settings.data_dir)
+    for file in sqlite_files(settings.database_url):
+        close_file(file)
+
+
 def build_context(settings: Settings | None = None) -> Context:
     """All that a use case needs, from the environment unless `settings` are given. Opens no connection yet."""
-    settings = settings or Settings.from_env()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = settings or admitted()
+    keep_files_private(settings)
     database = Database(settings.database_url, Vault(settings.encryption_keys))
     broker = connect_broker(settings)
     clock = SystemClock()
@@ -154,6 +201,6 @@ def get_context() -> Context:
 
 def migrate(settings: Settings | None = None) -> None:
     """Bring the database to the newest schema."""
-    settings = settings or Settings.from_env()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = settings or admitted()
+    keep_files_private(settings)
     migrate_database(settings.database_url)

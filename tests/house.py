@@ -250,6 +250,7 @@ def settings_for(folder: Path, *, smarthr: str, freee: str, **more: str) -> Sett
         "SECRET_KEY": "k" * 32,
         "ENCRYPTION_KEYS": "an-invented-encryption-key",
         "BASE_URL": "http://awase.test",
+        "ALLOW_PLAINTEXT": "BASE_URL",
         **practice_vendors(smarthr, freee),
         "RETRY_BASE_SECONDS": "1",
     }

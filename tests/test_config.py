@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_addresses_that_are_taken_as_they_are(name: str, value: str) -> None:
 @pytest.mark.parametrize("value", ["8", "0/s", "8/0s", "8/d", "8 pro s", "-1/s", ",", " , "])
 def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:
     """Above all an empty list, which would mean no limit at all."""
-    assert refused(**{name: value}).startswith(f"{name}:")
+    assert refused(**{name: value}).startswith(f"{name} ")
 
 
 def test_limits_in_all_forms() -> None:
@@ -167,12 +168,46 @@ def test_secrets_are_not_shown() -> None:
         SECRET_KEY="geheim" * 6,
         ENCRYPTION_KEYS="geheim",
         DATABASE_URL="postgresql+psycopg://u:geheim@db/awase",
-        REDIS_URL="redis://:geheim@queue",
-        SMTP_URL="smtp://u:geheim@mail",
+        REDIS_URL="rediss://:geheim@queue",
+        SMTP_URL="smtps://u:geheim@mail",
         FREEE_CLIENT_SECRET="geheim",
         FREEE_WEBHOOK_TOKEN="geheim",
     )
     assert "geheim" not in repr(settings)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env(
+            {
+                "LEASE_SECONDS": "soon",
+                "PORT": "0",
+                "REDIS_URL": "redis://queue",
+                "SMTP_URL": "smtp://u:geheim@mail",
+                "ALLOW_PLAINTEXT": "BASE_URL,NOBODY",
+            }
+        )
+    told = [(fault.variable, fault.code) for fault in refusal.value.faults]
+    assert sorted(told) == [
+        ("ALLOW_PLAINTEXT", "allow_plaintext_unknown"),
+        ("ENCRYPTION_KEYS", "setting_missing"),
+        ("LEASE_SECONDS", "setting_malformed"),
+        ("PORT", "setting_malformed"),
+        ("REDIS_URL", "broker_plaintext"),
+        ("REDIS_URL", "broker_without_password"),
+        ("SECRET_KEY", "setting_missing"),
+        ("SMTP_URL", "mail_password_plaintext"),
+    ]
+    assert len(str(refusal.value).splitlines()) == len(told)
+    assert "geheim" not in str(refusal.value)
+
+
+def test_every_hidden_field_is_an_address_or_a_secret() -> None:
+    """Whatever a new setting hides from logs is judged as one of the two, without a list that somebody forgets."""
+    hidden = {each.name.upper() for each in dataclasses.fields(Settings) if not each.repr}
+    filled = read(**{name: f"{name}-1234567890" for name in hidden if not name.endswith("_URL") and name not in NEEDED})
+    assert hidden <= {*filled.urls, *filled.secrets}
+    assert {each.name.upper() for each in dataclasses.fields(Settings) if each.name.endswith("_url")} == {*filled.urls}
 
 
 # ── folders ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from app.config import Settings, SettingsError
+from app.safety.files import keep_private, private_folder
 
 MEMORY_LIMIT = "256mb"
 
@@ -76,7 +77,8 @@ def prepare(settings: Settings) -> tuple[str, Path]:
             "REDIS_URL を指定してください"
         )
     socket = Path(unquote(path.partition("?")[0]))
-    socket.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    keep_private()
+    private_folder(socket.parent)
     if socket.parent.stat().st_uid != os.geteuid():
         raise NoBroker(f"{socket.parent} はほかの利用者のフォルダです。DATA_DIR を短くするか、TMPDIR を変えてください")
     return binary, socket

@@ -21,7 +21,7 @@ from app.use_cases.upkeep.bounds import keep_bounds
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
-from app.wiring import get_context
+from app.wiring import started_context
 from workers.loop import Stop, run_loop
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Timetable:
 
 def main() -> None:
     stop = Stop().on_signals()
-    ctx = get_context()
+    ctx = started_context()
     configure_logging(ctx.settings.log_level)
     timetable = Timetable(table(ctx.settings))
     run_loop(lambda: timetable.run_due(ctx), pause=min(1.0, ctx.settings.reconcile_seconds), stop=stop)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from app.logs import configure_logging
 from app.use_cases.upkeep.relay import relay_once
-from app.wiring import get_context
+from app.wiring import started_context
 from workers.loop import Stop, run_loop
 
 
 def main() -> None:
     stop = Stop().on_signals()
-    ctx = get_context()
+    ctx = started_context()
     configure_logging(ctx.settings.log_level)
     run_loop(lambda: relay_once(ctx), pause=ctx.settings.relay_seconds, stop=stop)
 

@@ -27,10 +27,10 @@ from rq.serializers import JSONSerializer
 from rq.utils import now
 from rq.worker_pool import WorkerPool
 
-from app.config import Settings
+from app.config import Settings, SettingsError
 from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
-from app.wiring import connect_broker
+from app.wiring import admitted, connect_broker
 from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the workers are forks of this process
 from workers.housekeeping import Housekeeping
 
@@ -213,7 +213,10 @@ def start_pool(queue: str, settings: Settings, *, burst: bool = False) -> None:
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in QUEUES:
         sys.exit(f"usage: python -m workers.worker {'|'.join(QUEUES)}")
-    settings = Settings.from_env()
+    try:
+        settings = admitted()
+    except SettingsError as refused:
+        sys.exit(str(refused))
     configure_logging(settings.log_level)
     log.info("worker_pool_started", queue=sys.argv[1])
     start_pool(sys.argv[1], settings)

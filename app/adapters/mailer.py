@@ -69,6 +69,28 @@ class SmtpMailer:
                 server.quit()
             server.close()
 
+    @property
+    def scheme(self) -> str:
+        return self._scheme
+
+    @property
+    def host(self) -> str:
+        return self._host
+
+    def look(self) -> bool:
+        """Connect, upgrade and sign in as before a mail, and leave without one. Whether the server offers STARTTLS.
+
+        Raises SMTPException, OSError.
+        """
+        server = self._connect()
+        try:
+            server.ehlo_or_helo_if_needed()
+            return server.has_extn("starttls")
+        finally:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
+            server.close()
+
     def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
             context = ssl.create_default_context()

@@ -37,6 +37,7 @@ from app.practice.house.first_run import leave_something_to_see
 from app.practice.house.process_lock import end_leftovers, only_launcher
 from app.practice.house.processes import ROOT, Processes, local_session, procfile
 from app.practice.staff import practice_company
+from app.practice.vendor_kit.private_files import keep_private
 
 __all__ = ["Company", "House", "Ports", "open_house", "practice_company"]
 
@@ -89,7 +90,7 @@ def open_house(
     `own_broker`: the REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of
     changes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
     env = environment(folder, ports, around=os.environ, own_broker=own_broker)
     socket = check_broker(env)
@@ -271,6 +272,7 @@ def _drop_quietly(dropped: sys.UnraisableHookArgs) -> None:
 def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # into a pipe or a log, too, each line is written at once
+    keep_private()
     arguments = _parser().parse_args()
     _listen_to_signals()
     try:

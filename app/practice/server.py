@@ -29,6 +29,7 @@ from app.practice.staff.practice_company import PracticeCompany, build_company, 
 from app.practice.vendor_kit.limits import BY_NAME, FAST
 from app.practice.vendor_kit.mailbox import Mailbox
 from app.practice.vendor_kit.persistence import Keeper, Memory
+from app.practice.vendor_kit.private_files import keep_private
 from app.practice.vendor_kit.webhooks import Deliverer, deliverer_of
 
 if TYPE_CHECKING:
@@ -237,4 +238,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    keep_private()
     sys.exit(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, make_url, text
 
 from app.storage.unit_of_work import make_engine
 
@@ -30,6 +30,32 @@ def current_revision(url: str) -> str | None:
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def sqlite_files(url: str) -> list[Path]:
+    """The files in which SQLite keeps this database, there or not; none for another database or one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return []
+    return [Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm", "-journal")]
+
+
+def in_use(url: str) -> bool:
+    """Whether the database holds an installation: a user or a connection. A SQLite file that is not there is not made.
+
+    Raises OperationalError when the database does not answer.
+    """
+    files = sqlite_files(url)
+    if files and not files[0].is_file():
+        return False
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            tables = {"users", "connections"} & set(inspect(connection).get_table_names())
+            asked = (text(f"SELECT 1 FROM {table} LIMIT 1") for table in sorted(tables))  # noqa: S608 - our own names
+            return any(connection.execute(each).first() is not None for each in asked)
     finally:
         engine.dispose()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -152,8 +153,8 @@ def _environment(folder: Path, url: str, processes: int) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(folder),
         "DATABASE_URL": url,
-        "SECRET_KEY": "k" * 32,
-        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEYS": secrets.token_urlsafe(48),
         "WEB_CONCURRENCY": str(processes),
         "WEB_THREADS": "32",
     }

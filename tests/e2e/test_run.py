@@ -20,6 +20,7 @@ import requests
 from app.config import embedded_socket
 from app.practice.house.demo import Api
 from app.practice.house.processes import ROOT
+from app.safety.files import open_to_others
 from tests.beginnings_outside import begin_outside
 from tests.e2e.processes import below, command_of, kill, matching
 from tests.e2e.strangers import Strangers
@@ -45,6 +46,7 @@ class Launcher:
                 env={**os.environ, **env},
                 stdout=out,
                 stderr=out,
+                umask=0,  # what it makes is private all the same
             )
 
     @property
@@ -122,6 +124,7 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
         assert first.mails(2) == 2  # one is of the sync that the first start makes
         assert first.pasted("curl -X PUT")["position"] == "部長"
         assert strangers.callers == []
+    assert list(open_to_others(tmp_path / "var")) == []
 
     second = start()
     assert second.process.wait(60) == 1
@@ -135,11 +138,15 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
     assert [command_of(pid) for pid in everybody if command_of(pid)] == []
     assert "Traceback" not in first.text
 
+    for left_open in (tmp_path / "var" / "awase.db", *(tmp_path / "var" / "log").iterdir()):
+        left_open.chmod(0o666)  # as an earlier version would have made it
     third = start().up()  # the vendors remember: one edit on the screen is one difference
     assert third.value("API キー") == first.value("API キー")
     again = third.ended_run(third.pasted("curl -X POST")["id"])
     assert again["counts"]["succeeded"] == 1
     assert again["counts"]["unchanged"] >= run["counts"]["succeeded"]
+
+    assert list(open_to_others(tmp_path / "var")) == []
 
     left = below(third.process.pid)
     third.process.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -360,8 +361,8 @@ def test_flask_finds_the_commands_through_wsgi(tmp_path: Path) -> None:
     env = {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(tmp_path),
-        "SECRET_KEY": "k" * 32,
-        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEYS": secrets.token_urlsafe(48),
         "LANG": "C.UTF-8",
     }
     root = Path(__file__).parents[2]

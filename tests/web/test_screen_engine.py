@@ -146,3 +146,15 @@ def test_a_quarantine_ends_for_everybody_with_this_cause(world: World, visit: Vi
 
 def test_an_action_that_is_none_is_refused(visit: Visit) -> None:
     visit(Role.OPS).open("/engine/ask?action=drop", status=422)
+
+
+def test_weak_secrets_stand_there_by_name_and_never_by_value(world: World, visit: Visit) -> None:
+    weak = world.ctx.settings.weaknesses
+    assert {(each.variable, each.code) for each in weak} >= {("SECRET_KEY", "secret_guessable")}
+    ops = visit(Role.OPS)
+    ops.open("/engine")
+    for each in weak:
+        assert each.variable in ops.words and each.code in ops.words
+    assert "弱い鍵とトークン" in ops.words and "engine.weak" not in ops.words
+    for values in world.ctx.settings.secrets.values():
+        assert not [value for value in values if value in ops.text]

@@ -97,7 +97,7 @@ def test_a_broker_of_ones_own_is_not_embedded(tmp_path: Path) -> None:
 def test_wrong_settings_are_one_line(tmp_path: Path) -> None:
     done = check(tmp_path, LEASE_SECONDS="soon")
     assert done.returncode == 1
-    assert done.stderr.strip() == "LEASE_SECONDS must be a number"
+    assert done.stderr.strip() == "LEASE_SECONDS は数で指定してください。 [setting_malformed]"
 
 
 def settings_of(folder: Path) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -114,7 +115,7 @@ class Station:
             "DATA_DIR": str(self.folder),
             "DATABASE_URL": self.database_url,
             "REDIS_URL": f"unix://{self.socket}",
-            "SECRET_KEY": "k" * 32,
+            "SECRET_KEY": secrets.token_urlsafe(48),
             "ENCRYPTION_KEYS": KEY,
             "WORKERS_INTERACTIVE": "2",
         }

@@ -13,7 +13,7 @@ from pathlib import Path
 from app.practice.house.environment import PortTaken, StartError, check_own_broker
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff import practice_company
-from app.practice.vendor_kit.private_files import write_private
+from app.practice.vendor_kit.private_files import OTHERS, write_private
 
 SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
 EXPORT_SETTINGS = {
@@ -148,6 +148,7 @@ def command(env: Mapping[str, str], module: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        umask=OTHERS,
     )
     if done.returncode:
         told = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]

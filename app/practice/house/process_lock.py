@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.practice.house.environment import StartError
+from app.practice.vendor_kit.private_files import FOLDER, opener
 
 LOCK, PID = "launch.lock", "pid"
 OURS = ("supervisor.supervisord", "app.practice.server", "workers.", "wsgi:app", "broker.sock")
@@ -29,8 +30,8 @@ def only_launcher(folder: Path) -> Iterator[None]:
 
     The operating system keeps the lock: it ends with the launcher's process, in whichever way that process ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+", encoding="utf-8") as lock:
+    folder.mkdir(parents=True, mode=FOLDER, exist_ok=True)
+    with open(folder / LOCK, "a+", encoding="utf-8", opener=opener) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

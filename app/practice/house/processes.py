@@ -20,6 +20,7 @@ import requests
 
 from app.practice.house.environment import StartError
 from app.practice.house.process_lock import PID, end_session
+from app.practice.vendor_kit.private_files import FOLDER, OTHERS, opener, write_private
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_SECONDS = 8
@@ -75,10 +76,10 @@ class Processes:
         """Start the supervisor and so all programs. Raises StartError for a folder name supervisord cannot take."""
         if re.search(r'["\\\n]', f"{self.folder}{ROOT}"):
             raise StartError(f'フォルダ名に " \\ 改行 は使えません: {self.folder} {ROOT}')
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, mode=FOLDER, exist_ok=True)
         config = self.folder / "supervisord.conf"
-        config.write_text(self._config(), encoding="ascii")
-        with self._own_log.open("wb") as out:
+        write_private(config, self._config())
+        with open(self._own_log, "wb", opener=opener) as out:
             self._supervisor = subprocess.Popen(  # noqa: S603 - our own interpreter and file
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(config)],
                 cwd=self.folder,
@@ -87,6 +88,7 @@ class Processes:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                umask=OTHERS,  # of every program, also when it is started again, and of every log file
             )
 
     def stop(self) -> None:

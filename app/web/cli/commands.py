@@ -19,6 +19,7 @@ from app.use_cases.monitoring.readiness import database_state
 from app.web.cli.access import db, key, secrets_group, user
 from app.web.cli.audit import audit
 from app.web.cli.deliveries import delivery, trouble
+from app.web.cli.doctor import Diagnose, doctor_command
 from app.web.cli.exit_codes import FAILED, REFUSED
 from app.web.cli.links import link
 from app.web.cli.ops import connection, queue
@@ -32,8 +33,14 @@ LOG_LEVEL = "WARNING"
 class _Told(click.Group):
     """Turns the product's errors into Japanese and an exit code; a bug still shows its traceback."""
 
+    def __init__(self, group: click.Group, *, refused: str) -> None:
+        super().__init__(group.name, commands=group.commands, help=group.help)
+        self._refused = refused
+
     def invoke(self, ctx: click.Context) -> Any:
         configure_logging(LOG_LEVEL)
+        if self._refused:
+            raise _ended([self._refused, "全体の診断: flask doctor"], REFUSED)
         with coming_from(Origin(Door.CLI, CLI, via=_os_user())):
             return self._told(ctx)
 
@@ -60,9 +67,11 @@ def _os_user() -> dict[str, str]:
     return {"os_user": name, **({"sudo_user": before} if before.isprintable() and before else {})}
 
 
-def register_commands(app: Flask) -> None:
+def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
+    """`refused`: what is wrong with the settings; then every command but `doctor` says that and ends."""
     for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets_group, db):
-        app.cli.add_command(_Told(group.name, commands=group.commands, help=group.help))
+        app.cli.add_command(_Told(group, refused=refused))
+    app.cli.add_command(doctor_command(diagnose))
 
 
 def _check_database(ctx: click.Context) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import flash, redirect, request
 from flask import url_for as url
@@ -23,7 +24,7 @@ from app.web.screens.engine.charts import bars
 @screens.get("/engine")
 @needs(Permission.SEE_ENGINE)
 def engine() -> Response:
-    return _shown("engine/engine.html")
+    return _shown("engine/engine.html", weak=current_context().settings.weaknesses)
 
 
 @screens.get("/engine/now")
@@ -33,9 +34,9 @@ def engine_now() -> Response:
     return _shown("engine/now.html")
 
 
-def _shown(template: str) -> Response:
+def _shown(template: str, **more: Any) -> Response:
     view = engine_view(current_context())
-    return render(template, view=view, throughput=_throughput(view), deliveries=_deliveries(view), japan=JAPAN)
+    return render(template, view=view, throughput=_throughput(view), deliveries=_deliveries(view), japan=JAPAN, **more)
 
 
 def _throughput(view: EngineView) -> object:

@@ -1,0 +1,46 @@
+"""The database: whether it answers, stands at this version's tables, has our time, and is spoken to in private."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.doctor.clocks import compare
+from app.safety.addresses import is_local
+from app.safety.findings import Finding, bad, notice, ok
+from app.storage.examination import Examined, examine
+from app.storage.schema import sqlite_files
+
+_UPGRADE = "flask db upgrade を実行してください。"
+
+
+def look_at_database(settings: Settings) -> Iterator[Finding]:
+    files = sqlite_files(settings.database_url)
+    if files and not files[0].is_file():
+        yield bad("database_missing", "データベースのファイルがまだありません。", _UPGRADE)
+        return
+    try:
+        found = examine(settings.database_url)
+    except SQLAlchemyError as error:
+        kind = type(getattr(error, "orig", error)).__name__
+        yield bad("database_away", f"データベースに接続できません({kind})。",
+                  "DATABASE_URL と、データベースの動作を確認してください。")  # fmt: skip
+        return
+    yield ok("database_ok", "データベースは応答しています。")
+    yield _tables(found)
+    yield from compare("database", "データベース", found.now)
+    if found.encrypted is False and not is_local(urlsplit(settings.database_url).hostname):
+        yield notice("database_unencrypted", "データベースへの接続は暗号化されていません。",
+                     "相手で TLS を有効にし、DATABASE_URL に sslmode=verify-full を付けてください。")  # fmt: skip
+
+
+def _tables(found: Examined) -> Finding:
+    if found.revision == found.newest:
+        return ok("migrations_ok", f"表はこのバージョンのものです({found.newest})。")
+    if not found.known:
+        return notice("migrations_ahead", f"表はこのバージョンより新しいものです({found.revision})。",
+                      "プロセスをすべて新しいバージョンに入れ替えてください。")  # fmt: skip
+    return bad("migrations_behind", f"表が古いままです({found.revision or 'なし'} → {found.newest})。", _UPGRADE)

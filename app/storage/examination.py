@@ -1,0 +1,76 @@
+"""A look at a database from outside a unit of work, for diagnosis: it makes no file and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, inspect, make_url, text
+
+from app.storage.unit_of_work import make_engine
+
+CONNECT_SECONDS = 3
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """`revision`: None for an empty database. `known`: this version of the code has that revision. `now`: the clock of
+    the database's machine, None where that is ours. `encrypted`: None where nothing travels over a network."""
+
+    revision: str | None
+    newest: str | None
+    known: bool
+    now: datetime | None
+    encrypted: bool | None
+    subdomain: str | None
+    """SmartHR's name of some connected tenant, None without a connection."""
+
+
+def examine(url: str) -> Examined:
+    """Look once. Raises OperationalError when the database does not answer in time."""
+    engine = make_engine(_with_deadline(url))
+    try:
+        with engine.connect() as connection:
+            return _examine(connection)
+    finally:
+        engine.dispose()
+
+
+def _with_deadline(url: str) -> str:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" and "connect_timeout" not in parsed.query:
+        parsed = parsed.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    return parsed.render_as_string(hide_password=False)
+
+
+def _examine(connection: Connection) -> Examined:
+    now, encrypted = _over_there(connection) if connection.dialect.name == "postgresql" else (None, None)
+    script = ScriptDirectory(str(_MIGRATIONS))
+    revision = MigrationContext.configure(connection).get_current_revision()
+    return Examined(
+        revision, script.get_current_head(), _knows(script, revision), now, encrypted, _some_tenant(connection)
+    )
+
+
+def _over_there(connection: Connection) -> tuple[datetime, bool | None]:
+    asked = "SELECT clock_timestamp(), inet_server_addr(), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    now, address, encrypted = connection.execute(text(asked)).one()
+    return now.astimezone(UTC), None if address is None else bool(encrypted)
+
+
+def _knows(script: ScriptDirectory, revision: str | None) -> bool:
+    try:
+        return revision is None or script.get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _some_tenant(connection: Connection) -> str | None:
+    if "connections" not in inspect(connection).get_table_names():
+        return None
+    return connection.execute(text("SELECT smarthr_subdomain FROM connections ORDER BY id LIMIT 1")).scalar()
