@@ -24,9 +24,8 @@ from app.web.current import attach_context
 from app.web.http.bearer_auth import attach_limiter
 from app.web.http.errors import log_bug, on_temporary, register_error_handlers
 from app.web.http.problems import MAX_BODY_BYTES
-from app.web.http.proxies import trust_proxies
+from app.web.http.proxies import attach_proxy_watch, trust_proxies, watch_for_proxies
 from app.web.http.request_log import protect_browsers, watch_requests
-from app.web.http.throttle import attach_throttle
 from app.web.ops.health import health
 from app.web.ops.metrics import metrics
 from app.web.ops.operators import attach_operations
@@ -73,6 +72,7 @@ def create_app(ctx: Context | None = None) -> Flask:
     for each in (app, intake):
         protect_browsers(each)
     trust_proxies(app, ctx.settings)
+    watch_for_proxies(app, database_errors=_DATABASE_AWAY)
     attach_screens(app, without_csrf=(runs, employees, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
@@ -106,7 +106,7 @@ def attach_state(app: Flask, ctx: Context) -> None:
     app.config["SECRET_KEY"] = ctx.settings.secret_key
     attach_limiter(app)
     attach_operations(app)
-    attach_throttle(app, ctx.settings)
+    attach_proxy_watch(app)
 
 
 def _bare_app() -> Flask:

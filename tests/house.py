@@ -44,6 +44,7 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from app.wiring import Gateways
+from tests.hashing import CHEAP
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
@@ -282,6 +283,7 @@ def open_house(
     door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
     gateways = Gateways(settings, tokens, door, limiter, clock)
     ctx = Context(
+        hasher=CHEAP,
         settings=settings,
         clock=clock,
         unit_of_work=database.unit_of_work,

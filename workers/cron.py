@@ -13,6 +13,7 @@ import structlog
 
 from app.config import Settings
 from app.logs import configure_logging
+from app.use_cases.accounts.brakes import BRAKE_SECONDS, forget_brakes
 from app.use_cases.context import Context
 from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
 from app.use_cases.survey.sweep import SECONDS, sweep_due
@@ -46,6 +47,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("sweep", SECONDS, sweep_due),
         Periodic("check_webhooks", CHECK_SECONDS, check_webhooks),
         Periodic("keep_bounds", BOUNDS_SECONDS, keep_bounds),
+        Periodic("forget_brakes", BRAKE_SECONDS, forget_brakes),
     )
 
 

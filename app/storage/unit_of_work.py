@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.failpoints import failpoint
 from app.storage.access.audit import AuditRepository
+from app.storage.access.brakes import BrakeRepository
 from app.storage.access.keys_and_users import KeyRepository, UserRepository
+from app.storage.access.sightings import SightingRepository
 from app.storage.access.sign_ins import InvitationRepository, SessionRepository
 from app.storage.automatic.beginnings import BeginningRepository
 from app.storage.automatic.deliveries import DeliveryRepository
@@ -94,6 +96,8 @@ class UnitOfWork:
     sessions: SessionRepository
     invitations: InvitationRepository
     audit: AuditRepository
+    brakes: BrakeRepository
+    sightings: SightingRepository
     idempotency: IdempotencyRepository
     leader: LeaderRepository
     bounds: BoundsRepository
@@ -145,6 +149,8 @@ class UnitOfWork:
         self.sessions = SessionRepository(session, self._vault)
         self.invitations = InvitationRepository(session, self._vault)
         self.audit = AuditRepository(session, self._vault)
+        self.brakes = BrakeRepository(session, self._vault)
+        self.sightings = SightingRepository(session, self._vault)
         self.idempotency = IdempotencyRepository(session, self._vault)
         self.leader = LeaderRepository(session, self._vault)
         self.bounds = BoundsRepository(session, self._vault)

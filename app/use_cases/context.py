@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from argon2 import PasswordHasher
 
 from app.config import Settings
 from app.domain.enums import System
@@ -33,3 +35,6 @@ class Context:
     limiter: MeteredRateLimiter
     job_queue: JobQueue
     mailer: Mailer
+    hasher: PasswordHasher = field(default_factory=PasswordHasher)
+    """How passwords are hashed: argon2id with the library's parameters (RFC 9106, low memory: 64 MiB, 3 passes), which
+    grow with its versions."""

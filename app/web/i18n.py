@@ -7,6 +7,7 @@ test checks that the English one is.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -125,6 +126,11 @@ class Wording:
         """The moment in Japan's time, to the minute."""
         local = value.astimezone(JAPAN)
         return f"{self.day(local.date())} {local:%H:%M}"
+
+    def braked(self, seconds: int, until: datetime) -> str:
+        """That an attempt to sign in has to wait, for how long, and until when."""
+        wait = seconds if seconds < 60 else math.ceil(seconds / 60) * 60
+        return self("sign_in.too_many", span=self.span(wait), at=f"{until.astimezone(JAPAN):%H:%M:%S}")
 
     def span(self, seconds: float) -> str:
         """A duration in the largest unit that fits."""

@@ -21,6 +21,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
+from tests.hashing import CHEAP
 from tests.registrations import Registrations
 from tests.storage.databases import NOW, add_connection
 
@@ -249,6 +250,7 @@ def open_room(database: Database, **settings: str) -> Room:
             connection.id, ExportSettings("固定時間制", "正社員", PayType.MONTHLY, 230_000)
         )
     ctx = Context(
+        hasher=CHEAP,
         settings=Settings.from_env({**env, **settings}),
         clock=clock,
         unit_of_work=database.unit_of_work,

@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.domain.access.brakes import NETWORK
 from app.domain.access.roles import Role
 from app.factory import create_app
+from app.use_cases.accounts.brakes import Browser, begin_attempt
 from app.use_cases.context import Context
-from app.web.http.throttle import PER_ADDRESS
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World, make_settings
 
@@ -156,8 +157,7 @@ def test_guesses_are_counted_by_the_address_that_our_proxy_saw(world: World) -> 
         headers = {"X-Forwarded-For": f"198.51.100.{claimed}, {seen}"}
         return client.post("/sign-in", data={"login": f"user-{claimed}"}, headers=headers).status_code
 
-    counter = client.application.extensions["awase-sign-ins"]
-    for n in range(PER_ADDRESS.amount):
-        counter.count(f"other-{n}", "192.0.2.1")
-    assert guess(1, "192.0.2.1") == 429
-    assert guess(2, "192.0.2.2") == 401
+    for n in range(NETWORK.free + 1):
+        begin_attempt(world.ctx, f"other-{n}", None, Browser(address=f"192.0.2.{n}"))
+    assert guess(1, "192.0.2.200") == 429
+    assert guess(2, "198.51.100.1") == 401

@@ -28,6 +28,8 @@ OPEN_TO_WHO_WAS_INVITED = frozenset({"screens.invitation", "screens.accept_invit
 ALLOWED: Mapping[str, str] = {
     "home": EVERYBODY, "home_panels": EVERYBODY, "sign_out": EVERYBODY,
     "account": EVERYBODY, "change_language": EVERYBODY, "change_password": EVERYBODY, "sign_out_everywhere": EVERYBODY,
+    "own_sessions": EVERYBODY, "end_own_session": EVERYBODY, "end_other_sessions": EVERYBODY,
+    "new_password": EVERYBODY, "choose_password": EVERYBODY,
     "history": EVERYBODY, "run": EVERYBODY, "run_progress": EVERYBODY, "run_csv": EVERYBODY,
     "run_mail": PEOPLE, "preview": PEOPLE, "reading": PEOPLE, "confirm": PEOPLE,
     "decisions": PEOPLE, "approve_alone": ADMIN,
@@ -44,6 +46,7 @@ ALLOWED: Mapping[str, str] = {
     "users": ADMIN, "users_disable": ADMIN, "users_enable": ADMIN, "users_role": ADMIN, "users_password": ADMIN,
     "users_invite": ADMIN,
     "users_revoke": ADMIN, "audit": ADMIN, "audit_export": ADMIN, "audit_file": ADMIN,
+    "user_sessions": ADMIN, "end_user_session": ADMIN, "end_user_sessions": ADMIN,
     "keys": ADMIN, "keys_add": ADMIN, "keys_ask": ADMIN, "keys_revoke": ADMIN,
 }  # fmt: skip
 
@@ -63,6 +66,7 @@ def stock(house: House) -> Stock:
         "token": "x",
         "invitation_id": 1,
         "prefix": prefix,
+        "session_id": 1,
     }
     return Stock(finished.id, previewed.id, running.id, KEY, more=more)
 

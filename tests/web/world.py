@@ -25,6 +25,7 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
+from tests.hashing import CHEAP
 from tests.registrations import Registrations
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -202,6 +203,7 @@ def make_world(settings: Settings) -> World:
 
     gateway_of_smarthr: Any = companies[System.SMARTHR]
     ctx = Context(
+        hasher=CHEAP,
         settings=settings,
         clock=clock,
         unit_of_work=database.unit_of_work,

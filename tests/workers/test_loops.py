@@ -112,5 +112,6 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
         "sweep": 30.0,
         "check_webhooks": 900.0,
         "keep_bounds": 300.0,
+        "forget_brakes": 300.0,
     }
     assert Timetable(rows).run_due(room.ctx) == [row.name for row in rows]

@@ -92,5 +92,11 @@ class UserRepository(Repository):
         return user_row(record)
 
     def change(self, user_id: int, **values: Any) -> None:
-        """`password_hash`, `password_changed_at`, `role`, `locale`, `disabled_at`, `last_sign_in_at`."""
+        """`password_hash`, `password_changed_at`, `password_good_until`, `role`, `locale`, `disabled_at`,
+        `last_sign_in_at`."""
         self._session.execute(update(UserTable).where(UserTable.id == user_id).values(**values))
+
+    def forget_devices(self, user_id: int) -> None:
+        """Make every cookie worthless by which a device of this user is known."""
+        number = UserTable.devices_known_by + 1
+        self._session.execute(update(UserTable).where(UserTable.id == user_id).values(devices_known_by=number))

@@ -32,6 +32,9 @@ class UserRow:
     disabled_at: datetime | None
     password_changed_at: datetime | None
     last_sign_in_at: datetime | None
+    password_good_until: datetime | None
+    """Not None: somebody else has made the password up, so it has to be changed, and opens nothing after this."""
+    devices_known_by: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class SessionRow:
     user: UserRow
     created_at: datetime
     seen_at: datetime
+    proved_at: datetime
+    """When the password was given last."""
+    address: str = field(repr=False)
+    agent: str = field(repr=False)
+    """What the browser calls itself, as sent at the sign-in."""
+
+
+@dataclass(frozen=True)
+class BrakeRow:
+    attempts: int
+    wait_until: datetime | None
 
 
 @dataclass(frozen=True)

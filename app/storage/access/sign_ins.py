@@ -15,8 +15,9 @@ from app.storage.tables.access_models import InvitationTable, SessionTable, User
 class SessionRepository(Repository):
     """`uow.sessions`."""
 
-    def add(self, *, token_hash: str, user_id: int, now: datetime) -> None:
-        self._session.add(SessionTable(token_hash=token_hash, user_id=user_id, created_at=now, seen_at=now))
+    def add(self, *, token_hash: str, user_id: int, now: datetime, address: str = "", agent: str = "") -> None:
+        moments = {"created_at": now, "seen_at": now, "proved_at": now}
+        self._session.add(SessionTable(token_hash=token_hash, user_id=user_id, address=address, agent=agent, **moments))
         self._session.flush()
 
     def find(self, token_hash: str) -> SessionRow | None:
@@ -28,8 +29,7 @@ class SessionRepository(Repository):
         found = self._session.execute(query).first()
         if found is None:
             return None
-        session, user = found
-        return SessionRow(session.id, user_row(user), session.created_at, session.seen_at)
+        return _session_row(*found)
 
     def of_user(self, user_id: int) -> list[SessionRow]:
         """The user's sessions that have not been ended, the last used first; some may have timed out."""
@@ -39,14 +39,27 @@ class SessionRepository(Repository):
             .where(SessionTable.user_id == user_id)
             .order_by(SessionTable.seen_at.desc(), SessionTable.id.desc())
         )
-        found = self._session.execute(query)
-        return [SessionRow(s.id, user_row(user), s.created_at, s.seen_at) for s, user in found]
+        return [_session_row(session, user) for session, user in self._session.execute(query)]
 
     def touch(self, session_id: int, *, now: datetime) -> None:
         self._session.execute(update(SessionTable).where(SessionTable.id == session_id).values(seen_at=now))
 
+    def prove(self, session_id: int, *, now: datetime) -> None:
+        """Store that the password was given in this session."""
+        self._session.execute(update(SessionTable).where(SessionTable.id == session_id).values(proved_at=now))
+
     def end(self, token_hash: str) -> None:
         self._session.execute(delete(SessionTable).where(SessionTable.token_hash == token_hash))
+
+    def end_one(self, session_id: int, *, user_id: int) -> bool:
+        """End one session of this user. False: the user has none with this id."""
+        mine = (SessionTable.id == session_id, SessionTable.user_id == user_id)
+        return self._changed(delete(SessionTable).where(*mine)) == 1
+
+    def end_others(self, session_id: int, *, user_id: int) -> int:
+        """End all sessions of this user except one. Returns how many there were."""
+        others = (SessionTable.id != session_id, SessionTable.user_id == user_id)
+        return self._changed(delete(SessionTable).where(*others))
 
     def end_all(self, user_id: int) -> int:
         """Sign the user out everywhere. Returns how many sessions there were."""
@@ -115,3 +128,8 @@ class InvitationRepository(Repository):
 
     def _row(self, record: InvitationTable) -> InvitationRow:
         return as_row(InvitationRow, record, mail=self._vault.decrypt(record.mail_enc))
+
+
+def _session_row(session: SessionTable, user: UserTable) -> SessionRow:
+    proved_at = session.proved_at or session.created_at
+    return as_row(SessionRow, session, user=user_row(user), proved_at=proved_at)

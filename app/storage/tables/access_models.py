@@ -91,6 +91,10 @@ class UserTable(Base):
     disabled_at: Mapped[datetime | None]
     password_changed_at: Mapped[datetime | None]
     last_sign_in_at: Mapped[datetime | None]
+    password_good_until: Mapped[datetime | None]
+    """Set for a password that somebody else has made up: until then it opens one session, which has to change it."""
+    devices_known_by: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The number that cookies of known devices carry. Raised, it makes all of them worthless."""
 
 
 class SessionTable(Base):
@@ -103,6 +107,32 @@ class SessionTable(Base):
     user_id: Mapped[int] = mapped_column(refers("users.id"), index=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    proved_at: Mapped[datetime | None]
+    """When the password was given last; None: when the session began."""
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    agent: Mapped[str] = mapped_column(String(300), default="", server_default="")
+
+
+class BrakeTable(Base):
+    """Attempts to sign in that count together: of a network at an account, of a network, at an account, of a device."""
+
+    __tablename__ = "sign_in_brakes"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A keyed digest: neither a login nor an address stands here."""
+    attempts: Mapped[int]
+    wait_until: Mapped[datetime | None]
+    forget_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SightingTable(Base):
+    """Something that requests have shown and operations ought to know of, by a word of ours."""
+
+    __tablename__ = "sightings"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
 
 
 class InvitationTable(Base):

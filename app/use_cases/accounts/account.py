@@ -1,4 +1,4 @@
-"""What users do with their own account: change the password and the language, see their sessions, end all of them."""
+"""What users do with their own account: change the password and the language, end all sessions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.access.passwords import check_password
 from app.domain.errors import Refused
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.brakes import Browser, begin_proof
+from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password, is_right
+from app.use_cases.accounts.proof import wrong_password
 from app.use_cases.accounts.refusals import note_refused
+from app.use_cases.accounts.sessions import end_everything
 from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of, is_alive
 from app.use_cases.context import Context
 
@@ -21,22 +24,14 @@ LOCALES = ("ja", "en")
 
 
 @dataclass(frozen=True)
-class SessionView:
-    began_at: datetime
-    seen_at: datetime
-    this: bool
-    """True: the session with which the user asks."""
-
-
-@dataclass(frozen=True)
 class Account:
     """What a user sees of their own account."""
 
     password_changed_at: datetime | None
     """None: the user still has the first password."""
     created_at: datetime
-    sessions: tuple[SessionView, ...]
-    """Sessions that have not ended, the last used first."""
+    sessions: int
+    """How many sessions of the user have not ended."""
 
 
 def account_of(ctx: Context, who: SignedIn, *, token: str) -> Account:
@@ -45,41 +40,63 @@ def account_of(ctx: Context, who: SignedIn, *, token: str) -> Account:
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         mine = uow.sessions.find(hash_of(token))
-        alive = [session for session in uow.sessions.of_user(who.user_id) if is_alive(session, now)]
+        alive = sum(is_alive(session, now) for session in uow.sessions.of_user(who.user_id))
     if mine is None:
         raise _ended()
-    sessions = (SessionView(s.created_at, s.seen_at, this=s.id == mine.id) for s in alive)
-    return Account(mine.user.password_changed_at, mine.user.created_at, tuple(sessions))
+    return Account(mine.user.password_changed_at, mine.user.created_at, alive)
 
 
-def change_password(ctx: Context, who: SignedIn, *, current: str, new: str) -> str:
-    """Change the password and end all sessions of the user. Returns the token of a new session. Raises Refused with the
-    field that is wrong."""
+def change_password(ctx: Context, who: SignedIn, *, current: str, new: str, browser: Browser) -> str:
+    """Change the password and end all sessions of the user. Returns the token of a new session. Raises
+    TooManyAttempts; Refused with the field that is wrong."""
+    attempt = begin_proof(ctx, who.user_id, browser)  # it also brakes guessing at a browser that its owner left alone
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.get(who.user_id)
-    if user is None or not is_right(user.password_hash, current):
+    if user is None or not is_right(ctx.hasher, user.password_hash, current):
         note_refused(ctx, actor=who.actor, action="password_change_failed", subject=who.actor)
-        raise _wrong_password()
-    check_password(new, login=user.login)
-    if new == current:
-        message = "いまのパスワードと同じです。別のものにしてください。"
-        raise Refused("password_unchanged", message, fields={"password": message})
-    hashed, now = hash_password(new), ctx.clock.now()
+        raise wrong_password()
     with ctx.unit_of_work() as uow:
-        held = uow.users.hold(user.id)
-        if held is None or held.disabled_at is not None or held.password_hash != user.password_hash:
-            raise _wrong_password()
-        renew_password(uow, user.id, hashed, now=now)
-        token = begin_session(uow, user.id, now=now)
+        attempt.was_right(uow, now=ctx.clock.now())
+    check_chosen(ctx, new, login=user.login)
+    if new == current:
+        raise _unchanged()
+    return _replace_password(ctx, who, new, was=user.password_hash, browser=browser)
+
+
+def choose_password(ctx: Context, who: SignedIn, new: str, *, browser: Browser) -> str:
+    """Replace a password that somebody else has made up, in the one session that it has opened. Returns the token of a
+    new session. Raises Refused."""
+    with ctx.unit_of_work().reading() as uow:
+        user = uow.users.get(who.user_id)
+    if user is None or user.password_good_until is None:
+        raise Refused("password_is_own", "パスワードは、すでに決められています。", status=409)
+    check_chosen(ctx, new, login=user.login)
+    if is_right(ctx.hasher, user.password_hash, new):
+        raise _unchanged()
+    return _replace_password(ctx, who, new, was=user.password_hash, browser=browser)
+
+
+def _replace_password(ctx: Context, who: SignedIn, new: str, *, was: str, browser: Browser) -> str:
+    """`was`: the hash of the password before. When another one stands there by now, nothing changes."""
+    hashed, now = hash_password(ctx.hasher, new), ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        held = uow.users.hold(who.user_id)
+        if held is None or held.disabled_at is not None or held.password_hash != was:
+            raise wrong_password()
+        renew_password(uow, who.user_id, hashed, now=now)
+        token = begin_session(uow, who.user_id, now=now, browser=browser)
         uow.audit.add(actor=who.actor, action="password_changed", subject=who.actor, now=now)
-    log.info("password_changed", user_id=user.id)
+    log.info("password_changed", user_id=who.user_id)
     return token
 
 
-def renew_password(uow: UnitOfWork, user_id: int, hashed: str, *, now: datetime) -> None:
-    """Store a new password and end all sessions, so that a stranger who knew the old password is signed out."""
-    uow.users.change(user_id, password_hash=hashed, password_changed_at=now)
-    uow.sessions.end_all(user_id)
+def renew_password(
+    uow: UnitOfWork, user_id: int, hashed: str, *, now: datetime, good_until: datetime | None = None
+) -> None:
+    """Store a new password and end all sessions, so that a stranger who knew the old password is signed out.
+    `good_until`: for a password that the user has not chosen."""
+    uow.users.change(user_id, password_hash=hashed, password_changed_at=now, password_good_until=good_until)
+    end_everything(uow, user_id)
 
 
 def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:
@@ -96,16 +113,16 @@ def sign_out_everywhere(ctx: Context, who: SignedIn) -> int:
     """End every session of this user, also the one with which the user asks. Returns how many there were."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        ended = uow.sessions.end_all(who.user_id)
+        ended = end_everything(uow, who.user_id)
         detail = {"sessions": ended}
         uow.audit.add(actor=who.actor, action="signed_out_everywhere", subject=who.actor, now=now, detail=detail)
     log.info("signed_out_everywhere", user_id=who.user_id, sessions=ended)
     return ended
 
 
-def _wrong_password() -> Refused:
-    message = "いまのパスワードが違います。"
-    return Refused("wrong_password", message, fields={"current": message})
+def _unchanged() -> Refused:
+    message = "いまのパスワードと同じです。別のものにしてください。"
+    return Refused("password_unchanged", message, fields={"password": message})
 
 
 def _ended() -> Refused:

@@ -18,13 +18,13 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from app.domain.access.origin import current_origin
-from app.domain.access.passwords import check_password
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.settings.names import MESSAGE, cleaned, is_clean
 from app.storage.access.rows import KeyRow
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.context import Context
@@ -132,10 +132,10 @@ def verify_key(ctx: Context, token: str) -> KeyView | None:
 def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER, by: str = "cli") -> None:
     """Add a user. Raises Refused: bad login, bad password, unknown role, login taken."""
     check_login(login)
-    check_password(password, login=login)
+    check_chosen(ctx, password, login=login)
     if role not in list(Role):
         raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
-    hashed, now = hash_password(password), ctx.clock.now()
+    hashed, now = hash_password(ctx.hasher, password), ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if uow.users.by_login(login) is not None:
             raise Refused("login_taken", "このログイン名はすでに使われています。", status=409)

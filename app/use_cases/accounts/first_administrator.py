@@ -37,7 +37,7 @@ def first_administrator(ctx: Context, *, login: str = USUAL_LOGIN) -> FirstStart
     login."""
     check_login(login)
     password = new_password()
-    hashed, now = hash_password(password), ctx.clock.now()
+    hashed, now = hash_password(ctx.hasher, password), ctx.clock.now()
     with ctx.unit_of_work() as uow:
         there = uow.users.held()
         if there:

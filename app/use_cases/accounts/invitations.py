@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from app.domain.access.passwords import check_password
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
 from app.domain.mail_text.notices import invited
@@ -23,6 +22,8 @@ from app.domain.settings.names import is_clean
 from app.storage.access.rows import InvitationRow
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.brakes import Browser
+from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password
 from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of
 from app.use_cases.context import Context
@@ -102,12 +103,12 @@ def invited_by_token(ctx: Context, token: str) -> InvitationView:
     return _view(row, "", None)
 
 
-def accept(ctx: Context, token: str, password: str, *, locale: str) -> str:
+def accept(ctx: Context, token: str, password: str, *, locale: str, browser: Browser) -> str:
     """Make the invited person a user. Returns the token of the user's first session. Raises Refused, for instance for a
     bad password; then the invitation can still be used."""
     invitation = invited_by_token(ctx, token)
-    check_password(password, login=invitation.mail)
-    hashed, now = hash_password(password), ctx.clock.now()
+    check_chosen(ctx, password, login=invitation.mail)
+    hashed, now = hash_password(ctx.hasher, password), ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if any(user.login.lower() == invitation.mail for user in uow.users.held()):
             raise _taken("password")
@@ -118,7 +119,7 @@ def accept(ctx: Context, token: str, password: str, *, locale: str) -> str:
         uow.users.change(user.id, password_changed_at=now, last_sign_in_at=now)
         actor, detail = f"user:{user.id}", {"invitation": invitation.id, "role": str(role)}
         uow.audit.add(actor=actor, action="invitation_accepted", subject=actor, now=now, detail=detail)
-        session = begin_session(uow, user.id, now=now)
+        session = begin_session(uow, user.id, now=now, browser=browser)
     log.info("invitation_accepted", invitation_id=invitation.id, user_id=user.id)
     return session
 

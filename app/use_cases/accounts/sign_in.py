@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.domain.access.browsers import LONGEST_ADDRESS, LONGEST_AGENT, bounded
 from app.domain.access.origin import current_origin
 from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.storage.access.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.accounts.brakes import Browser, begin_attempt
 from app.use_cases.accounts.passwords import hash_password, is_outdated, is_right
 from app.use_cases.accounts.refusals import NOBODY, note_refused
 from app.use_cases.context import Context
@@ -28,6 +30,7 @@ IDLE = timedelta(hours=1)
 ABSOLUTE = timedelta(hours=12)
 INVITATIONS_KEPT = timedelta(days=30)
 _TOUCH_AFTER = timedelta(minutes=1)
+_NOWHERE = Browser()
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class SignedIn:
     login: str = field(repr=False)
     role: Role
     locale: str
+    must_change: bool = False
+    """True: somebody else has made the password up, and nothing is open before it is changed."""
+    proved_at: datetime | None = None
+    """When the password was given last in this session."""
 
     @property
     def actor(self) -> str:
@@ -48,36 +55,52 @@ class SignedIn:
         return permission in self.role.permissions
 
 
-def sign_in(ctx: Context, login: str, password: str) -> str:
-    """Sign a user in. Returns the token of a new session. Raises Refused("sign_in_failed") for every reason alike."""
+def sign_in(ctx: Context, login: str, password: str, browser: Browser = _NOWHERE) -> str:
+    """Sign a user in. Returns the token of a new session. Raises TooManyAttempts; Refused("sign_in_failed") for every
+    reason alike; Refused("password_expired") for the right password, if somebody else has made it up and it was used
+    already or is too old."""
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.by_typed(login) if login.isprintable() else None
-    if not is_right(user.password_hash if user else None, password) or user is None:
-        raise _failed(ctx, user)
-    renewed = hash_password(password) if is_outdated(user.password_hash) else user.password_hash
+    attempt = begin_attempt(ctx, login, user, browser)
+    if not is_right(ctx.hasher, user.password_hash if user else None, password) or user is None:
+        raise _failed(ctx, user, browser)
+    renewed = hash_password(ctx.hasher, password) if is_outdated(ctx.hasher, user.password_hash) else user.password_hash
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         held = uow.users.hold(user.id)
         good = held is not None and held.disabled_at is None and held.password_hash == user.password_hash
-        if good:
+        if good and held is not None:
+            _use_up(uow, held, now)
             _tidy(uow, now)
+            attempt.was_right(uow, now=now)
             uow.users.change(user.id, last_sign_in_at=now, password_hash=renewed)
-            token = begin_session(uow, user.id, now=now)
+            token = begin_session(uow, user.id, now=now, browser=browser)
             uow.audit.add(actor=f"user:{user.id}", action="signed_in", subject=f"user:{user.id}", now=now)
     if not good:
-        raise _failed(ctx, user)
+        raise _failed(ctx, user, browser)
     log.info("signed_in", user_id=user.id)
     return token
 
 
-def begin_session(uow: UnitOfWork, user_id: int, *, now: datetime) -> str:
+def begin_session(uow: UnitOfWork, user_id: int, *, now: datetime, browser: Browser = _NOWHERE) -> str:
     """Begin a session inside the caller's transaction. Returns its token."""
     token = secrets.token_urlsafe(32)
-    uow.sessions.add(token_hash=hash_of(token), user_id=user_id, now=now)
+    seen = {"address": bounded(browser.address, LONGEST_ADDRESS), "agent": bounded(browser.agent, LONGEST_AGENT)}
+    uow.sessions.add(token_hash=hash_of(token), user_id=user_id, now=now, **seen)
     return token
 
 
-def _failed(ctx: Context, user: UserRow | None) -> Refused:
+def _use_up(uow: UnitOfWork, user: UserRow, now: datetime) -> None:
+    """A password that somebody else has made up opens one session, and none after its time. Raises Refused."""
+    if user.password_good_until is None:
+        return
+    if user.password_good_until <= now:
+        message = "このパスワードは使用済みか、期限切れです。管理者に、もう一度作り直すよう依頼してください。"
+        raise Refused("password_expired", message, status=401)
+    uow.users.change(user.id, password_good_until=now)
+
+
+def _failed(ctx: Context, user: UserRow | None, browser: Browser) -> Refused:
     """Note the failed sign-in. Writes the same row whether a user has this login or not, so that the time it takes does
     not tell a stranger which logins exist."""
     subject = f"user:{user.id}" if user else "user:0"
@@ -114,7 +137,8 @@ def signed_in_by(ctx: Context, token: str) -> SignedIn | None:
         return None
     _touch(ctx, session)
     user = session.user
-    return SignedIn(user.id, user.login, Role(user.role), user.locale)
+    must_change = user.password_good_until is not None
+    return SignedIn(user.id, user.login, Role(user.role), user.locale, must_change, session.proved_at)
 
 
 def is_alive(session: SessionRow, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.web.screens import home, links, practice
-from app.web.screens.accounts import account, audit, keys, sign_in, users
+from app.web.screens.accounts import account, audit, keys, sessions, sign_in, users
 from app.web.screens.base import attach_screens, screens
 from app.web.screens.connections import connections, wizard
 from app.web.screens.engine import deliveries, engine
@@ -25,6 +25,7 @@ __all__ = [
     "preview",
     "run",
     "screens",
+    "sessions",
     "sign_in",
     "start",
     "undo",

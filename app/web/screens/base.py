@@ -36,9 +36,12 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, Refused
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
+from app.use_cases.accounts.brakes import TooManyAttempts
+from app.use_cases.accounts.proof import is_fresh, prove
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
+from app.web.http.browser import browser_here, later
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
 
 P = ParamSpec("P")
@@ -48,6 +51,9 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; object-src 'none'; form-action 'self'"
 )
+
+PROOF = "proof_password"
+"""The field of a form that holds the password given again."""
 
 screens = Blueprint("screens", __name__)
 
@@ -130,11 +136,14 @@ def end_session() -> str | None:
     return token
 
 
-def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+def needs(
+    permission: Permission | None, *, proof: bool = False, new_password: bool = False
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Open the view only to signed-in people with this permission (None: to all signed-in people).
 
     A visitor who is not signed in is sent to the sign-in page; a person without the permission is told that their role
-    does not allow it.
+    does not allow it. Whoever has to change the password first is sent to the page for that, except to views that are
+    part of it (`new_password`). `proof`: the view asks for a proof of a few minutes ago (`ask_for_proof`).
     """
 
     def guard(view: Callable[P, Any]) -> Callable[P, Any]:
@@ -144,10 +153,13 @@ def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callabl
             if who is None:
                 wanted = request.full_path.rstrip("?") if request.method == "GET" else None
                 return redirect(url("screens.sign_in", next=wanted), code=303)
+            if who.must_change and not new_password:
+                return redirect(url("screens.new_password"), code=303)
             if permission is not None and not who.may(permission):
                 _note_refusal(permission)
                 return refused_page(403, "layout.forbidden_title", wording_here()("layout.forbidden_text"))
-            return view(*args, **kwargs)
+            asked = ask_for_proof() if proof else None
+            return view(*args, **kwargs) if asked is None else asked
 
         return guarded
 
@@ -157,6 +169,28 @@ def needs(permission: Permission | None) -> Callable[[Callable[P, Any]], Callabl
 def _note_refusal(permission: Permission) -> None:
     page, told = (request.endpoint or "").removeprefix("screens."), {"permission": permission.value}
     note_refused(current_context(), action="right_refused", subject=f"page:{page}", detail=told)
+
+
+def ask_for_proof() -> Response | None:
+    """None: the person at this browser has given the password a few minutes ago, or gives it with this form. Else the
+    page that asks for it: it holds everything this form sends, so that the form goes through with the password."""
+    given = request.form.get(PROOF)
+    if given is None:
+        return None if is_fresh(current_context(), me()) else _proof_page()
+    try:
+        prove(current_context(), me(), given, token=my_token(), browser=browser_here())
+    except TooManyAttempts as braked:
+        answer = _proof_page(wording_here().braked(braked.seconds, braked.until), status=braked.status)
+        later(answer, braked)
+        return answer
+    except Refused as refused:
+        return _proof_page(wording_here().refusal(refused), status=refused.status)
+    return None
+
+
+def _proof_page(fault: str = "", *, status: int = 401) -> Response:
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in (PROOF, "csrf_token")]
+    return render("account/proof.html", status=status, fields=fields, fault=fault, proof=PROOF)
 
 
 def _visitor(token: str) -> Visitor | None:

@@ -10,8 +10,9 @@ from app.domain.access.passwords import LONGEST, SHORTEST
 from app.domain.errors import Refused
 from app.use_cases.accounts import account as accounts
 from app.use_cases.accounts import invitations
+from app.use_cases.accounts.brakes import TooManyAttempts
 from app.web.current import current_context
-from app.web.http.throttle import TooManyAttempts, count_attempt, forget_attempts
+from app.web.http.browser import browser_here, later
 from app.web.i18n import wording
 from app.web.screens.accounts.sign_in import enter
 from app.web.screens.base import end_session, me, my_token, needs, render, screens, signed_in, wording_here
@@ -29,21 +30,43 @@ def change_password() -> Response:
     who, form = me(), request.form
     try:
         _same_twice(form.get("password", ""), form.get("again", ""))
-        count_attempt(who.login)  # also brakes guessing at a browser that its owner left alone
-        token = accounts.change_password(
-            current_context(), who, current=form.get("current", ""), new=form.get("password", "")
-        )
+        current, new = form.get("current", ""), form.get("password", "")
+        token = accounts.change_password(current_context(), who, current=current, new=new, browser=browser_here())
     except TooManyAttempts as braked:
-        text = wording_here()("sign_in.too_many", n=braked.minutes)
+        text = wording_here().braked(braked.seconds, braked.until)
         answer = _page(faults={"current": text}, status=braked.status)
-        answer.headers["Retry-After"] = str(braked.seconds)
+        later(answer, braked)
         return answer
     except Refused as refused:
         return _page(faults=_faults(refused), status=refused.status)
-    forget_attempts(who.login)
     answer = enter(token, to=url("screens.account"))
     flash(wording_here()("account.password_changed"), "good")
     return answer
+
+
+@screens.get("/account/new-password")
+@needs(None, new_password=True)
+def new_password() -> Response:
+    """The only page that is open to whoever has signed in with a password of somebody else's making."""
+    return _new_password() if me().must_change else redirect(url("screens.account"), code=303)
+
+
+@screens.post("/account/new-password")
+@needs(None, new_password=True)
+def choose_password() -> Response:
+    password = request.form.get("password", "")
+    try:
+        _same_twice(password, request.form.get("again", ""))
+        token = accounts.choose_password(current_context(), me(), password, browser=browser_here())
+    except Refused as refused:
+        return _new_password(faults=_faults(refused), status=refused.status)
+    answer = enter(token, to=url("screens.home"))
+    flash(wording_here()("account.password_changed"), "good")
+    return answer
+
+
+def _new_password(*, faults: dict[str, str] | None = None, status: int = 200) -> Response:
+    return render("account/new_password.html", status=status, faults=faults or {}, limits=(SHORTEST, LONGEST))
 
 
 @screens.post("/account/language")
@@ -86,7 +109,7 @@ def accept_invitation(token: str) -> Response:
     password, locale = request.form.get("password", ""), wording_here().locale
     try:
         _same_twice(password, request.form.get("again", ""))
-        begun = invitations.accept(current_context(), token, password, locale=locale)
+        begun = invitations.accept(current_context(), token, password, locale=locale, browser=browser_here())
     except Refused as refused:
         if refused.code == "invitation_unknown":
             raise

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import redirect, request, session
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
 from app.domain.errors import Refused
 from app.use_cases.accounts import sign_in as sign_ins
+from app.use_cases.accounts.brakes import TooManyAttempts
+from app.use_cases.accounts.devices import remember_device
 from app.web.current import current_context
-from app.web.http.throttle import TooManyAttempts, count_attempt, forget_attempts
+from app.web.http.browser import browser_here, later, set_device
+from app.web.http.destinations import own_path
 from app.web.i18n import LOCALES
 from app.web.screens.base import begin_session, end_session, render, screens, signed_in, wording_here
 
@@ -28,25 +29,26 @@ def begin() -> Response:
     ctx = current_context()
     login = request.form.get("login", "").strip()
     try:
-        count_attempt(login)
-        token = sign_ins.sign_in(ctx, login, request.form.get("password", ""))
+        token = sign_ins.sign_in(ctx, login, request.form.get("password", ""), browser_here())
     except TooManyAttempts as braked:
         sign_ins.note_braked(ctx, login)
-        answer = _again(login, wording_here()("sign_in.too_many", n=braked.minutes), status=braked.status)
-        answer.headers["Retry-After"] = str(braked.seconds)
+        answer = _again(login, wording_here().braked(braked.seconds, braked.until), status=braked.status)
+        later(answer, braked)
         return answer
     except Refused as refused:
         return _again(login, wording_here().refusal(refused), status=refused.status)
-    forget_attempts(login)
     return enter(token, to=_wanted())
 
 
 def enter(token: str, *, to: str) -> Response:
     """Give this browser the session of that token from now on, and send it to the page `to`."""
-    who = sign_ins.signed_in_by(current_context(), token)
+    ctx = current_context()
+    who = sign_ins.signed_in_by(ctx, token)
     assert who is not None  # the session began a moment ago
     begin_session(token, who)
-    return redirect(to, code=303)
+    answer = redirect(to, code=303)
+    set_device(answer, remember_device(ctx, browser_here().device, who.user_id))
+    return answer
 
 
 def _again(login: str, fault: str, *, status: int) -> Response:
@@ -73,7 +75,4 @@ def choose_language() -> Response:
 
 def _wanted() -> str:
     """The page of ours that the visitor was on the way to, else the first page; never a page of another host."""
-    wanted = request.values.get("next", "")
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted and not parts.netloc
-    return wanted if ours else url("screens.home")
+    return own_path(request.values.get("next", "")) or url("screens.home")

@@ -27,7 +27,7 @@ def users() -> Response:
 
 
 @screens.post("/users/invitations")
-@needs(Permission.MANAGE_PEOPLE)
+@needs(Permission.MANAGE_PEOPLE, proof=True)
 def users_invite() -> Response:
     mail, role = request.form.get("mail", ""), request.form.get("role", "")
     try:
@@ -47,7 +47,7 @@ def users_revoke(invitation_id: int) -> Response:
 
 
 @screens.post(f"/users/{_ID}user_id>/role")
-@needs(Permission.MANAGE_PEOPLE)
+@needs(Permission.MANAGE_PEOPLE, proof=True)
 def users_role(user_id: int) -> Response:
     user_accounts.set_role(current_context(), user_id, request.form.get("role", ""), by=me().actor)
     flash(wording_here()("users.role_changed"), "good")
@@ -63,7 +63,7 @@ def users_disable(user_id: int) -> Response:
 
 
 @screens.post(f"/users/{_ID}user_id>/enable")
-@needs(Permission.MANAGE_PEOPLE)
+@needs(Permission.MANAGE_PEOPLE, proof=True)
 def users_enable(user_id: int) -> Response:
     user_accounts.enable(current_context(), user_id, by=me().actor)
     flash(wording_here()("users.enabled"), "good")
@@ -71,7 +71,7 @@ def users_enable(user_id: int) -> Response:
 
 
 @screens.post(f"/users/{_ID}user_id>/password")
-@needs(Permission.MANAGE_PEOPLE)
+@needs(Permission.MANAGE_PEOPLE, proof=True)
 def users_password(user_id: int) -> Response:
     """Reset a password, without a redirect: this answer is the only place where the new password stands."""
     return _page(password=user_accounts.reset_password(current_context(), user_id, by=me().actor))

@@ -25,7 +25,7 @@ from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LAB
 from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.plain_pages import origin_of
-from app.web.screens.base import me, needs, render, screens, session_secret, wording_here
+from app.web.screens.base import PROOF, ask_for_proof, me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
     addresses,
     error_words,
@@ -132,7 +132,9 @@ def _automatic(key: str) -> str:
     return wording_here()("connections.saved")
 
 
-def _two_persons(key: str) -> str:
+def _two_persons(key: str) -> Any:
+    if (asked := ask_for_proof()) is not None:
+        return asked
     hours = text("hours") or "default"
     two_persons.set_two_persons(current_context(), key, mode=text("two_persons"), hours=hours, by=me().actor)
     return wording_here()("connections.saved")
@@ -217,7 +219,7 @@ _SECTIONS: Mapping[str, Callable[[str], Any]] = {
 
 
 def _sent(section: str, refused: Refused) -> Sent:
-    typed = {name: value for name, value in request.form.items() if name not in ("smarthr_token", "csrf_token")}
+    typed = {name: value for name, value in request.form.items() if name not in ("smarthr_token", "csrf_token", PROOF)}
     sets = typed_export() if section == "export" else None
     told = "" if refused.fields else error_words(refused)
     return Sent(section, typed, sets, fault_words(refused), told, refused.status)

@@ -14,7 +14,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN
 from app.use_cases.connections import connection_settings
-from app.use_cases.monitoring import queue_admin, troubles
+from app.use_cases.monitoring import queue_admin, sightings, troubles
 from app.use_cases.monitoring.engine_view import EngineView, engine_view
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens, wording_here
@@ -36,7 +36,10 @@ def engine_now() -> Response:
 
 def _shown(template: str, **more: Any) -> Response:
     view = engine_view(current_context())
-    return render(template, view=view, throughput=_throughput(view), deliveries=_deliveries(view), japan=JAPAN, **more)
+    proxied = sightings.proxy_headers_seen(current_context())
+    throughput, deliveries = _throughput(view), _deliveries(view)
+    told: dict[str, Any] = {"throughput": throughput, "deliveries": deliveries, "proxied": proxied}
+    return render(template, view=view, japan=JAPAN, **told, **more)
 
 
 def _throughput(view: EngineView) -> object:

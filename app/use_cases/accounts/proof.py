@@ -1,0 +1,46 @@
+"""A fresh proof: before somebody's rights change, whoever changes them gives the password again.
+
+A session lasts for hours. Whoever finds a browser that its owner has left, or steals its cookie, must not be able to
+turn it into a right of their own. A sign-in is a proof itself; it counts for a few minutes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from app.domain.errors import Refused
+from app.use_cases.accounts.brakes import Browser, begin_proof
+from app.use_cases.accounts.passwords import is_right
+from app.use_cases.accounts.sign_in import SignedIn, hash_of
+from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
+
+FRESH = timedelta(minutes=5)
+
+
+def is_fresh(ctx: Context, who: SignedIn) -> bool:
+    """Whether this session has proved within FRESH that its user sits there."""
+    return who.proved_at is not None and ctx.clock.now() - who.proved_at <= FRESH
+
+
+def prove(ctx: Context, who: SignedIn, password: str, *, token: str, browser: Browser) -> None:
+    """Make the session with this token fresh, by the user's password. Raises Refused("wrong_password"),
+    TooManyAttempts."""
+    attempt = begin_proof(ctx, who.user_id, browser)
+    with ctx.unit_of_work().reading() as uow:
+        session = uow.sessions.find(hash_of(token))
+    if session is None or not is_right(ctx.hasher, session.user.password_hash, password):
+        log.warning("proof_failed", user_id=who.user_id, address=browser.address)
+        raise wrong_password()
+    now = ctx.clock.now()
+    with ctx.unit_of_work() as uow:
+        attempt.was_right(uow, now=now)
+        uow.sessions.prove(session.id, now=now)
+
+
+def wrong_password() -> Refused:
+    message = "いまのパスワードが違います。"
+    return Refused("wrong_password", message, fields={"current": message})
