@@ -79,9 +79,13 @@ class Settings:
     """One field per environment variable (upper-case name), secrets hidden from repr."""
 
     data_dir: Path
+    secrets_file: str
+    """The file from which the keys were read; "": from the variables."""
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     secret_key: str = field(repr=False)
+    secret_key_previous: tuple[str, ...] = field(repr=False)
+    """Former values of `secret_key`, newest first: what was signed or compared with them still counts."""
     encryption_keys: tuple[str, ...] = field(repr=False)
     base_url: str
     smtp_url: str = field(repr=False)
@@ -138,14 +142,17 @@ class Settings:
     @classmethod
     def examine(cls, env: Mapping[str, str] | None = None) -> tuple[Settings, list[Fault]]:
         """The settings and everything that is wrong with them; a malformed variable stands there with its default."""
-        env = os.environ if env is None else env
+        env, faults = _with_secrets_file(os.environ if env is None else env)
         read = _Reader(env)
+        read.faults += faults
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
             data_dir=data_dir,
+            secrets_file=read.text("SECRETS_FILE", ""),
             database_url=read.database("DATABASE_URL", data_dir / "awase.db"),
             redis_url=read.broker("REDIS_URL", data_dir),
             secret_key=read.required("SECRET_KEY", at_least=32),
+            secret_key_previous=read.former_keys("SECRET_KEY_PREVIOUS", at_least=32),
             encryption_keys=read.keys("ENCRYPTION_KEYS"),
             base_url=read.url("BASE_URL", "http://127.0.0.1:8000"),
             smtp_url=read.mail_server("SMTP_URL", "smtp://127.0.0.1:25"),
@@ -231,6 +238,26 @@ def _url_variables(settings: type[Settings]) -> list[str]:
     return [each.name.upper() for each in fields(settings) if each.name.endswith("_url")]
 
 
+_IN_SECRETS_FILE = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ENCRYPTION_KEYS")
+
+
+def _with_secrets_file(env: Mapping[str, str]) -> tuple[Mapping[str, str], list[Fault]]:
+    """The variables, with the keys that the file of SECRETS_FILE holds, one NAME=value a line, and what is wrong with
+    the file. A process reads it each time it starts, so that keys can be changed without starting the process manager
+    anew."""
+    if not env.get("SECRETS_FILE"):
+        return env, []
+    try:
+        lines = Path(env["SECRETS_FILE"]).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return env, [Fault("setting_malformed", "SECRETS_FILE", "のファイルを読めません。")]
+    pairs = [line.partition("=") for line in lines if line.strip() and not line.startswith("#")]
+    if any(name.strip() not in _IN_SECRETS_FILE for name, _, _ in pairs):
+        told = f"のファイルに書けるのは {'、'.join(_IN_SECRETS_FILE)} の NAME=値 の行だけです。"
+        return env, [Fault("setting_malformed", "SECRETS_FILE", told)]
+    return {**env, **{name.strip(): value.strip() for name, _, value in pairs}}, []
+
+
 class _Reader:
     """Reads variables and gathers what is wrong with them, so that all of it can be told at once."""
 
@@ -273,6 +300,12 @@ class _Reader:
             told = f"に {'、'.join(map(repr, unknown))} は指定できません。指定できる名前: {'、'.join(known)}"
             self.refuse(name, told, code="allow_plaintext_unknown")
         return tuple(each for each in given if each in known)
+
+    def former_keys(self, name: str, *, at_least: int) -> tuple[str, ...]:
+        found = tuple(filter(None, (key.strip() for key in self.text(name, "").split(","))))
+        if any(len(key) < at_least for key in found):
+            self.refuse(name, f"には、{at_least}文字以上の鍵をコンマで区切って並べてください。")
+        return found
 
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")

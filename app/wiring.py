@@ -35,6 +35,7 @@ from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.logs import configure_logging
 from app.safety.files import close_file, keep_private, private_folder
 from app.safety.strength import only_warned
+from app.storage.keyring import Keys
 from app.storage.schema import in_use, sqlite_files
 from app.storage.schema import migrate as migrate_database
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
@@ -165,7 +166,8 @@ def build_context(settings: Settings | None = None) -> Context:
     """All that a use case needs, from the environment unless `settings` are given. Opens no connection yet."""
     settings = settings or admitted()
     keep_files_private(settings)
-    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    keys = keys_of(settings)
+    database = Database(settings.database_url, Vault(keys.encryption), keys)
     broker = connect_broker(settings)
     clock = SystemClock()
     limiter = RedisRateLimiter(
@@ -178,6 +180,7 @@ def build_context(settings: Settings | None = None) -> Context:
     gateways = Gateways(settings, tokens, door, limiter, clock)
     return Context(
         settings=settings,
+        keys=keys,
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateways,
@@ -191,6 +194,10 @@ def build_context(settings: Settings | None = None) -> Context:
         job_queue=RqJobQueue(broker),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from),
     )
+
+
+def keys_of(settings: Settings) -> Keys:
+    return Keys.of(settings.encryption_keys, (settings.secret_key, *settings.secret_key_previous))
 
 
 @lru_cache(maxsize=1)

@@ -43,8 +43,7 @@ from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
-from app.wiring import Gateways
-from tests.hashing import CHEAP
+from app.wiring import Gateways, keys_of
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
@@ -145,6 +144,18 @@ class House:
     @property
     def today(self) -> date:
         return self.company.today
+
+    def another_process(self, *, encryption: Sequence[str], signing: Sequence[str]) -> House:
+        """The same house as a process sees it that was started with these keys, newest first. Call `database.dispose()`
+        of the process that it takes the place of."""
+        settings = replace(
+            self.ctx.settings,
+            encryption_keys=tuple(encryption),
+            secret_key=signing[0],
+            secret_key_previous=tuple(signing[1:]),
+        )
+        ctx, database = process_of(settings, self.clock, self.limiter, self.queue, self.postbox)
+        return replace(self, ctx=ctx, database=database)
 
     def start(self, direction: Direction, **changes: Any) -> RunView:
         """Start a manual run for everybody as of the company's today, unless told otherwise. A mass change is meant:
@@ -277,27 +288,8 @@ def open_house(
     settings = settings_for(folder, smarthr=vendors.servers[0].url, freee=vendors.servers[1].url, **more)
     if "DATABASE_URL" not in more:  # else it is a migrated one
         migrate(settings.database_url)
-    database = Database(settings.database_url, Vault(settings.encryption_keys))
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
-    tokens = DatabaseTokenStore(database.unit_of_work, clock)
-    door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
-    gateways = Gateways(settings, tokens, door, limiter, clock)
-    ctx = Context(
-        hasher=CHEAP,
-        settings=settings,
-        clock=clock,
-        unit_of_work=database.unit_of_work,
-        gateway=gateways,
-        smarthr_of=gateways.smarthr_of,
-        webhook_registry=gateways.webhook_registry,
-        tokens=tokens,
-        token_door=door,
-        keep_alive=gateways.keep_alive,
-        authorisation=FreeeConsent(settings, limiter, door, clock),
-        limiter=limiter,
-        job_queue=queue,
-        mailer=postbox,
-    )
+    ctx, database = process_of(settings, clock, limiter, queue, postbox)
     connect(ctx, clock.now())
     return House(
         ctx=ctx,
@@ -313,6 +305,34 @@ def open_house(
         vendors=vendors,
         database=database,
     )
+
+
+def process_of(
+    settings: Settings, clock: TurnedClock, limiter: OpenLimiter, queue: HeldQueue, postbox: Postbox
+) -> tuple[Context, Database]:
+    """What one process of a house has of its own: started with these settings, it knows no other keys."""
+    keys = keys_of(settings)
+    database = Database(settings.database_url, Vault(keys.encryption), keys)
+    tokens = DatabaseTokenStore(database.unit_of_work, clock)
+    door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
+    gateways = Gateways(settings, tokens, door, limiter, clock)
+    ctx = Context(
+        settings=settings,
+        keys=keys,
+        clock=clock,
+        unit_of_work=database.unit_of_work,
+        gateway=gateways,
+        smarthr_of=gateways.smarthr_of,
+        webhook_registry=gateways.webhook_registry,
+        tokens=tokens,
+        token_door=door,
+        keep_alive=gateways.keep_alive,
+        authorisation=FreeeConsent(settings, limiter, door, clock),
+        limiter=limiter,
+        job_queue=queue,
+        mailer=postbox,
+    )
+    return ctx, database
 
 
 def connect(ctx: Context, now: datetime) -> None:

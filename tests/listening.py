@@ -115,7 +115,7 @@ def differences(house: House) -> list[tuple[str, str]]:
         direction=Direction.SMARTHR_TO_FREEE,
         trigger=Trigger.MANUAL,
         as_of_date=on,
-        secret_key=house.ctx.settings.secret_key,
+        signing=house.ctx.keys.signing,
     )
     sides = {
         system: {record.person.id: record for record in house.ctx.gateway(connection, system).directory(as_of_date=on)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.config import Settings
+from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.use_cases.accounts.brakes import BRAKE_SECONDS, forget_brakes
 from app.use_cases.context import Context
@@ -19,7 +20,9 @@ from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
 from app.use_cases.survey.sweep import SECONDS, sweep_due
 from app.use_cases.upkeep.bounds import SECONDS as BOUNDS_SECONDS
 from app.use_cases.upkeep.bounds import keep_bounds
+from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.rotation import RENEW_SECONDS, renew_leftovers
 from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
 from app.wiring import started_context
@@ -48,6 +51,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("check_webhooks", CHECK_SECONDS, check_webhooks),
         Periodic("keep_bounds", BOUNDS_SECONDS, keep_bounds),
         Periodic("forget_brakes", BRAKE_SECONDS, forget_brakes),
+        Periodic("renew_leftovers", RENEW_SECONDS, renew_leftovers),
     )
 
 
@@ -61,11 +65,14 @@ class Timetable:
 
     def run_due(self, ctx: Context) -> list[str]:
         """Run the due rows and return their names. Sets a row's next turn before it runs, so that a row that fails
-        waits like the others."""
+        waits like the others. A row that has to wait for something keeps no other row from its turn."""
         due = [row for row in self._rows if self._next[row.name] <= self._now()]
         for row in due:
             self._next[row.name] = self._now() + row.seconds
-            row.work(ctx)
+            try:
+                row.work(ctx)
+            except TemporaryError as error:
+                log.warning("periodic_job_waits", job=row.name, code=error.code)
         return [row.name for row in due]
 
 
@@ -74,7 +81,8 @@ def main() -> None:
     ctx = started_context()
     configure_logging(ctx.settings.log_level)
     timetable = Timetable(table(ctx.settings))
-    run_loop(lambda: timetable.run_due(ctx), pause=min(1.0, ctx.settings.reconcile_seconds), stop=stop)
+    with Heartbeat(ctx, "cron"):
+        run_loop(lambda: timetable.run_due(ctx), pause=min(1.0, ctx.settings.reconcile_seconds), stop=stop)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.domain.errors import TemporaryError
+
 log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE = 5.0
@@ -39,7 +41,8 @@ class Stop:
 
 
 def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
-    """Call `work` and pause, until asked to stop. A database that is away or locked only makes the pauses longer."""
+    """Call `work` and pause, until asked to stop. A database that is away or locked, or a value whose key is missing,
+    only makes the pauses longer."""
     failures = 0
     while True:
         try:
@@ -48,5 +51,8 @@ def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
         except (OperationalError, PoolTimeout) as error:
             failures += 1
             log.warning("database_unavailable", kind=type(error).__name__, failures=failures)
+        except TemporaryError as error:
+            failures += 1
+            log.warning("loop_waits", code=error.code, failures=failures)
         if stop.wait(min(pause * 2**failures, max(pause, _LONGEST_PAUSE))):
             return

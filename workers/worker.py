@@ -30,7 +30,8 @@ from rq.worker_pool import WorkerPool
 from app.config import Settings, SettingsError
 from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
-from app.wiring import admitted, connect_broker
+from app.use_cases.upkeep.heartbeat import Heartbeat
+from app.wiring import admitted, connect_broker, get_context
 from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the workers are forks of this process
 from workers.housekeeping import Housekeeping
 
@@ -81,8 +82,9 @@ class PatientWorker(SimpleWorker):
         self.bootstrap(logging_level)
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         try:
-            while self._round(burst=burst):
-                pass
+            with Heartbeat(get_context(), f"worker_{'_'.join(self.queue_names())}"):
+                while self._round(burst=burst):
+                    pass
         finally:
             self._queue.refusals.hand_over()
             self.teardown()  # type: ignore[no-untyped-call]

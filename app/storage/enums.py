@@ -90,3 +90,18 @@ class RefreshState(StrEnum):
     SENDING = "sending"  # claimed; when the claim runs out like this, its holder died and the answer is lost
     UNKNOWN = "unknown"
     NEEDS_CONSENT = "needs_consent"
+
+
+class KeyKind(StrEnum):
+    """ENCRYPTION keys seal stored values (ENCRYPTION_KEYS); SIGNING keys key digests and signatures (SECRET_KEY)."""
+
+    ENCRYPTION = "encryption"
+    SIGNING = "signing"
+
+
+class KeyUse(StrEnum):
+    """A FORMER key is still needed; of a RETIRED one it was seen that nothing stands under it any more."""
+
+    IN_USE = "in_use"
+    FORMER = "former"
+    RETIRED = "retired"

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from app.storage.tables.models import Base
-from app.storage.vault import Vault
+from app.storage.vault import Vault, VaultError
+
+HIDDEN = "••••"
+"""In place of a text whose key is missing."""
 
 R = TypeVar("R", bound="DataclassInstance")
 
@@ -40,6 +43,14 @@ class Repository:
 
     def _open(self, token: str | None) -> str | None:
         return None if token is None else self._vault.decrypt(token)
+
+    def _shown(self, token: str | None) -> str | None:
+        """The text behind a token that is only shown to people: they see the rest of the page although its key is
+        missing."""
+        try:
+            return self._open(token)
+        except VaultError:
+            return HIDDEN
 
 
 def as_row(row_type: type[R], record: Base, **more: Any) -> R:

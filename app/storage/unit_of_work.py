@@ -32,6 +32,7 @@ from app.storage.connections.connection_wizard import WizardRepository
 from app.storage.connections.connections import ConnectionRepository
 from app.storage.connections.consents import ConsentRepository
 from app.storage.connections.token_doors import TokenDoorRepository
+from app.storage.keyring import Keys
 from app.storage.links.directory import DirectoryRepository
 from app.storage.links.known_people import KnownPeopleRepository
 from app.storage.links.links import LinkRepository
@@ -52,6 +53,8 @@ from app.storage.runs.steps import StepRepository
 from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
 from app.storage.upkeep.bounds import BoundsRepository
+from app.storage.upkeep.keyed_digests import KeyedDigestRepository
+from app.storage.upkeep.keys_in_use import KeyUseRepository, ProcessRepository
 from app.storage.upkeep.leader import LeaderRepository
 from app.storage.upkeep.proofs import ProofRepository
 from app.storage.upkeep.recovery import RecoveryRepository
@@ -112,18 +115,24 @@ class UnitOfWork:
     beginnings: BeginningRepository
     counters: CounterRepository
     token_doors: TokenDoorRepository
+    key_uses: KeyUseRepository
+    processes: ProcessRepository
+    keyed_digests: KeyedDigestRepository
 
-    def __init__(self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault) -> None:
+    def __init__(
+        self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault, keys: Keys
+    ) -> None:
         self._sessions = writing
         self._reading_sessions = reading
         self._vault = vault
+        self._keys = keys
 
     def reading(self) -> UnitOfWork:
         """A unit of work for reading only: takes no write lock and never commits."""
-        return UnitOfWork(self._reading_sessions, self._reading_sessions, self._vault)
+        return UnitOfWork(self._reading_sessions, self._reading_sessions, self._vault, self._keys)
 
     def __enter__(self) -> UnitOfWork:
-        session = self._session = self._sessions()
+        session = self._session = self._begun()
         self.connections = ConnectionRepository(session, self._vault)
         self.connection_facts = ConnectionFactsRepository(session, self._vault)
         self.runs = RunRepository(session, self._vault)
@@ -165,7 +174,23 @@ class UnitOfWork:
         self.beginnings = BeginningRepository(session, self._vault)
         self.counters = CounterRepository(session, self._vault)
         self.token_doors = TokenDoorRepository(session, self._vault)
+        self.key_uses = KeyUseRepository(session, self._vault)
+        self.processes = ProcessRepository(session, self._vault)
+        self.keyed_digests = KeyedDigestRepository(session, self._vault)
         return self
+
+    def _begun(self) -> Session:
+        session = self._sessions()
+        try:
+            self._keys.keep_fresh(session)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def read_keys(self) -> None:
+        """Let this process take up now what this transaction has changed about the keys in use."""
+        self._keys.read(self._session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -185,10 +210,12 @@ def _database_gone() -> OperationalError:
 
 
 class Database:
-    """The engine, and what opens transactions on it. `url`: SQLAlchemy's form, sqlite:/// or postgresql+psycopg://."""
+    """The engine, and what opens transactions on it. `url`: SQLAlchemy's form, sqlite:/// or postgresql+psycopg://.
+    `keys`: both rings of the process, of which `vault` has one; None for whoever only reads and writes values."""
 
-    def __init__(self, url: str, vault: Vault) -> None:
+    def __init__(self, url: str, vault: Vault, keys: Keys | None = None) -> None:
         self.vault = vault
+        self._keys = keys or Keys(vault.ring)
         self.engine = make_engine(url)
         options: dict[str, Any] = {
             "expire_on_commit": False,
@@ -201,7 +228,7 @@ class Database:
         )
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self._writing, self._reading, self.vault)
+        return UnitOfWork(self._writing, self._reading, self.vault, self._keys)
 
     def dispose(self) -> None:
         self.engine.dispose()

@@ -12,12 +12,15 @@ from app.domain.enums import System
 from app.domain.ports import Clock, EmployeeGateway, JobQueue, Mailer, MeteredRateLimiter, WebhookRegistry
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import FreeeAuthorisation, TokenDoor, TokenStore
+from app.storage.keyring import Keys
 from app.storage.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True)
 class Context:
     settings: Settings
+    keys: Keys
+    """The keys of this process and which of them is in use; `settings` only says which were given."""
     clock: Clock
     unit_of_work: Callable[[], UnitOfWork]
     """A new transaction: `with ctx.unit_of_work() as uow:` commits at the end, rolls back on any exception."""

@@ -9,6 +9,7 @@ from flask import Flask, current_app, g
 
 from app.config import Settings
 from app.use_cases.context import Context
+from app.use_cases.upkeep.heartbeat import Heartbeat
 
 _EXTENSION = "awase"
 _MIGRATION = "awase-migration"
@@ -28,6 +29,11 @@ def current_migration() -> Migration:
 
 def current_context() -> Context:
     return cast(Context, current_app.extensions[_EXTENSION])
+
+
+def announce(app: Flask) -> Heartbeat:
+    """Let this web process tell that it lives, and which keys it knows; whoever ends the process calls `end`."""
+    return Heartbeat(cast(Context, app.extensions[_EXTENSION]), "web").begin()
 
 
 def request_id() -> str:

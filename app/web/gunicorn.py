@@ -6,9 +6,11 @@ On PostgreSQL an operator can start more of these processes with WEB_CONCURRENCY
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from app.config import Settings
 from app.logs import gather_lines
+from app.web.current import announce
 
 _settings = Settings.from_env()
 
@@ -23,5 +25,12 @@ limit_request_line = 8190
 control_socket_disable = True
 
 
-def post_worker_init(_worker: object) -> None:
+def post_worker_init(worker: Any) -> None:
     gather_lines()
+    worker.heartbeat = announce(worker.wsgi)
+
+
+def worker_exit(_server: object, worker: Any) -> None:
+    heartbeat = getattr(worker, "heartbeat", None)
+    if heartbeat is not None:
+        heartbeat.end()

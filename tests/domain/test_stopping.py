@@ -27,10 +27,12 @@ from app.domain.planning.stopping import (
     split,
 )
 from app.domain.snapshot import ABSENT, BLANK, Snapshot
-from app.use_cases.planning.plan_employee import keyed_fingerprint
+from app.storage.enums import KeyKind
+from app.storage.keyring import Ring
+from app.use_cases.planning.plan_employee import fingerprint_of
 
 TODAY = date(2026, 11, 22)
-FINGERPRINT = keyed_fingerprint("k" * 32)
+FINGERPRINT = fingerprint_of(Ring(KeyKind.SIGNING, ["k" * 32]))
 CHANGES = (
     Change("phone", "0311112222", "0311113333"),
     Change("title", "課長", BLANK),

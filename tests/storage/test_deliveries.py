@@ -191,7 +191,7 @@ def test_secrets_are_sealed_and_the_former_one_is_kept(database: Database) -> No
         assert uow.webhook_registrations.get(connection.id) is None
         uow.webhook_registrations.set_secret(connection.id, "first-secret", previous_until=until)
         uow.webhook_registrations.set_secret(connection.id, "second-secret", previous_until=until)
-        row = uow.webhook_registrations.all()[connection.id]
+        row = uow.webhook_registrations.get(connection.id)
     assert row.secrets_at(NOW) == ("second-secret", "first-secret")
     assert row.secrets_at(until) == ("second-secret",)
     assert "secret" not in repr(row).replace("secret=", "")

@@ -17,7 +17,7 @@ from app.storage.runs.rows import NewChange
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database
 from app.storage.values import dump_state, load_state
-from app.storage.vault import Vault, VaultError
+from app.storage.vault import BadKey, Vault, VaultError
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, running_run, start_item
 
 
@@ -28,21 +28,23 @@ def test_any_string_of_16_characters_is_a_key() -> None:
 
 @pytest.mark.parametrize("keys", [[], ["short"], [KEY, "short"]])
 def test_short_or_missing_keys_are_refused(keys: list[str]) -> None:
-    with pytest.raises(VaultError):
+    with pytest.raises(BadKey):
         Vault(keys)
 
 
 def test_the_first_key_encrypts_and_all_decrypt() -> None:
     old, new = "the-old-key-of-last-year", "the-new-key-of-this-year"
-    token = Vault([old]).encrypt("値")
+    token = Vault([old]).encrypt_bytes(b"x")
     both = Vault([new, old])
-    assert both.decrypt(token) == "値"
-    rotated = both.rotate(token)
-    assert Vault([new]).decrypt(rotated) == "値"
+    assert both.decrypt_bytes(token) == b"x"
+    renewed = both.renewed(token)
+    assert renewed is not None and Vault([new]).decrypt_bytes(renewed) == b"x"
+    assert both.renewed(renewed) is None
     with pytest.raises(VaultError):
-        Vault([new]).decrypt(token)
+        Vault([new]).decrypt_bytes(token)
     with pytest.raises(VaultError):
-        Vault([new]).rotate(token)
+        Vault([new]).renewed(token)
+    assert [vault.key_of(token) == Vault([old]).ring.in_use.id for vault in (both, Vault([new]))] == [True, False]
 
 
 def test_the_same_text_never_looks_the_same() -> None:

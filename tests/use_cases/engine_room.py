@@ -21,6 +21,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
+from app.wiring import keys_of
 from tests.hashing import CHEAP
 from tests.registrations import Registrations
 from tests.storage.databases import NOW, add_connection
@@ -249,9 +250,11 @@ def open_room(database: Database, **settings: str) -> Room:
         uow.connections.set_export_settings(
             connection.id, ExportSettings("固定時間制", "正社員", PayType.MONTHLY, 230_000)
         )
+    given = Settings.from_env({**env, **settings})
     ctx = Context(
         hasher=CHEAP,
-        settings=Settings.from_env({**env, **settings}),
+        settings=given,
+        keys=keys_of(given),
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=lambda _connection, system: ListingGateway(system, listings[system]),  # type: ignore[arg-type, return-value]

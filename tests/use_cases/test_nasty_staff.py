@@ -14,10 +14,13 @@ from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import says_something
 from app.domain.runs.run_state import ItemState
 from app.practice.staff.practice_company import PracticeCompany, build_company
+from app.storage.enums import KeyKind
+from app.storage.keyring import Ring
 from app.use_cases.planning.plan_employee import decide, terms_of_run
 from tests.house import House
 from tests.reach import thinned
 
+SIGNING = Ring(KeyKind.SIGNING, ["k" * 32])
 pytestmark = pytest.mark.reach("test")  # long journeys
 
 NASTY_CREW: dict[str, list[Any]] = {
@@ -110,7 +113,11 @@ def test_a_blank_at_the_source_erases_nothing_at_the_first_meeting(
     house = open_practice(shuffled(company, 99))
     connection = house.connection
     terms = terms_of_run(
-        connection, direction=direction, trigger=Trigger.MANUAL, as_of_date=house.today, secret_key="k" * 32
+        connection,
+        direction=direction,
+        trigger=Trigger.MANUAL,
+        as_of_date=house.today,
+        signing=SIGNING,
     )
     source = house.ctx.gateway(connection, direction.source).directory(as_of_date=house.today)
     target = house.ctx.gateway(connection, direction.target).directory(as_of_date=house.today)

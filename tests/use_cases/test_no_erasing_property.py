@@ -28,6 +28,8 @@ from app.domain.settings.readability import (
     of_another_token,
 )
 from app.domain.snapshot import BLANK, is_value
+from app.storage.enums import KeyKind
+from app.storage.keyring import Ring
 from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, terms_of_run
 from tests.domain.records import CREW, EMPLOYEE
 from tests.house import House
@@ -38,6 +40,7 @@ from tests.use_cases.test_two_way import in_freee, somebody
 
 __all__ = ["pairs"]
 
+SIGNING = Ring(KeyKind.SIGNING, ["k" * 32])
 NOW = datetime(2026, 11, 11, 3, 0, tzinfo=UTC)
 ERASING = dict.fromkeys([row.key for row in FIELDS], BlankPolicy.ERASE)
 FORMS = st.sampled_from(["null", "absent"])
@@ -80,7 +83,11 @@ def terms_after(people: Mapping[System, list[EmployeeRecord]], direction: Direct
         },
     )  # fmt: skip
     return terms_of_run(
-        connection, direction=direction, trigger=Trigger.MANUAL, as_of_date=date(2026, 11, 11), secret_key="k" * 32
+        connection,
+        direction=direction,
+        trigger=Trigger.MANUAL,
+        as_of_date=date(2026, 11, 11),
+        signing=SIGNING,
     )
 
 

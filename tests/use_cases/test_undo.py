@@ -19,6 +19,8 @@ from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany
+from app.storage.enums import KeyKind
+from app.storage.keyring import Ring
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.undo import outlook, undo
 from app.use_cases.planning import mass_change
@@ -32,6 +34,7 @@ from tests.properties import every
 from tests.use_cases.test_interleaving import Interrupted, Killed, a_few, die, work_through_deaths
 from tests.use_cases.test_job import contents, only
 
+SIGNING = Ring(KeyKind.SIGNING, ["k" * 32])
 pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -42,7 +45,11 @@ def held_by(house: House, system: System) -> Held:
     """Person id → {item: what this system holds of it, in the form that is compared}."""
     connection = house.connection
     terms = terms_of_run(
-        connection, direction=TO_FREEE, trigger=Trigger.MANUAL, as_of_date=house.today, secret_key="k" * 32
+        connection,
+        direction=TO_FREEE,
+        trigger=Trigger.MANUAL,
+        as_of_date=house.today,
+        signing=SIGNING,
     )
     people = house.ctx.gateway(connection, system).directory(as_of_date=house.today)
     return {

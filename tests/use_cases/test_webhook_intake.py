@@ -23,6 +23,7 @@ from app.use_cases.intake.webhook_intake import (
     sort_received,
 )
 from app.use_cases.upkeep.reconcile import reconcile_once
+from app.wiring import keys_of
 from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
 from tests.web.hooks import rows, stored
@@ -251,7 +252,7 @@ def test_a_sender_that_is_gone_is_forgotten(room: Room) -> None:
 
 def test_a_digest_tells_bodies_apart_and_is_keyed(room: Room) -> None:
     one, other = told(room, number="1"), told(room, number="2")
-    keyed = replace(room.ctx, settings=replace(room.ctx.settings, secret_key="z" * 32))
+    keyed = replace(room.ctx, keys=keys_of(replace(room.ctx.settings, secret_key="z" * 32)))
     again = delivery_of(keyed, one.event, 1, b"1")
     assert len({one.digest, other.digest, again.digest}) == 3
     assert one.digest == told(room, number="1").digest and len(one.digest) == 64

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,13 @@ from app.domain.enums import System
 from app.domain.errors import Refused, RunError
 from app.domain.runs.run_state import ItemState
 from app.factory import create_app
-from app.storage.unit_of_work import Database
 from app.storage.vault import Vault, VaultError
 from app.use_cases.accounts import api_keys, users
 from app.use_cases.accounts.sign_in import sign_in, signed_in_by
 from app.use_cases.context import Context
 from tests.storage.databases import everything_stored
 from tests.web.made import ACCOUNT_CHANGE, NAME_CHANGE, add_run
-from tests.web.world import KEY, World
+from tests.web.world import KEY, World, with_keys
 
 Run = Callable[..., Result]
 ADD = ["connection", "add", "--name", "新会社", "--smarthr-subdomain", "awase-new", "--freee-company-id", "7"]
@@ -197,8 +195,8 @@ def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(w
         assert connection and stored
         uow.survey_pages.add(stored.id, System.SMARTHR, seq=0, rows=[{"id": "x"}], next_cursor=None)
     old, new = world.ctx.settings.encryption_keys[0], "a-brand-new-encryption-key"
-    both = Database(world.ctx.settings.database_url, Vault([new, old]))
-    rotated = runner(create_app(replace(world.ctx, unit_of_work=both.unit_of_work)))("secrets", "rotate")
+    both = with_keys(world.ctx, new, old)
+    rotated = runner(create_app(both))("secrets", "rotate")
     assert rotated.exit_code == 0, rotated.output
     sealed = _sealed(world)
     assert len(sealed) > 1000
@@ -211,17 +209,14 @@ def test_after_a_rotation_the_old_key_opens_nothing_and_the_new_one_everything(w
             only_old.decrypt_bytes(token)
     with both.unit_of_work() as uow:
         assert uow.connections.smarthr_token(connection.id) == "an-invented-token"
-    both.dispose()
 
 
 def test_a_rotation_with_the_wrong_keys_changes_nothing(world: World) -> None:
     before = _sealed(world)
-    wrong = Database(world.ctx.settings.database_url, Vault(["some-other-encryption-key"]))
-    result = runner(create_app(replace(world.ctx, unit_of_work=wrong.unit_of_work)))("secrets", "rotate")
+    result = runner(create_app(with_keys(world.ctx, "some-other-encryption-key")))("secrets", "rotate")
     assert result.exit_code == 2
     assert "ENCRYPTION_KEYS" in result.output
     assert _sealed(world) == before
-    wrong.dispose()
 
 
 # ── database ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -343,7 +338,7 @@ def test_the_commands_of_the_design_are_there(app: Flask) -> None:
         "trouble": {"list", "lift"},
         "user": {"first", "add", "list", "set-role", "disable", "enable", "reset-password"},
         "key": {"add", "revoke", "list"},
-        "secrets": {"rotate"},
+        "secrets": {"rotate", "status", "forget"},
         "db": {"upgrade"},
     }
     for group, commands in expected.items():

@@ -23,7 +23,7 @@ from tests.web.world import KEY, World
 
 @pytest.fixture
 def link(world: World) -> str:
-    return f"{RECONNECT}/{reconnect_token(world.ctx.settings, KEY)}"
+    return f"{RECONNECT}/{reconnect_token(world.ctx.keys.signing, KEY)}"
 
 
 def consents(world: World) -> int:
@@ -93,16 +93,16 @@ def test_a_signature_for_something_else_is_none(client: FlaskClient, world: Worl
 
 
 def test_a_link_is_good_for_thirty_days(world: World) -> None:
-    settings, begin = world.ctx.settings, datetime(2026, 11, 22, tzinfo=UTC)
+    signing, begin = world.ctx.keys.signing, datetime(2026, 11, 22, tzinfo=UTC)
     with time_machine.travel(begin, tick=False):
-        token = reconnect_token(settings, KEY)
+        token = reconnect_token(signing, KEY)
     for days, known in ((0, KEY), (RECONNECT_DAYS, KEY), (RECONNECT_DAYS + 1, None)):
         with time_machine.travel(begin + timedelta(days=days), tick=False):
-            assert connection_key_of(settings, token) == known
+            assert connection_key_of(signing, token) == known
 
 
 def test_a_connection_that_is_gone(client: FlaskClient, world: World) -> None:
-    answer = client.post(f"{RECONNECT}/{reconnect_token(world.ctx.settings, 'no-more')}")
+    answer = client.post(f"{RECONNECT}/{reconnect_token(world.ctx.keys.signing, 'no-more')}")
     check_page(answer, 404)
     assert "Location" not in answer.headers and consents(world) == 0
 

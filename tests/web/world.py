@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
+from app.wiring import keys_of
 from tests.hashing import CHEAP
 from tests.registrations import Registrations
 
@@ -194,7 +195,8 @@ def make_settings(folder: Path, **changes: str) -> Settings:
 
 def make_world(settings: Settings) -> World:
     """On the database that the settings name, migrated or not."""
-    database = Database(settings.database_url, Vault(settings.encryption_keys))
+    keys = keys_of(settings)
+    database = Database(settings.database_url, Vault(keys.encryption), keys)
     clock, broker, sign_in = StandingClock(), Broker(), SignIn()
     companies = {system: Company(system) for system in System}
 
@@ -205,6 +207,7 @@ def make_world(settings: Settings) -> World:
     ctx = Context(
         hasher=CHEAP,
         settings=settings,
+        keys=keys,
         clock=clock,
         unit_of_work=database.unit_of_work,
         gateway=gateway,
@@ -219,6 +222,20 @@ def make_world(settings: Settings) -> World:
         mailer=Postbox(),
     )
     return World(ctx, clock, sign_in, broker, companies, database)
+
+
+def with_keys(ctx: Context, *encryption: str, signing: Sequence[str] = ()) -> Context:
+    """The same house as a process sees it that was started with these keys, newest first."""
+    given = replace(
+        ctx.settings,
+        encryption_keys=encryption or ctx.settings.encryption_keys,
+        secret_key=signing[0] if signing else ctx.settings.secret_key,
+        secret_key_previous=tuple(signing[1:]),
+    )
+    keys = keys_of(given)
+    database = Database(given.database_url, Vault(keys.encryption), keys)
+    tokens = DatabaseTokenStore(database.unit_of_work, ctx.clock)
+    return replace(ctx, settings=given, keys=keys, unit_of_work=database.unit_of_work, tokens=tokens)
 
 
 def impatient_database(settings: Settings) -> Database:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from app.domain.employee import EmployeeRecord
 from app.domain.mapping import FIELDS
+from app.domain.planning.keyed import Fingerprint
 from app.domain.planning.three_way import form
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Snapshot
-
-Fingerprint = Callable[[str, str], str]
-"""(what the text stands for, text) → digest; keyed, as for a baseline."""
 
 
 def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:

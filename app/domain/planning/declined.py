@@ -8,11 +8,11 @@ a person starts do not look at any of this. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from app.domain.mapping import BY_KEY
-from app.domain.planning.rule_version import version_of
+from app.domain.planning.keyed import Fingerprint, as_made, is_comparable, is_former
 from app.domain.planning.target_limits import ADDRESSES
 from app.domain.planning.three_way import form
 from app.domain.planning.unsettled import sent_unit_of
@@ -25,7 +25,6 @@ CHANGE_DECLINED, CREATION_DECLINED = "change_declined", "creation_declined"
 
 Declined = Mapping[str, str]
 """Key of FIELDS, or CREATION → digest of the change that was not chosen."""
-Fingerprint = Callable[[str, str], str]
 
 
 class Differing(Protocol):
@@ -49,13 +48,24 @@ def declined_changes(declined: Declined, changes: Iterable[Differing], fingerpri
     value has moved, so its item goes on resting."""
     if not declined:
         return {}
-    now = declined_by(changes, fingerprint)
+    now = {change.key: change for change in changes}
     moved = {
         _together(key)
         for key, made in declined.items()
-        if key in BY_KEY and not (key in now and _is_same(made, now[key]))
+        if key in BY_KEY and not (key in now and _is_same(made, now[key], fingerprint))
     }
     return {key: CHANGE_DECLINED for key in now if key in declined and _together(key) not in moved}
+
+
+def renewed(declined: Declined, changes: Iterable[Differing], fingerprint: Fingerprint) -> dict[str, str]:
+    """Key → digest under the key in use now, for what rests unmoved under a former one."""
+    return {
+        change.key: _digest(change, fingerprint)
+        for change in changes
+        if (made := declined.get(change.key)) is not None
+        and is_former(made, fingerprint)
+        and made == _digest(change, as_made(made, fingerprint))
+    }
 
 
 def _together(key: str) -> str:
@@ -68,5 +78,5 @@ def _digest(change: Differing, fingerprint: Fingerprint) -> str:
     return fingerprint(f"declined {change.key}", f"{form(row, change.before)}\0{form(row, change.after)}")
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one == other or version_of(one) != version_of(other)
+def _is_same(made: str, change: Differing, fingerprint: Fingerprint) -> bool:
+    return made == _digest(change, as_made(made, fingerprint)) or not is_comparable(made, fingerprint)

@@ -72,7 +72,7 @@ def _verdict(piece: Piece, known: Stopped | None, covered: Collection[str], *, i
     waits = any(change.key in covered for change in piece.changes)
     if known is not None and known.state is StopState.WAITING:
         return WAITS_FOR_SECOND_PERSON  # also when the setting is off by now: it stays to be decided
-    if known is not None and known.digest == piece.digest:
+    if known is not None and piece.is_same(known.digest):
         if known.state is StopState.APPROVED:
             return None
         if is_automatic:

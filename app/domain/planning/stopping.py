@@ -15,7 +15,7 @@ While a change waits, the other direction does not write over its source either:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -23,9 +23,9 @@ from enum import StrEnum
 from app.domain.mapping import FIELDS
 from app.domain.planning import planning
 from app.domain.planning.carrying import decision_unit_of
+from app.domain.planning.keyed import Fingerprint, as_made, is_comparable
 from app.domain.planning.mass_change import Effect, effects_of_changes
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
-from app.domain.planning.rule_version import version_of
 from app.domain.planning.three_way import Baseline, as_target, same
 from app.domain.snapshot import ABSENT, Snapshot
 
@@ -35,8 +35,6 @@ WAITS, DECLINED, WAITS_THE_OTHER_WAY = "waits_for_decision", "change_declined", 
 """Codes of the error catalogue: why a piece was not written."""
 WAITS_FOR_SECOND_PERSON = "waits_for_second_person"
 STOPPED_CODES = frozenset({WAITS, DECLINED, WAITS_THE_OTHER_WAY, WAITS_FOR_SECOND_PERSON})
-
-Fingerprint = Callable[[str, str], str]
 
 
 class StopReason(StrEnum):
@@ -69,7 +67,22 @@ class Piece:
     unit: str
     changes: tuple[Change, ...] = field(repr=False)
     effects: frozenset[Effect]
-    digest: str = field(repr=False)
+    fingerprint: Fingerprint = field(repr=False, compare=False)
+
+    @property
+    def digest(self) -> str:
+        return self._digest(self.fingerprint)
+
+    def is_same(self, stored: str) -> bool:
+        """Whether a remembered digest is the one of just these values, under whatever key it was made."""
+        return stored == self._digest(as_made(stored, self.fingerprint))
+
+    def is_unmoved(self, stored: str) -> bool:
+        """Of a digest by other rules nobody can say whether a value has moved, so the piece goes on resting."""
+        return self.is_same(stored) or not is_comparable(stored, self.fingerprint)
+
+    def _digest(self, fingerprint: Fingerprint) -> str:
+        return planning.digest(Plan(PlanKind.UPDATE, self.changes), Baseline({}, fingerprint))
 
 
 @dataclass(frozen=True)
@@ -88,19 +101,14 @@ def pieces_of(plan: Plan, *, today: date, fingerprint: Fingerprint) -> tuple[Pie
     if not plan.writes or not plan.changes:
         return ()
     if plan.kind is PlanKind.CREATE:
-        return (_piece(CREATE, plan.changes, frozenset({Effect.CREATE}), fingerprint),)
+        return (Piece(CREATE, plan.changes, frozenset({Effect.CREATE}), fingerprint),)
     units: dict[str, list[Change]] = {}
     for change in plan.changes:
         units.setdefault(decision_unit_of(change.key), []).append(change)
     return tuple(
-        _piece(unit, tuple(changes), effects_of_changes(changes, today=today), fingerprint)
+        Piece(unit, tuple(changes), effects_of_changes(changes, today=today), fingerprint)
         for unit, changes in units.items()
     )
-
-
-def _piece(unit: str, changes: tuple[Change, ...], effects: frozenset[Effect], fingerprint: Fingerprint) -> Piece:
-    digest = planning.digest(Plan(PlanKind.UPDATE, changes), Baseline({}, fingerprint))
-    return Piece(unit, changes, effects, digest)
 
 
 def split(
@@ -147,16 +155,11 @@ def _verdict(
             continue
         if each.state is StopState.WAITING and piece.effects:
             return WAITS
-        if each.state is StopState.DECLINED and _is_unmoved(each.digest, piece.digest):
+        if each.state is StopState.DECLINED and piece.is_unmoved(each.digest):
             return DECLINED
-    if not piece.effects or any(each.state is StopState.APPROVED and each.digest == piece.digest for each in known):
+    if not piece.effects or any(each.state is StopState.APPROVED and piece.is_same(each.digest) for each in known):
         return None
     return WAITS if piece.effects & frozenset(closed) else _COUNTED
-
-
-def _is_unmoved(before: str, now: str) -> bool:
-    """Of a digest by other rules nobody can say whether a value has moved, so the piece goes on resting."""
-    return before == now or version_of(before) != version_of(now)
 
 
 def without(plan: Plan, pieces: Sequence[Piece], stopped: Mapping[str, str]) -> Plan:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from app.domain.enums import Direction, System
 from app.domain.mapping import FIELDS, FieldMapping
-from app.domain.planning.rule_version import UNKNOWN, is_same_form, version_made_by, version_of
+from app.domain.planning.keyed import Fingerprint, as_made, is_comparable, is_former
+from app.domain.planning.rule_version import UNKNOWN, is_same_form
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Unconvertible
 
@@ -18,13 +19,14 @@ class Baseline:
     """What both sides agreed on last. Holds no values, only keyed digests: key of FIELDS → digest."""
 
     digests: Mapping[str, str] = field(repr=False)
-    fingerprint: Callable[[str, str], str] = field(repr=False)
+    fingerprint: Fingerprint = field(repr=False)
     """(key of FIELDS, compared form) → digest; keyed, so that a birth date cannot be guessed from it."""
 
     def is_by_other_rules(self, key: str) -> bool:
-        """Whether an older release made the item's digest, so that a difference may come from its rules alone."""
+        """Whether an older release made the item's digest, so that a difference may come from its rules alone, or
+        nobody has its key any more."""
         known = self.digests.get(key, UNDONE)
-        return known != UNDONE and version_of(known) != version_made_by(self.fingerprint)
+        return known != UNDONE and not is_comparable(known, self.fingerprint)
 
     def by_present_rules(self) -> Baseline:
         """Without what an older release has agreed on: for runs in which a person decides anew."""
@@ -32,11 +34,10 @@ class Baseline:
         return Baseline(kept, self.fingerprint)
 
 
-def brought_up(digests: Mapping[str, str], fingerprint: Callable[[str, str], str]) -> dict[str, str]:
+def brought_up(digests: Mapping[str, str], fingerprint: Fingerprint) -> dict[str, str]:
     """The baseline as it counts under the present rules. An item of which an older release knew nothing does not count
     as one on which the sides never agreed, because that would be reason enough for an automatic run to write it."""
-    version = version_made_by(fingerprint)
-    if all(known == UNDONE or version_of(known) == version for known in digests.values()):
+    if all(known == UNDONE or is_comparable(known, fingerprint) for known in digests.values()):
         return dict(digests)
     return {**{row.key: UNKNOWN for row in FIELDS}, **digests}
 
@@ -71,7 +72,17 @@ def same(row: FieldMapping, one: FieldState, other: FieldState) -> bool:
 def agreed(row: FieldMapping, state: FieldState, baseline: Baseline) -> bool:
     """Whether this is what both sides held when they last agreed on the item."""
     known = baseline.digests.get(row.key)
-    return known is not None and is_same_form(known, baseline.fingerprint(row.key, form(row, state)))
+    return known is not None and is_same_form(known, as_made(known, baseline.fingerprint)(row.key, form(row, state)))
+
+
+def renewed(row: FieldMapping, known: str, states: Iterable[FieldState], fingerprint: Fingerprint) -> str:
+    """The digest of an earlier agreement under the key that is in use now. Without a side that still holds the value of
+    then nobody knows that value, and the digest stays as it is."""
+    if known == UNDONE or not is_former(known, fingerprint) or not is_comparable(known, fingerprint):
+        return known
+    under = as_made(known, fingerprint)
+    found = (form(row, state) for state in states)
+    return next((fingerprint(row.key, text) for text in found if under(row.key, text) == known), known)
 
 
 def is_known(rows: Sequence[FieldMapping], baseline: Baseline) -> bool:

@@ -10,21 +10,19 @@ items of the bank account, which are written together. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
+from app.domain.planning.keyed import Fingerprint, as_made, is_comparable, is_former
 from app.domain.planning.plan import Change
-from app.domain.planning.rule_version import version_of
 from app.domain.planning.three_way import as_target, form, same
 from app.domain.snapshot import ABSENT, Snapshot
 
 MOST_WRITES = 2
 """How often the same change is sent: once, and once more in case the first was lost or overtaken."""
-
-Fingerprint = Callable[[str, str], str]
 
 
 class Shown(StrEnum):
@@ -93,6 +91,11 @@ def held(unit: str, side: Snapshot, fingerprint: Fingerprint) -> str:
     return fingerprint(f"held {unit}", "\0".join(form(row, as_target(side[row.key])) for row in rows_of(unit)))
 
 
+def is_held(stored: str, unit: str, side: Snapshot, fingerprint: Fingerprint) -> bool:
+    """Whether a remembered digest is the one of what a side holds of the unit, under whatever key it was made."""
+    return stored == held(unit, side, as_made(stored, fingerprint))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What a plan would write, as digests of whole units."""
@@ -103,11 +106,19 @@ class Comparison:
 
     def wrote(self, unit: str) -> str:
         """What the target would hold once the changes are written."""
-        written = {change.key: change.after for change in self.changes}
-        return held(unit, Snapshot({**self.target.values, **written}), self.fingerprint)
+        return held(unit, self._written(), self.fingerprint)
 
     def found(self, unit: str) -> str:
         return held(unit, self.target, self.fingerprint)
+
+    def would_write(self, stored: str, unit: str) -> bool:
+        return is_held(stored, unit, self._written(), self.fingerprint)
+
+    def finds(self, stored: str, unit: str) -> bool:
+        return is_held(stored, unit, self.target, self.fingerprint)
+
+    def _written(self) -> Snapshot:
+        return Snapshot({**self.target.values, **{change.key: change.after for change in self.changes}})
 
 
 # ── before a write ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,8 +153,8 @@ def reverting(other: Memory, compared: Comparison) -> dict[str, str]:
         change.key: REASONS[sent.shown]
         for change in compared.changes
         if (sent := other.get(unit := sent_unit_of(change.key))) is not None
-        and sent.wrote == compared.found(unit)
-        and sent.found == compared.wrote(unit)
+        and compared.finds(sent.wrote, unit)
+        and compared.would_write(sent.found, unit)
     }
 
 
@@ -153,8 +164,8 @@ def not_there(memory: Memory, keys: Iterable[str], source: Snapshot, compared: C
         key: REASONS[sent.shown]
         for key in keys
         if (sent := memory.get(unit := sent_unit_of(key))) is not None
-        and sent.wrote == held(unit, source, compared.fingerprint)
-        and sent.found == compared.found(unit)
+        and is_held(sent.wrote, unit, source, compared.fingerprint)
+        and compared.finds(sent.found, unit)
     }
 
 
@@ -172,10 +183,9 @@ def _is_used_up(sent: Sent, item: int | None) -> bool:
 
 
 def _is_unmoved(sent: Sent, compared: Comparison, unit: str, *, patient: bool) -> bool:
-    wrote = compared.wrote(unit)
-    if version_of(sent.wrote) != version_of(wrote):
+    if not is_comparable(sent.wrote, compared.fingerprint):
         return patient
-    return sent.wrote == wrote and sent.found == compared.found(unit)
+    return compared.would_write(sent.wrote, unit) and compared.finds(sent.found, unit)
 
 
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,13 +198,15 @@ def sending(memory: Memory, units: Iterable[str], compared: Comparison, *, item:
 
 def _counted(before: Sent | None, compared: Comparison, unit: str, *, item: int) -> Sent:
     wrote, found = compared.wrote(unit), compared.found(unit)
-    if before is None or before.wrote != wrote:
+    if before is None or not compared.would_write(before.wrote, unit):
         return Sent(wrote, found, item=item)
     if before.item == item:
-        return replace(before, found=found)
+        return replace(before, wrote=wrote, found=found)
     if before.times >= MOST_WRITES:  # only the target has moved since: once more, because it may have moved by itself
         return Sent(wrote, found, MOST_WRITES, item=item)
-    return Sent(wrote, found, before.times + 1, item=item, shown=before.shown if before.found == found else None)
+    return Sent(
+        wrote, found, before.times + 1, item=item, shown=before.shown if compared.finds(before.found, unit) else None
+    )
 
 
 def answered(memory: Memory, units: Iterable[str], *, refused: bool) -> dict[str, Sent]:
@@ -209,21 +221,38 @@ def answered(memory: Memory, units: Iterable[str], *, refused: bool) -> dict[str
 def shown(memory: Memory, changes: Sequence[Change], after: Snapshot, fingerprint: Fingerprint) -> dict[str, Sent]:
     """The memory with what the answers of the writes show of their units."""
     units = {sent_unit_of(change.key) for change in changes} & memory.keys()
-    now = {unit: _as_shown(memory[unit], held(unit, after, fingerprint)) for unit in units}
+    now = {unit: _as_shown(memory[unit], unit, after, fingerprint) for unit in units}
     return {**memory, **now}
 
 
-def _as_shown(sent: Sent, now: str) -> Sent:
-    if now == sent.wrote:
+def _as_shown(sent: Sent, unit: str, after: Snapshot, fingerprint: Fingerprint) -> Sent:
+    if is_held(sent.wrote, unit, after, fingerprint):
         return replace(sent, shown=Shown.TAKEN)
-    if now == sent.found:  # what an earlier write of the same value has made of it, or what was there before any
+    if is_held(
+        sent.found, unit, after, fingerprint
+    ):  # what an earlier write of the same value has made of it, or what was there before any
         return replace(sent, shown=sent.shown if sent.shown is Shown.ALTERED else Shown.KEPT)
-    return replace(sent, shown=Shown.ALTERED, found=now)
+    return replace(sent, shown=Shown.ALTERED, found=held(unit, after, fingerprint))
 
 
 def once_more(memory: Memory) -> dict[str, Sent]:
     """The memory after a person has asked for one further try, or has given the product other rights."""
     return {unit: replace(sent, times=min(sent.times, MOST_WRITES - 1)) for unit, sent in memory.items()}
+
+
+def renewed(memory: Memory, source: Snapshot, target: Snapshot, fingerprint: Fingerprint) -> dict[str, Sent]:
+    """The memory under the key in use now, as far as one of the sides still holds what a digest stands for."""
+
+    def again(stored: str, unit: str) -> str:
+        if not is_former(stored, fingerprint) or not is_comparable(stored, fingerprint):
+            return stored
+        sides = (side for side in (source, target) if is_held(stored, unit, side, fingerprint))
+        return next((held(unit, side, fingerprint) for side in sides), stored)
+
+    return {
+        unit: replace(sent, wrote=again(sent.wrote, unit), found=again(sent.found, unit))
+        for unit, sent in memory.items()
+    }
 
 
 def altered(memory: Memory) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.domain.enums import Direction, System, Trigger
@@ -72,9 +72,11 @@ class ReceivedEvent:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A ReceivedEvent with what distinguishes it from other deliveries. `digest`: keyed, of the whole body."""
+    """A ReceivedEvent with what distinguishes it from other deliveries. `digest`: keyed, of the whole body;
+    `former_digests`: the same under keys that were in use before, for what a vendor repeats."""
 
     event: ReceivedEvent
     connection_id: int | None
     digest: str
     received_at: datetime
+    former_digests: tuple[str, ...] = field(default=(), repr=False)

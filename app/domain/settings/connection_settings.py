@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -119,7 +119,7 @@ class Connection:
     sweep_minutes: int | None = None
     """How often both sides are compared as a whole; None: the setting SWEEP_MINUTES."""
     mail_policy: MailPolicy = MailPolicy.CHANGES
-    mail_to: tuple[str, ...] = field(default=(), repr=False)
+    mail_to: Sequence[str] = field(default=(), repr=False)
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     two_persons: TwoPersons = TwoPersons.OFF

@@ -105,6 +105,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         passed["REDIS_URL"] = around["REDIS_URL"]
     practice = {
         **kept_secrets(folder / "secrets.env"),
+        "SECRETS_FILE": str(folder / "secrets.env"),  # each process reads it anew, so keys can be changed meanwhile
         "DATA_DIR": str(folder),
         "BASE_URL": f"http://127.0.0.1:{ports.web}",
         "SMTP_URL": f"smtp://127.0.0.1:{ports.mail}",

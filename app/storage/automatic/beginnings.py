@@ -111,6 +111,15 @@ class BeginningRepository(Repository):
             record.changes, record.at = {**(record.changes or {}), **changes}, now
         self._session.flush()
 
+    def renew_declined(
+        self, connection_id: int, direction: Direction, source_id: str, changes: Mapping[str, str]
+    ) -> None:
+        """Replace digests of what rests by those of the same values under another key."""
+        record = self._session.get(DeclinedTable, (connection_id, direction, source_id), populate_existing=True)
+        if record is not None:
+            record.changes = {**record.changes, **{key: made for key, made in changes.items() if key in record.changes}}
+            self._session.flush()
+
     def declined(self, connection_id: int, direction: Direction) -> dict[str, dict[str, str]]:
         """Source id → what was not chosen for this person."""
         query = select(DeclinedTable.source_id, DeclinedTable.changes).where(

@@ -19,12 +19,10 @@ class WebhookRegistrationRepository(Repository):
         record = self._session.get(WebhookRegistrationTable, connection_id, populate_existing=True)
         return None if record is None else self._row(record)
 
-    def all(self) -> dict[int, WebhookRegistrationRow]:
-        """Connection id → its registration."""
-        return {
-            record.connection_id: self._row(record)
-            for record in self._session.scalars(select(WebhookRegistrationTable))
-        }
+    def states(self) -> dict[int, WebhookState]:
+        """Connection id → how its registration was found last."""
+        query = select(WebhookRegistrationTable.connection_id, WebhookRegistrationTable.state)
+        return {row.connection_id: row.state for row in self._session.execute(query)}
 
     def set_secret(self, connection_id: int, secret: str, *, previous_until: datetime) -> None:
         """Keep a new secret; the one before it stays good until `previous_until`."""

@@ -13,6 +13,7 @@ from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.access_models import WizardTable
+from app.storage.vault import SealedList
 
 
 class WizardRepository(Repository):
@@ -127,6 +128,6 @@ class WizardRepository(Repository):
         self._session.execute(update(WizardTable).where(WizardTable.id == setup_id).values(**values))
 
     def _row(self, record: WizardTable) -> WizardRow:
-        mail_to = tuple(self._vault.decrypt_json(record.mail_to_enc))
+        mail_to = SealedList(self._vault, record.mail_to_enc)
         company = record.freee_company_name and cleaned(record.freee_company_name)
         return as_row(WizardRow, record, mail_to=mail_to, name=cleaned(record.name), freee_company_name=company)

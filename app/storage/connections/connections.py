@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from app.storage.connections.rows import ConnectionStatus, PairRow
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row
 from app.storage.tables.models import ConnectionTable
+from app.storage.vault import SealedList
 
 
 class ConnectionRepository(Repository):
@@ -126,7 +127,7 @@ class ConnectionRepository(Repository):
             quiet_seconds=options.get("quiet_seconds"),
             sweep_minutes=options.get("sweep_minutes"),
             mail_policy=MailPolicy(options.get("mail_policy", MailPolicy.CHANGES)),
-            mail_to=tuple(self._vault.decrypt_json(record.mail_to_enc)),
+            mail_to=SealedList(self._vault, record.mail_to_enc),
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
             excluded=frozenset(options.get("excluded", ())),
             two_persons=TwoPersons(record.two_persons),
@@ -144,6 +145,10 @@ class ConnectionRepository(Repository):
             doubled=record.pair_key is None,
         )
 
+    def _addresses(self, mail_to: Sequence[str]) -> dict[str, str]:
+        """What is to be stored of the addresses: nothing as long as nobody has given others than those stored."""
+        return {} if isinstance(mail_to, SealedList) else {"mail_to_enc": self._vault.encrypt_json(list(mail_to))}
+
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def set_export_settings(self, connection_id: int, settings: ExportSettings | None) -> None:
@@ -154,7 +159,7 @@ class ConnectionRepository(Repository):
         self._set(
             connection.id,
             name=connection.name,
-            mail_to_enc=self._vault.encrypt_json(list(connection.mail_to)),
+            **self._addresses(connection.mail_to),
             options={
                 "export_by_type": {name: asdict(each) for name, each in connection.export_settings_by_type.items()},
                 "include_building": connection.include_building,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,7 @@ class WizardRow:
     smarthr_subdomain: str
     seen: Mapping[str, Any] = field(repr=False)
     """What the check of SmartHR's token has shown (`use_cases.attributes`)."""
-    mail_to: tuple[str, ...] = field(repr=False)
+    mail_to: Sequence[str] = field(repr=False)
     freee_company_id: int | None
     freee_company_name: str | None
     freee_external_cid: str | None

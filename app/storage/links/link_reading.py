@@ -126,7 +126,7 @@ class LinkReading(Repository):
         )
         rows = self._session.execute(query)
         return {
-            str(person): LastEnd(run, state, at, self._open(name) or "")
+            str(person): LastEnd(run, state, at, self._shown(name) or "")
             for person, run, state, at, name in rows
             if at is not None
         }
@@ -150,7 +150,7 @@ class LinkReading(Repository):
         return as_row(
             AskedRow,
             record,
-            name=self._open(record.name_enc) or "",
+            name=self._shown(record.name_enc) or "",
             candidates=tuple(self._vault.decrypt_json(sealed)) if sealed else (),
         )
 

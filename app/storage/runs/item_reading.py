@@ -225,9 +225,9 @@ class ItemReading(Repository):
         return as_row(
             ItemRow,
             record,
-            detail=self._open(record.detail_enc),
+            detail=self._shown(record.detail_enc),
             candidates=candidates,
-            name=self._open(record.name_enc) or "",
+            name=self._shown(record.name_enc) or "",
         )
 
 

@@ -54,7 +54,7 @@ class SecondPersonRepository(Repository):
 
     def reason(self, run_id: int) -> str | None:
         """Why one administrator has decided alone; None: nobody has."""
-        return self._open(self._session.scalar(select(RunTable.alone_reason_enc).where(RunTable.id == run_id)))
+        return self._shown(self._session.scalar(select(RunTable.alone_reason_enc).where(RunTable.id == run_id)))
 
 
 def _waits() -> tuple[ColumnElement[bool], ...]:

@@ -58,6 +58,11 @@ class StoppedChangeRepository(Repository):
         query = select(ConnectionTable.id).where(ConnectionTable.id == connection_id)
         self._session.execute(query.with_for_update(key_share=True))
 
+    def renew(self, row_id: int, digest: str, *, seen: str) -> None:
+        """Replace a digest by that of the same values under another key, unless it is no longer the one seen."""
+        mine = (StoppedChangeTable.id == row_id, StoppedChangeTable.digest == seen)
+        self._session.execute(update(StoppedChangeTable).where(*mine).values(digest=digest))
+
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def of_connection(self, connection_id: int) -> list[StoppedRow]:

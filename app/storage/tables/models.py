@@ -28,6 +28,7 @@ from app.storage.enums import (
 )
 from app.storage.tables import access_models as access_models  # so that Base knows all tables once it knows one
 from app.storage.tables import automatic_models as automatic_models
+from app.storage.tables import key_models as key_models
 from app.storage.tables import stopped_models as stopped_models
 from app.storage.tables import upkeep_models as upkeep_models
 from app.storage.tables.base import Base as Base

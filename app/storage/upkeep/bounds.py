@@ -121,6 +121,8 @@ GROWING: Mapping[str, str] = {
     "beginnings": "one per connection and direction",
     "token_doors": "one per client id of this installation",
     "audit_head": "one",
+    "key_uses": "one per key and kind",
+    "processes": "one per process; forgotten when it is silent",
     "sightings": "a closed list of names",
     "sign_in_brakes": "bounded where they are counted: `MOST_ROWS`, each with its time (`use_cases.accounts.brakes`)",
     "storing_proofs": "the newest one; each deletes those before it",

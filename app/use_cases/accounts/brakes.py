@@ -81,7 +81,7 @@ class Attempt:
 def begin_attempt(ctx: Context, login: str, user: UserRow | None, browser: Browser) -> Attempt:
     """Count an attempt at the account with this login. `user`: who has it, None for nobody. Raises TooManyAttempts."""
     settings, now = ctx.settings, ctx.clock.now()
-    device = known_device(settings, browser.device, user, now=now)
+    device = known_device(ctx.keys.signing, browser.device, user, now=now)
     if user is not None and device is not None:
         return _counted(ctx, {_key(settings, DEVICE.key, str(user.id), device): DEVICE}, browser)
     name, network = login.strip().casefold(), network_of(browser.address)

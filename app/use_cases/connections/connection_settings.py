@@ -74,7 +74,7 @@ def listed_connections(ctx: Context) -> list[ListedConnection]:
     """All connections, oldest first."""
     with ctx.unit_of_work().reading() as uow:
         known = uow.connections.list_all()
-        succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhook_registrations.all()
+        succeeded, webhooks = uow.connection_facts.last_successes(), uow.webhook_registrations.states()
         companies = uow.connection_facts.companies()
         unfinished = {setup.connection_id for setup in uow.wizards.all()}
     return [
@@ -83,7 +83,7 @@ def listed_connections(ctx: Context) -> list[ListedConnection]:
             company_name=companies[each.id][0],
             company_number=companies[each.id][1],
             last_success={way: at for way in Direction if (at := succeeded.get((each.id, way)))},
-            webhook=webhooks[each.id].state if each.id in webhooks else WebhookState.NONE,
+            webhook=webhooks.get(each.id, WebhookState.NONE),
             setup_open=each.id in unfinished,
         )
         for each in known

@@ -3,10 +3,11 @@ attempt left open, compare the plan with the approved one, and name the outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
+from app.domain.planning.keyed import Fingerprint, as_made
 from app.domain.planning.plan import Plan
 from app.domain.planning.three_way import as_target, same
 from app.domain.runs.run_state import ItemState
@@ -18,7 +19,7 @@ from app.use_cases.planning.planned_item import state_without_write, unchanged_c
 
 
 class Attempt:
-    def __init__(self, job: Job, fingerprint: Callable[[str, str], str]) -> None:
+    def __init__(self, job: Job, fingerprint: Fingerprint) -> None:
         self._ctx, self._item, self._fingerprint = job.ctx, job.item, fingerprint
         self._is_held_run = job.run.trigger is Trigger.HELD
 
@@ -44,7 +45,7 @@ class Attempt:
         digest = self._item.approved_digest
         if self._is_held_run:  # it compares by itself
             return False
-        if digest is None or digest == digest_of(approved or plan, self._fingerprint):
+        if digest is None or digest == digest_of(approved or plan, as_made(digest, self._fingerprint)):
             return False
         if not plan.changes:
             return sides is not None and not self._has_written() and not self._is_equal_by_now(*sides)

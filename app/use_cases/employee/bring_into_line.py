@@ -84,7 +84,7 @@ class EmployeeJob:
             direction=run.direction,
             trigger=run.trigger,
             as_of_date=run.as_of_date,
-            secret_key=ctx.settings.secret_key,
+            signing=ctx.keys.signing,
         )
         self._terms: Terms = hoping(terms, connection)
         self._attempt = Attempt(job, self._terms.fingerprint)

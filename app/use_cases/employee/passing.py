@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from app.domain.enums import Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning.carrying import decision_unit_of
+from app.domain.planning.keyed import Fingerprint
 from app.domain.planning.mass_change import CODES, Effect, as_text
 from app.domain.planning.plan import Change, Plan, PlanKind
-from app.domain.planning.stopping import CREATE, Fingerprint, Piece, Split, only, pieces_of, without
+from app.domain.planning.stopping import CREATE, Piece, Split, only, pieces_of, without
 from app.domain.planning.three_way import same
 from app.domain.runs.dates import today_in_japan
 from app.storage.enums import MassChangeCheck

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.domain.planning.keyed import Fingerprint
 from app.domain.planning.plan import Plan
 from app.domain.planning.seconding import second_split
-from app.domain.planning.stopping import Fingerprint, Split, StopReason, pieces_of
+from app.domain.planning.stopping import Split, StopReason, pieces_of
 from app.domain.planning.two_persons import covered_by
 from app.domain.runs.dates import today_in_japan
 from app.storage.runs.stopped_changes import StoppedRow

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from app.config import Settings
 from app.domain.enums import System
 from app.domain.mail_text.notices import (
     Expected,
@@ -24,6 +23,7 @@ from app.domain.reading import items_under
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailKind, OutboxKind
+from app.storage.keyring import Ring, SigningList
 from app.storage.outgoing.rows import MailRow
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -142,7 +142,7 @@ def queue_notice(ctx: Context, uow: UnitOfWork, connection_id: int, *, kind: Mai
 def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connection) -> tuple[str, str]:
     """Subject and body of a notice."""
     if row.kind is MailKind.CONSENT:
-        link = f"{ctx.settings.base_url}{RECONNECT}/{reconnect_token(ctx.settings, connection.key)}"
+        link = f"{ctx.settings.base_url}{RECONNECT}/{reconnect_token(ctx.keys.signing, connection.key)}"
         return consent_needed(connection.name, link=link, days=RECONNECT_DAYS)
     webhook = uow.webhook_registrations.get(connection.id)
     since = webhook.disabled_at if webhook else None
@@ -152,21 +152,21 @@ def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connect
 # ── the link of the mail ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def reconnect_token(settings: Settings, connection_key: str) -> str:
+def reconnect_token(signing: Ring, connection_key: str) -> str:
     """A signed token that names the connection, so that a stranger cannot invent one. Its holder can only begin an
     authorisation: Awase keeps freee's tokens only if an administrator of exactly this connection's company has given
     them."""
-    return _signer(settings).dumps(connection_key)
+    return _signer(signing).dumps(connection_key)
 
 
-def connection_key_of(settings: Settings, token: str) -> str | None:
+def connection_key_of(signing: Ring, token: str) -> str | None:
     """The key of the connection that the token names. None: we did not sign this token, or it is too old."""
     try:
-        key = _signer(settings).loads(token, max_age=int(timedelta(days=RECONNECT_DAYS).total_seconds()))
+        key = _signer(signing).loads(token, max_age=int(timedelta(days=RECONNECT_DAYS).total_seconds()))
     except BadSignature:
         return None
     return key if isinstance(key, str) else None
 
 
-def _signer(settings: Settings) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(settings.secret_key, salt="awase reconnect")
+def _signer(signing: Ring) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(list(SigningList(signing)), salt="awase reconnect")

@@ -77,7 +77,7 @@ def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
     else:
         subject, body = compose(_summary(ctx, uow, run, connection))
     uow.mails.keep_text(row.id, to=connection.mail_to, subject=subject, body=body)
-    return Mail(message_id=row.message_id, to=connection.mail_to, subject=subject, body=body)
+    return Mail(message_id=row.message_id, to=tuple(connection.mail_to), subject=subject, body=body)
 
 
 def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection) -> RunSummary:

@@ -27,7 +27,7 @@ from app.use_cases.intake.start_run import listing, start_run, usable_connection
 from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
-from app.use_cases.planning.plan_employee import keyed_fingerprint
+from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.planning.second_person import ask_about_open_undo
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.beginnings import begun
@@ -100,7 +100,7 @@ def _begin(ctx: Context, uow: UnitOfWork, run: RunRow, *, by: str) -> None:
     """Let the automatic sync begin, if this was its preview. Whoever was not chosen rests."""
     if not begun(ctx, uow, run, by=by):
         return
-    fingerprint = keyed_fingerprint(ctx.settings.secret_key)
+    fingerprint = fingerprint_of(ctx.keys.signing)
     left_out = uow.preview_selection.unchosen(run.id)
     people: dict[str, dict[str, str]] = {}
     for start in range(0, len(left_out), PORTION):

@@ -18,8 +18,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -71,21 +71,44 @@ class Accepted:
 
 def delivery_of(ctx: Context, event: ReceivedEvent, connection_id: int | None, body: bytes) -> Delivery:
     """A delivery of an event that came in now, with the keyed digest of its body."""
-    digest = hmac.new(b"awase delivery " + ctx.settings.secret_key.encode(), body, hashlib.sha256).hexdigest()
-    return Delivery(event, connection_id, digest, ctx.clock.now())
+    digest, *former = (_digest(key.text, body) for key in ctx.keys.signing.by_preference())
+    return Delivery(event, connection_id, digest, ctx.clock.now(), tuple(former))
+
+
+def _digest(key: str, body: bytes) -> str:
+    return hmac.new(b"awase delivery " + key.encode(), body, hashlib.sha256).hexdigest()
 
 
 def accept(ctx: Context, deliveries: Sequence[Delivery]) -> list[Accepted]:
     """Store the deliveries in one transaction. Returns the results in the same order. Raises what the database raises,
     and then none of the deliveries is stored."""
-    rows = [_row(delivery) for delivery in deliveries]
     with ctx.unit_of_work() as uow:
+        rows = [_row(delivery) for delivery in _as_stored(uow, deliveries)]
         ids = uow.deliveries.add_many(rows)
-        first = _first_ones(uow, [row for row, new_id in zip(rows, ids, strict=True) if new_id is None])
+        told = {
+            row.dedup or "": {row.digest, each.digest, *each.former_digests}
+            for row, each in zip(rows, deliveries, strict=True)
+        }
+        first = _first_ones(uow, [row for row, new_id in zip(rows, ids, strict=True) if new_id is None], told)
     return [
         Accepted(new_id, row.state, repeated=False) if new_id is not None else first[row.dedup or ""]
         for row, new_id in zip(rows, ids, strict=True)
     ]
+
+
+def _as_stored(uow: UnitOfWork, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    """The deliveries, a repetition of one that is stored under a former key under the digest that it has there."""
+    if not any(delivery.former_digests for delivery in deliveries):
+        return deliveries
+    dedups = {
+        dedup: former
+        for each in deliveries
+        for former in (replace(each, digest=digest) for digest in each.former_digests)
+        if (dedup := _dedup(former)) is not None and each.event.delivery_id is None
+    }
+    stored = uow.deliveries.found(list(dedups))
+    by_event = {id(dedups[dedup].event): dedups[dedup] for dedup in stored}
+    return [by_event.get(id(each.event), each) for each in deliveries]
 
 
 def _row(delivery: Delivery) -> NewDelivery:
@@ -119,13 +142,15 @@ def _dedup(delivery: Delivery) -> str | None:
     return None
 
 
-def _first_ones(uow: UnitOfWork, repeated: Sequence[NewDelivery]) -> dict[str, Accepted]:
+def _first_ones(
+    uow: UnitOfWork, repeated: Sequence[NewDelivery], told: Mapping[str, Collection[str]]
+) -> dict[str, Accepted]:
     """Key → what the first delivery with this key has got. When a repetition has another body, the log tells so and the
-    first one stays."""
+    first one stays. `told`: key → the digests of that body under every key that is known."""
     found = uow.deliveries.found([row.dedup or "" for row in repeated]) if repeated else {}
     for row in repeated:
         first = found[row.dedup or ""]
-        if first.digest != row.digest:
+        if first.digest not in told[row.dedup or ""]:
             log.warning("delivery_differs", delivery_id=first.id, system=row.system.value)
     return {dedup: Accepted(first.id, first.state, repeated=True) for dedup, first in found.items()}
 

@@ -16,10 +16,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import TemporaryError
 from app.use_cases.context import Context
+from app.use_cases.upkeep.secrets_status import lacks_a_needed_key, locked_values
+
+MOST_COUNTED = 1_000
 
 log = structlog.get_logger(__name__)
 
 OK = "ok"
+LOCKED = "stored_value_locked"
 KEPT_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 
@@ -149,8 +153,21 @@ def _broker(ctx: Context) -> str:
         return "unreachable"
 
 
+def _keys(ctx: Context) -> str:
+    """Whether everything stored can be read. Locked values are looked for only where a key is missing, and then not at
+    every question."""
+    try:
+        with ctx.unit_of_work().reading() as uow:
+            missing = lacks_a_needed_key(ctx, uow)
+        locked = missing and ctx.keys.remembered(lambda: sum(locked_values(ctx, most=MOST_COUNTED).values()))
+    except SQLAlchemyError:
+        return OK  # what is wrong with the database is told by its own check
+    return LOCKED if locked else OK
+
+
 CHECKS: tuple[Check, ...] = (
     Check("database", True, _database),
     Check("migrations", True, _migrations),
     Check("broker", False, _broker),
+    Check("keys", False, _keys),
 )

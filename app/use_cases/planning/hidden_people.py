@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.errors import RunError, TemporaryError
 from app.domain.matching.linking import Directory, LinkIndex, comparable_kana
+from app.domain.planning.keyed import as_made
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.storage.links.rows import Identity, KnownPerson
 from app.use_cases.context import Context
-from app.use_cases.planning.plan_employee import keyed_fingerprint
+from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.shared.lease import Lease
 
 MOST_READS = 500
@@ -75,7 +76,7 @@ class HiddenPeople:
     def _holds(self, hidden: EmployeeRecord, kept: Mapping[str, KnownPerson], *, many: bool) -> bool:
         """Whether what is kept of this person still holds good: the list shows them as then, and not long ago."""
         found = kept.get(hidden.person.id)
-        if found is None or found.listed != self._listed(hidden.person):
+        if found is None or found.listed != self._listed(hidden.person, like=found.listed):
             return False
         if found.read_at > self.since:
             return True
@@ -132,17 +133,18 @@ class HiddenPeople:
             with self.ctx.unit_of_work() as uow:
                 uow.known_people.keep(self.connection.id, system, self.connection.tenant_of(system), known)
 
-    def _listed(self, person: Person) -> str:
-        return listed_digest(self.ctx, person)
+    def _listed(self, person: Person, *, like: str | None = None) -> str:
+        return listed_digest(self.ctx, person, like=like)
 
     def _now(self) -> datetime:
         return self.ctx.clock.now()
 
 
-def listed_digest(ctx: Context, person: Person) -> str:
-    """Digest of what a list shows of a hidden person."""
+def listed_digest(ctx: Context, person: Person, *, like: str | None = None) -> str:
+    """Digest of what a list shows of a hidden person. `like`: a digest under whose key it is wanted."""
     shown = (person.number, person.hired_on, person.resigned_on, person.pay_schedule, person.in_payroll)
-    return keyed_fingerprint(ctx.settings.secret_key)("listed", repr(shown))
+    fingerprint = fingerprint_of(ctx.keys.signing)
+    return (fingerprint if like is None else as_made(like, fingerprint))("listed", repr(shown))
 
 
 def as_people(known: Iterable[KnownPerson], gateway: EmployeeGateway) -> list[Person]:

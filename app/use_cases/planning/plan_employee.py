@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
@@ -13,20 +12,23 @@ from app.domain import writing
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import BY_KEY
+from app.domain.planning import declined as resting_changes
 from app.domain.planning import planning
 from app.domain.planning import unsettled as unsettled_writes
 from app.domain.planning.carrying import Carried
 from app.domain.planning.declined import Declined, declined_changes
 from app.domain.planning.exact import raw_of
+from app.domain.planning.keyed import Fingerprint, KeyedFingerprint
 from app.domain.planning.plan import Change, Note, Plan, Severity
-from app.domain.planning.rule_version import UNKNOWN, stamped
-from app.domain.planning.three_way import brought_up
+from app.domain.planning.rule_version import UNKNOWN
+from app.domain.planning.three_way import brought_up, renewed
 from app.domain.planning.trace import with_rules
 from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot, unreadable_items
 from app.domain.runs.employment import MONTHLY_ITEMS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MappingOptions
 from app.domain.snapshot import ABSENT, Snapshot
+from app.storage.keyring import Ring
 from app.storage.links.rows import LinkRow
 
 _TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
@@ -40,7 +42,7 @@ class Terms:
     policy: ConflictPolicy
     policies: Mapping[str, ConflictPolicy]
     options: MappingOptions
-    fingerprint: Callable[[str, str], str]
+    fingerprint: Fingerprint
     one_way: bool = False
     """The run is automatic, and the connection carries nothing the other way by itself."""
 
@@ -65,7 +67,7 @@ def terms_of_run(
     direction: Direction,
     trigger: Trigger,
     as_of_date: date,
-    secret_key: str,
+    signing: Ring,
 ) -> Terms:
     """The rules of one run. A person or a program that starts a run chose its direction on purpose, so the source wins
     every conflict. Automatic runs follow the conflict policies of the connection."""
@@ -83,18 +85,13 @@ def terms_of_run(
     )
     policies = connection.conflict_policies if trigger.is_automatic else {}
     one_way = trigger.is_automatic and connection.automatic is not Automatic.BOTH
-    return Terms(direction, policy, policies, options, keyed_fingerprint(secret_key), one_way)
+    return Terms(direction, policy, policies, options, fingerprint_of(signing), one_way)
 
 
-def keyed_fingerprint(secret_key: str) -> Callable[[str, str], str]:
-    """(key of FIELDS, comparable value) → digest with its `rule_version`. Keyed, because insurance numbers are few
-    enough to be guessed."""
-    key = hashlib.sha256(b"awase baseline " + secret_key.encode()).digest()
-
-    def fingerprint(field_key: str, comparable: str) -> str:
-        return stamped(hmac.new(key, f"{field_key}\0{comparable}".encode(), hashlib.sha256).hexdigest()[:32])
-
-    return fingerprint
+def fingerprint_of(signing: Ring) -> KeyedFingerprint:
+    """The fingerprint under the signing key in use, which also compares digests under the others."""
+    keys = {signing.label(key): hashlib.sha256(b"awase baseline " + key.text.encode()).digest() for key in signing.keys}
+    return KeyedFingerprint(keys, signing.label(signing.in_use))
 
 
 @dataclass(frozen=True)
@@ -128,6 +125,8 @@ class Decided:
     """Units that were written and now hold the same on both sides."""
     once_only: bool = False
     """Only the items that hold for all months were compared."""
+    declined: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What rests unmoved under a former signing key, as digests under the one in use."""
 
 
 def decide(
@@ -172,7 +171,9 @@ def decide(
     settled = unsettled_writes.settled(units, source_items, target_items)
     if once_only:
         plan = replace(plan, notes=(*plan.notes, Note("once_only", Severity.INFO)))
-    return Decided(plan, source_items, target_items, baseline, frozenset(limits.resting), settled, once_only)
+    return Decided(
+        plan, source_items, target_items, baseline, frozenset(limits.resting), settled, once_only, limits.declined
+    )
 
 
 class Limits:
@@ -185,6 +186,7 @@ class Limits:
         self._terms, self._items, self.unsettled = terms, items, unsettled
         self._record = target.record if target else None
         self.resting: set[str] = set()
+        self.declined: Mapping[str, str] = {}
 
     def refusals(self, changes: Sequence[Change]) -> Mapping[str, str]:
         reasons = self._not_again(changes)
@@ -201,6 +203,7 @@ class Limits:
         if automatic:
             reasons = unsettled_writes.reverting(known.back, compared)
             reasons |= declined_changes(known.declined, changes, self._terms.fingerprint)
+            self.declined = resting_changes.renewed(known.declined, changes, self._terms.fingerprint)
         else:
             reasons = {}
         return reasons | unsettled_writes.resting(known.forward, compared, item=known.item, patient=automatic)
@@ -232,7 +235,11 @@ def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None)
     target = take_target(after, terms) if after else decided.target
     if target is None:
         return dict(decided.baseline.digests)
-    compared = {key: made for key, made in decided.baseline.digests.items() if _counts(key, made, decided)}
+    compared = {
+        key: _renewed(key, made, decided)
+        for key, made in decided.baseline.digests.items()
+        if _counts(key, made, decided)
+    }
     return {**compared, **planning.shared_digests(decided.source, target, decided.baseline)}
 
 
@@ -241,6 +248,14 @@ def _counts(key: str, made: str, decided: Decided) -> bool:
     which one side does not show: once it does, it is an item like any other without an agreement."""
     assert decided.target is not None
     return made != UNKNOWN or decided.once_only or ABSENT not in (decided.source[key], decided.target[key])
+
+
+def _renewed(key: str, made: str, decided: Decided) -> str:
+    assert decided.target is not None
+    if key not in BY_KEY:
+        return made
+    states = [state for state in (decided.source[key], decided.target[key]) if state is not ABSENT]
+    return renewed(BY_KEY[key], made, states, decided.baseline.fingerprint)
 
 
 def _in_payroll(side: EmployeeRecord | None) -> bool:
@@ -267,7 +282,7 @@ def plan_digest(terms: Terms, plan: Plan) -> str:
     return digest_of(plan, terms.fingerprint)
 
 
-def digest_of(plan: Plan, fingerprint: Callable[[str, str], str]) -> str:
+def digest_of(plan: Plan, fingerprint: Fingerprint) -> str:
     """The digest by which a job recognises the plan that a person approved. The same plan has the same digest, and
     the planned values cannot be read out of it."""
     return planning.digest(plan, planning.Baseline({}, fingerprint))

@@ -56,7 +56,7 @@ def terms_of_undo(ctx: Context, run: RunRow, connection: Connection) -> Terms:
         direction=run.direction,
         trigger=run.trigger,
         as_of_date=run.as_of_date,
-        secret_key=ctx.settings.secret_key,
+        signing=ctx.keys.signing,
     )
 
 

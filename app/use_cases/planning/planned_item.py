@@ -14,6 +14,7 @@ from app.domain.runs.run_state import ItemState
 from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, NewNote
 from app.use_cases.planning.plan_employee import Terms
+from app.use_cases.planning.renewal import Renewal
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class PlannedItem:
     """What of the plan waits for a person."""
     second: tuple[Piece, ...] = field(default=(), repr=False)
     """What of the plan waits for a second person."""
+    renewal: Renewal | None = field(default=None, repr=False)
     kana: str = field(default="", repr=False)
     look: str | None = None
     trouble_key: str | None = None

@@ -17,6 +17,7 @@ import structlog
 
 from app.domain.enums import Direction, Trigger
 from app.domain.planning.carrying import decision_unit_of
+from app.domain.planning.keyed import Fingerprint
 from app.domain.planning.mass_change import (
     CODES,
     Effect,
@@ -31,7 +32,6 @@ from app.domain.planning.mass_change import (
 from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.stopping import (
     CREATE,
-    Fingerprint,
     Piece,
     Split,
     Stopped,
@@ -208,7 +208,7 @@ def stop(
 
 
 def _is_shown(row: StoppedRow, piece: Piece, open_runs: Collection[int]) -> bool:
-    return row.state is StopState.WAITING and row.digest == piece.digest and row.run_id in open_runs
+    return row.state is StopState.WAITING and piece.is_same(row.digest) and row.run_id in open_runs
 
 
 class _HeldRun:

@@ -21,7 +21,7 @@ from app.storage.metrics.counters import labels
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.planning.plan_employee import keyed_fingerprint
+from app.use_cases.planning.plan_employee import fingerprint_of
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ COUNTER = "missed_webhooks"
 
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
-    fingerprint = keyed_fingerprint(ctx.settings.secret_key)
+    fingerprint = fingerprint_of(ctx.keys.signing)
     return [_entry(record, content_of(record, fingerprint)) for record in people if record.person.id]
 
 

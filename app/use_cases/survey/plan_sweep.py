@@ -13,8 +13,8 @@ from datetime import datetime
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
 from app.domain.planning.content import content_digest
+from app.domain.planning.keyed import Fingerprint, as_made, is_comparable
 from app.domain.planning.plan import Plan, PlanKind
-from app.domain.planning.rule_version import version_of
 from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.storage.automatic.rows import TroubleRow
@@ -110,9 +110,16 @@ class _Comparison:
         trouble = self.troubles.get(source.person.id)
         if trouble is None:
             return planned_item
-        content = self._content(source, planned_item)
-        left_alone = trouble.quarantined_at is not None and not _is_news(trouble.content, content)
+        left_alone = trouble.quarantined_at is not None and not self._is_news(trouble.content, source, planned_item)
+        content = self._content(source, planned_item, self.planner.terms.fingerprint)
         return replace(planned_item, content=content, has_item=not left_alone)
+
+    def _is_news(self, before: str | None, source: EmployeeRecord, planned_item: PlannedItem) -> bool:
+        """Whether the employee is found otherwise than before. The digest of an older release cannot tell."""
+        fingerprint = self.planner.terms.fingerprint
+        if before is None or not is_comparable(before, fingerprint):
+            return False
+        return before != self._content(source, planned_item, as_made(before, fingerprint))
 
     def _found(self, source: EmployeeRecord) -> PlannedItem:
         if source.unreadable:
@@ -144,18 +151,11 @@ class _Comparison:
         )
         return PlannedItem(item)
 
-    def _content(self, source: EmployeeRecord, planned_item: PlannedItem) -> str:
+    def _content(self, source: EmployeeRecord, planned_item: PlannedItem, fingerprint: Fingerprint) -> str:
         """Digest of both sides, and of the state and code of the item. State and code belong to it, because a
         person's answer to a question must lift the quarantine although neither side has changed."""
         terms = self.planner.terms
         target = self.planner.everybody.target_by_id.get(planned_item.item.target_id or "")
-        sides = [
-            content_digest(take_snapshot(side, terms.options), terms.fingerprint) for side in (source, target) if side
-        ]
+        sides = [content_digest(take_snapshot(side, terms.options), fingerprint) for side in (source, target) if side]
         ended = [planned_item.item.state.value, planned_item.item.error_code or ""]
-        return terms.fingerprint("trouble", " ".join([*sides, *ended]))
-
-
-def _is_news(before: str | None, now: str) -> bool:
-    """Whether the employee is found otherwise than before. The digest of an older release cannot tell."""
-    return before is not None and version_of(before) == version_of(now) and before != now
+        return fingerprint("trouble", " ".join([*sides, *ended]))

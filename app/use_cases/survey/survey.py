@@ -98,7 +98,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         direction=run.direction,
         trigger=run.trigger,
         as_of_date=run.as_of_date,
-        secret_key=ctx.settings.secret_key,
+        signing=ctx.keys.signing,
     )
     everybody = Everybody(
         connection, source, target, links, index, declined=declined, incomplete=incomplete, odd_masters=odd

@@ -80,6 +80,8 @@ def _store_portion(
         ids = uow.items.add_many([planned_item.item for planned_item in with_item])
         if not run.dry_run:
             _store_links(uow, run, portion, ctx=ctx)
+            for renewal in filter(None, (planned_item.renewal for planned_item in portion)):
+                renewal.store(uow, run.connection_id)
     return list(zip(ids, with_item, strict=True))
 
 

@@ -15,6 +15,7 @@ import structlog
 from app.domain.enums import System
 from app.domain.errors import RunError, TemporaryError
 from app.domain.vendors.token_door import renewal_due_at
+from app.storage.vault import VaultError
 from app.use_cases.connections.connections import check_system
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import hold_for_consent
@@ -76,6 +77,9 @@ def _keep(ctx: Context, connection_id: int) -> int:
         return 0
     try:
         done = ctx.keep_alive(connection)
+    except VaultError as error:  # only this pair is locked, so the others have their turn
+        log.warning("token_not_kept", connection_id=connection_id, code=error.code)
+        return 0
     except RunError as error:
         log.warning("token_not_kept", connection_id=connection_id, code=error.code)
         if error.needs_consent:

@@ -33,7 +33,7 @@ def check_webhooks(ctx: Context) -> int:
         if not uow.leader.take(LEADER, holder=uuid.uuid4().hex, now=now, lease_until=now + lease):
             return 0
     with ctx.unit_of_work().reading() as uow:
-        registered = uow.webhook_registrations.all()
+        registered = uow.webhook_registrations.states()
         connections = [
             each for each in uow.connections.list_all() if each.id in registered and each.automatic is not Automatic.OFF
         ]

@@ -1,4 +1,4 @@
-"""flask user, key, secrets, db: who may use Awase, and the keys and tables underneath."""
+"""flask user, key, db: who may use Awase, and the tables underneath."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from app.use_cases.accounts import api_keys, first_administrator, users
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.accounts.users import CLI, UserView
 from app.use_cases.monitoring.readiness import database_state
-from app.use_cases.upkeep.rotation import rotate_secrets
 from app.use_cases.upkeep.upgrade import upgrade as upgrade_database
 from app.web.current import current_context, current_migration
 
 user = AppGroup("user", help="画面の利用者")
 key = AppGroup("key", help="API キー")
-secrets_group = AppGroup("secrets", help="暗号化した値")
 db = AppGroup("db", help="データベース")
 
 
@@ -168,16 +166,3 @@ def upgrade() -> None:
     click.echo("データベースは最新です。")
     if not first_administrator.has_users(current_context()):
         click.echo("利用者がまだいません。flask user first で最初の管理者を作ってください。", err=True)
-
-
-@secrets_group.command("rotate")
-def rotate() -> None:
-    """保存した値を最新の暗号鍵で暗号化し直す
-
-    先に新しい鍵を ENCRYPTION_KEYS の先頭に加え、すべての部品を再起動してから実行する。終わったら以前の鍵は外してよい。
-    前回の値との比較に使うのは SECRET_KEY なので、ここでは変わらない。
-    """
-    done = 0
-    for done in rotate_secrets(current_context()):
-        click.echo(f"\r{done}件", nl=False, err=True)
-    click.echo(f"\n{done}件を最新の鍵で暗号化し直しました。")

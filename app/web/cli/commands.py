@@ -16,11 +16,12 @@ from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
 from app.use_cases.accounts.users import CLI
 from app.use_cases.monitoring.readiness import database_state
-from app.web.cli.access import db, key, secrets_group, user
+from app.web.cli.access import db, key, user
 from app.web.cli.audit import audit
 from app.web.cli.deliveries import delivery, trouble
 from app.web.cli.doctor import Diagnose, doctor_command
 from app.web.cli.exit_codes import FAILED, REFUSED
+from app.web.cli.key_change import secrets
 from app.web.cli.links import link
 from app.web.cli.ops import connection, queue
 from app.web.cli.sync import sync
@@ -69,7 +70,7 @@ def _os_user() -> dict[str, str]:
 
 def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
     """`refused`: what is wrong with the settings; then every command but `doctor` says that and ends."""
-    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets_group, db):
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, db):
         app.cli.add_command(_Told(group, refused=refused))
     app.cli.add_command(doctor_command(diagnose))
 

@@ -163,6 +163,11 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "internal_error": ProblemKind(
         500, "内部エラー", "処理できませんでした。続くときは request_id を添えてお問い合わせください。"
     ),
+    "stored_value_locked": ProblemKind(
+        503,
+        "保存した値を開けません",
+        "暗号鍵が足りません。値は失われていません。鍵が戻ったら、もう一度送ってください。",
+    ),
     "unavailable": ProblemKind(503, "いまは受け付けられません", "少し待ってから、同じ要求をもう一度送ってください。"),
 }
 

@@ -6,6 +6,7 @@ One blueprint for all screens. A view asks with `needs(Permission.…)` and answ
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
@@ -33,7 +34,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.domain.access.origin import acting
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction, System, Trigger
-from app.domain.errors import AwaseError, Refused
+from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.runs.dates import today_in_japan
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.accounts.brakes import TooManyAttempts
@@ -299,7 +300,10 @@ def _on_refused(error: Refused) -> Response:
 @screens.errorhandler(AwaseError)
 def _on_product_error(error: AwaseError) -> Response:
     words = wording_here()
-    return refused_page(503, "layout.refused_title", words.message(error.code), remedy=words.remedy(error.code))
+    answer = refused_page(503, "layout.refused_title", words.message(error.code), remedy=words.remedy(error.code))
+    if isinstance(error, TemporaryError) and error.retry_after:
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return answer
 
 
 @screens.app_errorhandler(CSRFError)

@@ -1,0 +1,101 @@
+"""Which keys are in use, and which living process knows which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from app.storage.enums import KeyKind, KeyUse
+from app.storage.keyring import Ring
+from app.storage.repository import Repository, as_row
+from app.storage.tables.key_models import KeyTable, ProcessTable
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    kind: KeyKind
+    key_id: str
+    use: KeyUse
+    original: bool
+    since: datetime
+
+
+@dataclass(frozen=True)
+class ProcessRow:
+    """`name`: "worker interactive@host:123"."""
+
+    name: str
+    known: Mapping[str, Sequence[str]]
+    using: Mapping[str, str]
+    started_at: datetime
+    seen_at: datetime
+
+    def knows(self, kind: KeyKind, key_id: str) -> bool:
+        return key_id in self.known.get(kind.value, ())
+
+
+class KeyUseRepository(Repository):
+    """`uow.key_uses`."""
+
+    def all(self, kind: KeyKind) -> list[KeyRow]:
+        query = select(KeyTable).where(KeyTable.kind == kind).order_by(KeyTable.since, KeyTable.key_id)
+        return [as_row(KeyRow, record) for record in self._session.scalars(query)]
+
+    def note(self, ring: Ring, now: datetime) -> None:
+        """Note the key that this process uses. The first process ever notes besides which key is the original one: the
+        oldest that it was given."""
+        known = {row.key_id for row in self.all(ring.kind)}
+        if ring.in_use.id in known:
+            return
+        if not known and ring.original != ring.in_use.id:
+            self._add(ring.kind, ring.original, KeyUse.FORMER, now, original=True)
+        use = KeyUse.FORMER if known else KeyUse.IN_USE
+        self._add(ring.kind, ring.in_use.id, use, now, original=not known and ring.original == ring.in_use.id)
+
+    def note_missing(self, kind: KeyKind, key_id: str, now: datetime) -> None:
+        """Note a key that nobody has given and under which something stands."""
+        self._add(kind, key_id, KeyUse.FORMER, now, original=False)
+
+    def begin(self, kind: KeyKind, key_id: str, now: datetime) -> None:
+        """From here on this key is in use, and the one before is a former one."""
+        used = (KeyTable.kind == kind, KeyTable.use == KeyUse.IN_USE, KeyTable.key_id != key_id)
+        self._session.execute(update(KeyTable).where(*used).values(use=KeyUse.FORMER))
+        self._add(kind, key_id, KeyUse.IN_USE, now, original=False)
+        mine = (KeyTable.kind == kind, KeyTable.key_id == key_id, KeyTable.use != KeyUse.IN_USE)
+        self._session.execute(update(KeyTable).where(*mine).values(use=KeyUse.IN_USE, since=now))
+
+    def retire(self, kind: KeyKind, key_id: str) -> None:
+        """Nothing stands under this former key any more."""
+        former = (KeyTable.kind == kind, KeyTable.key_id == key_id, KeyTable.use == KeyUse.FORMER)
+        self._session.execute(update(KeyTable).where(*former).values(use=KeyUse.RETIRED))
+
+    def _add(self, kind: KeyKind, key_id: str, use: KeyUse, now: datetime, *, original: bool) -> None:
+        row = {"kind": kind, "key_id": key_id, "use": use, "original": original, "since": now}
+        self._session.execute(self._dialect.insert(KeyTable).values(row).on_conflict_do_nothing())
+
+
+class ProcessRepository(Repository):
+    """`uow.processes`."""
+
+    def beat(
+        self, name: str, *, known: dict[str, Any], using: dict[str, Any], started_at: datetime, now: datetime
+    ) -> None:
+        """Tell that this process lives, and which keys it knows and uses."""
+        given = {"known": known, "using": using, "started_at": started_at, "seen_at": now}
+        insertion = self._dialect.insert(ProcessTable).values({"name": name, **given})
+        self._session.execute(insertion.on_conflict_do_update(index_elements=["name"], set_=given))
+
+    def gone(self, name: str) -> None:
+        self._session.execute(delete(ProcessTable).where(ProcessTable.name == name))
+
+    def living(self, since: datetime) -> list[ProcessRow]:
+        """The processes that have told of themselves since then."""
+        query = select(ProcessTable).where(ProcessTable.seen_at > since).order_by(ProcessTable.name)
+        return [as_row(ProcessRow, record) for record in self._session.scalars(query)]
+
+    def forget_silent(self, before: datetime) -> int:
+        return self._changed(delete(ProcessTable).where(ProcessTable.seen_at < before))
