@@ -1,4 +1,4 @@
-"""The web process: `gunicorn wsgi:app`, and what `flask` finds."""
+"""The web process: `python -m app.web.serving wsgi:app`, and what `flask` finds."""
 
 from __future__ import annotations
 

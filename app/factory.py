@@ -15,7 +15,7 @@ from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.safety.findings import Finding
 from app.storage.keyring import SigningList
-from app.use_cases.context import Context
+from app.use_cases.context import Context, of_intake
 from app.web.api.docs import make_docs
 from app.web.api.operation import make_api
 from app.web.api.ops_routes import ops
@@ -28,6 +28,7 @@ from app.web.http.problems import MAX_BODY_BYTES
 from app.web.http.proxies import attach_proxy_watch, trust_proxies, watch_for_proxies
 from app.web.http.request_log import protect_browsers, watch_requests
 from app.web.http.signing import sign_with
+from app.web.http.vendor_turns import attach_vendor_turns
 from app.web.ops.health import health
 from app.web.ops.metrics import metrics
 from app.web.ops.operators import attach_operations
@@ -104,9 +105,10 @@ def attach_state(app: Flask, ctx: Context) -> None:
     intake = app.extensions[_INTAKE]
     for each in (app, intake):
         attach_context(each, ctx, migration=_migrate)
-    attach_intake(app, intake, ctx=ctx, database_errors=_DATABASE_AWAY)
+    attach_intake(app, intake, ctx=of_intake(ctx), database_errors=_DATABASE_AWAY)
     sign_with(app, SigningList(ctx.keys.signing))
     attach_limiter(app)
+    attach_vendor_turns(app)
     attach_operations(app)
     attach_proxy_watch(app)
 

@@ -44,6 +44,8 @@ from app.storage.vault import Vault
 from app.use_cases.context import Context
 
 BROKER_TIMEOUT_SECONDS = 5
+INTAKE_CONNECTIONS = 10
+"""For one transaction at a time (they are grouped), the senders' secrets, and readiness."""
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +169,9 @@ def build_context(settings: Settings | None = None) -> Context:
     settings = settings or admitted()
     keep_files_private(settings)
     keys = keys_of(settings)
-    database = Database(settings.database_url, Vault(keys.encryption), keys)
+    vault = Vault(keys.encryption)
+    database = Database(settings.database_url, vault, keys)
+    of_intake = Database(settings.database_url, vault, keys, connections=INTAKE_CONNECTIONS)
     broker = connect_broker(settings)
     clock = SystemClock()
     limiter = RedisRateLimiter(
@@ -193,6 +197,7 @@ def build_context(settings: Settings | None = None) -> Context:
         limiter=limiter,
         job_queue=RqJobQueue(broker),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from),
+        intake_unit_of_work=of_intake.unit_of_work,
     )
 
 

@@ -68,6 +68,7 @@ _BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
 _READ_ONLY = "25006"
 """PostgreSQL's code for a write in a transaction that may only read."""
+CONNECTIONS = 40
 REST_SECONDS = 1.0
 
 
@@ -213,10 +214,11 @@ class Database:
     """The engine, and what opens transactions on it. `url`: SQLAlchemy's form, sqlite:/// or postgresql+psycopg://.
     `keys`: both rings of the process, of which `vault` has one; None for whoever only reads and writes values."""
 
-    def __init__(self, url: str, vault: Vault, keys: Keys | None = None) -> None:
+    def __init__(self, url: str, vault: Vault, keys: Keys | None = None, *, connections: int = CONNECTIONS) -> None:
+        """`connections`: at most so many at a time; the next waits. They are opened when they are needed."""
         self.vault = vault
         self._keys = keys or Keys(vault.ring)
-        self.engine = make_engine(url)
+        self.engine = make_engine(url, connections=connections)
         options: dict[str, Any] = {
             "expire_on_commit": False,
             # Conditional UPDATEs change the rows, so a later read must fetch what the database holds.
@@ -234,11 +236,11 @@ class Database:
         self.engine.dispose()
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
     """An engine with our rules for transactions. Its errors do not quote parameters, which are values of people;
     PostgreSQL's own texts may still name a key, so Awase never logs the text of a database error."""
-    parsed = make_url(url)
-    pool: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "hide_parameters": True}
+    parsed, kept = make_url(url), min(10, connections)
+    pool: dict[str, Any] = {"pool_size": kept, "max_overflow": connections - kept, "hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
         waits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"}
         given = {name: value for name, value in waits.items() if name not in parsed.query}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from argon2 import PasswordHasher
 
@@ -41,3 +41,10 @@ class Context:
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
     """How passwords are hashed: argon2id with the library's parameters (RFC 9106, low memory: 64 MiB, 3 passes), which
     grow with its versions."""
+    intake_unit_of_work: Callable[[], UnitOfWork] | None = None
+    """A new transaction on connections that only the intake of webhooks uses; None: on the common ones."""
+
+
+def of_intake(ctx: Context) -> Context:
+    """The context in which webhooks are stored: pages, the API and sign-ins cannot use up its database connections."""
+    return replace(ctx, unit_of_work=ctx.intake_unit_of_work or ctx.unit_of_work)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ STOP_SECONDS = 60
 WAITING = "sh "
 _START = """\
 until [ -e "$DATA_DIR/version/wsgi.py" ]; do sleep 0.1; done
-cd "$DATA_DIR/version" && exec "$@"
+cd "$DATA_DIR/version" && exec sh -c "exec $(sed -n "s/^$1: *//p" Procfile)"
 """
 
 
@@ -38,11 +38,11 @@ class Deployment:
     def _link(self) -> Path:
         return self.folder / "version"
 
-    def commands(self, service: Mapping[str, str]) -> dict[str, str]:
-        """The service's commands, started in whatever checkout is in service by then."""
+    def commands(self, service: Iterable[str]) -> dict[str, str]:
+        """The service's programs by name, started in whatever checkout is in service by then, as its Procfile says."""
         start = self.folder / "start.sh"
         start.write_text(_START, encoding="ascii")
-        return {name: f'sh "%(ENV_DATA_DIR)s/{start.name}" {command}' for name, command in service.items()}
+        return {name: f'sh "%(ENV_DATA_DIR)s/{start.name}" {name}' for name in service}
 
     def put_in_service(self, checkout: Path) -> None:
         part = self.folder / "version.part"

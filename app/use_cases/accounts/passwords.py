@@ -3,33 +3,90 @@ parameters. The `hasher` of the context knows them."""
 
 from __future__ import annotations
 
+import os
 import secrets
+import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from functools import lru_cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_TURN = threading.BoundedSemaphore(4)
-"""At most four hashes are computed at a time: each takes 64 MiB, and sign-ins must not eat up the memory of the whole
-service."""
+from app.domain.errors import TemporaryError
+
+TURNS = max(1, min(4, (os.cpu_count() or 1) // 2))
+"""At most so many hashes are computed at a time: each takes 64 MiB and several processors, and sign-ins must not eat up
+those of the whole service."""
+MOST_WAITING = 4
+PATIENCE_SECONDS = 5.0
+RETRY_SECONDS = 3.0
+_LESS_URGENT = 5
+"""How much lower the priority of these threads is (as `nice` counts), where the system has one per thread (Linux): the
+library computes with several threads, which leave no processor to the rest otherwise."""
+T = TypeVar("T")
+
+
+class _Hashing:
+    """A bounded pool: so many compute, so many wait for a moment, everybody else is told at once that it is full. A
+    flood of sign-ins so takes neither the processor nor the threads of the rest."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(TURNS + MOST_WAITING)
+        self._threads = ThreadPoolExecutor(TURNS, thread_name_prefix="password", initializer=_yield_to_others)
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """In a child of a fork the threads of the parent do not exist."""
+        self.__init__()  # type: ignore[misc]
+
+    def compute(self, hashing: Callable[[], T]) -> T:
+        """What `hashing` returns or raises. Raises TemporaryError "passwords_busy" when there is no turn."""
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        computed = self._threads.submit(hashing)
+        computed.add_done_callback(lambda _: self._places.release())
+        try:
+            return computed.result(PATIENCE_SECONDS)
+        except FutureTimeout:
+            computed.cancel()
+            raise _busy() from None
+
+
+def _busy() -> TemporaryError:
+    return TemporaryError("passwords_busy", retry_after=RETRY_SECONDS)
+
+
+def _yield_to_others() -> None:
+    if sys.platform == "linux":  # elsewhere it would be the priority of the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + _LESS_URGENT)
+
+
+_HASHING = _Hashing()
 
 
 def hash_password(hasher: PasswordHasher, password: str) -> str:
-    with _TURN:
-        return hasher.hash(password)
+    """The hash to be stored. Raises TemporaryError "passwords_busy"."""
+    return _HASHING.compute(lambda: hasher.hash(password))
 
 
 def is_right(hasher: PasswordHasher, stored: str | None, password: str) -> bool:
     """Whether the hash `stored` was made from this password. `stored` None: no user has this login; the check then
-    takes as long as any other, so that its time does not tell, and its result is False."""
+    takes as long as any other, so that its time does not tell, and its result is False. Raises TemporaryError
+    "passwords_busy"."""
     nobody = _nobody(hasher)
-    with _TURN:
-        try:
-            hasher.verify(nobody if stored is None else stored, password)
-        except (VerificationError, InvalidHashError):
-            return False
-    return stored is not None
+    right = _HASHING.compute(lambda: _verifies(hasher, nobody if stored is None else stored, password))
+    return right and stored is not None
+
+
+def _verifies(hasher: PasswordHasher, stored: str, password: str) -> bool:
+    try:
+        return hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def is_outdated(hasher: PasswordHasher, stored: str) -> bool:

@@ -19,6 +19,7 @@ from app.web.api import request_schemas, response_schemas, serializers
 from app.web.api.operation import make_blueprint, operation
 from app.web.current import current_context
 from app.web.http.bearer_auth import known_caller, may_see_values
+from app.web.http.vendor_turns import ask_vendor
 
 runs = make_blueprint("runs", description="同期の実行")
 employees = make_blueprint("employees", description="同期の対象になる従業員")
@@ -70,21 +71,21 @@ def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
     dry_run の差分を調べている間に、同じ接続、向き、基準日、従業員で頼むと、その実行を返します(already が true)。
     別の内容で頼むと survey_open で断ります。
     """
-    view = intake.start_run(
-        current_context(),
-        StartRun(
-            connection_key=body["connection"],
-            direction=body["direction"],
-            as_of_date=body["as_of_date"],
-            employees=body["employees"],
-            dry_run=body["dry_run"],
-            trigger=Trigger.API,
-            started_by=_who(),
-            idempotency_key=headers.get("idempotency_key"),
-            acknowledged=body["acknowledge_mass_change"],
-        ),
+    ctx = current_context()
+    command = StartRun(
+        connection_key=body["connection"],
+        direction=body["direction"],
+        as_of_date=body["as_of_date"],
+        employees=body["employees"],
+        dry_run=body["dry_run"],
+        trigger=Trigger.API,
+        started_by=_who(),
+        idempotency_key=headers.get("idempotency_key"),
+        acknowledged=body["acknowledge_mass_change"],
     )
-    return _accepted(view)
+    if command.employees is None:
+        return _accepted(intake.start_run(ctx, command))
+    return _accepted(ask_vendor(lambda: intake.start_run(ctx, command)))  # a number may have to be looked up
 
 
 @operation(
@@ -259,9 +260,8 @@ def cancel(body: dict[str, Any], run_id: str) -> Any:
 )
 def list_employees(query: dict[str, Any]) -> Any:
     """基準日に同期の対象になる従業員"""
-    found = offered_employees(
-        current_context(), query["connection"], direction=query["direction"], as_of_date=query["as_of_date"]
-    )
+    ctx, key, wanted = current_context(), query["connection"], {"direction": query["direction"]}
+    found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=query["as_of_date"], **wanted))
     return serializers.offered(found)
 
 

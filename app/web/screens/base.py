@@ -6,12 +6,11 @@ One blueprint for all screens. A view asks with `needs(Permission.…)` and answ
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import (
     Blueprint,
@@ -46,6 +45,7 @@ from app.web.http.browser import browser_here, later
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
 
 P = ParamSpec("P")
+Page = TypeVar("Page", bound=AnyResponse)
 
 STATIC = Path(__file__).parent.parent / "static"
 _POLICY = (
@@ -289,6 +289,13 @@ def _words() -> dict[str, Any]:
     }
 
 
+def retry_later(page: Page, error: AwaseError) -> Page:
+    """The page with the seconds after which a program may ask again, where the error knows them."""
+    if isinstance(error, TemporaryError) and error.retry_after:
+        page.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return page
+
+
 # ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -300,10 +307,8 @@ def _on_refused(error: Refused) -> Response:
 @screens.errorhandler(AwaseError)
 def _on_product_error(error: AwaseError) -> Response:
     words = wording_here()
-    answer = refused_page(503, "layout.refused_title", words.message(error.code), remedy=words.remedy(error.code))
-    if isinstance(error, TemporaryError) and error.retry_after:
-        answer.headers["Retry-After"] = str(math.ceil(error.retry_after))
-    return answer
+    page = refused_page(503, "layout.refused_title", words.message(error.code), remedy=words.remedy(error.code))
+    return retry_later(page, error)
 
 
 @screens.app_errorhandler(CSRFError)

@@ -19,6 +19,7 @@ from app.use_cases.links.pairs import FoundPerson, find_people, link_table
 from app.use_cases.links.questions import link_questions
 from app.use_cases.shared.views import ConnectionView
 from app.web.current import current_context
+from app.web.http.vendor_turns import ask_vendor
 from app.web.screens.base import me, needs, render, screens, wording_here
 from app.web.screens.query_args import whole_number
 
@@ -124,9 +125,9 @@ def links_decide(key: str) -> Response:
     if decision not in _DECISIONS:
         raise Refused("unknown_decision", "選ばれた操作がありません。")
     ids = {f"{system.value}_id": request.form.get(system.value, "") for system in System}
-    words = wording_here()
+    ctx, words, who = current_context(), wording_here(), me()
     try:
-        _DECISIONS[decision](current_context(), key, **ids, by=me().actor)
+        ask_vendor(lambda: _DECISIONS[decision](ctx, key, **ids, by=who.actor))
     except Refused as refused:
         if refused.code == "unknown_connection":
             raise
@@ -151,7 +152,8 @@ def _named(connections: list[ConnectionView], key: str) -> ConnectionView:
 
 def _pair(key: str) -> Any:
     wanted = {f"{system.value}_id": request.args.get(system.value, "") for system in System}
-    return compare_pair(current_context(), key, **wanted)
+    ctx = current_context()
+    return ask_vendor(lambda: compare_pair(ctx, key, **wanted))
 
 
 def _asked_number(system: System) -> str:
@@ -159,7 +161,10 @@ def _asked_number(system: System) -> str:
 
 
 def _found(key: str, system: System) -> list[FoundPerson]:
-    return find_people(current_context(), key, system, _asked_number(system))
+    ctx, number = current_context(), _asked_number(system)
+    if not number:
+        return []
+    return ask_vendor(lambda: find_people(ctx, key, system, number))
 
 
 def _chosen(system: System, people: list[FoundPerson]) -> str | None:

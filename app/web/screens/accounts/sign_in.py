@@ -6,7 +6,7 @@ from flask import redirect, request, session
 from flask import url_for as url
 from werkzeug.wrappers import Response
 
-from app.domain.errors import Refused
+from app.domain.errors import Refused, TemporaryError
 from app.use_cases.accounts import sign_in as sign_ins
 from app.use_cases.accounts.brakes import TooManyAttempts
 from app.use_cases.accounts.devices import remember_device
@@ -14,7 +14,7 @@ from app.web.current import current_context
 from app.web.http.browser import browser_here, later, set_device
 from app.web.http.destinations import own_path
 from app.web.i18n import LOCALES
-from app.web.screens.base import begin_session, end_session, render, screens, signed_in, wording_here
+from app.web.screens.base import begin_session, end_session, render, retry_later, screens, signed_in, wording_here
 
 
 @screens.get("/sign-in")
@@ -37,6 +37,10 @@ def begin() -> Response:
         return answer
     except Refused as refused:
         return _again(login, wording_here().refusal(refused), status=refused.status)
+    except TemporaryError as error:
+        words = wording_here()
+        fault = f"{words.message(error.code)} {words.remedy(error.code)}"
+        return retry_later(_again(login, fault, status=503), error)
     return enter(token, to=_wanted())
 
 

@@ -24,6 +24,7 @@ from app.use_cases.connections import (
 from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.callback_address import callback_url
 from app.web.current import current_context
+from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of
 from app.web.screens.base import PROOF, ask_for_proof, me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
@@ -95,12 +96,14 @@ def _names(key: str) -> str:
 
 
 def _token(key: str) -> str:
-    connection_settings.set_smarthr_token(current_context(), me(), key, text("smarthr_token"))
+    ctx, who, token = current_context(), me(), text("smarthr_token")
+    ask_vendor(lambda: connection_settings.set_smarthr_token(ctx, who, key, token))
     return wording_here()("connections.token_replaced")
 
 
 def _attributes(key: str) -> str:
-    check = attributes.check_token_again(current_context(), key)
+    ctx = current_context()
+    check = ask_vendor(lambda: attributes.check_token_again(ctx, key))
     return wording_here()("connections.attributes_checked", n=check.people)
 
 
@@ -160,15 +163,15 @@ def _items(key: str) -> str:
 
 
 def _webhook(key: str) -> str:
-    ctx, words = current_context(), wording_here()
+    ctx, words, who = current_context(), wording_here(), me()
     answer = request.form.get("answer")
     if answer == "rotate":
-        until = connection_settings.rotate_webhook(ctx, me(), key)
+        until = ask_vendor(lambda: connection_settings.rotate_webhook(ctx, who, key))
         return words("connections.webhook_rotated", until=words.instant(until))
     if answer == "check":
-        state = connection_settings.check_webhook(ctx, key)
+        state = ask_vendor(lambda: connection_settings.check_webhook(ctx, key))
         return words("connections.webhook_checked", state=words.label(state))
-    connection_settings.register_webhook(ctx, me(), key)
+    ask_vendor(lambda: connection_settings.register_webhook(ctx, who, key))
     return words("connections.webhook_registered")
 
 
@@ -180,7 +183,8 @@ def _pause(key: str) -> str:
 
 def _check(key: str) -> Any:
     """Check both sides now; the page shows each answer, because only one side may have failed."""
-    checks = connections.check_connection(current_context(), key)
+    ctx = current_context()
+    checks = ask_vendor(lambda: connections.check_connection(ctx, key))
     for check in checks:
         words = wording_here()
         side = words.label(check.system)

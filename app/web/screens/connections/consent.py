@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, request
@@ -25,6 +26,7 @@ from app.use_cases.finish.notices import RECONNECT
 from app.web.callback_address import CALLBACK as CALLBACK
 from app.web.callback_address import callback_url
 from app.web.current import current_context
+from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of, page
 from app.web.screens.base import session_secret, signed_in, wording_here
 
@@ -93,9 +95,11 @@ def freee_callback() -> Any:
     browsers = _secrets()
     try:
         if connection_wizard.belongs_to_setup(ctx, state):
-            key = connection_wizard.receive_consent(ctx, state=state, code=proof, error=error, browsers=browsers)
+            received = partial(connection_wizard.receive_consent, ctx, state=state, code=proof, error=error)
+            key = ask_vendor(lambda: received(browsers=browsers))
             return redirect(url("screens.setup", key=key), code=303)
-        given = connections.finish_consent(ctx, state=state, code=proof, error=error, browsers=browsers)
+        finish = partial(connections.finish_consent, ctx, state=state, code=proof, error=error)
+        given = ask_vendor(lambda: finish(browsers=browsers))
     except Refused as refused:
         return _refused(refused)
     if _sets_up():

@@ -19,6 +19,7 @@ from app.use_cases.connections.connection_wizard import WizardView
 from app.use_cases.connections.connections import check_connection
 from app.web.callback_address import callback_url
 from app.web.current import current_context
+from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of
 from app.web.screens.base import me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
@@ -50,14 +51,17 @@ def connect() -> Response:
 @needs(Permission.SET_UP)
 def begin_setup() -> Any:
     typed = {name: text(name) for name in ("name", "smarthr_subdomain", "mail_to")}
+    ctx, who, token = current_context(), me(), text("smarthr_token")
     try:
-        key = connection_wizard.begin_setup(
-            current_context(),
-            me(),
-            name=typed["name"],
-            smarthr_subdomain=typed["smarthr_subdomain"],
-            smarthr_token=text("smarthr_token"),
-            mail_to=addresses(typed["mail_to"]),
+        key = ask_vendor(
+            lambda: connection_wizard.begin_setup(
+                ctx,
+                who,
+                name=typed["name"],
+                smarthr_subdomain=typed["smarthr_subdomain"],
+                smarthr_token=token,
+                mail_to=addresses(typed["mail_to"]),
+            )
         )
     except Refused as refused:
         return _begin_page(typed, fault_words(refused), status=refused.status)
@@ -131,12 +135,12 @@ def setup_export(key: str) -> Any:
 @screens.post("/connections/new/<key>/webhook")
 @needs(Permission.SET_UP)
 def setup_webhook(key: str) -> Any:
-    words = wording_here()
+    ctx, words, who = current_context(), wording_here(), me()
     try:
         if request.form.get("answer") == "check":
-            state = connection_settings.check_webhook(current_context(), key)
+            state = ask_vendor(lambda: connection_settings.check_webhook(ctx, key))
             return _back(key, Stage.WEBHOOK, words("connections.webhook_checked", state=words.label(state)), "good")
-        connection_settings.register_webhook(current_context(), me(), key)
+        ask_vendor(lambda: connection_settings.register_webhook(ctx, who, key))
     except AwaseError as error:
         return _back(key, Stage.WEBHOOK, error_words(error), "bad")
     return _back(key, Stage.WEBHOOK, words("connections.webhook_registered"), "good")
@@ -209,7 +213,8 @@ def _webhook(found: WizardView) -> Response:
 
 
 def _done(found: WizardView) -> Response:
-    checks = check_connection(current_context(), found.key)
+    ctx = current_context()
+    checks = ask_vendor(lambda: check_connection(ctx, found.key))
     view = connection_settings.show_settings(current_context(), found.key)
     return render("connections/done.html", setup=found, view=view, checks=checks, stages=Stage, stage=Stage.DONE)
 

@@ -17,10 +17,13 @@ from app.domain.errors import Refused
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.export_settings import complete
+from app.use_cases.context import Context
 from app.use_cases.intake import start_run
 from app.use_cases.queries.preview import previews_waiting
 from app.use_cases.shared.connection_lookup import find_connection
+from app.use_cases.shared.views import RunView
 from app.web.current import current_context
+from app.web.http.vendor_turns import ask_vendor
 from app.web.screens.base import me, needs, refused_page, render, screens, wording_here
 
 _BETWEEN = re.compile(r"[\s,、，;；]+")
@@ -42,10 +45,16 @@ def begin_sync(connection_key: str, direction: str) -> Response:
     ctx = current_context()
     try:
         command = _command(connection_key, Direction(direction))
-        run = start_run.start_run(ctx, command)
+        run = _started(ctx, command)
     except Refused as refused:
         return _form(connection_key, Direction(direction), typed=request.form, refused=refused)
     return redirect(url("screens.preview", run_id=run.id), code=303)
+
+
+def _started(ctx: Context, command: StartRun) -> RunView:
+    if command.employees is None:
+        return start_run.start_run(ctx, command)
+    return ask_vendor(lambda: start_run.start_run(ctx, command))  # a number may have to be looked up
 
 
 def _command(connection_key: str, direction: Direction) -> StartRun:

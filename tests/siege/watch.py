@@ -1,0 +1,106 @@
+"""What honest callers meet meanwhile: the health check, both vendors' webhooks, a person's pages."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from statistics import quantiles
+from typing import Any
+
+from app.practice.staff import practice_company
+from tests.siege.floods import ask
+
+
+@dataclass
+class Watch:
+    """One kind of honest caller: asks again and again, each time on a new connection."""
+
+    call: Callable[[], int]
+    every: float
+    wanted: int
+    spans: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    """Answers other than the wanted status."""
+    begun: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still waits for an answer."""
+        return self.begun > len(self.spans)
+
+    def run(self, end: float) -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            self.begun += 1
+            threading.Thread(target=self._once, daemon=True).start()
+            time.sleep(max(0.0, self.every - (time.monotonic() - began)))
+
+    def _once(self) -> None:
+        """One request; the next begins whether or not this one is answered."""
+        began = time.monotonic()
+        try:
+            status = self.call()
+        except (OSError, HTTPException) as error:
+            self.wrong.append(type(error).__name__)
+        else:
+            if status != self.wanted:
+                self.wrong.append(str(status))
+        self.spans.append(time.monotonic() - began)
+
+    def figures(self) -> dict[str, Any]:
+        spans = [*self.spans, 0.0, 0.0][: max(2, len(self.spans))]
+        return {
+            "asked": self.begun,
+            "p50_ms": round(quantiles(spans, n=2)[0] * 1000, 1),
+            "p99_ms": round(quantiles(spans, n=100, method="inclusive")[98] * 1000, 1),
+            "max_ms": round(max(spans) * 1000, 1),
+            "wrong": sorted(self.wrong),
+        }
+
+
+def live(port: int) -> Callable[[], int]:
+    return lambda: ask(port, "GET", "/health/live", headers={})[0]
+
+
+def pages(port: int, cookie: str) -> Callable[[], int]:
+    return lambda: ask(port, "GET", "/runs", headers={"Cookie": cookie})[0]
+
+
+def smarthr_webhook(port: int, connection: str, secret: str, crew: str) -> Callable[[], int]:
+    """Another event about this person each time."""
+
+    def send() -> int:
+        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        body = {"event": "crew_updated", "crew": {"id": crew}, "triggered_at": moment, "sender": None}
+        headers = {"X-SmartHR-Token": secret, "Content-Type": "application/json"}
+        return ask(port, "POST", f"/webhooks/smarthr/{connection}", headers=headers, body=json.dumps(body))[0]
+
+    return send
+
+
+def freee_webhook(port: int, secret: str, employee: int) -> Callable[[], int]:
+    def send() -> int:
+        now = datetime.now(UTC) + timedelta(hours=9)
+        body = {
+            "id": str(uuid.uuid4()),
+            "application_id": 12_345,
+            "resource": "hr:employee",
+            "action": "updated",
+            "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
+            "employee": {
+                "id": employee,
+                "company_id": practice_company.FREEE_COMPANY_ID,
+                "year": now.year,
+                "month": now.month,
+            },
+        }
+        headers = {"x-freee-token": secret, "Content-Type": "application/json"}
+        return ask(port, "POST", "/webhooks/freee", headers=headers, body=json.dumps(body))[0]
+
+    return send
