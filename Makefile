@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 
-.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm siege format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -28,6 +28,7 @@ help:
 	@echo "make sbom    what the service consists of (CycloneDX) and under which licences, into var/supply"
 	@echo "make audit   asks the advisory database about every pin; says so when it cannot be reached"
 	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
+	@echo "make siege   rude and busy clients all at once, what honest callers meet meanwhile (ARGS='--database postgresql')"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -101,6 +102,9 @@ chaos: $(VENV)/.installed-dev
 
 storm: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.storm.run $(ARGS)
+
+siege: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.siege.run $(ARGS)
 
 # Renew the pins after a change of pyproject.toml (PINS= keeps the versions there are) or to take newer versions. Universal:
 # pip takes only what has a hash, so a need of an older Python or another system has to stand there as well.

@@ -8,6 +8,7 @@ plain BEGIN, because they never take the write lock.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from types import TracebackType
 from typing import Any
@@ -121,9 +122,16 @@ class UnitOfWork:
     keyed_digests: KeyedDigestRepository
 
     def __init__(
-        self, writing: sessionmaker[Session], reading: sessionmaker[Session], vault: Vault, keys: Keys
+        self,
+        writing: sessionmaker[Session],
+        reading: sessionmaker[Session],
+        vault: Vault,
+        keys: Keys,
+        turn: threading.RLock | None = None,
     ) -> None:
         self._sessions = writing
+        self._turn = turn
+        self._has_turn = False
         self._reading_sessions = reading
         self._vault = vault
         self._keys = keys
@@ -133,7 +141,13 @@ class UnitOfWork:
         return UnitOfWork(self._reading_sessions, self._reading_sessions, self._vault, self._keys)
 
     def __enter__(self) -> UnitOfWork:
-        session = self._session = self._begun()
+        if self._turn is not None:
+            self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
+        try:
+            session = self._session = self._begun()
+        except BaseException:
+            self._give_turn_back()
+            raise
         self.connections = ConnectionRepository(session, self._vault)
         self.connection_facts = ConnectionFactsRepository(session, self._vault)
         self.runs = RunRepository(session, self._vault)
@@ -181,13 +195,14 @@ class UnitOfWork:
         return self
 
     def _begun(self) -> Session:
-        session = self._sessions()
-        try:
-            self._keys.keep_fresh(session)
-        except BaseException:
-            session.close()
-            raise
-        return session
+        """The session. The keys are read in one of their own: reading them here would take the write lock, which a unit
+        of work takes with its first statement and not before."""
+        self._keys.keep_fresh(self._reading_sessions)
+        return self._sessions()
+
+    def _give_turn_back(self) -> None:
+        if self._turn is not None and self._has_turn:
+            self._turn.release()
 
     def read_keys(self) -> None:
         """Let this process take up now what this transaction has changed about the keys in use."""
@@ -204,6 +219,7 @@ class UnitOfWork:
                 failpoint("after_commit", error=_database_gone)
         finally:
             self._session.close()  # rolls back what was not committed
+            self._give_turn_back()
 
 
 def _database_gone() -> OperationalError:
@@ -219,6 +235,10 @@ class Database:
         self.vault = vault
         self._keys = keys or Keys(vault.ring)
         self.engine = make_engine(url, connections=connections)
+        self._turn = threading.RLock() if self.engine.dialect.name == "sqlite" else None
+        """The turn to write, on SQLite: threads that wait here go on at once when it is free, while those that wait in
+        SQLite look again after ever longer pauses, all of them against each other. Only a courtesy: whoever does not
+        get it in time tries all the same."""
         options: dict[str, Any] = {
             "expire_on_commit": False,
             # Conditional UPDATEs change the rows, so a later read must fetch what the database holds.
@@ -230,7 +250,7 @@ class Database:
         )
 
     def unit_of_work(self) -> UnitOfWork:
-        return UnitOfWork(self._writing, self._reading, self.vault, self._keys)
+        return UnitOfWork(self._writing, self._reading, self.vault, self._keys, self._turn)
 
     def dispose(self) -> None:
         self.engine.dispose()

@@ -1,6 +1,6 @@
 """`python -m tests.bench.pages`: how long every page takes with 10,000 employees and 500,000 items, and its queries.
 
-PostgreSQL (the tests' own server) filled by tests.bench.filled; gunicorn with the product's settings; every GET page of
+PostgreSQL (the tests' own server) filled by tests.bench.filled; the product's web server; every GET page of
 the screens is asked by an administrator over HTTP, one request at a time. Queries are counted in a second pass through
 the test client. Both practice vendors are there for the pages that compare two people live, and a broker, without which
 only a tenth of a vendor's limit is used. Nothing is asserted here: figures belong to their machine.

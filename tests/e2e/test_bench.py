@@ -146,7 +146,7 @@ def test_the_table_begins_with_the_ratios_and_tells_a_difference() -> None:
 @pytest.mark.parametrize(
     ("command", "role"),
     [
-        ("python -m gunicorn --config app/web/gunicorn.py wsgi:app", "web"),
+        ("python -m app.web.serving wsgi:app", "web"),
         ("python -m workers.worker bulk ", "worker_bulk"),
         ("valkey-server unixsocket:/x/broker.sock", "broker"),
         ("python -m app.practice.server freee --port 1", None),

@@ -1,6 +1,6 @@
-"""The siege's busy clients, a process of their own: sign-ins with wrong passwords from many addresses, comparisons that
-are slow, previews over the API. Told by a JSON object on standard input; prints, as JSON, what was answered and how
-late.
+"""The siege's busy clients, a process of their own: sign-ins with wrong passwords from many addresses, comparisons of
+people while the vendors are slow, previews over the API. Told by a JSON object on standard input; prints, as JSON, what
+was answered and how late.
 """
 
 from __future__ import annotations

@@ -6,21 +6,24 @@ it is here. Whoever is too slow is cut off (`channel`): a head within 10 seconds
 behind a proxy everybody has one address: instead, the connections that have waited for longest are closed first when
 three quarters of all are used, so that a flood pushes out itself and not who comes with a request (`server`).
 
-**What one kind of request takes, another does not miss** (`lanes`). Each kind has threads of its own:
+**What one kind of request takes, another does not miss** (`lanes`). Each kind has threads of its own, of which only
+some work at a time and the others wait for a vendor, for a hash or for their transaction:
 
-| kind | threads | database connections | broker |
-| --- | --- | --- | --- |
-| `/health/live` | 2 | none | none |
-| `/health/ready`, `/metrics` | 2 | `ready`: those of the webhooks; `/metrics`: the common ones | its own time-outs |
-| webhooks | WEB_THREADS | 10 of their own (`Context.intake_unit_of_work`) | none |
-| passwords: sign-in, invitation, change | 12, of which 4 compute and 4 wait | the common ones | short time-outs |
-| API | 8, and 8 that may wait for a vendor | the common ones | short time-outs |
-| pages | WEB_THREADS, and 16 that may wait for a vendor | the common ones | short time-outs |
+| kind | at work | may wait besides | database connections | broker |
+| --- | --- | --- | --- | --- |
+| `/health/live` | 2 | 0 | none | none |
+| `/health/ready`, `/metrics` | 2 | 0 | `ready`: those of the webhooks; `/metrics`: common | its time-outs |
+| webhooks | WEB_THREADS | 0 | 10 of their own (`Context.intake_unit_of_work`) | none |
+| sign-in, invitation, passwords | 2 | 4, and those that compute | common | short time-outs |
+| pages that ask a vendor | 2 | 16 | common | short time-outs |
+| API | WEB_THREADS / 8 | 8, for a vendor | common | its time-outs |
+| other pages | WEB_THREADS / 4 | 16, for a vendor | common | its time-outs |
 
 Whoever waits for a vendor or for a password's hash waits in a bounded pool and is told at once when that is full
 (`app.web.http.vendor_turns`, `app.use_cases.accounts.passwords`): so a flood of sign-ins or of slow comparisons leaves
-the threads of the pages. The common pool of connections is larger than what these kinds hold in transactions at one
-time (nobody waits for a vendor inside a transaction), and a kind without a free thread waits in its own queue only.
+the threads of the pages. Hashes are computed at a lower priority than everything else. Nobody waits for a vendor inside
+a transaction, so the common connections are held for moments only. On SQLite, where one writes at a time, the writers
+of this process take turns (`app.storage.unit_of_work`), and webhooks take theirs apart from them.
 
 Not chosen: gunicorn with threads, which reads requests in them (40 half-open connections stopped everything); gevent,
 which never cuts half-sent bodies; nginx in front, which `make run` cannot ask for. An nginx in front changes nothing

@@ -66,9 +66,15 @@ class Answering(WSGITask):  # type: ignore[misc]
     logger = _NoPaths()
 
     def execute(self) -> None:
-        if self.request.unread or self.channel.server.draining:
+        if self.request.unread:
             self.set_close_on_finish()
         super().execute()
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.draining:
+            self.set_close_on_finish()
+        head: bytes = super().build_response_header()
+        return head
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -115,6 +121,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """When the first byte of the request came that is not complete yet."""
         self.unsent_since: float | None = None
         self.unsent = 0
+        self.held = False
+        """True: the next request is complete, and waits until the answer before it is read."""
         self.lingers = False
         self.lingering_since: float | None = None
         self.lingered = 0
@@ -148,7 +156,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().service()
         self.resting_since = time.monotonic()
 
+    def hold_back(self) -> None:
+        """Hold the next request back until the answers before it have been read: else one connection could have any
+        number of answers made that nobody reads."""
+        self.held = True
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Nothing: waitress would let the thread wait here for a client that does not read. An answer waits in memory
+        or in a file instead, for as long as `Deadlines.answer` says, and there is one at a time."""
+
+    def writable(self) -> bool:
+        return self.held or bool(super().writable())
+
     def handle_write(self) -> None:
+        self._send()
+        if self.held and not self.total_outbufs_len and self.connected:
+            self.held = False
+            self.server.task_dispatcher.add_task(self)
+
+    def _send(self) -> None:
         ends = self.lingers and self.close_when_flushed
         if ends:
             self.close_when_flushed = False

@@ -39,8 +39,7 @@ _ASKING = re.compile(
 """Pages that wait for a vendor. One that is missing here waits among the pages, where there is room for it as well."""
 
 _silent = logging.getLogger("awase.web.lanes")
-_silent.addHandler(logging.NullHandler())
-_silent.propagate = False
+_silent.setLevel(logging.CRITICAL)
 
 
 def kind_of(method: str, path: str) -> Kind:

@@ -6,7 +6,6 @@ in it for the next child. A child whose parent has died ends by itself, because 
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import signal
@@ -32,6 +31,7 @@ BACKLOG = 2048
 _BIND_SECONDS = 20.0
 """How long a taken address is tried again: a former parent's last child may still hold it."""
 _PAUSE_SECONDS = 0.5
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _SWITCH_SECONDS = 0.001
 """After so long Python lets another thread run; its own 5 ms add up to seconds for a health check behind 50 threads."""
 
@@ -80,7 +80,7 @@ class Parent:
         self._code = 0
 
     def run(self) -> int:
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in _ENDINGS:
             signal.signal(each, self._end)
         while not self._ends:
             while len(self._children) < self._processes and not self._ends:
@@ -91,11 +91,14 @@ class Parent:
         return self._code
 
     def _begin_child(self) -> None:
-        gc.freeze()
+        """With signals held back, so that none comes between a child's beginning and its place in the list, or to a
+        child that would still deal with it as its parent does."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
         child = os.fork()
         if not child:
             os._exit(answer(self._application, self._settings, self._listening))
         self._children[child] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
     def _await_child(self) -> None:
         """Wait until a child ends. One that could not load the application ends everything."""
@@ -135,8 +138,9 @@ class Parent:
 def answer(application: str, settings: Settings, listening: socket.socket) -> int:
     """What a child does until it is told to end. Returns its exit code."""
     told: list[int] = []
-    for each in (signal.SIGTERM, signal.SIGINT):  # the parent's way is not ours; before there is a server, just note it
+    for each in _ENDINGS:  # the parent's way is not ours; before there is a server, just note it
         signal.signal(each, lambda number, _frame: told.append(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     parent = os.getppid()
     try:
         app = load(application)
@@ -153,7 +157,7 @@ def answer(application: str, settings: Settings, listening: socket.socket) -> in
         connections=connections_allowed(),
         parent=parent,
     )
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in _ENDINGS:
         signal.signal(each, server.stop)
     if told:
         return 0

@@ -32,11 +32,13 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     """True: the body is larger than this address takes, and what is left of it is not read."""
     path = ""
     limit = 0
+    version = "1.1"
+    """In which an answer is made to what has none."""
     body_rcv: Any
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
-        if self.chunked and not self.completed:
+        if self.chunked and self.body_rcv is not None and self.error is None:
             self._measure_chunks()
         if self.completed:
             # waitress would send "100 Continue" and wait for a body, also where none is wanted or none comes

@@ -93,6 +93,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             application, Rounds(), True, listening, dispatcher=lanes, adj=adjustments, sockinfo=about, bind_socket=False
         )
 
+    def add_task(self, task: Channel) -> None:
+        """Have the next request of this connection answered; called by any thread."""
+        if task.total_outbufs_len:
+            task.hold_back()
+        else:
+            self.task_dispatcher.add_task(task)
+
     # ── connections ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def handle_accept(self) -> None:

@@ -1,0 +1,100 @@
+"""The web server's processes: several on one socket, kept alive, and ended in order however the end comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.practice.house.processes import ROOT
+from tests.chaos.parts import wait_for
+from tests.e2e.processes import below, kill
+from tests.serving.server import get, heard
+
+pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("proc")]
+
+BARE = "tests.bench.bare:app"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(folder: Path, *, port: int, app: str = BARE, processes: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+    env = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": "k" * 32,
+        "ENCRYPTION_KEYS": "an-invented-encryption-key",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": str(processes),
+        "WEB_THREADS": "4",
+    }
+    with (folder / "log").open("ab") as log:
+        command = [sys.executable, "-m", "app.web.serving", app]
+        parent = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield parent
+    finally:
+        for pid in [*below(parent.pid), parent.pid]:
+            kill(pid)
+        parent.wait(10)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(get("/x", method="POST"))
+            return heard(client).startswith(b"HTTP/1.1 202")
+    except OSError:
+        return False
+
+
+def test_who_dies_is_replaced_and_the_end_is_in_order(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, port=port) as parent:
+        wait_for(lambda: answers(port) and len(below(parent.pid)) == 2, seconds=60, what="two processes that answer")
+        for pid in below(parent.pid):
+            kill(pid)
+        assert answers(port), "the socket stays open, and whoever waits in it is answered"
+        wait_for(lambda: len(below(parent.pid)) == 2, seconds=30, what="their successors")
+        assert answers(port)
+        children = below(parent.pid)
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as half:
+            half.sendall(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+            parent.send_signal(signal.SIGTERM)
+            half.sendall(b"cde")
+            heard(half)
+        assert parent.wait(20) == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+        assert not answers(port)
+
+
+def test_children_do_not_outlive_their_parent_and_its_successor_gets_the_port(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, port=port, processes=1) as parent:
+        wait_for(lambda: answers(port), seconds=60, what="an answer")
+        (orphan,) = below(parent.pid)
+        kill(parent.pid)
+        parent.wait(10)
+        with running(tmp_path, port=port, processes=1) as successor:
+            wait_for(lambda: not Path(f"/proc/{orphan}").exists(), seconds=20, what="the end of the orphan")
+            wait_for(lambda: answers(port), seconds=60, what="the successor's answer")
+            assert successor.poll() is None
+
+
+@pytest.mark.parametrize(("app", "code"), [("tests.bench.nothing:app", 3), ("tests.bench.bare", 2)])
+def test_what_cannot_be_loaded_ends_at_once(tmp_path: Path, app: str, code: int) -> None:
+    with running(tmp_path, port=free_port(), app=app) as parent:
+        assert parent.wait(60) == code
+        assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
