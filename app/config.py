@@ -249,7 +249,7 @@ def _with_secrets_file(env: Mapping[str, str]) -> tuple[Mapping[str, str], list[
         return env, []
     try:
         lines = Path(env["SECRETS_FILE"]).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # ValueError: no UTF-8, or a name that no file can have
         return env, [Fault("setting_malformed", "SECRETS_FILE", "のファイルを読めません。")]
     pairs = [line.partition("=") for line in lines if line.strip() and not line.startswith("#")]
     if any(name.strip() not in _IN_SECRETS_FILE for name, _, _ in pairs):

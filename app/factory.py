@@ -60,10 +60,11 @@ def create_app(ctx: Context | None = None) -> Flask:
     Raises SettingsError when that is refused. On the command line the application then has commands only: `doctor`,
     and all others say what is wrong.
     """
+    command = click.get_current_context(silent=True) is not None
     try:
-        ctx = ctx or _context_from_environment()
+        ctx = ctx or _context_from_environment(serving=not command)
     except SettingsError as refused:
-        if click.get_current_context(silent=True) is None:
+        if not command:
             raise
         return _application_of_refused_settings(refused)
     configure_logging(ctx.settings.log_level)
@@ -126,10 +127,10 @@ def _bare_app() -> Flask:
     return app
 
 
-def _context_from_environment() -> Context:
-    from app.wiring import get_context  # imported late, because tests bring their own context and load no client
+def _context_from_environment(*, serving: bool) -> Context:
+    from app.wiring import get_context, serving_context  # imported late: tests bring their own and load no client
 
-    return get_context()
+    return serving_context() if serving else get_context()
 
 
 def _migrate(settings: Settings) -> None:

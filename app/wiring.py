@@ -33,7 +33,7 @@ from app.domain.ports import Clock, EmployeeGateway, RateLimiter, WebhookRegistr
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.logs import configure_logging
-from app.safety.files import close_file, keep_private, private_folder
+from app.safety.files import FOLDER, close_file, keep_private, private_folder
 from app.safety.strength import only_warned
 from app.storage.keyring import Keys
 from app.storage.schema import in_use, sqlite_files
@@ -149,15 +149,25 @@ def _stands(settings: Settings) -> bool:
 
 
 def started_context() -> Context:
-    """The context of this process, for its main function: refused settings end it with their sentences."""
+    """The context of a process that stays, for its main function: refused settings end it with their sentences."""
     try:
-        return get_context()
+        return serving_context()
     except SettingsError as refused:
         raise SystemExit(str(refused)) from None
 
 
+def serving_context() -> Context:
+    """The context of a process that stays, with the files of this machine mended. Raises SettingsError."""
+    ctx = get_context()
+    keep_files_private(ctx.settings)
+    return ctx
+
+
 def keep_files_private(settings: Settings) -> None:
-    """The data folder and the database's files are for this user only, also those that an earlier version has made."""
+    """The data folder and the database's files are for this user only, also those that an earlier version has made.
+
+    Done by what stays (web, workers) and by a migration. Other commands leave it, so that `flask doctor` sees it.
+    """
     keep_private()
     private_folder(settings.data_dir)
     for file in sqlite_files(settings.database_url):
@@ -167,7 +177,8 @@ def keep_files_private(settings: Settings) -> None:
 def build_context(settings: Settings | None = None) -> Context:
     """All that a use case needs, from the environment unless `settings` are given. Opens no connection yet."""
     settings = settings or admitted()
-    keep_files_private(settings)
+    keep_private()
+    settings.data_dir.mkdir(parents=True, mode=FOLDER, exist_ok=True)
     keys = keys_of(settings)
     vault = Vault(keys.encryption)
     database = Database(settings.database_url, vault, keys)

@@ -23,6 +23,7 @@ from app.storage.schema import in_use, migrate
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.wiring import admitted
+from tests.restored import restored
 
 ROOT = Path(__file__).resolve().parents[1]
 STRONG = {"SECRET_KEY": secrets.token_urlsafe(48), "ENCRYPTION_KEYS": secrets.token_urlsafe(48)}
@@ -38,13 +39,12 @@ WEAK = [
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    before = os.umask(0o022)
     for name in Settings.__dataclass_fields__:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in {**STRONG, "DATA_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    yield monkeypatch
-    os.umask(before)
+    with restored():
+        yield monkeypatch
 
 
 def with_a_user(url: str) -> None:

@@ -31,7 +31,7 @@ from app.config import Settings, SettingsError
 from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
 from app.use_cases.upkeep.heartbeat import Heartbeat
-from app.wiring import admitted, connect_broker, get_context
+from app.wiring import admitted, connect_broker, get_context, keep_files_private
 from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the workers are forks of this process
 from workers.housekeeping import Housekeeping
 
@@ -82,9 +82,8 @@ class PatientWorker(SimpleWorker):
         self.bootstrap(logging_level)
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
         try:
-            with Heartbeat(get_context(), f"worker_{'_'.join(self.queue_names())}"):
-                while self._round(burst=burst):
-                    pass
+            while self._round(burst=burst):
+                pass
         finally:
             self._queue.refusals.hand_over()
             self.teardown()  # type: ignore[no-untyped-call]
@@ -170,6 +169,14 @@ def _place(trace: TracebackType | None) -> str:
     return "".join(traceback.format_tb(trace))
 
 
+class AnnouncedWorker(PatientWorker):
+    """A worker of the service: it tells that it lives, and which keys it knows."""
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        with Heartbeat(get_context(), f"worker_{'_'.join(self.queue_names())}"):
+            return super().work(*args, **kwargs)
+
+
 class OneQueuePool(WorkerPool):
     """A pool that stops its workers once: a second signal would make RQ break off running jobs."""
 
@@ -204,7 +211,7 @@ def start_pool(queue: str, settings: Settings, *, burst: bool = False) -> None:
         [queue],
         connection=connect_broker(settings),
         num_workers=number,
-        worker_class=PatientWorker,
+        worker_class=AnnouncedWorker,
         job_class=GuardedJob,
         queue_class=GuardedQueue,
         serializer=JSONSerializer,
@@ -219,6 +226,7 @@ def main() -> None:
         settings = admitted()
     except SettingsError as refused:
         sys.exit(str(refused))
+    keep_files_private(settings)
     configure_logging(settings.log_level)
     log.info("worker_pool_started", queue=sys.argv[1])
     start_pool(sys.argv[1], settings)

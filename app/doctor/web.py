@@ -15,7 +15,7 @@ from app.config import Settings
 from app.doctor.clocks import compare, of_header
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
-from app.storage.examination import examine
+from app.storage.examination import Examined, examine
 from app.storage.schema import sqlite_files
 
 WAIT_SECONDS = 4.0
@@ -48,7 +48,8 @@ def _own_address(settings: Settings) -> str:
 
 
 def judge_proxies(settings: Settings) -> Iterator[Finding]:
-    yield from proxies(settings, forwarded_seen=None)
+    found = _examined(settings)
+    yield from proxies(settings, forwarded_seen=found.proxy_headers_at if found else None)
 
 
 def proxies(settings: Settings, *, forwarded_seen: datetime | None) -> Iterator[Finding]:
@@ -83,11 +84,17 @@ def look_at_vendors(settings: Settings) -> Iterator[Finding]:
 
 
 def _some_tenant(settings: Settings) -> str | None:
+    found = _examined(settings)
+    return found.subdomain if found else None
+
+
+def _examined(settings: Settings) -> Examined | None:
+    """What stands in the database; None where it does not answer, which its own check tells."""
     files = sqlite_files(settings.database_url)
     if files and not files[0].is_file():
         return None
     try:
-        return examine(settings.database_url).subdomain
+        return examine(settings.database_url)
     except SQLAlchemyError:
         return None
 

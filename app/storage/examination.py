@@ -9,8 +9,10 @@ from pathlib import Path
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy import Connection, inspect, make_url, select, text
 
+from app.storage.access.sightings import PROXY_HEADERS
+from app.storage.tables.access_models import SightingTable
 from app.storage.unit_of_work import make_engine
 
 CONNECT_SECONDS = 3
@@ -29,6 +31,8 @@ class Examined:
     encrypted: bool | None
     subdomain: str | None
     """SmartHR's name of some connected tenant, None without a connection."""
+    proxy_headers_at: datetime | None = None
+    """When a request last brought a proxy's header although the settings name no proxy."""
 
 
 def examine(url: str) -> Examined:
@@ -53,7 +57,13 @@ def _examine(connection: Connection) -> Examined:
     script = ScriptDirectory(str(_MIGRATIONS))
     revision = MigrationContext.configure(connection).get_current_revision()
     return Examined(
-        revision, script.get_current_head(), _knows(script, revision), now, encrypted, _some_tenant(connection)
+        revision,
+        script.get_current_head(),
+        _knows(script, revision),
+        now,
+        encrypted,
+        _some_tenant(connection),
+        _proxy_headers_at(connection),
     )
 
 
@@ -74,3 +84,9 @@ def _some_tenant(connection: Connection) -> str | None:
     if "connections" not in inspect(connection).get_table_names():
         return None
     return connection.execute(text("SELECT smarthr_subdomain FROM connections ORDER BY id LIMIT 1")).scalar()
+
+
+def _proxy_headers_at(connection: Connection) -> datetime | None:
+    if "sightings" not in inspect(connection).get_table_names():
+        return None
+    return connection.execute(select(SightingTable.last_at).where(SightingTable.name == PROXY_HEADERS)).scalar()

@@ -2,8 +2,8 @@
 
 A key is in use from the moment at which `flask secrets rotate` says so, and not because it stands first in a setting:
 a process that encrypted or signed with a key that its neighbours do not know yet would make values that they cannot
-open. Which key that is stands in the database, once for all processes; each of them reads it every few seconds, at the
-beginning of a transaction. Before anything stands there, the newest key given is the one in use.
+open. Which key that is stands in the database, once for all processes; each of them reads it every few seconds, before
+a transaction. Before anything stands there, the newest key given is the one in use.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, ProgrammingError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from app.storage.enums import KeyKind, KeyUse
 from app.storage.tables.key_models import KeyTable
@@ -135,7 +135,7 @@ class Keys:
             self._counted = (time.monotonic(), found)
         return found
 
-    def keep_fresh(self, session: Session) -> None:
+    def keep_fresh(self, sessions: sessionmaker[Session]) -> None:
         """Read which keys are in use, unless this was done a moment ago. Before the migration nothing is there."""
         with self._lock:
             now = time.monotonic()
@@ -143,7 +143,8 @@ class Keys:
                 return
             before, self._read_at = self._read_at, now
         try:
-            self.read(session)
+            with sessions() as session:
+                self.read(session)
         except BaseException:
             self._read_at = before
             raise

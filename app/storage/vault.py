@@ -66,6 +66,10 @@ class Vault:
     def decrypt_bytes(self, token: bytes) -> bytes:
         return self._opened(token)[1]
 
+    def sealed_list(self, texts: Sequence[str]) -> str:
+        """The token of these texts; of texts that were never opened the token that they have."""
+        return texts.token if isinstance(texts, SealedList) else self.encrypt_json(list(texts))
+
     def key_of(self, token: bytes) -> str | None:
         """Id of the key under which a token stands; None when none of the given keys opens it."""
         try:
@@ -98,11 +102,11 @@ class SealedList(Sequence[str]):
     VaultError at that moment."""
 
     def __init__(self, vault: Vault, token: str) -> None:
-        self._vault, self._token = vault, token
+        self._vault, self.token = vault, token
 
     @cached_property
     def _texts(self) -> tuple[str, ...]:
-        return tuple(self._vault.decrypt_json(self._token))
+        return tuple(self._vault.decrypt_json(self.token))
 
     @overload
     def __getitem__(self, index: int) -> str: ...

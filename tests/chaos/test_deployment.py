@@ -16,7 +16,7 @@ from tests.chaos.deployment import Deployment, checkout_of, running
 from tests.chaos.parts import wait_for
 from tests.chaos.versions import MIGRATIONS, ROOT, older_checkout
 
-PROGRAM = "python -m workers.relay"
+PROGRAM = f"{sys.executable} -m workers.relay"
 # The command comes in the environment: a child that is not yet the shell has the supervisor's own command line.
 SUPERVISOR = """
 import json, os, subprocess
@@ -30,6 +30,7 @@ def checkout(folder: Path, name: str) -> Path:
     made = folder / name
     (made / "workers").mkdir(parents=True)
     (made / "wsgi.py").touch()
+    (made / "Procfile").write_text(f"web: python -m another\nrelay: {PROGRAM}\n", encoding="utf-8")
     (made / "workers" / "relay.py").write_text("import time\ntime.sleep(600)\n", encoding="ascii")
     return made.resolve()
 
@@ -42,9 +43,8 @@ def deployment(tmp_path: Path) -> Deployment:
 @pytest.fixture
 def supervisor(deployment: Deployment) -> Iterator[subprocess.Popen[bytes]]:
     """It starts its one program again whenever that ends, as supervisord does."""
-    (command,) = deployment.commands({"relay": PROGRAM}).values()
+    (command,) = deployment.commands(["relay"]).values()
     words = ["sh", str(deployment.folder / "start.sh"), *command.split()[2:]]
-    words[words.index("python")] = sys.executable
     env = {**os.environ, "DATA_DIR": str(deployment.folder), "COMMAND": json.dumps(words)}
     process = subprocess.Popen([sys.executable, "-c", SUPERVISOR], env=env, start_new_session=True)
     yield process

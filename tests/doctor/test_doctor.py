@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import secrets
 import threading
 import time
@@ -28,14 +27,17 @@ from app.doctor.doctor import Check, diagnose
 from app.doctor.files import look_at_disk, look_at_files
 from app.doctor.mail import look_at_mail
 from app.doctor.settings import judge_secrets
-from app.doctor.web import look_at_vendors, look_at_web, proxies
+from app.doctor.web import judge_proxies, look_at_vendors, look_at_web, proxies
 from app.safety.findings import Finding, Level, bad, notice, ok
+from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.schema import migrate
-from app.storage.unit_of_work import make_engine
+from app.storage.unit_of_work import Database, make_engine
+from app.storage.vault import Vault
 from app.web.cli.doctor import doctor_command
 from app.web.cli.exit_codes import DONE, FAILED
 from tests.adapters.test_mailer import Inbox, smtp
 from tests.chaos.parts import Broker, broker_in
+from tests.restored import restored
 from tests.test_admission import with_a_user
 
 KEYS = {"SECRET_KEY": secrets.token_urlsafe(48), "ENCRYPTION_KEYS": secrets.token_urlsafe(48)}
@@ -44,10 +46,9 @@ CLOSED = "127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def umask() -> Iterator[None]:
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
+def process() -> Iterator[None]:
+    with restored():
+        yield
 
 
 def settings(folder: Path, **env: str) -> Settings:
@@ -339,6 +340,18 @@ def test_proxies_and_what_is_told_of_them_agree(
 ) -> None:
     moment = datetime(2026, 11, 30, tzinfo=UTC) if seen else None
     assert told(proxies(settings(tmp_path, **env), forwarded_seen=moment)) == {code: level}
+
+
+def test_a_proxy_that_requests_have_shown_is_told(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'awase.db'}"
+    migrate(url)
+    given = settings(tmp_path, DATABASE_URL=url)
+    assert told(judge_proxies(given)) == {"proxies_ok": Level.OK}
+    database = Database(url, Vault(given.encryption_keys))
+    with database.unit_of_work() as uow:
+        uow.sightings.note(PROXY_HEADERS, now=datetime(2026, 11, 30, tzinfo=UTC))
+    database.dispose()
+    assert told(judge_proxies(given)) == {"proxy_untold": Level.BAD}
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,13 @@ HOLDERS = (("app.domain.planning.stopping", "STOPPED_CODES"),)
 """Constants that hold codes: a piece of a plan that does not travel is noted with one of these."""
 NOT_OURS = frozenset({"redirect", "exit", "replace", "Whole", "Number", "Text", "problem", "warning", "info"})
 """Calls with an argument named like a code that is none of the catalogue: HTTP, fields of a request, the log."""
-OTHER_WORDS = ("app.web.api", "app.web.http", "app.web.webhook_receiver", "app.storage.metrics")
-"""Where a code is the kind of a bad request (`app.web.http.problems`), or a label of a metric."""
+OTHER_WORDS = (
+    *("app.web.api", "app.web.http.errors", "app.web.http.problems", "app.web.http.bearer_auth"),
+    *("app.web.webhook_receiver", "app.storage.metrics"),
+    *("app.doctor", "app.safety", "app.config"),
+)
+"""Where a code is the kind of a bad request (`app.web.http.problems`), a label of a metric, or a finding about the
+settings, which brings its own sentence and remedy."""
 _CODE = re.compile(r"E\d+|[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _DEEPEST = 16
 
@@ -161,7 +166,7 @@ def codes() -> Iterator[Found]:
         for code in _texts(node, module, module.tree, _DEEPEST):
             yield Found(module.name, node.lineno, code)
     for module, definition in functions()["__init__"]:
-        if definition in _errors() and not module.name.startswith(OTHER_WORDS):
+        if definition in _errors("AwaseError", but="Refused") and not module.name.startswith(OTHER_WORDS):
             for node in _inside(definition):
                 if isinstance(node, ast.Call) and _called(node) == "__init__" and node.args:
                     for code in _texts(node.args[0], module, definition, _DEEPEST):
@@ -169,12 +174,13 @@ def codes() -> Iterator[Found]:
 
 
 @cache
-def _errors() -> frozenset[ast.FunctionDef]:
-    """The `__init__` of every class that is one of our errors."""
+def _errors(root: str, *, but: str = "") -> frozenset[ast.FunctionDef]:
+    """The `__init__` of every class that comes from `root`, without those that come from `but`."""
     classes = [n for module in modules().values() for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef)]
-    errors, more = {"AwaseError"}, True
+    errors, more = {root}, True
     while more:
-        found = {c.name for c in classes if errors & {base.id for base in c.bases if isinstance(base, ast.Name)}}
+        by_name = {c.name: {base.id for base in c.bases if isinstance(base, ast.Name)} for c in classes}
+        found = {name for name, bases in by_name.items() if errors & bases} - {but}
         more, errors = not found <= errors, errors | found
     parts = (part for c in classes if c.name in errors for part in c.body)
     return frozenset(part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "__init__")
@@ -188,6 +194,12 @@ def refusals() -> Iterator[Found]:
                 place = refusers().get(_called(node)) if isinstance(node, ast.Call) else None
                 if place is not None and isinstance(node, ast.Call) and len(node.args) > place:
                     for code in _texts(node.args[place], module, scope, _DEEPEST):
+                        yield Found(module.name, node.lineno, code)
+    for module, definition in functions()["__init__"]:
+        if definition in _errors("Refused"):
+            for node in _inside(definition):
+                if isinstance(node, ast.Call) and _called(node) == "__init__" and node.args:
+                    for code in _texts(node.args[0], module, definition, _DEEPEST):
                         yield Found(module.name, node.lineno, code)
 
 

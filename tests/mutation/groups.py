@@ -70,7 +70,10 @@ GROUPS: Mapping[str, Group] = {
         "ports.py",
         tests="catalogue errors notices mail",
     ),
-    "settings": _domain("settings/*.py", "access/*.py", tests="export_settings names passwords second_person planning"),
+    "settings": _domain(
+        *("settings/*.py", "access/*.py"),
+        tests="brakes export_settings names passwords second_person planning",
+    ),
     "vendors": _domain("vendors/*.py", tests="token_door"),
     "state.items": _state(
         *("storage/runs/item*.py", "storage/runs/changes.py", "storage/runs/steps.py", "storage/links/links.py"),

@@ -70,7 +70,7 @@ BESIDE = {
 
 def test_nothing_of_a_real_system_comes_through(tmp_path: Path) -> None:
     found = environment(tmp_path, PORTS, around={**REAL, **BESIDE})
-    own = {name: value for name, value in found.items() if name not in ("MAIL_FROM", "DATA_DIR")}
+    own = {name: value.replace(str(tmp_path), "") for name, value in found.items() if name != "MAIL_FROM"}
     assert [name for name, value in own.items() if "example.com" in value or "real" in value.lower()] == []
     settings = Settings.from_env(found)
     assert settings.data_dir == tmp_path

@@ -237,5 +237,5 @@ def test_the_lock_of_a_killed_launcher_is_free(tmp_path: Path) -> None:
 
 def test_a_procfile_is_read_as_foreman_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "Procfile"
-    file.write_text("web: gunicorn --bind 0.0.0.0:80 x:app\n\nrelay:python -m workers.relay\n", encoding="utf-8")
-    assert procfile(file) == {"web": "gunicorn --bind 0.0.0.0:80 x:app", "relay": "python -m workers.relay"}
+    file.write_text("web: python -m x.y z:app\n\nrelay:python -m workers.relay\n", encoding="utf-8")
+    assert procfile(file) == {"web": "python -m x.y z:app", "relay": "python -m workers.relay"}

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from app.config import Settings
 from app.practice.house.connecting import command
 from app.practice.house.environment import Ports, environment
 from app.practice.house.process_lock import only_launcher
 from app.practice.house.processes import Processes
 from app.practice.launch import in_folder
 from app.safety.files import is_shared, mend, open_to_others, private_folder
+from app.wiring import keep_files_private
 from tests.practice.test_processes import until
+from tests.restored import restored
 
 ROOT = Path(__file__).resolve().parents[2]
 UMASKS = [0o000, 0o022, 0o077]
@@ -24,9 +27,8 @@ UMASKS = [0o000, 0o022, 0o077]
 
 @pytest.fixture(params=UMASKS, ids=[f"{umask:03o}" for umask in UMASKS])
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = os.umask(request.param)
-    yield request.param
-    os.umask(before)
+    with restored(request.param):
+        yield request.param
 
 
 def mode(path: Path) -> int:
@@ -106,3 +108,16 @@ def test_sqlite_makes_its_further_files_as_private_as_the_first(tmp_path: Path, 
         made = {path.name: mode(path) for path in tmp_path.iterdir()}
     one.close()
     assert made == {f"awase.db{end}": 0o600 for end in ("", "-wal", "-shm")}
+
+
+def test_a_process_that_stays_mends_its_folder_and_a_database_elsewhere(tmp_path: Path, umask: int) -> None:
+    folder, elsewhere = untidy(tmp_path / "var"), tmp_path / "elsewhere.db"
+    for end in ("", "-wal"):
+        Path(f"{elsewhere}{end}").touch()
+        Path(f"{elsewhere}{end}").chmod(0o666)
+    keys = {"SECRET_KEY": "k" * 32, "ENCRYPTION_KEYS": "an-invented-encryption-key"}
+    keep_files_private(Settings.from_env({**keys, "DATA_DIR": str(folder), "DATABASE_URL": f"sqlite:///{elsewhere}"}))
+    assert list(open_to_others(folder)) == []
+    assert {mode(Path(f"{elsewhere}{end}")) for end in ("", "-wal")} == {0o600}
+    (tmp_path / "later").touch()
+    assert mode(tmp_path / "later") == 0o600

@@ -196,7 +196,7 @@ def stand_still(house: House, run: RunView, **fault: Any) -> threading.Thread:
         row = uow.runs.get_by_public_id(run.id)
         assert row is not None
     injector, path = LAST_READING[direction]
-    getattr(house, injector).fault(method="GET", path=path, times=1, delay=2.0, **fault)
+    getattr(house, injector).fault(method="GET", path=path, times=1, **{"delay": 2.0, **fault})
     frozen = threading.Thread(target=survey.survey_run, args=(house.ctx, row.id))
     frozen.start()
     while not any(path in r.path for r in getattr(house, injector).requests):
@@ -212,7 +212,7 @@ def test_a_survey_that_was_replaced_takes_nothing_away(
 ) -> None:
     house = open_practice(a_few(company, direction))
     run = house.start(direction)
-    frozen = stand_still(house, run)
+    frozen = stand_still(house, run, delay=6.0)  # longer than all below takes on a busy machine
     relay.relay_once(house.ctx)
     for job in house.queue.take():
         house.do(job)

@@ -41,9 +41,10 @@ KEPT_ENCRYPTED = {
     "invitations",
     "setups",
     "known_people",
+    "audit_head",
 }
 """Tables whose encrypted columns are not blanked: their rows go as a whole, with the connection, with the survey, with
-the values of the run (rosters), or in time."""
+the values of the run (rosters), or in time. The audit trail's holds a key and nothing of anybody."""
 
 
 def snapshot(database: Database) -> dict[str, list[dict[str, Any]]]:

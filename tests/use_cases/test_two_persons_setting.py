@@ -65,7 +65,7 @@ def test_who_switched_it_off_last_is_kept_and_every_change_is_audited(house: Hou
     assert switched(house, "accounts", second) == first
     with house.ctx.unit_of_work() as uow:
         entries = uow.audit.page(subject=f"connection:{KEY}")
-    told = [(each.actor, each.detail["from"], each.detail["to"]) for each in entries]
+    told = [(each.actor, *each.detail["changes"]["two_persons"]) for each in entries]
     assert told == [
         (second, "off", "accounts"),
         (first, "accounts_and_income", "off"),

@@ -175,16 +175,22 @@ def test_what_is_purged_leaves_a_chain_that_can_be_checked(world: World) -> None
     add(world, 2)
     before = world.clock.now() - timedelta(days=5)
     with world.ctx.unit_of_work() as uow:
-        assert uow.audit.purge(before=before, action="audit_purged", now=world.clock.now()) == 4
+        assert uow.audit.purge(before=before, now=world.clock.now()) == 4
     rows = chain(world)
     assert [row.position for row in rows] == [5, 6, 7]
     with world.ctx.unit_of_work().reading() as uow:
         assert rows[-1].detail == {"entries": 4, "position": 4, "digest": uow.audit.head().purged_digest}
     assert check_audit(world.ctx).ok
-    behind_our_back(world.database.engine, "UPDATE audit_head SET purged_digest = 'x'")
-    assert found(world) == {(5, "changed")}
+    digest = rows[0].digest
+    behind_our_back(
+        world.database.engine,
+        "UPDATE audit_head SET purged = 5, purged_digest = :digest",
+        "DELETE FROM audit WHERE position = 5",
+        digest=digest,
+    )
+    assert found(world) == {(5, "not_purged")}, "no entry says so"
     with world.ctx.unit_of_work() as uow:
-        assert uow.audit.purge(before=world.clock.now() + timedelta(days=1), action="audit_purged", now=NOW) == 2
+        assert uow.audit.purge(before=world.clock.now() + timedelta(days=1), now=NOW) == 1
     assert len(chain(world)) == 2, "the last entry stays"
 
 

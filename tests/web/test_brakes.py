@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.domain.access.brakes import ACCOUNT, DEVICE, NETWORK, PAIR, PROOF, Brake, network_of
+from app.domain.access.brakes import ACCOUNT, NETWORK, PAIR
 from app.domain.errors import Refused
 from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.accounts.brakes import Browser, TooManyAttempts, forget_brakes
@@ -32,32 +28,6 @@ def attempt(world: World, login: str, address: str, password: str = "not-it", de
     except Refused:
         return "wrong"
     return "in"
-
-
-@given(st.sampled_from([PAIR, NETWORK, ACCOUNT, DEVICE, PROOF]), st.integers(0, 10**9))
-def test_waits_grow_and_end(brake: Brake, attempts: int) -> None:
-    wait = brake.wait(attempts)
-    assert timedelta() <= wait <= brake.wait(attempts + 1) <= timedelta(seconds=brake.longest) < brake.memory
-    assert bool(wait) == (attempts > brake.free)
-    assert PAIR.wait(attempts) >= max(NETWORK.wait(attempts), ACCOUNT.wait(attempts))
-
-
-@given(st.ip_addresses(v=4), st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_addresses_of_one_network_have_one_name(
-    four: ipaddress.IPv4Address, six: ipaddress.IPv6Address, host: int
-) -> None:
-    neighbour = ipaddress.IPv4Address(int(four) & ~0xFF | host & 0xFF)
-    assert network_of(str(four)) == network_of(str(neighbour)) == network_of(f"::ffff:{neighbour}")
-    assert network_of(str(four)) != network_of(str(ipaddress.IPv4Address(int(four) ^ 0x100)))
-    beside = ipaddress.IPv6Address(int(six) >> 64 << 64 | host)
-    if six.ipv4_mapped is None and beside.ipv4_mapped is None:
-        assert network_of(str(six)) == network_of(str(beside)) == network_of(f"{six}%eth0")
-        assert network_of(str(six)) != network_of(str(ipaddress.IPv6Address(int(six) ^ 1 << 64)))
-
-
-@given(st.one_of(st.none(), st.text(max_size=60)))
-def test_whatever_stands_for_an_address_belongs_to_a_network(address: str | None) -> None:
-    assert network_of(address)
 
 
 def test_one_client_behind_a_proxy_that_nobody_named_keeps_nobody_out(world: World) -> None:

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.domain.enums import Direction, System
+from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.factory import create_app
@@ -23,6 +24,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring import snapshot
 from app.use_cases.monitoring.counters import SETTLED, count_once
+from app.use_cases.monitoring.refused_jobs import Reason, count_refused_jobs
 from app.use_cases.survey import change_detection
 from tests.web.application import application_on, operator_of
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
@@ -118,6 +120,27 @@ def test_refusals_wait_for_a_database_that_is_locked(world: World) -> None:
     with locked(world.ctx.settings):
         assert named(metrics(client), "awase_deliveries_total") == {}
     assert named(metrics(client), "awase_deliveries_total") == {("-", "unauthorized", "smarthr"): 1}
+    impatient.dispose()
+
+
+def test_jobs_that_workers_refused(client: FlaskClient, world: World) -> None:
+    """Each reason stands there with a zero before, because Prometheus takes a line that appears for no increase."""
+    before = named(metrics(client), "awase_jobs_refused_total")
+    assert before == {(queue, reason): 0.0 for queue in QUEUES for reason in Reason}
+    for _ in range(2):
+        assert count_refused_jobs(world.ctx, {("bulk", Reason.FUNCTION): 2, ("interactive", Reason.KIND): 1})
+    after = named(metrics(client), "awase_jobs_refused_total")
+    assert {key: value for key, value in after.items() if value} == {
+        ("bulk", "function"): 4,
+        ("interactive", "kind"): 2,
+    }
+
+
+def test_refused_jobs_wait_for_a_database_that_is_locked(world: World) -> None:
+    impatient = impatient_database(world.ctx.settings)
+    with locked(world.ctx.settings):
+        ctx = replace(world.ctx, unit_of_work=impatient.unit_of_work)
+        assert not count_refused_jobs(ctx, {("bulk", Reason.FUNCTION): 1})
     impatient.dispose()
 
 

@@ -143,6 +143,8 @@ def test_it_opens_nothing_but_the_page_where_it_is_changed(visit: Visit, world: 
         assert hana.send(password=refused, again=refused).status_code == 422, refused
     hana.send(password=NEW, again=NEW)
     assert "ホーム" in hana.words
+    with world.ctx.unit_of_work() as uow:
+        assert uow.audit.page(limit=1)[0].action == "password_changed"
     assert CHOOSE not in hana.open(CHOOSE), "it is only open while it is needed"
     assert "ホーム" in signed_in(app, LOGIN, NEW).words
 

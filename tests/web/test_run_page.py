@@ -338,4 +338,5 @@ def token(page: str) -> str:
 
 def audited(house: House, subject: str) -> list[tuple[str, str]]:
     with house.ctx.unit_of_work() as uow:
-        return [(row.action, row.actor) for row in uow.audit.page(subject=subject)]
+        found = [(row.action, row.actor) for row in uow.audit.page(subject=subject)]
+    return [entry for entry in found if entry != ("run_started", "test")]

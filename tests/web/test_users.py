@@ -98,7 +98,7 @@ def test_a_new_role_ends_every_session_and_is_noted(visit: Visit, world: World) 
     member.sign_in("member@example.invalid")
     assert "運用" in member.open("/")
     shown = admin.open(f"/audit?subject=user:{user}")
-    assert "役割を変えた" in shown and "前: 担当者 / 後: 運用" in shown
+    assert "役割を変えた" in shown and "役割: 担当者 → 運用" in shown
     assert "admin@example.invalid" in shown
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type
 
 from app.domain.errors import Refused
 from app.use_cases.accounts import api_keys
 from app.use_cases.accounts.api_keys import Scope
+from app.wiring import build_context
 from tests.storage.databases import everything_stored
 from tests.web.world import World
 
@@ -106,6 +107,13 @@ def test_a_password_is_kept_as_argon2id(world: World) -> None:
     assert row and row.role == "admin"
     assert row.password_hash.startswith("$argon2id$")
     assert PasswordHasher().verify(row.password_hash, "correct horse battery")
+
+
+def test_the_product_hashes_as_rfc_9106_has_it(world: World) -> None:
+    """Tests hash more cheaply; what the processes are wired with does not."""
+    hasher = build_context(world.ctx.settings).hasher
+    assert (hasher.time_cost, hasher.memory_cost, hasher.parallelism) == (3, 65536, 4)
+    assert hasher.type is Type.ID
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def padded(size: int, body: bytes = b"") -> bytes:
 
 
 def chunked(client: FlaskClient, url: str, body: bytes, header: tuple[str, str]) -> TestResponse:
-    """Without a length, as gunicorn hands it on."""
+    """Without a length, as a server hands it on."""
     environ = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
     return client.post(url, headers=[header], environ_overrides=environ)
 

@@ -80,7 +80,8 @@ def test_from_an_empty_list_to_the_first_preview(wizarding: Wizarding) -> None:
     assert webhook is not None and webhook.state is WebhookState.OK
     told = [(each.action, each.actor) for each in reversed(wizarding.audited()) if each.subject == f"connection:{key}"]
     assert [action for action, _ in told] == [
-        *("setup_begun", "connection_added", "export_settings_changed", "webhook_registered", "setup_ended"),
+        *("setup_begun", "consent_begun", "consent_given", "connection_added", "export_settings_changed"),
+        *("webhook_registered", "setup_ended"),
     ]
     assert {actor for _, actor in told} == {"user:1"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path as Path
+from pathlib import Path as Path  # an attack of the tests reaches it by way of this module
 
 RAN: list[int] = []
 SECRET = "架空の山田さんの口座 7654321"

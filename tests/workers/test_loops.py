@@ -113,5 +113,6 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
         "check_webhooks": 900.0,
         "keep_bounds": 300.0,
         "forget_brakes": 300.0,
+        "renew_leftovers": 30.0,
     }
     assert Timetable(rows).run_due(room.ctx) == [row.name for row in rows]

@@ -20,6 +20,8 @@ from typing import Any
 
 GENESIS = "0" * 64
 """The digest before the first entry."""
+PURGED = "audit_purged"
+"""The action of the entry that says up to where the beginning of the trail was purged."""
 FIELDS = ("position", "at", "actor", "action", "subject", "detail", "door", "address", "via")
 """What the digest covers."""
 

@@ -14,7 +14,7 @@ SHORTEST, LONGEST = 12, 256
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Small letters and digits without those that people easily misread: i, l, o, 0, 1."""
 _FEWEST_CHARACTERS = 4
-_LOOKED_AT = 24
+_LOOKED_AT = 20
 """How many characters are estimated. The estimator takes seconds for 70 characters that all stand for several letters
 (4, @, 1, |), and whatever these are worth, more characters are worth more."""
 _STRONG_ENOUGH = 3

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from app.domain.access.audit_chain import GENESIS, digest_of, head_seal_of, plain, seal_of
+from app.domain.access.audit_chain import GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
 from app.domain.access.origin import current_origin
 from app.storage.access.rows import AuditHead, AuditRow
 from app.storage.repository import Repository, as_row
@@ -144,10 +144,14 @@ class AuditRepository(Repository):
 
     # ── purging ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def purge(self, *, before: datetime, action: str, now: datetime) -> int:
+    def purge(self, *, before: datetime, now: datetime) -> int:
         """Delete the entries from the beginning that are older than `before`; never the last one. The head keeps the
-        digest up to which they were purged, and so does an entry `action` of the chain itself, with its seal. Returns
-        how many."""
+        digest up to which they were purged, and so does an entry of the chain itself, with its seal. Returns how
+        many."""
+        oldest = select(AuditTable.at).where(AuditTable.position.is_not(None)).order_by(AuditTable.position).limit(1)
+        first = self._session.scalar(oldest)
+        if first is None or first >= before:
+            return 0
         head, _ = self._held()
         young = select(func.min(AuditTable.position)).where(AuditTable.at >= before)
         last = min(self._session.scalar(young) or head.position, head.position) - 1
@@ -158,7 +162,7 @@ class AuditRepository(Repository):
         self._session.execute(update(AuditHeadTable).where(AuditHeadTable.name == HEAD).values(kept))
         count = self._changed(delete(AuditTable).where(AuditTable.position <= last))
         detail = {"entries": count, "position": last, "digest": digest}
-        self.add(action=action, subject="audit", now=now, detail=detail)
+        self.add(action=PURGED, subject="audit", now=now, detail=detail)
         return count
 
     # ── the chain ─────────────────────────────────────────────────────────────────────────────────────────────────

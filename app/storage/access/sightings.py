@@ -9,6 +9,8 @@ from sqlalchemy import select
 from app.storage.repository import Repository
 from app.storage.tables.access_models import SightingTable
 
+PROXY_HEADERS = "proxy_headers"
+
 
 class SightingRepository(Repository):
     """`uow.sightings`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from app.domain.settings.readability import Listing
 from app.domain.settings.two_persons import TwoPersons
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.learned import MARKS, learn_listing, standings_in, store_standings, with_new_token
-from app.storage.connections.rows import ConnectionStatus, PairRow
+from app.storage.connections.rows import ConnectionStatus, PairRow, pair_key
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row
 from app.storage.tables.models import ConnectionTable
@@ -145,10 +145,6 @@ class ConnectionRepository(Repository):
             doubled=record.pair_key is None,
         )
 
-    def _addresses(self, mail_to: Sequence[str]) -> dict[str, str]:
-        """What is to be stored of the addresses: nothing as long as nobody has given others than those stored."""
-        return {} if isinstance(mail_to, SealedList) else {"mail_to_enc": self._vault.encrypt_json(list(mail_to))}
-
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def set_export_settings(self, connection_id: int, settings: ExportSettings | None) -> None:
@@ -159,7 +155,7 @@ class ConnectionRepository(Repository):
         self._set(
             connection.id,
             name=connection.name,
-            **self._addresses(connection.mail_to),
+            mail_to_enc=self._vault.sealed_list(connection.mail_to),
             options={
                 "export_by_type": {name: asdict(each) for name, each in connection.export_settings_by_type.items()},
                 "include_building": connection.include_building,
@@ -386,11 +382,6 @@ class ConnectionRepository(Repository):
 
 
 _OF_THE_TOKEN = ("missing_attributes", "employment_types", "attributes_checked_at")
-
-
-def pair_key(smarthr_subdomain: str, freee_company_id: int) -> str:
-    """Tenant and company in one form. A subdomain is the same in capitals."""
-    return f"{smarthr_subdomain.strip().lower()} {freee_company_id}"
 
 
 def _moment(stored: str | None) -> datetime | None:

@@ -39,7 +39,7 @@ class ConsentRow:
     verifier: str = field(repr=False)
     redirect_uri: str
     expires_at: datetime
-    link_hash: str | None = None
+    link_hash: str | None = field(default=None, repr=False)
     """Of the mailed link by which it began; None: it began otherwise."""
 
 
@@ -68,3 +68,8 @@ class WizardConsent:
     setup: WizardRow
     verifier: str = field(repr=False)
     redirect_uri: str
+
+
+def pair_key(smarthr_subdomain: str, freee_company_id: int) -> str:
+    """Tenant and company in one form. A subdomain is the same in capitals."""
+    return f"{smarthr_subdomain.strip().lower()} {freee_company_id}"

@@ -125,7 +125,7 @@ class NewRun:
     undone_run_id: int | None = None
     gather_until: datetime | None = None
     acknowledged: bool = False
-    asked_as: str | None = None
+    asked_as: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

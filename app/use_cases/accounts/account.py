@@ -83,20 +83,20 @@ def _replace_password(ctx: Context, who: SignedIn, new: str, *, was: str, browse
         held = uow.users.hold(who.user_id)
         if held is None or held.disabled_at is not None or held.password_hash != was:
             raise wrong_password()
-        renew_password(uow, who.user_id, hashed, now=now)
+        detail = {"sessions": renew_password(uow, who.user_id, hashed, now=now)}
         token = begin_session(uow, who.user_id, now=now, browser=browser)
-        uow.audit.add(actor=who.actor, action="password_changed", subject=who.actor, now=now)
+        uow.audit.add(actor=who.actor, action="password_changed", subject=who.actor, now=now, detail=detail)
     log.info("password_changed", user_id=who.user_id)
     return token
 
 
 def renew_password(
     uow: UnitOfWork, user_id: int, hashed: str, *, now: datetime, good_until: datetime | None = None
-) -> None:
+) -> int:
     """Store a new password and end all sessions, so that a stranger who knew the old password is signed out.
-    `good_until`: for a password that the user has not chosen."""
+    `good_until`: for a password that the user has not chosen. Returns how many sessions there were."""
     uow.users.change(user_id, password_hash=hashed, password_changed_at=now, password_good_until=good_until)
-    end_everything(uow, user_id)
+    return end_everything(uow, user_id)
 
 
 def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:

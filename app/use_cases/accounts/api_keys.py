@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
+import structlog
+
 from app.domain.access.origin import current_origin
 from app.domain.access.roles import Role
 from app.domain.errors import Refused
@@ -24,10 +26,13 @@ from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.settings.names import MESSAGE, cleaned, is_clean
 from app.storage.access.rows import KeyRow
 from app.storage.unit_of_work import UnitOfWork
+from app.storage.vault import VaultError
 from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
 
 _FORM = re.compile(r"awase_([0-9a-f]{12})_([0-9a-f]{64})")
 _TOUCH_AFTER = timedelta(minutes=10)
@@ -157,6 +162,13 @@ def _note_use(ctx: Context, row: KeyRow) -> None:
     unseen = _SEEN.is_new((row.prefix, address, today_in_japan(now)))
     if not (stale or unseen):
         return
+    try:
+        _store_use(ctx, row, address, now, stale=stale, unseen=unseen)
+    except VaultError:  # the trail's own key is locked: operators need their keys just then
+        log.warning("key_use_not_noted", key=row.prefix)
+
+
+def _store_use(ctx: Context, row: KeyRow, address: str, now: datetime, *, stale: bool, unseen: bool) -> None:
     with ctx.unit_of_work() as uow:
         if stale:
             uow.keys.touch(row.prefix, now=now, address=address or None)

@@ -22,38 +22,47 @@ TURNS = max(1, min(4, (os.cpu_count() or 1) // 2))
 """At most so many hashes are computed at a time: each takes 64 MiB and several processors, and sign-ins must not eat up
 those of the whole service."""
 MOST_WAITING = 4
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 3.0
-_LESS_URGENT = 5
+_LESS_URGENT = 2
 """How much lower the priority of these threads is (as `nice` counts), where the system has one per thread (Linux): the
 library computes with several threads, which leave no processor to the rest otherwise."""
 T = TypeVar("T")
 
 
-class _Hashing:
+class Hashing:
     """A bounded pool: so many compute, so many wait for a moment, everybody else is told at once that it is full. A
     flood of sign-ins so takes neither the processor nor the threads of the rest."""
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(TURNS + MOST_WAITING)
-        self._threads = ThreadPoolExecutor(TURNS, thread_name_prefix="password", initializer=_yield_to_others)
+    def __init__(self, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
+        self._begin_anew()
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        """In a child of a fork the threads of the parent do not exist."""
-        self.__init__()  # type: ignore[misc]
+        """With no thread and no place taken. In a child of a fork the threads of the parent do not exist."""
+        self._lock = threading.Lock()
+        self.taken = 0
+        """How many hashes wait or are being computed."""
+        self._threads = ThreadPoolExecutor(TURNS, thread_name_prefix="password", initializer=_yield_to_others)
 
     def compute(self, hashing: Callable[[], T]) -> T:
         """What `hashing` returns or raises. Raises TemporaryError "passwords_busy" when there is no turn."""
-        if not self._places.acquire(blocking=False):
-            raise _busy()
+        with self._lock:
+            if self.taken >= TURNS + MOST_WAITING:
+                raise _busy()
+            self.taken += 1
         computed = self._threads.submit(hashing)
-        computed.add_done_callback(lambda _: self._places.release())
+        computed.add_done_callback(self._free)
         try:
-            return computed.result(PATIENCE_SECONDS)
+            return computed.result(self._patience)
         except FutureTimeout:
             computed.cancel()
             raise _busy() from None
+
+    def _free(self, _computed: object) -> None:
+        with self._lock:
+            self.taken -= 1
 
 
 def _busy() -> TemporaryError:
@@ -65,7 +74,7 @@ def _yield_to_others() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + _LESS_URGENT)
 
 
-_HASHING = _Hashing()
+_HASHING = Hashing()
 
 
 def hash_password(hasher: PasswordHasher, password: str) -> str:

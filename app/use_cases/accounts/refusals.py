@@ -12,9 +12,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from app.domain.access.origin import current_origin
 from app.storage.unit_of_work import UnitOfWork
+from app.storage.vault import VaultError
 from app.use_cases.context import Context
+
+log = structlog.get_logger(__name__)
 
 WINDOW = timedelta(hours=1)
 MOST_PER_CALLER = 30
@@ -36,8 +43,16 @@ REFUSALS = (
 def note_refused(
     ctx: Context, *, action: str, subject: str, actor: str | None = None, detail: Mapping[str, Any] | None = None
 ) -> None:
-    """Note a refusal in a transaction of its own. `actor` None: whom the door has recognised."""
+    """Note a refusal in a transaction of its own. `actor` None: whom the door has recognised. The refusal stands also
+    while nothing can be noted (the database is away, the trail's key is locked): the log then says so."""
     assert action in REFUSALS, action
+    try:
+        _note(ctx, action=action, subject=subject, actor=actor, detail=detail)
+    except (OperationalError, PoolTimeout, VaultError) as error:
+        log.warning("refusal_not_noted", action=action, kind=type(error).__name__)
+
+
+def _note(ctx: Context, *, action: str, subject: str, actor: str | None, detail: Mapping[str, Any] | None) -> None:
     who, address, since = actor or current_origin().actor, current_origin().address, ctx.clock.now() - WINDOW
     with ctx.unit_of_work().reading() as uow:
         mine = uow.audit.count_since([action], since, actor=who, address=address)

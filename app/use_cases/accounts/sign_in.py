@@ -115,7 +115,6 @@ def note_braked(ctx: Context, login: str) -> None:
         user = uow.users.by_typed(login) if login.isprintable() else None
     subject = f"user:{user.id}" if user else "user:0"
     note_refused(ctx, actor=NOBODY, action="sign_in_braked", subject=subject)
-    log.warning("sign_in_braked", user_id=user.id if user else None, address=current_origin().address)
 
 
 def _tidy(uow: UnitOfWork, now: datetime) -> None:

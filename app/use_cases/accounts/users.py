@@ -68,8 +68,10 @@ def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
         if role != Role.ADMIN:
             _keep_one_administrator(uow, user)
         uow.users.change(user_id, role=role)
-        _take_away(uow, user, now=ctx.clock.now(), invites=Permission.MANAGE_PEOPLE in Role(role).permissions)
-        _note(ctx, uow, by=by, action="role_changed", user_id=user_id, changes={"role": (user.role, role)})
+        invites = Permission.MANAGE_PEOPLE in Role(role).permissions
+        ended = _take_away(uow, user, now=ctx.clock.now(), invites=invites)
+        changes = {"role": (user.role, role)}
+        _note(ctx, uow, by=by, action="role_changed", user_id=user_id, changes=changes, ended=ended)
 
 
 def disable(ctx: Context, user_id: int, *, by: str) -> None:
@@ -81,8 +83,8 @@ def disable(ctx: Context, user_id: int, *, by: str) -> None:
         _keep_one_administrator(uow, user)
         now = ctx.clock.now()
         uow.users.change(user_id, disabled_at=now)
-        _take_away(uow, user, now=now, invites=False)
-        _note(ctx, uow, by=by, action="user_disabled", user_id=user_id)
+        ended = _take_away(uow, user, now=now, invites=False)
+        _note(ctx, uow, by=by, action="user_disabled", user_id=user_id, ended=ended)
 
 
 def enable(ctx: Context, user_id: int, *, by: str) -> None:
@@ -101,8 +103,9 @@ def reset_password(ctx: Context, user_id: int, *, by: str) -> str:
     hashed, now = hash_password(ctx.hasher, password), ctx.clock.now()
     with _changing(ctx, user_id) as (uow, user):
         good_until = None if _stays(ctx, uow, user, by=by) else now + RESET_GOOD_FOR
-        renew_password(uow, user.id, hashed, now=now, good_until=good_until)
-        _note(ctx, uow, by=by, action="password_reset", user_id=user_id, changes={"password": ("", CHANGED)})
+        ended = renew_password(uow, user.id, hashed, now=now, good_until=good_until)
+        changes = {"password": ("", CHANGED)}
+        _note(ctx, uow, by=by, action="password_reset", user_id=user_id, changes=changes, ended=ended)
     return password
 
 
@@ -137,14 +140,27 @@ def _keep_one_administrator(uow: UnitOfWork, user: UserRow) -> None:
         raise Refused("last_administrator", message, status=409)
 
 
-def _take_away(uow: UnitOfWork, user: UserRow, *, now: datetime, invites: bool) -> None:
-    end_everything(uow, user.id)
+def _take_away(uow: UnitOfWork, user: UserRow, *, now: datetime, invites: bool) -> int:
+    """Returns how many sessions were ended."""
     if not invites:
         uow.invitations.revoke_of(user.id, now=now)
+    return end_everything(uow, user.id)
 
 
-def _note(ctx: Context, uow: UnitOfWork, *, by: str, action: str, user_id: int, changes: Changes | None = None) -> None:
-    uow.audit.add(actor=by, action=action, subject=f"user:{user_id}", now=ctx.clock.now(), changes=changes)
+def _note(
+    ctx: Context,
+    uow: UnitOfWork,
+    *,
+    by: str,
+    action: str,
+    user_id: int,
+    changes: Changes | None = None,
+    ended: int = 0,
+) -> None:
+    """`ended`: how many sessions of the user this has ended."""
+    detail = {"sessions": ended} if ended else None
+    subject, now = f"user:{user_id}", ctx.clock.now()
+    uow.audit.add(actor=by, action=action, subject=subject, now=now, detail=detail, changes=changes)
     log.info(action, user_id=user_id, by=by)
 
 

@@ -215,7 +215,8 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
             raise Refused("run_finished", "この同期はすでに終わっているか、終わるところです。", status=409)
         if run.trigger is Trigger.HELD:
             uow.stopped_changes.decline(run.id, now=ctx.clock.now())
-        uow.audit.add(actor=by, action="run_cancelled", subject=f"run:{run.public_id}", now=ctx.clock.now())
+        subject, detail = f"run:{run.public_id}", {"code": code} if code else None
+        uow.audit.add(actor=by, action="run_cancelled", subject=subject, now=ctx.clock.now(), detail=detail)
         if not run.trigger.is_automatic:
             _gather_again(ctx, uow, run, asked_for)
     log.info("run_cancelled", run_id=run.id, by=by)

@@ -100,15 +100,12 @@ def _as_stored(uow: UnitOfWork, deliveries: Sequence[Delivery]) -> Sequence[Deli
     """The deliveries, a repetition of one that is stored under a former key under the digest that it has there."""
     if not any(delivery.former_digests for delivery in deliveries):
         return deliveries
-    dedups = {
-        dedup: former
-        for each in deliveries
-        for former in (replace(each, digest=digest) for digest in each.former_digests)
-        if (dedup := _dedup(former)) is not None and each.event.delivery_id is None
-    }
-    stored = uow.deliveries.found(list(dedups))
-    by_event = {id(dedups[dedup].event): dedups[dedup] for dedup in stored}
-    return [by_event.get(id(each.event), each) for each in deliveries]
+    former = [[replace(each, digest=digest) for digest in each.former_digests] for each in deliveries]
+    stored = uow.deliveries.found([dedup for some in former for each in some if (dedup := _dedup(each))])
+    return [
+        next((each for each in some if _dedup(each) in stored), delivery)
+        for delivery, some in zip(deliveries, former, strict=True)
+    ]
 
 
 def _row(delivery: Delivery) -> NewDelivery:

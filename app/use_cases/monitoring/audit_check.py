@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.access.audit_chain import FIELDS, digest_of, head_seal_of, plain, seal_of
+from app.domain.access.audit_chain import FIELDS, GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
 from app.storage.access.rows import AuditHead, AuditRow
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
@@ -23,6 +23,7 @@ class FaultKind(StrEnum):
     HEAD = "head"
     OTHER_HEAD = "other_head"
     NO_KEY = "no_key"
+    NOT_PURGED = "not_purged"
 
     @property
     def label(self) -> str:
@@ -36,6 +37,7 @@ _LABELS = {
     FaultKind.CUT: "ここから後の記録が切り取られています",
     FaultKind.HEAD: "末尾の封印がこの環境のものではありません",
     FaultKind.OTHER_HEAD: "控えた末尾と一致しません",
+    FaultKind.NOT_PURGED: "ここまでの記録がありません(保存期間による消去の記録がありません)",
     FaultKind.NO_KEY: "封印の鍵を開けません(ENCRYPTION_KEYS を確認してください)",
 }
 
@@ -90,6 +92,8 @@ class _Walk:
         self._ctx, self._head, self._key, self._noted = ctx, head, key, noted
         self._position, self._digest = head.purged, head.purged_digest
         self._sealed = False
+        self._purged: set[tuple[object, object]] = {(0, GENESIS)}
+        """Up to where entries of the trail say that it was purged."""
         self.entries = 0
 
     def faults(self) -> Iterator[Fault]:
@@ -115,6 +119,8 @@ class _Walk:
         elif (self._sealed or row.seal) and not hmac.compare_digest(row.seal or "", seal_of(digest, self._key)):
             yield Fault(position, FaultKind.FORGED)
         self._sealed = self._sealed or row.seal is not None
+        if row.action == PURGED and isinstance(row.detail, dict):
+            self._purged.add((row.detail.get("position"), row.detail.get("digest")))
         self._position, self._digest, self.entries = position, digest, self.entries + 1
         yield from self._noted_elsewhere(position, digest)
 
@@ -124,6 +130,8 @@ class _Walk:
 
     def _faults_of_the_end(self) -> Iterator[Fault]:
         head, here = self._head, (self._position, self._digest)
+        if (head.purged, head.purged_digest) not in self._purged:
+            yield Fault(head.purged, FaultKind.NOT_PURGED)
         if here != (head.position, head.digest):
             yield Fault(self._position + 1, FaultKind.CUT)
         if self._noted and self._noted[0] > self._position:

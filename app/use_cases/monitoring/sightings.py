@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from app.storage.access.sightings import PROXY_HEADERS
 from app.use_cases.context import Context
 
-PROXY_HEADERS = "proxy_headers"
 TOLD_FOR = timedelta(days=7)
 """How long after the last time it is told."""
 

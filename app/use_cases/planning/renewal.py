@@ -7,18 +7,19 @@ what is remembered besides: writes that are not settled, and changes that rest o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction
 from app.domain.planning.keyed import Fingerprint, KeyedFingerprint, is_former
-from app.domain.planning.stopping import Piece
+from app.domain.planning.stopping import pieces_of
 from app.domain.planning.unsettled import loaded, renewed
 from app.domain.snapshot import Snapshot
 from app.storage.links.rows import LinkRow
-from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.planning.plan_employee import Decided
+from app.use_cases.planning.stop_changes import Stops
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,18 @@ class Renewal:
 
 def renewal_of(
     direction: Direction,
-    source_id: str,
+    source: EmployeeRecord,
+    target: EmployeeRecord | None,
     decided: Decided,
     link: LinkRow | None,
     fingerprint: Fingerprint,
-    *,
-    pieces: Iterable[Piece],
-    remembered: Iterable[StoppedRow],
+    stops: Stops | None,
 ) -> Renewal | None:
-    """None: nothing of this pair can be renewed. `pieces`: of the whole plan; `remembered`: what waits or rests."""
-    if decided.target is None or not isinstance(fingerprint, KeyedFingerprint) or len(fingerprint.keys) == 1:
+    """None: nothing of this pair can be renewed. `stops`: what waits or rests; None: the run does not look at that."""
+    if stops is None or target is None or decided.target is None or not _has_former_keys(fingerprint):
         return None
+    pieces = pieces_of(decided.plan, today=stops.today, fingerprint=fingerprint)
+    remembered = stops.of(source.person.id, target.person.id)
     former = [row for row in remembered if row.direction is direction and is_former(row.digest, fingerprint)]
     stopped = {
         row.id: (row.digest, piece.digest)
@@ -70,7 +72,11 @@ def renewal_of(
     if not (with_memory or decided.declined or stopped):
         return None
     sides = (decided.source, decided.target)
-    return Renewal(direction, source_id, with_memory, sides, fingerprint, decided.declined, stopped)
+    return Renewal(direction, source.person.id, with_memory, sides, fingerprint, decided.declined, stopped)
+
+
+def _has_former_keys(fingerprint: Fingerprint) -> bool:
+    return isinstance(fingerprint, KeyedFingerprint) and len(fingerprint.keys) > 1
 
 
 def _remembers_former(link: LinkRow, fingerprint: Fingerprint) -> bool:

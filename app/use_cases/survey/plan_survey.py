@@ -28,14 +28,7 @@ from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete, settings_for
 from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, RunRow
-from app.use_cases.planning.plan_employee import (
-    Decided,
-    Terms,
-    agreed_digests,
-    decide,
-    plan_digest,
-    unsettled_of,
-)
+from app.use_cases.planning.plan_employee import Terms, agreed_digests, decide, plan_digest, unsettled_of
 from app.use_cases.planning.planned_item import (
     Agreement,
     PlannedItem,
@@ -47,7 +40,7 @@ from app.use_cases.planning.planned_item import (
     state_of,
     unchanged_code,
 )
-from app.use_cases.planning.renewal import Renewal, renewal_of
+from app.use_cases.planning.renewal import renewal_of
 from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.survey.other_month import Look, OtherMonth, Quiet
 
@@ -279,7 +272,7 @@ class SurveyPlanner:
             name=name_of(source),
             effects=as_text(counted) if waiting else "",
         )
-        renewal = self._renewal(source, target, link, decided)
+        renewal = renewal_of(self.run.direction, source, target, decided, link, self.terms.fingerprint, self.stops)
         told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal, kana=kana_of(source))
         if target is None or waiting:
             return told
@@ -306,21 +299,6 @@ class SurveyPlanner:
             is_automatic=self.run.trigger.is_automatic,
         )
         return split.plan, split.waiting
-
-    def _renewal(
-        self, source: EmployeeRecord, target: EmployeeRecord | None, link: LinkRow | None, decided: Decided
-    ) -> Renewal | None:
-        if self.stops is None or target is None:
-            return None
-        return renewal_of(
-            self.run.direction,
-            source.person.id,
-            decided,
-            link,
-            self.terms.fingerprint,
-            pieces=pieces_of(decided.plan, today=self.stops.today, fingerprint=self.stops.fingerprint),
-            remembered=self.stops.of(source.person.id, target.person.id),
-        )
 
     def _divided(
         self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None

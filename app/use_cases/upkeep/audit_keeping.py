@@ -20,7 +20,7 @@ def keep_audit(ctx: Context) -> int:
     purged = 0
     if days:
         with ctx.unit_of_work() as uow:
-            purged = uow.audit.purge(before=now - timedelta(days=days), action="audit_purged", now=now)
+            purged = uow.audit.purge(before=now - timedelta(days=days), now=now)
     with ctx.unit_of_work().reading() as uow:
         head = uow.audit.head()
     log.info("audit_head", position=head.position, digest=head.digest, purged=purged)

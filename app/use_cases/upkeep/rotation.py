@@ -51,9 +51,10 @@ def rotate_secrets(ctx: Context) -> Iterator[int]:
         done, locked = done + rows, locked + closed
         yield done
     _retire(ctx)
-    with ctx.unit_of_work() as uow:
-        detail = {"values": done}
-        uow.audit.add(action="secrets_rotated", subject="secrets", now=ctx.clock.now(), detail=detail)
+    if done > locked or not locked:  # with none but wrong keys nothing is written, the entry neither
+        with ctx.unit_of_work() as uow:
+            detail = {"values": done - locked}
+            uow.audit.add(action="secrets_rotated", subject="secrets", now=ctx.clock.now(), detail=detail)
     if locked:
         raise Refused("wrong_encryption_keys", _WRONG_KEYS.format(locked), status=409)
 
@@ -99,7 +100,9 @@ def _begin_to_use(ctx: Context) -> None:
             _refuse_unknown(ring, living(ctx, uow))
         for ring in ctx.keys.rings:
             if ring.newest is not ring.in_use:
-                uow.key_uses.begin(ring.kind, ring.newest.id, ctx.clock.now())
+                now, subject = ctx.clock.now(), f"{ring.kind.value}_key:{ring.newest.id}"
+                uow.key_uses.begin(ring.kind, ring.newest.id, now)
+                uow.audit.add(actor="cli", action="key_in_use", subject=subject, now=now)
                 log.warning("key_in_use", kind=ring.kind.value, key=ring.newest.id)
         uow.read_keys()
 

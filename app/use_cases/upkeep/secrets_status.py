@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from app.domain.errors import Refused
 from app.storage.enums import KeyKind as KeyKind
@@ -17,6 +18,8 @@ from app.use_cases.context import Context
 from app.use_cases.upkeep.heartbeat import living
 
 PORTION = 500
+REPEATED_FOR = timedelta(days=3)
+"""How long a vendor repeats a webhook (smarthr-api.md 7.4)."""
 VALUES, LINKS, DECISIONS = "values", "links", "decisions"
 _NO_SUCH_KEY = "この鍵は記録にないか、まだ使われています。flask secrets status に出る以前の鍵の番号を指定してください。"
 
@@ -52,6 +55,9 @@ class SecretsStatus:
     keys: tuple[KeyView, ...]
     processes: tuple[ProcessView, ...]
     locked: Mapping[str, int] = field(default_factory=dict)
+    repeats_until: datetime | None = None
+    """Until then vendors may repeat webhooks that only the former signing key recognises; None: none was given, or that
+    time is over."""
 
     @property
     def is_settled(self) -> bool:
@@ -68,7 +74,14 @@ def secrets_status(ctx: Context) -> SecretsStatus:
     now = ctx.clock.now()
     views = (_views(ring, noted[ring.kind], needs[ring.kind], processes, locked) for ring in ctx.keys.rings)
     seen = tuple(_process(each, ctx.keys.rings, (now - each.seen_at).total_seconds()) for each in processes)
-    return SecretsStatus(tuple(view for some in views for view in some), seen, locked)
+    until = _repeats_until(ctx.keys.signing, noted[KeyKind.SIGNING])
+    repeats = until if until is not None and until > now else None
+    return SecretsStatus(tuple(view for some in views for view in some), seen, locked, repeats)
+
+
+def _repeats_until(signing: Ring, noted: Iterable[KeyRow]) -> datetime | None:
+    since = next((row.since for row in noted if row.use is KeyUse.IN_USE), None)
+    return since + REPEATED_FOR if since is not None and len(signing.keys) > 1 else None
 
 
 def _process(process: ProcessRow, rings: Iterable[Ring], silent: float) -> ProcessView:

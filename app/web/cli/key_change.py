@@ -77,6 +77,8 @@ def _status_lines(found: SecretsStatus) -> Iterator[str]:
         yield title
         for key in (key for key in found.keys if key.kind is kind):
             yield f"  {key.id}  {_said(key)}"
+    if found.repeats_until is not None:
+        yield f"  以前の署名の鍵は {found.repeats_until:%Y-%m-%d %H:%M} UTC まで置くと、再送された通知も見分けられる"
     locked = sum(found.locked.values())
     yield f"どの鍵でも開けない値: {locked}件{''.join(f' {place}={number}' for place, number in found.locked.items())}"
     yield "動いているプロセス"

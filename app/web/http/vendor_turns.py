@@ -11,7 +11,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from flask import Flask, current_app, request
@@ -83,19 +85,20 @@ class VendorTurns:
         self._patience = patience
         self._questions: queue.SimpleQueue[_Question[Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._taken = self._threads = 0
-        """Questions that wait or are being asked; threads that live."""
+        self.taken = 0
+        """How many questions wait or are being asked."""
+        self._threads = 0
 
     def ask(self, question: Callable[[], T]) -> T:
         """The answer of `question`, which asks a vendor. Raises what it raises; TemporaryError "vendors_busy" when too
         many are asking, "vendors_late" after the deadline."""
         with self._lock:
-            if self._taken >= self._bounds.most:
+            if self.taken >= self._bounds.most:
                 raise TemporaryError("vendors_busy", retry_after=RETRY_SECONDS)
-            self._taken += 1
-            begins = self._threads < min(self._bounds.asking, self._taken)
+            self.taken += 1
+            begins = self._threads < min(self._bounds.asking, self.taken)
             self._threads += begins
-        asked = _Question(question)
+        asked = _Question(partial(copy_context().run, question))  # who asks is known in that thread, too
         self._questions.put(asked)
         if begins:
             threading.Thread(target=self._work, name="vendor turn", daemon=True).start()
@@ -112,7 +115,7 @@ class VendorTurns:
                 continue
             question.answer()
             with self._lock:
-                self._taken -= 1
+                self.taken -= 1
 
     def _leaves(self) -> bool:
         """Whether this thread ends: not when a question came just now that counts on it."""

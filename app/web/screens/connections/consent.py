@@ -93,6 +93,7 @@ def freee_callback() -> Any:
     code = sent.get("code", "")
     proof = code if len(code) <= LONGEST else None
     browsers = _secrets()
+    signed_in()  # the audit trail then names who it is
     try:
         if connection_wizard.belongs_to_setup(ctx, state):
             received = partial(connection_wizard.receive_consent, ctx, state=state, code=proof, error=error)

@@ -1,0 +1,56 @@
+"""Hashes of passwords are computed in a bounded pool: whoever finds it full is told at once, and it frees itself."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app.domain.errors import TemporaryError
+from app.use_cases.accounts.passwords import MOST_WAITING, TURNS, Hashing, hash_password, is_right
+from tests.chaos.parts import wait_for
+
+ROOM = TURNS + MOST_WAITING
+
+
+def test_whoever_finds_the_pool_full_is_told_at_once() -> None:
+    pool, over = Hashing(), threading.Event()
+    with ThreadPoolExecutor(ROOM) as people:
+        computed = [people.submit(pool.compute, lambda: over.wait(20)) for _ in range(ROOM)]
+        wait_for(lambda: pool.taken == ROOM, seconds=10, what="a full pool")
+        with pytest.raises(TemporaryError) as told:
+            pool.compute(lambda: True)
+        assert told.value.code == "passwords_busy" and told.value.retry_after
+        over.set()
+        assert all(each.result(10) for each in computed)
+    assert pool.compute(lambda: "again") == "again"
+    assert pool.taken == 0
+
+
+def test_whoever_waits_too_long_leaves_and_is_not_computed() -> None:
+    pool, over, computed = Hashing(patience=0.05), threading.Event(), []
+    for work in [lambda: over.wait(20)] * TURNS + [lambda: computed.append("for nobody")]:
+        with pytest.raises(TemporaryError, match="passwords_busy"):
+            pool.compute(work)
+    over.set()
+    wait_for(lambda: pool.taken == 0, seconds=10, what="an empty pool")
+    assert computed == []
+
+
+def test_an_error_in_the_pool_is_raised_and_leaves_its_place() -> None:
+    pool = Hashing()
+
+    def fails() -> None:
+        raise ValueError("as it was")
+
+    for _ in range(ROOM + 1):
+        with pytest.raises(ValueError, match="as it was"):
+            pool.compute(fails)
+
+
+def test_a_password_is_recognised_through_the_pool() -> None:
+    stored = hash_password("an-invented-password")
+    assert is_right(stored, "an-invented-password")
+    assert not is_right(stored, "another-password") and not is_right(None, "an-invented-password")
+    assert not is_right("no hash at all", "an-invented-password")
