@@ -101,7 +101,10 @@ def test_too_large_a_body_is_answered_without_being_read(usual: Serving) -> None
         assert said.startswith(b"HTTP/1.1 413") and b"Connection: close" in said
         with served.client() as hasty:
             hasty.sendall(head + b"b" * 300_000)
-            assert hasty.recv(12) == b"HTTP/1.1 413", "no reset connection"
+            said = b""
+            while part := hasty.recv(100):  # a reset connection would raise here
+                said += part
+            assert said.startswith(b"HTTP/1.1 413")
 
 
 def plain_limits() -> Callable[..., Iterable[bytes]]:
