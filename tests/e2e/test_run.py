@@ -309,7 +309,7 @@ def test_a_broken_redis_url(start: Start, url: str) -> None:
 
 
 def test_a_setting_that_is_wrong(start: Start) -> None:
-    assert "LEASE_SECONDS must be a number" in refusal(start(LEASE_SECONDS="soon"))
+    assert "LEASE_SECONDS は数で指定してください" in refusal(start(LEASE_SECONDS="soon"))
 
 
 def test_damaged_secrets(start: Start, tmp_path: Path) -> None:
