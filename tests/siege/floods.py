@@ -41,12 +41,13 @@ class Tally:
 def ask(
     port: int, method: str, path: str, *, headers: Mapping[str, str], body: str | None = None, source: str = "127.0.0.1"
 ) -> tuple[int, str, str]:
-    """(status, Set-Cookie, body) of one request on a connection of its own. Raises OSError, HTTPException."""
+    """(status, cookies to send back, body) of one request on a connection of its own. Raises OSError, HTTPException."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT, source_address=(source, 0))
     try:
         line.request(method, path, body=body, headers=dict(headers))
         answer = line.getresponse()
-        return answer.status, answer.headers.get("Set-Cookie", ""), answer.read().decode(errors="replace")
+        cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie") or ())
+        return answer.status, cookies, answer.read().decode(errors="replace")
     finally:
         line.close()
 
@@ -71,7 +72,7 @@ def sign_ins(port: int, number: int, tally: Tally, end: float) -> None:
         if not form:
             _, cookie, page = ask(port, "GET", "/sign-in", headers={}, source=source)
             found = _TOKEN.search(page)
-            form.update(token=found.group(1) if found else "", cookie=cookie.partition(";")[0])
+            form.update(token=found.group(1) if found else "", cookie=cookie)
         sent = {"csrf_token": form["token"], "login": f"nobody-{number}-{tries}", "password": "not the password"}
         headers = {**FORM, "Cookie": form["cookie"]}
         return ask(port, "POST", "/sign-in", headers=headers, body=urlencode(sent), source=source)[0]

@@ -150,10 +150,10 @@ def signed_in(port: int, house: House) -> str:
     _, cookie, page = ask(port, "GET", "/sign-in", headers={})
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     form = urlencode({"csrf_token": token, "login": made.login, "password": made.password})
-    headers = {**FORM, "Cookie": cookie.partition(";")[0]}
+    headers = {**FORM, "Cookie": cookie}
     status, cookie, _ = ask(port, "POST", "/sign-in", headers=headers, body=form)
     assert status == 303, status
-    return cookie.partition(";")[0]
+    return cookie
 
 
 def deliveries_in(house: House) -> int:

@@ -50,7 +50,7 @@ def test_a_double_click_starts_one_run(world: World, visit: Visit) -> None:
     assert first.headers["Location"] == second.headers["Location"]
     assert len(runs_of(world)) == 1
     member.open(PAGE)
-    member.send()
+    member.send(employees="0001")
     assert len(runs_of(world)) == 2
 
 

@@ -61,7 +61,7 @@ def begin(world: World, app: Flask, visit: Visit) -> Callable[..., Begun]:
     def begin(way: str, *, login: str = OWNER) -> Begun:
         if way == "link":
             browser = app.test_client()
-            sent = browser.post(f"{RECONNECT}/{reconnect_token(world.ctx.settings, KEY)}")
+            sent = browser.post(f"{RECONNECT}/{reconnect_token(world.ctx.keys.signing, KEY)}")
             return Begun(browser, state_of(sent))
         admin = visit(Role.ADMIN, login=login)
         if way == "setup":
@@ -177,7 +177,7 @@ def test_after_half_an_hour_it_is_over(way: str, begin: Callable[..., Begun], wo
 
 @pytest.fixture
 def link(world: World) -> str:
-    return f"{RECONNECT}/{reconnect_token(world.ctx.settings, KEY)}"
+    return f"{RECONNECT}/{reconnect_token(world.ctx.keys.signing, KEY)}"
 
 
 def test_a_mailed_link_serves_one_browser_and_works_once(app: Flask, world: World, link: str) -> None:
