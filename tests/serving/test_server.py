@@ -282,7 +282,7 @@ def test_what_has_begun_is_finished_and_nobody_new_is_taken() -> None:
             busy.sendall(get("/", more=""))
             assert begun.wait(10)
             served.server.stop()
-            assert heard(idle) == b"", "nobody waits for it"
+            assert heard(idle) == b"", "it is not waited for in vain for long"
             with pytest.raises(ConnectionError):
                 served.client()
             release.set()
@@ -291,3 +291,17 @@ def test_what_has_begun_is_finished_and_nobody_new_is_taken() -> None:
             assert heard(half) == b""
         served.thread.join(10)
         assert not served.thread.is_alive()
+
+
+def test_whoever_was_taken_a_moment_before_the_end_is_answered() -> None:
+    """A process that is replaced resets nobody: the request of a new connection may be on its way."""
+    with serving(plain(), deadlines=PATIENT) as served, served.client() as new, served.client() as kept:
+        kept.sendall(get("/", more=""))
+        said = b""
+        while not said.endswith(b"}"):  # the whole answer
+            said += kept.recv(1000)
+        assert len(served.server.active_channels) == 2
+        served.server.stop()
+        assert heard(kept) == b"", "between two requests nobody is waited for"
+        new.sendall(get())
+        assert heard(new).startswith(b"HTTP/1.1 200")

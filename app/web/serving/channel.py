@@ -121,6 +121,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """When the first byte of the request came that is not complete yet."""
         self.unsent_since: float | None = None
         self.unsent = 0
+        self.has_asked = False
+        """Whether a whole request has come on this connection."""
         self.held = False
         """True: the next request is complete, and waits until the answer before it is read."""
         self.lingers = False
@@ -152,6 +154,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         request = self.requests[0]
+        self.has_asked = True
         self.lingers = request.unread or request.error is not None
         super().service()
         self.resting_since = time.monotonic()

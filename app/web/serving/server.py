@@ -26,7 +26,8 @@ HEAD_BYTES = 16_384
 GRACE_SECONDS = 15.0
 """How long requests that are being answered may take when the process is told to end."""
 HALF_SENT_SECONDS = 2.0
-"""How long a request that is still coming in then may take."""
+"""How long a request may take then that is still coming in, or that a new connection is about to send: one taken a
+moment ago may hold a request that nobody has read yet, and would be reset if it were closed at once."""
 LOOK_SECONDS = 0.5
 """How often somebody too slow is looked for."""
 _CROWDED = 0.75
@@ -170,6 +171,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     def _has_work(self, seconds: float) -> bool:
         for channel in self._channels():
             rests = channel.waits and not channel.total_outbufs_len
-            if rests and (channel.request is None or seconds > HALF_SENT_SECONDS):
+            is_between_requests = channel.request is None and channel.has_asked
+            if rests and (is_between_requests or seconds > HALF_SENT_SECONDS):
                 channel.handle_close()
         return bool(self.active_channels) or self.task_dispatcher.work
