@@ -52,8 +52,9 @@ def alike(house: House) -> tuple[str, str]:
 
 
 def actions(house: House) -> list[tuple[str, str]]:
+    """What the audit trail tells of decisions, the newest first."""
     with house.ctx.unit_of_work() as uow:
-        return [(entry.action, entry.actor) for entry in uow.audit.page()]
+        return [(entry.action, entry.actor) for entry in uow.audit.page() if entry.action != "run_started"]
 
 
 def compared_pair(house: House, crew: str, employee: str) -> Pair:

@@ -10,6 +10,7 @@ import pytest
 from app.domain.errors import TemporaryError
 from app.use_cases.accounts.passwords import MOST_WAITING, TURNS, Hashing, hash_password, is_right
 from tests.chaos.parts import wait_for
+from tests.hashing import CHEAP
 
 ROOM = TURNS + MOST_WAITING
 
@@ -50,7 +51,7 @@ def test_an_error_in_the_pool_is_raised_and_leaves_its_place() -> None:
 
 
 def test_a_password_is_recognised_through_the_pool() -> None:
-    stored = hash_password("an-invented-password")
-    assert is_right(stored, "an-invented-password")
-    assert not is_right(stored, "another-password") and not is_right(None, "an-invented-password")
-    assert not is_right("no hash at all", "an-invented-password")
+    stored = hash_password(CHEAP, "an-invented-password")
+    assert is_right(CHEAP, stored, "an-invented-password")
+    assert not is_right(CHEAP, stored, "another-password") and not is_right(CHEAP, None, "an-invented-password")
+    assert not is_right(CHEAP, "no hash at all", "an-invented-password")

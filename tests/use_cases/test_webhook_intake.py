@@ -22,7 +22,7 @@ from app.use_cases.intake.webhook_intake import (
     smarthr_sender,
     sort_received,
 )
-from app.use_cases.upkeep.reconcile import reconcile_once
+from app.use_cases.upkeep.bounds import keep_bounds
 from app.wiring import keys_of
 from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
@@ -264,9 +264,9 @@ def test_a_digest_tells_bodies_apart_and_is_keyed(room: Room) -> None:
 def test_deliveries_are_forgotten_after_a_month(room: Room) -> None:
     take(room, told(room, "a", number="1"))
     room.clock.turn(days=29)
-    reconcile_once(room.ctx)
+    keep_bounds(room.ctx)
     assert rows(room.database)[0] == 1
     take(room, told(room, "b", number="2"))
     room.clock.turn(days=2)
-    reconcile_once(room.ctx)
+    keep_bounds(room.ctx)
     assert [delivery.people for delivery in stored(room.database).deliveries] == [["b"]]
