@@ -47,6 +47,8 @@ def broken_links(ctx: Context, connection_key: str) -> list[BrokenLink]:
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
         broken = uow.links.broken(connection.id)
+        if not broken:
+            return []
         smarthr = uow.directory.entries(connection.id, System.SMARTHR, [link.smarthr_id for link in broken])
         freee = uow.directory.entries(connection.id, System.FREEE, [link.freee_id for link in broken])
         ends = uow.links.last_ends(connection.id, [link.id_in(system) for link in broken for system in System])
