@@ -8,6 +8,7 @@ replaces a worker that has ended for any reason, because a worker ends itself wh
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -77,10 +78,10 @@ class PatientWorker(SimpleWorker):
     def work(self, burst: bool = False, logging_level: str | None = None, **_: Any) -> bool:  # type: ignore[override]
         """Take jobs until told to stop, or with `burst` until there is none. No scheduler is started: retries and
         delays are rows of ours. Not RQ's loop, because that one ends at the first thing it cannot read."""
-        _end_with_parent()
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
+        _end_with_pool()
         self._house.mend()
         self.bootstrap(logging_level)
-        self._install_signal_handlers()  # type: ignore[no-untyped-call]
         try:
             while self._round(burst=burst):
                 pass
@@ -180,20 +181,28 @@ class AnnouncedWorker(PatientWorker):
 class OneQueuePool(WorkerPool):
     """A pool that stops its workers once: a second signal would make RQ break off running jobs."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self._process = os.getpid()
+
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
+        if os.getpid() != self._process:
+            raise SystemExit  # a worker that has not begun yet: it is a fork, and has inherited this handler
         if self.status != self.Status.STOPPED:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def _end_with_parent() -> None:
+def _end_with_pool() -> None:
     """Give the worker its own process group and let it watch the pool.
 
     With its own group, Ctrl-C reaches only the pool, which asks each worker once. A worker whose pool is gone finishes
-    its job and ends, instead of working on beside the pool that replaces the old one.
+    its job and ends, instead of working on beside the pool that replaces the old one. The pool may be gone before the
+    worker gets here, so it is not the present parent that is watched.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    parent = os.getppid()
+    pool = multiprocessing.parent_process()
+    parent = pool.pid if pool is not None else os.getppid()
     gone = threading.Event()
 
     def watch() -> None:

@@ -30,10 +30,12 @@ from app.storage.outgoing.rows import OutboxRow
 from app.storage.unit_of_work import Database
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import _JOBS, relay_once
+from tests.chaos.parts import broker_in
 from tests.conftest import missing
 from tests.storage.databases import KEY, running_run
 from tests.use_cases.engine_room import Room, open_room
 from tests.workers.guarded import take_all
+from tests.workers.slow_to_begin import SECONDS
 from workers import broker as embedded
 from workers.jobs import FUNCTIONS
 
@@ -238,6 +240,42 @@ def test_orphans_end(station: Station) -> None:
     pool.kill()
     pool.wait()
     wait_for(lambda: not any(alive(orphan) for orphan in orphans), "the orphans' end", 15)
+
+
+@pytest.fixture
+def slow_pool(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A pool whose workers are not yet at work (`slow_to_begin`)."""
+    broker = broker_in(tmp_path)
+    broker.start()
+    command = [sys.executable, "-m", "tests.workers.slow_to_begin", f"unix://{broker.socket}"]
+    pool = subprocess.Popen(command, cwd=ROOT)
+    wait_for(lambda: len(children(pool.pid)) == 2, "both workers")
+    yield pool
+    pool.kill()
+    pool.wait()
+    broker.stop()
+
+
+@pytest.mark.processes
+def test_workers_end_whose_pool_dies_before_they_begin(slow_pool: subprocess.Popen[bytes]) -> None:
+    orphans = children(slow_pool.pid)
+    slow_pool.kill()
+    slow_pool.wait()
+    wait_for(lambda: not any(alive(orphan) for orphan in orphans), "the orphans' end", SECONDS + 15)
+
+
+@pytest.mark.processes
+def test_a_replaced_worker_told_to_stop_before_it_begins_ends_and_stops_no_other(
+    slow_pool: subprocess.Popen[bytes],
+) -> None:
+    first, other = children(slow_pool.pid)
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: set(children(slow_pool.pid)) - {first, other}, "the replacement")
+    (replacement,) = set(children(slow_pool.pid)) - {first, other}
+    os.kill(replacement, signal.SIGINT)
+    wait_for(lambda: not alive(replacement), "its end", SECONDS + 15)
+    time.sleep(SECONDS)
+    assert alive(other) and slow_pool.poll() is None
 
 
 @pytest.mark.parametrize("arguments", [[], ["everything"], ["interactive", "bulk"]])
