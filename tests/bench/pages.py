@@ -144,8 +144,8 @@ def queries_of(engine: Engine, client: FlaskClient, address: str) -> tuple[int, 
 
 @contextmanager
 def counting(engine: Engine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile. What the threads send that look whether the service is ready is no part of
-    the page that happens to be asked for."""
+    """The statements that are sent meanwhile. What is sent by the threads that look whether the service is ready is no
+    part of the page that happens to be asked for."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
