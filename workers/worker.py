@@ -182,7 +182,7 @@ class OneQueuePool(WorkerPool):
     """A pool that stops its workers once: a second signal would make RQ break off running jobs."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(*args, **kwargs)
         self._process = os.getpid()
 
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
