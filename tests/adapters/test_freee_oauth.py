@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from tests.adapters.freee_world import (
     freee_world,
     settings_for,
 )
+from tests.together import together
 
 REDIRECT = "http://127.0.0.1:9/freee/callback"
 
@@ -131,17 +131,6 @@ def test_a_token_renewed_by_somebody_else_meanwhile_is_taken_without_a_refresh(w
 # ── one of many ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def in_threads(number: int, work: Callable[[], Any]) -> list[Any]:
-    barrier = threading.Barrier(number)
-
-    def run(_: int) -> Any:
-        barrier.wait(timeout=10)
-        return work()
-
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(run, range(number)))
-
-
 @pytest.mark.parametrize("known_to_us", [True, False], ids=["expired by the clock", "expired for freee only"])
 def test_thirty_two_threads_with_an_expired_token_refresh_once(world: World, known_to_us: bool) -> None:
     """A second refresh would be the reuse of a spent token: the connection would be lost."""
@@ -149,7 +138,7 @@ def test_thirty_two_threads_with_an_expired_token_refresh_once(world: World, kno
         world.clock.forward(hours=7)
     else:
         world.freee.expire_access_tokens()
-    records = in_threads(32, lambda: world.gateway().read(str(SAME_MONTH_PAYER), month=NOVEMBER))
+    records = together(lambda _: world.gateway().read(str(SAME_MONTH_PAYER), month=NOVEMBER), 32)
 
     assert all(record is not None for record in records)
     assert refreshes(world) == 1
@@ -176,13 +165,13 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
     door = DatabaseTokenDoor(database.unit_of_work, world.clock, practice_company.FREEE_CLIENT_ID)
     world.clock.forward(hours=7)
 
-    def read() -> Any:
+    def read(_: int) -> Any:
         client = build_freee_client(
             world.settings, connection.id, COMPANY_ID, store, door, world.limiter, world.clock, requests.Session()
         )
         return client.get_employee(SAME_MONTH_PAYER, NOVEMBER)
 
-    assert all(in_threads(16, read))
+    assert all(together(read, 16))
     assert refreshes(world) == 1
     assert pairs_issued(world) == 2
     assert store.freee_tokens(connection.id).access_token != practice_company.FREEE_ACCESS_TOKEN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from app.storage.metrics.counters import labels
 from app.storage.unit_of_work import Database
 from app.storage.upkeep.bounds import BOUNDED
 from tests.storage.databases import NOW, add_connection, end_item, running_run
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 
@@ -82,18 +82,7 @@ def test_everything_of_a_delivery_is_read_as_it_was_written(database: Database) 
 def test_crosswise_transactions_do_not_wait_for_each_other(database: Database) -> None:
     """Each inserts the same keys, in opposite orders."""
     keys = [f"k{n:03d}" for n in range(50)]
-    results: list[list[int | None]] = []
-    barrier = threading.Barrier(4)
-
-    def work(ordered: list[str]) -> None:
-        barrier.wait(timeout=20)
-        results.append(add(database, *(new(key) for key in ordered)))
-
-    threads = [threading.Thread(target=work, args=(keys[:: 1 - 2 * (n % 2)],)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    results = together(lambda n: add(database, *(new(key) for key in keys[:: 1 - 2 * (n % 2)])), 4)
     inserted = [i for ids in results for i in ids if i is not None]
     assert len(results) == 4 and len(inserted) == len(set(inserted)) == 50
 
@@ -230,19 +219,13 @@ def test_how_a_registration_was_found(database: Database) -> None:
 
 def test_counters_only_grow_also_at_the_same_moment(database: Database) -> None:
     one, other = ("seen", labels(system="freee", event="updated")), ("seen", labels(system="smarthr", event="created"))
-    barrier = threading.Barrier(4)
 
     def count(number: int) -> None:
-        barrier.wait(timeout=20)
         for _ in range(10):
             with database.unit_of_work() as uow:
                 uow.counters.add({one: 1, other: 2} if number % 2 else {other: 2, one: 1})
 
-    threads = [threading.Thread(target=count, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    together(count, 4)
     with database.unit_of_work() as uow:
         uow.counters.add({})
         uow.counters.add({("nothing", ()): 0})

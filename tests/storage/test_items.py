@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,32 +12,11 @@ from app.storage.enums import OutboxKind
 from app.storage.runs.rows import NewNote
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, end_item, new_item, running_run, start_item
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 
 LEASE = NOW + timedelta(seconds=30)
-
-
-def together(work: Callable[[int], object], threads: int) -> list[object]:
-    """Run `work(0..n)` at the same moment; results in order, exceptions raised."""
-    barrier, results = threading.Barrier(threads), [None] * threads
-    failures: list[BaseException] = []
-
-    def run(number: int) -> None:
-        barrier.wait()
-        try:
-            results[number] = work(number)  # type: ignore[call-overload]
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            failures.append(error)
-
-    started = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
-    for thread in started:
-        thread.start()
-    for thread in started:
-        thread.join()
-    if failures:
-        raise failures[0]
-    return results
 
 
 def claim(database: Database, item_id: int, attempt: int = 0) -> object:

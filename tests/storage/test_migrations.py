@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from sqlalchemy import inspect
 from app.storage.schema import current_revision, downgrade, migrate
 from app.storage.tables.models import Base
 from tests.storage.schema_walk import REVISIONS, STEPS, engine_of, shape
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 
@@ -75,22 +75,7 @@ def test_the_migrations_end_at_the_models(empty_url: Callable[[Path], str], tmp_
 
 
 def test_several_processes_may_migrate_at_once(url: str) -> None:
-    failures: list[BaseException] = []
-    start = threading.Barrier(4)
-
-    def run() -> None:
-        start.wait()
-        try:
-            migrate(url)
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            failures.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    together(lambda _: migrate(url), 4)
     assert set(Base.metadata.tables) <= tables(url)
 
 

@@ -21,7 +21,7 @@ from app.storage.enums import HistoryKind, MailKind, MailState, OutboxKind, Unli
 from app.storage.links.rows import DirectoryEntry
 from app.storage.unit_of_work import Database
 from tests.storage.databases import KEY, NOW, add_connection, add_run, end_item, new_item, running_run, start_item
-from tests.storage.test_items import together
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 

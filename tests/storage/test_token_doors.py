@@ -11,8 +11,8 @@ from app.storage.metrics.counters import labels
 from app.storage.token_store import REFUSALS, DatabaseTokenDoor
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW
-from tests.storage.test_items import together
 from tests.storage.test_token_store import Clock
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 

@@ -11,7 +11,7 @@ from app.domain.vendors.tokens import FreeeTokens
 from app.storage.token_store import DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection
-from tests.storage.test_items import together
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 

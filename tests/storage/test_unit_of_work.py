@@ -14,6 +14,7 @@ from app.domain.enums import System
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
+from tests.together import together
 
 pytestmark = pytest.mark.sql
 
@@ -91,25 +92,14 @@ def test_many_writers_that_read_first_all_get_through(database: Database) -> Non
     """A plain BEGIN fails here with "database is locked" however long the time-out (engine.md B4)."""
     connection = add_connection(database)
     run, _ = running_run(database, connection)
-    failures: list[BaseException] = []
-    barrier = threading.Barrier(8)
 
-    def count_up() -> None:
-        try:
-            barrier.wait()
-            for _ in range(10):
-                with database.unit_of_work() as uow:
-                    assert uow.runs.get(run.id) is not None
-                    uow.runs.add_calls(run.id, System.FREEE, 1)
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            failures.append(error)
+    def count_up(_: int) -> None:
+        for _ in range(10):
+            with database.unit_of_work() as uow:
+                assert uow.runs.get(run.id) is not None
+                uow.runs.add_calls(run.id, System.FREEE, 1)
 
-    threads = [threading.Thread(target=count_up) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    together(count_up, 8)
     with database.unit_of_work() as uow:
         stored = uow.runs.get(run.id)
     assert stored is not None

@@ -15,7 +15,7 @@ from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import add_run, end_item, running_run, start_item
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room, open_room, person
 
 pytestmark = pytest.mark.sql

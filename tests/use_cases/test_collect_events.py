@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from app.use_cases.intake.collect_events import LONGEST_WINDOWS, SyncRequest, co
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import running_run, start_item
+from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room
 
 pytestmark = pytest.mark.sql
@@ -167,7 +167,7 @@ def test_many_people_go_where_nobody_waits_behind_them(room: Room, size: int, qu
 def test_two_relays_release_once(room: Room) -> None:
     ask(room, "a")
     room.clock.turn(seconds=QUIET)
-    at_once(lambda _: release_gathered(room.ctx), 4)
+    together(lambda _: release_gathered(room.ctx), 4)
     assert relay_once(room.ctx) == 1
     assert len(runs(room)) == 1
 
@@ -281,7 +281,7 @@ def test_a_paused_connection_gathers_and_works_later(room: Room) -> None:
 
 def test_transactions_at_once_make_one_run_and_one_item_per_person(room: Room) -> None:
     everybody = [f"p{n}" for n in range(20)]
-    at_once(lambda number: ask(room, *everybody[number % 4 :]), 8)
+    together(lambda number: ask(room, *everybody[number % 4 :]), 8)
     (found,) = people(room)
     assert sorted(map(str, found)) == sorted(everybody)
     places = [item.position for item in items(room, runs(room)[0])]
@@ -305,7 +305,7 @@ def test_asking_while_runs_are_released_forgets_nobody(room: Room) -> None:
             ask(room, f"p{number}-{n}", "everybody")
 
     try:
-        at_once(ask_often, 4)
+        together(ask_often, 4)
     finally:
         stop.set()
         releasing.join(timeout=30)
@@ -318,23 +318,3 @@ def test_asking_while_runs_are_released_forgets_nobody(room: Room) -> None:
     assert sorted(p for p in named if p != "everybody") == sorted(asked - {"everybody"})
     assert {run.state for run in runs(room)} == {RunState.RUNNING}
     assert [run.total for run in runs(room)] == [len(each) for each in found]
-
-
-def at_once(work: Any, times: int) -> None:
-    """`work(number)` in so many threads that begin together. Raises what one of them raised."""
-    barrier, errors = threading.Barrier(times), list[BaseException]()
-
-    def one(number: int) -> None:
-        barrier.wait(timeout=20)
-        try:
-            work(number)
-        except BaseException as error:  # noqa: BLE001 - handed to the test
-            errors.append(error)
-
-    threads: Sequence[threading.Thread] = [threading.Thread(target=one, args=(n,)) for n in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    if errors:
-        raise errors[0]

@@ -12,7 +12,7 @@ from app.domain.settings.connection_settings import MailPolicy
 from app.storage.enums import HistoryKind, MailState, OutboxKind
 from app.use_cases.finish.finalise import close_run_if_done, mails
 from tests.storage.databases import add_run, end_item, running_run, start_item
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import Room
 
 pytestmark = pytest.mark.sql

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
+from tests.together import together
 from tests.use_cases.test_interleaving import TO_FREEE, TO_SMARTHR
 from tests.use_cases.test_job import numbers, only
 
@@ -39,7 +39,7 @@ def test_both_directions_at_once_with_many_workers_end_equal(
 def work_with_many(house: House, runs: list[RunView], workers: int = 6) -> None:
     crashed: list[str] = []
 
-    def work() -> None:
+    def work(_: int) -> None:
         while True:
             try:
                 job = house.queue.jobs.pop(0)
@@ -52,18 +52,10 @@ def work_with_many(house: House, runs: list[RunView], workers: int = 6) -> None:
 
     for _ in range(60):
         relay.relay_once(house.ctx)
-        together(*[work] * workers)
+        together(work, workers)
         house.clock.turn(seconds=6)
         reconcile.reconcile_once(house.ctx)
         if all(house.seen(run).state.is_final for run in runs):
             break
     assert crashed == []
     assert all(house.seen(run).state is not RunState.FAILED for run in runs)
-
-
-def together(*works: Callable[[], None]) -> None:
-    threads = [threading.Thread(target=work) for work in works]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()

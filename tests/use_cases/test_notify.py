@@ -13,7 +13,7 @@ from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import Room
 
 

@@ -23,8 +23,9 @@ from app.storage.tables.models import ConnectionTable
 from app.use_cases.connections import connections, doubled, pause_resume
 from app.use_cases.employee import create_turn
 from tests.house import KEY, House
+from tests.together import together
 from tests.use_cases.test_job import only
-from tests.use_cases.test_many_workers import together, work_with_many
+from tests.use_cases.test_many_workers import work_with_many
 from tests.web.test_cli_access import runner
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
@@ -105,7 +106,7 @@ def test_two_at_once_make_one_connection(small: House) -> None:
         except Refused as refused:
             ended.append(refused.code)
 
-    together(add, add, add)
+    together(lambda _: add(), 3)
     assert Counter(ended) == {"already_connected": 2, "needs_consent": 1}
 
 

@@ -25,7 +25,7 @@ from app.use_cases.intake.start_run import start_run
 from app.use_cases.intake.undo import undo
 from app.use_cases.shared.views import RunView
 from tests.storage.databases import running_run, start_item
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room, person
 from tests.use_cases.test_approve_retry_cancel import failed_run
 

@@ -19,7 +19,7 @@ from app.use_cases.monitoring import queue_admin
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import add_run, end_item, new_item, running_run, start_item
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import Room
 
 pytestmark = pytest.mark.sql

@@ -14,7 +14,7 @@ from app.storage.enums import HistoryKind, OutboxKind
 from app.use_cases.connections import pause_resume
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.queries import history
-from tests.storage.test_items import together
+from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room, person
 
 pytestmark = pytest.mark.sql

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from app.storage.tables.access_models import AuditTable
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.monitoring.audit_check import AuditCheck, FaultKind, check_audit, entry_of
+from tests.together import together
 from tests.web.world import NOW, World
 
 pytestmark = pytest.mark.sql
@@ -204,22 +204,7 @@ def test_an_act_that_failed_leaves_neither_entry_nor_gap(world: World) -> None:
 
 
 def test_many_who_write_at_once_make_one_chain(world: World) -> None:
-    start = threading.Barrier(4)
-    failed: list[BaseException] = []
-
-    def write() -> None:
-        start.wait()
-        try:
-            add(world, 5)
-        except BaseException as error:  # noqa: BLE001 - handed to the main thread
-            failed.append(error)
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    together(lambda _: add(world, 5), 4)
     assert [row.position for row in chain(world)] == list(range(1, 21)) and check_audit(world.ctx).ok
 
 

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.factory import create_app
 from app.use_cases.context import Context
 from app.use_cases.queries.history import list_runs
-from tests.storage.test_items import together
+from tests.together import together
 from tests.web.test_web_errors import check_problem
 from tests.web.test_web_matrix import check_headers
 from tests.web.test_web_runs import RUNS, request_body

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,6 +25,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.upkeep import relay
 from tests.storage.databases import everything_stored
+from tests.together import together
 from tests.web.application import application_on
 from tests.web.hooks import (
     CANARIES,
@@ -376,7 +376,8 @@ def test_freee_without_a_number_is_told_by_its_body(client: FlaskClient, world: 
 def test_the_same_at_the_same_moment(app: Flask, world: World, apart: bool) -> None:
     """Also through two applications, whose commits are not grouped with each other."""
     apps = [app, create_app(world.ctx)] if apart else [app, app]
-    answers = at_once([partial(send_freee, each.test_client(), freee_body()) for each in apps * 8])
+    many = apps * 8
+    answers = together(lambda n: send_freee(many[n].test_client(), freee_body()), len(many))
     assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
     assert rows(world.database) == (1, 1, 1)
 
@@ -391,30 +392,12 @@ def test_many_at_the_same_moment(app: Flask, world: World, apart: bool) -> None:
         for copy in range(3)
         for n in range(12)
     ]
-    answers = at_once(sends)
+    answers = together(lambda n: sends[n](), len(sends))
     assert [answer.status_code for answer in answers] == [202] * 36
     found = stored(world.database)
     assert found.people == [f"p{n:02d}" for n in range(12)]
     assert rows(world.database) == (12, 12, 12)
     assert len(found.runs) == 1
-
-
-def at_once(calls: Sequence[Callable[[], TestResponse]]) -> list[TestResponse]:
-    """Every one in a thread of its own, begun together."""
-    barrier = threading.Barrier(len(calls))
-    answers: list[TestResponse] = []
-
-    def work(call: Callable[[], TestResponse]) -> None:
-        barrier.wait(timeout=20)
-        answers.append(call())
-
-    threads = [threading.Thread(target=work, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert len(answers) == len(calls)
-    return answers
 
 
 # ── when something is away ────────────────────────────────────────────────────────────────────────────────────────
