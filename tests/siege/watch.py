@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.client import HTTPException
 from statistics import quantiles
 from typing import Any
 
-from app.practice.staff import practice_company
 from tests.siege.floods import ask
+from tests.storm.deliveries import of_freee
 
 
 @dataclass
@@ -86,21 +85,7 @@ def smarthr_webhook(port: int, connection: str, secret: str, crew: str) -> Calla
 
 def freee_webhook(port: int, secret: str, employee: int) -> Callable[[], int]:
     def send() -> int:
-        now = datetime.now(UTC) + timedelta(hours=9)
-        body = {
-            "id": str(uuid.uuid4()),
-            "application_id": 12_345,
-            "resource": "hr:employee",
-            "action": "updated",
-            "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
-            "employee": {
-                "id": employee,
-                "company_id": practice_company.FREEE_COMPANY_ID,
-                "year": now.year,
-                "month": now.month,
-            },
-        }
         headers = {"x-freee-token": secret, "Content-Type": "application/json"}
-        return ask(port, "POST", "/webhooks/freee", headers=headers, body=json.dumps(body))[0]
+        return ask(port, "POST", "/webhooks/freee", headers=headers, body=json.dumps(of_freee(employee)))[0]
 
     return send

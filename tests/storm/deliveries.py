@@ -51,7 +51,15 @@ def load_volley(house: House, people: Sequence[Person], count: int, *, seed: int
     for index in range(count):
         person, turn = people[index % len(people)], index // len(people)
         if turn % 2 and person.employee_id:
-            hooks.append(_of_freee(person))
+            hooks.append(
+                Hook(
+                    "/webhooks/freee",
+                    "x-freee-token",
+                    FREEE_SECRET,
+                    _json(of_freee(person.employee_id)),
+                    (person.number,),
+                )
+            )
         else:
             moment = (first + timedelta(milliseconds=index)).isoformat(timespec="milliseconds")
             body = {"triggered_at": moment.replace("+00:00", "Z"), "sender": None, **_of_smarthr(person, turn, crews)}
@@ -75,23 +83,22 @@ def _of_smarthr(person: Person, turn: int, crews: Mapping[str, Mapping[str, Any]
     return shapes[turn // 2 % len(shapes)]
 
 
-def _of_freee(person: Person) -> Hook:
-    """freee-hr-api.md 12.1."""
+def of_freee(employee_id: int) -> dict[str, Any]:
+    """What freee sends of an employee whom somebody has changed just now: whom, and never what."""
     now = datetime.now(UTC) + timedelta(hours=9)
-    body = {
+    return {
         "id": str(uuid.uuid4()),
         "application_id": 12_345,
         "resource": "hr:employee",
         "action": "updated",
         "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
         "employee": {
-            "id": person.employee_id,
+            "id": employee_id,
             "company_id": practice_company.FREEE_COMPANY_ID,
             "year": now.year,
             "month": now.month,
         },
     }
-    return Hook("/webhooks/freee", "x-freee-token", FREEE_SECRET, _json(body), (person.number,))
 
 
 def _json(body: Mapping[str, Any]) -> str:

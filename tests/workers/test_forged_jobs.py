@@ -21,7 +21,7 @@ from app.use_cases.monitoring.refused_jobs import Reason
 from tests.adapters.conftest import _session_broker, broker, broker_process
 from tests.workers import jobs_of_tests
 from tests.workers.attacks import CODE, JOBS, MEASURED, ON_THE_WAY, POISON, UNTOLD, Traps, data, dependent, genuine
-from tests.workers.guarded import FUNCTIONS, refused, take_all, worker_for
+from tests.workers.guarded import FUNCTIONS, WorkerOfTests, refused, take_all, worker_for
 from workers.guarded_job import GuardedJob, GuardedQueue
 from workers.worker import PatientWorker
 
@@ -109,13 +109,19 @@ def test_stock_rq_ends_over_poison(broker: redis.Redis, traps: Traps, attack: st
     assert jobs_of_tests.RAN == []
 
 
-@pytest.mark.parametrize("attack", list(CODE))
-def test_nothing_of_it_happens_here(broker: redis.Redis, traps: Traps, attack: str) -> None:
-    CODE[attack](broker, traps)
+def meet(broker: redis.Redis) -> WorkerOfTests:
+    """What a worker does with the attack, which stands before a genuine job."""
     put_genuine(broker)
     worker = take_all(broker)
     worker.run_maintenance_tasks()
     worker._queue.refusals.hand_over()
+    return worker
+
+
+@pytest.mark.parametrize("attack", list(CODE))
+def test_nothing_of_it_happens_here(broker: redis.Redis, traps: Traps, attack: str) -> None:
+    CODE[attack](broker, traps)
+    meet(broker)
     assert sprung(traps, broker) == set()
     assert 7 in jobs_of_tests.RAN
     assert left(broker) <= ({"rq:job:evil"} if attack in ORPHANS else set())
@@ -131,10 +137,7 @@ SILENT = {"a dependent", "a dependent of a job on the way"}
 @pytest.mark.parametrize("attack", list(POISON))
 def test_no_poison_ends_a_worker(broker: redis.Redis, traps: Traps, attack: str) -> None:
     POISON[attack](broker, traps)
-    put_genuine(broker)
-    worker = take_all(broker)
-    worker.run_maintenance_tasks()
-    worker._queue.refusals.hand_over()
+    worker = meet(broker)
     told = sum(refused().values())
     if not broker.exists("rq:queue:interactive") and 7 not in jobs_of_tests.RAN:
         put_genuine(broker)  # the queue was of another kind and could not take the genuine job before

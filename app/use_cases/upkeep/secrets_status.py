@@ -19,7 +19,8 @@ from app.use_cases.upkeep.heartbeat import living
 
 PORTION = 500
 REPEATED_FOR = timedelta(days=3)
-"""How long a vendor repeats a webhook (smarthr-api.md 7.4)."""
+"""How long a vendor repeats a webhook that got no answer in time. A repetition that comes after the key of its first
+delivery is gone looks new, so a run compares its people once more."""
 VALUES, LINKS, DECISIONS = "values", "links", "decisions"
 _NO_SUCH_KEY = "この鍵は記録にないか、まだ使われています。flask secrets status に出る以前の鍵の番号を指定してください。"
 
