@@ -105,7 +105,9 @@ class Gateways:
 
     def smarthr_of(self, subdomain: str, token: str) -> EmployeeGateway:
         """The gateway of a tenant that is no connection (yet), or of a connection's tenant with a token on trial."""
-        return SmartHRGateway(build_smarthr_client(self._settings, subdomain, token, self._limiter))
+        return SmartHRGateway(
+            build_smarthr_client(self._settings, subdomain, token, self._limiter, sleep=self._clock.sleep)
+        )
 
     def webhook_registry(self, connection: Connection) -> WebhookRegistry:
         """SmartHR's webhook registry. freee needs none: it has one address per app, which a person enters by hand."""
@@ -118,6 +120,7 @@ class Gateways:
             self._tokens.smarthr_token(connection.id),
             self._limiter,
             self._session(connection.id, System.SMARTHR),
+            sleep=self._clock.sleep,
         )
 
     def _session(self, connection_id: int, system: System) -> requests.Session:

@@ -44,22 +44,10 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from app.wiring import Gateways, keys_of
+from tests.clock import TurnedClock
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
-
-
-class TurnedClock:
-    """A clock that goes when it is turned."""
-
-    def __init__(self, instant: datetime) -> None:
-        self.instant = instant
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def turn(self, **span: float) -> None:
-        self.instant += timedelta(**span)
 
 
 class OpenLimiter:

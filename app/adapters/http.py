@@ -79,6 +79,7 @@ class HttpClient:
         limiter: RateLimiter,
         limiter_key: str,
         session: requests.Session | None = None,
+        sleep: Callable[[float], None] = time.sleep,
         timeout: tuple[float, float] = (3.0, 20.0),
         deadline: float = TOTAL_DEADLINE,
         retry_pauses: tuple[float, ...] = RETRY_PAUSES,
@@ -94,6 +95,7 @@ class HttpClient:
         self._limiter = limiter
         self._limiter_key = limiter_key
         self._session = session or VendorSession()
+        self._sleep = sleep
         self._timeout = timeout
         self._deadline = deadline
         self._retry_pauses = retry_pauses
@@ -140,7 +142,7 @@ class HttpClient:
             pause = next(pauses, None)
             if pause is None or not _worth_repeating(result):
                 raise result
-            time.sleep(pause * random.uniform(0.3, 1.0))  # noqa: S311 - jitter, not a secret
+            self._sleep(pause * random.uniform(0.3, 1.0))  # noqa: S311 - jitter, not a secret
 
     @contextmanager
     def permit_ahead(self) -> Iterator[None]:
@@ -166,7 +168,7 @@ class HttpClient:
         TemporaryError instead, so that the worker is free for other work."""
         wait = self._limiter.reserve(self._limiter_key)
         if wait > 0:
-            time.sleep(wait)
+            self._sleep(wait)
             # While this worker slept, the vendor may have told another worker to stop.
             wait = -self._limiter.closed_for(self._limiter_key)
         self._refuse_wait(wait)

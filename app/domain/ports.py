@@ -22,6 +22,10 @@ class Clock(Protocol):
         """The instant now, aware, UTC."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        ...
+
 
 # ── employees ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -34,6 +34,7 @@ from app.practice.staff import practice_company
 from app.practice.staff.practice_company import build_company
 from app.practice.vendor_kit.limits import FAST, Rates
 from tests.adapters.canned import OpenLimiter
+from tests.clock import TurnedClock
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -52,18 +53,12 @@ OPTIONS = MappingOptions(as_of_date=TODAY)
 NOVEMBER, DECEMBER = YearMonth(2026, 11), YearMonth(2026, 12)
 
 
-class HandClock:
+class HandClock(TurnedClock):
     def __init__(self, now: datetime = NOW) -> None:
-        self._now = now
-
-    def now(self) -> datetime:
-        return self._now
+        super().__init__(now)
 
     def seconds(self) -> float:
-        return self._now.timestamp()
-
-    def forward(self, **lapse: float) -> None:
-        self._now += timedelta(**lapse)
+        return self.instant.timestamp()
 
 
 class MemoryTokens:

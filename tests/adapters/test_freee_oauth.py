@@ -63,14 +63,14 @@ def pairs_issued(world: World) -> int:
 
 def test_a_token_before_its_last_half_hour_is_used_as_it_is(world: World) -> None:
     """To renew it earlier is the business of who keeps tokens alive: no job waits for that."""
-    world.clock.forward(hours=5, minutes=29)
+    world.clock.turn(hours=5, minutes=29)
     world.read(SAME_MONTH_PAYER)
 
     assert refreshes(world) == 0
 
 
 def test_a_token_in_its_last_half_hour_is_renewed_before_the_call_and_kept(world: World) -> None:
-    world.clock.forward(hours=5, minutes=31)
+    world.clock.turn(hours=5, minutes=31)
     world.read(SAME_MONTH_PAYER)
 
     assert refreshes(world) == 1
@@ -81,7 +81,7 @@ def test_a_token_in_its_last_half_hour_is_renewed_before_the_call_and_kept(world
 
 
 def test_an_expired_token_is_renewed(world: World) -> None:
-    world.clock.forward(days=3)
+    world.clock.turn(days=3)
     world.read(SAME_MONTH_PAYER)
 
     assert refreshes(world) == 1
@@ -135,7 +135,7 @@ def test_a_token_renewed_by_somebody_else_meanwhile_is_taken_without_a_refresh(w
 def test_thirty_two_threads_with_an_expired_token_refresh_once(world: World, known_to_us: bool) -> None:
     """A second refresh would be the reuse of a spent token: the connection would be lost."""
     if known_to_us:
-        world.clock.forward(hours=7)
+        world.clock.turn(hours=7)
     else:
         world.freee.expire_access_tokens()
     records = together(lambda _: world.gateway().read(str(SAME_MONTH_PAYER), month=NOVEMBER), 32)
@@ -163,7 +163,7 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
         uow.connections.set_freee_tokens(connection.id, world.tokens.tokens, now=NOW)
     store = DatabaseTokenStore(database.unit_of_work, world.clock)
     door = DatabaseTokenDoor(database.unit_of_work, world.clock, practice_company.FREEE_CLIENT_ID)
-    world.clock.forward(hours=7)
+    world.clock.turn(hours=7)
 
     def read(_: int) -> Any:
         client = build_freee_client(
@@ -179,7 +179,7 @@ def test_with_the_real_store_as_well_one_of_many_refreshes(world: World, tmp_pat
 
 def test_the_others_go_on_with_the_old_token_while_one_renews(world: World) -> None:
     """The access token still lives: nobody waits for a slow token endpoint."""
-    world.clock.forward(hours=5, minutes=45)
+    world.clock.turn(hours=5, minutes=45)
     assert world.tokens.claim_refresh(CONNECTION_ID, version=1, seconds=CLAIM_SECONDS)
     world.read(SAME_MONTH_PAYER)
 
@@ -289,7 +289,7 @@ def test_a_lost_answer_is_marked_and_never_asked_for_again(vendor: CannedServer,
 
     assert len(vendor.seen) == 1
     assert tokens.unknown == [4]
-    clock.forward(seconds=CLAIM_SECONDS * 2)
+    clock.turn(seconds=CLAIM_SECONDS * 2)
     if left is ALIVE:
         session.headers()
     else:  # the old access token can tell nothing any more
@@ -310,7 +310,7 @@ def test_a_lost_refresh_that_never_happened_is_told_by_the_old_token(vendor: Can
     assert len(vendor.seen) == 1, "doubt alone sends nothing"
     session.accepted()
     assert tokens.unknown == []
-    clock.forward(seconds=CLAIM_SECONDS + 1)
+    clock.turn(seconds=CLAIM_SECONDS + 1)
     assert session.headers() == {"Authorization": "Bearer new-access"}
     assert len(vendor.seen) == 2
 
@@ -345,7 +345,7 @@ def test_a_refresh_that_was_not_heard_is_no_lost_answer_and_costs_no_consent(
     assert (caught.value.code, caught.value.counts, tokens.unknown) == ("E22", False, [])
     assert tokens.consent_wanted == []
     assert caught.value.retry_after == 15.0, "half of the first back-off"
-    clock.forward(seconds=16)
+    clock.turn(seconds=16)
     assert session.headers() == {"Authorization": "Bearer new-access"}, "as soon as the door opens"
 
 
@@ -360,12 +360,12 @@ def test_a_closed_door_is_closed_for_every_connection_and_one_probe_opens_it(ven
     vendor.will(raw(b"", status=status, headers={"Retry-After": "120"}))
     waits = [refused(session) for session in sessions]
     assert (waits, len(vendor.seen)) == ([120.0] * 5, 1)
-    clock.forward(seconds=119)
+    clock.turn(seconds=119)
     assert [refused(session) for session in sessions] == [1.0] * 5
-    clock.forward(seconds=1)
+    clock.turn(seconds=1)
     assert [refused(session) for session in sessions] == [120.0] * 5
     assert len(vendor.seen) == 2, "one probe"
-    clock.forward(seconds=120)
+    clock.turn(seconds=120)
     vendor.will(answer(granted()), answer(granted()))
     vendor.forget()
     for session in sessions:
@@ -585,5 +585,5 @@ def test_a_code_waits_at_the_closed_door_without_being_sent(world: World) -> Non
             consent.finish(another, redirect_uri=REDIRECT, verifier=verifier)
         assert (caught.value.code, caught.value.counts) == ("E22", False)
     assert refreshes(world) == 2
-    world.clock.forward(seconds=61)
+    world.clock.turn(seconds=61)
     assert consent.finish(another, redirect_uri=REDIRECT, verifier=verifier).company_id == COMPANY_ID

@@ -341,7 +341,7 @@ def test_a_fresh_look_is_fresh_and_another_one_may_be_a_minute_old(world: World)
 
     assert world.gateway().ids_by_number("NEW", fresh=False) == []
     assert gateway.calls == calls
-    world.clock.forward(seconds=61)
+    world.clock.turn(seconds=61)
     assert world.gateway().ids_by_number("NEW", fresh=False) == [added]
     later = str(world.freee.add({"num": "LATER"}))
     assert world.gateway().ids_by_number("LATER") == [later]
@@ -361,10 +361,10 @@ def test_one_companys_numbers_are_not_anothers(world: World) -> None:
 
     assert cache.get(1) == {"N": ("5",)}
     assert cache.get(2) is None
-    world.clock.forward(seconds=59)
+    world.clock.turn(seconds=59)
     cache.add(1, "M", "6")
     assert cache.get(1) == {"N": ("5",), "M": ("6",)}
-    world.clock.forward(seconds=1)
+    world.clock.turn(seconds=1)
     assert cache.get(1) is None
 
 

@@ -22,6 +22,7 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
 from app.wiring import keys_of
+from tests.clock import TurnedClock
 from tests.hashing import CHEAP
 from tests.registrations import Registrations
 from tests.storage.databases import NOW, add_connection
@@ -29,15 +30,9 @@ from tests.storage.databases import NOW, add_connection
 TODAY = date(2026, 11, 22)
 
 
-class Clock:
+class Clock(TurnedClock):
     def __init__(self) -> None:
-        self.instant = NOW
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def turn(self, **span: float) -> None:
-        self.instant += timedelta(**span)
+        super().__init__(NOW)
 
 
 class Broker:

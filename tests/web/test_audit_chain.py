@@ -171,7 +171,7 @@ def test_rows_of_the_version_before_are_taken_in_and_its_tidying_deletes_nothing
 
 def test_what_is_purged_leaves_a_chain_that_can_be_checked(world: World) -> None:
     add(world, 4)
-    world.clock.pass_by(days=10)
+    world.clock.turn(days=10)
     add(world, 2)
     before = world.clock.now() - timedelta(days=5)
     with world.ctx.unit_of_work() as uow:

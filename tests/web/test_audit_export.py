@@ -122,7 +122,7 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(world: World) -> None:
 def test_a_period_holds_its_days_in_japan_and_goes_on_from_where_the_one_before_ends(world: World) -> None:
     for _ in range(4):  # 12:00 in Japan, then every 8 hours
         add(world, 1)
-        world.clock.pass_by(hours=8)
+        world.clock.turn(hours=8)
     first, second = NOW.date(), world.clock.now().date()
     made = [list(lines(world, day)) for day in (first, second)]
     assert [row["action"] for row in made[0]] == ["export_begins", "run_started", "run_started", "export_ends"]
@@ -138,7 +138,7 @@ def lines(world: World, day: Any) -> list[dict[str, Any]]:
 
 def test_a_period_without_an_entry_is_a_file_that_says_so(world: World, tmp_path: Path) -> None:
     add(world, 2)
-    world.clock.pass_by(days=40)
+    world.clock.turn(days=40)
     day = NOW.date().replace(day=1)
     content = b"".join(lines_of(world.ctx, begin_export(world.ctx, day, day, Format.CSV), Format.CSV, str))
     assert content.decode().count("\r\n") == 3
@@ -203,7 +203,7 @@ def test_entries_that_are_too_old_are_purged_and_the_head_goes_into_the_log(
 ) -> None:
     configure_logging("INFO")
     add(world, 3)
-    world.clock.pass_by(days=world.ctx.settings.audit_days + 1)
+    world.clock.turn(days=world.ctx.settings.audit_days + 1)
     add(world, 1)
     assert keep_audit(world.ctx) == 3
     assert keep_audit(world.ctx) == 0

@@ -38,16 +38,16 @@ def test_one_client_behind_a_proxy_that_nobody_named_keeps_nobody_out(world: Wor
     device = remember_device(world.ctx, "", 1)
     for n in range(NETWORK.free + 10):
         attempt(world, f"user-{n}", PROXY)
-    world.clock.pass_by(seconds=NETWORK.longest)
+    world.clock.turn(seconds=NETWORK.longest)
     for _ in range(PAIR.free + 1):
         attempt(world, LOGIN, PROXY)
-        world.clock.pass_by(seconds=NETWORK.longest)
+        world.clock.turn(seconds=NETWORK.longest)
     attempt(world, LOGIN, PROXY)
     assert attempt(world, LOGIN, PROXY, PASSWORD) == "wait"
     assert attempt(world, LOGIN, PROXY, PASSWORD, device) == "in"
     attempt(world, "one-more", PROXY)
     assert attempt(world, OTHER, PROXY, PASSWORD) == "wait"
-    world.clock.pass_by(seconds=NETWORK.longest)
+    world.clock.turn(seconds=NETWORK.longest)
     assert attempt(world, OTHER, PROXY, PASSWORD) == "in"
 
 
@@ -65,7 +65,7 @@ def test_guesses_that_are_spread_over_networks_are_braked_as_well(world: World) 
     assert [attempt(world, LOGIN, next(spread)) for _ in range(ACCOUNT.free + 2)][-1] == "wait"
     tries = 0
     for _ in range(60):
-        world.clock.pass_by(seconds=60)
+        world.clock.turn(seconds=60)
         tries += sum(attempt(world, LOGIN, next(spread)) == "wrong" for _ in range(3))
     assert tries <= 36, "in an hour: soon one each two minutes, from however many networks"
     assert attempt(world, LOGIN, next(spread), PASSWORD) == "wait"
@@ -98,11 +98,11 @@ def test_what_is_remembered_has_a_bound(world: World) -> None:
     attempt(world, LOGIN, "192.0.2.1", PASSWORD)
     for n in range(20):
         attempt(world, f"user-{n}", f"10.0.{n}.1")
-        world.clock.pass_by(seconds=1)
+        world.clock.turn(seconds=1)
     with world.ctx.unit_of_work() as uow:
         assert uow.brakes.purge(now=world.clock.now(), most=30) > 20
         assert uow.brakes.purge(now=world.clock.now(), most=30) == 0
-    world.clock.pass_by(days=1, hours=1)
+    world.clock.turn(days=1, hours=1)
     assert forget_brakes(world.ctx) > 0
     with world.ctx.unit_of_work() as uow:
         assert uow.brakes.purge(now=world.clock.now(), most=0) == 1, "the owner's network alone is left"

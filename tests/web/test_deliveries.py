@@ -53,7 +53,7 @@ def again(client: FlaskClient, bearer: Bearer) -> Callable[..., Any]:
 
 def end_items(world: World, state: ItemState, *, among: int | None = None) -> None:
     """Release what was gathered, and bring everything that waits to this end (of one delivery, or of all)."""
-    world.clock.pass_by(minutes=2)
+    world.clock.turn(minutes=2)
     relay.relay_once(world.ctx)
     held = stored(world.database)
     wanted = (
@@ -90,7 +90,7 @@ def test_newest_first_page_by_page(world: World, reader: Callable[..., Any]) -> 
 
 def test_every_filter_narrows_the_list(world: World, reader: Callable[..., Any]) -> None:
     early = add_delivery(world, "crew-1")
-    world.clock.pass_by(hours=1)
+    world.clock.turn(hours=1)
     known = add_delivery(world, "crew-2")
     unknown = add_delivery(world, "crew-3", name="surprise", known=False)
     assert ids(reader(state="unknown")) == [unknown]
@@ -196,7 +196,7 @@ def test_an_event_we_did_not_know_is_looked_at_when_somebody_asks(world: World, 
 
 def test_a_range_is_replayed_in_one_run(world: World, again: Callable[..., Any]) -> None:
     before = add_delivery(world, "crew-0")
-    world.clock.pass_by(days=1)
+    world.clock.turn(days=1)
     for number in range(1, 4):
         add_delivery(world, f"crew-{number}")
     add_delivery(world, "crew-1", name="surprise", known=False)

@@ -170,7 +170,7 @@ def test_the_use_of_a_key_is_noted_once_per_address_and_day(
     headers, client = bearer(), app.test_client()
     for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
         client.get("/api/v1/runs", headers=headers, environ_base={"REMOTE_ADDR": address})
-    world.clock.pass_by(days=1)
+    world.clock.turn(days=1)
     client.get("/api/v1/runs", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.1"})
     used = [row.address for row in entries_of(world.ctx) if row.action == "key_used"]
     assert used == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
@@ -511,7 +511,7 @@ def test_a_flood_of_refusals_has_a_bound(world: World) -> None:
     rows = entries_of(world.ctx)
     assert len(rows) == refusals.MOST_PER_HOUR + 1
     assert [row.action for row in rows[-2:]] == ["sign_in_failed", refusals.LEFT_OUT]
-    world.clock.pass_by(hours=1, seconds=1)
+    world.clock.turn(hours=1, seconds=1)
     refuse(1, "192.0.2.1")
     assert entries_of(world.ctx)[-1].action == "sign_in_failed"
 

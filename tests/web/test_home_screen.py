@@ -52,7 +52,7 @@ def test_both_panels_in_the_order_people_know(visit: Visit) -> None:
 
 def test_the_last_success_stands_beside_the_last_attempt(world: World, visit: Visit) -> None:
     add_run(world, ItemState.SUCCEEDED, ItemState.UNCHANGED)
-    world.clock.pass_by(hours=3)
+    world.clock.turn(hours=3)
     failed = add_run(world, ItemState.SUCCEEDED, ItemState.FAILED, ItemState.CONFLICT, ItemState.NEEDS_REVIEW)
     with world.ctx.unit_of_work() as uow:
         run = uow.runs.get_by_public_id(failed)

@@ -98,7 +98,7 @@ def test_the_status_says_where_and_a_lost_key_can_be_given_up(listening: World) 
     assert run("secrets", "forget", old_id).exit_code == 2, "it is in use"
     both = runner(create_app(with_keys(listening.ctx, NEW, OLD)))
     assert both("secrets", "forget", "0000000000").exit_code == 2
-    listening.clock.pass_by(minutes=2)  # who has not told of itself since counts as ended
+    listening.clock.turn(minutes=2)  # who has not told of itself since counts as ended
     rotated = both("secrets", "rotate")
     assert rotated.exit_code == 0, rotated.output
     assert both("secrets", "forget", old_id).exit_code == 0

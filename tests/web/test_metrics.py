@@ -88,7 +88,7 @@ def test_what_the_relay_has_not_sorted_yet(client: FlaskClient, world: World) ->
     for person in ("crew-1", "crew-2"):
         sent = client.post(SMARTHR_URL, data=smarthr_body("crew_updated", person), headers={"X-SmartHR-Token": SECRET})
         assert sent.status_code == 202
-        world.clock.pass_by(seconds=30)
+        world.clock.turn(seconds=30)
     found = metrics(client)
     assert (found["awase_deliveries_unsorted",], found["awase_deliveries_unsorted_oldest_age_seconds",]) == (2, 60)
     sort_received(world.ctx)
@@ -148,7 +148,7 @@ def test_last_webhook_and_registration(client: FlaskClient, world: World) -> Non
     connection = listen(world)
     assert named(metrics(client), "awase_webhook_last_seen_timestamp_seconds") == {}
     send_smarthr(client, smarthr_body())
-    world.clock.pass_by(minutes=5)
+    world.clock.turn(minutes=5)
     send_smarthr(client, smarthr_body("crew_created", "crew-9"))
     with world.ctx.unit_of_work() as uow:
         uow.webhook_registrations.found(
@@ -202,13 +202,13 @@ def test_runs_that_webhooks_fill(client: FlaskClient, world: World) -> None:
     add_delivery(world, "crew-1", "crew-2")
     found = metrics(client)
     assert (found["awase_gathering_runs",], found["awase_gathering_overdue_seconds",]) == (1, 0)
-    world.clock.pass_by(seconds=100)
+    world.clock.turn(seconds=100)
     assert metrics(client)["awase_gathering_overdue_seconds",] == 90
 
 
 def test_the_age_of_the_backlog_counts_what_could_begin(client: FlaskClient, world: World) -> None:
     add_run(world, ItemState.WAITING, ItemState.SUCCEEDED)
-    world.clock.pass_by(seconds=40)
+    world.clock.turn(seconds=40)
     assert metrics(client)["awase_items_oldest_age_seconds",] == 40
     with world.ctx.unit_of_work() as uow:
         connection = uow.connections.get_by_key(KEY)
@@ -230,7 +230,7 @@ def test_mails_by_kind_and_state(client: FlaskClient, world: World) -> None:
         )
         assert failed and uow.mails.claim(failed, now=NOW, lease_until=NOW)
         assert uow.mails.record_result(failed, attempts=1, state=MailState.FAILED, now=NOW)
-    world.clock.pass_by(seconds=70)
+    world.clock.turn(seconds=70)
     found = metrics(client)
     assert {key: n for key, n in named(found, "awase_mails").items() if n} == {
         ("summary", "pending"): 1,
@@ -270,7 +270,7 @@ def test_counters_go_on_in_another_process(app: Flask, world: World) -> None:
     add_run(world, ItemState.SUCCEEDED)
     count_once(world.ctx)
     first = metrics(operator_of(app, world.ctx))
-    world.clock.pass_by(seconds=SETTLED.total_seconds() + 1)
+    world.clock.turn(seconds=SETTLED.total_seconds() + 1)
     add_run(world, ItemState.SUCCEEDED, ItemState.SUCCEEDED)
     count_once(world.ctx)
     second = metrics(operator_of(create_app(world.ctx), world.ctx))
@@ -378,6 +378,6 @@ def test_the_queue_tells_the_same(client: FlaskClient, world: World, bearer: Bea
     (intake,) = found["intake"]
     assert (intake["id"], intake["key"], intake["automatic"], intake["quarantined"]) == (1, KEY, "both", 0)
     assert intake["last_smarthr_webhook"].startswith("2026-11-22T03:00:00") and intake["last_freee_webhook"] is None
-    world.clock.pass_by(hours=2)
+    world.clock.turn(hours=2)
     later = client.get("/api/v1/queue", headers=bearer("ops:read")).json
     assert set(later["deliveries_last_hour"].values()) == {0}

@@ -258,7 +258,7 @@ def test_after_the_decision_no_tick_is_kept(world: World, visit: Visit) -> None:
 
 def test_reading_anew_starts_another_preview_and_discards_this_one(world: World, visit: Visit) -> None:
     run_id = preview_of(world, CHANGED, scope=("0001",))
-    world.clock.pass_by(minutes=20)
+    world.clock.turn(minutes=20)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
     assert "20分前" in member.words
@@ -460,7 +460,7 @@ def test_300_people_cost_few_queries(world: World, visit: Visit, page: str) -> N
     many: list[Somebody] = [NEW, CHANGED, EQUAL] * 100
     run_id = preview_of(world, *many)
     member = visit(Role.MEMBER)
-    world.clock.pass_by(minutes=5)  # the session is touched, too
+    world.clock.turn(minutes=5)  # the session is touched, too
     with counted(world.database) as statements:
         member.open(f"/runs/{run_id}/{page}")
     assert len(statements) <= 12, statements

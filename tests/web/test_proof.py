@@ -47,7 +47,7 @@ def role_of(world: World) -> str:
 def test_a_role_changes_only_after_a_proof_of_the_last_minutes(visit: Visit, world: World) -> None:
     visit(Role.MEMBER, login=LOGIN)
     admin = visit(Role.ADMIN)
-    world.clock.pass_by(seconds=FRESH.total_seconds() + 1)
+    world.clock.turn(seconds=FRESH.total_seconds() + 1)
     change_role(admin, world)
     assert admin.page is not None and admin.page.status_code == 401
     assert "ご本人の確認" in admin.words and role_of(world) == "member"
@@ -56,7 +56,7 @@ def test_a_role_changes_only_after_a_proof_of_the_last_minutes(visit: Visit, wor
     assert "not-the-password" not in admin.text
     admin.send(proof_password=PASSWORD)
     assert "役割を変えました" in admin.words and role_of(world) == "viewer"
-    world.clock.pass_by(seconds=FRESH.total_seconds())
+    world.clock.turn(seconds=FRESH.total_seconds())
     change_role(admin, world)
     assert "役割を変えました" in admin.words, "the proof counts for a few minutes"
 
@@ -66,7 +66,7 @@ def test_everything_that_gives_rights_asks_for_it(visit: Visit, world: World) ->
     visit(Role.ADMIN, login="second@example.invalid")
     admin, user = visit(Role.ADMIN), users.user_id_of(world.ctx, LOGIN)
     users.disable(world.ctx, user, by="test")
-    world.clock.pass_by(minutes=6)
+    world.clock.turn(minutes=6)
     token = token_of(admin)
     forms = {
         f"/users/{user}/role": {"role": "admin"},
@@ -94,13 +94,13 @@ def test_the_proof_cannot_be_guessed_and_strangers_do_not_brake_it(visit: Visit,
     stranger = Visitor(app.test_client())
     for _ in range(12):
         stranger.sign_in("admin@example.invalid", "not-the-password")
-    world.clock.pass_by(minutes=6)
+    world.clock.turn(minutes=6)
     change_role(admin, world)
     told = [admin.send(proof_password="not-the-password").status_code for _ in range(PROOF.free + 2)]
     assert told == [422] * (PROOF.free + 1) + [429]
     assert admin.page is not None and admin.page.headers["Retry-After"] == str(int(PROOF.first))
     assert admin.send(proof_password=PASSWORD).status_code == 429
-    world.clock.pass_by(seconds=PROOF.first)
+    world.clock.turn(seconds=PROOF.first)
     admin.send(proof_password=PASSWORD)
     assert role_of(world) == "viewer"
 
@@ -158,7 +158,7 @@ def test_it_works_once(visit: Visit, world: World, app: Flask) -> None:
 
 def test_it_works_for_a_day(visit: Visit, world: World, app: Flask) -> None:
     password = reset(visit, world)
-    world.clock.pass_by(seconds=RESET_GOOD_FOR.total_seconds())
+    world.clock.turn(seconds=RESET_GOOD_FOR.total_seconds())
     assert "使用済みか、期限切れです" in signed_in(app, LOGIN, password).words
 
 
@@ -171,7 +171,7 @@ def test_scripts_sign_in_with_what_the_command_line_has_printed_for_the_first_ad
     assert "新しいパスワードを決めてください" in signed_in(app, LOGIN, second).words
     for _ in range(3):
         assert "ホーム" in signed_in(app, "admin", first).words
-        world.clock.pass_by(days=2)
+        world.clock.turn(days=2)
 
 
 @pytest.mark.database("sqlite")

@@ -40,10 +40,10 @@ def test_it_is_told_once_per_while_and_in_the_engine_room(
     assert told(output) == 1 and "198.51.100.9" not in output, "what a header claims is nobody's word"
     assert proxy_headers_seen(world.ctx) == first
     assert "TRUSTED_PROXIES" in ops.open("/engine")
-    world.clock.pass_by(seconds=TELL_AFTER.total_seconds())
+    world.clock.turn(seconds=TELL_AFTER.total_seconds())
     stranger.get("/sign-in", headers=headers)
     assert told(capsys.readouterr().err) == 1 and proxy_headers_seen(world.ctx) == first + TELL_AFTER
-    world.clock.pass_by(seconds=TOLD_FOR.total_seconds() + 1)
+    world.clock.turn(seconds=TOLD_FOR.total_seconds() + 1)
     assert proxy_headers_seen(world.ctx) is None
 
 

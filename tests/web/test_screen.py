@@ -33,11 +33,11 @@ def test_a_wrong_password_and_an_unknown_login_are_told_alike(client: FlaskClien
 
 def test_an_idle_session_ends(visit: Visit, world: World) -> None:
     member = visit(Role.MEMBER)
-    world.clock.pass_by(minutes=59)
+    world.clock.turn(minutes=59)
     assert "ホーム" in member.open("/")
-    world.clock.pass_by(minutes=59)
+    world.clock.turn(minutes=59)
     assert "ホーム" in member.open("/")
-    world.clock.pass_by(minutes=61)
+    world.clock.turn(minutes=61)
     assert "パスワード" in member.open("/")
 
 

@@ -21,7 +21,7 @@ def told(world: World, client: FlaskClient) -> World:
     listen(world)
     for event, crew in (("crew_updated", "crew-1"), ("crew_updated", "crew-2"), ("crew_moved", "crew-3")):
         send_smarthr(client, smarthr_body(event, crew))
-        world.clock.pass_by(hours=1)
+        world.clock.turn(hours=1)
     return world
 
 

@@ -68,7 +68,7 @@ def test_work_going_on_stands_there_as_numbers(world: World, visit: Visit) -> No
 def test_what_is_older_than_a_day_is_no_cause_any_more(world: World) -> None:
     add_run(world, ItemState.FAILED)
     assert [(cause.code, cause.total) for cause in engine_view(world.ctx).causes] == [("E1", 1)]
-    world.clock.pass_by(hours=25)
+    world.clock.turn(hours=25)
     view = engine_view(world.ctx)
     assert view.causes == () and sum(span.total for span in view.ended) == 0
 
@@ -76,7 +76,7 @@ def test_what_is_older_than_a_day_is_no_cause_any_more(world: World) -> None:
 def test_webhooks_are_counted_by_the_hour(world: World, client: FlaskClient) -> None:
     listen(world)
     send_smarthr(client, smarthr_body())
-    world.clock.pass_by(hours=2)
+    world.clock.turn(hours=2)
     send_smarthr(client, smarthr_body("crew_updated", "crew-2"))
     received = engine_view(world.ctx).received
     assert [span.parts[System.SMARTHR.value] for span in received[-3:]] == [1, 0, 1]

@@ -45,11 +45,11 @@ def is_in(visitor: Visitor) -> bool:
 def test_each_session_tells_browser_and_address_and_which_one_asks(visit: Visit, world: World, app: Flask) -> None:
     member = visit(Role.MEMBER, login=LOGIN)
     timed_out = elsewhere(app)
-    world.clock.pass_by(minutes=45)
+    world.clock.turn(minutes=45)
     member.open("/")
     elsewhere(app, SAFARI, "2001:db8::7")
     elsewhere(app, "<script>alert(1)</script>", "198.51.100.1")
-    world.clock.pass_by(minutes=30)
+    world.clock.turn(minutes=30)
     member.open("/account/sessions")
     assert member.words.count("この端末") == 1
     for told in ("Safari · iPhone", "2001:db8::7", "不明なブラウザー", "198.51.100.1", "127.0.0.1"):

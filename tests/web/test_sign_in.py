@@ -70,9 +70,9 @@ def test_every_sign_in_begins_a_session_of_its_own(visit: Visit, app: Flask) -> 
 def test_a_session_ends_with_its_age_however_busy(visit: Visit, world: World) -> None:
     member = visit(Role.MEMBER)
     for _ in range(23):
-        world.clock.pass_by(minutes=30)
+        world.clock.turn(minutes=30)
         assert "ホーム" in member.open("/")
-    world.clock.pass_by(minutes=31)
+    world.clock.turn(minutes=31)
     assert "パスワード" in member.open("/")
 
 
@@ -133,7 +133,7 @@ def test_guessing_has_to_wait_longer_each_time_and_then_is_looked_at_again(
         waits.append(int(braked.headers["Retry-After"]))
         again = guesser.send(login=LOGIN, password=PASSWORD)
         assert again.headers["Retry-After"] == str(waits[-1]), "no longer by asking"
-        world.clock.pass_by(seconds=waits[-1])
+        world.clock.turn(seconds=waits[-1])
     assert waits == sorted(waits) and waits[0] == PAIR.first and waits[-1] == PAIR.longest
     assert guess(guesser, LOGIN, times=1, password=PASSWORD) == [200]
 
@@ -197,7 +197,7 @@ def test_a_device_is_not_known_for_ever(way: str, app: Flask, visit: Visit, worl
         assert cookie is not None
         device.client.set_cookie("awase-device", cookie.value[:-2] + "xx")
     elif way == "old":
-        world.clock.pass_by(seconds=KNOWN_FOR.total_seconds() + 1)
+        world.clock.turn(seconds=KNOWN_FOR.total_seconds() + 1)
     guess(from_(app, STRANGER), login, times=PAIR.free + 1)
     assert guess(device, login, times=1) == [429]
 
@@ -267,7 +267,7 @@ def test_a_braked_sign_in_is_noted_and_no_entry_is_ever_taken_out_of_the_middle(
     member = visit(Role.MEMBER, login=LOGIN)
     member.send("/sign-out")
     guess(member, "nobody@example.invalid", times=PAIR.free + 2)
-    world.clock.pass_by(days=91)
+    world.clock.turn(days=91)
     member.sign_in(LOGIN)
     refused = ["sign_in_failed"] * (PAIR.free + 1) + ["sign_in_braked"]
     assert [action for _, action, _ in actions(world)] == [

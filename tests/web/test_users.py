@@ -181,10 +181,10 @@ def test_an_invitation_is_good_once(visit: Visit, world: World, app: Flask) -> N
 def test_an_invitation_is_good_for_72_hours(visit: Visit, world: World, app: Flask) -> None:
     invite(visit(Role.ADMIN))
     (link,) = mailed(world)
-    world.clock.pass_by(seconds=GOOD_FOR.total_seconds() - 1)
+    world.clock.turn(seconds=GOOD_FOR.total_seconds() - 1)
     hana = Visitor(app.test_client())
     hana.open(link)
-    world.clock.pass_by(seconds=1)
+    world.clock.turn(seconds=1)
     hana.send(password=NEW, again=NEW)
     assert hana.page is not None and hana.page.status_code == 404 and "この招待は使えません" in hana.words
 
@@ -286,7 +286,7 @@ def test_neither_log_nor_database_show_the_address_or_the_token(
 def test_addresses_of_old_invitations_are_forgotten(visit: Visit, world: World) -> None:
     admin = visit(Role.ADMIN)
     invite(admin)
-    world.clock.pass_by(seconds=(GOOD_FOR + INVITATIONS_KEPT).total_seconds() + 1)
+    world.clock.turn(seconds=(GOOD_FOR + INVITATIONS_KEPT).total_seconds() + 1)
     with world.ctx.unit_of_work() as uow:
         assert uow.invitations.open(world.clock.now().replace(year=2026, month=11, day=22)) != []
     admin.sign_in("admin@example.invalid")

@@ -155,7 +155,7 @@ def test_whoever_may_no_longer_set_up_does_not_finish_it(
         leaving.open("/")
         leaving.send("/sign-out")
     elif how == "timed out":
-        world.clock.pass_by(seconds=ABSOLUTE.total_seconds() + 1)
+        world.clock.turn(seconds=ABSOLUTE.total_seconds() + 1)
     else:
         with world.ctx.unit_of_work() as uow:
             owner = uow.users.by_login(OWNER)
@@ -167,7 +167,7 @@ def test_whoever_may_no_longer_set_up_does_not_finish_it(
 @pytest.mark.parametrize("way", WAYS)
 def test_after_half_an_hour_it_is_over(way: str, begin: Callable[..., Begun], world: World) -> None:
     begun = begin(way)
-    world.clock.pass_by(minutes=30, seconds=1)
+    world.clock.turn(minutes=30, seconds=1)
     answer = come_back(begun.browser, begun.state)
     assert answer.status_code in (303, 409) and world.sign_in.asked == 0 and kept(world) == BEFORE
 

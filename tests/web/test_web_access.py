@@ -57,10 +57,10 @@ def test_use_is_noted_but_not_with_every_request(world: World) -> None:
     api_keys.verify_key(world.ctx, token)
     first = api_keys.list_keys(world.ctx)[0].last_used_at
     assert first == world.clock.now()
-    world.clock.pass_by(minutes=5)
+    world.clock.turn(minutes=5)
     api_keys.verify_key(world.ctx, token)
     assert api_keys.list_keys(world.ctx)[0].last_used_at == first
-    world.clock.pass_by(minutes=6)
+    world.clock.turn(minutes=6)
     api_keys.verify_key(world.ctx, token)
     assert api_keys.list_keys(world.ctx)[0].last_used_at == world.clock.now()
 

@@ -135,7 +135,7 @@ def test_a_state_is_good_once_and_for_half_an_hour(client: FlaskClient, world: W
     state, late = begin(world), begin(world)
     assert come_back(client, state).status_code == 200
     assert come_back(client, state).status_code == 409
-    world.clock.pass_by(minutes=30, seconds=1)
+    world.clock.turn(minutes=30, seconds=1)
     assert come_back(client, late).status_code == 409
     assert world.sign_in.asked == 1
 

@@ -99,7 +99,7 @@ def test_what_follows_from_a_webhook_carries_the_same_ids(
     listen(world)
     configure_logging("INFO")
     delivery_id = send_smarthr(app.test_client(), smarthr_body()).get_json()["id"]
-    world.clock.pass_by(minutes=2)
+    world.clock.turn(minutes=2)
     capsys.readouterr()
     relay.relay_once(world.ctx)
     (run,) = stored(world.database).runs

@@ -163,9 +163,9 @@ def test_without_a_token_of_freee_nobody_can_be_freee(world: World) -> None:
 @pytest.mark.usefixtures("connection")
 def test_the_former_secret_is_good_until_the_overlap_ends(client: FlaskClient, world: World) -> None:
     assert send_smarthr(client, smarthr_body("crew_updated", "a"), secret=OLD_SECRET).status_code == 202
-    world.clock.pass_by(hours=1, seconds=-1)
+    world.clock.turn(hours=1, seconds=-1)
     assert send_smarthr(client, smarthr_body("crew_updated", "b"), secret=OLD_SECRET).status_code == 202
-    world.clock.pass_by(seconds=3)  # a sender is remembered for two seconds
+    world.clock.turn(seconds=3)  # a sender is remembered for two seconds
     assert send_smarthr(client, smarthr_body("crew_updated", "c"), secret=OLD_SECRET).status_code == 401
     assert send_smarthr(client, smarthr_body("crew_updated", "d"), secret=SECRET).status_code == 202
     assert stored(world.database).people == ["a", "b", "d"]
@@ -185,7 +185,7 @@ def test_a_new_secret_counts_within_two_seconds(client: FlaskClient, world: Worl
     send_smarthr(client, smarthr_body("crew_updated", "a"))
     with world.ctx.unit_of_work() as uow:
         uow.webhook_registrations.set_secret(1, "the-newest-secret", previous_until=NOW)
-    world.clock.pass_by(seconds=2)
+    world.clock.turn(seconds=2)
     assert send_smarthr(client, smarthr_body("crew_updated", "b")).status_code == 401
     assert send_smarthr(client, smarthr_body("crew_updated", "b"), secret="the-newest-secret").status_code == 202
 
@@ -476,7 +476,7 @@ def test_without_a_database(without_database: Context, world: World) -> None:
 def test_the_broker_is_not_needed(client: FlaskClient, world: World) -> None:
     world.broker.away = True
     assert send_smarthr(client, smarthr_body()).status_code == 202
-    world.clock.pass_by(seconds=10)
+    world.clock.turn(seconds=10)
     assert relay.relay_once(world.ctx) == 0
     world.broker.away = False
     assert relay.relay_once(world.ctx) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +26,7 @@ from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.wiring import keys_of
+from tests.clock import TurnedClock
 from tests.hashing import CHEAP
 from tests.registrations import Registrations
 
@@ -34,15 +35,9 @@ KEY = "renshu"
 NEW_TOKENS = FreeeTokens("an-invented-new-access", "an-invented-new-refresh", NOW.replace(year=2027))
 
 
-class StandingClock:
+class StandingClock(TurnedClock):
     def __init__(self) -> None:
-        self.instant = NOW
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def pass_by(self, **span: float) -> None:
-        self.instant += timedelta(**span)
+        super().__init__(NOW)
 
 
 @dataclass

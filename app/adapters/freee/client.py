@@ -7,7 +7,8 @@ https://developer.freee.co.jp/reference/hr/reference
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -225,7 +226,7 @@ def build_freee_client(
     """A client that signs its calls with the newest stored token of the connection. `session` pools connections."""
     oauth = FreeeOAuth(settings, clock, session)
     token = FreeeSession(oauth, tokens, door, clock, connection_id=connection_id, company_id=company_id)
-    return freee_client(settings, company_id, token, limiter, session)
+    return freee_client(settings, company_id, token, limiter, session, sleep=clock.sleep)
 
 
 def freee_client(
@@ -234,6 +235,8 @@ def freee_client(
     token: AccessToken,
     limiter: RateLimiter,
     session: requests.Session | None = None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> FreeeClient:
     """A client over any source of access tokens."""
     http = HttpClient(
@@ -243,5 +246,6 @@ def freee_client(
         limiter=limiter,
         limiter_key=f"freee:{company_id}",
         session=session,
+        sleep=sleep,
     )
     return FreeeClient(http, token, company_id)

@@ -7,7 +7,8 @@ anything else about a person.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -188,6 +189,8 @@ def build_smarthr_client(
     token: str,
     limiter: RateLimiter,
     session: requests.Session | None = None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> SmartHRClient:
     """The client of one tenant. Raises RunError for a subdomain or a token that cannot be one."""
     if not _SUBDOMAIN.fullmatch(subdomain):
@@ -202,5 +205,6 @@ def build_smarthr_client(
             limiter=limiter,
             limiter_key=f"smarthr:{subdomain}",
             session=session,
+            sleep=sleep,
         )
     )
