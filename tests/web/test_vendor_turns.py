@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -87,6 +89,24 @@ def test_whoever_waits_too_long_is_told_and_is_not_asked_for_afterwards(held: He
     held.over.set()
     wait_for(lambda: turns.taken == 0, seconds=10, what="free turns")
     assert asked == []
+
+
+def test_a_thread_that_is_counted_on_does_not_leave_before_the_question_comes() -> None:
+    turns = VendorTurns(TWO, patience=2, idle=0.01)
+
+    def slowly(*_event: object) -> None:
+        if turns.taken:
+            time.sleep(0.03)  # so much longer than a thread stays idle
+
+    for _ in range(3):
+        assert turns.ask(lambda: "answer") == "answer"
+        before = sys.getprofile()
+        sys.setprofile(slowly)
+        try:
+            assert turns.ask(lambda: "answer") == "answer"
+        finally:
+            sys.setprofile(before)
+    wait_for(lambda: turns.taken == 0, seconds=10, what="free turns")
 
 
 def test_the_place_of_whoever_waits_is_somebody_elses(held: Held) -> None:

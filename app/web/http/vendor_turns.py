@@ -80,9 +80,10 @@ class _Question(Generic[T]):
 class VendorTurns:
     """A pool of threads that begin when there is something to ask and end when there is not."""
 
-    def __init__(self, bounds: Bounds, *, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, bounds: Bounds, *, patience: float = PATIENCE_SECONDS, idle: float = _IDLE_SECONDS) -> None:
         self._bounds = bounds
         self._patience = patience
+        self._idle = idle
         self._questions: queue.SimpleQueue[_Question[Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self.taken = 0
@@ -92,14 +93,14 @@ class VendorTurns:
     def ask(self, question: Callable[[], T]) -> T:
         """The answer of `question`, which asks a vendor. Raises what it raises; TemporaryError "vendors_busy" when too
         many are asking, "vendors_late" after the deadline."""
+        asked = _Question(partial(copy_context().run, question))  # who asks is known in that thread, too
         with self._lock:
             if self.taken >= self._bounds.most:
                 raise TemporaryError("vendors_busy", retry_after=RETRY_SECONDS)
             self.taken += 1
             begins = self._threads < min(self._bounds.asking, self.taken)
             self._threads += begins
-        asked = _Question(partial(copy_context().run, question))  # who asks is known in that thread, too
-        self._questions.put(asked)
+            self._questions.put(asked)  # under the lock: a thread that is counted on must not leave before
         if begins:
             threading.Thread(target=self._work, name="vendor turn", daemon=True).start()
         with place_given_up():
@@ -108,7 +109,7 @@ class VendorTurns:
     def _work(self) -> None:
         while True:
             try:
-                question = self._questions.get(timeout=_IDLE_SECONDS)
+                question = self._questions.get(timeout=self._idle)
             except queue.Empty:
                 if self._leaves():
                     return
