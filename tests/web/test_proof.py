@@ -11,6 +11,7 @@ from flask import Flask
 from app.domain.access.brakes import PROOF
 from app.domain.access.roles import Role
 from app.use_cases.accounts import invitations, users
+from app.use_cases.accounts.api_keys import list_keys
 from app.use_cases.accounts.proof import FRESH
 from app.use_cases.accounts.users import CLI, RESET_GOOD_FOR
 from tests.web.addresses import Stock, addresses
@@ -68,24 +69,30 @@ def test_everything_that_gives_rights_asks_for_it(visit: Visit, world: World) ->
     users.disable(world.ctx, user, by="test")
     world.clock.turn(minutes=6)
     token = token_of(admin)
-    forms = {
-        f"/users/{user}/role": {"role": "admin"},
+    scopes = ["runs:write", "personal:read"]
+    forms: dict[str, dict[str, list[str]]] = {
+        f"/users/{user}/role": {"role": ["admin"]},
         f"/users/{user}/enable": {},
         f"/users/{user}/password": {},
-        "/users/invitations": {"mail": "x@example.invalid", "role": "admin"},
-        f"/connections/{KEY}/two_persons": {"two_persons": "accounts", "hours": "24"},
+        "/users/invitations": {"mail": ["x@example.invalid"], "role": ["admin"]},
+        "/keys": {"name": ["連携"], "scope": scopes},
+        f"/connections/{KEY}/two_persons": {"two_persons": ["accounts"], "hours": ["24"]},
     }
     for address, fields in forms.items():
         answer = admin.client.post(address, data={"csrf_token": token, **fields})
         assert answer.status_code == 401 and "proof_password" in answer.text, address
-        for name, value in fields.items():
+        for name, value in ((name, value) for name, values in fields.items() for value in values):
             assert f'name="{name}" value="{value}"' in answer.text, "the form goes through with the password"
     assert role_of(world) == "member" and invitations.list_invitations(world.ctx) == []
+    assert list_keys(world.ctx) == []
     settings = {"csrf_token": token, "two_persons": "accounts", "hours": "24", "proof_password": PASSWORD}
     assert admin.client.post(f"/connections/{KEY}/two_persons", data=settings).status_code == 303
     with world.ctx.unit_of_work() as uow:
         connection = uow.connections.get_by_key(KEY)
     assert connection is not None and connection.two_persons == "accounts"
+    admin.client.post("/keys", data={"csrf_token": token, **forms["/keys"]})
+    (key,) = list_keys(world.ctx)
+    assert {str(scope) for scope in key.scopes} == set(scopes), "now that the proof is fresh"
 
 
 def test_the_proof_cannot_be_guessed_and_strangers_do_not_brake_it(visit: Visit, world: World, app: Flask) -> None:

@@ -27,7 +27,7 @@ def keys() -> Response:
 
 
 @screens.post("/keys")
-@needs(Permission.MANAGE_PEOPLE)
+@needs(Permission.MANAGE_PEOPLE, proof=True)
 def keys_add() -> Response:
     """Make a key, without a redirect: this answer is the only place where the key stands."""
     name, scopes = request.form.get("name", ""), request.form.getlist("scope")
