@@ -516,6 +516,18 @@ def test_a_flood_of_refusals_has_a_bound(world: World) -> None:
     assert entries_of(world.ctx)[-1].action == "sign_in_failed"
 
 
+@pytest.mark.parametrize("over", [0, 1, 2])
+def test_what_is_left_out_is_told_also_when_several_reach_the_bound_at_once(world: World, over: int) -> None:
+    with world.ctx.unit_of_work() as uow:
+        for _ in range(refusals.MOST_PER_HOUR + over):
+            uow.audit.add(action="sign_in_failed", subject="user:0", now=world.clock.now())
+    for _ in range(3):
+        refusals.note_refused(world.ctx, action="sign_in_braked", subject="user:0")
+    rows = entries_of(world.ctx)
+    assert len(rows) == refusals.MOST_PER_HOUR + over + 1
+    assert rows[-1].action == refusals.LEFT_OUT
+
+
 def test_log_lines_of_refusals_carry_the_address_and_others_do_not(
     world: World, app: Flask, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,11 +56,13 @@ def _note(ctx: Context, *, action: str, subject: str, actor: str | None, detail:
     who, address, since = actor or current_origin().actor, current_origin().address, ctx.clock.now() - WINDOW
     with ctx.unit_of_work().reading() as uow:
         mine = uow.audit.count_since([action], since, actor=who, address=address)
-        all_together = uow.audit.count_since(REFUSALS, since)
-    if mine >= MOST_PER_CALLER or all_together > MOST_PER_HOUR:
+        full = uow.audit.count_since(REFUSALS, since) >= MOST_PER_HOUR
+        # not taken from the count: several at the same moment may step over it
+        told = full and uow.audit.count_since([LEFT_OUT], since) > 0
+    if mine >= MOST_PER_CALLER or told:
         return
     with ctx.unit_of_work() as uow:
-        if all_together == MOST_PER_HOUR:
+        if full:
             _leave_out(ctx, uow)
         else:
             uow.audit.add(actor=who, action=action, subject=subject, now=ctx.clock.now(), detail=detail)
