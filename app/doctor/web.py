@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import requests
@@ -17,6 +17,7 @@ from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.examination import Examined, examine
 from app.storage.schema import sqlite_files
+from app.use_cases.monitoring.sightings import TOLD_FOR
 
 WAIT_SECONDS = 4.0
 
@@ -49,12 +50,15 @@ def _own_address(settings: Settings) -> str:
 
 def judge_proxies(settings: Settings) -> Iterator[Finding]:
     found = _examined(settings)
-    yield from proxies(settings, forwarded_seen=found.proxy_headers_at if found else None)
+    seen = found.proxy_headers_at if found else None
+    if seen is not None and datetime.now(UTC) - seen > TOLD_FOR:
+        seen = None  # nor does the engine room tell it any more
+    yield from proxies(settings, forwarded_seen=seen)
 
 
 def proxies(settings: Settings, *, forwarded_seen: datetime | None) -> Iterator[Finding]:
     """Whether the proxies in front and TRUSTED_PROXIES agree. `forwarded_seen`: when a request with X-Forwarded-For
-    last came while none was trusted, None when none was seen."""
+    last came while none was trusted, None when none was seen of late."""
     behind_tls = settings.base_url.startswith("https:")
     count = settings.trusted_proxies
     if not count and forwarded_seen:
