@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, request
+from structlog.testing import capture_logs
 
 from app.web.serving.channel import Deadlines
 from app.web.serving.lanes import Kind, kind_of, rooms
@@ -209,6 +210,31 @@ def test_a_crowd_pushes_out_itself() -> None:
         assert heard(halves[0]) == b""
         for each in halves:
             each.close()
+
+
+def test_a_newcomer_is_served_and_nobody_is_told_of_while_most_are_being_answered() -> None:
+    release = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/held":
+            release.wait(30)
+        start_response("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    with capture_logs() as lines, serving(app, deadlines=PATIENT, connections=20) as served:
+        held = [served.client() for _ in range(15)]
+        for number, each in enumerate(held, 1):
+            each.sendall(get("/held"))
+            wait_for(lambda n=number: answered(served) >= n, seconds=10, what="a request that is being answered")
+        assert all(is_served(served) for _ in range(3))
+        release.set()
+        assert all(heard(each).startswith(b"HTTP/1.1 200") for each in held)
+    assert [line for line in lines if line["event"] == "connections_crowded_out"] == []
+
+
+def answered(served: Serving) -> int:
+    """How many connections have a request that is being answered."""
+    return sum(not channel.waits for channel in list(served.server.active_channels.values()))
 
 
 ADDRESSES = {

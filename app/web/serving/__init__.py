@@ -4,7 +4,8 @@
 it is here. Whoever is too slow is cut off (`channel`): a head within 10 seconds, a whole request within 30, silence for
 10, an answer that is not read. A browser's idle connection is closed after 15. Nobody is counted per address, because
 behind a proxy everybody has one address: instead, the connections that have waited for longest are closed first when
-three quarters of all are used, so that a flood pushes out itself and not who comes with a request (`server`).
+three quarters of all are used, so that a flood pushes out itself and not who comes with a request; who has come a
+moment ago is spared while there is room (`server`).
 
 **What one kind of request takes, another does not miss** (`lanes`). Each kind has threads of its own, of which only
 some work at a time and the others wait for a vendor, for a hash or for their transaction:

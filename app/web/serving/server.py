@@ -30,8 +30,10 @@ HALF_SENT_SECONDS = 2.0
 moment ago may hold a request that nobody has read yet, and would be reset if it were closed at once."""
 LOOK_SECONDS = 0.5
 """How often somebody too slow is looked for."""
-_CROWDED = 0.75
+_CROWDED, _FULL = 0.75, 0.95
 _MADE_FREE = 0.1
+NEWCOMER_SECONDS = 1.0
+"""A connection has so long to bring its request before it can be pushed out, unless nearly all are taken."""
 _FILES_BESIDES = 256
 """Open files that are no connections: database, broker, vendors, logs."""
 _BUFFERED_BYTES = 65_536
@@ -76,7 +78,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.thread = threading.get_ident()
         """The thread that reads and writes all connections."""
         self._looked_at = 0.0
-        self._crowded = int(connections * _CROWDED)
+        self._crowded, self._full = int(connections * _CROWDED), int(connections * _FULL)
+        self._pushed_out = 0
+        """How many connections were closed to make room and are not told of yet."""
         adjustments = Adjustments(
             sockets=[listening],
             connection_limit=connections,
@@ -116,26 +120,36 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         rounds."""
 
     def _keep_order(self) -> None:
-        self._make_room()
         now = time.monotonic()
+        self._make_room(now)
         if now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
+        self._tell_of_the_crowd()
         for channel in self._channels():
             if channel.is_overdue(now, self.deadlines):
                 channel.handle_close()
         if self._parent is not None and os.getppid() != self._parent:
             self.stopping = True
 
-    def _make_room(self) -> None:
-        """Close those who have kept us waiting for longest when most connections are taken."""
-        if len(self.active_channels) < self._crowded:
+    def _make_room(self, now: float) -> None:
+        """Close those who have kept us waiting for longest when most connections are taken. Where most are being
+        answered, whoever comes is the only one who waits: so newcomers are spared while there is room."""
+        used = len(self.active_channels)
+        if used < self._crowded:
             return
-        waiting = sorted((c for c in self._channels() if c.waits), key=lambda channel: channel.waiting_since)
-        closed = waiting[: max(1, int(self._crowded * _MADE_FREE))]
-        for channel in closed:
+        spared = NEWCOMER_SECONDS if used < self._full else 0.0
+        waiting = [c for c in self._channels() if c.waits and now - c.waiting_since >= spared]
+        waiting.sort(key=lambda channel: channel.waiting_since)
+        for channel in waiting[: max(1, int(self._crowded * _MADE_FREE))]:
             channel.handle_close()
-        log.warning("connections_crowded_out", closed=len(closed), open=len(self.active_channels))
+            self._pushed_out += 1
+
+    def _tell_of_the_crowd(self) -> None:
+        """Now and then, not each round: in a flood there are a thousand rounds a second."""
+        if self._pushed_out:
+            log.warning("connections_crowded_out", closed=self._pushed_out, open=len(self.active_channels))
+            self._pushed_out = 0
 
     def _channels(self) -> list[Channel]:
         return list(self.active_channels.values())
