@@ -82,7 +82,10 @@ class _Lines:
     def gather(self) -> None:
         self._gathering = True
         threading.Thread(target=self._write_gathered, name="log lines", daemon=True).start()
-        atexit.register(self._write, waiting=True)
+        atexit.register(self.flush)
+
+    def flush(self) -> None:
+        self._write(waiting=True)
 
     def _write_gathered(self) -> None:
         while True:
@@ -123,6 +126,11 @@ def gather_lines() -> None:
     """Let a separate thread write the lines. Only for a process with many threads and an orderly end, such as the web
     server; a worker's child ends without one."""
     _LINES.gather()
+
+
+def flush_lines() -> None:
+    """Write what is gathered: for a process that ends by `os._exit`, which calls nothing that is registered."""
+    _LINES.flush()
 
 
 def _to_stderr(*_names: Any) -> _Lines:

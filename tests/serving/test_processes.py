@@ -21,6 +21,7 @@ from tests.serving.server import get, heard
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("proc")]
 
 BARE = "tests.bench.bare:app"
+ODD = "tests.serving.odd"
 
 
 def free_port() -> int:
@@ -49,6 +50,10 @@ def running(folder: Path, *, port: int, app: str = BARE, processes: int = 2) -> 
         for pid in [*below(parent.pid), parent.pid]:
             kill(pid)
         parent.wait(10)
+
+
+def log_of(folder: Path) -> str:
+    return (folder / "log").read_text(encoding="utf-8")
 
 
 def answers(port: int) -> bool:
@@ -91,6 +96,19 @@ def test_children_do_not_outlive_their_parent_and_its_successor_gets_the_port(tm
             wait_for(lambda: not Path(f"/proc/{orphan}").exists(), seconds=20, what="the end of the orphan")
             wait_for(lambda: answers(port), seconds=60, what="the successor's answer")
             assert successor.poll() is None
+
+
+def test_the_last_line_of_an_orderly_end_is_in_the_log(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, port=port, app=f"{ODD}:app", processes=1) as parent:
+        wait_for(lambda: answers(port), seconds=60, what="an answer")
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(get("/last", method="POST"))
+            wait_for(lambda: "working_on_the_last" in log_of(tmp_path), seconds=10, what="the last request")
+            parent.send_signal(signal.SIGTERM)
+            assert heard(client).startswith(b"HTTP/1.1 202")
+        assert parent.wait(20) == 0
+    assert '"the_last_is_answered"' in log_of(tmp_path)
 
 
 @pytest.mark.parametrize(("app", "code"), [("tests.bench.nothing:app", 3), ("tests.bench.bare", 2)])

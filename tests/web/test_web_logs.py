@@ -49,6 +49,7 @@ def test_an_unknown_level_is_info(capsys: pytest.CaptureFixture[str]) -> None:
 LIVES = {
     "an orderly end": ('log.info("one"); log.info("two")', ["one", "two"]),
     "a warning before a sudden end": ('log.info("one"); log.warning("two"); os._exit(0)', ["one", "two"]),
+    "a sudden end that was prepared": ('log.info("one"); log.info("two"); flush_lines(); os._exit(0)', ["one", "two"]),
     "time before a sudden end": ('log.info("one"); time.sleep(1); os._exit(0)', ["one"]),
     "a child of its own": (
         'log.info("one")\nif os.fork() == 0: log.info("two"); os._exit(0)\nos.wait()',
@@ -61,7 +62,7 @@ LIVES = {
 def test_gathered_lines_are_written_each_once(life: str) -> None:
     program, expected = LIVES[life]
     begin = (
-        "import os, time, structlog\nfrom app.logs import configure_logging, gather_lines\n"
+        "import os, time, structlog\nfrom app.logs import configure_logging, flush_lines, gather_lines\n"
         'configure_logging("INFO"); gather_lines(); log = structlog.get_logger("x")\n'
     )
     done = subprocess.run(

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from app.config import Settings
-from app.logs import configure_logging, gather_lines
+from app.logs import configure_logging, flush_lines, gather_lines
 from app.web.current import announce
 from app.web.serving.lanes import Lanes, rooms
 from app.web.serving.server import GRACE_SECONDS, Server, body_limits, connections_allowed
@@ -96,7 +96,9 @@ class Parent:
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
         child = os.fork()
         if not child:
-            os._exit(answer(self._application, self._settings, self._listening))
+            code = answer(self._application, self._settings, self._listening)
+            flush_lines()
+            os._exit(code)
         self._children[child] = time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
