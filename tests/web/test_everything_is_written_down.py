@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from app.domain.access.origin import Door, Origin, coming_from
 from app.domain.access.roles import Role
@@ -25,7 +27,7 @@ from app.logs import configure_logging
 from app.practice.staff.practice_company import SMARTHR_TOKEN
 from app.storage.access.rows import AuditRow
 from app.use_cases.accounts import invitations, refusals
-from app.use_cases.accounts.api_keys import add_key, add_user
+from app.use_cases.accounts.api_keys import add_key, add_user, verify_key
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import RECONNECT, reconnect_token
@@ -38,7 +40,7 @@ from tests.web.test_deliveries_cli import trouble
 from tests.web.test_undo_page import written_run
 from tests.web.visitor import PASSWORD, Visitor, visitor
 from tests.web.wizard_house import EXPORT, Wizarding, wizard_house
-from tests.web.world import KEY, World
+from tests.web.world import KEY, World, impatient_database, locked
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -174,6 +176,18 @@ def test_the_use_of_a_key_is_noted_once_per_address_and_day(
     client.get("/api/v1/runs", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.1"})
     used = [row.address for row in entries_of(world.ctx) if row.action == "key_used"]
     assert used == ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
+
+
+def test_the_use_of_a_key_that_could_not_be_stored_is_noted_the_next_time(world: World) -> None:
+    token = add_key(world.ctx, "テスト", ["runs:read"])
+    database = impatient_database(world.ctx.settings)
+    ctx = replace(world.ctx, unit_of_work=database.unit_of_work)
+    with locked(world.ctx.settings), pytest.raises(OperationalError):
+        verify_key(ctx, token)
+    for _ in range(2):
+        assert verify_key(ctx, token) is not None
+    database.dispose()
+    assert [row.action for row in entries_of(world.ctx)] == ["key_added", "key_used"]
 
 
 # ── the command line ──────────────────────────────────────────────────────────────────────────────────────────────

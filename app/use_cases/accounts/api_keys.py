@@ -159,12 +159,16 @@ def _note_use(ctx: Context, row: KeyRow) -> None:
     in the audit trail the first use from an address on a day (in Japan), up to ADDRESSES_A_DAY of them."""
     now, address = ctx.clock.now(), current_origin().address
     stale = row.last_used_at is None or now - row.last_used_at > _TOUCH_AFTER
-    unseen = _SEEN.is_new((row.prefix, address, today_in_japan(now)))
+    use = (row.prefix, address, today_in_japan(now))
+    unseen = _SEEN.is_new(use)
     if not (stale or unseen):
         return
     try:
         _store_use(ctx, row, address, now, stale=stale, unseen=unseen)
-    except VaultError:  # the trail's own key is locked: operators need their keys just then
+    except Exception as error:
+        _SEEN.forget(use)  # so that the next request notes it
+        if not isinstance(error, VaultError):  # the trail's own key is locked: operators need theirs just then
+            raise
         log.warning("key_use_not_noted", key=row.prefix)
 
 
@@ -202,6 +206,10 @@ class _Seen:
                 self._uses.pop(next(iter(self._uses)))
             self._uses[use] = None
             return True
+
+    def forget(self, use: tuple[str, str, date]) -> None:
+        with self._lock:
+            self._uses.pop(use, None)
 
 
 _SEEN = _Seen()
