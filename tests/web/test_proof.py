@@ -105,6 +105,9 @@ def test_the_proof_cannot_be_guessed_and_strangers_do_not_brake_it(visit: Visit,
     change_role(admin, world)
     told = [admin.send(proof_password="not-the-password").status_code for _ in range(PROOF.free + 2)]
     assert told == [422] * (PROOF.free + 1) + [429]
+    with world.ctx.unit_of_work() as uow:
+        failed = [(row.actor, row.address) for row in uow.audit.page() if row.action == "proof_failed"]
+    assert failed == [(f"user:{users.user_id_of(world.ctx, 'admin@example.invalid')}", "127.0.0.1")] * (PROOF.free + 1)
     assert admin.page is not None and admin.page.headers["Retry-After"] == str(int(PROOF.first))
     assert admin.send(proof_password=PASSWORD).status_code == 429
     world.clock.turn(seconds=PROOF.first)

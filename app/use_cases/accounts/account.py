@@ -9,11 +9,10 @@ import structlog
 
 from app.domain.errors import Refused
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.accounts.brakes import Browser, begin_proof
+from app.use_cases.accounts.brakes import Browser
 from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password, is_right
-from app.use_cases.accounts.proof import wrong_password
-from app.use_cases.accounts.refusals import note_refused
+from app.use_cases.accounts.proof import check_own_password, wrong_password
 from app.use_cases.accounts.sessions import end_everything
 from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of, is_alive
 from app.use_cases.context import Context
@@ -49,12 +48,7 @@ def account_of(ctx: Context, who: SignedIn, *, token: str) -> Account:
 def change_password(ctx: Context, who: SignedIn, *, current: str, new: str, browser: Browser) -> str:
     """Change the password and end all sessions of the user. Returns the token of a new session. Raises
     TooManyAttempts; Refused with the field that is wrong."""
-    attempt = begin_proof(ctx, who.user_id, browser)  # it also brakes guessing at a browser that its owner left alone
-    with ctx.unit_of_work().reading() as uow:
-        user = uow.users.get(who.user_id)
-    if user is None or not is_right(ctx.hasher, user.password_hash, current):
-        note_refused(ctx, actor=who.actor, action="password_change_failed", subject=who.actor)
-        raise wrong_password()
+    attempt, user = check_own_password(ctx, who, current, browser=browser, action="password_change_failed")
     with ctx.unit_of_work() as uow:
         attempt.was_right(uow, now=ctx.clock.now())
     check_chosen(ctx, new, login=user.login)

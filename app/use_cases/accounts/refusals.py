@@ -33,6 +33,7 @@ REFUSALS = (
     "sign_in_failed",
     "sign_in_braked",
     "password_change_failed",
+    "proof_failed",
     "right_refused",
     "key_refused",
     LEFT_OUT,
