@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,6 +49,33 @@ def test_an_error_in_the_pool_is_raised_and_leaves_its_place() -> None:
     for _ in range(ROOM + 1):
         with pytest.raises(ValueError, match="as it was"):
             pool.compute(fails)
+
+
+def test_where_the_system_forbids_another_priority_hashes_are_computed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden(*_asked: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    pool = Hashing()
+    assert [pool.compute(lambda: "computed") for _ in range(ROOM + 1)] == ["computed"] * (ROOM + 1)
+
+
+def test_where_the_system_gives_no_thread_the_pool_is_busy_and_no_place_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool = Hashing()
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", none_left)
+        for _ in range(ROOM + 1):
+            with pytest.raises(TemporaryError, match="passwords_busy"):
+                pool.compute(lambda: True)
+    assert pool.taken == 0
+    assert pool.compute(lambda: "again") == "again"
 
 
 def test_a_password_is_recognised_through_the_pool() -> None:

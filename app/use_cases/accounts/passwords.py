@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from functools import lru_cache
 from typing import TypeVar
 
@@ -52,7 +53,11 @@ class Hashing:
             if self.taken >= TURNS + MOST_WAITING:
                 raise _busy()
             self.taken += 1
-        computed = self._threads.submit(hashing)
+        try:
+            computed = self._threads.submit(hashing)
+        except RuntimeError:  # the system gives no thread, or the process is ending
+            self._free()
+            raise _busy() from None
         computed.add_done_callback(self._free)
         try:
             return computed.result(self._patience)
@@ -60,7 +65,7 @@ class Hashing:
             computed.cancel()
             raise _busy() from None
 
-    def _free(self, _computed: object) -> None:
+    def _free(self, _computed: object = None) -> None:
         with self._lock:
             self.taken -= 1
 
@@ -70,7 +75,9 @@ def _busy() -> TemporaryError:
 
 
 def _yield_to_others() -> None:
-    if sys.platform == "linux":  # elsewhere it would be the priority of the whole process
+    if sys.platform != "linux":
+        return  # elsewhere it would be the priority of the whole process
+    with suppress(OSError):  # where that is forbidden, sign-ins are worth more than their priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.getpriority(os.PRIO_PROCESS, 0) + _LESS_URGENT)
 
 
