@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from app.domain.errors import TemporaryError
 from app.use_cases.accounts.passwords import MOST_WAITING, TURNS, Hashing, hash_password, is_right
@@ -76,6 +78,18 @@ def test_where_the_system_gives_no_thread_the_pool_is_busy_and_no_place_is_lost(
                 pool.compute(lambda: True)
     assert pool.taken == 0
     assert pool.compute(lambda: "again") == "again"
+
+
+def test_nothing_is_hashed_outside_the_pool() -> None:
+    threads: set[str] = set()
+
+    class Noting(PasswordHasher):
+        def hash(self, *given: Any, **more: Any) -> str:
+            threads.add(threading.current_thread().name.partition("_")[0])
+            return CHEAP.hash(*given, **more)
+
+    assert not is_right(Noting(), None, "an-invented-password")
+    assert threads == {"password"}
 
 
 def test_a_password_is_recognised_through_the_pool() -> None:

@@ -93,9 +93,12 @@ def is_right(hasher: PasswordHasher, stored: str | None, password: str) -> bool:
     """Whether the hash `stored` was made from this password. `stored` None: no user has this login; the check then
     takes as long as any other, so that its time does not tell, and its result is False. Raises TemporaryError
     "passwords_busy"."""
-    nobody = _nobody(hasher)
-    right = _HASHING.compute(lambda: _verifies(hasher, nobody if stored is None else stored, password))
-    return right and stored is not None
+
+    def verifies() -> bool:
+        nobody = _nobody(hasher)  # for everybody, so that the very first time does not tell either
+        return _verifies(hasher, nobody if stored is None else stored, password)
+
+    return _HASHING.compute(verifies) and stored is not None
 
 
 def _verifies(hasher: PasswordHasher, stored: str, password: str) -> bool:
