@@ -12,8 +12,9 @@ from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.accounts.brakes import Browser, TooManyAttempts, forget_brakes
 from app.use_cases.accounts.devices import remember_device
 from app.use_cases.accounts.sign_in import sign_in, signed_in_by
+from app.use_cases.upkeep.heartbeat import note_keys
 from tests.web.visitor import PASSWORD
-from tests.web.world import World, make_world
+from tests.web.world import World, make_world, with_keys
 
 LOGIN, OTHER = "tanto@example.invalid", "other@example.invalid"
 PROXY = "10.0.0.1"
@@ -90,6 +91,16 @@ def test_another_process_and_a_restart_know_of_it(world: World) -> None:
     other = make_world(world.ctx.settings)
     assert attempt(other, LOGIN, "192.0.2.1") == "wait"
     other.database.dispose()
+
+
+def test_a_process_that_knows_a_newer_key_already_counts_with_the_others(world: World) -> None:
+    with world.ctx.unit_of_work() as uow:
+        note_keys(world.ctx, uow)
+    newer = with_keys(world.ctx, signing=("a-newer-key-that-is-not-in-use-yet", world.ctx.settings.secret_key))
+    for _ in range(PAIR.free + 1):
+        attempt(world, LOGIN, "192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        sign_in(newer, LOGIN, "not-it", Browser(address="192.0.2.1"))
 
 
 @pytest.mark.sql

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.config import Settings
 from app.domain.access.brakes import ACCOUNT, DEVICE, NETWORK, PAIR, PROOF, Brake, network_of
 from app.domain.errors import Refused
 from app.storage.access.rows import UserRow
@@ -80,14 +79,14 @@ class Attempt:
 
 def begin_attempt(ctx: Context, login: str, user: UserRow | None, browser: Browser) -> Attempt:
     """Count an attempt at the account with this login. `user`: who has it, None for nobody. Raises TooManyAttempts."""
-    settings, now = ctx.settings, ctx.clock.now()
+    now = ctx.clock.now()
     device = known_device(ctx.keys.signing, browser.device, user, now=now)
     if user is not None and device is not None:
-        return _counted(ctx, {_key(settings, DEVICE.key, str(user.id), device): DEVICE}, browser)
+        return _counted(ctx, {_key(ctx, DEVICE.key, str(user.id), device): DEVICE}, browser)
     name, network = login.strip().casefold(), network_of(browser.address)
-    home = _key(settings, HOME, name, network)
-    everywhere = _key(settings, ACCOUNT.key, name)
-    brakes = {_key(settings, PAIR.key, name, network): PAIR, _key(settings, NETWORK.key, network): NETWORK}
+    home = _key(ctx, HOME, name, network)
+    everywhere = _key(ctx, ACCOUNT.key, name)
+    brakes = {_key(ctx, PAIR.key, name, network): PAIR, _key(ctx, NETWORK.key, network): NETWORK}
     with ctx.unit_of_work().reading() as uow:
         at_home = uow.brakes.known(home, now=now)
     return _counted(ctx, brakes if at_home else {**brakes, everywhere: ACCOUNT}, browser, home=home)
@@ -95,7 +94,7 @@ def begin_attempt(ctx: Context, login: str, user: UserRow | None, browser: Brows
 
 def begin_proof(ctx: Context, user_id: int, browser: Browser) -> Attempt:
     """Count a password that is asked for inside a session of this user. Raises TooManyAttempts."""
-    return _counted(ctx, {_key(ctx.settings, PROOF.key, str(user_id)): PROOF}, browser)
+    return _counted(ctx, {_key(ctx, PROOF.key, str(user_id)): PROOF}, browser)
 
 
 def forget_brakes(ctx: Context) -> int:
@@ -126,7 +125,8 @@ def _refuse_waiting(waits: Collection[datetime], browser: Browser, *, now: datet
         raise braked
 
 
-def _key(settings: Settings, *parts: str) -> str:
-    """A keyed digest, so that neither a login nor an address can be read from the table."""
+def _key(ctx: Context, *parts: str) -> str:
+    """A keyed digest, so that neither a login nor an address can be read from the table. The key is the one that all
+    processes use: with its own newest one, a process that was started anew would count for itself."""
     text = "\x00".join(parts).encode("utf-8", "surrogatepass")
-    return hmac.new(settings.secret_key.encode(), text, hashlib.sha256).hexdigest()
+    return hmac.new(ctx.keys.signing.in_use.text.encode(), text, hashlib.sha256).hexdigest()
