@@ -37,6 +37,8 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
 def _open_files(settings: Settings, folder: Path) -> Iterator[Finding]:
     inside = [] if is_shared(folder) else list(islice(open_to_others(folder, anybody=True), SHOWN + 1))
     single = {*sqlite_files(settings.database_url), Path(".env").absolute(), _CODE / ".env"}
+    if settings.secrets_file:
+        single.add(Path(settings.secrets_file).absolute())
     outside = [file for file in sorted(single) if folder not in file.parents and file.is_file() and is_open(file, True)]
     found = [*(str(file.relative_to(folder.resolve())) for file in inside), *map(str, outside)]
     if not found:

@@ -183,6 +183,18 @@ def test_open_files_are_named_few_and_without_what_a_link_leads_to(tmp_path: Pat
     assert str(elsewhere) in found.sentence
 
 
+def test_a_file_of_secrets_that_others_read_is_named(tmp_path: Path) -> None:
+    secrets_file = tmp_path / "keys"
+    secrets_file.write_text(f"SECRET_KEY={KEYS['SECRET_KEY']}", encoding="utf-8")
+    secrets_file.chmod(0o640)
+    (tmp_path / "tidy").mkdir(mode=0o700)
+    given = settings(tmp_path / "tidy", SECRETS_FILE=str(secrets_file))
+    (found,) = look_at_files(given)
+    assert found.code == "files_open" and str(secrets_file) in found.sentence
+    secrets_file.chmod(0o600)
+    assert told(look_at_files(given)) == {"files_ok": Level.OK}
+
+
 def test_a_systems_folder_is_told_and_not_searched() -> None:
     assert "data_dir_shared" in told(look_at_files(settings(Path("/tmp"))))
 
