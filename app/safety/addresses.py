@@ -62,7 +62,7 @@ def encryption(url: str, libpq: Mapping[str, str]) -> str:
 def _broker(variable: str, url: str) -> Iterator[Fault]:
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
-    if all(is_local(host) for host in (parts.hostname or "localhost", *asked.get("host", ()))):
+    if not _is_remote(parts, asked):
         return
     if parts.scheme == "redis":
         yield _fault("broker_plaintext", variable, "は別のマシンのブローカーを TLS なしで指しています。途中で読まれ、"
@@ -80,8 +80,12 @@ def broker_password(url: str) -> str:
     """The password with which a broker on another machine is asked, "" without one or for one on this machine."""
     parts = urlsplit(url)
     asked = parse_qs(parts.query)
-    remote = parts.scheme in ("redis", "rediss") and not is_local(parts.hostname or "localhost")
-    return _password(parts, asked) if remote else ""
+    return _password(parts, asked) if parts.scheme in ("redis", "rediss") and _is_remote(parts, asked) else ""
+
+
+def _is_remote(parts: SplitResult, asked: Mapping[str, list[str]]) -> bool:
+    """Whether the broker is on another machine; `?host=` overrules the host in front of it."""
+    return not all(is_local(host) for host in (parts.hostname or "localhost", *asked.get("host", ())))
 
 
 def _password(parts: SplitResult, asked: Mapping[str, list[str]]) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config import Settings, SettingsError
-from app.safety.addresses import encryption, is_local
+from app.safety.addresses import broker_password, encryption, is_local
 
 KEYS = {"SECRET_KEY": secrets.token_urlsafe(48), "ENCRYPTION_KEYS": secrets.token_urlsafe(48)}
 STRONG = "mVt7Qx2pLz9Kd4Rw8Hs3Yb6Nc1Gf5Ja0"  # invented, and always the same: the names of the tests hold it
@@ -136,3 +136,16 @@ def test_how_a_database_is_reached_by_what_its_driver_reads() -> None:
     assert encryption("postgresql+psycopg:///awase", {}) == "local"
     assert encryption("postgresql+psycopg:///awase", {"PGHOST": "db", "PGSSLMODE": "disable"}) == "never"
     assert encryption("postgresql+psycopg:///awase?host=127.0.0.1,db", {}) == "perhaps"
+
+
+@pytest.mark.parametrize(
+    ("url", "password"),
+    [
+        ("redis://:geheim@queue", "geheim"),
+        ("redis://:geheim@localhost?host=queue", "geheim"),
+        ("redis://:geheim@localhost?host=127.0.0.1", ""),
+        ("unix:///run/valkey.sock?password=geheim", ""),
+    ],
+)
+def test_a_password_of_a_broker_counts_where_it_leaves_this_machine(url: str, password: str) -> None:
+    assert broker_password(url) == password
