@@ -32,7 +32,11 @@ class Kind(StrEnum):
 
 _TELLING = 2
 """Requests at work that tell others that a pool is full."""
-_PASSWORDS = re.compile(r"/sign-in|/account/password|/invitation/[^/]*|/users/\d+/password")
+_PASSWORDS = re.compile(
+    r"/sign-in|/account/(new-)?password|/invitation/[^/]*"
+    r"|/users/(\d+/(role|enable|password)|invitations)|/keys|/connections/[^/]+/two_persons"
+)
+"""Forms with a password: the user's own, a new one, or one that is given again before rights change."""
 _ASKING = re.compile(
     r"/links/[^/]+/(compare|pair|join|decide)|/connections/new(/.*)?|/connections/[^/]+/[^/]+|/connect/freee/callback"
 )
