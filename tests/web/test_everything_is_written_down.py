@@ -508,6 +508,14 @@ def test_refusals_say_who_from_where(world: World, app: Flask, bearer: Callable[
     ]
 
 
+@pytest.mark.parametrize("address", ["/api/v1/runs", "/metrics", "/health/ready"])
+def test_a_key_comes_through_the_door_of_programs(
+    address: str, world: World, app: Flask, bearer: Callable[..., dict[str, str]]
+) -> None:
+    app.test_client().get(address, headers=bearer("runs:read", "ops:read"))
+    assert [row.door for row in entries_of(world.ctx) if row.action == "key_used"] == ["api"]
+
+
 def test_a_flood_of_refusals_has_a_bound(world: World) -> None:
     """Per caller, and of all callers together; the last entry says that more were left out."""
 

@@ -18,7 +18,7 @@ from app.web.http.errors import Problem
 from app.web.http.problems import MAX_BODY_BYTES
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_DOORS = {"api": Door.API, "webhooks": Door.WEBHOOK, "metrics": Door.API}
+_DOORS = {"api": Door.API, "webhooks": Door.WEBHOOK, "metrics": Door.API, "health": Door.API}
 _REFUSED = frozenset({401, 403, 429})
 _POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
