@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, *, port: int, app: str = BARE, processes: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    folder: Path, *, port: int, app: str = BARE, processes: int = 2, command: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     env = {
         "PATH": os.environ["PATH"],
         "DATA_DIR": str(folder),
@@ -42,8 +44,10 @@ def running(folder: Path, *, port: int, app: str = BARE, processes: int = 2) -> 
         "WEB_THREADS": "4",
     }
     with (folder / "log").open("ab") as log:
-        command = [sys.executable, "-m", "app.web.serving", app]
-        parent = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True)
+        module = command or ["app.web.serving", app]
+        parent = subprocess.Popen(
+            [sys.executable, "-m", *module], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield parent
     finally:
@@ -96,6 +100,22 @@ def test_children_do_not_outlive_their_parent_and_its_successor_gets_the_port(tm
             wait_for(lambda: not Path(f"/proc/{orphan}").exists(), seconds=20, what="the end of the orphan")
             wait_for(lambda: answers(port), seconds=60, what="the successor's answer")
             assert successor.poll() is None
+
+
+def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, port=port, command=[ODD, str(port)]) as parent:
+        wait_for(lambda: answers(port) and len(below(parent.pid)) == 2, seconds=60, what="two processes that answer")
+        first = set(below(parent.pid))
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(get("/hang", method="POST"))
+            wait_for(lambda: '"web_process_silent"' in log_of(tmp_path), seconds=30, what="notice of the silence")
+            wait_for(lambda: len(set(below(parent.pid)) - first) == 1, seconds=30, what="a successor")
+        assert len(first & set(below(parent.pid))) == 1, "the other one goes on"
+        assert all(answers(port) for _ in range(4))
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(30) == 0
+    assert log_of(tmp_path).count('"web_process_silent"') == 1
 
 
 def test_the_last_line_of_an_orderly_end_is_in_the_log(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ the threads of the pages. Hashes are computed at a lower priority than everythin
 a transaction, so the common connections are held for moments only. On SQLite, where one writes at a time, the writers
 of this process take turns (`app.storage.unit_of_work`), and webhooks take theirs apart from them.
 
+**A process that hangs is replaced** (`processes`, `pulse`): the thread of all connections writes a moment at least
+twice a second, and the parent kills a child whose moment stands still for 30 seconds.
+
 Not chosen: gunicorn with threads, which reads requests in them (40 half-open connections stopped everything); gevent,
 which never cuts half-sent bodies; nginx in front, which `make run` cannot ask for. An nginx in front changes nothing
 here.

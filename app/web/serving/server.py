@@ -7,6 +7,7 @@ import resource
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -56,7 +57,8 @@ def connections_allowed() -> int:
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
-    """One process's server on a socket that listens already. `parent`: the process without which this one ends."""
+    """One process's server on a socket that listens already. `parent`: the process without which this one ends.
+    `beat`: called each round, at least every LOOK_SECONDS."""
 
     channel_class = Channel
 
@@ -70,11 +72,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         deadlines: Deadlines | None = None,
         connections: int = MOST_CONNECTIONS,
         parent: int | None = None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.deadlines = deadlines or Deadlines()
         self.draining = False
         self.stopping = False
         self._parent = parent
+        self._beat = beat
         self.thread = threading.get_ident()
         """The thread that reads and writes all connections."""
         self._looked_at = 0.0
@@ -160,6 +164,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         """Serve until `stop` is called, then end in order."""
         self.thread = threading.get_ident()
         while not self.stopping:
+            self._beat()
             self._map.play(LOOK_SECONDS)
             self._keep_order()
         self._drain()
