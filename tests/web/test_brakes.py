@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from app.domain.access.brakes import ACCOUNT, NETWORK, PAIR
 from app.domain.errors import Refused
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.accounts.brakes import Browser, TooManyAttempts, forget_brakes
 from app.use_cases.accounts.devices import remember_device
@@ -83,6 +85,22 @@ def test_many_at_the_same_moment_are_many(world: World) -> None:
     with ThreadPoolExecutor(16) as together:
         told = list(together.map(lambda _: attempt(world, LOGIN, "192.0.2.1"), range(32)))
     assert sorted(told) == ["wait"] * (32 - PAIR.free - 1) + ["wrong"] * (PAIR.free + 1)
+
+
+def test_an_attempt_that_has_to_wait_reads_three_times_and_stands_in_the_trail(world: World) -> None:
+    for _ in range(PAIR.free + 1):
+        attempt(world, LOGIN, "192.0.2.1")
+    opened: list[UnitOfWork] = []
+
+    def counted() -> UnitOfWork:
+        opened.append(world.ctx.unit_of_work())
+        return opened[-1]
+
+    with pytest.raises(TooManyAttempts):
+        sign_in(replace(world.ctx, unit_of_work=counted), LOGIN, "not-it", Browser(address="192.0.2.1"))
+    assert len(opened) == 4, "three to read, and one for the entry while there is room for it"
+    with world.ctx.unit_of_work() as uow:
+        assert [row.action for row in uow.audit.page(limit=2)] == ["sign_in_braked", "sign_in_failed"]
 
 
 def test_another_process_and_a_restart_know_of_it(world: World) -> None:

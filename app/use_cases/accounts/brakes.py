@@ -2,7 +2,8 @@
 
 The counts stand in the database, so all web processes share them and a restart forgets none. An attempt is counted
 before its password is looked at: a hundred at the same moment are a hundred. What turns out right is taken back. An
-attempt that has to wait costs one reading question and no hash, and is the same whether the account exists or not.
+attempt that has to wait costs readings (who it is, the waits, whether the audit trail has room for it) and no hash, and
+is the same whether the account exists or not.
 """
 
 from __future__ import annotations
@@ -82,19 +83,21 @@ def begin_attempt(ctx: Context, login: str, user: UserRow | None, browser: Brows
     now = ctx.clock.now()
     device = known_device(ctx.keys.signing, browser.device, user, now=now)
     if user is not None and device is not None:
-        return _counted(ctx, {_key(ctx, DEVICE.key, str(user.id), device): DEVICE}, browser)
+        return _counted_unless_waiting(ctx, {_key(ctx, DEVICE.key, str(user.id), device): DEVICE}, browser)
     name, network = login.strip().casefold(), network_of(browser.address)
     home = _key(ctx, HOME, name, network)
     everywhere = _key(ctx, ACCOUNT.key, name)
     brakes = {_key(ctx, PAIR.key, name, network): PAIR, _key(ctx, NETWORK.key, network): NETWORK}
     with ctx.unit_of_work().reading() as uow:
-        at_home = uow.brakes.known(home, now=now)
-    return _counted(ctx, brakes if at_home else {**brakes, everywhere: ACCOUNT}, browser, home=home)
+        if not uow.brakes.known(home, now=now):
+            brakes[everywhere] = ACCOUNT
+        _refuse_waiting(uow.brakes.waits(list(brakes), now=now).values(), browser, now=now)
+    return _counted(ctx, brakes, browser, home=home)
 
 
 def begin_proof(ctx: Context, user_id: int, browser: Browser) -> Attempt:
     """Count a password that is asked for inside a session of this user. Raises TooManyAttempts."""
-    return _counted(ctx, {_key(ctx, PROOF.key, str(user_id)): PROOF}, browser)
+    return _counted_unless_waiting(ctx, {_key(ctx, PROOF.key, str(user_id)): PROOF}, browser)
 
 
 def forget_brakes(ctx: Context) -> int:
@@ -103,10 +106,15 @@ def forget_brakes(ctx: Context) -> int:
         return uow.brakes.purge(now=ctx.clock.now(), most=MOST_ROWS)
 
 
-def _counted(ctx: Context, brakes: Mapping[str, Brake], browser: Browser, *, home: str | None = None) -> Attempt:
-    now, waits = ctx.clock.now(), {}
+def _counted_unless_waiting(ctx: Context, brakes: Mapping[str, Brake], browser: Browser) -> Attempt:
+    now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         _refuse_waiting(uow.brakes.waits(list(brakes), now=now).values(), browser, now=now)
+    return _counted(ctx, brakes, browser)
+
+
+def _counted(ctx: Context, brakes: Mapping[str, Brake], browser: Browser, *, home: str | None = None) -> Attempt:
+    now, waits = ctx.clock.now(), {}
     with ctx.unit_of_work() as uow:
         for key in sorted(brakes):  # in a fixed order, so that two sign-ins cannot wait for each other
             row = uow.brakes.count(key, now=now, forget_at=now + brakes[key].memory)

@@ -19,7 +19,7 @@ from app.domain.access.roles import Permission, Role
 from app.domain.errors import Refused
 from app.storage.access.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.accounts.brakes import Browser, begin_attempt
+from app.use_cases.accounts.brakes import Browser, TooManyAttempts, begin_attempt
 from app.use_cases.accounts.passwords import hash_password, is_outdated, is_right
 from app.use_cases.accounts.refusals import NOBODY, note_refused
 from app.use_cases.context import Context
@@ -61,7 +61,11 @@ def sign_in(ctx: Context, login: str, password: str, browser: Browser = _NOWHERE
     already or is too old."""
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.by_typed(login) if login.isprintable() else None
-    attempt = begin_attempt(ctx, login, user, browser)
+    try:
+        attempt = begin_attempt(ctx, login, user, browser)
+    except TooManyAttempts:
+        note_refused(ctx, actor=NOBODY, action="sign_in_braked", subject=_subject(user))
+        raise
     if not is_right(ctx.hasher, user.password_hash if user else None, password) or user is None:
         raise _failed(ctx, user, browser)
     renewed = hash_password(ctx.hasher, password) if is_outdated(ctx.hasher, user.password_hash) else user.password_hash
@@ -103,18 +107,13 @@ def _use_up(uow: UnitOfWork, user: UserRow, now: datetime) -> None:
 def _failed(ctx: Context, user: UserRow | None, browser: Browser) -> Refused:
     """Note the failed sign-in. Writes the same row whether a user has this login or not, so that the time it takes does
     not tell a stranger which logins exist."""
-    subject = f"user:{user.id}" if user else "user:0"
-    note_refused(ctx, actor=NOBODY, action="sign_in_failed", subject=subject)
+    note_refused(ctx, actor=NOBODY, action="sign_in_failed", subject=_subject(user))
     log.warning("sign_in_failed", user_id=user.id if user else None, address=current_origin().address)
     return Refused("sign_in_failed", "ログイン名かパスワードが違います。", status=401)
 
 
-def note_braked(ctx: Context, login: str) -> None:
-    """Note a sign-in at which nobody looks, because there were too many."""
-    with ctx.unit_of_work().reading() as uow:
-        user = uow.users.by_typed(login) if login.isprintable() else None
-    subject = f"user:{user.id}" if user else "user:0"
-    note_refused(ctx, actor=NOBODY, action="sign_in_braked", subject=subject)
+def _subject(user: UserRow | None) -> str:
+    return f"user:{user.id}" if user else "user:0"
 
 
 def _tidy(uow: UnitOfWork, now: datetime) -> None:

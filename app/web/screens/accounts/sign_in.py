@@ -31,7 +31,6 @@ def begin() -> Response:
     try:
         token = sign_ins.sign_in(ctx, login, request.form.get("password", ""), browser_here())
     except TooManyAttempts as braked:
-        sign_ins.note_braked(ctx, login)
         answer = _again(login, wording_here().braked(braked.seconds, braked.until), status=braked.status)
         later(answer, braked)
         return answer
