@@ -53,6 +53,10 @@ class TooManyAttempts(Refused):
         message = f"サインインの試行が多すぎます。{in_words(self.seconds)}ほど待ってから、もう一度お試しください。"
         super().__init__("too_many_sign_ins", message, status=429)
 
+    @property
+    def retry_after(self) -> float:
+        return float(self.seconds)
+
 
 def in_words(seconds: int) -> str:
     return f"{seconds}秒" if seconds < 60 else f"{math.ceil(seconds / 60)}分"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import current_app, request
 from werkzeug.wrappers import Response
 
-from app.use_cases.accounts.brakes import Browser, TooManyAttempts
+from app.use_cases.accounts.brakes import Browser
 from app.use_cases.accounts.devices import KNOWN_FOR
 
 
@@ -27,11 +27,6 @@ def set_device(answer: Response, cookie: str) -> None:
         httponly=True,
         samesite="Lax",
     )
-
-
-def later(answer: Response, braked: TooManyAttempts) -> None:
-    """Say to programs when the next attempt is looked at."""
-    answer.headers["Retry-After"] = str(braked.seconds)
 
 
 def _name() -> str:

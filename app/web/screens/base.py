@@ -41,7 +41,7 @@ from app.use_cases.accounts.proof import is_fresh, prove
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
-from app.web.http.browser import browser_here, later
+from app.web.http.browser import browser_here
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
 
 P = ParamSpec("P")
@@ -180,12 +180,8 @@ def ask_for_proof() -> Response | None:
         return None if is_fresh(current_context(), me()) else _proof_page()
     try:
         prove(current_context(), me(), given, token=my_token(), browser=browser_here())
-    except TooManyAttempts as braked:
-        answer = _proof_page(wording_here().braked(braked.seconds, braked.until), status=braked.status)
-        later(answer, braked)
-        return answer
     except Refused as refused:
-        return _proof_page(wording_here().refusal(refused), status=refused.status)
+        return retry_later(_proof_page(told(refused), status=refused.status), refused)
     return None
 
 
@@ -291,9 +287,17 @@ def _words() -> dict[str, Any]:
 
 def retry_later(page: Page, error: AwaseError) -> Page:
     """The page with the seconds after which a program may ask again, where the error knows them."""
-    if isinstance(error, TemporaryError) and error.retry_after:
+    if isinstance(error, TemporaryError | TooManyAttempts) and error.retry_after:
         page.headers["Retry-After"] = str(max(1, round(error.retry_after)))
     return page
+
+
+def told(refused: Refused) -> str:
+    """Why something was refused, in the language of the page."""
+    words = wording_here()
+    if isinstance(refused, TooManyAttempts):
+        return words.braked(refused.seconds, refused.until)
+    return words.refusal(refused)
 
 
 # ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,10 +12,21 @@ from app.use_cases.accounts import account as accounts
 from app.use_cases.accounts import invitations
 from app.use_cases.accounts.brakes import TooManyAttempts
 from app.web.current import current_context
-from app.web.http.browser import browser_here, later
+from app.web.http.browser import browser_here
 from app.web.i18n import wording
 from app.web.screens.accounts.sign_in import enter
-from app.web.screens.base import end_session, me, my_token, needs, render, screens, signed_in, wording_here
+from app.web.screens.base import (
+    end_session,
+    me,
+    my_token,
+    needs,
+    render,
+    retry_later,
+    screens,
+    signed_in,
+    told,
+    wording_here,
+)
 
 
 @screens.get("/account")
@@ -32,13 +43,8 @@ def change_password() -> Response:
         _same_twice(form.get("password", ""), form.get("again", ""))
         current, new = form.get("current", ""), form.get("password", "")
         token = accounts.change_password(current_context(), who, current=current, new=new, browser=browser_here())
-    except TooManyAttempts as braked:
-        text = wording_here().braked(braked.seconds, braked.until)
-        answer = _page(faults={"current": text}, status=braked.status)
-        later(answer, braked)
-        return answer
     except Refused as refused:
-        return _page(faults=_faults(refused), status=refused.status)
+        return retry_later(_page(faults=_faults(refused), status=refused.status), refused)
     answer = enter(token, to=url("screens.account"))
     flash(wording_here()("account.password_changed"), "good")
     return answer
@@ -151,4 +157,5 @@ def _same_twice(password: str, again: str) -> None:
 
 def _faults(refused: Refused) -> dict[str, str]:
     """Field → what is wrong with it, in the language of the page."""
-    return dict.fromkeys(refused.fields or {"password": ""}, wording_here().refusal(refused))
+    field = "current" if isinstance(refused, TooManyAttempts) else "password"
+    return dict.fromkeys(refused.fields or {field: ""}, told(refused))

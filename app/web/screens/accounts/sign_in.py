@@ -8,13 +8,12 @@ from werkzeug.wrappers import Response
 
 from app.domain.errors import Refused, TemporaryError
 from app.use_cases.accounts import sign_in as sign_ins
-from app.use_cases.accounts.brakes import TooManyAttempts
 from app.use_cases.accounts.devices import remember_device
 from app.web.current import current_context
-from app.web.http.browser import browser_here, later, set_device
+from app.web.http.browser import browser_here, set_device
 from app.web.http.destinations import own_path
 from app.web.i18n import LOCALES
-from app.web.screens.base import begin_session, end_session, render, retry_later, screens, signed_in, wording_here
+from app.web.screens.base import begin_session, end_session, render, retry_later, screens, signed_in, told, wording_here
 
 
 @screens.get("/sign-in")
@@ -30,12 +29,8 @@ def begin() -> Response:
     login = request.form.get("login", "").strip()
     try:
         token = sign_ins.sign_in(ctx, login, request.form.get("password", ""), browser_here())
-    except TooManyAttempts as braked:
-        answer = _again(login, wording_here().braked(braked.seconds, braked.until), status=braked.status)
-        later(answer, braked)
-        return answer
     except Refused as refused:
-        return _again(login, wording_here().refusal(refused), status=refused.status)
+        return retry_later(_again(login, told(refused), status=refused.status), refused)
     except TemporaryError as error:
         words = wording_here()
         fault = f"{words.message(error.code)} {words.remedy(error.code)}"
