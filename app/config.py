@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from app.domain.settings.names import is_clean
 from app.safety.addresses import ALLOW, broker_password, exposures, is_local
 from app.safety.faults import Fault
+from app.safety.secrets_file import with_secrets_file
 from app.safety.strength import weaknesses
 
 _Value = TypeVar("_Value")
@@ -142,7 +143,7 @@ class Settings:
     @classmethod
     def examine(cls, env: Mapping[str, str] | None = None) -> tuple[Settings, list[Fault]]:
         """The settings and everything that is wrong with them; a malformed variable stands there with its default."""
-        env, faults = _with_secrets_file(os.environ if env is None else env)
+        env, faults = with_secrets_file(os.environ if env is None else env)
         read = _Reader(env)
         read.faults += faults
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
@@ -236,26 +237,6 @@ class Settings:
 
 def _url_variables(settings: type[Settings]) -> list[str]:
     return [each.name.upper() for each in fields(settings) if each.name.endswith("_url")]
-
-
-_IN_SECRETS_FILE = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ENCRYPTION_KEYS")
-
-
-def _with_secrets_file(env: Mapping[str, str]) -> tuple[Mapping[str, str], list[Fault]]:
-    """The variables, with the keys that the file of SECRETS_FILE holds, one NAME=value a line, and what is wrong with
-    the file. A process reads it each time it starts, so that keys can be changed without starting the process manager
-    anew."""
-    if not env.get("SECRETS_FILE"):
-        return env, []
-    try:
-        lines = Path(env["SECRETS_FILE"]).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):  # ValueError: no UTF-8, or a name that no file can have
-        return env, [Fault("setting_malformed", "SECRETS_FILE", "のファイルを読めません。")]
-    pairs = [line.partition("=") for line in lines if line.strip() and not line.startswith("#")]
-    if any(name.strip() not in _IN_SECRETS_FILE for name, _, _ in pairs):
-        told = f"のファイルに書けるのは {'、'.join(_IN_SECRETS_FILE)} の NAME=値 の行だけです。"
-        return env, [Fault("setting_malformed", "SECRETS_FILE", told)]
-    return {**env, **{name.strip(): value.strip() for name, _, value in pairs}}, []
 
 
 class _Reader:
