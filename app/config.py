@@ -205,6 +205,11 @@ class Settings:
         return bool(self.practice_path) and all(is_local(urlsplit(url).hostname) for url in vendors)
 
     @property
+    def is_https(self) -> bool:
+        """Whether people reach this service by TLS."""
+        return self.base_url.startswith("https://")
+
+    @property
     def urls(self) -> dict[str, str]:
         """Every address of the settings, by variable."""
         return {name: getattr(self, name.lower()) for name in _url_variables(type(self))}

@@ -77,7 +77,7 @@ def create_app(ctx: Context | None = None) -> Flask:
         protect_browsers(each)
     trust_proxies(app, ctx.settings)
     watch_for_proxies(app, database_errors=_DATABASE_AWAY)
-    attach_screens(app, without_csrf=(runs, employees, ops, connect, health, metrics))
+    attach_screens(app, ctx.settings, without_csrf=(runs, employees, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=_DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):

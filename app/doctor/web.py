@@ -59,13 +59,12 @@ def judge_proxies(settings: Settings) -> Iterator[Finding]:
 def proxies(settings: Settings, *, forwarded_seen: datetime | None) -> Iterator[Finding]:
     """Whether the proxies in front and TRUSTED_PROXIES agree. `forwarded_seen`: when a request with X-Forwarded-For
     last came while none was trusted, None when none was seen of late."""
-    behind_tls = settings.base_url.startswith("https:")
     count = settings.trusted_proxies
     if not count and forwarded_seen:
         yield bad("proxy_untold", f"TRUSTED_PROXIES が 0 なのに、X-Forwarded-For の付いた要求が届いています"
                   f"(最後 {forwarded_seen:%Y-%m-%d %H:%M} UTC)。全員が1つのアドレスに見えます。",
                   "前に置いたプロキシの段数を TRUSTED_PROXIES に指定してください。")  # fmt: skip
-    elif not count and behind_tls:
+    elif not count and settings.is_https:
         yield notice("proxy_expected", "BASE_URL は https:// ですが、TRUSTED_PROXIES が 0 です。",
                      "TLS を終端するプロキシの段数を TRUSTED_PROXIES に指定してください。")  # fmt: skip
     elif count and not is_local(settings.bind):

@@ -30,6 +30,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.config import Settings
 from app.domain.access.origin import acting
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction, System, Trigger
@@ -41,7 +42,7 @@ from app.use_cases.accounts.proof import is_fresh, prove
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.web.current import current_context
-from app.web.http.browser import browser_here
+from app.web.http.browser import browser_here, cookie_name
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
 
 P = ParamSpec("P")
@@ -67,12 +68,11 @@ class Visitor(UserMixin):  # type: ignore[misc]
         self.who = who
 
 
-def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
+def attach_screens(app: Flask, settings: Settings, *, without_csrf: tuple[Blueprint, ...]) -> None:
     """Set up sign-in, CSRF and the words of every template. `without_csrf`: blueprints that programs call."""
-    secure = current_settings_are_secure(app)
     app.config.update(
-        SESSION_COOKIE_NAME="__Host-awase" if secure else "awase",
-        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_NAME=cookie_name(settings),
+        SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=ABSOLUTE,
@@ -89,11 +89,6 @@ def attach_screens(app: Flask, *, without_csrf: tuple[Blueprint, ...]) -> None:
     )
     app.jinja_env.globals.update(RunState=RunState, ItemState=ItemState, here=here, menu=menu, has_view=has_view)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-
-
-def current_settings_are_secure(app: Flask) -> bool:
-    with app.app_context():
-        return current_context().settings.base_url.startswith("https://")
 
 
 # ── who ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -26,12 +26,16 @@ from app.use_cases.finish.notices import RECONNECT
 from app.web.callback_address import CALLBACK as CALLBACK
 from app.web.callback_address import callback_url
 from app.web.current import current_context
+from app.web.http.browser import keep_cookie, kept_cookie
 from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of, page
 from app.web.screens.base import session_secret, signed_in, wording_here
 
 LONGEST = 2000
 """The most characters of a code that we hand on; freee's codes have far fewer."""
+
+_CONSENT = "consent"
+"""The cookie of whoever began by a mailed link."""
 
 LINK_SECRET = "link:"  # noqa: S105 - no secret
 """What the secret of a mailed link begins with, so that no cookie of one kind can stand for another."""
@@ -78,9 +82,7 @@ def begin(token: str) -> Any:
         return _link_refused(refused)
     answer = redirect(address, code=303)
     minutes = timedelta(minutes=connections.CONSENT_MINUTES)
-    secure = ctx.settings.base_url.startswith("https://")
-    kept = secret.removeprefix(LINK_SECRET)
-    answer.set_cookie(_cookie_name(), kept, max_age=minutes, secure=secure, httponly=True, samesite="Lax")
+    keep_cookie(answer, _CONSENT, secret.removeprefix(LINK_SECRET), max_age=minutes)
     return answer
 
 
@@ -96,11 +98,11 @@ def freee_callback() -> Any:
     signed_in()  # the audit trail then names who it is
     try:
         if connection_wizard.belongs_to_setup(ctx, state):
-            received = partial(connection_wizard.receive_consent, ctx, state=state, code=proof, error=error)
-            key = ask_vendor(lambda: received(browsers=browsers))
+            receive = connection_wizard.receive_consent
+            key = ask_vendor(partial(receive, ctx, state=state, code=proof, error=error, browsers=browsers))
             return redirect(url("screens.setup", key=key), code=303)
-        finish = partial(connections.finish_consent, ctx, state=state, code=proof, error=error)
-        given = ask_vendor(lambda: finish(browsers=browsers))
+        finish = connections.finish_consent
+        given = ask_vendor(partial(finish, ctx, state=state, code=proof, error=error, browsers=browsers))
     except Refused as refused:
         return _refused(refused)
     if _sets_up():
@@ -116,12 +118,8 @@ def _secrets() -> tuple[str, ...]:
 
 
 def _link_secret() -> str | None:
-    kept = request.cookies.get(_cookie_name())
+    kept = kept_cookie(_CONSENT)
     return LINK_SECRET + kept if kept else None
-
-
-def _cookie_name() -> str:
-    return "__Host-awase-consent" if current_context().settings.base_url.startswith("https://") else "awase-consent"
 
 
 def _link_refused(refused: Refused) -> Response:
