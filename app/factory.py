@@ -7,14 +7,13 @@ from typing import Any
 
 import click
 from flask import Flask
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.config import Settings, SettingsError
 from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.safety.findings import Finding
 from app.storage.keyring import SigningList
+from app.storage.unit_of_work import DATABASE_AWAY
 from app.use_cases.context import Context, of_intake
 from app.web.api.docs import make_docs
 from app.web.api.operation import make_api
@@ -38,7 +37,6 @@ from app.web.screens.connections.consent import connect
 from app.web.screens.error_pages import attach_error_pages
 from app.web.webhook_receiver import WebhooksApart, attach_intake, webhooks
 
-_DATABASE_AWAY = (OperationalError, PoolTimeout)
 _INTAKE = "awase-intake-app"
 
 
@@ -76,9 +74,9 @@ def create_app(ctx: Context | None = None) -> Flask:
     for each in (app, intake):
         protect_browsers(each)
     trust_proxies(app, ctx.settings)
-    watch_for_proxies(app, database_errors=_DATABASE_AWAY)
+    watch_for_proxies(app, database_errors=DATABASE_AWAY)
     attach_screens(app, ctx.settings, without_csrf=(runs, employees, ops, connect, health, metrics))
-    attach_error_pages(app, database_errors=_DATABASE_AWAY)
+    attach_error_pages(app, database_errors=DATABASE_AWAY)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
@@ -106,7 +104,7 @@ def attach_state(app: Flask, ctx: Context) -> None:
     intake = app.extensions[_INTAKE]
     for each in (app, intake):
         attach_context(each, ctx, migration=_migrate)
-    attach_intake(app, intake, ctx=of_intake(ctx), database_errors=_DATABASE_AWAY)
+    attach_intake(app, intake, ctx=of_intake(ctx), database_errors=DATABASE_AWAY)
     sign_with(app, SigningList(ctx.keys.signing))
     attach_limiter(app)
     attach_vendor_turns(app)
@@ -122,7 +120,7 @@ def _bare_app() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     watch_requests(app)
     register_error_handlers(app)
-    for error in _DATABASE_AWAY:
+    for error in DATABASE_AWAY:
         app.register_error_handler(error, _database_away)
     return app
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.failpoints import failpoint
@@ -70,6 +71,8 @@ CONNECT_SECONDS = 10
 _READ_ONLY = "25006"
 """PostgreSQL's code for a write in a transaction that may only read."""
 CONNECTIONS = 40
+DATABASE_AWAY = (OperationalError, PoolTimeout)
+"""What is raised while the database is locked, restarting or gone, or while every connection to it is taken."""
 REST_SECONDS = 1.0
 
 

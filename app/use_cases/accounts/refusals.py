@@ -13,11 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.access.origin import current_origin
-from app.storage.unit_of_work import UnitOfWork
+from app.storage.unit_of_work import DATABASE_AWAY, UnitOfWork
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
 
@@ -49,7 +47,7 @@ def note_refused(
     assert action in REFUSALS, action
     try:
         _note(ctx, action=action, subject=subject, actor=actor, detail=detail)
-    except (OperationalError, PoolTimeout, VaultError) as error:
+    except (*DATABASE_AWAY, VaultError) as error:
         log.warning("refusal_not_noted", action=action, kind=type(error).__name__)
 
 

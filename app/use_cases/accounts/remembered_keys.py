@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
+from app.storage.unit_of_work import DATABASE_AWAY
 from app.use_cases.accounts.api_keys import KeyView, verify_key
 from app.use_cases.context import Context
 
@@ -28,7 +26,7 @@ class RememberedKeys:
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         try:
             key = verify_key(ctx, token)
-        except (OperationalError, PoolTimeout):
+        except DATABASE_AWAY:
             with self._lock:
                 if digest not in self._good:
                     raise

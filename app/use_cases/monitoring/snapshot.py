@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.enums import System
 from app.domain.errors import TemporaryError
@@ -19,7 +17,7 @@ from app.storage.metrics.counters import Labels as Labels
 from app.storage.metrics.counters import labels
 from app.storage.metrics.snapshot import ConnectionFigures, MailFigures
 from app.storage.token_store import REFUSALS
-from app.storage.unit_of_work import UnitOfWork
+from app.storage.unit_of_work import DATABASE_AWAY, UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
 
@@ -108,7 +106,7 @@ def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> b
     try:
         with ctx.unit_of_work() as uow:
             uow.counters.add(counts)
-    except (OperationalError, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         log.warning("refusals_not_counted", kind=type(error).__name__)
         return False
     return True
@@ -149,7 +147,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 connections=tuple(metrics_of(ctx, figures) for figures in connections),
                 token_door=token_door_of(ctx, uow, connections),
             )
-    except (OperationalError, PoolTimeout) as error:
+    except DATABASE_AWAY as error:
         log.warning("database_unavailable", kind=type(error).__name__)
         return None
 
