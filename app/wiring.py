@@ -10,7 +10,7 @@ import requests
 import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.adapters.clock import SystemClock
 from app.adapters.freee.client import build_freee_client
@@ -50,12 +50,12 @@ INTAKE_CONNECTIONS = 10
 log = structlog.get_logger(__name__)
 
 
-def connect_broker(settings: Settings) -> redis.Redis:
+def connect_broker(settings: Settings, *, timeout: float = BROKER_TIMEOUT_SECONDS) -> redis.Redis:
     """The broker, with a limit on every wait, so that no process of ours hangs because Redis does."""
     return redis.Redis.from_url(
         settings.redis_url,
-        socket_timeout=BROKER_TIMEOUT_SECONDS,
-        socket_connect_timeout=BROKER_TIMEOUT_SECONDS,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),  # each caller decides for itself whether and how long it waits for the broker
     )
 
@@ -137,17 +137,18 @@ def admitted() -> Settings:
     settings = Settings.from_env()
     configure_logging(settings.log_level)
     weak = settings.weaknesses
-    if weak and not (only_warned() and _stands(settings)):
+    if weak and not (only_warned() and stands(settings)):
         raise SettingsError(weak)
     for fault in weak:
         log.warning("weak_secret", variable=fault.variable, code=fault.code)
     return settings
 
 
-def _stands(settings: Settings) -> bool:
+def stands(settings: Settings) -> bool:
+    """Whether an installation stands on these settings; True while the database cannot tell."""
     try:
         return in_use(settings.database_url)
-    except OperationalError:
+    except SQLAlchemyError:
         return True
 
 

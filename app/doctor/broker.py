@@ -8,20 +8,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from app.config import Settings
 from app.doctor.clocks import compare
 from app.safety.findings import Finding, bad, notice, ok
+from app.wiring import connect_broker
 
 WAIT_SECONDS = 3.0
 _KEEPS = "noeviction"
 
 
 def look_at_broker(settings: Settings) -> Iterator[Finding]:
-    wait = {"socket_timeout": WAIT_SECONDS, "socket_connect_timeout": WAIT_SECONDS, "retry": Retry(NoBackoff(), 0)}
-    with closing(redis.Redis.from_url(settings.redis_url, decode_responses=True, **wait)) as broker:
+    with closing(connect_broker(settings, timeout=WAIT_SECONDS)) as broker:
         try:
             broker.ping()
         except (redis.RedisError, OSError) as error:

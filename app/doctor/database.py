@@ -12,14 +12,13 @@ from app.doctor.clocks import compare
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.examination import Examined, examine
-from app.storage.schema import sqlite_files
+from app.storage.schema import is_missing
 
 _UPGRADE = "flask db upgrade を実行してください。"
 
 
 def look_at_database(settings: Settings) -> Iterator[Finding]:
-    files = sqlite_files(settings.database_url)
-    if files and not files[0].is_file():
+    if is_missing(settings.database_url):
         yield bad("database_missing", "データベースのファイルがまだありません。", _UPGRADE)
         return
     try:

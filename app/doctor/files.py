@@ -9,14 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 from app.config import Settings
-from app.safety.files import is_open, is_shared, open_to_others
+from app.safety.files import CODE, is_open, is_shared, open_to_others
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.schema import sqlite_files
 
 SHOWN = 5
 LITTLE, TOO_LITTLE = 1 << 30, 100 << 20
 """Free bytes that are told, and that stop the database soon."""
-_CODE = Path(__file__).resolve().parents[2]
 
 
 def look_at_files(settings: Settings) -> Iterator[Finding]:
@@ -28,15 +27,16 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
         return
     if not os.access(folder, os.W_OK | os.X_OK):
         yield bad("data_dir_read_only", "DATA_DIR に書き込めません。", "フォルダの持ち主と権限を確認してください。")
-    if is_shared(folder):
+    shared = is_shared(folder)
+    if shared:
         yield notice("data_dir_shared", "DATA_DIR はほかのものも入るフォルダなので、権限を直していません。",
                      "Awase だけが使うフォルダにしてください。")  # fmt: skip
-    yield from _open_files(settings, folder)
+    yield from _open_files(settings, folder, shared=shared)
 
 
-def _open_files(settings: Settings, folder: Path) -> Iterator[Finding]:
-    inside = [] if is_shared(folder) else list(islice(open_to_others(folder, anybody=True), SHOWN + 1))
-    single = {*sqlite_files(settings.database_url), Path(".env").absolute(), _CODE / ".env"}
+def _open_files(settings: Settings, folder: Path, *, shared: bool) -> Iterator[Finding]:
+    inside = [] if shared else list(islice(open_to_others(folder, anybody=True), SHOWN + 1))
+    single = {*sqlite_files(settings.database_url), Path(".env").absolute(), CODE / ".env"}
     if settings.secrets_file:
         single.add(Path(settings.secrets_file).absolute())
     outside = [file for file in sorted(single) if folder not in file.parents and file.is_file() and is_open(file, True)]

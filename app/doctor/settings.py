@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.config import Settings
 from app.safety.addresses import ALLOW, encryption, is_local
 from app.safety.faults import Fault
 from app.safety.findings import Finding, bad, notice, ok
 from app.safety.strength import REFUSED_FROM, only_warned
-from app.storage.schema import in_use
+from app.wiring import stands
 
 _WARNED = "バージョン " + ".".join(map(str, REFUSED_FROM)) + " からは、この値では起動しません。"
 
@@ -31,17 +29,10 @@ def judge_secrets(settings: Settings) -> Iterator[Finding]:
     weak = settings.weaknesses
     if not weak and all(settings.secrets.get(name) for name in ("SECRET_KEY", "ENCRYPTION_KEYS")):
         yield ok("secrets_ok", "鍵とトークンは推測できず、互いに異なります。")
-    elif only_warned() and _stands(settings):
+    elif only_warned() and stands(settings):
         yield from (notice(each.code, each.sentence, each.remedy + _WARNED) for each in weak)
     else:
         yield from (bad(each.code, each.sentence, each.remedy) for each in weak)
-
-
-def _stands(settings: Settings) -> bool:
-    try:
-        return in_use(settings.database_url)
-    except SQLAlchemyError:
-        return True  # as at a start, when the database is away
 
 
 def _exceptions(settings: Settings, env: Mapping[str, str]) -> Iterator[Finding]:

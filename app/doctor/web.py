@@ -16,7 +16,7 @@ from app.doctor.clocks import compare, of_header
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.examination import Examined, examine
-from app.storage.schema import sqlite_files
+from app.storage.schema import is_missing
 from app.use_cases.monitoring.sightings import TOLD_FOR
 
 WAIT_SECONDS = 4.0
@@ -93,8 +93,7 @@ def _some_tenant(settings: Settings) -> str | None:
 
 def _examined(settings: Settings) -> Examined | None:
     """What stands in the database; None where it does not answer, which its own check tells."""
-    files = sqlite_files(settings.database_url)
-    if files and not files[0].is_file():
+    if is_missing(settings.database_url):
         return None
     try:
         return examine(settings.database_url)

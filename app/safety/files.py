@@ -21,7 +21,8 @@ _SHARED = frozenset(
     )
 )
 """Folders of a system that are never ours alone."""
-_CODE = Path(__file__).resolve().parents[2]
+CODE = Path(__file__).resolve().parents[2]
+"""The folder of this program."""
 MOST = 20_000
 """So many entries of a folder are looked at, at most: mails and logs of a rehearsal are far fewer."""
 
@@ -74,7 +75,7 @@ def is_open(path: Path, anybody: bool = False) -> bool:
 def is_shared(folder: Path) -> bool:
     """Whether the folder is a system's, a person's home, or holds one of these or this program: never ours alone."""
     folder = folder.resolve()
-    holds = (Path.home(), _CODE, Path(tempfile.gettempdir()))
+    holds = (Path.home(), CODE, Path(tempfile.gettempdir()))
     return folder in _SHARED or any(folder == each or folder in each.resolve().parents for each in holds)
 
 

@@ -42,13 +42,18 @@ def sqlite_files(url: str) -> list[Path]:
     return [Path(f"{parsed.database}{end}") for end in ("", "-wal", "-shm", "-journal")]
 
 
+def is_missing(url: str) -> bool:
+    """Whether the database is a SQLite file that is not there, and would be made by whoever connects."""
+    files = sqlite_files(url)
+    return bool(files) and not files[0].is_file()
+
+
 def in_use(url: str) -> bool:
     """Whether the database holds an installation: a user or a connection. A SQLite file that is not there is not made.
 
     Raises OperationalError when the database does not answer.
     """
-    files = sqlite_files(url)
-    if files and not files[0].is_file():
+    if is_missing(url):
         return False
     engine = make_engine(url)
     try:
