@@ -274,13 +274,13 @@ class _Reader:
 
     def keys(self, name: str) -> tuple[str, ...]:
         value = self.required(name)
-        found = tuple(filter(None, (key.strip() for key in value.split(","))))
+        found = _listed(value)
         if value and not found:
             self.refuse(name, "に鍵がありません。", code="setting_missing")
         return found
 
     def names(self, name: str, known: Iterable[str]) -> tuple[str, ...]:
-        given = tuple(filter(None, (each.strip() for each in self.text(name, "").split(","))))
+        given = _listed(self.text(name, ""))
         unknown = [each for each in given if each not in known]
         if unknown:
             told = f"に {'、'.join(map(repr, unknown))} は指定できません。指定できる名前: {'、'.join(known)}"
@@ -288,7 +288,7 @@ class _Reader:
         return tuple(each for each in given if each in known)
 
     def former_keys(self, name: str, *, at_least: int) -> tuple[str, ...]:
-        found = tuple(filter(None, (key.strip() for key in self.text(name, "").split(","))))
+        found = _listed(self.text(name, ""))
         if any(len(key) < at_least for key in found):
             self.refuse(name, f"には、{at_least}文字以上の鍵をコンマで区切って並べてください。")
         return found
@@ -374,6 +374,10 @@ class _Reader:
             return parse_limits(self.text(name, default))
         except ValueError as error:
             return self._instead(parse_limits(default), name, str(error))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (each.strip() for each in text.split(","))))
 
 
 def _may_lack_host(parts: SplitResult) -> bool:

@@ -117,6 +117,12 @@ def list_keys(ctx: Context) -> list[KeyView]:
         return [_view(row) for row in uow.keys.all()]
 
 
+def find_key(ctx: Context, prefix: str) -> KeyView | None:
+    with ctx.unit_of_work().reading() as uow:
+        row = uow.keys.by_prefix(prefix)
+    return _view(row) if row else None
+
+
 def verify_key(ctx: Context, token: str) -> KeyView | None:
     """The key behind a bearer token. None when the token is not valid; the caller does not learn for which reason."""
     match = _FORM.fullmatch(token)

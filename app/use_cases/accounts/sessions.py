@@ -43,7 +43,7 @@ def sessions_of(ctx: Context, user_id: int, *, token: str) -> tuple[str, tuple[S
     with ctx.unit_of_work().reading() as uow:
         user, mine = uow.users.get(user_id), uow.sessions.find(hash_of(token))
         if user is None:
-            raise Refused("unknown_user", "この利用者はいません。一覧で確認してください。", status=404)
+            raise unknown_user()
         return user.login, _views(uow.sessions.of_user(user_id), mine.id if mine else None, ctx.clock.now())
 
 
@@ -69,7 +69,7 @@ def end_sessions_of(ctx: Context, user_id: int, *, by: SignedIn) -> int:
     user."""
     with ctx.unit_of_work() as uow:
         if uow.users.get(user_id) is None:
-            raise Refused("unknown_user", "この利用者はいません。一覧で確認してください。", status=404)
+            raise unknown_user()
         ended = end_everything(uow, user_id)
         _note(ctx, uow, "sessions_ended", user_id, by=by, sessions=ended)
     return ended
@@ -93,3 +93,7 @@ def _views(rows: Sequence[SessionRow], mine: int | None, now: datetime) -> tuple
         for row in rows
         if is_alive(row, now)
     )
+
+
+def unknown_user() -> Refused:
+    return Refused("unknown_user", "この利用者はいません。一覧で確認してください。", status=404)

@@ -21,7 +21,7 @@ from app.storage.access.rows import UserRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.account import renew_password
 from app.use_cases.accounts.passwords import hash_password
-from app.use_cases.accounts.sessions import end_everything
+from app.use_cases.accounts.sessions import end_everything, unknown_user
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def user_id_of(ctx: Context, login: str) -> int:
     with ctx.unit_of_work().reading() as uow:
         row = uow.users.by_typed(login)
     if row is None:
-        raise _unknown()
+        raise unknown_user()
     return row.id
 
 
@@ -129,7 +129,7 @@ def _changing(ctx: Context, user_id: int) -> Iterator[tuple[UnitOfWork, UserRow]
     with ctx.unit_of_work() as uow:
         user = next((each for each in uow.users.held() if each.id == user_id), None)
         if user is None:
-            raise _unknown()
+            raise unknown_user()
         yield uow, user
 
 
@@ -162,7 +162,3 @@ def _note(
     subject, now = f"user:{user_id}", ctx.clock.now()
     uow.audit.add(actor=by, action=action, subject=subject, now=now, detail=detail, changes=changes)
     log.info(action, user_id=user_id, by=by)
-
-
-def _unknown() -> Refused:
-    return Refused("unknown_user", "この利用者はいません。一覧で確認してください。", status=404)

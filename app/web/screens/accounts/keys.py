@@ -81,7 +81,7 @@ def _made_by(listed: ListedKey) -> str:
 
 def _known(prefix: str) -> KeyView:
     """Raises Refused for a prefix that no key has."""
-    found = next((key for key in api_keys.list_keys(current_context()) if key.prefix == prefix), None)
+    found = api_keys.find_key(current_context(), prefix)
     if found is None:
         raise Refused("unknown_key", "この接頭辞の API キーはありません。", status=404)
     return found
