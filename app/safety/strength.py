@@ -154,11 +154,10 @@ def _bits_of_a_sign(left: str, signs: list[str]) -> float:
 
 def _once(secret: str) -> str:
     """The part that the secret repeats, or the secret itself."""
-    period = (secret + secret).find(secret, 1)
     for length in range(1, len(secret) // 2 + 1):  # also with a last repetition that was cut off
         if secret.startswith(secret[length:]):
-            return secret[: min(length, period)]
-    return secret[:period] if 0 < period < len(secret) else secret
+            return secret[:length]
+    return secret
 
 
 def _without_runs(secret: str) -> str:
