@@ -108,7 +108,7 @@ def attach_state(app: Flask, ctx: Context) -> None:
     sign_with(app, SigningList(ctx.keys.signing))
     attach_limiter(app)
     attach_vendor_turns(app)
-    attach_operations(app)
+    attach_operations(app, ctx)
     attach_proxy_watch(app)
 
 

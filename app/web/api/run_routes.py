@@ -260,8 +260,8 @@ def cancel(body: dict[str, Any], run_id: str) -> Any:
 )
 def list_employees(query: dict[str, Any]) -> Any:
     """基準日に同期の対象になる従業員"""
-    ctx, key, wanted = current_context(), query["connection"], {"direction": query["direction"]}
-    found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=query["as_of_date"], **wanted))
+    ctx, key, direction = current_context(), query["connection"], query["direction"]
+    found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=query["as_of_date"], direction=direction))
     return serializers.offered(found)
 
 

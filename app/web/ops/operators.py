@@ -9,19 +9,17 @@ from flask import Flask, current_app
 
 from app.use_cases.accounts.api_keys import KeyView, Scope
 from app.use_cases.accounts.remembered_keys import RememberedKeys
-from app.use_cases.context import of_intake
+from app.use_cases.context import Context, of_intake
 from app.use_cases.monitoring.readiness import ReadinessWatch
-from app.web.current import current_context
 from app.web.http.bearer_auth import require
 
 _KEYS = "awase-remembered-keys"
 _WATCH = "awase-readiness"
 
 
-def attach_operations(app: Flask) -> None:
+def attach_operations(app: Flask, ctx: Context) -> None:
     """What the health checks and the metrics of one process remember."""
-    with app.app_context():
-        app.extensions[_WATCH] = ReadinessWatch(of_intake(current_context()))
+    app.extensions[_WATCH] = ReadinessWatch(of_intake(ctx))
     app.extensions[_KEYS] = RememberedKeys()
 
 
