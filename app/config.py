@@ -226,7 +226,7 @@ class Settings:
     @property
     def weaknesses(self) -> list[Fault]:
         """The secrets that can be guessed or are the same, none in the practice company. Whether they are refused
-        depends on the installation that stands on them (`app.wiring.admit`)."""
+        depends on the installation that stands on them (`app.wiring.admitted`)."""
         return [] if self.is_practice else weaknesses(self.secrets)
 
     def exposed(self, env: Mapping[str, str]) -> list[Fault]:

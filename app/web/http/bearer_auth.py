@@ -28,9 +28,10 @@ Verify = Callable[[Context, str], KeyView | None]
 def attach_limiter(app: Flask) -> None:
     """Count failed attempts in this process and not in Redis.
 
-    A request must not wait for Redis (design decision 1), and the brake protects the log and the database, not the keys
-    (256 random bits). A good key is never shut out, because behind a proxy all callers may share one address. The code
-    uses `limits` itself: the Flask extension around it looks at every request, webhooks included.
+    Redis may be away and the API answers all the same, so no request waits for it. And the brake protects the log and
+    the database, not the keys (256 random bits). A good key is never shut out, because behind a proxy all callers may
+    share one address. The code uses `limits` itself: the Flask extension around it looks at every request, webhooks
+    included.
     """
     app.extensions[_EXTENSION] = FixedWindowRateLimiter(MemoryStorage())
 

@@ -62,7 +62,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
         if self.proxy_netloc or self.proxy_scheme:
             if self.proxy_scheme not in ("http", "https"):
                 raise ParsingError("Bad URI")
-            self.headers["HOST"] = self.proxy_netloc  # RFC 9112, 3.2.2
+            self.headers["HOST"] = self.proxy_netloc  # a whole address in the first line overrules Host
             self.path = self.path or "/"
         if not self.path.startswith("/") and self.path != "*":
             raise ParsingError("Bad URI")
