@@ -32,6 +32,7 @@ from app.practice.house.processes import ROOT
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
+from tests.ports import free_port
 
 SECRET, KEY = "an-invented-webhook-secret", "renshu"
 PROCESSES = {"sqlite": 1, "postgresql": 2}
@@ -129,7 +130,7 @@ def make_connection(settings: Settings) -> None:
 @contextmanager
 def serving(app: str, env: Mapping[str, str]) -> Iterator[int]:
     """The product's web server; the port it listens on."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "app.web.serving", app]
     with open(Path(env["DATA_DIR"]) / "server.log", "wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env={**env, "PORT": str(port)}, stdout=log, stderr=log)
@@ -177,12 +178,6 @@ def _cluster() -> Iterator[Path | None]:
         return
     with running_cluster() as socket_folder:
         yield socket_folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +24,7 @@ from typing import Any
 
 import requests
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from app.config import Settings
 from app.factory import create_app
@@ -42,12 +41,13 @@ from app.wiring import build_context
 from tests.bench.filled import LOGIN, PASSWORD, fill
 from tests.bench.intake import _cluster, _environment, serving
 from tests.chaos.parts import broker_in
+from tests.forms import token_in
+from tests.statements import statements
 from tests.web.addresses import addresses
 
 TARGET_MS = 200
 TARGET_QUERIES = 12
 _LIVE = frozenset({"screens.links_compare", "screens.links_pair"})
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _STAMP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}")
 
 
@@ -106,7 +106,7 @@ def measure(port: int, pages: Sequence[tuple[str, str]], *, times: int) -> Itera
     base = f"http://127.0.0.1:{port}"
     browser = requests.Session()
     page = browser.get(f"{base}/sign-in", timeout=30)
-    form = {"login": LOGIN, "password": PASSWORD, "csrf_token": _token_in(page.text)}
+    form = {"login": LOGIN, "password": PASSWORD, "csrf_token": token_in(page.text)}
     browser.post(f"{base}/sign-in", data=form, timeout=30)
     for endpoint, address in pages:
         spans, answer = [], browser.get(base + address, timeout=60, allow_redirects=False)
@@ -129,7 +129,7 @@ def count_queries(settings: Settings, pages: Sequence[tuple[str, str]]) -> dict[
     database = Database(settings.database_url, Vault(settings.encryption_keys))
     client = create_app(replace(ctx, unit_of_work=database.unit_of_work)).test_client()
     page = client.get("/sign-in").get_data(as_text=True)
-    client.post("/sign-in", data={"login": LOGIN, "password": PASSWORD, "csrf_token": _token_in(page)})
+    client.post("/sign-in", data={"login": LOGIN, "password": PASSWORD, "csrf_token": token_in(page)})
     found = {address: queries_of(database.engine, client, address)[0] for _, address in pages}
     database.dispose()
     return found
@@ -137,26 +137,9 @@ def count_queries(settings: Settings, pages: Sequence[tuple[str, str]]) -> dict[
 
 def queries_of(engine: Engine, client: FlaskClient, address: str) -> tuple[int, int]:
     """(statements, status) of one GET. BEGIN of SQLite is none."""
-    with counting(engine) as seen:
+    with statements(engine) as seen:
         status = client.get(address).status_code
     return len(seen), status
-
-
-@contextmanager
-def counting(engine: Engine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile. What is sent by the threads that look whether the service is ready is no
-    part of the page that happens to be asked for."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        if not statement.startswith("BEGIN") and not threading.current_thread().name.startswith("ready-"):
-            seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def table(measured: Sequence[dict[str, Any]]) -> str:
@@ -172,12 +155,6 @@ def table(measured: Sequence[dict[str, Any]]) -> str:
         lines.append(f"{name:<64}{figures}{'  ← over' if late else ''}")
     lines.append(f"wanted: p95 under {TARGET_MS} ms and at most {TARGET_QUERIES} queries")
     return "\n".join(lines)
-
-
-def _token_in(page: str) -> str:
-    found = _TOKEN.search(page)
-    assert found is not None
-    return found.group(1)
 
 
 def _arguments() -> argparse.Namespace:

@@ -28,6 +28,7 @@ from app.practice.house.environment import StartError
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff import practice_company
 from tests.chaos.house import FREEE_SECRET, House, open_house
+from tests.forms import token_in
 
 PROGRAMS = {
     "web": "wsgi:app",
@@ -152,7 +153,7 @@ class Traffic:
         """What is repeated from here on, and the form that stays open, are of now: as days later."""
         webhook = self._told()
         first = self._post_webhook(webhook)
-        self._repeated, self._form = (webhook, first), self._token(self._get("/account").text)
+        self._repeated, self._form = (webhook, first), token_in(self._get("/account").text)
 
     def _url(self, path: str) -> str:
         return f"{self._house.api.url}{path}"
@@ -160,12 +161,9 @@ class Traffic:
     def _get(self, path: str) -> requests.Response:
         return self._session.get(self._url(path), timeout=30, allow_redirects=False)
 
-    def _token(self, page: str) -> str:
-        return page.split('name="csrf_token" value="')[1].split('"')[0]
-
     def _sign_in(self) -> None:
         who = first_administrator(self._house.env)
-        form = {"csrf_token": self._token(self._get("/sign-in").text), "login": who.login, "password": who.password}
+        form = {"csrf_token": token_in(self._get("/sign-in").text), "login": who.login, "password": who.password}
         answer = self._session.post(self._url("/sign-in"), data=form, timeout=30, allow_redirects=False)
         assert answer.status_code == 303, answer.text
 

@@ -16,18 +16,13 @@ import pytest
 from app.practice.house.processes import ROOT
 from tests.chaos.parts import wait_for
 from tests.e2e.processes import below, kill
+from tests.ports import free_port
 from tests.serving.server import get, heard
 
 pytestmark = [pytest.mark.processes, pytest.mark.usefixtures("proc")]
 
 BARE = "tests.bench.bare:app"
 ODD = "tests.serving.odd"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
 import sys
 import threading
 import time
@@ -16,8 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.forms import has_form, token_in
+
 TIMEOUT = 40.0
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -71,8 +71,7 @@ def sign_ins(port: int, number: int, tally: Tally, end: float) -> None:
     def attempt() -> int:
         if not form:
             _, cookie, page = ask(port, "GET", "/sign-in", headers={}, source=source)
-            found = _TOKEN.search(page)
-            form.update(token=found.group(1) if found else "", cookie=cookie)
+            form.update(token=token_in(page) if has_form(page) else "", cookie=cookie)
         sent = {"csrf_token": form["token"], "login": f"nobody-{number}-{tries}", "password": "not the password"}
         headers = {**FORM, "Cookie": form["cookie"]}
         return ask(port, "POST", "/sign-in", headers=headers, body=urlencode(sent), source=source)[0]

@@ -30,6 +30,7 @@ from app.practice.house.connecting import first_administrator, flask
 from app.practice.house.processes import ROOT
 from app.practice.staff import practice_company
 from tests.chaos.house import FREEE_SECRET, House, open_house, stop_everything
+from tests.forms import token_in
 from tests.siege.floods import FORM, ask
 from tests.siege.watch import Watch, freee_webhook, live, pages, smarthr_webhook
 from tests.storage.servers import missing_parts
@@ -148,8 +149,7 @@ def signed_in(port: int, house: House) -> str:
     """The session cookie of the first administrator."""
     made = first_administrator(house.env)
     _, cookie, page = ask(port, "GET", "/sign-in", headers={})
-    token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
-    form = urlencode({"csrf_token": token, "login": made.login, "password": made.password})
+    form = urlencode({"csrf_token": token_in(page), "login": made.login, "password": made.password})
     headers = {**FORM, "Cookie": cookie}
     status, cookie, _ = ask(port, "POST", "/sign-in", headers=headers, body=form)
     assert status == 303, status

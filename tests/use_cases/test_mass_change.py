@@ -25,6 +25,7 @@ from app.use_cases.survey import sweep
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in_japan
+from tests.statements import statements
 from tests.use_cases.test_interleaving import Interrupted, Killed, die
 from tests.use_cases.test_job import only
 
@@ -209,12 +210,9 @@ def test_a_preview_asked_for_is_not_told_by_mail(linked: House) -> None:
 
 
 def test_the_alarms_of_a_preview_take_three_queries(linked: House) -> None:
-    from sqlalchemy import event
-
     preview = unguarded(linked, dry_run=True)
-    asked: list[str] = []
-    event.listen(linked.database.engine, "before_cursor_execute", lambda *a: asked.append(a[2]))
-    mass_change.mass_change_of(linked.ctx, preview.id)
+    with statements(linked.database.engine) as asked:
+        mass_change.mass_change_of(linked.ctx, preview.id)
     assert len([statement for statement in asked if statement.lstrip().upper().startswith("SELECT")]) <= 3
 
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-
-from sqlalchemy import event
 
 from app.domain.enums import Direction, Trigger
 from app.domain.planning.plan import PlanKind
@@ -17,7 +13,6 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import HistoryKind
 from app.storage.runs.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
-from app.storage.unit_of_work import Database
 from tests.web.world import KEY, NOW, World
 
 _numbers = itertools.count(1)
@@ -156,19 +151,3 @@ def audited(world: World) -> list[tuple[str, str]]:
     """(action, subject), the newest first."""
     with world.ctx.unit_of_work() as uow:
         return [(entry.action, entry.subject) for entry in uow.audit.page()]
-
-
-@contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """The statements sent inside the block, transactions' own words left out."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")):
-            seen.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from app.domain.access.audit_chain import PURGED
 from app.domain.access.roles import Role
@@ -15,6 +14,7 @@ from app.use_cases.accounts.api_keys import add_key, revoke_key
 from app.use_cases.accounts.refusals import LEFT_OUT
 from app.use_cases.queries.audit_trail import PAGE, audit_page
 from app.web.i18n import LOCALES, catalogue
+from tests.statements import statements
 from tests.web.visitor import Visitor
 from tests.web.world import World
 
@@ -86,9 +86,8 @@ def test_keys_are_noted(world: World) -> None:
 def test_a_page_asks_the_database_little_however_long_the_trail(visit: Visit, world: World) -> None:
     admin = visit(Role.ADMIN)
     add(world, count=PAGE + 1)
-    asked: list[str] = []
-    event.listen(world.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
-    admin.open("/audit")
+    with statements(world.database.engine) as asked:
+        admin.open("/audit")
     assert 0 < len([statement for statement in asked if statement.startswith("SELECT")]) <= 4
 
 

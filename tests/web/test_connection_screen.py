@@ -343,7 +343,7 @@ def test_both_sides_are_checked_and_told_apart(wizarding: Wizarding) -> None:
 
 
 def test_unknown_connections_and_sections(wizarding: Wizarding) -> None:
-    token = dict(wizarding.admin.form(f"{PAGE}/names").fields)["csrf_token"]
+    token = wizarding.admin.token
     wizarding.admin.open("/connections/nobody", status=404)
     for address in ("/connections/nobody/pause", f"{PAGE}/nothing"):
         assert wizarding.admin.client.post(address, data={"csrf_token": token}).status_code == 404
@@ -354,7 +354,7 @@ def test_others_change_nothing(wizarding: Wizarding) -> None:
     for role in (Role.MEMBER, Role.VIEWER, Role.OPS):
         person = wizarding.visit(role)
         person.open(PAGE, status=403)
-        token = dict(person.form("/sign-out").fields)["csrf_token"]
+        token = person.token
         for section in ("names", "token", "freee", "export", "automatic", "items", "webhook", "pause", "check"):
             answer = person.client.post(f"{PAGE}/{section}", data={"csrf_token": token, "name": "x"})
             assert answer.status_code == 403

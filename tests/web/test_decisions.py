@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from app.domain.access.roles import Role
 from app.factory import create_app
 from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.accounts.api_keys import add_key
+from tests.forms import token_in
 from tests.house import KEY, House
 from tests.listening import now_in_japan
 from tests.use_cases.test_job import only
@@ -72,9 +72,7 @@ def test_the_same_persons_second_click_is_refused_with_a_reason(office: Office, 
     before = office.account()
     page = first.open(f"/runs/{run}/confirm")
     assert "2人目として承認する" not in page and "あなたはこの同期を始めたか承認した1人目" in page
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert token is not None
-    answer = first.client.post(f"/runs/{run}/approve", data={"csrf_token": token[1]})
+    answer = first.client.post(f"/runs/{run}/approve", data={"csrf_token": token_in(page)})
     assert answer.status_code == 403 and "2人目になれません" in answer.get_data(as_text=True)
     office.house.work()
     assert office.account() == before

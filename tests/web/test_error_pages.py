@@ -15,6 +15,7 @@ from app.domain.access.roles import Role
 from app.factory import create_app
 from app.use_cases.accounts.brakes import Browser, begin_attempt
 from app.use_cases.context import Context
+from tests.forms import token_in
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World, make_settings
 
@@ -132,8 +133,7 @@ def test_behind_tls_a_form_is_taken_from_our_own_pages_only(world: World) -> Non
     client = behind(world, BASE_URL="https://awase.example")
     page = client.get("/sign-in", base_url="https://awase.example")
     assert page.headers["Referrer-Policy"] == "same-origin", "else browsers send none and no form is taken"
-    token = page.text.split('name="csrf_token" value="')[1].split('"')[0]
-    form = {"csrf_token": token, "login": "nobody", "password": PASSWORD}
+    form = {"csrf_token": token_in(page.text), "login": "nobody", "password": PASSWORD}
     for referrer, status in (("https://awase.example/sign-in", 401), ("https://evil.example/", 400), (None, 400)):
         headers = {"Referer": referrer} if referrer else {}
         answer = client.post("/sign-in", data=form, headers=headers, base_url="https://awase.example")

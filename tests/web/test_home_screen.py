@@ -15,8 +15,9 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.storage.enums import UnlinkReason, WebhookState
 from app.storage.tables.models import ConnectionTable
+from tests.statements import statements
 from tests.web.made import add_run
-from tests.web.previewed import CHANGED, EQUAL, counted, preview_of, waiting_preview
+from tests.web.previewed import CHANGED, EQUAL, preview_of, waiting_preview
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, NOW, World
 
@@ -176,9 +177,9 @@ def test_a_dashboard_costs_few_queries(world: World, visit: Visit) -> None:
         preview_of(world, CHANGED)
     change_connection(world, automatic=Automatic.BOTH)
     member = visit(Role.MEMBER)
-    with counted(world.database) as statements:
+    with statements(world.database.engine) as sent:
         member.open("/")
-    assert len(statements) <= 12, statements
+    assert len(sent) <= 12, sent
 
 
 def test_in_english(world: World, visit: Visit) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +25,7 @@ from app.use_cases.monitoring import snapshot
 from app.use_cases.monitoring.counters import SETTLED, count_once
 from app.use_cases.monitoring.refused_jobs import Reason, count_refused_jobs
 from app.use_cases.survey import change_detection
+from tests.statements import statements
 from tests.web.application import application_on, operator_of
 from tests.web.hooks import FREEE_TOKEN, SECRET, SMARTHR_URL, freee_body, listen, send_freee, send_smarthr, smarthr_body
 from tests.web.made import add_delivery, add_run
@@ -336,22 +336,13 @@ def test_each_family_is_told_once_and_explained(client: FlaskClient, world: Worl
 def test_many_connections_are_one_query_each_kind(client: FlaskClient, world: World) -> None:
     """The time of a scrape must not grow by queries per connection."""
 
-    def statements(url: str) -> int:
-        count.clear()
-        client.get(url)
-        return len(count)
-
-    from sqlalchemy import event
-
-    count: list[str] = []
-
-    @event.listens_for(world.database.engine, "before_cursor_execute")
-    def note(*given: object) -> None:
-        if threading.current_thread() is threading.main_thread():  # the checks of readiness have threads of their own
-            count.append(str(given[2]))
+    def queries(url: str) -> int:
+        with statements(world.database.engine) as sent:
+            client.get(url)
+        return len(sent)
 
     client.get("/metrics")  # the key has been used: reading it again writes nothing
-    few = statements("/metrics")
+    few = queries("/metrics")
     with world.ctx.unit_of_work() as uow:
         for number in range(10):
             uow.connections.add(
@@ -362,7 +353,7 @@ def test_many_connections_are_one_query_each_kind(client: FlaskClient, world: Wo
                 freee_company_id=number,
                 now=NOW,
             )
-    assert statements("/metrics") == few
+    assert queries("/metrics") == few
 
 
 Bearer = Callable[..., dict[str, str]]

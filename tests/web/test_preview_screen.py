@@ -12,6 +12,7 @@ import pytest
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
+from tests.statements import statements
 from tests.web.made import add_run
 from tests.web.previewed import (
     CHANGED,
@@ -22,7 +23,6 @@ from tests.web.previewed import (
     Somebody,
     audited,
     chosen_in,
-    counted,
     items_of,
     preview_of,
     runs_of,
@@ -36,10 +36,6 @@ pytestmark = pytest.mark.reach("test")  # long journeys
 
 Visit = Callable[..., Visitor]
 ALL_KINDS = (NEW, CHANGED, CHANGED, EQUAL, DOUBTFUL, HOPELESS)
-
-
-def token_of(visitor: Visitor) -> str:
-    return dict(visitor.form("/choose").fields)["csrf_token"]
 
 
 def numbers(visitor: Visitor) -> list[str]:
@@ -227,7 +223,7 @@ def test_a_single_tick_is_kept_at_once(world: World, visit: Visit) -> None:
     run_id = preview_of(world, CHANGED, CHANGED, EQUAL)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
-    headers = {"X-CSRFToken": token_of(member)}
+    headers = {"X-CSRFToken": member.token}
     address = f"/runs/{run_id}/choose"
     answer = member.client.post(address, json={"position": 1, "chosen": False}, headers=headers)
     assert answer.get_json() == {"chosen": 1, "text": "1人を選択中"}
@@ -242,7 +238,7 @@ def test_a_tick_that_is_none(world: World, visit: Visit, sent: object) -> None:
     run_id = preview_of(world, CHANGED)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
-    headers = {"X-CSRFToken": token_of(member)}
+    headers = {"X-CSRFToken": member.token}
     assert member.client.post(f"/runs/{run_id}/choose", json=sent, headers=headers).status_code == 422
 
 
@@ -250,7 +246,7 @@ def test_after_the_decision_no_tick_is_kept(world: World, visit: Visit) -> None:
     run_id = preview_of(world, CHANGED, CHANGED)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
-    headers = {"X-CSRFToken": token_of(member)}
+    headers = {"X-CSRFToken": member.token}
     member.send("/discard")
     answer = member.client.post(f"/runs/{run_id}/choose", json={"position": 0, "chosen": False}, headers=headers)
     assert answer.status_code == 409
@@ -350,7 +346,7 @@ def test_a_viewer_looks_and_cannot_decide(world: World, visit: Visit) -> None:
     assert f"/runs/{run_id}/confirm" in viewer.text
     viewer.open(f"/runs/{run_id}/confirm")
     assert "<dialog" not in viewer.text
-    token = dict(viewer.form("/sign-out").fields)["csrf_token"]
+    token = viewer.token
     for action in ("choose", "approve", "again", "discard"):
         answer = viewer.client.post(f"/runs/{run_id}/{action}", data={"csrf_token": token, "all": "off", "shown": "0"})
         assert answer.status_code == 403, action
@@ -447,7 +443,7 @@ def test_a_preview_of_an_undo_is_not_read_anew(world: World, visit: Visit) -> No
     run_id = preview_of(world, CHANGED, trigger=Trigger.UNDO)
     member = visit(Role.MEMBER)
     assert "/again" not in member.open(f"/runs/{run_id}/people")
-    token = token_of(member)
+    token = member.token
     assert member.client.post(f"/runs/{run_id}/again", data={"csrf_token": token}).status_code == 409
     assert state_of(world, run_id) is RunState.PREVIEWED
 
@@ -461,6 +457,6 @@ def test_300_people_cost_few_queries(world: World, visit: Visit, page: str) -> N
     run_id = preview_of(world, *many)
     member = visit(Role.MEMBER)
     world.clock.turn(minutes=5)  # the session is touched, too
-    with counted(world.database) as statements:
+    with statements(world.database.engine) as sent:
         member.open(f"/runs/{run_id}/{page}")
-    assert len(statements) <= 12, statements
+    assert len(sent) <= 12, sent

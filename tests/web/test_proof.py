@@ -25,11 +25,6 @@ NEW = "quite-another-password"
 CHOOSE = "/account/new-password"
 
 
-def token_of(visitor: Visitor) -> str:
-    visitor.open("/account")
-    return next(value for name, value in visitor.form("/sign-out").fields if name == "csrf_token")
-
-
 def change_role(admin: Visitor, world: World) -> None:
     admin.open("/users")
     admin.send(f"/users/{users.user_id_of(world.ctx, LOGIN)}/role", role="viewer")
@@ -68,7 +63,8 @@ def test_everything_that_gives_rights_asks_for_it(visit: Visit, world: World) ->
     admin, user = visit(Role.ADMIN), users.user_id_of(world.ctx, LOGIN)
     users.disable(world.ctx, user, by="test")
     world.clock.turn(minutes=6)
-    token = token_of(admin)
+    admin.open("/account")
+    token = admin.token
     scopes = ["runs:write", "personal:read"]
     forms: dict[str, dict[str, list[str]]] = {
         f"/users/{user}/role": {"role": ["admin"]},
@@ -138,7 +134,7 @@ def test_it_opens_nothing_but_the_page_where_it_is_changed(visit: Visit, world: 
     password = reset(visit, world)
     hana = signed_in(app, LOGIN, password)
     assert "新しいパスワードを決めてください" in hana.words
-    token = next(value for name, value in hana.form("/sign-out").fields if name == "csrf_token")
+    token = hana.token
     stock = Stock("x", "x", "x", KEY, more={"user_id": 1, "session_id": 1, "delivery_id": 1, "token": "x"})
     for endpoint, address in addresses(app, stock):
         if endpoint in ("screens.static_file", "screens.new_password", "screens.invitation"):

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text
 
 from app.factory import create_app
 from app.storage.schema import downgrade
+from app.storage.tables.upkeep_models import StoringProofTable
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.use_cases.monitoring.readiness import PATIENCE_SECONDS
+from tests.statements import statements
 from tests.web.application import operator_of
 from tests.web.hooks import SECRET, SMARTHR_URL, listen, smarthr_body
 from tests.web.world import World, impatient_database, locked
@@ -179,23 +181,17 @@ def test_a_database_that_is_locked_for_long(operator: FlaskClient, world: World)
 @pytest.mark.parametrize("callers", [40])
 def test_strangers_cannot_load_it(callers: int, app: Flask, world: World) -> None:
     """However many ask at once, each check is looked at once a second, and the rows that prove it stay few."""
-    written: list[str] = []
-
-    @event.listens_for(world.database.engine, "before_cursor_execute")
-    def note(*given: Any) -> None:
-        if given[2].startswith("INSERT INTO storing_proofs"):
-            written.append(given[2])
-
     began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
+    with statements(world.database.engine, of_readiness=True) as sent, ThreadPoolExecutor(8) as pool:
         words = list(pool.map(lambda _: app.test_client().get(READY).status_code, range(callers)))
+    written = [statement for statement in sent if statement.startswith("INSERT INTO storing_proofs")]
     assert set(words) == {200}
     assert 1 <= len(written) <= 2 + (time.monotonic() - began)
     for _ in range(5):
         with world.ctx.unit_of_work() as uow:
             uow.proofs.store()
-    with world.ctx.unit_of_work().reading() as uow:
-        assert uow.proofs.count() == 1
+    with world.database.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(StoringProofTable)) == 1
 
 
 def test_what_cannot_wait_does_not_wait(world: World) -> None:

@@ -15,6 +15,7 @@ from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import MailPolicy
 from app.use_cases.upkeep import relay
+from tests.forms import token_in
 from tests.house import House
 from tests.web.application import application_on
 from tests.web.visitor import PASSWORD, Visitor, visitor
@@ -145,7 +146,7 @@ def test_cancel_ends_it_and_is_noted(house: House, enter: Enter) -> None:
     assert audited(house, f"run:{run.id}") == [("run_cancelled", "user:1")]
     page = member.open(f"/runs/{run.id}")
     assert "data-opens" not in page.replace('data-opens="ask-retry"', "")
-    answer = member.client.post(f"/runs/{run.id}/cancel", data={"csrf_token": token(page)}, follow_redirects=True)
+    answer = member.client.post(f"/runs/{run.id}/cancel", data={"csrf_token": token_in(page)}, follow_redirects=True)
     assert "すでに終わっている" in answer.get_data(as_text=True)
 
 
@@ -263,7 +264,7 @@ def test_a_viewer_may_neither_cancel_nor_retry(house: House, enter: Enter) -> No
     viewer = enter(Role.VIEWER)
     page = viewer.text
     for what in ("cancel", "retry"):
-        assert viewer.client.post(f"/runs/{run.id}/{what}", data={"csrf_token": token(page)}).status_code == 403
+        assert viewer.client.post(f"/runs/{run.id}/{what}", data={"csrf_token": token_in(page)}).status_code == 403
         viewer.open(f"/runs/{run.id}/{what}", status=403)
 
 
@@ -328,12 +329,6 @@ def test_it_speaks_english(house: House, enter: Enter) -> None:
 
 def listed(page: str) -> list[str]:
     return re.findall(r'<span class="number who">([^<]*)</span>', page)
-
-
-def token(page: str) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert found
-    return found.group(1)
 
 
 def audited(house: House, subject: str) -> list[tuple[str, str]]:

@@ -11,14 +11,13 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
-from werkzeug.test import TestResponse
 
 from app.domain.access.brakes import DEVICE, PAIR
 from app.domain.access.roles import Role
 from app.logs import configure_logging
 from app.use_cases.accounts import users
 from app.use_cases.accounts.devices import KNOWN_FOR
+from tests.statements import statements
 from tests.storage.databases import everything_stored
 from tests.web.application import application_on
 from tests.web.visitor import PASSWORD, Visitor
@@ -210,7 +209,8 @@ def test_neither_answer_nor_work_tell_whether_somebody_has_this_login(app: Flask
         guesser.open("/sign-in")
         seen = []
         for _ in range(PAIR.free + 3):
-            queries, answer = counted(world, lambda who=guesser, name=login: who.send(login=name, password="not-it"))
+            with statements(world.database.engine) as queries:
+                answer = guesser.send(login=login, password="not-it")
             headers = {
                 k: v for k, v in answer.headers.items() if k not in ("X-Request-ID", "Set-Cookie", "Content-Length")
             }
@@ -218,20 +218,6 @@ def test_neither_answer_nor_work_tell_whether_somebody_has_this_login(app: Flask
         told.append((seen, guesser.words.replace(login, "…")))
     assert told[0] == told[1]
     assert told[0][0][-1][0] == 429
-
-
-def counted(world: World, ask: Callable[[], TestResponse]) -> tuple[list[str], TestResponse]:
-    """What the database was asked meanwhile, in order."""
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        asked.append(statement)
-
-    event.listen(world.database.engine, "before_cursor_execute", note)
-    try:
-        return asked, ask()
-    finally:
-        event.remove(world.database.engine, "before_cursor_execute", note)
 
 
 def test_the_right_password_starts_from_nothing(client: FlaskClient, visit: Visit) -> None:

@@ -10,7 +10,8 @@ import pytest
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import RunState
-from tests.web.previewed import CHANGED, audited, counted, preview_of, runs_of, state_of
+from tests.statements import statements
+from tests.web.previewed import CHANGED, audited, preview_of, runs_of, state_of
 from tests.web.visitor import Visitor
 from tests.web.world import KEY, World
 
@@ -125,6 +126,6 @@ def test_an_address_that_is_none(visit: Visit, address: str) -> None:
 
 def test_the_page_costs_few_queries(world: World, visit: Visit) -> None:
     member = visit(Role.MEMBER)
-    with counted(world.database) as statements:
+    with statements(world.database.engine) as sent:
         member.open(PAGE)
-    assert len(statements) <= 12, statements
+    assert len(sent) <= 12, sent

@@ -47,10 +47,6 @@ def held() -> Iterator[Held]:
     made.over.set()
 
 
-def token_of(person: Visitor) -> str:
-    return dict(person.form("/account/password").fields)["csrf_token"]
-
-
 # ── the pool ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -165,7 +161,7 @@ def test_no_page_and_no_program_asks_a_vendor_in_a_thread_of_the_server(tmp_path
 def visit_all(admin: Visitor, house: House) -> None:
     scenario = next(each for each in house.company.scenarios if each.crew_id and each.employee_id)
     admin.open("/account")
-    csrf = {"csrf_token": token_of(admin)}
+    csrf = {"csrf_token": admin.token}
     pair = {"smarthr": str(scenario.crew_id), "freee": str(scenario.employee_id)}
     asked = f"smarthr={pair['smarthr']}&freee={pair['freee']}"
     admin.open(f"/links/{KEY}/pair?{asked}")
@@ -199,7 +195,7 @@ def test_a_page_without_a_turn_says_so(open_practice: Callable[..., House], loca
     app.extensions[name] = {True: Busy(), False: Busy()}
     person = visitor(house.ctx, app.test_client(), Role.MEMBER)
     person.open("/account")
-    person.client.post("/account/language", data={"locale": locale, "csrf_token": token_of(person)})
+    person.client.post("/account/language", data={"locale": locale, "csrf_token": person.token})
     text = person.open(f"/links/{KEY}/compare?smarthr=a&freee=1", status=503)
     told = {"ja": "問い合わせが混み合っています", "en": "being asked too many things"}[locale]
     assert told in text and person.page is not None and person.page.headers["Retry-After"] == "5"

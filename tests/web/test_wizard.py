@@ -226,8 +226,7 @@ def test_only_the_company_that_was_shown_can_be_confirmed(wizarding: Wizarding) 
 
 def test_nothing_to_confirm_without_a_consent(wizarding: Wizarding) -> None:
     key = at_freee(wizarding)
-    token = dict(wizarding.admin.form("/freee").fields)["csrf_token"]
-    data = {"csrf_token": token, "answer": "confirm", "company": str(FREEE_COMPANY_ID)}
+    data = {"csrf_token": wizarding.admin.token, "answer": "confirm", "company": str(FREEE_COMPANY_ID)}
     wizarding.admin.client.post(f"/connections/new/{key}/company", data=data)
     assert connections(wizarding) == []
 
@@ -372,7 +371,7 @@ def test_only_administrators_set_up(wizarding: Wizarding) -> None:
         person = wizarding.visit(role)
         for page in pages:
             person.open(page, status=403)
-        token = dict(person.form("/sign-out").fields)["csrf_token"]
+        token = person.token
         for page in (*pages[1:2], f"/connections/new/{key}/end", f"/connections/{key}/pause"):
             data = {"csrf_token": token, "answer": "pause"}
             assert person.client.post(page, data=data).status_code == 403, (role, page)

@@ -14,6 +14,7 @@ from app.domain.access.roles import Role
 from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.accounts.sign_in import begin_session
 from app.use_cases.context import Context
+from tests.forms import token_in
 
 PASSWORD = "an-invented-password"
 
@@ -68,6 +69,11 @@ class Visitor:
             found = [form for form in found if form.action not in ("/sign-out", "/language")]
         assert found, (action, [form.action for form in forms(self.text)])
         return found[0]
+
+    @property
+    def token(self) -> str:
+        """What this page's forms send as proof that they are ours."""
+        return token_in(self.text)
 
     @property
     def text(self) -> str:
