@@ -22,6 +22,7 @@ from app.use_cases.upkeep.heartbeat import SILENT_SECONDS, beat
 from app.use_cases.upkeep.rotation import renew_leftovers, rotate_secrets
 from app.use_cases.upkeep.secrets_status import DECISIONS, LINKS, KeyKind, KeyUse, secrets_status
 from tests.house import House
+from tests.statements import statements
 from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import (
     FREEE_PHONE,
@@ -169,6 +170,17 @@ def test_the_status_says_how_many_pairs_still_need_the_former_key(told: House) -
     renew_leftovers(changed.ctx)
     uses = {key.id: key.use for key in secrets_status(changed.ctx).keys if key.given}
     assert sorted(map(str, uses.values())) == ["in_use", "in_use", "retired", "retired"]
+
+
+def test_while_pairs_need_the_former_signing_key_no_encrypted_value_is_opened(told: House) -> None:
+    """The clock asks every half minute, for as long as it takes until everybody was compared."""
+    changed = at_step(told, IN_USE)
+    renew_leftovers(changed.ctx)
+    assert needs(changed, LINKS) == 3, "of the former keys only the one that signs is left"
+    with statements(changed.database.engine) as sent:
+        assert renew_leftovers(changed.ctx) == 0
+    assert [statement for statement in sent if "_enc" in statement] == []
+    assert needs(changed, LINKS) == 3, "and the former key stays"
 
 
 def test_a_pair_that_nobody_can_read_is_asked_about_once_the_former_key_is_gone(told: House) -> None:

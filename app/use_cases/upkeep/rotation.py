@@ -84,7 +84,7 @@ def _retire(ctx: Context) -> None:
         behind = any(is_behind(process, ring) for process in living(ctx, uow) for ring in ctx.keys.rings)
     if not former or behind:
         return
-    needed = needed_by_key(ctx)
+    needed = needed_by_key(ctx, {row.kind for row in former})
     with ctx.unit_of_work() as uow:
         for row in former:
             if not needed[row.kind].get(row.key_id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -95,9 +95,10 @@ def is_behind(process: ProcessRow, ring: Ring) -> bool:
     return process.using.get(ring.kind.value) != ring.in_use.id
 
 
-def needed_by_key(ctx: Context) -> Mapping[KeyKind, Mapping[str, int]]:
-    """Kind → id of a key → how much needs it. A key that was not given counts as needed while anything is locked."""
-    needs, locked = _needs(ctx)
+def needed_by_key(ctx: Context, kinds: Collection[KeyKind]) -> Mapping[KeyKind, Mapping[str, int]]:
+    """Kind → id of a key → how much needs it; only of these kinds, because it opens every encrypted value to know that
+    of the encryption keys. A key that was not given counts as needed while anything is locked."""
+    needs, locked = _needs(ctx, kinds)
     found = {kind: {key_id: counts.total() for key_id, counts in by_key.items()} for kind, by_key in needs.items()}
     if locked:
         with ctx.unit_of_work().reading() as uow:
@@ -135,18 +136,20 @@ def forget_key(ctx: Context, key_id: str) -> None:
         uow.audit.add(actor="cli", action="key_forgotten", subject=f"{row.kind.value}_key:{key_id}", now=now)
 
 
-def _needs(ctx: Context) -> tuple[Mapping[KeyKind, dict[str, Counter[str]]], Mapping[str, int]]:
+def _needs(
+    ctx: Context, kinds: Collection[KeyKind] = tuple(KeyKind)
+) -> tuple[Mapping[KeyKind, dict[str, Counter[str]]], Mapping[str, int]]:
     """(kind → id of a key → what needs it, "table.column" → locked values)."""
     needs: Mapping[KeyKind, dict[str, Counter[str]]] = {kind: {} for kind in KeyKind}
     locked: Counter[str] = Counter()
-    for place, portion in _portions(ctx):
+    for place, portion in _portions(ctx) if KeyKind.ENCRYPTION in kinds else ():
         for key_id, number in portion.under.items():
             if key_id is None:
                 locked[place] += number
             else:
                 needs[KeyKind.ENCRYPTION].setdefault(key_id, Counter())[VALUES] += number
     original = ctx.keys.signing.original
-    for label, what, number in _digests(ctx):
+    for label, what, number in _digests(ctx) if KeyKind.SIGNING in kinds else ():
         needs[KeyKind.SIGNING].setdefault(label or original, Counter())[what] += number
     return needs, locked
 
