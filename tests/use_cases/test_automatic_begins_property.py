@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -113,7 +112,6 @@ def other_items(house: House) -> None:
     with suppress(Refused):
         connection_settings.set_items(
             house.ctx,
-            WHO,
             KEY,
             excluded=excluded,
             blank_policies={},
@@ -122,11 +120,6 @@ def other_items(house: House) -> None:
         )
 
 
-class _Somebody:
-    actor = "test"
-
-
-WHO: Any = _Somebody()
 STEPS = (edit_smarthr, edit_freee, hear, work, hour, replay, retry, approve_one, cancel_one)
 SETTINGS = (one_way, both_ways, off, other_policy, other_items)
 

@@ -17,16 +17,13 @@ from app.domain.settings.connection_settings import BlankPolicy, Connection
 from app.domain.settings.export_settings import check_export_sets, check_export_settings
 from app.storage.access.audit import CHANGED
 from app.storage.enums import WebhookState
-from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections import attributes, automatic_settings, connections, two_persons, webhook_registration
 from app.use_cases.connections.attributes import AttributeRow, GoneAttribute
-from app.use_cases.connections.doubled import refuse_doubled
 from app.use_cases.connections.setting_changes import changing
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.shared.beginnings import keep_settings
 from app.use_cases.shared.connection_lookup import find_connection, known_connection
-from app.use_cases.shared.queue_again import queue_everything
 
 ALWAYS_EXCHANGED = frozenset({"employee_number", "last_name", "first_name", "last_name_kana", "first_name_kana"})
 """Items that an administrator cannot exclude: without them Awase can neither recognise nor create an employee."""
@@ -122,14 +119,14 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
 # ── changes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def set_names(ctx: Context, who: SignedIn, key: str, *, name: str, mail_to: Sequence[str]) -> None:
+def set_names(ctx: Context, key: str, *, name: str, mail_to: Sequence[str]) -> None:
     """Change the connection's name and the recipients of its mails. Raises Refused."""
-    with changing(ctx, key, "connection_renamed", by=who.actor) as (uow, connection):
+    with changing(ctx, key, "connection_renamed") as (uow, connection):
         connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
         keep_settings(ctx, uow, connection, replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
 
 
-def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None:
+def set_smarthr_token(ctx: Context, key: str, token: str) -> None:
     """Replace the token by another one of the same tenant. SmartHR has to accept the new token before it replaces the
     token that works. Raises Refused."""
     connection, given = find_connection(ctx, key), token.strip()
@@ -138,18 +135,13 @@ def set_smarthr_token(ctx: Context, who: SignedIn, key: str, token: str) -> None
     )
     known = connection.standings.get(System.SMARTHR, {})
     check = attributes.try_token(ctx, connection.smarthr_subdomain, given, known=known)
-    with changing(ctx, key, "smarthr_token_replaced", by=who.actor, detail={"token": CHANGED}) as (uow, before):
+    with changing(ctx, key, "smarthr_token_replaced", detail={"token": CHANGED}) as (uow, before):
         attributes.keep_token(ctx, uow, before, given, check)
         attributes.keep_check(ctx, uow, connection.id, check)
 
 
-def answer_cleared(ctx: Context, who: SignedIn, key: str, attribute: str) -> None:
-    """Answer that the values of an attribute were deleted for everybody. Raises Refused."""
-    attributes.answer_cleared(ctx, who.actor, key, attribute)
-
-
 def set_export_settings(
-    ctx: Context, who: SignedIn, key: str, default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
+    ctx: Context, key: str, default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
 ) -> None:
     """Store the default set of export settings and the sets for single 雇用形態.
 
@@ -170,20 +162,13 @@ def set_export_settings(
         faults |= refused.fields
     if faults or settings is None:
         raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
-    with changing(ctx, key, "export_settings_changed", by=who.actor) as (uow, connection):
+    with changing(ctx, key, "export_settings_changed") as (uow, connection):
         uow.connections.set_export_settings(connection.id, settings)
         keep_settings(ctx, uow, connection, replace(connection, export_settings_by_type=sets))
 
 
-def set_automatic(ctx: Context, who: SignedIn, key: str, changes: Mapping[str, Any]) -> None:
-    """As `automatic_settings.set_automatic`, with its audit entry. Raises Refused."""
-    with changing(ctx, key, "automatic_changed", by=who.actor) as (uow, connection):
-        keep_settings(ctx, uow, connection, automatic_settings.changed(connection, changes))
-
-
 def set_items(
     ctx: Context,
-    who: SignedIn,
     key: str,
     *,
     excluded: Sequence[str],
@@ -200,35 +185,10 @@ def set_items(
     except ValueError:
         raise Refused("invalid_items", "空欄の扱いを一覧から選んでください。") from None
     kept = {name: policy for name, policy in policies.items() if policy is not BY_KEY[name].blank}
-    with changing(ctx, key, "items_changed", by=who.actor) as (uow, connection):
+    with changing(ctx, key, "items_changed") as (uow, connection):
         changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
         changed = replace(changed, include_building=include_building, create_positions=create_positions)
         keep_settings(ctx, uow, connection, changed)
-
-
-def set_paused(ctx: Context, who: SignedIn, key: str, *, paused: bool) -> None:
-    """Pause the connection: jobs that run end, the others wait. Or resume it: the waiting jobs are queued again."""
-    action = "connection_paused" if paused else "connection_resumed"
-    with changing(ctx, key, action, by=who.actor) as (uow, connection):
-        if not paused:
-            refuse_doubled(connection)
-        uow.connections.set_paused(connection.id, paused)
-        if not paused:
-            queue_everything(ctx, uow, connection_id=connection.id)
-
-
-# ── webhook ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def register_webhook(ctx: Context, who: SignedIn, key: str) -> None:
-    """Register the webhook at SmartHR, or repair its registration. Raises Refused and the errors of SmartHR."""
-    webhook_registration.register_webhook(ctx, key, by=who.actor)
-
-
-def rotate_webhook(ctx: Context, who: SignedIn, key: str) -> datetime:
-    """Give the webhook a new secret. Returns the moment until which Awase still takes webhooks with the former secret.
-    Raises Refused and the errors of SmartHR."""
-    return webhook_registration.rotate_webhook_secret(ctx, key, by=who.actor)
 
 
 def check_webhook(ctx: Context, key: str) -> WebhookState:

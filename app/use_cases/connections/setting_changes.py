@@ -22,14 +22,13 @@ _PER_ITEM = ("conflict_policies", "blank_policies")
 
 @contextmanager
 def changing(
-    ctx: Context, key: str, action: str, *, by: str | None = None, detail: Mapping[str, Any] | None = None
+    ctx: Context, key: str, action: str, *, detail: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[UnitOfWork, Connection]]:
-    """`by` None: whom the door knows. Raises Refused for an unknown connection."""
+    """Raises Refused for an unknown connection."""
     with ctx.unit_of_work() as uow:
         before = known_connection(uow, key)
         yield uow, before
         uow.audit.add(
-            actor=by,
             action=action,
             subject=f"connection:{key}",
             now=ctx.clock.now(),

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import structlog
 
-from app.domain.access.origin import current_origin
 from app.domain.errors import AwaseError, ItemError, Refused, TemporaryError
 from app.domain.ports import WebhookRegistration, WebhookRegistry
 from app.domain.runs.dates import JAPAN
@@ -64,11 +63,11 @@ def webhook_url(ctx: Context, connection: Connection) -> str:
 # ── by a person ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def register_webhook(ctx: Context, connection_key: str, *, by: str | None = None) -> WebhookCheck:
+def register_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
     """Register the webhook at SmartHR, or repair its registration. Raises Refused, also for what SmartHR refuses, and
-    the other errors of SmartHR. `by`: the actor whom the audit trail names; None: whom the door knows."""
+    the other errors of SmartHR."""
     check = _bring_up(ctx, find_connection(ctx, connection_key))
-    _note(ctx, connection_key, "webhook_registered", by=by)
+    _note(ctx, connection_key, "webhook_registered")
     return check
 
 
@@ -81,7 +80,7 @@ def repair_webhook(ctx: Context, connection_key: str) -> WebhookCheck:
     return check
 
 
-def rotate_webhook_secret(ctx: Context, connection_key: str, *, by: str | None = None) -> datetime:
+def rotate_webhook_secret(ctx: Context, connection_key: str) -> datetime:
     """Set a new secret here and at SmartHR. Returns the moment until which Awase still takes the former one. Raises
     Refused.
 
@@ -100,7 +99,7 @@ def rotate_webhook_secret(ctx: Context, connection_key: str, *, by: str | None =
         if len(stored.secrets_at(now)) > 1:  # a rotation not long ago: we may not know which of the two SmartHR has
             _sent(registry, ours[0].id, url=url, secret=stored.secret)
         changing, until = True, now + OVERLAP
-        secret = _new_secret(ctx, connection, previous_until=until, noted_by=by or current_origin().actor)
+        secret = _new_secret(ctx, connection, previous_until=until, noted=True)
         registration = _sent(registry, ours[0].id, url=url, secret=secret)
     except AwaseError as error:
         if changing and not _may_be_done(error):
@@ -233,21 +232,21 @@ def _remove_spare(registry: WebhookRegistry, spare: list[WebhookRegistration], c
             log.warning("webhook_double_stays", connection_id=connection.id, code=error.code)
 
 
-def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetime, noted_by: str | None = None) -> str:
+def _new_secret(ctx: Context, connection: Connection, *, previous_until: datetime, noted: bool = False) -> str:
     """Make a new secret. It is stored before SmartHR gets it, so that no delivery that comes with it is refused."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     with ctx.unit_of_work() as uow:
         uow.webhook_registrations.set_secret(connection.id, secret, previous_until=previous_until)
-        if noted_by is not None:
+        if noted:
             subject, changes = f"connection:{connection.key}", {"secret": ("", CHANGED)}
             now = ctx.clock.now()
-            uow.audit.add(actor=noted_by, action="webhook_secret_rotated", subject=subject, now=now, changes=changes)
+            uow.audit.add(action="webhook_secret_rotated", subject=subject, now=now, changes=changes)
     return secret
 
 
-def _note(ctx: Context, key: str, action: str, *, by: str | None = None, **detail: int) -> None:
+def _note(ctx: Context, key: str, action: str, **detail: int) -> None:
     with ctx.unit_of_work() as uow:
-        uow.audit.add(actor=by, action=action, subject=f"connection:{key}", now=ctx.clock.now(), detail=detail)
+        uow.audit.add(action=action, subject=f"connection:{key}", now=ctx.clock.now(), detail=detail)
 
 
 def _forget_secrets(ctx: Context, connection: Connection) -> None:

@@ -19,7 +19,9 @@ from app.use_cases.connections import (
     connection_settings,
     connection_wizard,
     connections,
+    pause_resume,
     two_persons,
+    webhook_registration,
 )
 from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
 from app.web.callback_address import callback_url
@@ -89,15 +91,14 @@ def change_connection(key: str, section: str) -> Any:
 
 
 def _names(key: str) -> str:
-    connection_settings.set_names(
-        current_context(), me(), key, name=text("name"), mail_to=addresses(request.form.get("mail_to", ""))
-    )
+    mail_to = addresses(request.form.get("mail_to", ""))
+    connection_settings.set_names(current_context(), key, name=text("name"), mail_to=mail_to)
     return wording_here()("connections.saved")
 
 
 def _token(key: str) -> str:
-    ctx, who, token = current_context(), me(), text("smarthr_token")
-    ask_vendor(lambda: connection_settings.set_smarthr_token(ctx, who, key, token))
+    ctx, token = current_context(), text("smarthr_token")
+    ask_vendor(lambda: connection_settings.set_smarthr_token(ctx, key, token))
     return wording_here()("connections.token_replaced")
 
 
@@ -108,7 +109,7 @@ def _attributes(key: str) -> str:
 
 
 def _cleared(key: str) -> str:
-    connection_settings.answer_cleared(current_context(), me(), key, text("attribute"))
+    attributes.answer_cleared(current_context(), me().actor, key, text("attribute"))
     return wording_here()("connections.cleared_told")
 
 
@@ -122,7 +123,7 @@ def _export(key: str) -> Any:
     default, sets = typed_export()
     if request.form.get("answer") == "more":
         return _page(key, Sent("export", sets=(default, [*sets, {}])))
-    connection_settings.set_export_settings(current_context(), me(), key, default, sets)
+    connection_settings.set_export_settings(current_context(), key, default, sets)
     return wording_here()("connections.saved")
 
 
@@ -131,7 +132,7 @@ def _automatic(key: str) -> str:
     changes |= {name: text(name) or DEFAULT for name in ("quiet_seconds", "sweep_minutes")}
     named = {item: request.form.get(f"policy-{item}", "") for item in ITEM_LABELS}
     changes["item_policies"] = {item: policy or DEFAULT for item, policy in named.items()}
-    connection_settings.set_automatic(current_context(), me(), key, changes)
+    automatic_settings.set_automatic(current_context(), key, changes=changes)
     return wording_here()("connections.saved")
 
 
@@ -152,7 +153,6 @@ def _items(key: str) -> str:
     exchanged = set(request.form.getlist("exchanged"))
     connection_settings.set_items(
         current_context(),
-        me(),
         key,
         excluded=[row.key for row in connection_settings.ITEMS if (row.group or row.key) not in exchanged],
         blank_policies={row.key: request.form.get(f"blank-{row.key}", "") for row in connection_settings.ITEMS},
@@ -163,21 +163,22 @@ def _items(key: str) -> str:
 
 
 def _webhook(key: str) -> str:
-    ctx, words, who = current_context(), wording_here(), me()
+    ctx, words = current_context(), wording_here()
     answer = request.form.get("answer")
     if answer == "rotate":
-        until = ask_vendor(lambda: connection_settings.rotate_webhook(ctx, who, key))
+        until = ask_vendor(lambda: webhook_registration.rotate_webhook_secret(ctx, key))
         return words("connections.webhook_rotated", until=words.instant(until))
     if answer == "check":
         state = ask_vendor(lambda: connection_settings.check_webhook(ctx, key))
         return words("connections.webhook_checked", state=words.label(state))
-    ask_vendor(lambda: connection_settings.register_webhook(ctx, who, key))
+    ask_vendor(lambda: webhook_registration.register_webhook(ctx, key))
     return words("connections.webhook_registered")
 
 
 def _pause(key: str) -> str:
     paused = request.form.get("answer") == "pause"
-    connection_settings.set_paused(current_context(), me(), key, paused=paused)
+    act = pause_resume.pause if paused else pause_resume.resume
+    act(current_context(), key)
     return wording_here()("connections.paused" if paused else "connections.resumed")
 
 

@@ -14,7 +14,7 @@ from flask import url_for as url
 from app.domain.access.roles import Permission
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import PayType
-from app.use_cases.connections import connection_settings, connection_wizard
+from app.use_cases.connections import connection_settings, connection_wizard, webhook_registration
 from app.use_cases.connections.connection_wizard import WizardView
 from app.use_cases.connections.connections import check_connection
 from app.web.callback_address import callback_url
@@ -125,7 +125,7 @@ def setup_export(key: str) -> Any:
     if request.form.get("answer") == "more":
         return _export(connection_wizard.show_setup(current_context(), key), typed=(default, [*sets, {}]))
     try:
-        connection_settings.set_export_settings(current_context(), me(), key, default, sets)
+        connection_settings.set_export_settings(current_context(), key, default, sets)
     except Refused as refused:
         found = connection_wizard.show_setup(current_context(), key)
         return _export(found, typed=(default, sets), faults=fault_words(refused), status=refused.status)
@@ -135,12 +135,12 @@ def setup_export(key: str) -> Any:
 @screens.post("/connections/new/<key>/webhook")
 @needs(Permission.SET_UP)
 def setup_webhook(key: str) -> Any:
-    ctx, words, who = current_context(), wording_here(), me()
+    ctx, words = current_context(), wording_here()
     try:
         if request.form.get("answer") == "check":
             state = ask_vendor(lambda: connection_settings.check_webhook(ctx, key))
             return _back(key, Stage.WEBHOOK, words("connections.webhook_checked", state=words.label(state)), "good")
-        ask_vendor(lambda: connection_settings.register_webhook(ctx, who, key))
+        ask_vendor(lambda: webhook_registration.register_webhook(ctx, key))
     except AwaseError as error:
         return _back(key, Stage.WEBHOOK, error_words(error), "bad")
     return _back(key, Stage.WEBHOOK, words("connections.webhook_registered"), "good")

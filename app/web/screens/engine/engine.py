@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN
-from app.use_cases.connections import connection_settings
+from app.use_cases.connections import pause_resume
 from app.use_cases.monitoring import queue_admin, sightings, troubles
 from app.use_cases.monitoring.engine_view import EngineView, engine_view
 from app.web.current import current_context
@@ -84,12 +84,12 @@ def engine_act() -> Response:
 
 
 def _pause(asked: Asked) -> int:
-    connection_settings.set_paused(current_context(), me(), asked.connection, paused=True)
+    pause_resume.pause(current_context(), asked.connection)
     return 1
 
 
 def _resume(asked: Asked) -> int:
-    connection_settings.set_paused(current_context(), me(), asked.connection, paused=False)
+    pause_resume.resume(current_context(), asked.connection)
     return 1
 
 
