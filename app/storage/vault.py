@@ -119,6 +119,8 @@ class SealedList(Sequence[str]):
         return len(self._texts)
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, SealedList) and other.token == self.token:
+            return True  # known without the key: whoever changes something else must not need it
         return isinstance(other, Sequence) and self._texts == tuple(other)
 
     def __hash__(self) -> int:

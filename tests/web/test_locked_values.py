@@ -15,6 +15,8 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.factory import create_app
 from app.use_cases.accounts.api_keys import Scope, add_key
+from app.use_cases.connections.connection_settings import set_names
+from app.use_cases.connections.pause_resume import pause
 from app.use_cases.context import Context
 from app.use_cases.employee.job import sync_item
 from app.use_cases.upkeep.heartbeat import beat
@@ -86,6 +88,18 @@ def test_what_was_taken_is_sorted_meanwhile(listening: World) -> None:
     relay_once(without)
     with listening.ctx.unit_of_work() as uow:
         assert not uow.deliveries.any_unsorted()
+
+
+def test_a_connection_is_paused_and_gets_other_recipients_although_nobody_can_read_the_former(world: World) -> None:
+    without = without_old_key(world)
+    pause(without, KEY)
+    set_names(without, KEY, name="れんしゅう", mail_to=["jinji@example.org"])
+    with without.unit_of_work() as uow:
+        renamed, paused = uow.audit.page(limit=2)
+        connection = uow.connections.get_by_key(KEY)
+    assert connection is not None and connection.paused and list(connection.mail_to) == ["jinji@example.org"]
+    assert paused.detail["changes"] == {"paused": [False, True]}
+    assert renamed.detail["changes"]["mail_to"] == ["", "changed"]
 
 
 def test_the_status_says_where_and_a_lost_key_can_be_given_up(listening: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.settings.connection_settings import Connection
 from app.storage.access.audit import CHANGED
 from app.storage.unit_of_work import UnitOfWork
+from app.storage.vault import VaultError
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 
@@ -38,12 +39,22 @@ def changing(
 
 
 def setting_changes(before: Connection, after: Connection) -> dict[str, tuple[Any, Any]]:
-    """Setting → (before, after), only those that differ. Of the recipients only that they were changed."""
+    """Setting → (before, after), of which the trail keeps those that differ. Of the recipients only that they were
+    changed."""
     was, now = _settings(before), _settings(after)
     found = {name: (was.get(name), now.get(name)) for name in sorted(was.keys() | now.keys())}
-    if before.mail_to != after.mail_to:
+    if _differ(before.mail_to, after.mail_to):
         found["mail_to"] = ("", CHANGED)
-    return {name: pair for name, pair in found.items() if pair[0] != pair[1]}
+    return found
+
+
+def _differ(was: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether the recipients were changed. Former ones that no key opens count as others: who replaces them must not
+    need the key that is missing."""
+    try:
+        return was != now
+    except VaultError:
+        return True
 
 
 def _settings(connection: Connection) -> dict[str, Any]:
