@@ -123,6 +123,15 @@ def test_what_names_nobody_is_refused(house: House) -> None:
     assert caught.value.code == "unknown_employee"
 
 
+@pytest.mark.parametrize("odd", ["../x", "a b", "a" * 65, "?", "crew!"])
+def test_what_can_be_no_id_names_nobody(pairs: House, odd: str) -> None:
+    crew, employee = somebody(pairs)
+    for pair in ({"smarthr_id": odd, "freee_id": str(employee)}, {"smarthr_id": crew, "freee_id": odd}):
+        with pytest.raises(Refused) as caught:
+            decide.join(pairs.ctx, KEY, **pair, by="user:7")
+        assert (caught.value.code, caught.value.status) == ("unknown_employee", 404)
+
+
 # ── questions ──
 
 

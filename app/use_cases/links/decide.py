@@ -22,6 +22,7 @@ from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.links.compare_pair import is_an_id
 from app.use_cases.shared.connection_lookup import known_connection
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,7 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
     wanted = {System.SMARTHR: smarthr_id, System.FREEE: freee_id}
     today = today_in_japan(ctx.clock.now())
     for system, person_id in wanted.items():
-        known = person_id.isascii() and person_id.isprintable() and (system is System.SMARTHR or person_id.isdecimal())
+        known = is_an_id(system, person_id)
         if not known or ctx.gateway(connection, system).find(person_id, as_of_date=today) is None:
             raise Refused("unknown_employee", f"{system.label}にこのIDの従業員はいません。", status=404)
     now = ctx.clock.now()
