@@ -22,6 +22,7 @@ from app.use_cases.queries.history import get_run, list_items
 from app.use_cases.upkeep.bounds import keep_bounds
 from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
+from tests.storage.test_rotation import opened
 from tests.use_cases.engine_room import Room
 
 pytestmark = pytest.mark.sql
@@ -108,6 +109,21 @@ def test_exactly_the_personal_columns_are_erased(room: Room) -> None:
             assert moved == expected, table
             assert all(new[column] is None for column in ERASED.get(table, set()))
     assert [row["erased_at"] for row in after["runs"] if row["id"] == run_id] == [room.clock.now()]
+
+
+def test_values_go_in_time_although_the_key_of_the_audit_trail_is_missing(room: Room) -> None:
+    with room.database.unit_of_work() as uow:
+        for _ in range(2):  # the last one is never purged
+            uow.audit.add(actor="cli", action="queue_requeued", subject="queue", now=room.clock.now())
+    run_id = finished(room)
+    room.clock.turn(days=room.ctx.settings.retention_days, seconds=1)
+    room.ctx = replace(room.ctx, settings=replace(room.ctx.settings, audit_days=90))
+    without = replace(room.ctx, unit_of_work=opened(room.database, "the-key-of-the-coming-year").unit_of_work)
+    assert reconcile_once(without)["erased_runs"] == 1
+    row = next(row for row in snapshot(room.database)["runs"] if row["id"] == run_id)
+    assert (row["erased_at"], row["alone_reason_enc"]) == (room.clock.now(), None)
+    room.clock.turn(days=1, seconds=1)
+    assert reconcile_once(room.ctx) == {"purged_entries": 1}, "with the key again, the trail goes on as well"
 
 
 def test_the_names_of_everybody_in_a_preview_go_as_well(room: Room) -> None:
