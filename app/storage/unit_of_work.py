@@ -221,8 +221,13 @@ class UnitOfWork:
                 self._session.commit()
                 failpoint("after_commit", error=_database_gone)
         finally:
+            self._close()
+
+    def _close(self) -> None:
+        try:
             self._session.close()  # rolls back what was not committed
-            self._give_turn_back()
+        finally:
+            self._give_turn_back()  # also when closing fails: else every writer after it waits until its patience ends
 
 
 def _database_gone() -> OperationalError:

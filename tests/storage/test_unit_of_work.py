@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.domain.enums import System
-from app.storage.unit_of_work import Database, make_engine
+from app.storage.unit_of_work import BUSY_SECONDS, Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
 from tests.together import together
@@ -89,7 +90,7 @@ def test_a_new_file_somebody_is_writing_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_many_writers_that_read_first_all_get_through(database: Database) -> None:
-    """A plain BEGIN fails here with "database is locked" however long the time-out (engine.md B4)."""
+    """A plain BEGIN fails here with "database is locked" however long the time-out."""
     connection = add_connection(database)
     run, _ = running_run(database, connection)
 
@@ -104,6 +105,32 @@ def test_many_writers_that_read_first_all_get_through(database: Database) -> Non
         stored = uow.runs.get(run.id)
     assert stored is not None
     assert stored.freee_calls == 80
+
+
+@pytest.mark.database("sqlite")
+def test_an_error_while_closing_keeps_nobody_waiting(database: Database) -> None:
+    """The turn to write is given back, so the next writer begins at once and not when its patience is over."""
+    connection = add_connection(database)
+
+    def fail(raw: Connection) -> None:
+        assert raw.connection.dbapi_connection is not None
+        raw.connection.dbapi_connection.rollback()
+        raise OperationalError("ROLLBACK", None, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(database.engine, "rollback", fail)
+    with pytest.raises(OperationalError), database.unit_of_work() as uow:
+        uow.connections.set_paused(connection.id, True)
+        raise ZeroDivisionError
+    event.remove(database.engine, "rollback", fail)
+
+    def write() -> None:
+        with database.unit_of_work() as uow:
+            uow.connections.set_paused(connection.id, True)
+
+    other, began = threading.Thread(target=write), time.monotonic()
+    other.start()
+    other.join()
+    assert time.monotonic() - began < BUSY_SECONDS / 2
 
 
 def test_what_is_read_after_an_update_is_what_the_database_holds(database: Database) -> None:
