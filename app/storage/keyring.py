@@ -136,18 +136,23 @@ class Keys:
         return found
 
     def keep_fresh(self, sessions: sessionmaker[Session]) -> None:
-        """Read which keys are in use, unless this was done a moment ago. Before the migration nothing is there."""
+        """Read which keys are in use, unless this was done a moment ago. Before the migration nothing is there.
+
+        While one thread reads, the others go on with what was read last. Before anything was read, nobody may go on: a
+        newest key that is not in use yet would make values that the other processes cannot open. So each reads."""
         with self._lock:
-            now = time.monotonic()
-            if self._read_at is not None and now - self._read_at < FRESH_SECONDS:
-                return
-            before, self._read_at = self._read_at, now
+            now, before = time.monotonic(), self._read_at
+            if before is not None:
+                if now - before < FRESH_SECONDS:
+                    return
+                self._read_at = now
         try:
             with sessions() as session:
                 self.read(session)
         except BaseException:
             self._read_at = before
             raise
+        self._read_at = now
 
     def read(self, session: Session) -> None:
         try:

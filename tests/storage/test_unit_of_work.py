@@ -6,12 +6,15 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.domain.enums import System
+from app.storage.enums import KeyKind
+from app.storage.keyring import Ring
 from app.storage.unit_of_work import BUSY_SECONDS, Database, make_engine
 from app.storage.vault import Vault
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
@@ -131,6 +134,35 @@ def test_an_error_while_closing_keeps_nobody_waiting(database: Database) -> None
     other.start()
     other.join()
     assert time.monotonic() - began < BUSY_SECONDS / 2
+
+
+def test_nobody_goes_on_with_a_key_before_it_was_read_which_one_is_in_use(database: Database) -> None:
+    former, newest = "an-invented-encryption-key", "the-key-of-the-coming-year"
+    with database.unit_of_work() as uow:
+        uow.key_uses.note(Ring(KeyKind.ENCRYPTION, [former]), NOW)
+    ring = Ring(KeyKind.ENCRYPTION, [newest, former])
+    other = Database(database.engine.url.render_as_string(hide_password=False), Vault(ring))
+    reading, may_read = threading.Event(), threading.Event()
+
+    def hold_the_first(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "key_uses" in statement and not reading.is_set():
+            reading.set()
+            assert may_read.wait(20)
+
+    def begin() -> None:
+        with other.unit_of_work().reading():
+            pass
+
+    event.listen(other.engine, "before_cursor_execute", hold_the_first)
+    first = threading.Thread(target=begin)
+    first.start()
+    assert reading.wait(20)
+    with other.unit_of_work().reading():
+        used = other.vault.ring.in_use
+    may_read.set()
+    first.join()
+    other.dispose()
+    assert used.text == former
 
 
 def test_what_is_read_after_an_update_is_what_the_database_holds(database: Database) -> None:
