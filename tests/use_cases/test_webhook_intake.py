@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.domain.enums import Direction, System
 from app.domain.runs.commands import Delivery, ReceivedEvent
@@ -24,6 +25,7 @@ from app.use_cases.intake.webhook_intake import (
 )
 from app.use_cases.upkeep.bounds import keep_bounds
 from app.wiring import keys_of
+from tests.statements import statements
 from tests.storage.databases import NOW, add_connection
 from tests.use_cases.engine_room import Room
 from tests.web.hooks import rows, stored
@@ -103,6 +105,16 @@ def test_many_in_one_transaction_each_with_its_own_result(room: Room) -> None:
     }
 
 
+def test_of_two_repetitions_at_once_only_the_one_with_another_body_is_told(room: Room) -> None:
+    (first,) = accept(room.ctx, [told(room, "a", number="1", delivery_id="d-1")])
+    same, other = (told(room, "a", number=number, delivery_id="d-1") for number in ("1", "2"))
+    for repetitions in ([same, other], [other, same]):
+        with capture_logs() as logs:
+            results = accept(room.ctx, repetitions)
+        assert [(each.id, each.repeated) for each in results] == [(first.id, True)] * 2
+        assert [entry["delivery_id"] for entry in logs if entry["event"] == "delivery_differs"] == [first.id]
+
+
 def test_one_that_cannot_be_stored_takes_all_with_it(room: Room) -> None:
     wrong = replace(told(room, "b"), received_at=NOW.replace(tzinfo=None))
     with pytest.raises(Exception, match="zone"):
@@ -115,15 +127,10 @@ def test_the_number_of_statements_does_not_grow_with_the_deliveries(room: Room) 
     take(room, told(room, "first", number="0"))
     counts = []
     for batch in (4, 40):
-        seen: list[str] = []
-        listener = lambda _c, _cursor, statement, *_rest, seen=seen: seen.append(statement)  # noqa: E731
-        event.listen(Engine, "before_cursor_execute", listener)
-        try:
+        with statements(room.database.engine) as seen:
             accept(room.ctx, [told(room, f"p{batch}-{n}", number=f"{batch}-{n}") for n in range(batch)])
             stored_by = len(seen)
             sort_received(room.ctx)
-        finally:
-            event.remove(Engine, "before_cursor_execute", listener)
         counts.append((stored_by, len(seen)))
     assert counts[0] == counts[1]
     assert counts[0][0] <= 2

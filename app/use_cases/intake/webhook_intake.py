@@ -8,9 +8,9 @@ which they came. A row that is not sorted yet stands in the database, so the nex
 died in between. (Not chosen: to store the items in the request's own transaction. The two web processes on PostgreSQL
 then queued for the run's row: a tenth of the throughput, measured.)
 
-A webhook is a hint (design decision 2): Awase uses nothing of its body but ids. A repeated delivery is answered like
-the first and does nothing; a delivery with an unknown event is stored and shown; a delivery that concerns none of the
-connection's directions is stored as ignored.
+A webhook is a hint, because neither vendor signs its body and deliveries overtake each other: Awase uses nothing of
+its body but ids. A repeated delivery is answered like the first and does nothing; a delivery with an unknown event is
+stored and shown; a delivery that concerns none of the connection's directions is stored as ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -85,11 +85,9 @@ def accept(ctx: Context, deliveries: Sequence[Delivery]) -> list[Accepted]:
     with ctx.unit_of_work() as uow:
         rows = [_row(delivery) for delivery in _as_stored(uow, deliveries)]
         ids = uow.deliveries.add_many(rows)
-        told = {
-            row.dedup or "": {row.digest, each.digest, *each.former_digests}
-            for row, each in zip(rows, deliveries, strict=True)
-        }
-        first = _first_ones(uow, [row for row, new_id in zip(rows, ids, strict=True) if new_id is None], told)
+        told = zip(rows, ids, deliveries, strict=True)
+        repeated = [(row, {row.digest, each.digest, *each.former_digests}) for row, id_, each in told if id_ is None]
+        first = _first_ones(uow, repeated)
     return [
         Accepted(new_id, row.state, repeated=False) if new_id is not None else first[row.dedup or ""]
         for row, new_id in zip(rows, ids, strict=True)
@@ -139,15 +137,13 @@ def _dedup(delivery: Delivery) -> str | None:
     return None
 
 
-def _first_ones(
-    uow: UnitOfWork, repeated: Sequence[NewDelivery], told: Mapping[str, Collection[str]]
-) -> dict[str, Accepted]:
+def _first_ones(uow: UnitOfWork, repeated: Sequence[tuple[NewDelivery, Collection[str]]]) -> dict[str, Accepted]:
     """Key → what the first delivery with this key has got. When a repetition has another body, the log tells so and the
-    first one stays. `told`: key → the digests of that body under every key that is known."""
-    found = uow.deliveries.found([row.dedup or "" for row in repeated]) if repeated else {}
-    for row in repeated:
+    first one stays. Each repetition comes with the digests of its body under every key that is known."""
+    found = uow.deliveries.found([row.dedup or "" for row, _ in repeated]) if repeated else {}
+    for row, digests in repeated:
         first = found[row.dedup or ""]
-        if first.digest not in told[row.dedup or ""]:
+        if first.digest not in digests:
             log.warning("delivery_differs", delivery_id=first.id, system=row.system.value)
     return {dedup: Accepted(first.id, first.state, repeated=True) for dedup, first in found.items()}
 
