@@ -17,7 +17,7 @@ from app.storage.access.rows import AuditRow
 from app.storage.tables.access_models import AuditTable
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
-from app.use_cases.monitoring.audit_check import AuditCheck, FaultKind, check_audit, entry_of
+from app.use_cases.monitoring.audit_check import AuditCheck, FaultKind, check_audit
 from tests.together import together
 from tests.web.world import NOW, World
 
@@ -107,7 +107,7 @@ def test_a_chain_that_somebody_computed_anew_has_not_our_seals(world: World) -> 
     add(world, 3)
     rows, digest = chain(world), GENESIS
     for row in rows:
-        entry = {**entry_of(row), "actor": "user:9"}
+        entry = {**row.covered, "actor": "user:9"}
         digest = digest_of(entry, digest)
         behind_our_back(
             world.database.engine,

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from app.domain.access.audit_chain import GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
+from app.domain.access.audit_chain import FIELDS, GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
 from app.domain.access.origin import current_origin
 from app.storage.access.rows import AuditHead, AuditRow
 from app.storage.repository import Repository, as_row
@@ -210,8 +210,7 @@ class AuditRepository(Repository):
 
 
 def _content(record: AuditTable) -> dict[str, Any]:
-    names = ("at", "actor", "action", "subject", "detail", "door", "address", "via")
-    return {name: getattr(record, name) for name in names}
+    return {name: getattr(record, name) for name in FIELDS if name != "position"}
 
 
 def _linked(

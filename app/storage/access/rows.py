@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.domain.access.audit_chain import FIELDS, plain
+
 
 @dataclass(frozen=True)
 class KeyRow:
@@ -86,6 +88,11 @@ class AuditRow:
     position: int | None
     digest: str | None = field(repr=False)
     seal: str | None = field(repr=False)
+
+    @property
+    def covered(self) -> dict[str, Any]:
+        """What the digest of the entry covers."""
+        return plain(**{name: getattr(self, name) for name in FIELDS})
 
 
 @dataclass(frozen=True)

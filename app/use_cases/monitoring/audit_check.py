@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.domain.access.audit_chain import FIELDS, GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
+from app.domain.access.audit_chain import GENESIS, PURGED, digest_of, head_seal_of, seal_of
 from app.storage.access.rows import AuditHead, AuditRow
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
@@ -82,11 +82,6 @@ def check_audit(ctx: Context, *, noted: tuple[int, str] | None = None) -> AuditC
     return AuditCheck(walk.entries, head.position, head.digest, tuple(faults), waiting)
 
 
-def entry_of(row: AuditRow) -> dict[str, object]:
-    """What the digest of an entry covers."""
-    return plain(**{name: getattr(row, name) for name in FIELDS})
-
-
 class _Walk:
     def __init__(self, ctx: Context, head: AuditHead, key: bytes, noted: tuple[int, str] | None) -> None:
         self._ctx, self._head, self._key, self._noted = ctx, head, key, noted
@@ -114,7 +109,7 @@ class _Walk:
         position, digest = row.position or 0, row.digest or ""
         if position != self._position + 1:
             yield Fault(self._position + 1, FaultKind.MISSING)
-        if digest != digest_of(entry_of(row), self._digest):
+        if digest != digest_of(row.covered, self._digest):
             yield Fault(position, FaultKind.CHANGED)
         elif (self._sealed or row.seal) and not hmac.compare_digest(row.seal or "", seal_of(digest, self._key)):
             yield Fault(position, FaultKind.FORGED)

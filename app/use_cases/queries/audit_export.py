@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from app.domain.access.audit_chain import FIELDS, plain
+from app.domain.access.audit_chain import FIELDS
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN
 from app.storage.access.rows import AuditHead, AuditRow
@@ -124,8 +124,7 @@ def _portions(ctx: Context, export: Export) -> Iterator[list[dict[str, Any]]]:
 
 
 def _entry(row: AuditRow) -> dict[str, Any]:
-    covered = plain(**{name: getattr(row, name) for name in FIELDS})
-    return {**covered, "digest": row.digest, "seal": row.seal}
+    return {**row.covered, "digest": row.digest, "seal": row.seal}
 
 
 def _edge(kind: str, position: int, digest: str, detail: Mapping[str, Any]) -> dict[str, Any]:
