@@ -23,13 +23,12 @@ from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN
 from app.storage.access.rows import AuditHead, AuditRow
 from app.use_cases.context import Context
+from app.use_cases.shared.spreadsheet import MARK, no_formula
 
 log = structlog.get_logger(__name__)
 
 COLUMNS = (*FIELDS, "digest", "seal")
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
 _JSON = ("detail", "via")
-MARK = "\ufeff"
 
 
 class Format(StrEnum):
@@ -100,8 +99,8 @@ def _csv(rows: Iterable[Iterable[str]]) -> bytes:
 
 
 def _safe(cell: str) -> str:
-    """No spreadsheet takes a cell for a formula: an apostrophe stands before what begins like one."""
-    return f"'{cell}" if cell.lstrip(" \u3000").startswith(_FORMULAS) else cell
+    """No formula; and an apostrophe of the entry itself gets another, so that whoever checks the file takes one off."""
+    return no_formula(cell, also=("'",))
 
 
 # ── entries ───────────────────────────────────────────────────────────────────────────────────────────────────────

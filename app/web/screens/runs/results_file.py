@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from app.domain.error_catalogue.catalogue import ANYWHERE, Happened
 from app.domain.vendors.answer import VendorAnswer
 from app.use_cases.queries.person_results import ChangeResult, Holds, PersonResult, Shown, Visibility
+from app.use_cases.shared.spreadsheet import MARK, no_formula
 from app.web.i18n import Wording
 
-MARK = "\ufeff"
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _AT_ONCE = 100
 
 
@@ -85,8 +84,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    safe = f"'{text}" if text.lstrip(" \u3000").startswith(_FORMULAS) else text
-    return '"' + safe.replace('"', '""') + '"'
+    return '"' + no_formula(text).replace('"', '""') + '"'
 
 
 def _as_text(number: str) -> str:
