@@ -7,6 +7,7 @@ from datetime import datetime
 
 import structlog
 
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.brakes import Browser
@@ -14,7 +15,7 @@ from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password, is_right
 from app.use_cases.accounts.proof import check_own_password, wrong_password
 from app.use_cases.accounts.sessions import end_everything
-from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of, is_alive
+from app.use_cases.accounts.sign_in import SignedIn, begin_session, is_alive
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,6 @@ the key in logs and history, and is no secret.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -21,6 +20,7 @@ import structlog
 
 from app.domain.access.origin import current_origin
 from app.domain.access.roles import Role
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.settings.names import MESSAGE, cleaned, is_clean
@@ -93,7 +93,7 @@ def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") 
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        uow.keys.add(name=name.strip(), prefix=prefix, digest=_digest(secret), scopes=wanted, now=now, by=by)
+        uow.keys.add(name=name.strip(), prefix=prefix, digest=hash_of(secret), scopes=wanted, now=now, by=by)
         detail = {"name": name.strip(), "scopes": wanted}
         uow.audit.add(actor=by, action="key_added", subject=f"key:{prefix}", now=now, detail=detail)
     return f"awase_{prefix}_{secret}"
@@ -131,7 +131,7 @@ def verify_key(ctx: Context, token: str) -> KeyView | None:
     prefix, secret = match.groups()
     with ctx.unit_of_work().reading() as uow:
         row = uow.keys.by_prefix(prefix)
-    same = hmac.compare_digest(_digest(secret).encode(), (row.digest if row else _NO_DIGEST).encode())
+    same = hmac.compare_digest(hash_of(secret).encode(), (row.digest if row else _NO_DIGEST).encode())
     if row is None or not same or row.revoked_at is not None:
         if row is not None and same:
             note_refused(ctx, action="key_refused", subject=f"key:{prefix}", actor=f"key:{prefix}")
@@ -225,10 +225,6 @@ def _scope(text: str) -> Scope:
     if text not in list(Scope):
         raise Refused("unknown_scope", f"スコープは次から指定してください: {', '.join(Scope)}")
     return Scope(text)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _view(row: KeyRow) -> KeyView:

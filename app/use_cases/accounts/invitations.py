@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.domain.access.roles import Role
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.domain.mail_text.notices import invited
 from app.domain.runs.queues import INTERACTIVE
@@ -25,7 +26,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.brakes import Browser
 from app.use_cases.accounts.new_passwords import check_chosen
 from app.use_cases.accounts.passwords import hash_password
-from app.use_cases.accounts.sign_in import SignedIn, begin_session, hash_of
+from app.use_cases.accounts.sign_in import SignedIn, begin_session
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

@@ -10,12 +10,13 @@ from datetime import timedelta
 
 import structlog
 
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.storage.access.rows import UserRow
 from app.use_cases.accounts.brakes import Attempt, Browser, begin_proof
 from app.use_cases.accounts.passwords import is_right
 from app.use_cases.accounts.refusals import note_refused
-from app.use_cases.accounts.sign_in import SignedIn, hash_of
+from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

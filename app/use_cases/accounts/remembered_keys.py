@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 
+from app.domain.access.token_hash import hash_of
 from app.storage.unit_of_work import DATABASE_AWAY
 from app.use_cases.accounts.api_keys import KeyView, verify_key
 from app.use_cases.context import Context
@@ -23,7 +23,7 @@ class RememberedKeys:
     def verify(self, ctx: Context, token: str) -> KeyView | None:
         """The key behind a token, as `verify_key` says; while the database is away, as it said last. Raises the
         database's error for a key of which nothing is remembered."""
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+        digest = hash_of(token)
         try:
             key = verify_key(ctx, token)
         except DATABASE_AWAY:

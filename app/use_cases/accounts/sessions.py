@@ -10,10 +10,11 @@ from datetime import datetime
 import structlog
 
 from app.domain.access.browsers import browser_words
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.storage.access.rows import SessionRow
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.accounts.sign_in import SignedIn, hash_of, is_alive
+from app.use_cases.accounts.sign_in import SignedIn, is_alive
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,6 @@ in with it.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ import structlog
 from app.domain.access.browsers import LONGEST_ADDRESS, LONGEST_AGENT, bounded
 from app.domain.access.origin import current_origin
 from app.domain.access.roles import Permission, Role
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.storage.access.rows import SessionRow, UserRow
 from app.storage.unit_of_work import UnitOfWork
@@ -152,10 +152,6 @@ def sign_out(ctx: Context, token: str) -> None:
             uow.sessions.end(hash_of(token))
             actor = f"user:{session.user.id}"
             uow.audit.add(actor=actor, action="signed_out", subject=actor, now=now)
-
-
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _touch(ctx: Context, session: SessionRow) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import AwaseError, Refused
 from app.storage.connections.rows import WizardConsent, WizardRow
 from app.storage.unit_of_work import UnitOfWork
@@ -26,7 +27,7 @@ from app.use_cases.connections.connections import (
     consent_denied,
     consent_failed,
     freee_app,
-    hash_of,
+    note_failed_consent,
 )
 from app.use_cases.connections.make_connection import NewConnection, stored
 from app.use_cases.context import Context
@@ -160,9 +161,7 @@ def receive_consent(
         return _granted(ctx, taken, code, error)
     except Refused as refused:
         log.warning("setup_consent_failed", code=refused.code)
-        subject, detail = f"connection:{taken.setup.key}", {"code": refused.code}
-        with ctx.unit_of_work() as uow:
-            uow.audit.add(action="consent_failed", subject=subject, now=ctx.clock.now(), detail=detail)
+        note_failed_consent(ctx, taken.setup.key, refused)
         fields = {**refused.fields, "setup": taken.setup.key}
         raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from app.domain.access.token_hash import hash_of
 from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused, TemporaryError
@@ -223,14 +223,14 @@ def finish_consent(
     try:
         return _finished(ctx, consent, connection, code=code, error=error)
     except Refused as refused:
-        _note_failed_consent(ctx, connection, refused)
+        note_failed_consent(ctx, connection.key, refused)
         fields = {**refused.fields, "connection": connection.key}
         raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
 
 
-def _note_failed_consent(ctx: Context, connection: Connection, refused: Refused) -> None:
-    """Its number is limited by that of the states that were given out."""
-    subject, detail = f"connection:{connection.key}", {"code": refused.code}
+def note_failed_consent(ctx: Context, connection_key: str, refused: Refused) -> None:
+    """Note it in the audit trail. Their number is limited by that of the states that were given out."""
+    subject, detail = f"connection:{connection_key}", {"code": refused.code}
     with ctx.unit_of_work() as uow:
         uow.audit.add(action="consent_failed", subject=subject, now=ctx.clock.now(), detail=detail)
 
@@ -281,10 +281,6 @@ def check_browser(browser_hash: str | None, browsers: Collection[str]) -> None:
         log.warning("consent_of_another_browser")
         message = "この認可は、いまサインインしている人がこのブラウザーで始めたものではありません。"
         raise Refused("consent_foreign", message, status=403)
-
-
-def hash_of(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def consent_denied(error: str | None) -> Refused:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
-from app.use_cases.connections.connections import begin_consent, hash_of, link_used
+from app.use_cases.connections.connections import begin_consent, link_used
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import connection_key_of
 from app.use_cases.shared.connection_lookup import find_connection
