@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, inspect, make_url, select, text
 
 from app.storage.access.sightings import PROXY_HEADERS
+from app.storage.metrics.snapshot import known_revisions
 from app.storage.tables.access_models import SightingTable
 from app.storage.unit_of_work import make_engine
 
 CONNECT_SECONDS = 3
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,12 @@ def _with_deadline(url: str) -> str:
 
 def _examine(connection: Connection) -> Examined:
     now, encrypted = _over_there(connection) if connection.dialect.name == "postgresql" else (None, None)
-    script = ScriptDirectory(str(_MIGRATIONS))
+    known = known_revisions()
     revision = MigrationContext.configure(connection).get_current_revision()
     return Examined(
         revision,
-        script.get_current_head(),
-        _knows(script, revision),
+        known[0],
+        revision is None or revision in known,
         now,
         encrypted,
         _some_tenant(connection),
@@ -71,13 +68,6 @@ def _over_there(connection: Connection) -> tuple[datetime, bool | None]:
     asked = "SELECT clock_timestamp(), inet_server_addr(), ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
     now, address, encrypted = connection.execute(text(asked)).one()
     return now.astimezone(UTC), None if address is None else bool(encrypted)
-
-
-def _knows(script: ScriptDirectory, revision: str | None) -> bool:
-    try:
-        return revision is None or script.get_revision(revision) is not None
-    except CommandError:
-        return False
 
 
 def _some_tenant(connection: Connection) -> str | None:

@@ -84,7 +84,7 @@ class MetricsRepository(EngineReading, CountedWork):
         """ "ok"; "pending": the database is older than this version of the code; "ahead": a newer version has migrated
         it."""
         found = MigrationContext.configure(self._session.connection()).get_current_revision()
-        known = _revisions()
+        known = known_revisions()
         return "ok" if found == known[0] else "ahead" if found is not None and found not in known else "pending"
 
     def runs_by_state(self) -> dict[RunState, int]:
@@ -226,7 +226,7 @@ def _asked_about(learned: Mapping[str, Any], system: System) -> int:
 
 
 @lru_cache(maxsize=1)
-def _revisions() -> tuple[str, ...]:
+def known_revisions() -> tuple[str, ...]:
     """The revisions that this version of the code knows, the newest first."""
     scripts = ScriptDirectory(str(Path(__file__).parents[1] / "migrations"))
     return tuple(each.revision for each in scripts.walk_revisions())
