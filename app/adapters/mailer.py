@@ -64,10 +64,7 @@ class SmtpMailer:
             # The server took the mail for some recipients at least: a repetition would reach them twice.
             log.info("mail sent", message_id=mail.message_id, recipients=len(mail.to), refused=len(refused))
         finally:
-            # By now the mail has been taken or not; an error while closing changes nothing about that.
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                server.quit()
-            server.close()
+            _leave(server)
 
     @property
     def scheme(self) -> str:
@@ -87,9 +84,7 @@ class SmtpMailer:
             server.ehlo_or_helo_if_needed()
             return server.has_extn("starttls")
         finally:
-            with contextlib.suppress(smtplib.SMTPException, OSError):
-                server.quit()
-            server.close()
+            _leave(server)
 
     def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
@@ -117,6 +112,13 @@ class SmtpMailer:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.body, charset="utf-8", cte="base64")
         return message
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """By now the mail has been taken or not; an error while closing changes nothing about that."""
+    with contextlib.suppress(smtplib.SMTPException, OSError):
+        server.quit()
+    server.close()
 
 
 def _meaning(error: smtplib.SMTPException | OSError) -> AwaseError:
