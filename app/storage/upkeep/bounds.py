@@ -111,6 +111,9 @@ BOUNDED: tuple[Bound, ...] = (
         most=1_000,
         why="Every invitation adds one, and with it an address.",
     ),
+    Bound(
+        "processes", since="seen_at", age=timedelta(days=1), why="Every process that ends without a word leaves one."
+    ),
     Bound("outbox", since="sent_at", age=timedelta(days=1), why="Every job passes through; unsent ones are work."),
 )
 
@@ -122,7 +125,6 @@ GROWING: Mapping[str, str] = {
     "token_doors": "one per client id of this installation",
     "audit_head": "one",
     "key_uses": "one per key and kind",
-    "processes": "one per process; forgotten when it is silent",
     "sightings": "a closed list of names",
     "sign_in_brakes": "bounded where they are counted: `MOST_ROWS`, each with its time (`use_cases.accounts.brakes`)",
     "storing_proofs": "the newest one; each deletes those before it",

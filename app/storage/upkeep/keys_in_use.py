@@ -45,16 +45,17 @@ class KeyUseRepository(Repository):
         query = select(KeyTable).where(KeyTable.kind == kind).order_by(KeyTable.since, KeyTable.key_id)
         return [as_row(KeyRow, record) for record in self._session.scalars(query)]
 
-    def note(self, ring: Ring, now: datetime) -> None:
+    def note(self, ring: Ring, now: datetime) -> bool:
         """Note the key that this process uses. The first process ever notes besides which key is the original one: the
-        oldest that it was given."""
+        oldest that it was given. Returns whether this is the first note of the kind."""
         known = {row.key_id for row in self.all(ring.kind)}
         if ring.in_use.id in known:
-            return
+            return False
         if not known and ring.original != ring.in_use.id:
             self._add(ring.kind, ring.original, KeyUse.FORMER, now, original=True)
         use = KeyUse.FORMER if known else KeyUse.IN_USE
         self._add(ring.kind, ring.in_use.id, use, now, original=not known and ring.original == ring.in_use.id)
+        return not known
 
     def note_missing(self, kind: KeyKind, key_id: str, now: datetime) -> None:
         """Note a key that nobody has given and under which something stands."""
@@ -96,6 +97,3 @@ class ProcessRepository(Repository):
         """The processes that have told of themselves since then."""
         query = select(ProcessTable).where(ProcessTable.seen_at > since).order_by(ProcessTable.name)
         return [as_row(ProcessRow, record) for record in self._session.scalars(query)]
-
-    def forget_silent(self, before: datetime) -> int:
-        return self._changed(delete(ProcessTable).where(ProcessTable.seen_at < before))

@@ -24,7 +24,6 @@ log = structlog.get_logger(__name__)
 BEAT_SECONDS = 10.0
 SILENT_SECONDS = 60.0
 """Six beats: a process that stands still for a while, or waits for a locked database, does not count as ended."""
-FORGOTTEN = timedelta(days=1)
 NOT_GIVEN = "not-given"
 """In place of a key's id: at the first look some stored value was under a key that nobody has given."""
 
@@ -41,15 +40,12 @@ def beat(ctx: Context, name: str, *, since: datetime) -> None:
             started_at=since,
             now=now,
         )
-        uow.processes.forget_silent(now - FORGOTTEN)
 
 
 def note_keys(ctx: Context, uow: UnitOfWork) -> None:
     """Note the keys that this process uses. The very first note looks besides whether these are the right keys."""
-    first = not uow.key_uses.all(KeyKind.ENCRYPTION)
-    for ring in ctx.keys.rings:
-        uow.key_uses.note(ring, ctx.clock.now())
-    if first and not uow.rotation.opens_newest():
+    first = {ring.kind for ring in ctx.keys.rings if uow.key_uses.note(ring, ctx.clock.now())}
+    if KeyKind.ENCRYPTION in first and not uow.rotation.opens_newest():
         uow.key_uses.note_missing(KeyKind.ENCRYPTION, NOT_GIVEN, ctx.clock.now())
 
 
