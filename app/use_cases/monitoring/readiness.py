@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import TemporaryError
+from app.storage.vault import LOCKED
 from app.use_cases.context import Context
 from app.use_cases.upkeep.secrets_status import lacks_a_needed_key, locked_values
 
@@ -23,7 +24,6 @@ MOST_COUNTED = 1_000
 log = structlog.get_logger(__name__)
 
 OK = "ok"
-LOCKED = "stored_value_locked"
 KEPT_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 
