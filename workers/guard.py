@@ -57,7 +57,8 @@ class Call:
 
 
 def _one_of(*allowed: str) -> Callable[[bytes], bool]:
-    return lambda value: value in {each.encode() for each in allowed}
+    known = frozenset(each.encode() for each in allowed)
+    return lambda value: value in known
 
 
 def _moment_or_empty(value: bytes) -> bool:
@@ -82,7 +83,7 @@ def _word(value: bytes) -> bool:
 
 
 FIELDS: dict[str, Callable[[bytes], bool]] = {
-    "data": lambda _value: True,  # read by `_call`
+    "data": lambda _value: True,  # read by `_function_and_args`
     "origin": _one_of(*QUEUES),
     "status": _one_of(*(status.value for status in JobStatus)),
     "description": _word,

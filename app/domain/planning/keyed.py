@@ -31,7 +31,7 @@ class KeyedFingerprint:
 
     def under(self, label: str) -> KeyedFingerprint:
         """The fingerprint that makes digests under another of its keys; itself where it does not have that key."""
-        return replace(self, label=label) if label in self.keys else self
+        return self if label == self.label or label not in self.keys else replace(self, label=label)
 
 
 def as_made(stored: str, fingerprint: Fingerprint) -> Fingerprint:
