@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import case, false, func, or_, select
 
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
@@ -23,13 +23,12 @@ class SurveyTurnRepository(Repository):
         """Surveys that may go to the broker now: every one of a run that writes, and those that only look while fewer
         than `looks_at_once` (queue → surveys) are in hand, one per connection and queue, in the order in which they
         were due."""
-        query = select(OutboxTable).outerjoin(RunTable, RunTable.id == OutboxTable.ref_id)
-        query = query.where(*_due(now), or_(RunTable.id.is_(None), ~only_looks()))
-        writing = self._session.scalars(query.order_by(OutboxTable.due_at, OutboxTable.id).limit(limit))
-        return [as_row(OutboxRow, record) for record in writing] + self._looks(now, looks_at_once)
+        due = self._due(now, limit=limit)
+        writing = [row for looks, _, row in due if not looks]
+        looking = [(connection_id, row) for looks, connection_id, row in due if looks]
+        return writing + self._turns(looking, looks_at_once)
 
-    def _looks(self, now: datetime, looks_at_once: Mapping[str, int]) -> list[OutboxRow]:
-        waiting = self._first_of_each_connection(now)
+    def _turns(self, waiting: Sequence[tuple[int, OutboxRow]], looks_at_once: Mapping[str, int]) -> list[OutboxRow]:
         busy = self._in_hand() if waiting else Counter()
         taken: Counter[str] = Counter()
         for (_, queue), count in busy.items():
@@ -41,26 +40,26 @@ class SurveyTurnRepository(Repository):
                 turns.append(row)
         return turns
 
-    def _first_of_each_connection(self, now: datetime) -> list[tuple[int, OutboxRow]]:
-        place = func.row_number().over(
-            partition_by=(RunTable.connection_id, OutboxTable.queue), order_by=(OutboxTable.due_at, OutboxTable.id)
-        )
+    def _due(self, now: datetime, *, limit: int) -> list[tuple[bool, int, OutboxRow]]:
+        """(only looks, connection, row) of what is due: up to `limit` surveys of runs that write, and of those that
+        only look the first of each connection and queue. One query for both: the relay asks four times a second."""
+        looks = func.coalesce(only_looks(), false())
+        turn = case((looks, RunTable.connection_id)), case((looks, OutboxTable.queue))
+        place = func.row_number().over(partition_by=(looks, *turn), order_by=(OutboxTable.due_at, OutboxTable.id))
+        due = (OutboxTable.kind == OutboxKind.SURVEY, OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
         each = (
-            select(OutboxTable.id, RunTable.connection_id, place.label("place"))
-            .join(RunTable, RunTable.id == OutboxTable.ref_id)
-            .where(*_due(now), only_looks())
+            select(OutboxTable.id, RunTable.connection_id, looks.label("looks"), place.label("place"))
+            .outerjoin(RunTable, RunTable.id == OutboxTable.ref_id)
+            .where(*due)
             .subquery()
         )
-        query = select(each.c.connection_id, OutboxTable).join(each, each.c.id == OutboxTable.id)
-        query = query.where(each.c.place == 1).order_by(OutboxTable.due_at, OutboxTable.id)
-        return [(connection_id, as_row(OutboxRow, record)) for connection_id, record in self._session.execute(query)]
+        query = select(each.c.looks, each.c.connection_id, OutboxTable).join(each, each.c.id == OutboxTable.id)
+        query = query.where(or_(each.c.place == 1, each.c.looks.is_(false()) & (each.c.place <= limit)))
+        found = self._session.execute(query.order_by(OutboxTable.due_at, OutboxTable.id))
+        return [(looks, connection_id, as_row(OutboxRow, record)) for looks, connection_id, record in found]
 
     def _in_hand(self) -> Counter[tuple[int, str]]:
         """(connection, queue) → surveys that only look and that the broker or a worker has."""
         query = select(RunTable.connection_id, RunTable.queue, func.count()).where(in_hand())
         found = self._session.execute(query.group_by(RunTable.connection_id, RunTable.queue))
         return Counter({(connection_id, queue): count for connection_id, queue, count in found})
-
-
-def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (OutboxTable.kind == OutboxKind.SURVEY, OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
