@@ -29,9 +29,8 @@ def number(record_id: str) -> int:
     return int(record_id)
 
 
-def check_path(path: str) -> str:
-    """The path, when a server gets it as it stands. Raises ItemError("E20") for one with an empty or a dot segment, a
-    query, a fragment, or a sign that would be quoted."""
+def check_path(path: str) -> None:
+    """Raises ItemError("E20") for a path that no server gets as it stands: one with an empty or a dot segment, a query,
+    a fragment, or a sign that would be quoted."""
     if not path.startswith("/") or not all(_PART.fullmatch(part) for part in path[1:].split("/")):
         raise ItemError("E20", "not a path")
-    return path

@@ -13,7 +13,7 @@ from app.domain.mapping import FIELDS
 from app.domain.planning.content import is_other_content
 from app.domain.planning.plan import Change, Plan
 from app.domain.planning.planning import Baseline, digest, plan, shared_digests
-from app.domain.planning.rule_version import VERSION, is_same_form, stamped, version_of
+from app.domain.planning.rule_version import VERSION, is_same_form, made_by, stamp, stamped
 from app.domain.planning.three_way import UNDONE, brought_up, form
 from app.domain.settings.connection_settings import ConflictPolicy, MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Snapshot
@@ -67,7 +67,7 @@ def test_other_forms_have_another_version() -> None:
 
 
 def test_a_digest_without_a_version_is_of_the_first() -> None:
-    assert (version_of("0a1b"), version_of(stamped("0a1b")), version_of("1:")) == (1, VERSION, 1)
+    assert (made_by("0a1b"), made_by(stamped("0a1b")), made_by("1:")) == ("1", stamp(), "1")
     assert is_same_form("0a1b", stamped("0a1b"))
     assert not is_same_form("0a1b", stamped("0a1c"))
 
@@ -154,7 +154,7 @@ def test_what_is_equal_is_agreed_on_anew_without_a_word() -> None:
     baseline = agreed_by(1, side())
     assert planned(side(), side(), baseline, ConflictPolicy.SMARTHR_WINS) == Plan(planned_nothing().kind)
     renewed = {**baseline.digests, **shared_digests(side(), side(), baseline)}
-    assert {version_of(digest) for digest in renewed.values()} == {2}
+    assert {made_by(digest) for digest in renewed.values()} == {"2"}
     after = planned(side(phone="03-1234-9999"), side(), Baseline(renewed, by(2)), ConflictPolicy.SMARTHR_WINS)
     assert [change.key for change in after.changes] == ["phone"]
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.domain.enums import Direction
-from app.domain.planning.rule_version import VERSION, version_of
+from app.domain.planning.rule_version import VERSION, made_by
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany
@@ -74,7 +74,7 @@ def left_by_version_1(house: House, *, unknown: str = "") -> None:
 def versions(house: House) -> set[int]:
     with house.ctx.unit_of_work() as uow:
         links = uow.links.for_connection(house.connection.id)
-    return {version_of(digest) for link in links for digest in link.baseline.values()}
+    return {int(made_by(digest)) for link in links for digest in link.baseline.values()}
 
 
 def told_of(house: House, runs: list[RunView], source_id: str | None) -> set[tuple[str, str]]:

@@ -27,11 +27,6 @@ def stamped(digest: str, label: str = "") -> str:
     return f"{stamp(label)}{_SIGN}{digest}"
 
 
-def version_of(stored: str) -> int:
-    """The version by which a stored digest was made."""
-    return int(made_by(stored).partition(_UNDER)[0])
-
-
 def key_label(stored: str) -> str:
     """The label of the key under which a stored digest was made."""
     return made_by(stored).partition(_UNDER)[2]

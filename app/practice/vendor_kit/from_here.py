@@ -12,14 +12,17 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED", "HTTP_VIA")
+_FORWARDED = tuple(
+    f"HTTP_{name}"
+    for name in ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA")
+)
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def comes_from_here(environ: WSGIEnvironment) -> bool:
     """False for a request that passed a proxy, or was made for another host or by another host's page. Where somebody
     has let the server listen on more than this machine, any host name is right."""
-    if any(name in environ for name in (*_FORWARDED, "HTTP_X_REAL_IP")):
+    if any(name in environ for name in _FORWARDED):
         return False
     if str(environ.get("SERVER_NAME", "")) not in _HERE:
         return True

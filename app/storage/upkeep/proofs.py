@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from app.storage.repository import Repository
 from app.storage.tables.upkeep_models import StoringProofTable
@@ -27,6 +27,3 @@ class ProofRepository(Repository):
         self._session.flush()
         former = select(StoringProofTable.id).where(StoringProofTable.id != row.id).with_for_update(skip_locked=True)
         self._session.execute(delete(StoringProofTable).where(StoringProofTable.id.in_(former)))
-
-    def count(self) -> int:
-        return self._session.scalar(select(func.count()).select_from(StoringProofTable)) or 0
