@@ -2,8 +2,9 @@
 
 It is RQ's own pool of SimpleWorkers: no fork per job, all modules imported once. The pool's process reads nothing out
 of Redis; each worker looks at a job's bytes (`workers.guarded_job`) before anything follows from them. Each process
-listens to exactly one queue, because RQ loses jobs of a worker that listens to two (engine.md, finding 1). The pool
-replaces a worker that has ended for any reason, because a worker ends itself when the broker goes away during a job.
+listens to exactly one queue, because RQ loses jobs of a worker that listens to two when it is killed between taking a
+job and marking it. The pool replaces a worker that has ended for any reason, because a worker ends itself when the
+broker goes away during a job.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """RqJobQueue: carries ids to workers over RQ and keeps nothing that matters. No other adapter knows RQ.
 
-RQ's own retries, callbacks and results are off, because the database decides what runs again (engine.md A, findings 1
-to 4). The serializer is JSON, never pickle. That alone stops nobody who can write to Redis: to RQ, a job is the name of
-anything that can be imported. What runs is therefore decided where jobs are taken, by a table of functions
-(`workers.guarded_job`), and here nothing is believed of what Redis holds: numbers are counted by the server, and the
-one text that is read is a moment, or it is nothing.
+RQ's own retries, callbacks and results are off, because the database decides what runs again: RQ keeps what it knows of
+a job in Redis only, and loses it with a worker or a broker that dies at the wrong moment. The serializer is JSON, never
+pickle. That alone stops nobody who can write to Redis: to RQ, a job is the name of anything that can be imported. What
+runs is therefore decided where jobs are taken, by a table of functions (`workers.guarded_job`), and here nothing is
+believed of what Redis holds: numbers are counted by the server, and the one text that is read is a moment, or it is
+nothing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 One list of grant times per key serves every window at once: with a window of n permits, a new permit may not come
 earlier than the window's length after the n-th last grant. So one atomic script books in all windows, and it answers
 how long to wait, not yes or no. Permits of windows under ten seconds are also spaced evenly, because a burst at the
-head of a second, sent a little late, would fall into the next second's burst (engine.md B4: "lua_reserve").
+head of a second, sent a little late, would fall into the next second's burst (measured).
 
 Not chosen: pyrate-limiter (its waiters poll, and instances race), limits (spends one window although the other
 refuses), throttled-py (its burst comes on top of the rate).

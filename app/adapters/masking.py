@@ -9,7 +9,7 @@ MAX_DETAIL = 300
 
 _SECRETS = (
     re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+"),
-    # SmartHR's newer form: shr_, 4 hex, _, 32 alphanumerics (smarthr-api section 1). The pattern is loose on purpose.
+    # SmartHR's newer form: shr_, 4 hex, _, 32 alphanumerics. The pattern is loose on purpose.
     re.compile(r"\bshr_[0-9A-Za-z]+_[0-9A-Za-z]+"),
     re.compile(r"(?i)\b(access_token|refresh_token|client_secret|secret_token|token|code)=[^\s&\"']+"),
     # 32 alphanumerics and longer: SmartHR's older form, freee's tokens. It does not match UUIDs: they hold hyphens.

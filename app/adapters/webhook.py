@@ -1,6 +1,6 @@
 """What the webhooks of both vendors have in common: a shared secret in a header, and a JSON body to be careful with.
 
-Neither vendor signs its body (smarthr-api.md 7.3, freee-hr-api.md 12.1). So the secret decides whether Awase listens,
+Neither vendor signs its body. So the secret decides whether Awase listens,
 and Awase takes nothing of the body but ids: a job reads the employee anew.
 """
 

@@ -36,7 +36,7 @@ class YearMonth(NamedTuple):
 
 @dataclass(frozen=True)
 class PaySchedule:
-    """締め日支払い日 of a person (freee-hr-api.md section 3). `closing_day` 31 means month end."""
+    """締め日支払い日 of a person. `closing_day` 31 means month end."""
 
     closing_day: int
     pay_day: int

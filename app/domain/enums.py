@@ -47,12 +47,12 @@ class Trigger(StrEnum):
 
     @property
     def is_automatic(self) -> bool:
-        """Automatic runs mail only when something changed or failed (design decision, a setting)."""
+        """Automatic runs mail only when something changed or failed, unless a setting says otherwise."""
         return self in (Trigger.WEBHOOK, Trigger.SCHEDULE)
 
 
 class Step(StrEnum):
-    """One request that writes one part of an employee (sync-items 1.8). The value is what history stores."""
+    """One request that writes one part of an employee. The value is what history stores."""
 
     CREATE = "create"
     EMPLOYEE = "employee"

@@ -19,7 +19,7 @@ _MISSING: Final = object()  # the key is not there
 _MISSHAPEN: Final = object()  # an object was expected on the way and something else found
 
 _PAYROLL_STEPS = frozenset({Step.PROFILE, Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE, Step.BANK_ACCOUNT})
-_PAYROLL_KEYS = frozenset({"employment_insurance_number"})  # refused outside payroll (freee-hr-api 8.1)
+_PAYROLL_KEYS = frozenset({"employment_insurance_number"})  # freee refuses it outside payroll
 
 
 def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:

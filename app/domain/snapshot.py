@@ -1,6 +1,6 @@
 """One employee seen through FIELDS: every item is absent, blank, a plain value, or not convertible.
 
-The three states of design decision 4: an attribute the token may not read is ABSENT and never overwrites anything;
+Three states are told apart: an attribute the token may not read is ABSENT and never overwrites anything;
 BLANK overwrites only where the item's policy says so; a value is a plain str, int, bool or date.
 """
 

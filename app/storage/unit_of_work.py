@@ -1,8 +1,8 @@
 """Database and UnitOfWork: one transaction per with-block, on SQLite or PostgreSQL.
 
 SQLite: WAL, synchronous=FULL and always BEGIN IMMEDIATE, because a plain BEGIN fails with "database is locked" as soon
-as a transaction reads before it writes while others write (engine.md, finding 9). Units that only read begin with a
-plain BEGIN, because they never take the write lock.
+as a transaction reads before it writes while others write. Units that only read begin with a plain BEGIN, because they
+never take the write lock.
 """
 
 from __future__ import annotations

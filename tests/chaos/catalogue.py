@@ -1,4 +1,4 @@
-"""Which faults there are: engine.md G's number, what happens, on which databases, and what is proved elsewhere."""
+"""Which faults there are: a number, what happens, on which databases, and what is proved elsewhere."""
 
 from __future__ import annotations
 

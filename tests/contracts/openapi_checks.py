@@ -7,7 +7,7 @@
 `path` is written as the contract writes it, without SmartHR's `/api` and freee's `/hr`. Both raise AssertionError
 listing every deviation. Objects are closed: a name the contract does not know is one, in requests and in answers.
 
-SmartHR's file is Swagger 2.0 with known quirks (smarthr-api.md section 0), which are met here and nowhere else: any
+SmartHR's file is Swagger 2.0 with known quirks, which are met here and nowhere else: any
 field of an answer but an id may be null; `required` of a request is a copy of the read model and does not count; a
 PATCH may clear a field with null unless the operation's prose says that it cannot be emptied; errors are not declared,
 so their documented envelope (section 4) is used.

@@ -201,7 +201,7 @@ def written(target: System, record: Record, steps: Mapping[Step, Mapping[str, An
 
 
 def _put(record: Record, path: str, value: Any) -> None:
-    """freee refuses a null nearly everywhere (freee-hr-api trap 13)."""
+    """freee refuses a null nearly everywhere."""
     *way, last = path.split(".")
     if value is None and path != "retire_date":
         raise AssertionError(f"null for {path}")

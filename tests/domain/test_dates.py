@@ -62,7 +62,7 @@ def test_without_a_schedule_it_is_the_calendar_month() -> None:
 
 
 def test_run_in_january_takes_effect_as_documented() -> None:
-    """The two rows of sync-items 4.4."""
+    """Same-month and next-month payers, as people know them from freee's screens."""
     run_on = date(2019, 1, 10)
     for paid_next_month, effective in ((False, "2019-01"), (True, "2019-02")):
         group = schedule(31, next_month=paid_next_month)

@@ -1,4 +1,4 @@
-"""What the export settings take and refuse (sync-items section 3)."""
+"""What the export settings take and refuse."""
 
 from __future__ import annotations
 

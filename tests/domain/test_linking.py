@@ -152,7 +152,7 @@ def test_number_of_somebody_linked_to_another_person() -> None:
 
 
 def test_deleted_and_created_anew_with_the_same_number() -> None:
-    """sync-items 4.1 rule 3: the product users know makes a second record here."""
+    """The product users know makes a second record here."""
     assert asked(decide(crew("b"), [freee("1")], links=[("gone", "1")]), "E7").keys() == {"1"}
 
 

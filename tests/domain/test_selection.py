@@ -1,4 +1,4 @@
-"""Who is offered on a reference date (sync-items 4.3)."""
+"""Who is offered on a reference date."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def load_volley(house: House, people: Sequence[Person], count: int, *, seed: int
 
 
 def _of_smarthr(person: Person, turn: int, crews: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """smarthr-api.md 7.3: the four shapes in turn."""
+    """The four shapes in which SmartHR may tell, in turn."""
     crew, only_id = crews[person.crew_id], {"id": person.crew_id}
     event = "crew_created" if person.is_new else "crew_updated"
     shapes: tuple[dict[str, Any], ...] = (

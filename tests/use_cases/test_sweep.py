@@ -302,7 +302,7 @@ def test_a_leaver_whom_freee_hides_already_still_arrives_in_smarthr(
 def test_being_absent_from_freees_monthly_list_is_no_deletion(
     open_practice: Callable[..., House], equals: PracticeCompany
 ) -> None:
-    """freee-hr-api.md, trap 25."""
+    """That list leaves out who joins later and who has left."""
     house = open_practice(equals)
     settle(house)
     sweep(house)

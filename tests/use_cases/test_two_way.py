@@ -181,7 +181,7 @@ def test_a_single_item_may_have_a_policy_of_its_own(pairs: House) -> None:
 
 
 def test_what_freee_does_not_tell_comes_back_with_the_next_webhook(pairs: House) -> None:
-    """Edits of 口座 on freee's screen fire nothing (freee-hr-api.md 12.1): a webhook about anything else finds them."""
+    """Edits of 口座 on freee's screen fire nothing: a webhook about anything else finds them."""
     crew, employee = somebody(pairs)
     number = pairs.smarthr.crew(crew)["bank_accounts"][0]["account_number"]
     with listening(pairs, Automatic.BOTH, conflict_policy=ConflictPolicy.HOLD):

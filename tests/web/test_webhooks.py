@@ -235,7 +235,7 @@ def test_too_large_comes_before_the_secret_and_is_not_read(client: FlaskClient) 
 @pytest.mark.usefixtures("connection")
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "?/;"])
 def test_the_type_of_the_body_does_not_matter(client: FlaskClient, world: World, kind: str) -> None:
-    """Which one the vendors send is not documented (smarthr-api.md 7.3: presumably JSON)."""
+    """Which one the vendors send is not documented (presumably JSON)."""
     answer = client.post(SMARTHR_URL, data=smarthr_body(), headers={"X-SmartHR-Token": SECRET}, content_type=kind)
     sort_received(world.ctx)
     assert (answer.status_code, stored(world.database).people) == (202, ["crew-1"])

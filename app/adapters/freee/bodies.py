@@ -1,8 +1,8 @@
 """The objects that Awase writes to freee: always complete, made of what it has read plus the changes.
 
-freee says for two fields only whether a field that is left out keeps or loses its value (freee-hr-api.md trap 12), so
+freee says for two fields only whether a field that is left out keeps or loses its value, so
 every PUT carries the whole object of the same month. What is blank is left out: a field that is null or "" has nothing
-to lose, most fields refuse null (trap 13), and numbers and choices refuse "". What somebody fills in between our
+to lose, most fields refuse null, and numbers and choices refuse "". What somebody fills in between our
 reading and this request stays where freee keeps what is left out.
 """
 

@@ -1,7 +1,7 @@
 """FreeeClient: one method per call of freee's HR API that this product makes; each returns parsed values.
 
-Every call sends the connection's own `company_id`, because a token may see more companies than that one
-(freee-hr-api.md section 2). A month is the closing month (section 3). Each method names its operation in
+Every call sends the connection's own `company_id`, because a token may see more companies than that one. A month is
+the one in which a payroll period closes, not the one in which it is paid. Each method names its operation in
 https://developer.freee.co.jp/reference/hr/reference
 """
 

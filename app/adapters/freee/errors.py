@@ -1,4 +1,4 @@
-"""freee人事労務's refusals → our three errors (freee-hr-api.md section 10 and trap 6).
+"""freee人事労務's refusals → our three errors.
 
 An answer in none of freee's three forms (`is_own`) settles nothing: something between Awase and freee has sent it.
 

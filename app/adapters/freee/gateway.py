@@ -122,8 +122,8 @@ class FreeeGateway:
     def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
         """One employee, looked for in the list of all employees.
 
-        Only that list tells the pay schedule, and tells a deleted employee from one who is hidden in that month
-        (freee-hr-api.md traps 24, 25).
+        Only that list tells the pay schedule, and tells a deleted employee from one whom the list of a month hides:
+        who joins later, has left, or is outside payroll.
         """
         listed = self._listed(person_id, since)
         if listed is not None and listed.unreadable:

@@ -4,8 +4,8 @@ Dates stay ISO text, so that a record is JSON-able and a survey can be kept betw
 everywhere, because freee promises no more than the type. Enums are not checked on reading, because freee has widened
 them before.
 
-The rule objects keep every field, also those this product does not know: a PUT replaces the whole object
-(freee-hr-api.md trap 12), so a field that was left out here would be lost there. All other objects keep only the fields
+The rule objects keep every field, also those this product does not know: freee does not say what becomes of
+fields that a PUT leaves out, so one that was left out here might be lost there. All other objects keep only the fields
 that Awase uses.
 """
 
@@ -83,7 +83,7 @@ class _Rule(Schema):
 
 
 class ProfileRuleSchema(_Rule):
-    """本人情報 (freee-hr-api.md 6.1)."""
+    """本人情報."""
 
     last_name = _text()
     first_name = _text()

@@ -1,6 +1,6 @@
 """How a survey lists all employees of freee: its cursor, the trimmed rows, and how both lists are put together. Pure.
 
-freee has two lists (freee-hr-api.md section 5): one of all employees at any time, which alone tells an employee's pay
+freee has two lists: one of all employees at any time, which alone tells an employee's pay
 schedule, and one per month with complete records, without people not employed in that month. The closing month depends
 on the employee's schedule. So the survey reads the first list to its end, collects the closing months of all employees
 in the cursor, and lists each of these months: one in most companies, two where groups close on different days.

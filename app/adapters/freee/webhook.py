@@ -1,7 +1,4 @@
-"""freee人事労務's webhooks (beta): they tell which employee and what kind of event, never the change itself.
-
-See freee-hr-api.md 12.1.
-"""
+"""freee人事労務's webhooks (beta): they tell which employee and what kind of event, never the change itself."""
 
 from __future__ import annotations
 

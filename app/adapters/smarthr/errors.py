@@ -1,4 +1,4 @@
-"""SmartHR's refusals → our three errors (smarthr-api.md sections 3 and 4).
+"""SmartHR's refusals → our three errors.
 
 The status decides first, then the envelope's `type`. Codes 10 to 14 are unknown, so the detail keeps them. An answer
 without the envelope does not come from SmartHR and settles nothing; the one exception is that of a renamed subdomain.

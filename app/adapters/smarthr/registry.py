@@ -1,4 +1,4 @@
-"""SmartHRWebhookRegistry: the webhook registrations of one tenant (smarthr-api.md 7.1)."""
+"""SmartHRWebhookRegistry: the webhook registrations of one tenant."""
 
 from __future__ import annotations
 

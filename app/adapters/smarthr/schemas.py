@@ -1,7 +1,7 @@
 """SmartHR's answers, as far as Awase uses them: all fields but ids may be null, types are exact, other names dropped.
 
 Values stay as SmartHR writes them (dates are text), because a survey keeps records as JSON between its pages. A name
-that is missing in the answer stays missing, because absent and null are different things (design decision 4).
+that is missing in the answer stays missing, because a null may be a blank, and what is absent is not known.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class CrewSchema(_Answer):
     tel_number = _text()
     address = fields.Nested(AddressSchema, allow_none=True)
     resident_card_address = fields.Nested(AddressSchema, allow_none=True)
-    # Slots may be empty (smarthr-api trap 5).
+    # Slots may be empty: SmartHR then shows null in the list.
     positions = fields.List(fields.Nested(PositionSchema, allow_none=True), allow_none=True)
     position = _text()
     entered_at = _text()

@@ -1,4 +1,4 @@
-"""SmartHR's webhooks: which employees an event names (smarthr-api.md 7.2, 7.3), from full bodies and from bodies with
+"""SmartHR's webhooks: which employees an event names, from full bodies and from bodies with
 ids only."""
 
 from __future__ import annotations

@@ -229,8 +229,7 @@ def accounts_to_write(present: Sequence[Any], changed: Mapping[str, Any]) -> lis
     """SmartHR's whole `bank_accounts` list with the keys of the salary account replaced.
 
     The other accounts and keys stay; images are left out (SmartHR does not take them in the form in which it shows
-    them). Either every entry carries `bank_account_setting_id` or none (SmartHR answers 400 to a mixture,
-    smarthr-api 5.4).
+    them). Either every entry carries `bank_account_setting_id` or none (SmartHR answers 400 to a mixture).
     """
     entries = [account for account in present if isinstance(account, Mapping)]
     chosen = salary_account(entries)

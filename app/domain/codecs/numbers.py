@@ -150,7 +150,7 @@ class Yen:
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         if isinstance(plain, bool) or not isinstance(plain, int):
             raise CannotEncode("wrong_type")
-        if not 1 <= plain <= INTEGER_LIMIT:  # freee: at least 1 (freee-hr-api 9.4)
+        if not 1 <= plain <= INTEGER_LIMIT:  # freee: at least 1
             raise CannotEncode("out_of_range")
         return (plain,)
 

@@ -1,6 +1,6 @@
 """Recognises a vendor's refusal: by its status first, then by its words, because texts change without notice.
 
-freee's texts are promised to change (freee-hr-api.md section 1), so a text only refines what the status already says;
+freee says that its texts change, so a text only refines what the status already says;
 an unknown text is E17 for a 400 and the status's own entry otherwise.
 """
 
@@ -54,7 +54,7 @@ def _by_text(text: str) -> str | None:
 
 
 def _forbidden(system: System, *, text: str, step: Step | None) -> str:
-    """The code of a 403: missing rights, or freee's short-time throttle, which has no text (freee-hr-api.md 10)."""
+    """The code of a 403: missing rights, or freee's short-time throttle, which has no text."""
     if system is System.FREEE and not text.strip():
         return "throttled"
     known = _by_text(text)

@@ -21,7 +21,7 @@ UNSPLITTABLE = Unconvertible("unsplittable_phone")
 
 Parts = tuple[str, str, str]
 
-_LIMITS = (5, 4, 4)  # phone1, phone2, phone3 (freee-hr-api 6.1)
+_LIMITS = (5, 4, 4)  # freee's phone1, phone2, phone3
 _FREE_DIAL = re.compile(r"(0800)(\d{3})(\d{4})")
 _ELEVEN_DIGITS = re.compile(r"(0[25-9]0)(\d{4})(\d{4})")
 _TEN_DIGITS = re.compile(r"0(?:3\d|[1-9][1-9])\d{7}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from app.domain.japanese.kana import large_kana
 
-# In the order of JIS X 0401, so that the index in this table is freee's code (JIS minus one, freee-hr-api 6.2).
+# In the order of JIS X 0401, so that the index in this table is freee's code (JIS minus one).
 _TABLE: tuple[tuple[str, str], ...] = (
     ("北海道", "ホッカイドウ"),
     ("青森県", "アオモリケン"),

@@ -1,4 +1,4 @@
-"""The summary mail of a run: subject and body in the order of sync-items 4.7, then our additions.
+"""The summary mail of a run: what the app that people know tells, in its order, then our additions.
 
 Plain text; holds employee numbers, counts and reasons, never names or values. `one_line` first puts every text from
 outside on one line, so that a company's name or a number can forge neither a header nor a line of the body.

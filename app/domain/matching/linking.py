@@ -1,8 +1,8 @@
 """Which employee of the other system is this one: linked, matched by number, new, or a question for a person.
 
-sync-items 4.1: the first time an employee is found by 社員番号 = 従業員番号, afterwards by the stored link. An unclear
-case becomes a question that names the candidates, because a wrong guess would overwrite a stranger's record or create
-a second record of the same employee.
+The first time an employee is found by 社員番号 = 従業員番号, afterwards by the stored link. An unclear case
+becomes a question that names the candidates, because a wrong guess would overwrite a stranger's record or create a
+second record of the same employee.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which employees are offered for a run on a reference date (情報取得基準日), sync-items 4.3."""
+"""Which employees are offered for a run on a reference date (情報取得基準日)."""
 
 from __future__ import annotations
 

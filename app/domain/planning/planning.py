@@ -1,6 +1,6 @@
 """What to write for one employee: takes both sides and the last agreement, and returns a Plan. Pure.
 
-Three states decide (design decision 4): an item that is ABSENT on either side is left alone, a BLANK source erases only
+Three states decide: an item that is ABSENT on either side is left alone, a BLANK source erases only
 where the item's policy says so, a value is written when the comparison with the last agreement says so (`three_way`).
 `target_limits` takes those changes out again that the target could not take as a whole.
 """
@@ -269,7 +269,7 @@ def _blank_item(case: _Case, row: FieldMapping, *, source: Snapshot, target: Sna
     return Change(row.key, before, BLANK)
 
 
-# ── the bank account: five items or none (sync-items 1.4) ─────────────────────────────────────────────────────────
+# ── the bank account: five items or none ──────────────────────────────────────────────────────────────────────────
 
 
 def _bank(case: _Case, source: Snapshot, target: Snapshot) -> Iterable[Finding]:

@@ -107,7 +107,7 @@ _STANDARD_INCOME = {
 
 
 def with_standard_income(draft: Draft, target: Snapshot) -> Draft:
-    """freee refuses an insurance rule without 標準報酬月額 of at least 1 yen (freee-hr-api 9.4)."""
+    """freee refuses an insurance rule without 標準報酬月額 of at least 1 yen."""
     for step, key in _STANDARD_INCOME.items():
         income = draft.after(key, target)
         if is_value(income) and isinstance(income, int) and income >= 1:

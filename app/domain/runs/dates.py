@@ -13,8 +13,8 @@ JAPAN = timezone(timedelta(hours=9), "Asia/Tokyo")
 def closing_month(as_of_date: date, schedule: PaySchedule | None) -> YearMonth:
     """The month in which the payroll period holding this date closes: what freee's API wants as year and month.
 
-    freee-hr-api.md section 3. A month that is too short for the closing day closes on its last day, which no date of
-    that month can be after. Without a schedule (outside payroll, not known yet) it is the calendar month.
+    A month that is too short for the closing day closes on its last day, which no date of that month can be after.
+    Without a schedule (outside payroll, not known yet) it is the calendar month.
     """
     month = YearMonth(as_of_date.year, as_of_date.month)
     if schedule is None:
@@ -23,7 +23,7 @@ def closing_month(as_of_date: date, schedule: PaySchedule | None) -> YearMonth:
 
 
 def pay_month(closing: YearMonth, schedule: PaySchedule | None) -> YearMonth:
-    """The month in which that period is paid: what people see on freee's screens (sync-items 4.4)."""
+    """The month in which that period is paid: what people see on freee's screens."""
     if schedule is not None and schedule.paid_next_month:
         return closing.next()
     return closing

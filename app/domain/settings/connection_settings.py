@@ -61,7 +61,7 @@ class PayType(StrEnum):
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """エクスポート設定: what freee needs for a new employee and SmartHR does not hold (sync-items section 3)."""
+    """エクスポート設定: what freee needs for a new employee and SmartHR does not hold."""
 
     working_hours_system_name: str
     pay_schedule_name: str
@@ -81,7 +81,8 @@ class MappingOptions:
     """SmartHR's 役職 master by name, None when it was not read."""
     readable_attributes: frozenset[str] | None = None
     """SmartHR attributes (top-level names) that this token is known to read. A null outside this set may mean
-    "not visible to this token" and counts as ABSENT (smarthr-api trap 15). None: not known, every null is ABSENT."""
+    "not visible to this token" and counts as ABSENT, because SmartHR shows null for both. None: not known, every null
+    is ABSENT."""
     readable_in_freee: frozenset[str] | None = field(default=None, repr=False)
     """The same for freee (paths), where freee is the source. None: every null of freee counts as blank, which is right
     where freee is written: a null there is filled, it erases nothing."""

@@ -1,4 +1,4 @@
-"""エクスポート設定: what freee needs for a new employee, checked before it is kept (sync-items section 3).
+"""エクスポート設定: what freee needs for a new employee, checked before it is kept.
 
 The app people know has one set for all employees of a run. SmartHR holds nothing that names a 締め日支払い日 group, but
 it does hold the 雇用形態, so a connection may keep further sets by its name; the default is for all other employees.

@@ -1,6 +1,6 @@
 """The checks of a call before its handler: maintenance, token, address, limits, rights, company; and the error bodies.
 
-Bodies A, B and C are those of freee-hr-api.md section 10. `type` of a 403 and the bodies of 429 and 503 are [U].
+Bodies A, B and C are the three forms in which freee refuses. `type` of a 403 and the bodies of 429 and 503 are [U].
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What one field of a request to the freee simulator may hold, and the Japanese refusal when it holds something else.
 
-Limits are those of freee-hr-api.md sections 6 to 9 ([S]); the wording follows the few messages that are published.
+Limits are those that freee's API documents; the wording follows the few messages that are published.
 """
 
 from __future__ import annotations

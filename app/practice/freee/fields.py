@@ -1,4 +1,4 @@
-"""The bodies the freee simulator takes, field by field (freee-hr-api.md sections 7 to 9; limits are [S])."""
+"""The bodies the freee simulator takes, field by field, with the limits that freee's API documents."""
 
 from __future__ import annotations
 

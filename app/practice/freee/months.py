@@ -1,7 +1,7 @@
 """Months as freee人事労務 keeps them: closing month in, pay month inside, values carried forward.
 
-The API's year and month are the closing month (freee-hr-api.md section 3); the data lie by the month of payment, and a
-value holds until a later month has its own (section 13). Top-level attributes and, by default, the gender exist once.
+The API's year and month are the closing month; the data lie by the month of payment, and a value holds until a later
+month has its own. Top-level attributes and, by default, the gender exist once.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ In a test: `freee = freee_of(app)`, then `freee.edit(5001, {"profile_rule": {"ti
 `freee.employee(5001)`, `freee.expire_access_tokens()`, `freee.webhooks.wait_idle(5)`; faults, switches and the request
 log are the injector's (`freee.injector`). Over HTTP the routes of `admin_ui` and of `webhooks` come besides.
 What freee does not document is a switch (`SWITCHES`), whose default is the likelier reading.
-Rules and sources: freee-hr-api.md, above all sections 12.1 and 15.
 """
 
 from __future__ import annotations

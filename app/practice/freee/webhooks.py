@@ -1,4 +1,4 @@
-"""freee's notifications about employees: one address per app, what fires and what does not (freee-hr-api.md 12.1)."""
+"""freee's notifications about employees: one address per app, what fires and what does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/crews: list, read, create, partial update (PUT is the same), delete (smarthr-api.md section 5)."""
+"""/v1/crews: list, read, create, partial update (PUT is the same), delete."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
         return crew
 
     def announce(event: str, crew: Record) -> None:
-        """Send the event's webhooks unless the caller or the switch says otherwise (smarthr-api.md section 7.5)."""
+        """Send the event's webhooks unless the caller or the switch says otherwise."""
         if injector.switch("webhook_echo") and request.args.get("skip_sending_webhook") != "true":
             announcer.crew(event, crew)
 

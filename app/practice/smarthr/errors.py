@@ -1,4 +1,4 @@
-"""SmartHR's error envelope: integer code, type, Japanese message, list of errors (smarthr-api.md section 4)."""
+"""SmartHR's error envelope: integer code, type, Japanese message, list of errors."""
 
 from __future__ import annotations
 

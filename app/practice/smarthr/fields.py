@@ -1,6 +1,6 @@
 """The attributes of a SmartHR crew: which kind of value each takes and what it is called in error messages.
 
-Source: smarthr-api.md section 5.1. Kinds: text, kana (full-width katakana), date, bool, int, address, attachment,
+As SmartHR's published API has them. Kinds: text, kana (full-width katakana), date, bool, int, address, attachment,
 master (an object on read, its name on write), or a tuple of allowed words.
 """
 

@@ -1,4 +1,4 @@
-"""SmartHR's masters and webhook registrations (smarthr-api.md sections 6 and 7.1)."""
+"""SmartHR's masters and webhook registrations."""
 
 from __future__ import annotations
 

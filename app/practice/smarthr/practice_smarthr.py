@@ -1,4 +1,4 @@
-"""A SmartHR tenant with the real one's rules, spoken to over HTTP (smarthr-api.md, sections 1 to 5 and 7 to 9).
+"""A SmartHR tenant with the real one's rules, spoken to over HTTP.
 
 `create_smarthr(company)` gives a Flask app; `smarthr_of(app)` gives what a test or a person at the screen can do with
 it. What the vendor does not document is a switch, whose default is the position that we judge more likely.

@@ -1,8 +1,8 @@
 """SmartHR's checks of a crew that is written: every fault found at once, in the vendor's shape and language.
 
-[S] [O] [F] mark what the vendor or field code says (smarthr-api.md sections 4, 5.2, 5.4). Some rules SmartHR does not
-document; we chose them strictly, so that a careless client is caught: the forms of phone, pension and insurance
-numbers, bank codes and prefecture names, at most three positions and departments, dates before 1900.
+[S] [O] [F] mark what the vendor or field code says. Some rules SmartHR does not document; we chose them strictly, so
+that a careless client is caught: the forms of phone, pension and insurance numbers, bank codes and prefecture names, at
+most three positions and departments, dates before 1900.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ class SmartHRState:
     def leave_due(self) -> list[Record]:
         """Set 在籍状況 to 退職済 at 01:00 in Japan on the day after a 退職年月日 that was not past when entered.
 
-        Returns the crews that it changed (sync-items.md row 10). It looks once a day.
+        Returns the crews that it changed. It looks once a day.
         """
         today = (self._japan() - _FLIP_HOUR).date().isoformat()
         with self.lock:

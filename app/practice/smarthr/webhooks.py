@@ -1,4 +1,4 @@
-"""Which SmartHR events go to which registrations, and what the events hold (smarthr-api.md section 7)."""
+"""Which SmartHR events go to which registrations, and what the events hold."""
 
 from __future__ import annotations
 

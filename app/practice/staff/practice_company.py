@@ -3,7 +3,7 @@
 `build_company(today)` gives the same people on every machine; dates move with `today`, so that the stories stay true.
 Shapes:
 - `crews`: SmartHR's crews as its write form names them (`positions` are names, `employment_type_id` an id), plus `id`.
-- `employees`: the full freee employee object of freee-hr-api.md section 6 as of the first month, with `profile_rule`,
+- `employees`: the full employee object of freee's API as of the first month, with `profile_rule`,
   `health_insurance_rule`, `welfare_pension_insurance_rule`, `bank_account_rule`, `basic_pay_rule`, `dependent_rules`
   (all None / [] outside payroll), and two keys that are not part of the vendor's object: `pay_schedule` (group name,
   the same as `company_reference_date_rule_name`) and `email` (login mail of the company list).

@@ -1,9 +1,9 @@
 """Rate limits as the vendors count them, and the headers in which they say so.
 
-SmartHR (smarthr-api.md section 3): 10 calls a second and 5,000 an hour per token; headers on every answer, reset in
-seconds; over the limit 429. Which limit the `x-intensive-…` headers report is not documented: here the one per second.
-freee (freee-hr-api.md section 11): 10,000 calls an hour, reset as an ISO timestamp, 429; besides, "too much in a short
-while" is 403 for about 10 minutes, without published numbers: here 300 calls in 10 seconds.
+SmartHR: 10 calls a second and 5,000 an hour per token; headers on every answer, reset in seconds; over the limit 429.
+Which limit the `x-intensive-…` headers report is not documented: here the one per second.
+freee: 10,000 calls an hour, reset as an ISO timestamp, 429; besides, "too much in a short while" is 403 for about 10
+minutes, without published numbers: here 300 calls in 10 seconds.
 Windows are fixed, not sliding (not documented either).
 """
 

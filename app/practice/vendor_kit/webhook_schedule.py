@@ -1,6 +1,6 @@
 """When a practice vendor sends a webhook, how often it tries, and the switches for what goes wrong on the way.
 
-Sources: smarthr-api.md section 7.4, freee-hr-api.md section 12.1. What is not documented is a switch.
+What the vendors do not document is a switch.
 """
 
 from __future__ import annotations

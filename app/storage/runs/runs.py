@@ -301,7 +301,8 @@ class RunRepository(RunReading):
     def close(self, run_id: int, *, now: datetime) -> RunState | None:
         """Close a run at its end, once. Returns the result; None: it is not at its end, or another process closed it.
 
-        Must be the first statement of a transaction of its own, after the last item's commit (engine.md D.3).
+        Must be the first statement of a transaction of its own, after the last item's commit: one that began
+        before would still see that item open.
         """
         has_open = exists().where(ItemTable.run_id == run_id, ItemTable.state.in_(OPEN_STATES))
         at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))

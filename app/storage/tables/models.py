@@ -1,4 +1,4 @@
-"""Tables. They hold the truth about every run; Redis only carries jobs to a worker (design decision 1).
+"""Tables. They hold the truth about every run; Redis only carries jobs to a worker, and may lose them.
 
 `*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Closed lists that decide (states) are enums, stored
 by value. The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks
@@ -188,8 +188,8 @@ class ItemTable(Base):
         # For the engine room's charts: how many items ended when, and with which cause, without a look at the rows.
         Index("ix_items_ended", "finished_at", "state", "error_code"),
         partial("ix_items_asking", "connection_id", "id", where=_ASKING),
-        # One open item per employee and direction (design decision 2). Previews, and items waiting behind another
-        # run's item, hold no slot.
+        # One open item per employee and direction, so that no two jobs write one person. Previews, and items waiting
+        # behind another run's item, hold no slot.
         partial(
             "uq_items_slot", "connection_id", "direction", "source_id", where=f"{_OPEN} AND holds_slot", unique=True
         ),

@@ -3,7 +3,7 @@
 The job of every item calls this after the item's own commit. The one caller whose conditional UPDATE changes the run's
 row writes the end into the history and the one mail row, in the same transaction. Not chosen: to count the open items
 inside the item's own transaction, which on PostgreSQL misses the end in two of three runs whose items end together
-(engine.md, finding 5 and table B4).
+(measured): each of two transactions still sees the other's item open.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The run stays open for a quiet window after the last event, so that a burst of w
 then the relay releases it, unless the automatic sync of the direction begins with a preview: then it waits for the
 approval and goes on filling. It needs no survey: its jobs read their employees directly. When an item of an employee
 waits already, the new request joins it. When a job is working on the employee, the request gets an item of its own,
-because that job may have read the employee before the change (style.md rule 6).
+because that job may have read the employee before the change.
 
 A run with so many people that it may be a mass change takes two passes (`hold_mass_change`): in the first its jobs only
 plan.

@@ -2,8 +2,8 @@
 moment.
 
 SQLite lets only one thread write at a time; the others sleep and try again. 32 threads that fight for their turn starve
-each other (measured: p99 600 to 1,160 ms), while one thread that writes for all of them does not (66 ms; engine.md,
-finding 9). PostgreSQL gains too.
+each other (measured: p99 600 to 1,160 ms), while one thread that writes for all of them does not (66 ms).
+PostgreSQL gains too.
 """
 
 from __future__ import annotations

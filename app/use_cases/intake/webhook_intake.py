@@ -233,7 +233,7 @@ def smarthr_sender(ctx: Context, connection_key: str) -> Sender:
 
 def freee_secrets(ctx: Context) -> tuple[str, ...]:
     """The tokens with which freee may send: the present one, and the one before it while both are set. freee sends the
-    webhooks of all companies to one address per app (freee-hr-api.md 12.1)."""
+    webhooks of all companies to one address per app."""
     settings = ctx.settings
     return tuple(filter(None, (settings.freee_webhook_token, settings.freee_webhook_token_previous)))
 

@@ -134,7 +134,7 @@ class _Comparison:
 
     def vanished(self) -> list[PlannedItem]:
         """An item for each link whose person the source's list does not contain. Pages shift while a list is read
-        (smarthr-api.md trap 20), so a job asks for this person before Awase takes the link for broken."""
+        and people are added or removed, so a job asks for this person before Awase takes the link for broken."""
         source = self.planner.run.direction.source
         listed = {record.person.id for record in self.planner.everybody.source}
         links = self.planner.everybody.link_by_smarthr.values()

@@ -35,7 +35,7 @@ SECONDS = 30.0
 """How often the cron process asks whether a sweep is due."""
 STARTED_BY = "schedule"
 DAY_BEGINS = timedelta(hours=1, minutes=10)
-"""When the day of a sweep begins in Japan. SmartHR changes 在籍状況 at 01:00 (sync-items.md, item 10), so a sweep sees
+"""When the day of a sweep begins in Japan. SmartHR changes 在籍状況 at 01:00, so a sweep sees
 the day's joiners and leavers only after that."""
 
 

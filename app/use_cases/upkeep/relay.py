@@ -1,7 +1,6 @@
 """Relay: pushes due outbox rows to the broker, and only then marks them as sent.
 
-After a crash between the two, a row is pushed twice, never lost; its second job finds nothing to claim (engine.md D,
-rule 5).
+After a crash between the two, a row is pushed twice, never lost; its second job finds nothing to claim.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """How many rows one push carries. Measured: one pipeline of 500 is 7 times as fast as single pushes, and when one is
-lost, little has to be repeated (engine.md B2)."""
+lost, little has to be repeated."""
 
 _JOBS: dict[OutboxKind, Callable[[OutboxRow], QueuedJob]] = {
     OutboxKind.SURVEY: lambda row: _job("s", row, "survey_run", row.ref_id),
