@@ -297,6 +297,23 @@ def test_a_kind_that_is_full_leaves_the_others(flooded: Kind) -> None:
             each.close()
 
 
+def test_whether_it_lives_is_answered_by_the_thread_of_all_connections() -> None:
+    """Also when it is asked several times at once, and again on the same connection."""
+    answering: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/health/live":
+            answering.append(threading.get_ident())
+        start_response("200 OK", [("Content-Length", "0")])
+        return [b""]
+
+    with serving(app) as served:
+        stays = get("/health/live", more="")
+        said = served.say(stays * 3 + get("/runs", more="") + stays, get("/health/live"))
+        assert said.count(b"HTTP/1.1 200 OK") == 6
+        assert answering == [served.server.thread] * 5
+
+
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -12,7 +12,7 @@ some work at a time and the others wait for a vendor, for a hash or for their tr
 
 | kind | at work | may wait besides | database connections | broker |
 | --- | --- | --- | --- | --- |
-| `/health/live` | 2 | 0 | none | none |
+| `/health/live` | the thread of all connections | 0 | none | none |
 | `/health/ready`, `/metrics` | 2 | 0 | `ready`: those of the webhooks; `/metrics`: common | its time-outs |
 | webhooks | WEB_THREADS | 0 | 10 of their own (`Context.intake_unit_of_work`) | none |
 | sign-in, invitation, passwords | 2 | 4, and those that compute | common | short time-outs |

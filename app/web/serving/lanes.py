@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,9 +72,9 @@ class Room:
 
 
 def rooms(web_threads: int) -> dict[Kind, Room]:
+    """What each kind has that is answered by threads."""
     pages, programs = max(2, web_threads // 4), max(2, web_threads // 8)
     return {
-        Kind.LIVE: Room(2),
         Kind.OPS: Room(2),
         Kind.WEBHOOKS: Room(web_threads),
         Kind.PASSWORDS: Room(TURNS + MOST_WAITING + _TELLING),
@@ -121,17 +122,27 @@ class Lanes:
 
     def __init__(self, rooms: Mapping[Kind, Room]) -> None:
         self._lanes = {kind: Lane(room) for kind, room in rooms.items()}
+        self._live: deque[Any] = deque()
 
     def add_task(self, channel: Any) -> None:
         """Have the first request of this connection answered. What is no request has no kind: it counts as a page."""
         request = channel.requests[0]
         kind = Kind.PAGES if request.error is not None else kind_of(request.command, request.path)
-        self._lanes[kind].add_task(channel)
+        if kind is Kind.LIVE:
+            self._live.append(channel)
+        else:
+            self._lanes[kind].add_task(channel)
+
+    def answer_live(self) -> None:
+        """Answer whoever asks whether the process lives; called by the thread of all connections, in every round. It is
+        the one that is asked about, and in a flood every other thread would wait for its turn of the interpreter."""
+        for _ in range(len(self._live)):  # what one connection sends besides comes in the next round
+            self._live.popleft().service()
 
     @property
     def work(self) -> bool:
         """Whether a request is being answered, or waits for its turn."""
-        return any(lane.works for lane in self._lanes.values())
+        return bool(self._live) or any(lane.works for lane in self._lanes.values())
 
     def shutdown(self) -> None:
         """Let the threads end when they have nothing to do; what still waits is dropped."""

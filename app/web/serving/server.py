@@ -166,6 +166,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         while not self.stopping:
             self._beat()
             self._map.play(LOOK_SECONDS)
+            self.task_dispatcher.answer_live()
             self._keep_order()
         self._drain()
 
@@ -182,6 +183,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         began = time.monotonic()
         while time.monotonic() - began < GRACE_SECONDS and self._has_work(time.monotonic() - began):
             self._map.play(0.05)
+            self.task_dispatcher.answer_live()
             self._keep_order()
         self.task_dispatcher.shutdown()
         for channel in self._channels():
