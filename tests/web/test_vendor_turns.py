@@ -105,6 +105,20 @@ def test_a_thread_that_is_counted_on_does_not_leave_before_the_question_comes() 
     wait_for(lambda: turns.taken == 0, seconds=10, what="free turns")
 
 
+def test_where_the_system_gives_no_thread_all_are_busy_and_no_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    turns = VendorTurns(TWO)
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", none_left)
+        for _ in range(TWO.most + 1):
+            with pytest.raises(TemporaryError, match="vendors_busy"):
+                turns.ask(lambda: "never")
+    assert turns.taken == 0
+    assert turns.ask(lambda: "again") == "again"
+
+
 def test_the_place_of_whoever_waits_is_somebody_elses(held: Held) -> None:
     places, turns = Places(1), VendorTurns(TWO, patience=10)
 

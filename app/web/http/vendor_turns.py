@@ -96,15 +96,20 @@ class VendorTurns:
         asked = _Question(partial(copy_context().run, question))  # who asks is known in that thread, too
         with self._lock:
             if self.taken >= self._bounds.most:
-                raise TemporaryError("vendors_busy", retry_after=RETRY_SECONDS)
+                raise _busy()
+            if self._threads < min(self._bounds.asking, self.taken + 1):
+                self._begin_thread()
             self.taken += 1
-            begins = self._threads < min(self._bounds.asking, self.taken)
-            self._threads += begins
             self._questions.put(asked)  # under the lock: a thread that is counted on must not leave before
-        if begins:
-            threading.Thread(target=self._work, name="vendor turn", daemon=True).start()
         with place_given_up():
             return asked.outcome(self._patience)
+
+    def _begin_thread(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="vendor turn", daemon=True).start()
+        except RuntimeError:  # the system gives none
+            raise _busy() from None
+        self._threads += 1
 
     def _work(self) -> None:
         while True:
@@ -125,6 +130,10 @@ class VendorTurns:
                 return False
             self._threads -= 1
             return True
+
+
+def _busy() -> TemporaryError:
+    return TemporaryError("vendors_busy", retry_after=RETRY_SECONDS)
 
 
 def attach_vendor_turns(app: Flask) -> None:
