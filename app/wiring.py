@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.clock import SystemClock
+from app.adapters.clock import FollowingClock
 from app.adapters.freee.client import build_freee_client
 from app.adapters.freee.consent import FreeeConsent
 from app.adapters.freee.directory_cache import DirectoryCache
@@ -188,7 +188,7 @@ def build_context(settings: Settings | None = None) -> Context:
     database = Database(settings.database_url, vault, keys)
     of_intake = Database(settings.database_url, vault, keys, connections=INTAKE_CONNECTIONS)
     broker = connect_broker(settings)
-    clock = SystemClock()
+    clock = FollowingClock(database.read_clock if database.has_own_clock else None)
     limiter = RedisRateLimiter(
         broker,
         {System.SMARTHR: settings.smarthr_limits, System.FREEE: settings.freee_limits},
@@ -210,9 +210,10 @@ def build_context(settings: Settings | None = None) -> Context:
         keep_alive=gateways.keep_alive,
         authorisation=FreeeConsent(settings, limiter, door, clock),
         limiter=limiter,
-        job_queue=RqJobQueue(broker),
+        job_queue=RqJobQueue(broker, clock),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from),
         intake_unit_of_work=of_intake.unit_of_work,
+        steered_clock=clock,
     )
 
 

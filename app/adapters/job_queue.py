@@ -20,11 +20,11 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
-from rq.utils import utcparse
+from rq.utils import utcformat, utcparse
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.domain.errors import TemporaryError
-from app.domain.ports import QueueDepth, QueuedJob
+from app.domain.ports import Clock, QueueDepth, QueuedJob
 from app.domain.runs.queues import FAILURE_SECONDS, JOB_SECONDS, QUEUES
 from app.failpoints import failpoint
 
@@ -46,8 +46,10 @@ log = structlog.get_logger(__name__)
 class RqJobQueue:
     """The port JobQueue on one Redis."""
 
-    def __init__(self, broker: redis.Redis) -> None:
+    def __init__(self, broker: redis.Redis, clock: Clock | None = None) -> None:
+        """`clock`: the one by which all hosts go; None: this host's own, where there is only one."""
         self._broker = broker
+        self._now = clock.now if clock is not None else lambda: datetime.now(UTC)
 
     def push(self, jobs: Sequence[QueuedJob]) -> None:
         """Push all jobs or none, in one MULTI; an id that comes twice in one call is pushed once.
@@ -65,6 +67,8 @@ class RqJobQueue:
                     mine = {job.id: job for job in jobs if job.queue == queue}
                     if mine:
                         self._queue(queue).enqueue_many(map(_prepared, mine.values()), pipeline=pipe)
+                    for job_id in mine:  # over RQ's own moment, which is this host's clock
+                        pipe.hset(Job.key_for(job_id), "enqueued_at", utcformat(self._now()))
                 failpoint("before_push", error=redis.ConnectionError)
                 pipe.execute()
                 failpoint("after_push", error=redis.ConnectionError)
@@ -119,7 +123,7 @@ class RqJobQueue:
             queued_at = utcparse((self._broker.hget(key, "enqueued_at") or b"").decode())  # type: ignore[union-attr]
         except (ValueError, redis.ResponseError):
             return None
-        return min(max((datetime.now(UTC) - queued_at).total_seconds(), 0.0), OLDEST_SECONDS)
+        return min(max((self._now() - queued_at).total_seconds(), 0.0), OLDEST_SECONDS)
 
 
 def _prepared(job: QueuedJob):  # type: ignore[no-untyped-def]  # RQ exports no name for the result

@@ -11,19 +11,19 @@ from app.safety.findings import Finding, bad, notice, ok
 NOTICED_SECONDS = 5.0
 """A Date header counts whole seconds and an answer is on its way for a while."""
 BAD_SECONDS = 60.0
-_REMEDY = "時刻の同期(NTP)を両方のマシンで確かめてください。"
+CLOCK_REMEDY = "時刻の同期(NTP)を両方のマシンで確かめてください。"
 
 
-def compare(name: str, label: str, theirs: datetime | None) -> Iterator[Finding]:
+def compare(name: str, label: str, theirs: datetime | None, *, bad_from: float = BAD_SECONDS) -> Iterator[Finding]:
     """One finding about their clock, read just now; none when they tell no time."""
     if theirs is None:
         return
     off = (theirs - datetime.now(UTC)).total_seconds()
     told = f"{label}の時計は、このマシンより {abs(off):.0f} 秒{'進んで' if off > 0 else '遅れて'}います。"
-    if abs(off) >= BAD_SECONDS:
-        yield bad(f"{name}_clock", told, _REMEDY)
+    if abs(off) >= bad_from:
+        yield bad(f"{name}_clock", told, CLOCK_REMEDY)
     elif abs(off) >= NOTICED_SECONDS:
-        yield notice(f"{name}_clock", told, _REMEDY)
+        yield notice(f"{name}_clock", told, CLOCK_REMEDY)
     else:
         yield ok(f"{name}_clock_ok", f"{label}の時計は合っています。")
 

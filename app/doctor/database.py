@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.doctor.clocks import compare
+from app.doctor.clocks import CLOCK_REMEDY, compare
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.examination import Examined, examine
 from app.storage.schema import is_missing
+from app.use_cases.shared.leading import SKEW_SECONDS, is_skewed
 
 _UPGRADE = "flask db upgrade を実行してください。"
 
@@ -30,10 +31,20 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
         return
     yield ok("database_ok", "データベースは応答しています。")
     yield _tables(found)
-    yield from compare("database", "データベース", found.now)
+    yield from compare("database", "データベース", found.now, bad_from=SKEW_SECONDS)
+    yield from _skewed(found)
     if found.encrypted is False and not is_local(urlsplit(settings.database_url).hostname):
         yield notice("database_unencrypted", "データベースへの接続は暗号化されていません。",
                      "相手で TLS を有効にし、DATABASE_URL に sslmode=verify-full を付けてください。")  # fmt: skip
+
+
+def _skewed(found: Examined) -> Iterator[Finding]:
+    """The hosts on which processes run, which are not always the one on which the doctor was asked."""
+    for name, skew in sorted(found.skews.items()):
+        if is_skewed(skew):
+            way = "進んで" if skew > 0 else "遅れて"
+            told = f"{name} のホストの時計は、データベースより {abs(skew):.0f} 秒{way}います。"
+            yield bad("process_clock", told, f"{CLOCK_REMEDY}直るまで、このプロセスは定期処理を担いません。")
 
 
 def _tables(found: Examined) -> Finding:

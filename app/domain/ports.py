@@ -27,6 +27,28 @@ class Clock(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ClockReading:
+    """What the database's clock showed, between two moments of our monotonic clock."""
+
+    theirs: datetime
+    asked: float
+    answered: float
+
+
+class SteeredClock(Clock, Protocol):
+    """A clock that goes by another host's, the database's."""
+
+    def follow(self) -> None:
+        """Ask for the other clock's time and go on from there; while nobody answers, as before."""
+        ...
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds by which this host's own clock is ahead of the other; negative: behind it. None: not known yet."""
+        ...
+
+
 # ── employees ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

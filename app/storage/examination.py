@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, make_url, select, text
@@ -11,9 +12,11 @@ from sqlalchemy import Connection, inspect, make_url, select, text
 from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.metrics.snapshot import known_revisions
 from app.storage.tables.access_models import SightingTable
+from app.storage.tables.key_models import ProcessTable
 from app.storage.unit_of_work import make_engine
 
 CONNECT_SECONDS = 3
+TOLD_LATELY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Examined:
     """SmartHR's name of some connected tenant, None without a connection."""
     proxy_headers_at: datetime | None = None
     """When a request last brought a proxy's header although the settings name no proxy."""
+    skews: Mapping[str, float] = field(default_factory=dict)
+    """Process → seconds by which the clock of its host was ahead of the database's when it last told."""
 
 
 def examine(url: str) -> Examined:
@@ -61,6 +66,7 @@ def _examine(connection: Connection) -> Examined:
         encrypted,
         _some_tenant(connection),
         _proxy_headers_at(connection),
+        _skews(connection),
     )
 
 
@@ -80,3 +86,19 @@ def _proxy_headers_at(connection: Connection) -> datetime | None:
     if "sightings" not in inspect(connection).get_table_names():
         return None
     return connection.execute(select(SightingTable.last_at).where(SightingTable.name == PROXY_HEADERS)).scalar()
+
+
+def _skews(connection: Connection) -> dict[str, float]:
+    """Of the processes that live: who has told within a minute of the one that told last."""
+    there = inspect(connection)
+    if "processes" not in there.get_table_names():
+        return {}
+    if "clock_skew_ms" not in {column["name"] for column in there.get_columns("processes")}:
+        return {}
+    rows = connection.execute(select(ProcessTable.name, ProcessTable.clock_skew_ms, ProcessTable.seen_at)).all()
+    last = max((row.seen_at for row in rows), default=None)
+    return {
+        row.name: row.clock_skew_ms / 1000
+        for row in rows
+        if row.clock_skew_ms is not None and last is not None and row.seen_at > last - TOLD_LATELY
+    }

@@ -13,11 +13,12 @@ import time
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.domain.ports import ClockReading
 from app.failpoints import failpoint
 from app.storage.access.audit import AuditRepository
 from app.storage.access.brakes import BrakeRepository
@@ -74,6 +75,7 @@ CONNECTIONS = 40
 DATABASE_AWAY = (OperationalError, PoolTimeout)
 """What is raised while the database is locked, restarting or gone, or while every connection to it is taken."""
 REST_SECONDS = 1.0
+CLOCK_QUESTIONS = 3
 
 
 class UnitOfWork:
@@ -260,8 +262,32 @@ class Database:
     def unit_of_work(self) -> UnitOfWork:
         return UnitOfWork(self._writing, self._reading, self.vault, self._keys, self._turn)
 
+    @property
+    def has_own_clock(self) -> bool:
+        """Whether the database may be on another host than ours, so that its clock is not ours."""
+        return self.engine.dialect.name != "sqlite"
+
+    def read_clock(self) -> ClockReading | None:
+        """What the database's clock shows now; None when it does not answer. Asked a few times, because the first
+        question also begins a transaction, and any of them may meet a busy moment: the quickest answer says most."""
+        try:
+            with self.engine.connect() as connection:
+                return min((_clock_of(connection) for _ in range(CLOCK_QUESTIONS)), key=_round_trip)
+        except SQLAlchemyError:
+            return None
+
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def _clock_of(connection: Connection) -> ClockReading:
+    asked = time.monotonic()
+    theirs = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return ClockReading(theirs, asked, time.monotonic())
+
+
+def _round_trip(reading: ClockReading) -> float:
+    return reading.answered - reading.asked
 
 
 def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:

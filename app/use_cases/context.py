@@ -9,7 +9,15 @@ from argon2 import PasswordHasher
 
 from app.config import Settings
 from app.domain.enums import System
-from app.domain.ports import Clock, EmployeeGateway, JobQueue, Mailer, MeteredRateLimiter, WebhookRegistry
+from app.domain.ports import (
+    Clock,
+    EmployeeGateway,
+    JobQueue,
+    Mailer,
+    MeteredRateLimiter,
+    SteeredClock,
+    WebhookRegistry,
+)
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import FreeeAuthorisation, TokenDoor, TokenStore
 from app.storage.keyring import Keys
@@ -43,6 +51,8 @@ class Context:
     grow with its versions."""
     intake_unit_of_work: Callable[[], UnitOfWork] | None = None
     """A new transaction on connections that only the intake of webhooks uses; None: on the common ones."""
+    steered_clock: SteeredClock | None = None
+    """`clock`, where it follows the database's; None where there is only one clock."""
 
 
 def of_intake(ctx: Context) -> Context:

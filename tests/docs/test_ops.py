@@ -17,6 +17,7 @@ from app.domain.enums import Direction
 from app.domain.settings.connection_settings import Automatic
 from app.use_cases.intake.webhook_intake import sort_received
 from app.use_cases.monitoring.counters import count_once
+from app.use_cases.upkeep.heartbeat import beat
 from tests.house import KEY, House
 from tests.web.application import application_on, operator_of
 
@@ -87,6 +88,7 @@ def shown(house: House, app: Flask) -> dict[str, set[str]]:
     assert sent.status_code == 202
     sort_received(house.ctx)
     count_once(house.ctx)
+    beat(house.ctx, "cron@here:1", since=house.clock.now(), clock_skew=0.0)
     families = text_string_to_metric_families(client.get("/metrics").text)
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 

@@ -386,6 +386,25 @@ def test_a_clock_is_as_bad_as_it_is_wrong(off: int, expected: Level) -> None:
         assert ("進んで" if off > 0 else "遅れて") in found.sentence
 
 
+def test_a_host_with_a_wrong_clock_is_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'awase.db'}"
+    migrate(url)
+    given = settings(tmp_path, DATABASE_URL=url)
+    database, now = Database(url, Vault(given.encryption_keys)), datetime(2026, 11, 30, tzinfo=UTC)
+    told_at = {
+        "cron@right:1": (0.2, now),
+        "cron@wrong:1": (-300.0, now),
+        "cron@gone:1": (900.0, now - timedelta(hours=1)),
+    }
+    with database.unit_of_work() as uow:
+        for name, (skew, at) in told_at.items():
+            uow.processes.beat(name, known={}, using={}, started_at=at, now=at, clock_skew=skew)
+    database.dispose()
+    (found,) = [each for each in look_at_database(given) if each.code == "process_clock"]
+    assert found.level is Level.BAD
+    assert found.sentence == "cron@wrong:1 のホストの時計は、データベースより 300 秒遅れています。"
+
+
 @pytest.mark.parametrize("header", [None, "", "yesterday", "32 Foo"])
 def test_what_is_no_date_is_no_clock(header: str | None) -> None:
     assert of_header(header) is None

@@ -27,7 +27,8 @@ class KeyTable(Base):
 
 class ProcessTable(Base):
     """A process that has told of itself. `known`: kind → ids of the keys it was given; `using`: kind → id of the key
-    with which it encrypts or signs."""
+    with which it encrypts or signs. `clock_skew_ms`: milliseconds by which the clock of its host is ahead of the
+    database's; None where that is not known."""
 
     __tablename__ = "processes"
 
@@ -36,3 +37,4 @@ class ProcessTable(Base):
     using: Mapped[dict[str, Any]]
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    clock_skew_ms: Mapped[int | None]

@@ -14,6 +14,8 @@ from app.storage.keyring import Ring
 from app.storage.repository import Repository, as_row
 from app.storage.tables.key_models import KeyTable, ProcessTable
 
+MOST_MILLISECONDS = 2_000_000_000
+
 
 @dataclass(frozen=True)
 class KeyRow:
@@ -33,6 +35,12 @@ class ProcessRow:
     using: Mapping[str, str]
     started_at: datetime
     seen_at: datetime
+    clock_skew_ms: int | None = None
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the clock of its host is ahead of the database's; None where that is not known."""
+        return None if self.clock_skew_ms is None else self.clock_skew_ms / 1000
 
     def knows(self, kind: KeyKind, key_id: str) -> bool:
         return key_id in self.known.get(kind.value, ())
@@ -79,14 +87,32 @@ class KeyUseRepository(Repository):
         self._session.execute(self._dialect.insert(KeyTable).values(row).on_conflict_do_nothing())
 
 
+def _milliseconds(skew: float) -> int:
+    """As many as the column holds: a host without a clock of its own begins in 1970."""
+    return round(min(max(skew * 1000, -MOST_MILLISECONDS), MOST_MILLISECONDS))
+
+
 class ProcessRepository(Repository):
     """`uow.processes`."""
 
     def beat(
-        self, name: str, *, known: dict[str, Any], using: dict[str, Any], started_at: datetime, now: datetime
+        self,
+        name: str,
+        *,
+        known: dict[str, Any],
+        using: dict[str, Any],
+        started_at: datetime,
+        now: datetime,
+        clock_skew: float | None = None,
     ) -> None:
-        """Tell that this process lives, and which keys it knows and uses."""
-        given = {"known": known, "using": using, "started_at": started_at, "seen_at": now}
+        """Tell that this process lives, which keys it knows and uses, and how wrong the clock of its host is."""
+        given = {
+            "known": known,
+            "using": using,
+            "started_at": started_at,
+            "seen_at": now,
+            "clock_skew_ms": None if clock_skew is None else _milliseconds(clock_skew),
+        }
         insertion = self._dialect.insert(ProcessTable).values({"name": name, **given})
         self._session.execute(insertion.on_conflict_do_update(index_elements=["name"], set_=given))
 

@@ -26,6 +26,7 @@ from app.storage.metrics.counted_work import MILLISECONDS as MILLISECONDS
 from app.storage.metrics.counted_work import RUN_SECONDS as RUN_SECONDS
 from app.storage.metrics.counted_work import RUNS as RUNS
 from app.use_cases.context import Context
+from app.use_cases.shared.leading import take_lead
 from app.use_cases.shared.process_name import HOLDER
 
 LEADER = "metering"
@@ -50,7 +51,7 @@ def count_once(ctx: Context, *, holder: str = HOLDER) -> int:
             return 0
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        if uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
+        if take_lead(ctx, uow, LEADER, holder=holder, now=now, lease=_LEASE):
             uow.metrics.finish_counting(created_before=now - SETTLED, now=now)
     return len(run_ids)
 
@@ -58,7 +59,7 @@ def count_once(ctx: Context, *, holder: str = HOLDER) -> int:
 def _lead(ctx: Context, holder: str) -> bool:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        return uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE)
+        return take_lead(ctx, uow, LEADER, holder=holder, now=now, lease=_LEASE)
 
 
 def _count(ctx: Context, run_ids: list[int], holder: str) -> bool:
@@ -70,7 +71,7 @@ def _count(ctx: Context, run_ids: list[int], holder: str) -> bool:
     with ctx.unit_of_work() as uow:
         # Taken first: the leader's row stays locked until the commit, so two processes that both believe that they lead
         # add one after the other.
-        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + _LEASE):
+        if not take_lead(ctx, uow, LEADER, holder=holder, now=now, lease=_LEASE):
             return False
         uow.counters.add(uow.metrics.advance(totals))
     return True

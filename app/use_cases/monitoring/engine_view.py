@@ -18,7 +18,9 @@ from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState
 from app.storage.metrics.engine_reading import Backlog, OpenRunRow
 from app.use_cases.context import Context
+from app.use_cases.monitoring.clocks import clocks
 from app.use_cases.monitoring.snapshot import ConnectionMetrics, TokenDoorMeter, metrics_of, token_door_of
+from app.use_cases.shared.views import ClockView
 from app.use_cases.upkeep.reconcile import LEADER
 
 log = structlog.get_logger(__name__)
@@ -82,6 +84,8 @@ class EngineView:
     connections: tuple[ConnectionMetrics, ...]
     quarantine: tuple[Quarantined, ...]
     token_door: TokenDoorMeter
+    skewed: tuple[ClockView, ...]
+    """The processes on hosts whose clock is wrong."""
 
     @property
     def rate(self) -> float:
@@ -110,6 +114,7 @@ def engine_view(ctx: Context) -> EngineView:
         figures = uow.metrics.connections()
         troubles = uow.troubles.quarantined_causes()
         token_door = token_door_of(ctx, uow, figures)
+        skewed = tuple(each for each in clocks(ctx, uow) if each.skewed)
     names = {each.id: (each.key, each.name) for each in figures}
     return EngineView(
         queues=queues,
@@ -136,6 +141,7 @@ def engine_view(ctx: Context) -> EngineView:
         connections=tuple(metrics_of(ctx, each) for each in figures),
         quarantine=tuple(Quarantined(*names[each], code, people) for each, code, people in troubles if each in names),
         token_door=token_door,
+        skewed=skewed,
     )
 
 

@@ -12,6 +12,7 @@ from app.domain.ports import QueueDepth
 from app.storage.metrics.snapshot import ConnectionFigures
 from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
+from app.use_cases.monitoring.clocks import clocks
 from app.use_cases.shared.queue_again import queue_everything
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
@@ -36,6 +37,7 @@ def queue_status(ctx: Context) -> QueueView:
             connections=tuple(connection_views(ctx, uow.connections.list_all())),
             deliveries_last_hour=uow.metrics.deliveries_since(ctx.clock.now() - timedelta(hours=1)),
             intake=tuple(map(_intake, uow.metrics.connections())),
+            clocks=clocks(ctx, uow),
         )
 
 

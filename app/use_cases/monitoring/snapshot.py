@@ -20,6 +20,7 @@ from app.storage.token_store import REFUSALS
 from app.storage.unit_of_work import DATABASE_AWAY, UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
+from app.use_cases.monitoring.clocks import clocks, skew_by_host
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class DatabaseFigures:
     counters: Mapping[str, Mapping[Labels, int]]
     connections: tuple[ConnectionMetrics, ...]
     token_door: TokenDoorMeter
+    skew_by_host: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 counters=uow.metrics.counters(),
                 connections=tuple(metrics_of(ctx, figures) for figures in connections),
                 token_door=token_door_of(ctx, uow, connections),
+                skew_by_host=skew_by_host(clocks(ctx, uow)),
             )
     except DATABASE_AWAY as error:
         log.warning("database_unavailable", kind=type(error).__name__)

@@ -232,6 +232,20 @@ class IntakeView:
 
 
 @dataclass(frozen=True)
+class ClockView:
+    """The clock of a process's host. `process`: "cron@host:123". `skew_seconds`: by how much it is ahead of the
+    database's; negative: behind it. `skewed`: it is so wrong that the process takes no lead."""
+
+    process: str
+    skew_seconds: float
+    skewed: bool
+
+    @property
+    def host(self) -> str:
+        return self.process.partition("@")[2].rpartition(":")[0]
+
+
+@dataclass(frozen=True)
 class QueueView:
     queues: tuple[QueueDepth, ...]
     broker_reachable: bool
@@ -246,6 +260,7 @@ class QueueView:
     connections: tuple[ConnectionView, ...]
     deliveries_last_hour: Mapping[DeliveryState, int]
     intake: tuple[IntakeView, ...]
+    clocks: tuple[ClockView, ...]
 
 
 @dataclass(frozen=True)

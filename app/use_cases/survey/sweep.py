@@ -25,6 +25,7 @@ from app.domain.settings.connection_settings import Connection
 from app.storage.automatic.rows import SweepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.shared.leading import take_lead
 from app.use_cases.shared.process_name import HOLDER
 from app.use_cases.shared.store_run import store_run
 
@@ -44,7 +45,7 @@ def sweep_due(ctx: Context, *, holder: str = HOLDER) -> int:
     started; 0 also when another process leads."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
-        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + timedelta(seconds=SECONDS * 3)):
+        if not take_lead(ctx, uow, LEADER, holder=holder, now=now, lease=timedelta(seconds=SECONDS * 3)):
             return 0
     with ctx.unit_of_work().reading() as uow:
         connections = [each for each in uow.connections.list_all() if _takes_part(each)]

@@ -12,6 +12,7 @@ import structlog
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.upkeep.bounds import BOUNDED, Bound
 from app.use_cases.context import Context
+from app.use_cases.shared.leading import take_lead
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ def keep_bounds(ctx: Context, bounds: Sequence[Bound] = BOUNDED) -> dict[str, in
     now = ctx.clock.now()
     lease = timedelta(seconds=SECONDS - 60)  # shorter than the period: the next turn is not missed
     with ctx.unit_of_work() as uow:
-        if not uow.leader.take(LEADER, holder=uuid.uuid4().hex, now=now, lease_until=now + lease):
+        if not take_lead(ctx, uow, LEADER, holder=uuid.uuid4().hex, now=now, lease=lease):
             return {}
     deleted: dict[str, int] = {}
     for bound in bounds:

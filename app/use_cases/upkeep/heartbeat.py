@@ -1,7 +1,7 @@
 """The heartbeat: every process that works with stored values tells that it lives, and which keys it knows and uses.
 
 `flask secrets rotate` begins to use a key only when every living process knows it. Who has not told of itself for
-`SILENT_SECONDS` counts as ended; who ends in order says so.
+`SILENT_SECONDS` counts as ended; who ends in order says so. With each beat the process takes the time of the database.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from app.storage.enums import KeyKind
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.upkeep.keys_in_use import ProcessRow
 from app.use_cases.context import Context
+from app.use_cases.upkeep.timekeeping import Timekeeping
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +29,8 @@ NOT_GIVEN = "not-given"
 """In place of a key's id: at the first look some stored value was under a key that nobody has given."""
 
 
-def beat(ctx: Context, name: str, *, since: datetime) -> None:
-    """Tell once. `since`: when the process began."""
+def beat(ctx: Context, name: str, *, since: datetime, clock_skew: float | None = None) -> None:
+    """Tell once. `since`: when the process began; `clock_skew`: how wrong the clock of its host is."""
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         note_keys(ctx, uow)
@@ -39,6 +40,7 @@ def beat(ctx: Context, name: str, *, since: datetime) -> None:
             using={ring.kind.value: ring.in_use.id for ring in ctx.keys.rings},
             started_at=since,
             now=now,
+            clock_skew=clock_skew,
         )
 
 
@@ -60,6 +62,7 @@ class Heartbeat:
         """`part`: what the process is, in the words of the Procfile."""
         self._ctx, self._since = ctx, ctx.clock.now()
         self.name = f"{part}@{socket.gethostname()}:{os.getpid()}"
+        self._time = Timekeeping(ctx)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
@@ -91,6 +94,7 @@ class Heartbeat:
 
     def _try(self) -> None:
         try:
-            beat(self._ctx, self.name, since=self._since)
+            skew = self._time.keep()
+            beat(self._ctx, self.name, since=self._since, clock_skew=skew)
         except SQLAlchemyError as error:
             log.warning("heartbeat_missed", kind=type(error).__name__)

@@ -20,6 +20,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.shared.leading import take_lead
 from app.use_cases.shared.process_name import HOLDER
 from app.use_cases.upkeep.audit_keeping import keep_audit
 from app.use_cases.upkeep.second_person_watch import withdraw_expired
@@ -34,11 +35,12 @@ GRACE = timedelta(seconds=30)
 
 
 def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
-    """Make one pass. Returns step → how many cases it found, {} when another process leads."""
+    """Make one pass. Returns step → how many cases it found, {} when another process leads or the clock of this host
+    is wrong."""
     now = ctx.clock.now()
     lease = timedelta(seconds=max(ctx.settings.reconcile_seconds * 3, 15.0))
     with ctx.unit_of_work() as uow:
-        if not uow.leader.take(LEADER, holder=holder, now=now, lease_until=now + lease):
+        if not take_lead(ctx, uow, LEADER, holder=holder, now=now, lease=lease):
             return {}
     steps: dict[str, Callable[[Context], int]] = {
         "ended_with_run": _end_with_run,
@@ -180,7 +182,7 @@ def _forget_old(ctx: Context) -> int:
     now, erased = ctx.clock.now(), 0
     oldest = now - timedelta(days=ctx.settings.retention_days)
     with ctx.unit_of_work() as uow:
-        if not _first_today(uow, DAILY, now):
+        if not _first_today(ctx, uow, DAILY):
             return 0
         uow.known_people.purge(oldest)
         uow.recovery.erase_notices(oldest)
@@ -199,10 +201,10 @@ def _forget_old(ctx: Context) -> int:
 def _keep_audit(ctx: Context) -> int:
     """Once a day, a step of its own: the trail's key may be missing, and values have to go in time all the same."""
     with ctx.unit_of_work() as uow:
-        if not _first_today(uow, DAILY_AUDIT, ctx.clock.now()):
+        if not _first_today(ctx, uow, DAILY_AUDIT):
             return 0
     return keep_audit(ctx)
 
 
-def _first_today(uow: UnitOfWork, name: str, now: datetime) -> bool:
-    return uow.leader.take(name, holder=uuid.uuid4().hex, now=now, lease_until=now + timedelta(days=1))
+def _first_today(ctx: Context, uow: UnitOfWork, name: str) -> bool:
+    return take_lead(ctx, uow, name, holder=uuid.uuid4().hex, now=ctx.clock.now(), lease=timedelta(days=1))

@@ -14,6 +14,7 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.use_cases.connections.webhook_registration import check_webhook
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import tell_webhook_silent
+from app.use_cases.shared.leading import take_lead
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ def check_webhooks(ctx: Context) -> int:
     now = ctx.clock.now()
     lease = timedelta(seconds=CHECK_SECONDS - 60)  # shorter than the period: the next turn is not missed
     with ctx.unit_of_work() as uow:
-        if not uow.leader.take(LEADER, holder=uuid.uuid4().hex, now=now, lease_until=now + lease):
+        if not take_lead(ctx, uow, LEADER, holder=uuid.uuid4().hex, now=now, lease=lease):
             return 0
     with ctx.unit_of_work().reading() as uow:
         registered = uow.webhook_registrations.states()

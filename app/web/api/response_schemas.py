@@ -273,6 +273,12 @@ class IntakeSchema(AnswerSchema):
     quarantined = _count("自動の同期を止めている従業員の数")
 
 
+class ClockSchema(AnswerSchema):
+    process = _text("プロセス@ホスト:番号")
+    skew_seconds = _number("ホストの時計が、データベースの時計より進んでいる秒数。遅れていれば負")
+    skewed = fields.Boolean(required=True, metadata={"description": "ずれが大きく、定期処理を担わない"})
+
+
 class QueueSchema(AnswerSchema):
     queues = _list_of(QueueDepthSchema)
     broker_reachable = fields.Boolean(required=True)
@@ -285,6 +291,7 @@ class QueueSchema(AnswerSchema):
     connections = _list_of(ConnectionSchema)
     deliveries_last_hour = _counts("直近1時間に届いた Webhook の、扱い → 件数")
     intake = _list_of(IntakeSchema)
+    clocks = _list_of(ClockSchema)
 
 
 class DeliveryItemSchema(AnswerSchema):

@@ -88,6 +88,7 @@ def queue(view: QueueView) -> dict[str, Any]:
         "connections": [_connection(connection) for connection in view.connections],
         "deliveries_last_hour": {str(s): view.deliveries_last_hour.get(s, 0) for s in DeliveryState},
         "intake": [_shallow(each) for each in view.intake],
+        "clocks": [_shallow(each) for each in view.clocks],
     }
 
 

@@ -58,6 +58,7 @@ def families(seen: MetricsSnapshot, ready: Readiness) -> Iterator[Metric]:
     yield from _intake(seen.figures.connections)
     yield from _unreadable(seen.figures.connections)
     yield from _mails(seen.figures)
+    yield _clocks(seen.figures)
 
 
 def _broker(seen: MetricsSnapshot) -> Iterator[Metric]:
@@ -200,6 +201,12 @@ def _unreadable(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
     ]
     text = "Attributes that had values and are shown for nobody any more; a person is asked why"
     yield _gauge("awase_unreadable_attributes", text, ["connection", "system"], rows)
+
+
+def _clocks(figures: DatabaseFigures) -> GaugeMetricFamily:
+    rows = [((host,), skew) for host, skew in figures.skew_by_host.items()]
+    text = "Seconds by which the clock of a host is ahead of the database's; negative: behind it"
+    return _gauge("awase_clock_skew_seconds", text, ["host"], rows)
 
 
 def _mails(figures: DatabaseFigures) -> Iterator[Metric]:
