@@ -13,7 +13,7 @@ from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.safety.findings import Finding
 from app.storage.keyring import SigningList
-from app.storage.unit_of_work import DATABASE_AWAY
+from app.storage.outages import OUTAGES, met
 from app.use_cases.context import Context, of_intake
 from app.web.api.docs import make_docs
 from app.web.api.operation import make_api
@@ -74,9 +74,9 @@ def create_app(ctx: Context | None = None) -> Flask:
     for each in (app, intake):
         protect_browsers(each)
     trust_proxies(app, ctx.settings)
-    watch_for_proxies(app, database_errors=DATABASE_AWAY)
+    watch_for_proxies(app, database_errors=OUTAGES)
     attach_screens(app, ctx.settings, without_csrf=(runs, employees, ops, connect, health, metrics))
-    attach_error_pages(app, database_errors=DATABASE_AWAY)
+    attach_error_pages(app, database_errors=OUTAGES)
     api = make_api(app, server=ctx.settings.base_url)
     for blueprint in (runs, employees, ops):
         api.register_blueprint(blueprint)
@@ -104,7 +104,7 @@ def attach_state(app: Flask, ctx: Context) -> None:
     intake = app.extensions[_INTAKE]
     for each in (app, intake):
         attach_context(each, ctx, migration=_migrate)
-    attach_intake(app, intake, ctx=of_intake(ctx), database_errors=DATABASE_AWAY)
+    attach_intake(app, intake, ctx=of_intake(ctx), database_errors=OUTAGES)
     sign_with(app, SigningList(ctx.keys.signing))
     attach_limiter(app)
     attach_vendor_turns(app)
@@ -120,7 +120,7 @@ def _bare_app() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     watch_requests(app)
     register_error_handlers(app)
-    for error in DATABASE_AWAY:
+    for error in OUTAGES:
         app.register_error_handler(error, _database_away)
     return app
 
@@ -140,4 +140,5 @@ def _migrate(settings: Settings) -> None:
 def _database_away(error: Exception) -> Any:
     """The answer while the database is locked, restarting or gone: Awase has accepted nothing. It is made here because
     the web package does not know the database's own errors."""
+    met(error)
     return on_temporary(TemporaryError("database_unavailable"))

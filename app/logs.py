@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 _GATHERED_SECONDS = 0.005
+QUIET_SECONDS = 5.0
+"""How long nobody may have met an outage before it counts as over."""
 
 _LAST: list[structlog.typing.Processor] = [
     structlog.processors.format_exc_info,
@@ -120,6 +123,43 @@ class _Lines:
 
 
 _LINES = _Lines()
+
+
+class Outage:
+    """Something outside that is away, as one process tells it: one line when it begins and one when it is over, however
+    many jobs and threads meet it."""
+
+    def __init__(self, began: str, over: str, *, now: Callable[[], float] = time.monotonic) -> None:
+        """`began`, `over`: the events of the two lines."""
+        self._began, self._over, self._now = began, over, now
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._last = 0.0
+        self._met = 0
+
+    def met(self, kind: str) -> None:
+        """Somebody has met it. `kind`: the type of the error; its text may quote a value."""
+        with self._lock:
+            now = self._now()
+            begins, self._last = self._since is None, now
+            self._met = 1 if begins else self._met + 1
+            self._since = now if self._since is None else self._since
+        if begins:
+            structlog.get_logger("awase.outage").warning(self._began, kind=kind)
+
+    def works(self) -> None:
+        """It has answered. The outage is over when nobody has met it for a while, because in its last moments some are
+        answered and some are not."""
+        if self._since is None or self._now() - self._last < QUIET_SECONDS:
+            return
+        with self._lock:
+            since, self._since = self._since, None
+        if since is not None:
+            lasted = round(self._last - since, 1)
+            structlog.get_logger("awase.outage").info(self._over, seconds=lasted, met=self._met)
+
+
+DATABASE = Outage("database_unavailable", "database_back")
 
 
 def gather_lines() -> None:

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from types import FrameType
 
 import structlog
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import TemporaryError
+from app.use_cases.shared.outages import OUTAGES, met
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +47,9 @@ def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
         try:
             work()
             failures = 0
-        except (OperationalError, PoolTimeout) as error:
+        except OUTAGES as error:
             failures += 1
-            log.warning("database_unavailable", kind=type(error).__name__, failures=failures)
+            met(error)
         except TemporaryError as error:
             failures += 1
             log.warning("loop_waits", code=error.code, failures=failures)

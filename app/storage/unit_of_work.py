@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain.ports import ClockReading
 from app.failpoints import failpoint
+from app.logs import DATABASE
 from app.storage.access.audit import AuditRepository
 from app.storage.access.brakes import BrakeRepository
 from app.storage.access.keys_and_users import KeyRepository, UserRepository
@@ -72,8 +72,6 @@ CONNECT_SECONDS = 10
 _READ_ONLY = "25006"
 """PostgreSQL's code for a write in a transaction that may only read."""
 CONNECTIONS = 40
-DATABASE_AWAY = (OperationalError, PoolTimeout)
-"""What is raised while the database is locked, restarting or gone, or while every connection to it is taken."""
 REST_SECONDS = 1.0
 CLOCK_QUESTIONS = 3
 
@@ -222,6 +220,8 @@ class UnitOfWork:
                 failpoint("before_commit", error=_database_gone)
                 self._session.commit()
                 failpoint("after_commit", error=_database_gone)
+            if kind is None:
+                DATABASE.works()
         finally:
             self._close()
 

@@ -147,6 +147,25 @@ class ItemRepository(ItemAdding):
         self._queue_again(item_id, now=now)
         return True
 
+    def hand_back(
+        self, item_id: int, attempt: int, *, worker: str, next_at: datetime, error_code: str, now: datetime
+    ) -> bool:
+        """What a job of `worker` with this attempt number has left: RUNNING, or WAITING when its claim did not come to
+        pass → WAITING until `next_at`, with the outbox row for then. It counts as no attempt. False: the item has ended
+        or another worker has it."""
+        by = self._session.scalar(
+            select(ItemTable.lease_by).where(ItemTable.id == item_id, ItemTable.attempt == attempt + 1)
+        )
+        if by is not None:
+            return by == worker and self.postpone(
+                item_id, attempt + 1, next_at=next_at, error_code=error_code, counts=False, now=now
+            )
+        unclaimed = (ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.WAITING)
+        if not self._changed(update(ItemTable).where(*unclaimed).values(pushed_at=None)):
+            return False
+        self._queue_again(item_id, now=now)
+        return True
+
     def park(
         self,
         item_id: int,

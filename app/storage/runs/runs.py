@@ -221,6 +221,12 @@ class RunRepository(RunReading):
             OutboxKind.SURVEY, run_id, attempt=attempt, queue=queue, due_at=due_at, now=now
         )
 
+    def queue_unclaimed_survey(self, run_id: int, *, now: datetime) -> None:
+        """Queue a survey again whose job ended before it could claim it."""
+        unclaimed = (RunTable.state == RunState.WAITING, RunTable.survey_next_at.is_not(None))
+        if self._update(run_id, *unclaimed, values={"survey_pushed_at": None}):
+            self.queue_survey(run_id, due_at=now, now=now)
+
     def plan_committed(
         self,
         run_id: int,

@@ -15,7 +15,8 @@ from typing import Any
 import structlog
 
 from app.domain.access.origin import current_origin
-from app.storage.unit_of_work import DATABASE_AWAY, UnitOfWork
+from app.storage.outages import OUTAGES
+from app.storage.unit_of_work import UnitOfWork
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
 
@@ -47,7 +48,7 @@ def note_refused(
     assert action in REFUSALS, action
     try:
         _note(ctx, action=action, subject=subject, actor=actor, detail=detail)
-    except (*DATABASE_AWAY, VaultError) as error:
+    except (*OUTAGES, VaultError) as error:
         log.warning("refusal_not_noted", action=action, kind=type(error).__name__)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from app.domain.access.token_hash import hash_of
-from app.storage.unit_of_work import DATABASE_AWAY
+from app.storage.outages import OUTAGES
 from app.use_cases.accounts.api_keys import KeyView, verify_key
 from app.use_cases.context import Context
 
@@ -26,7 +26,7 @@ class RememberedKeys:
         digest = hash_of(token)
         try:
             key = verify_key(ctx, token)
-        except DATABASE_AWAY:
+        except OUTAGES:
             with self._lock:
                 if digest not in self._good:
                     raise

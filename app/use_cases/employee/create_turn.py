@@ -18,6 +18,7 @@ from app.domain.errors import TemporaryError
 from app.domain.settings.connection_settings import Connection
 from app.use_cases.context import Context
 from app.use_cases.shared.lease import Lease, held, lease_end
+from app.use_cases.shared.outages import when_it_answers
 
 PATIENCE_SECONDS = 5.0
 """How long a job waits on the spot before it goes back to the queue."""
@@ -35,8 +36,8 @@ def turn_to_create(ctx: Context, connection: Connection, system: System) -> Iter
         with held(ctx, lambda until: _taken(ctx, name, holder, until)) as lease:
             yield lease
     finally:
-        with ctx.unit_of_work() as uow:
-            uow.leader.release(name, holder=holder)
+        # Also after an outage, which may be why the block has ended: nobody else creates before.
+        when_it_answers(ctx, lambda uow: uow.leader.release(name, holder=holder))
 
 
 def _take(ctx: Context, name: str, holder: str, *, patience: float = PATIENCE_SECONDS) -> None:

@@ -16,6 +16,7 @@ from app.domain.enums import Trigger
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import ClaimedItem
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready, park
@@ -27,10 +28,17 @@ from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.lease import LeaseLost, held, lease_end
+from app.use_cases.shared.outages import CODE, REST, handing_back
 
 log = structlog.get_logger(__name__)
 
 
+def _hand_back(ctx: Context, uow: UnitOfWork, item_id: int, attempt: int) -> None:
+    now = ctx.clock.now()
+    uow.items.hand_back(item_id, attempt, worker=worker_name(), next_at=now + REST, error_code=CODE, now=now)
+
+
+@handing_back(_hand_back)
 def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     """Bring one employee into line. Does nothing when the item is not waiting with this attempt number."""
     with ctx.unit_of_work() as uow:

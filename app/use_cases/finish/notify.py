@@ -30,6 +30,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import notice_text
 from app.use_cases.shared.backoff import next_try
+from app.use_cases.shared.outages import handing_back, when_it_answers
 from app.use_cases.shared.vendor_answers import answers_without_values
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,16 @@ GIVE_UP_AFTER = timedelta(days=3)
 NO_RECIPIENT = "no_recipient"
 
 
+def _hand_back(ctx: Context, uow: UnitOfWork, mail_id: int) -> None:
+    """Queue the mail again if no sender has claimed it. One that was claimed may have left."""
+    row = uow.mails.get(mail_id)
+    if row is not None and row.state is MailState.PENDING:
+        now = ctx.clock.now()
+        uow.mails.queued_again([mail_id])
+        uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=row.attempts, queue=INTERACTIVE, due_at=now, now=now)
+
+
+@handing_back(_hand_back)
 def send_mail(ctx: Context, mail_id: int) -> None:
     """Send one mail, if it is due and no other worker is sending it."""
     now = ctx.clock.now()
@@ -149,6 +160,11 @@ def _postpone(ctx: Context, row: MailRow, error: TemporaryError) -> None:
 
 
 def _record_result(ctx: Context, row: MailRow, state: MailState, *, error_code: str | None) -> None:
-    with ctx.unit_of_work() as uow:
+    """Store what became of the mail. A database that is away is waited for, almost as long as the lease lasts: if the
+    mail was taken, it would leave a second time."""
+
+    def store(uow: UnitOfWork) -> None:
         uow.mails.record_result(row.id, attempts=row.attempts, state=state, now=ctx.clock.now(), error_code=error_code)
+
+    when_it_answers(ctx, store, seconds=LEASE.total_seconds() * 0.8)
     log.info("mail_settled", run_id=row.run_id, mail_id=row.id, state=state.value, code=error_code)

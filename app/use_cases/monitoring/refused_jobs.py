@@ -8,7 +8,7 @@ from enum import StrEnum
 import structlog
 
 from app.storage.metrics.counters import labels
-from app.storage.unit_of_work import DATABASE_AWAY
+from app.storage.outages import OUTAGES
 from app.use_cases.context import Context
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ def count_refused_jobs(ctx: Context, refused: Mapping[tuple[str, Reason], int]) 
     try:
         with ctx.unit_of_work() as uow:
             uow.counters.add(counts)
-    except DATABASE_AWAY as error:
+    except OUTAGES as error:
         log.warning("refused_jobs_not_counted", kind=type(error).__name__)
         return False
     return True

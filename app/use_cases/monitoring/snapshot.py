@@ -17,10 +17,11 @@ from app.storage.metrics.counters import Labels as Labels
 from app.storage.metrics.counters import labels
 from app.storage.metrics.snapshot import ConnectionFigures, MailFigures
 from app.storage.token_store import REFUSALS
-from app.storage.unit_of_work import DATABASE_AWAY, UnitOfWork
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
 from app.use_cases.monitoring.clocks import clocks, skew_by_host
+from app.use_cases.shared.outages import OUTAGES, met
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +109,7 @@ def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> b
     try:
         with ctx.unit_of_work() as uow:
             uow.counters.add(counts)
-    except DATABASE_AWAY as error:
+    except OUTAGES as error:
         log.warning("refusals_not_counted", kind=type(error).__name__)
         return False
     return True
@@ -150,8 +151,8 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 token_door=token_door_of(ctx, uow, connections),
                 skew_by_host=skew_by_host(clocks(ctx, uow)),
             )
-    except DATABASE_AWAY as error:
-        log.warning("database_unavailable", kind=type(error).__name__)
+    except OUTAGES as error:
+        met(error)
         return None
 
 

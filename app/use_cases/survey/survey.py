@@ -43,6 +43,7 @@ from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.link_index import link_index
+from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
@@ -58,6 +59,11 @@ SETTLED_SECONDS = 4.0
 """Longer than the moment for which somebody new counts as entered during the reading (`smarthr.client`)."""
 
 
+def _hand_back(ctx: Context, uow: UnitOfWork, run_id: int) -> None:
+    uow.runs.queue_unclaimed_survey(run_id, now=ctx.clock.now())
+
+
+@handing_back(_hand_back)
 def survey_run(ctx: Context, run_id: int) -> None:
     """Survey one run, or go on with its survey. Does nothing when another worker holds the survey or it is over."""
     with ctx.unit_of_work() as uow:
@@ -74,6 +80,8 @@ def survey_run(ctx: Context, run_id: int) -> None:
         _postpone(ctx, run, error)
     except RunError as error:
         _stop(ctx, run, error)
+    except OUTAGES as error:
+        _hand_back_claimed(ctx, run, error)
     finalise.close_run_if_done(ctx, run_id)
 
 
@@ -326,6 +334,17 @@ def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:
 def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
     with ctx.unit_of_work() as uow:
         return uow.runs.renew_survey(run.id, until, attempt=run.survey_attempt)
+
+
+def _hand_back_claimed(ctx: Context, run: RunRow, error: Exception) -> None:
+    """The database went away under the survey: it goes on at the page where it was, as soon as there is one again."""
+    met(error)
+
+    def back(uow: UnitOfWork) -> None:
+        now, mine = ctx.clock.now(), run.survey_attempt
+        uow.runs.postpone_survey(run.id, next_at=now + REST, counts=False, error_code=CODE, now=now, attempt=mine)
+
+    when_it_answers(ctx, back)
 
 
 def _postpone(ctx: Context, run: RunRow, error: TemporaryError) -> None:

@@ -18,6 +18,7 @@ from app.storage.enums import KeyKind
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.upkeep.keys_in_use import ProcessRow
 from app.use_cases.context import Context
+from app.use_cases.shared.outages import OUTAGES, met
 from app.use_cases.upkeep.timekeeping import Timekeeping
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,8 @@ class Heartbeat:
         try:
             with self._ctx.unit_of_work() as uow:
                 uow.processes.gone(self.name)
+        except OUTAGES as error:
+            met(error)
         except SQLAlchemyError as error:
             log.warning("heartbeat_missed", kind=type(error).__name__)
 
@@ -96,5 +99,7 @@ class Heartbeat:
         try:
             skew = self._time.keep()
             beat(self._ctx, self.name, since=self._since, clock_skew=skew)
+        except OUTAGES as error:
+            met(error)
         except SQLAlchemyError as error:
             log.warning("heartbeat_missed", kind=type(error).__name__)
