@@ -10,6 +10,7 @@ from types import FrameType
 import structlog
 
 from app.domain.errors import TemporaryError
+from app.signals import ignore_hangups
 from app.use_cases.shared.outages import OUTAGES, met
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ class Stop:
         self._asked = threading.Event()
 
     def on_signals(self) -> Stop:
+        ignore_hangups()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
         return self

@@ -32,6 +32,7 @@ from rq.worker_pool import WorkerPool
 from app.config import Settings, SettingsError
 from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
+from app.signals import ignore_hangups
 from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.wiring import admitted, connect_broker, get_context, keep_files_private
 from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the workers are forks of this process
@@ -232,6 +233,7 @@ def start_pool(queue: str, settings: Settings, *, burst: bool = False) -> None:
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] not in QUEUES:
         sys.exit(f"usage: python -m workers.worker {'|'.join(QUEUES)}")
+    ignore_hangups()
     try:
         settings = admitted()
     except SettingsError as refused:

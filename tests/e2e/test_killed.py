@@ -45,11 +45,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[launch.Ho
 )
 def test_a_run_ends_by_itself_whoever_is_killed(house: launch.House, victim: str) -> None:
     api = Api(house.url, house.api_key)
-    requests.post(
-        f"http://127.0.0.1:{house.ports.freee}/_practice/faults",
-        json={"method": "GET", "path": "/employees/", "times": 1_000_000, "delay": 0.03},
-        timeout=10,
-    ).raise_for_status()
+    slow_freee(house)
     run = api.post("/api/v1/runs", wanted(house))
     await_items(api, run["id"], at_least=20)
     supervisor = house.processes.pid
@@ -72,6 +68,15 @@ def test_a_run_ends_by_itself_whoever_is_killed(house: launch.House, victim: str
     assert created_twice(house) == []
     assert mails(house) == 1
     print(f"{victim}: {took:.0f} s, {dict(states)}", file=sys.stderr)
+
+
+def slow_freee(house: launch.House) -> None:
+    """So slow that a run can be met in its middle."""
+    requests.post(
+        f"http://127.0.0.1:{house.ports.freee}/_practice/faults",
+        json={"method": "GET", "path": "/employees/", "times": 1_000_000, "delay": 0.03},
+        timeout=10,
+    ).raise_for_status()
 
 
 def wanted(house: launch.House) -> dict[str, object]:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,19 @@ def answers(port: int) -> bool:
             return heard(client).startswith(b"HTTP/1.1 202")
     except OSError:
         return False
+
+
+def test_a_hangup_ends_nobody(tmp_path: Path) -> None:
+    port = free_port()
+    with running(tmp_path, port=port) as parent:
+        wait_for(lambda: answers(port) and len(below(parent.pid)) == 2, seconds=60, what="two processes that answer")
+        children = below(parent.pid)
+        for pid in (parent.pid, *children):
+            os.kill(pid, signal.SIGHUP)
+        time.sleep(1)
+        assert parent.poll() is None
+        assert below(parent.pid) == children
+        assert answers(port)
 
 
 def test_who_dies_is_replaced_and_the_end_is_in_order(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ import structlog
 
 from app.config import Settings
 from app.logs import configure_logging, flush_lines, gather_lines
+from app.signals import ignore_hangups
 from app.web.current import announce
 from app.web.serving.lanes import Lanes, rooms
 from app.web.serving.pulse import Pulse
@@ -111,6 +112,7 @@ class Parent:
         self._code = 0
 
     def run(self) -> int:
+        ignore_hangups()
         for each in _ENDINGS:
             signal.signal(each, self._end)
         with _woken_by_signals() as woken:
