@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from app.domain.enums import Direction, System, Trigger
+from app.domain.planning.beginning import BeginReason
+from app.domain.runs.commands import ReceivedEvent
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.storage.links.rows import DirectoryEntry
@@ -18,9 +20,11 @@ from app.storage.runs.rows import ItemRow, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.collect_events import LONGEST_WINDOWS, SyncRequest, collect_events, release_gathered
+from app.use_cases.intake.webhook_intake import accept, delivery_of
+from app.use_cases.shared.beginnings import begun
 from app.use_cases.upkeep.reconcile import reconcile_once
 from app.use_cases.upkeep.relay import relay_once
-from tests.storage.databases import running_run, start_item
+from tests.storage.databases import add_run, running_run, start_item
 from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room
 
@@ -41,6 +45,15 @@ def ask(room: Room, *people: str, direction: Direction = OUT) -> None:
     with room.database.unit_of_work() as uow:
         sync_requests = [SyncRequest(room.connection, direction, person) for person in people]
         collect_events(room.ctx, uow, sync_requests, now=room.clock.now())
+
+
+def deliver(room: Room, *people: str) -> None:
+    """Webhooks of SmartHR, as the intake stores them."""
+    told = [
+        ReceivedEvent(System.SMARTHR, "crew_updated", True, (person,), delivery_id=f"{room.clock.now()}{person}")
+        for person in people
+    ]
+    accept(room.ctx, [delivery_of(room.ctx, event, room.connection.id, b"{}") for event in told])
 
 
 def runs(room: Room) -> list[RunRow]:
@@ -144,14 +157,70 @@ def test_directions_and_connections_gather_apart(room: Room) -> None:
 
 
 def test_the_release_sets_day_size_and_queue(room: Room) -> None:
-    """Over midnight in Japan: the day of the run is the day of its release. What joined is not counted twice."""
+    """Over midnight in Japan: the day of the run is the day on which its webhooks came in. What joined is not counted
+    twice."""
     room.clock.instant = room.clock.now().replace(hour=14, minute=59, second=55)
     ask(room, "a", "b")
     ask(room, "a")
     room.clock.turn(seconds=QUIET)
     relay_once(room.ctx)
     (run,) = runs(room)
-    assert (run.as_of_date, run.total, run.queue) == (TODAY + timedelta(days=1), 2, "interactive")
+    assert (run.as_of_date, run.total, run.queue) == (TODAY, 2, "interactive")
+
+
+def new_year_s_eve(room: Room) -> None:
+    room.clock.instant = datetime(2026, 12, 31, 14, 59, 52, tzinfo=UTC)
+
+
+def test_an_edit_of_the_last_day_of_the_year_keeps_its_day_and_one_after_midnight_has_its_own(room: Room) -> None:
+    new_year_s_eve(room)
+    ask(room, "a")
+    room.clock.turn(seconds=9)
+    ask(room, "b", "a")
+    assert [(run.as_of_date, run.state) for run in runs(room)] == [
+        (date(2026, 12, 31), RunState.RUNNING),
+        (date(2027, 1, 1), RunState.WAITING),
+    ]
+    assert people(room) == [["a"], ["b"]], "who waits in the released run is read after the later edit as well"
+    room.clock.turn(seconds=QUIET)
+    assert release_gathered(room.ctx) == 1
+    assert [run.as_of_date for run in runs(room)] == [date(2026, 12, 31), date(2027, 1, 1)]
+
+
+def test_a_relay_that_was_away_over_midnight_keeps_the_days_apart(room: Room) -> None:
+    new_year_s_eve(room)
+    options(room)
+    deliver(room, "a", "b")
+    room.clock.turn(hours=3)
+    deliver(room, "c")
+    room.clock.turn(days=2)
+    relay_once(room.ctx)
+    room.clock.turn(seconds=QUIET)
+    relay_once(room.ctx)
+    assert [(run.as_of_date, run.state) for run in runs(room)] == [
+        (date(2026, 12, 31), RunState.RUNNING),
+        (date(2027, 1, 1), RunState.RUNNING),
+    ]
+    assert people(room) == [["a", "b"], ["c"]]
+
+
+def test_what_a_beginning_held_back_has_the_day_of_its_approval(room: Room) -> None:
+    new_year_s_eve(room)
+    with room.database.unit_of_work() as uow:
+        uow.beginnings.mark(room.connection.id, OUT, BeginReason.SWITCHED_ON, now=room.clock.now())
+    ask(room, "a")
+    room.clock.turn(days=3)
+    ask(room, "b")
+    (gathering,) = runs(room)
+    assert (gathering.as_of_date, gathering.state) == (date(2027, 1, 3), RunState.WAITING)
+    preview = add_run(
+        room.database, room.connection, trigger=Trigger.SCHEDULE, dry_run=True, created_at=room.clock.now()
+    )
+    room.clock.turn(days=1)
+    with room.database.unit_of_work() as uow:
+        assert begun(room.ctx, uow, preview, by="test")
+    assert release_gathered(room.ctx) == 1
+    assert runs(room)[0].as_of_date == date(2027, 1, 4)
 
 
 @pytest.mark.parametrize(("size", "queue"), [(199, "interactive"), (200, "bulk")])

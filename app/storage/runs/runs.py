@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
@@ -77,23 +77,20 @@ class RunRepository(RunReading):
     # ── gathering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def gather_more(
-        self, connection_id: int, direction: Direction, *, people: int, until: datetime, at_most: timedelta
+        self, connection_id: int, direction: Direction, *, day: date, people: int, until: datetime, at_most: timedelta
     ) -> tuple[int, int] | None:
-        """Make room for so many people more in the run that webhooks fill, and keep it open until `until` (but never
-        longer than `at_most` from its beginning). Returns (run id, first free position); None: there is no such run.
+        """Make room for so many people more in the run of this day that webhooks fill, and keep it open until `until`
+        (but never longer than `at_most` from its beginning). A run that is held back goes on filling over midnight, and
+        has the day of the last webhook. Returns (run id, first free position); None: there is no such run.
 
         The run's row stays locked until the transaction ends, so that two transactions do not add the same person.
         """
+        mine = (*_gathering(connection_id, direction), (RunTable.as_of_date == day) | held_back())
+        later_day = case((RunTable.as_of_date < day, day), else_=RunTable.as_of_date)
         found = self._session.execute(
             update(RunTable)
-            .where(
-                RunTable.connection_id == connection_id,
-                RunTable.direction == direction,
-                RunTable.state == RunState.WAITING,
-                RunTable.gather_until.is_not(None),
-                RunTable.ends_as.is_(None),
-            )
-            .values(total=RunTable.total + people)
+            .where(*mine)
+            .values(total=RunTable.total + people, as_of_date=later_day)
             .returning(RunTable.id, RunTable.total, RunTable.created_at, RunTable.gather_until)
         ).first()
         if found is None:
@@ -114,15 +111,28 @@ class RunRepository(RunReading):
         self._update(run.id, values={"total": people})
         return run
 
+    def gathering_of_another_day(self, connection_id: int, direction: Direction, day: date) -> list[int]:
+        """Runs that webhooks of another day fill, and that may be released: at most one."""
+        query = select(RunTable.id).where(
+            *_gathering(connection_id, direction), RunTable.as_of_date != day, ~held_back()
+        )
+        return list(self._session.scalars(query))
+
+    def date_gathering(self, connection_id: int, direction: Direction, day: date) -> None:
+        """Give the run that webhooks fill this day: what it holds was let go on this day."""
+        mine = _gathering(connection_id, direction)
+        self._session.execute(update(RunTable).where(*mine).values(as_of_date=day))
+
     def gathered(self, now: datetime) -> list[int]:
         """Runs whose quiet window is over, and that do not wait for the approval of a beginning."""
         return list(self._session.scalars(select(RunTable.id).where(*_gathered(now))))
 
-    def release(self, run_id: int, *, now: datetime, as_of_date: date, deadline_at: datetime) -> bool:
+    def release(self, run_id: int, *, now: datetime, deadline_at: datetime, early: bool = False) -> bool:
         """WAITING and gathered → RUNNING; no employee joins the run from here on, and the time allowed to it begins.
-        False: more webhooks have come in and keep the run open, or another process released it."""
-        values = {"state": RunState.RUNNING, "started_at": now, "as_of_date": as_of_date, "deadline_at": deadline_at}
-        return self._update(run_id, *_gathered(now), values=values)
+        `early`: although its quiet window is not over. False: more webhooks have come in and keep the run open, or
+        another process released it."""
+        values = {"state": RunState.RUNNING, "started_at": now, "deadline_at": deadline_at}
+        return self._update(run_id, *_gathered(None if early else now), values=values)
 
     def set_size(self, run_id: int, *, total: int, queue: str) -> None:
         self._update(run_id, values={"total": total, "queue": queue})
@@ -351,9 +361,18 @@ class RunRepository(RunReading):
         return self._changed(update(RunTable).where(RunTable.id == run_id, *where).values(values)) == 1
 
 
-def _gathered(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """The quiet window of a run that webhooks fill is over, and nothing holds it back."""
-    return (RunTable.state == RunState.WAITING, RunTable.gather_until <= now, RunTable.ends_as.is_(None), ~held_back())
+def _gathering(connection_id: int, direction: Direction) -> tuple[ColumnElement[bool], ...]:
+    return (RunTable.connection_id == connection_id, RunTable.direction == direction, *_is_gathering())
+
+
+def _is_gathering() -> tuple[ColumnElement[bool], ...]:
+    return (RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None), RunTable.ends_as.is_(None))
+
+
+def _gathered(now: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    """The quiet window of a run that webhooks fill is over (None: over or not), and nothing holds it back."""
+    over = () if now is None else (RunTable.gather_until <= now,)
+    return (*_is_gathering(), *over, ~held_back())
 
 
 def _mass_change_check_ready() -> tuple[ColumnElement[bool], ...]:

@@ -2,9 +2,11 @@
 
 The run stays open for a quiet window after the last event, so that a burst of webhooks becomes one run with one mail;
 then the relay releases it, unless the automatic sync of the direction begins with a preview: then it waits for the
-approval and goes on filling. It needs no survey: its jobs read their employees directly. When an item of an employee
-waits already, the new request joins it. When a job is working on the employee, the request gets an item of its own,
-because that job may have read the employee before the change.
+approval and goes on filling. Its day is the one on which its webhooks came in, whenever it is carried out, because the
+day decides into which month is written. So a webhook of the next day releases it and begins another run; only what was
+held back has the day of its approval. It needs no survey: its jobs read their employees directly. When an item of an
+employee waits already, the new request joins it. When a job is working on the employee, the request gets an item of its
+own, because that job may have read the employee before the change.
 
 A run with so many people that it may be a mass change takes two passes (`hold_mass_change`): in the first its jobs only
 plan.
@@ -103,10 +105,14 @@ def _open_run(
     """((run, first free position), items that the requests join). The run's row is locked before the items are looked
     for, so that of two transactions the second sees the items of the first. The first part is None when no run is open
     and every person has a waiting item in a run that is under way."""
-    window = quiet_window(ctx, connection)
+    window, day = quiet_window(ctx, connection), today_in_japan(now)
     until, at_most = now + window, window * LONGEST_WINDOWS
     while True:
-        found = uow.runs.gather_more(connection.id, direction, people=len(people), until=until, at_most=at_most)
+        for earlier in uow.runs.gathering_of_another_day(connection.id, direction, day):
+            _release(ctx, uow, earlier, early=True)
+        found = uow.runs.gather_more(
+            connection.id, direction, day=day, people=len(people), until=until, at_most=at_most
+        )
         items = uow.items.waiting_for(connection.id, direction, people)
         if found is not None or all(person in items for person in people):
             return found, items
@@ -116,7 +122,7 @@ def _open_run(
                 connection_id=connection.id,
                 direction=direction,
                 trigger=Trigger.WEBHOOK,
-                as_of_date=today_in_japan(now),
+                as_of_date=day,
                 dry_run=False,
                 scope=None,
                 queue=INTERACTIVE,
@@ -143,22 +149,28 @@ def release_gathered(ctx: Context) -> int:
     now = ctx.clock.now()
     with ctx.unit_of_work().reading() as uow:
         due = uow.runs.gathered(now)
-    return sum(_release(ctx, run_id, now) for run_id in due)
+    return sum(_release_one(ctx, run_id) for run_id in due)
 
 
-def _release(ctx: Context, run_id: int, now: datetime) -> bool:
-    deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
+def _release_one(ctx: Context, run_id: int) -> bool:
     with ctx.unit_of_work() as uow:
-        if not uow.runs.release(run_id, now=now, as_of_date=today_in_japan(now), deadline_at=deadline_at):
-            return False
-        waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
-        queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
-        uow.runs.set_size(run_id, total=waiting, queue=queue)
-        run = uow.runs.get(run_id)
-        if run is not None and waiting > max(1, room_left(ctx, uow, run.connection_id)):
-            uow.runs.await_mass_change_check(run_id)
-        if queue != INTERACTIVE:
-            uow.items.move_to(run_id, queue)
-        uow.items.queue_waiting(run_id, now=now)
+        return _release(ctx, uow, run_id)
+
+
+def _release(ctx: Context, uow: UnitOfWork, run_id: int, *, early: bool = False) -> bool:
+    """`early`: before its quiet window is over."""
+    now = ctx.clock.now()
+    deadline_at = now + timedelta(hours=ctx.settings.run_deadline_hours)
+    if not uow.runs.release(run_id, now=now, deadline_at=deadline_at, early=early):
+        return False
+    waiting = uow.items.counts(run_id).get(ItemState.WAITING, 0)
+    queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
+    uow.runs.set_size(run_id, total=waiting, queue=queue)
+    run = uow.runs.get(run_id)
+    if run is not None and waiting > max(1, room_left(ctx, uow, run.connection_id)):
+        uow.runs.await_mass_change_check(run_id)
+    if queue != INTERACTIVE:
+        uow.items.move_to(run_id, queue)
+    uow.items.queue_waiting(run_id, now=now)
     log.info("run_released", run_id=run_id, items=waiting, queue=queue)
     return True

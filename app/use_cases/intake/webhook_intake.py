@@ -20,12 +20,13 @@ import hmac
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 
 from app.domain.enums import Direction, System
 from app.domain.runs.commands import Delivery, ReceivedEvent
+from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.storage.automatic.rows import DeliveryRow, NewDelivery
 from app.storage.enums import DeliveryState
@@ -171,18 +172,22 @@ def sort_received(ctx: Context) -> int:
 def _sort(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
     connections = {each: uow.connections.get(each) for each in {row.connection_id for row in rows} if each is not None}
     sorted_rows: dict[DeliveryState, list[int]] = {}
-    sync_requests: list[SyncRequest] = []
+    by_day: dict[date, list[SyncRequest]] = {}
+    last: dict[date, datetime] = {}
     counts: Counter[tuple[str, Labels]] = Counter()
     for row in rows:
         asked = sync_requests_of(uow, row, connections.get(row.connection_id or 0))
         state = DeliveryState.ACCEPTED if asked else DeliveryState.IGNORED
-        sync_requests += asked
+        if asked:
+            day = today_in_japan(row.received_at)
+            by_day.setdefault(day, []).extend(asked)
+            last[day] = max(row.received_at, last.get(day, row.received_at))
         sorted_rows.setdefault(state, []).append(row.id)
         counts[COUNTER, labels(system=row.system.value, event=row.event, outcome=state.value)] += 1
     for state, ids in sorted_rows.items():
         uow.deliveries.sorted_as(state, ids)
-    if sync_requests:
-        collect_events(ctx, uow, sync_requests, now=max(row.received_at for row in rows))
+    for day, sync_requests in sorted(by_day.items()):
+        collect_events(ctx, uow, sync_requests, now=last[day])
     uow.counters.add(counts)
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from app.domain.enums import Direction
 from app.domain.planning.beginning import BeginReason, beginnings_by
+from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -68,6 +69,7 @@ def begun(ctx: Context, uow: UnitOfWork, run: RunRow, *, by: str) -> bool:
     False: the run is no such preview, or the settings have changed since."""
     if not run.is_beginning or not uow.beginnings.remove(run.connection_id, run.direction, begun_at=run.created_at):
         return False
+    uow.runs.date_gathering(run.connection_id, run.direction, today_in_japan(ctx.clock.now()))
     connection = uow.connections.get(run.connection_id)
     subject = f"connection:{connection.key if connection else ''}"
     detail = {"direction": run.direction.value, "run": run.public_id}
