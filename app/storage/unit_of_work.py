@@ -69,8 +69,21 @@ BUSY_SECONDS = 20.0
 it is how long a transaction waits for the lock of a row."""
 _BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
-_READ_ONLY = "25006"
-"""PostgreSQL's code for a write in a transaction that may only read."""
+_AWAY = frozenset({"25006", "25P03"})
+"""PostgreSQL's codes for a write in a transaction that may only read, and for a transaction that it ended because its
+process was silent for too long."""
+SILENT_SECONDS = 45
+"""After so long a transaction of a process that does nothing ends: its host may be gone, and its locks would stay. Also
+how long a network may take to carry what was sent before the other host counts as gone."""
+_SERVER_OPTIONS = (
+    f"-c lock_timeout={int(BUSY_SECONDS * 1000)} -c idle_in_transaction_session_timeout={SILENT_SECONDS * 1000}"
+)
+_LOST_PEER = {
+    "keepalives_idle": SILENT_SECONDS // 3,
+    "keepalives_interval": SILENT_SECONDS // 9,
+    "keepalives_count": 6,
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+}
 CONNECTIONS = 40
 REST_SECONDS = 1.0
 CLOCK_QUESTIONS = 3
@@ -296,10 +309,10 @@ def make_engine(url: str, *, connections: int = CONNECTIONS) -> Engine:
     parsed, kept = make_url(url), min(10, connections)
     pool: dict[str, Any] = {"pool_size": kept, "max_overflow": connections - kept, "hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
-        waits = {"connect_timeout": CONNECT_SECONDS, "options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"}
+        waits = {"connect_timeout": CONNECT_SECONDS, "options": _SERVER_OPTIONS, **_LOST_PEER}
         given = {name: value for name, value in waits.items() if name not in parsed.query}
         engine = _asking_after_a_rest(create_engine(parsed, connect_args=given, **pool))
-        event.listen(engine, "handle_error", _takes_no_writes, retval=True)
+        event.listen(engine, "handle_error", _counts_as_away, retval=True)
         return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **pool)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -330,10 +343,10 @@ def _asking_after_a_rest(engine: Engine) -> Engine:
     return engine
 
 
-def _takes_no_writes(context: ExceptionContext) -> Exception | None:
+def _counts_as_away(context: ExceptionContext) -> Exception | None:
     """Let a database that only reads (a standby after a fail-over, `default_transaction_read_only`) count as away, as a
-    read-only SQLite does: the driver tells it as an error of the program."""
-    if getattr(context.original_exception, "sqlstate", None) != _READ_ONLY:
+    read-only SQLite does, and so one that has given us up: the driver tells these as errors of the program."""
+    if getattr(context.original_exception, "sqlstate", None) not in _AWAY:
         return None
     return OperationalError(context.statement, None, context.original_exception)
 
