@@ -116,6 +116,8 @@ class Settings:
     bulk_from: int
     workers_interactive: int
     workers_bulk: int
+    worker_threads: int
+    """Jobs that one worker process does at a time."""
     retention_days: int
     audit_days: int
     """After so many days entries of the audit trail are purged; 0: never."""
@@ -183,6 +185,7 @@ class Settings:
             bulk_from=read.whole("BULK_FROM", 200),
             workers_interactive=read.whole("WORKERS_INTERACTIVE", 2),
             workers_bulk=read.whole("WORKERS_BULK", 2),
+            worker_threads=read.whole("WORKER_THREADS", 32, at_most=256),
             retention_days=read.whole("RETENTION_DAYS", 400),
             audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
             log_level=read.level("LOG_LEVEL", "INFO"),

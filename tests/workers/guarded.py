@@ -12,8 +12,8 @@ from app.use_cases.monitoring.refused_jobs import Reason
 from tests.workers import jobs_of_tests
 from workers.guard import Functions
 from workers.guarded_job import GuardedJob, GuardedQueue
+from workers.patient_worker import PatientWorker
 from workers.refusals import Refusals
-from workers.worker import PatientWorker
 
 FUNCTIONS = {
     f"tests.workers.jobs_of_tests.{function.__name__}": function
@@ -46,16 +46,17 @@ class WorkerOfTests(PatientWorker):
         super().__init__(*args, **kwargs)
         self.broken_rounds = 0
 
-    def _after(self, error: Exception) -> bool:
+    def _after(self, error: Exception) -> None:
         self.broken_rounds += 1
-        return super()._after(error)
+        super()._after(error)
 
 
-def worker_for(broker: redis.Redis, functions: Functions = FUNCTIONS) -> WorkerOfTests:
+def worker_for(broker: redis.Redis, functions: Functions = FUNCTIONS, *, threads: int = 1) -> WorkerOfTests:
     """A worker that knows these functions."""
     RefusalsOfTests.told.clear()
     kind = type("JobOfThisTest", (GuardedJob,), {"functions": functions})
-    return WorkerOfTests(
+    worker_kind = type("WorkerOfThisTest", (WorkerOfTests,), {"threads": threads})
+    return worker_kind(
         [QueueOfTests("interactive", connection=broker, job_class=kind)], connection=broker, job_class=kind
     )
 

@@ -11,7 +11,8 @@ import redis
 from rq.serializers import JSONSerializer
 
 from workers.guarded_job import GuardedJob, GuardedQueue
-from workers.worker import OneQueuePool, PatientWorker
+from workers.patient_worker import PatientWorker
+from workers.pool import OneQueuePool
 
 SECONDS = 3.0
 

@@ -17,13 +17,14 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from app.domain.runs.queues import ENDED_KEY
 from app.use_cases.monitoring.refused_jobs import Reason
 from tests.adapters.conftest import _session_broker, broker, broker_process
 from tests.workers import jobs_of_tests
 from tests.workers.attacks import CODE, JOBS, MEASURED, ON_THE_WAY, POISON, UNTOLD, Traps, data, dependent, genuine
 from tests.workers.guarded import FUNCTIONS, WorkerOfTests, refused, take_all, worker_for
 from workers.guarded_job import GuardedJob, GuardedQueue
-from workers.worker import PatientWorker
+from workers.patient_worker import PatientWorker
 
 __all__ = ["_session_broker", "broker", "broker_process"]
 
@@ -272,6 +273,6 @@ def test_a_worker_without_the_guard_does_not_start(broker: redis.Redis) -> None:
 def left(broker: redis.Redis) -> set[str]:
     """Keys of the attack that are still there, other than those that no worker ever looks at."""
     keys = {key.decode(errors="replace") for key in broker.scan_iter()}
-    ours = {"rq:workers", "rq:queues", "rq:workers:interactive", "rq:failed:interactive"}
+    ours = {"rq:workers", "rq:queues", "rq:workers:interactive", "rq:failed:interactive", ENDED_KEY}
     unread = {"rq:groups", "rq:rl-keys", "rq:clean_registries:interactive", "rq:job:worse"}
     return {key for key in keys - ours - unread if not key.startswith(("rq:worker:", f"{ON_THE_WAY}:first_seen"))}

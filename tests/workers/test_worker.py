@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from inspect import signature
 from pathlib import Path
 
@@ -22,11 +22,13 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
+from sqlalchemy import update
 
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.storage.enums import MailState, OutboxKind
 from app.storage.outgoing.rows import OutboxRow
+from app.storage.tables.models import MailTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import _JOBS, relay_once
@@ -111,7 +113,7 @@ class Station:
     def connect(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket))
 
-    def start_pool(self, queue: str) -> subprocess.Popen[bytes]:
+    def start_pool(self, queue: str, *, workers: int = 2) -> subprocess.Popen[bytes]:
         env = {
             **os.environ,
             "DATA_DIR": str(self.folder),
@@ -119,7 +121,7 @@ class Station:
             "REDIS_URL": f"unix://{self.socket}",
             "SECRET_KEY": secrets.token_urlsafe(48),
             "ENCRYPTION_KEYS": KEY,
-            "WORKERS_INTERACTIVE": "2",
+            "WORKERS_INTERACTIVE": str(workers),
         }
         log = (self.folder / "worker.log").open("ab")
         pool = subprocess.Popen([sys.executable, "-m", "workers.worker", queue], cwd=ROOT, env=env, stderr=log)
@@ -137,6 +139,12 @@ class Station:
         assert mail is not None
         assert relay_once(self.room.ctx) >= 1
         return mail.id
+
+    def end_leases_of_mails(self) -> None:
+        """Let the leases of all mails be over, and the clock of this room show the present."""
+        with self.room.database.engine.begin() as connection:
+            connection.execute(update(MailTable).values(lease_until=datetime.now(UTC) - timedelta(seconds=1)))
+        self.room.clock.instant = datetime.now(UTC)  # type: ignore[attr-defined]
 
     def settled(self, mail_id: int) -> bool:
         with self.room.database.unit_of_work().reading() as uow:

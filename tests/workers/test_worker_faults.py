@@ -11,7 +11,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import fakeredis
 import pytest
@@ -19,12 +18,10 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
-from sqlalchemy import update
 
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.storage.enums import MailState
-from app.storage.tables.models import MailTable
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.monitoring.refused_jobs import Reason
 from app.use_cases.upkeep.reconcile import reconcile_once
@@ -150,6 +147,7 @@ def test_sigterm_lets_the_running_job_end_and_takes_no_other(station: Station, m
     inbox.answers["DATA"] = lambda _server: asyncio.to_thread(held.wait, 60)
     with station.room.database.unit_of_work() as uow:
         uow.connections.set_options(replace(station.room.connection, mail_to=("jinji@example.com",)))
+    monkeypatch.setenv("WORKER_THREADS", "1")
     with smtp(inbox) as port:
         monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{port}")
         pool = station.start_pool("interactive")
@@ -196,9 +194,7 @@ def test_a_job_whose_worker_was_killed_is_done_by_another(station: Station, monk
         for worker in children(pool.pid):
             os.kill(worker, signal.SIGKILL)
         del inbox.answers["DATA"]
-        with station.room.database.engine.begin() as connection:
-            connection.execute(update(MailTable).values(lease_until=datetime.now(UTC) - timedelta(seconds=1)))
-        station.room.clock.instant = datetime.now(UTC)  # type: ignore[attr-defined]
+        station.end_leases_of_mails()
         assert reconcile_once(station.room.ctx) == {"lost_mails": 1}
         assert relay_once(station.room.ctx) == 1
         wait_for(lambda: state(station, run.id) is MailState.SENT, "the mail")

@@ -16,6 +16,10 @@ FAILURE_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the id of a job that ended with a bug of ours."""
 
 
+ENDED_KEY = "awase:ended"
+"""Where workers tell the broker that they have ended a job; whoever hands out jobs waits there for room."""
+
+
 def queue_for(people: int, *, bulk_from: int) -> str:
     """The queue in which the workers find a run over this many people."""
     return BULK if people >= bulk_from else INTERACTIVE

@@ -1,0 +1,49 @@
+"""The pool of one queue's worker processes, and how a worker belongs to it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from rq.worker_pool import WorkerPool
+
+_PARENT_CHECK_SECONDS = 1.0
+
+
+class OneQueuePool(WorkerPool):
+    """A pool that stops its workers once: a second signal would make RQ break off running jobs."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._process = os.getpid()
+
+    def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
+        if os.getpid() != self._process:
+            raise SystemExit  # a worker that has not begun yet: it is a fork, and has inherited this handler
+        if self.status != self.Status.STOPPED:
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+def end_with_pool() -> None:
+    """Give the worker its own process group and let it watch the pool.
+
+    With its own group, Ctrl-C reaches only the pool, which asks each worker once. A worker whose pool is gone finishes
+    its jobs and ends, instead of working on beside the pool that replaces the old one. The pool may be gone before the
+    worker gets here, so it is not the present parent that is watched.
+    """
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    pool = multiprocessing.parent_process()
+    parent = pool.pid if pool is not None else os.getppid()
+    gone = threading.Event()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            gone.wait(_PARENT_CHECK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
