@@ -80,8 +80,7 @@ class Settings:
     """One field per environment variable (upper-case name), secrets hidden from repr."""
 
     data_dir: Path
-    secrets_file: str
-    """The file from which the keys were read; "": from the variables."""
+    secrets_file: str  # the file from which the keys were read; "": from the variables
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     secret_key: str = field(repr=False)
@@ -116,19 +115,17 @@ class Settings:
     bulk_from: int
     workers_interactive: int
     workers_bulk: int
-    worker_threads: int
-    """Jobs that one worker process does at a time."""
+    worker_threads: int  # jobs that one worker process does at a time
+    connection_jobs: int  # employees of one connection that a queue may have in hand at once
     retention_days: int
-    audit_days: int
-    """After so many days entries of the audit trail are purged; 0: never."""
+    audit_days: int  # after so many days entries of the audit trail are purged; 0: never
     log_level: str
     bind: str
     port: int
     web_threads: int
     api_docs: str
     """Who may read the description of the API: "open" (everybody) or "signed_in" (users, and programs with a key)."""
-    hsts_subdomains: bool
-    """Whether the browser is told to ask subdomains of our host by TLS only, too."""
+    hsts_subdomains: bool  # whether the browser is told to ask subdomains of our host by TLS only, too
     trusted_proxies: int
     """How many proxies in front of the web process set X-Forwarded headers that it may believe."""
     allow_plaintext: tuple[str, ...]
@@ -186,6 +183,7 @@ class Settings:
             workers_interactive=read.whole("WORKERS_INTERACTIVE", 2),
             workers_bulk=read.whole("WORKERS_BULK", 2),
             worker_threads=read.whole("WORKER_THREADS", 32, at_most=256),
+            connection_jobs=read.whole("CONNECTION_JOBS", 12),
             retention_days=read.whole("RETENTION_DAYS", 400),
             audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
             log_level=read.level("LOG_LEVEL", "INFO"),

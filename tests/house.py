@@ -93,6 +93,9 @@ class HeldQueue:
         waiting = Counter(job.queue for job in self.jobs)
         return [QueueDepth(queue, waiting[queue], 0, 0, oldest_age=None, workers=1) for queue in QUEUES]
 
+    def wait_for_room(self, seconds: float) -> bool:
+        return False
+
     def takes_writes(self) -> bool:
         return True
 

@@ -25,7 +25,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import Clock, QueueDepth, QueuedJob
-from app.domain.runs.queues import FAILURE_SECONDS, JOB_SECONDS, QUEUES
+from app.domain.runs.queues import ENDED_KEY, FAILURE_SECONDS, JOB_SECONDS, QUEUES
 from app.failpoints import failpoint
 
 SERIALIZER = JSONSerializer
@@ -37,6 +37,7 @@ OLDEST_SECONDS = FAILURE_SECONDS
 _PROOF = "awase:written"
 _PROOF_SECONDS = 60
 _MOMENT_BYTES = 32
+_LONGEST_WAIT = 2.0
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -79,6 +80,13 @@ class RqJobQueue:
         """One row per queue. Raises TemporaryError("queue_unavailable")."""
         try:
             return [self._depth(self._queue(name)) for name in QUEUES]
+        except redis.RedisError as error:
+            raise TemporaryError("queue_unavailable", type(error).__name__) from None
+
+    def wait_for_room(self, seconds: float) -> bool:
+        """Wait until a worker has ended a job. Raises TemporaryError("queue_unavailable")."""
+        try:
+            return self._broker.blpop([ENDED_KEY], min(seconds, _LONGEST_WAIT)) is not None
         except redis.RedisError as error:
             raise TemporaryError("queue_unavailable", type(error).__name__) from None
 

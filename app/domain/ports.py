@@ -307,6 +307,11 @@ class JobQueue(Protocol):
 
     def depths(self) -> list[QueueDepth]: ...
 
+    def wait_for_room(self, seconds: float) -> bool:
+        """Wait until a worker has ended a job, at most so many seconds; whether one has. Raises
+        TemporaryError("queue_unavailable")."""
+        ...
+
     def takes_writes(self) -> bool:
         """Whether the broker takes what is written: one that is full, or only a replica, answers and takes nothing.
         Raises TemporaryError("queue_unavailable") when it does not answer."""

@@ -41,6 +41,7 @@ from app.storage.links.known_people import KnownPeopleRepository
 from app.storage.links.links import LinkRepository
 from app.storage.metrics.counters import CounterRepository
 from app.storage.metrics.snapshot import MetricsRepository
+from app.storage.outgoing.item_turns import ItemTurnRepository
 from app.storage.outgoing.mails import MailRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.outgoing.survey_turns import SurveyTurnRepository
@@ -102,6 +103,7 @@ class UnitOfWork:
     links: LinkRepository
     outbox: OutboxRepository
     survey_turns: SurveyTurnRepository
+    item_turns: ItemTurnRepository
     mails: MailRepository
     history: HistoryRepository
     survey_pages: SurveyPageRepository
@@ -174,6 +176,7 @@ class UnitOfWork:
         self.links = LinkRepository(session, self._vault)
         self.outbox = OutboxRepository(session, self._vault)
         self.survey_turns = SurveyTurnRepository(session, self._vault)
+        self.item_turns = ItemTurnRepository(session, self._vault)
         self.mails = MailRepository(session, self._vault)
         self.history = HistoryRepository(session, self._vault)
         self.survey_pages = SurveyPageRepository(session, self._vault)

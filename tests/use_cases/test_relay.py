@@ -28,8 +28,8 @@ def test_ids_and_names_of_all_kinds_of_jobs(room: Room) -> None:
     jobs = room.broker.take()
     assert [(job.id, job.function, job.args) for job in jobs] == [
         ("s1-a0", "workers.jobs.survey_run", (1,)),
-        ("i2-a5", "workers.jobs.sync_item", (2, 5)),
         ("m3-a1", "workers.jobs.send_mail", (3,)),
+        ("i2-a5", "workers.jobs.sync_item", (2, 5)),
     ]
     assert {job.queue for job in jobs} == {"bulk"}
 

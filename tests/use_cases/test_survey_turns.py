@@ -80,9 +80,11 @@ def test_the_crowd_is_served_one_after_the_other_and_nobody_is_left(room: Room) 
     assert serve(room) == [run.id for run in crowd]
 
 
-@pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (2, 1), (4, 3)])
-def test_one_worker_is_left_for_everything_else(database: Database, workers: int, at_once: int) -> None:
-    room = open_room(database, WORKERS_INTERACTIVE=str(workers))
+@pytest.mark.parametrize(("workers", "threads", "at_once"), [(1, 1, 1), (1, 8, 1), (2, 8, 2), (2, 16, 4)])
+def test_most_threads_are_left_for_everything_else(
+    database: Database, workers: int, threads: int, at_once: int
+) -> None:
+    room = open_room(database, WORKERS_INTERACTIVE=str(workers), WORKER_THREADS=str(threads))
     others = [add_connection(database, key=f"k{n}", freee_company_id=n + 10) for n in range(6)]
     for connection in others:
         ask(room, 3, connection=connection)

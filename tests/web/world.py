@@ -56,6 +56,9 @@ class Broker:
         self._answer()
         return [QueueDepth("interactive", 3, 1, 0, 12.5, 2), QueueDepth("bulk", 0, 0, 0, None, 2)]
 
+    def wait_for_room(self, seconds: float) -> bool:
+        return False
+
     def takes_writes(self) -> bool:
         self._answer()
         return not self.full

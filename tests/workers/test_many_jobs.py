@@ -9,18 +9,26 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import fakeredis
 import pytest
+from rq import Queue
 from rq.executions import Execution
+from rq.registry import FailedJobRegistry
+from rq.serializers import JSONSerializer
+from sqlalchemy import update
 
 from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.domain.runs.queues import ENDED_KEY
+from app.domain.runs.run_state import ItemState
 from app.storage.enums import MailState
-from app.use_cases.upkeep.reconcile import reconcile_once
+from app.storage.tables.models import ItemTable
+from app.use_cases.upkeep.reconcile import GRACE, reconcile_once
 from app.use_cases.upkeep.relay import relay_once
 from tests.adapters.test_mailer import Inbox, smtp
+from tests.storage.databases import running_run
 from tests.workers import jobs_of_tests
 from tests.workers.guarded import FUNCTIONS, take_all, worker_for
 from tests.workers.test_rq_tools import rq
@@ -114,6 +122,35 @@ def test_running_jobs_outlive_an_outage_of_the_broker_in_their_own_process(stati
     wait_for(lambda: state(station, last) is MailState.SENT, "the mail after the outage")
     assert children(pool.pid) == [worker]
     assert station.room.ctx.job_queue.depths()[0].workers == 1
+
+
+@pytest.mark.processes
+@pytest.mark.database("sqlite")
+def test_the_last_start_of_a_job_that_kills_takes_no_worker_along(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job has died with its worker twice. The third time it dies in a process of its own, and is given up."""
+    armed = tmp_path / "points" / "armed"
+    armed.mkdir(parents=True)
+    (tmp_path / "points" / "hit").mkdir()
+    monkeypatch.setenv("AWASE_FAILPOINTS", str(tmp_path / "points"))
+    pool = station.start_pool("interactive", workers=1)
+    first = station.mail_to_settle()
+    wait_for(lambda: station.settled(first), "the first mail")
+    workers = children(pool.pid)
+    _, (item,) = running_run(station.room.database, station.room.connection)
+    with station.room.database.engine.begin() as connection:
+        connection.execute(update(ItemTable).values(starts=2, queue="interactive"))
+    (armed / "before_commit@app.use_cases.employee.job.sync_item").write_text("kill")
+    assert relay_once(station.room.ctx) == 1
+    queue = Queue("interactive", connection=station.connect(), serializer=JSONSerializer)
+    wait_for(lambda: FailedJobRegistry(queue=queue).get_job_ids() == [f"i{item}-a0"], "the end of the job")
+    assert list((tmp_path / "points" / "hit").iterdir())
+    assert children(pool.pid) == workers
+    station.room.clock.turn(seconds=GRACE.total_seconds())
+    with station.room.database.unit_of_work().reading() as uow:
+        row = uow.items.get(item)
+    assert row is not None and row.state is ItemState.WAITING, "it died before its claim was written"
 
 
 def test_many_threads_share_a_queue_and_each_job_is_done_once() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from inspect import signature
+from itertools import product
 from pathlib import Path
 
 import fakeredis
@@ -31,7 +32,7 @@ from app.storage.outgoing.rows import OutboxRow
 from app.storage.tables.models import MailTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish.finalise import close_run_if_done
-from app.use_cases.upkeep.relay import _JOBS, relay_once
+from app.use_cases.upkeep.relay import job_of, relay_once
 from tests.chaos.parts import broker_in
 from tests.conftest import missing
 from tests.storage.databases import KEY, running_run
@@ -52,9 +53,9 @@ def leaking_job(_item_id: int) -> None:
 
 def test_every_queued_name_is_a_function_that_takes_ids() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
-    for kind in OutboxKind:
-        row = OutboxRow(1, kind, ref_id=1, attempt=0, queue="bulk", due_at=now, created_at=now, sent_at=None)
-        job = _JOBS[kind](row)
+    for kind, starts in product(OutboxKind, (0, 2)):
+        row = OutboxRow(1, kind, 1, attempt=0, queue="bulk", due_at=now, created_at=now, sent_at=None, starts=starts)
+        job = job_of(row, max_starts=3)
         parameters = signature(FUNCTIONS[job.function]).parameters.values()
         assert len(parameters) == len(job.args)
         assert all(each.annotation == "int" for each in parameters)

@@ -25,7 +25,8 @@ def queue_for(people: int, *, bulk_from: int) -> str:
     return BULK if people >= bulk_from else INTERACTIVE
 
 
-def looks_at_once(workers: int) -> int:
-    """How many surveys that only look (previews, comparisons) a queue may have in hand at once: one worker less than it
-    has, so that jobs of employees, webhooks and runs that write find a free one; a single worker takes them in turn."""
-    return max(1, workers - 1)
+def looks_at_once(jobs: int) -> int:
+    """How many surveys that only look (previews, comparisons) a queue may have in hand at once, of the jobs that it
+    does at a time: an eighth, because each holds lists of everybody in memory, and so that jobs of employees, webhooks
+    and runs that write find a free thread; at least one, so that a single thread takes them in turn."""
+    return max(1, jobs // 8)

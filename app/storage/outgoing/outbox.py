@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, case, exists, func, insert, select, update
 
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.conditions import waits_its_turn
 from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
+
+_ITEM = "item_of_row"
 
 
 class OutboxRepository(Repository):
@@ -26,8 +28,12 @@ class OutboxRepository(Repository):
             {"kind": kind, "ref_id": ref, "attempt": attempt, "queue": queue, "due_at": due_at, "created_at": now}
             for ref, attempt, queue in rows
         ]
+        statement = insert(OutboxTable.__table__)  # type: ignore[arg-type]
+        if kind is OutboxKind.ITEM:
+            statement = statement.values(connection_id=_connection_of_item())
+            values = [{**each, _ITEM: each["ref_id"]} for each in values]
         if values:
-            self._session.execute(insert(OutboxTable), values)
+            self._session.execute(statement, values)
 
     def due(
         self, now: datetime, *, limit: int = 500, kinds: Collection[OutboxKind] = tuple(OutboxKind)
@@ -46,9 +52,8 @@ class OutboxRepository(Repository):
         self._session.execute(update(OutboxTable).where(OutboxTable.id.in_([r.id for r in rows])).values(sent_at=now))
         refs = {kind: [r.ref_id for r in rows if r.kind is kind] for kind in OutboxKind}
         if refs[OutboxKind.ITEM]:
-            self._session.execute(
-                update(ItemTable).where(ItemTable.id.in_(refs[OutboxKind.ITEM])).values(pushed_at=now)
-            )
+            pushed = update(ItemTable).where(ItemTable.id.in_(refs[OutboxKind.ITEM]), ~_waits_again())
+            self._session.execute(pushed.values(pushed_at=now))
         if refs[OutboxKind.SURVEY]:
             self._session.execute(
                 update(RunTable).where(RunTable.id.in_(refs[OutboxKind.SURVEY])).values(survey_pushed_at=now)
@@ -58,6 +63,12 @@ class OutboxRepository(Repository):
                 update(MailTable).where(MailTable.id.in_(refs[OutboxKind.MAIL])).values(pushed_at=now)
             )
 
+    def survey_starts(self, rows: Sequence[OutboxRow]) -> dict[int, int]:
+        """Run id → how often its survey has begun without an end, for the surveys among the rows."""
+        runs = [row.ref_id for row in rows if row.kind is OutboxKind.SURVEY]
+        query = select(RunTable.id, RunTable.survey_starts).where(RunTable.id.in_(runs))
+        return {row.id: row.survey_starts for row in self._session.execute(query)} if runs else {}
+
     def waiting(self, now: datetime) -> tuple[int, float | None]:
         """How many rows are due and unsent, and the age of the oldest in seconds. The age of surveys that wait their
         turn does not count, because nobody is late with them."""
@@ -66,3 +77,14 @@ class OutboxRepository(Repository):
             select(func.count(), func.min(late)).where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
         ).one()
         return count, None if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
+def _connection_of_item() -> ScalarSelect[int]:
+    return select(ItemTable.connection_id).where(ItemTable.id == bindparam(_ITEM)).scalar_subquery()
+
+
+def _waits_again() -> ColumnElement[bool]:
+    """Whether a worker was so quick that the item has been postponed, and is due anew, before its push was noted."""
+    return exists().where(
+        OutboxTable.kind == OutboxKind.ITEM, OutboxTable.ref_id == ItemTable.id, OutboxTable.sent_at.is_(None)
+    )

@@ -22,6 +22,10 @@ class OutboxRow:
     due_at: datetime
     created_at: datetime
     sent_at: datetime | None
+    connection_id: int | None = None
+    """Of an employee's row: whose turn it is."""
+    starts: int = 0
+    """How often the employee's job has begun without an end."""
 
 
 @dataclass(frozen=True)

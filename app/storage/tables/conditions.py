@@ -11,7 +11,7 @@ from app.domain.enums import Trigger
 from app.domain.runs.run_state import RunState
 from app.storage.enums import OutboxKind
 from app.storage.tables.automatic_models import BeginningTable
-from app.storage.tables.models import ConnectionTable, OutboxTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, OutboxTable, RunTable
 
 
 def held_back() -> ColumnElement[bool]:
@@ -55,8 +55,20 @@ def in_hand(run: Any = RunTable) -> ColumnElement[bool]:
 
 
 def waits_its_turn() -> ColumnElement[bool]:
-    """Whether an outbox row is a survey that only looks, while its queue has another one in hand: nothing is late."""
+    """Whether an outbox row waits for others of its own: nothing is late. A survey that only looks waits while its
+    queue has another one in hand, an item while others of its connection and queue are in hand."""
     own, other = aliased(RunTable), aliased(RunTable)
     looks = exists().where(own.id == OutboxTable.ref_id, only_looks(own))
     before = exists().where(other.queue == OutboxTable.queue, in_hand(other))
-    return and_(OutboxTable.kind == OutboxKind.SURVEY, looks, before)
+    beside = exists().where(
+        ItemTable.connection_id == OutboxTable.connection_id, ItemTable.queue == OutboxTable.queue, item_in_hand()
+    )
+    return or_(
+        and_(OutboxTable.kind == OutboxKind.SURVEY, looks, before),
+        and_(OutboxTable.kind == OutboxKind.ITEM, beside),
+    )
+
+
+def item_in_hand() -> ColumnElement[bool]:
+    """Whether the broker or a worker has an item."""
+    return and_(ItemTable.pushed_at.is_not(None), ItemTable.finished_at.is_(None))

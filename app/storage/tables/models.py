@@ -35,6 +35,8 @@ from app.storage.tables.base import Base as Base
 from app.storage.tables.base import partial, refers
 
 _OPEN = "state IN ('waiting', 'running')"
+_IN_HAND = "pushed_at IS NOT NULL AND finished_at IS NULL"
+_TURNS = "sent_at IS NULL AND connection_id IS NOT NULL"
 _ASKING = "state = 'needs_review'"
 _OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
 _OPEN_SURVEY = "asked_as IS NOT NULL AND state IN ('waiting', 'surveying') AND ends_as IS NULL"
@@ -194,6 +196,7 @@ class ItemTable(Base):
             "uq_items_slot", "connection_id", "direction", "source_id", where=f"{_OPEN} AND holds_slot", unique=True
         ),
         partial("ix_items_open", "state", "next_at", where=_OPEN),
+        partial("ix_items_in_hand", "connection_id", "queue", where=_IN_HAND),
         Index("uq_items_run_position", "run_id", "position", unique=True),
     )
 
@@ -290,12 +293,15 @@ class OutboxTable(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         partial("ix_outbox_due", "due_at", where="sent_at IS NULL"),
+        # Whose turn it is: from one connection to the next, and to the oldest rows of each.
+        partial("ix_outbox_turns", "queue", "connection_id", "due_at", "id", where=_TURNS),
         Index("ix_outbox_ref", "kind", "ref_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[OutboxKind]
     ref_id: Mapped[int]
+    connection_id: Mapped[int | None]  # of items only
     attempt: Mapped[int]
     queue: Mapped[str]
     due_at: Mapped[datetime]
