@@ -15,7 +15,7 @@ from typing import Any
 from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
-from app.domain.ports import Mail, QueueDepth, QueuedJob
+from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
@@ -64,6 +64,18 @@ class OpenLimiter:
 
     def closed_for(self, key: str) -> float:
         return 0.0
+
+    def sent(self, key: str) -> object:
+        return key
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        return None
+
+    def silent_for(self, key: str) -> float:
+        return 0.0
+
+    def silences(self) -> list[Silence]:
+        return []
 
     def pace(self, key: str) -> float:
         return 100.0

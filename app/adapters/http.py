@@ -18,6 +18,7 @@ from typing import Any
 import requests
 import structlog
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import TimeoutError as NoTime
 
 from app.adapters.answers import (
     Answer,
@@ -63,6 +64,7 @@ _FAULTS = (
     TimeoutError,
 )
 """What a request raises when no answer comes, or one that HTTP does not know."""
+_SILENCE = (requests.Timeout, NoTime, TimeoutError)
 Classify = Callable[[Response], AwaseError]
 """A vendor's reading of an answer that is not a success."""
 
@@ -115,8 +117,9 @@ class HttpClient:
         """Make one API call and return its answer, parsed by the schema `answer` (None without one).
 
         `path` holds no query, and nothing that would have to be quoted (`app.adapters.paths`). Raises the error that
-        `classify` makes of a refusal; for the rest TemporaryError "unreachable", "unreadable_answer", "not_the_vendor"
-        or "rate_limited" (no permit soon). A write that may have happened raises with `outcome_unknown`.
+        `classify` makes of a refusal; for the rest TemporaryError "unreachable", "unreadable_answer", "not_the_vendor",
+        "rate_limited" (no permit soon) or "vendor_silent" (it answers nobody at present). A write that may have
+        happened raises with `outcome_unknown`.
         """
         return self.exchange(method, path, is_read=is_read, query=query, body=body, form=form, answer=answer).payload
 
@@ -175,7 +178,8 @@ class HttpClient:
 
     def _refuse_wait(self, wait: float) -> None:
         if wait < 0:
-            raise TemporaryError("rate_limited", retry_after=-wait, counts=False)
+            silent = self._limiter.silent_for(self._limiter_key)
+            raise TemporaryError("vendor_silent" if silent else "rate_limited", retry_after=-wait, counts=False)
 
     def _attempt(
         self,
@@ -192,6 +196,7 @@ class HttpClient:
         started = self.sent_at = time.monotonic()
         status, headers, fault = 0, requests.structures.CaseInsensitiveDict[str](), ""
         self.calls += 1
+        request, answered = self._limiter.sent(self._limiter_key), None
         try:
             failpoint(f"before_{method}", path, error=requests.ConnectionError)
             with self._session.request(
@@ -209,15 +214,18 @@ class HttpClient:
             ) as raw:
                 status, headers = raw.status_code, raw.headers
                 content = self._read_body(raw, until=started + self._deadline)
+                answered = True
                 failpoint(f"after_{method}", path, error=requests.ConnectionError)
         except _Oversized:
-            fault = "answer too large"
+            fault, answered = "answer too large", True
             return TemporaryError("unreadable_answer", fault, outcome_unknown=not is_read)
         except _FAULTS as error:
             fault = type(error).__name__
+            answered = False if isinstance(error, _SILENCE) else None
             return TemporaryError("unreachable", fault, outcome_unknown=not is_read and _may_have_left(error))
         finally:
             self.answered_at = time.monotonic()
+            self._limiter.ended(self._limiter_key, request, answered=answered)
             self._log(method, path, status=status, headers=headers, started=started, fault=fault)
         return self._judge(Response(method, path, status, headers, content, is_read))
 

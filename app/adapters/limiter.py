@@ -18,11 +18,14 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import redis
 import structlog
 
+from app.adapters.silence import ADMIT, EARLY_SECONDS, Silences, state_key
 from app.config import Window
+from app.domain.ports import Silence
 
 SPACED_BELOW = 10.0
 """Permits of windows shorter than this many seconds are spaced evenly; longer windows allow bursts."""
@@ -33,9 +36,11 @@ REDIS_REST_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
-# KEYS: grants, closed-until. ARGV: patience, then permits, length, gap per window; all times in microseconds.
-# Returns the microseconds to wait, negative when nothing was booked.
-_RESERVE = """
+# KEYS: grants, closed-until, silence. ARGV: patience, then permits, length, gap per window; all times in microseconds.
+# Returns the microseconds to wait, negative when nothing was booked, and what `ADMIT` says.
+_RESERVE = (
+    ADMIT
+    + """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local at = math.max(now, tonumber(redis.call('GET', KEYS[2]) or 0))
@@ -50,14 +55,15 @@ for i = 2, #ARGV, 3 do
 end
 at = math.max(at, math.min(last, now + longest))
 local wait = at - now
-if wait > tonumber(ARGV[1]) then return string.format('%.0f', -wait) end
+if wait > tonumber(ARGV[1]) then return {string.format('%.0f', -wait), doubt} end
 if most > 0 then
   redis.call('LPUSH', KEYS[1], string.format('%.0f', at))
   redis.call('LTRIM', KEYS[1], 0, most - 1)
   redis.call('PEXPIRE', KEYS[1], math.ceil((longest + wait) / 1000) + 1000)
 end
-return string.format('%.0f', wait)
+return admitted(wait)
 """
+)
 
 # KEYS: closed-until. ARGV: microseconds. A longer closing that is already there stays.
 _CLOSE = """
@@ -97,6 +103,7 @@ class RedisRateLimiter:
         patience: float,
         *,
         rest_seconds: float = REDIS_REST_SECONDS,
+        early_seconds: float = EARLY_SECONDS,
     ) -> None:
         self._limits = {str(system): tuple(windows) for system, windows in limits.items()}
         self._patience = patience
@@ -104,19 +111,39 @@ class RedisRateLimiter:
         self._close = broker.register_script(_CLOSE)
         self._closed_for = broker.register_script(_CLOSED_FOR)
         self._remaining = broker.register_script(_REMAINING)
+        self._silences = Silences(broker, self._ask, early_seconds=early_seconds)
         self._local = _LocalPermits(patience)
         self._rest_seconds = rest_seconds
         self._redis_rests_until = 0.0
 
     def reserve(self, key: str) -> float:
-        """Book the next permit: seconds to wait before using it, negative (nothing booked) beyond the patience."""
+        """Book the next permit: seconds to wait before using it, negative (nothing booked) beyond the patience, and
+        while the vendor is silent."""
         windows = self._windows(key)
         arguments = chain.from_iterable(
             (w.permits, _micro(w.seconds), _micro(w.seconds / w.permits) if w.seconds < SPACED_BELOW else 0)
             for w in windows
         )
-        answer = self._ask(self._reserve, [_grants(key), _closed(key)], [_micro(self._patience), *arguments])
-        return self._local.reserve(key, windows) if answer is None else answer / 1e6
+        keys = [_grants(key), _closed(key), state_key(key)]
+        answer = self._answer(self._reserve, keys, [_micro(self._patience), *arguments])
+        if answer is None:
+            silent = self._silences.local.admit(key)
+            return -silent if silent else self._local.reserve(key, windows)
+        wait, doubt = answer
+        self._silences.note_doubt(key, in_doubt=int(doubt) > 0)
+        return float(wait) / 1e6
+
+    def sent(self, key: str) -> object:
+        return self._silences.sent(key)
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        self._silences.ended(key, request, answered=answered)
+
+    def silent_for(self, key: str) -> float:
+        return self._silences.silent_for(key)
+
+    def silences(self) -> list[Silence]:
+        return self._silences.all()
 
     def close(self, key: str, seconds: float) -> None:
         """No worker gets a permit for this key for that long. This process keeps it too, for the time without Redis."""
@@ -147,16 +174,20 @@ class RedisRateLimiter:
         return self._limits[key.partition(":")[0]]
 
     def _ask(self, script: redis.commands.core.Script, keys: list[str], arguments: list[int]) -> float | None:
-        """The number that the script returns; None when Redis does not answer (then it is left alone for a while)."""
+        """The number that the script returns; None when Redis does not answer."""
+        answer = self._answer(script, keys, arguments)
+        return answer if answer is None else 0.0 if answer in (b"OK", "OK") else float(answer)
+
+    def _answer(self, script: redis.commands.core.Script, keys: list[str], arguments: list[int]) -> Any:
+        """What the script returns; None when Redis does not answer (then it is left alone for a while)."""
         if time.monotonic() < self._redis_rests_until:
             return None
         try:
-            answer = script(keys=keys, args=arguments)
+            return script(keys=keys, args=arguments)
         except redis.RedisError as error:
             self._redis_rests_until = time.monotonic() + self._rest_seconds
             log.warning("limiter without redis", fault=type(error).__name__, share=f"1/{FALLBACK_SHARE}")
             return None
-        return 0.0 if answer in (b"OK", "OK") else float(answer)
 
 
 @dataclass

@@ -247,6 +247,15 @@ class WebhookRegistry(Protocol):
     def remove(self, registration_id: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class Silence:
+    """A vendor that takes the requests of one key of the limiter and answers none. `seconds`: how long nobody asks it
+    yet; 0.0: it is on trial, one request goes first."""
+
+    key: str
+    seconds: float
+
+
 class RateLimiter(Protocol):
     """Permits shared by all workers. `key` is "<system>:<tenant>"."""
 
@@ -263,6 +272,19 @@ class RateLimiter(Protocol):
         """Seconds this key is still closed, 0.0 when it is open; the caller asks again after a wait."""
         ...
 
+    def sent(self, key: str) -> object:
+        """A request leaves. Give what this returns to `ended`."""
+        ...
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        """The request has ended: with an answer of whatever kind, with a time-out (False), or with a fault that is no
+        silence (None). Time-outs in a row close the key for a while that grows; then one request probes."""
+        ...
+
+    def silent_for(self, key: str) -> float:
+        """Seconds for which nobody asks, because the vendor answers this key nothing; 0.0: somebody may."""
+        ...
+
     def pace(self, key: str) -> float:
         """Permits per second this key gets in the long run, for the ETA."""
         ...
@@ -273,6 +295,10 @@ class MeteredRateLimiter(RateLimiter, Protocol):
 
     def remaining(self, key: str) -> int:
         """Permits of this key that are left in its longest window (the vendor's hourly quota), as far as we know."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """Every key whose vendor is silent or on trial."""
         ...
 
 

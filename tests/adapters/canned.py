@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from app.domain.ports import Silence
+
 Reply = Callable[[socket.socket], None]
 
 
@@ -177,6 +179,8 @@ class OpenLimiter:
         self.closed: list[tuple[str, float]] = []
         self.reserved: list[str] = []
         self._waits = deque(waits)
+        self.ends: list[bool | None] = []
+        self.silent = 0.0
 
     def reserve(self, key: str) -> float:
         self.reserved.append(key)
@@ -187,6 +191,18 @@ class OpenLimiter:
 
     def closed_for(self, key: str) -> float:
         return self.closed[-1][1] if self.closed else 0.0
+
+    def sent(self, key: str) -> object:
+        return key
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        self.ends.append(answered)
+
+    def silent_for(self, key: str) -> float:
+        return self.silent
+
+    def silences(self) -> list[Silence]:
+        return []
 
     def pace(self, key: str) -> float:
         return 1.0

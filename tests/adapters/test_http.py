@@ -420,3 +420,26 @@ def test_a_vendor_that_was_closed_since_gets_no_call_in_spite_of_a_permit(vendor
         error = failure(lambda: post(subject))
     assert (error.code, error.retry_after, error.outcome_unknown) == ("rate_limited", 20, False)
     assert vendor.seen == []
+
+
+# ── silence ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_limiter_learns_how_every_request_ended(vendor: CannedServer) -> None:
+    limiter = OpenLimiter()
+    subject = client(vendor, limiter=limiter, retry_pauses=())
+    vendor.will(answer({"id": "7"}), answer({}, status=500), silence(1.0))
+    get(subject)
+    failure(lambda: get(subject))
+    failure(lambda: get(subject))
+    assert limiter.ends == [True, True, False]
+    failure(lambda: get(client("http://127.0.0.1:9", limiter=limiter, retry_pauses=())))
+    assert limiter.ends[-1] is None, "nobody listens there: that is no silence"
+
+
+def test_nobody_asks_a_silent_vendor(vendor: CannedServer) -> None:
+    limiter = OpenLimiter(-40.0)
+    limiter.silent = 40.0
+    error = failure(lambda: get(client(vendor, limiter=limiter)))
+    assert (error.code, error.retry_after, error.counts, error.outcome_unknown) == ("vendor_silent", 40.0, False, False)
+    assert vendor.seen == []

@@ -38,7 +38,7 @@ PROMQL = {
     "min",
     "on",
     "or",
-    "rate",
+    "max_over_time", "rate",
     "sum",
     "time",
     "unless",
@@ -126,7 +126,7 @@ def test_expressions_are_well_formed(rules: list[dict[str, Any]], dashboard: dic
         bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|awase_\w+|(by|on|ignoring|group_left) \([^)]*\)", " ", expression)
         assert set(re.findall(r"[a-z_]+", bare)) <= PROMQL, expression
         for ranged in re.findall(r"(\w+)\(awase_\w+(?:\{[^}]*\})?\[", expression):
-            assert ranged in ("rate", "increase", "delta"), expression
+            assert ranged in ("rate", "increase", "delta", "max_over_time"), expression
         for counted, name in re.findall(r"(rate|increase)\((awase_\w+)", expression):
             assert name.endswith(("_total", "_bucket")), (counted, name)
 

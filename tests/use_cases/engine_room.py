@@ -12,7 +12,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence, SurveyPage
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
@@ -95,6 +95,7 @@ class Postbox:
 class Limiter:
     def __init__(self) -> None:
         self.closed: dict[str, float] = {}
+        self.silent: list[Silence] = []
 
     def reserve(self, key: str) -> float:
         return 0.0
@@ -104,6 +105,18 @@ class Limiter:
 
     def closed_for(self, key: str) -> float:
         return self.closed.get(key, 0.0)
+
+    def sent(self, key: str) -> object:
+        return key
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        return None
+
+    def silent_for(self, key: str) -> float:
+        return 0.0
+
+    def silences(self) -> list[Silence]:
+        return self.silent
 
     def pace(self, key: str) -> float:
         return 2.0

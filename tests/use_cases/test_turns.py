@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
-from app.domain.ports import QueuedJob
+from app.domain.ports import QueuedJob, Silence
 from app.domain.settings.connection_settings import Connection
 from app.storage.runs.rows import RunRow
 from app.storage.tables.models import ItemTable, OutboxTable
@@ -169,3 +169,26 @@ def test_a_round_asks_the_database_the_same_few_questions_however_large_a_run_is
     event.listen(room.database.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     assert handed(room) == []
     assert len([each for each in asked if each.lstrip().upper().startswith(("SELECT", "WITH"))]) <= 5
+
+
+# ── a silent vendor ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def silent(room: Room, connection: Connection, seconds: float) -> None:
+    room.limiter.silent = [Silence(f"freee:{connection.freee_company_id}", seconds)]
+
+
+def test_nothing_is_handed_over_of_a_connection_whose_vendor_is_silent(room: Room) -> None:
+    other = company(room, 1)
+    _, items = queue(room, room.connection, 20)
+    _, others = queue(room, other, 2)
+    silent(room, room.connection, 30.0)
+    assert handed(room) == others
+    room.clock.turn(seconds=400)
+    status = queue_status(room.ctx)
+    assert (status.outbox_waiting, status.outbox_oldest_age) == (20, None), "nobody is late with them"
+    silent(room, room.connection, 0.0)
+    assert handed(room) == items[:1], "one goes first"
+    assert handed(room) == []
+    room.limiter.silent = []
+    assert handed(room) == items[1:AT_ONCE]

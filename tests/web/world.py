@@ -17,7 +17,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
+from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence, SurveyPage
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.tables.models import Base
@@ -85,6 +85,18 @@ class OpenLimiter:
 
     def closed_for(self, key: str) -> float:
         return 0.0
+
+    def sent(self, key: str) -> object:
+        return key
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        return None
+
+    def silent_for(self, key: str) -> float:
+        return 0.0
+
+    def silences(self) -> list[Silence]:
+        return []
 
     def pace(self, key: str) -> float:
         return 2.0

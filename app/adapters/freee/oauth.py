@@ -197,6 +197,15 @@ class FixedToken:
 class _Unlimited:
     """No limit: the token door stands before this client and knows when the endpoint may be asked."""
 
+    def sent(self, key: str) -> object:
+        return key
+
+    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
+        return None
+
+    def silent_for(self, key: str) -> float:
+        return 0.0
+
     def reserve(self, key: str) -> float:
         return 0.0
 

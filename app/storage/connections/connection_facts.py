@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app.domain.enums import Direction
+from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.names import cleaned
 from app.storage.enums import ChangeState
@@ -46,6 +46,15 @@ class ConnectionFactsRepository(Repository):
         columns = (ConnectionTable.id, ConnectionTable.freee_company_name, ConnectionTable.freee_external_cid)
         found = self._session.execute(select(*columns))
         return {each: (cleaned(name or ""), cleaned(number or "")) for each, name, number in found}
+
+    def limiter_keys(self) -> dict[int, tuple[str, str]]:
+        """Connection → the keys under which the rate limiter knows its two tenants."""
+        columns = (ConnectionTable.id, ConnectionTable.smarthr_subdomain, ConnectionTable.freee_company_id)
+        found = self._session.execute(select(*columns))
+        return {
+            each: (f"{System.SMARTHR.value}:{subdomain}", f"{System.FREEE.value}:{company}")
+            for each, subdomain, company in found
+        }
 
     def written_to_smarthr(self, connection_id: int, *, of_the_last: int = 300) -> frozenset[str]:
         """Keys of FIELDS that SmartHR took with one of the newest items, which proves that the token may write them."""

@@ -69,10 +69,11 @@ class OutboxRepository(Repository):
         query = select(RunTable.id, RunTable.survey_starts).where(RunTable.id.in_(runs))
         return {row.id: row.survey_starts for row in self._session.execute(query)} if runs else {}
 
-    def waiting(self, now: datetime) -> tuple[int, float | None]:
-        """How many rows are due and unsent, and the age of the oldest in seconds. The age of surveys that wait their
-        turn does not count, because nobody is late with them."""
-        late = case((~waits_its_turn(), OutboxTable.due_at))
+    def waiting(self, now: datetime, *, resting: Collection[int] = ()) -> tuple[int, float | None]:
+        """How many rows are due and unsent, and the age of the oldest in seconds. The age of rows that wait their turn
+        does not count, nor of those of `resting` connections, because nobody is late with them."""
+        rests = OutboxTable.connection_id.in_(resting)
+        late = case((~(waits_its_turn() | func.coalesce(rests, False)), OutboxTable.due_at))
         count, oldest = self._session.execute(
             select(func.count(), func.min(late)).where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
         ).one()

@@ -166,6 +166,8 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
             export_settings_complete=complete(connection.export_settings),
             smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
             freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
+            smarthr_silent_for=ctx.limiter.silent_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
+            freee_silent_for=ctx.limiter.silent_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
             doubled=connection.doubled,
             two_persons=connection.two_persons,
             beginnings=beginnings.get(connection.id, ()),

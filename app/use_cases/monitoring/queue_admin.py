@@ -14,6 +14,7 @@ from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
 from app.use_cases.monitoring.clocks import clocks
 from app.use_cases.shared.queue_again import queue_everything
+from app.use_cases.shared.silence import resting_connections
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
 
@@ -24,7 +25,7 @@ def queue_status(ctx: Context) -> QueueView:
     """What waits in the database and in the broker; while the broker does not answer, its part is empty."""
     depths = _depths(ctx)
     with ctx.unit_of_work().reading() as uow:
-        waiting, oldest_age = uow.outbox.waiting(ctx.clock.now())
+        waiting, oldest_age = uow.outbox.waiting(ctx.clock.now(), resting=resting_connections(ctx, uow))
         return QueueView(
             queues=tuple(depths or ()),
             broker_reachable=depths is not None,

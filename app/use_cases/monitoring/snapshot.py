@@ -22,6 +22,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
 from app.use_cases.monitoring.clocks import clocks, skew_by_host
 from app.use_cases.shared.outages import OUTAGES, met
+from app.use_cases.shared.silence import resting_connections
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class ConnectionMetrics:
     figures: ConnectionFigures
     sweep_seconds: float
     closed_for: Mapping[System, float]
+    silent_for: Mapping[System, float]
     remaining: Mapping[System, int]
 
     @property
@@ -127,7 +129,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
     now = ctx.clock.now()
     try:
         with ctx.unit_of_work().reading() as uow:
-            waiting, oldest_outbox = uow.outbox.waiting(now)
+            waiting, oldest_outbox = uow.outbox.waiting(now, resting=resting_connections(ctx, uow))
             gathering, gathering_due = uow.metrics.gathering()
             mails = uow.metrics.mails()
             unsorted, oldest_unsorted = uow.metrics.unsorted()
@@ -167,6 +169,7 @@ def metrics_of(ctx: Context, figures: ConnectionFigures) -> ConnectionMetrics:
         figures=figures,
         sweep_seconds=minutes * 60,
         closed_for={system: ctx.limiter.closed_for(key) for system, key in keys.items()},
+        silent_for={system: ctx.limiter.silent_for(key) for system, key in keys.items()},
         remaining={system: ctx.limiter.remaining(key) for system, key in keys.items()},
     )
 

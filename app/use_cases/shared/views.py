@@ -196,6 +196,9 @@ class ConnectionView:
     smarthr_closed_for: float
     freee_closed_for: float
     """Seconds for which we send no request to this vendor (its limit is reached, or it throttles us); 0.0: open."""
+    smarthr_silent_for: float = 0.0
+    freee_silent_for: float = 0.0
+    """Seconds for which we send none because it answers none; 0.0: it answers, or is just being tried."""
     doubled: bool = False
     """Another connection has the same tenant and company, so this one stays paused."""
     two_persons: TwoPersons = TwoPersons.OFF

@@ -243,6 +243,8 @@ class ConnectionSchema(AnswerSchema):
     export_settings_complete = fields.Boolean(required=True)
     smarthr_closed_for = _number("制限で止まっている残り秒数")
     freee_closed_for = _number("制限で止まっている残り秒数")
+    smarthr_silent_for = _number("応答がないため間をおいている残り秒数")
+    freee_silent_for = _number("応答がないため間をおいている残り秒数")
     two_persons = _word(tuple(TwoPersons), "2人での確認が要る変更")
     beginnings = _list_of(BeginningSchema)
 

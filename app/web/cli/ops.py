@@ -312,6 +312,11 @@ def _echo_connection(view: ConnectionView, *, err: bool = False) -> None:
         for name, seconds in (("SmartHR", view.smarthr_closed_for), ("freee人事労務", view.freee_closed_for))
         if seconds > 0
     )
+    closed += "".join(
+        f" {name}は応答がないためあと{seconds:.0f}秒待機"
+        for name, seconds in (("SmartHR", view.smarthr_silent_for), ("freee人事労務", view.freee_silent_for))
+        if seconds > 0
+    )
     state = _STATES.get(view.state, view.state)
     if view.doubled:
         state += f" 重複(flask connection merge {view.key} か remove で整理)"

@@ -128,6 +128,10 @@ def _vendors(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
         rows = [((str(each.figures.id),), each.closed_for[system]) for each in connections]
         text = f"Seconds {system.value} stays closed for a connection (limits)"
         yield _gauge(f"awase_{system.value}_closed_seconds", text, ["connection"], rows)
+    for system in System:
+        rows = [((str(each.figures.id),), each.silent_for[system]) for each in connections]
+        text = f"Seconds {system.value} is left alone because it answers a connection nothing"
+        yield _gauge(f"awase_{system.value}_silent_seconds", text, ["connection"], rows)
     quota = [((s.value, str(each.figures.id)), float(each.remaining[s])) for each in connections for s in System]
     yield _gauge(
         "awase_vendor_quota_remaining",
