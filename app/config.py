@@ -117,6 +117,7 @@ class Settings:
     workers_bulk: int
     worker_threads: int  # jobs that one worker process does at a time
     connection_jobs: int  # employees of one connection that a queue may have in hand at once
+    item_seconds: float
     retention_days: int
     audit_days: int  # after so many days entries of the audit trail are purged; 0: never
     log_level: str
@@ -184,6 +185,7 @@ class Settings:
             workers_bulk=read.whole("WORKERS_BULK", 2),
             worker_threads=read.whole("WORKER_THREADS", 32, at_most=256),
             connection_jobs=read.whole("CONNECTION_JOBS", 12),
+            item_seconds=read.period("ITEM_SECONDS", 300.0),
             retention_days=read.whole("RETENTION_DAYS", 400),
             audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
             log_level=read.level("LOG_LEVEL", "INFO"),

@@ -3,6 +3,7 @@ by name."""
 
 from __future__ import annotations
 
+from app.domain.runs import deadline
 from app.use_cases.employee import job
 from app.use_cases.finish import notify
 from app.use_cases.survey import survey
@@ -15,7 +16,9 @@ def survey_run(run_id: int) -> None:
 
 
 def sync_item(item_id: int, attempt: int) -> None:
-    job.sync_item(get_context(), item_id, attempt)
+    ctx = get_context()
+    with deadline.within(ctx.settings.item_seconds):
+        job.sync_item(ctx, item_id, attempt)
 
 
 def send_mail(mail_id: int) -> None:

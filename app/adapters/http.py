@@ -33,6 +33,7 @@ from app.adapters.answers import (
 from app.adapters.paths import check_path
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
+from app.domain.runs import deadline
 from app.failpoints import failpoint
 
 __all__ = [
@@ -167,8 +168,10 @@ class HttpClient:
         self._refuse_wait(-self._limiter.closed_for(self._limiter_key))
 
     def _book_permit(self) -> None:
-        """Sleep until the booked permit. When the wait would be longer than the limiter's patience, raise
-        TemporaryError instead, so that the worker is free for other work."""
+        """Sleep until the booked permit. When the wait would be longer than the limiter's patience, or the job has
+        taken too long, raise TemporaryError instead, so that the worker is free for other work."""
+        if deadline.is_over():
+            raise TemporaryError("item_too_long")
         wait = self._limiter.reserve(self._limiter_key)
         if wait > 0:
             self._sleep(wait)

@@ -20,6 +20,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from app.adapters.http import HttpClient, Response, bearer, retry_after, within_an_hour
 from app.adapters.masking import MASK, mask_secrets, vendor_text
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
+from app.domain.runs import deadline
 from tests.adapters.canned import CannedServer, OpenLimiter, Reply, answer, drip, raw, reset, self_signed, silence
 
 TOKEN = "shr_0000_" + "a1" * 16
@@ -435,6 +436,19 @@ def test_the_limiter_learns_how_every_request_ended(vendor: CannedServer) -> Non
     assert limiter.ends == [True, True, False]
     failure(lambda: get(client("http://127.0.0.1:9", limiter=limiter, retry_pauses=())))
     assert limiter.ends[-1] is None, "nobody listens there: that is no silence"
+
+
+def test_a_job_that_takes_too_long_ends_before_its_next_request_and_never_in_one(vendor: CannedServer) -> None:
+    subject = client(vendor, timeout=(0.5, 2.0))
+    vendor.will(answer({"id": "7"}), answer({"id": "8"}))
+    with deadline.within(0.05):
+        with subject.permit_ahead():
+            time.sleep(0.1)
+            assert get(subject) == {"id": "7"}, "what the job has waited for already still leaves"
+        error = failure(lambda: get(subject))
+    assert (error.code, error.counts, error.outcome_unknown) == ("item_too_long", True, False)
+    assert len(vendor.seen) == 1
+    assert get(subject) == {"id": "8"}, "the next job has a time of its own"
 
 
 def test_nobody_asks_a_silent_vendor(vendor: CannedServer) -> None:

@@ -29,7 +29,7 @@ PASSED = frozenset(
         *("LOG_LEVEL", "LEASE_SECONDS", "RECONCILE_SECONDS", "RELAY_SECONDS", "RETRY_BASE_SECONDS", "MAX_STARTS"),
         *("MAX_ATTEMPTS", "RUN_DEADLINE_HOURS", "BULK_FROM", "WORKERS_INTERACTIVE", "WORKERS_BULK", "WEB_THREADS"),
         *("LIMITER_PATIENCE", "SMARTHR_LIMITS", "FREEE_LIMITS", "QUIET_SECONDS", "SWEEP_MINUTES", "QUARANTINE_AFTER"),
-        *("WORKER_THREADS", "CONNECTION_JOBS"),
+        *("WORKER_THREADS", "CONNECTION_JOBS", "ITEM_SECONDS"),
     }
 )
 """Variables that a machine needs or that tune the engine. None of them says where anything is kept or sent."""
