@@ -44,6 +44,8 @@ from app.storage.vault import Vault
 from app.use_cases.context import Context
 
 BROKER_TIMEOUT_SECONDS = 5
+SESSIONS_A_THREAD = 8
+"""A job uses two, of one connection. With many connections each thread would keep a socket for every one of them."""
 INTAKE_CONNECTIONS = 10
 """For one transaction at a time (they are grouped), the senders' secrets, and readiness."""
 
@@ -124,8 +126,13 @@ class Gateways:
         )
 
     def _session(self, connection_id: int, system: System) -> requests.Session:
+        """The session of this thread, which keeps those it has used last: each holds a socket open."""
         sessions: dict[tuple[int, System], requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        return sessions.setdefault((connection_id, system), VendorSession())
+        key = (connection_id, system)
+        sessions[key] = sessions.pop(key, None) or VendorSession()
+        for oldest in list(sessions)[:-SESSIONS_A_THREAD]:
+            sessions.pop(oldest).close()
+        return sessions[key]
 
 
 def admitted() -> Settings:

@@ -85,7 +85,9 @@ _LOST_PEER = {
     "keepalives_count": 6,
     "tcp_user_timeout": SILENT_SECONDS * 1000,
 }
-CONNECTIONS = 40
+CONNECTIONS = 16
+"""Of one process. Its threads wait for vendors most of the time and use none meanwhile; so the processes of one machine
+stay below the hundred that PostgreSQL gives by default."""
 REST_SECONDS = 1.0
 CLOCK_QUESTIONS = 3
 
