@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
@@ -45,6 +45,7 @@ from app.storage.outgoing.item_turns import ItemTurnRepository
 from app.storage.outgoing.mails import MailRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.outgoing.survey_turns import SurveyTurnRepository
+from app.storage.repository import Repository
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
@@ -92,54 +93,72 @@ REST_SECONDS = 1.0
 CLOCK_QUESTIONS = 3
 
 
-class UnitOfWork:
-    """`with` commits at the end and rolls back on any exception. Repositories live as long as the block."""
+R = TypeVar("R", bound=Repository)
 
-    connections: ConnectionRepository
-    connection_facts: ConnectionFactsRepository
-    runs: RunRepository
-    items: ItemRepository
-    preview_selection: PreviewSelectionRepository
-    changes: ChangeRepository
-    steps: StepRepository
-    links: LinkRepository
-    outbox: OutboxRepository
-    survey_turns: SurveyTurnRepository
-    item_turns: ItemTurnRepository
-    mails: MailRepository
-    history: HistoryRepository
-    survey_pages: SurveyPageRepository
-    second_persons: SecondPersonRepository
-    stopped_changes: StoppedChangeRepository
-    preview_names: PreviewNameRepository
-    directory: DirectoryRepository
-    known_people: KnownPeopleRepository
-    consents: ConsentRepository
-    wizards: WizardRepository
-    keys: KeyRepository
-    users: UserRepository
-    sessions: SessionRepository
-    invitations: InvitationRepository
-    audit: AuditRepository
-    brakes: BrakeRepository
-    sightings: SightingRepository
-    idempotency: IdempotencyRepository
-    leader: LeaderRepository
-    bounds: BoundsRepository
-    proofs: ProofRepository
-    recovery: RecoveryRepository
-    metrics: MetricsRepository
-    rotation: RotationRepository
-    deliveries: DeliveryRepository
-    webhook_registrations: WebhookRegistrationRepository
-    troubles: TroubleRepository
-    sweeps: SweepRepository
-    beginnings: BeginningRepository
-    counters: CounterRepository
-    token_doors: TokenDoorRepository
-    key_uses: KeyUseRepository
-    processes: ProcessRepository
-    keyed_digests: KeyedDigestRepository
+
+class _Lazy(Generic[R]):
+    """A repository that is made when it is used first, because a transaction uses two or three of them."""
+
+    def __init__(self, kind: type[R]) -> None:
+        self._kind = kind
+
+    def __set_name__(self, _owner: type[UnitOfWork], name: str) -> None:
+        self._name = name
+
+    def __get__(self, unit: UnitOfWork, _owner: type[UnitOfWork] | None = None) -> R:
+        made = unit.__dict__[self._name] = self._kind(unit._session, unit._vault)  # found there from now on
+        return made
+
+
+class UnitOfWork:
+    """`with` commits at the end and rolls back on any exception. Repositories live as long as the block. One unit of
+    work is one transaction: it is entered once."""
+
+    connections = _Lazy(ConnectionRepository)
+    connection_facts = _Lazy(ConnectionFactsRepository)
+    runs = _Lazy(RunRepository)
+    items = _Lazy(ItemRepository)
+    preview_selection = _Lazy(PreviewSelectionRepository)
+    changes = _Lazy(ChangeRepository)
+    steps = _Lazy(StepRepository)
+    links = _Lazy(LinkRepository)
+    outbox = _Lazy(OutboxRepository)
+    survey_turns = _Lazy(SurveyTurnRepository)
+    item_turns = _Lazy(ItemTurnRepository)
+    mails = _Lazy(MailRepository)
+    history = _Lazy(HistoryRepository)
+    survey_pages = _Lazy(SurveyPageRepository)
+    second_persons = _Lazy(SecondPersonRepository)
+    stopped_changes = _Lazy(StoppedChangeRepository)
+    preview_names = _Lazy(PreviewNameRepository)
+    directory = _Lazy(DirectoryRepository)
+    known_people = _Lazy(KnownPeopleRepository)
+    consents = _Lazy(ConsentRepository)
+    wizards = _Lazy(WizardRepository)
+    keys = _Lazy(KeyRepository)
+    users = _Lazy(UserRepository)
+    sessions = _Lazy(SessionRepository)
+    invitations = _Lazy(InvitationRepository)
+    audit = _Lazy(AuditRepository)
+    brakes = _Lazy(BrakeRepository)
+    sightings = _Lazy(SightingRepository)
+    idempotency = _Lazy(IdempotencyRepository)
+    leader = _Lazy(LeaderRepository)
+    bounds = _Lazy(BoundsRepository)
+    proofs = _Lazy(ProofRepository)
+    recovery = _Lazy(RecoveryRepository)
+    metrics = _Lazy(MetricsRepository)
+    rotation = _Lazy(RotationRepository)
+    deliveries = _Lazy(DeliveryRepository)
+    webhook_registrations = _Lazy(WebhookRegistrationRepository)
+    troubles = _Lazy(TroubleRepository)
+    sweeps = _Lazy(SweepRepository)
+    beginnings = _Lazy(BeginningRepository)
+    counters = _Lazy(CounterRepository)
+    token_doors = _Lazy(TokenDoorRepository)
+    key_uses = _Lazy(KeyUseRepository)
+    processes = _Lazy(ProcessRepository)
+    keyed_digests = _Lazy(KeyedDigestRepository)
 
     def __init__(
         self,
@@ -164,55 +183,10 @@ class UnitOfWork:
         if self._turn is not None:
             self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
         try:
-            session = self._session = self._begun()
+            self._session = self._begun()
         except BaseException:
             self._give_turn_back()
             raise
-        self.connections = ConnectionRepository(session, self._vault)
-        self.connection_facts = ConnectionFactsRepository(session, self._vault)
-        self.runs = RunRepository(session, self._vault)
-        self.items = ItemRepository(session, self._vault)
-        self.preview_selection = PreviewSelectionRepository(session, self._vault)
-        self.changes = ChangeRepository(session, self._vault)
-        self.steps = StepRepository(session, self._vault)
-        self.links = LinkRepository(session, self._vault)
-        self.outbox = OutboxRepository(session, self._vault)
-        self.survey_turns = SurveyTurnRepository(session, self._vault)
-        self.item_turns = ItemTurnRepository(session, self._vault)
-        self.mails = MailRepository(session, self._vault)
-        self.history = HistoryRepository(session, self._vault)
-        self.survey_pages = SurveyPageRepository(session, self._vault)
-        self.second_persons = SecondPersonRepository(session, self._vault)
-        self.stopped_changes = StoppedChangeRepository(session, self._vault)
-        self.preview_names = PreviewNameRepository(session, self._vault)
-        self.directory = DirectoryRepository(session, self._vault)
-        self.known_people = KnownPeopleRepository(session, self._vault)
-        self.consents = ConsentRepository(session, self._vault)
-        self.wizards = WizardRepository(session, self._vault)
-        self.keys = KeyRepository(session, self._vault)
-        self.users = UserRepository(session, self._vault)
-        self.sessions = SessionRepository(session, self._vault)
-        self.invitations = InvitationRepository(session, self._vault)
-        self.audit = AuditRepository(session, self._vault)
-        self.brakes = BrakeRepository(session, self._vault)
-        self.sightings = SightingRepository(session, self._vault)
-        self.idempotency = IdempotencyRepository(session, self._vault)
-        self.leader = LeaderRepository(session, self._vault)
-        self.bounds = BoundsRepository(session, self._vault)
-        self.proofs = ProofRepository(session, self._vault)
-        self.recovery = RecoveryRepository(session, self._vault)
-        self.metrics = MetricsRepository(session, self._vault)
-        self.rotation = RotationRepository(session, self._vault)
-        self.deliveries = DeliveryRepository(session, self._vault)
-        self.webhook_registrations = WebhookRegistrationRepository(session, self._vault)
-        self.troubles = TroubleRepository(session, self._vault)
-        self.sweeps = SweepRepository(session, self._vault)
-        self.beginnings = BeginningRepository(session, self._vault)
-        self.counters = CounterRepository(session, self._vault)
-        self.token_doors = TokenDoorRepository(session, self._vault)
-        self.key_uses = KeyUseRepository(session, self._vault)
-        self.processes = ProcessRepository(session, self._vault)
-        self.keyed_digests = KeyedDigestRepository(session, self._vault)
         return self
 
     def _begun(self) -> Session:
