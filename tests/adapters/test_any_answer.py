@@ -18,6 +18,7 @@ from app.adapters.freee.oauth import InvalidGrant, NotHeard, _token_refusal
 from app.adapters.http import HttpClient
 from app.adapters.smarthr import client as smarthr_client
 from app.adapters.smarthr import errors as smarthr
+from app.adapters.smarthr.schemas import CrewSchema
 from app.config import Settings
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.use_cases.shared.backoff import LONGEST_SECONDS, next_try
@@ -247,7 +248,7 @@ def http_client(vendor: CannedServer) -> HttpClient:
 @pytest.mark.parametrize("odd", ODD)
 def test_nothing_odd_on_the_wire_is_more_than_a_doubt(vendor: CannedServer, odd: str, is_read: bool) -> None:
     vendor.will(ODD[odd])
-    schema = smarthr_client.CrewSchema(many=True)
+    schema = CrewSchema(many=True)
     with pytest.raises(TemporaryError) as caught:
         http_client(vendor).send("GET" if is_read else "POST", "/v1/crews", is_read=is_read, answer=schema)
     assert caught.value.outcome_unknown is not is_read

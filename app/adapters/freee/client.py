@@ -17,15 +17,15 @@ from app.adapters.answers import AnswerSchema
 from app.adapters.freee.errors import OPEN_TO_ALL, AccessExpired, NoRightOrThrottled, NotFound, classify
 from app.adapters.freee.oauth import AccessToken, FreeeOAuth
 from app.adapters.freee.schemas import (
+    BANK_ACCOUNT_RULE,
+    EMPLOYEE_PAGE,
     EVERYBODY,
-    BankAccountRuleAnswerSchema,
-    EmployeeAnswerSchema,
-    EmployeesAnswerSchema,
-    HealthInsuranceRuleAnswerSchema,
-    ProfileRuleAnswerSchema,
-    ShownEmployeeSchema,
-    UsersMeSchema,
-    WelfarePensionInsuranceRuleAnswerSchema,
+    HEALTH_INSURANCE_RULE,
+    ME,
+    PENSION_INSURANCE_RULE,
+    PROFILE_RULE,
+    SHOWN_EMPLOYEE,
+    WRITTEN_EMPLOYEE,
 )
 from app.adapters.freee.token_session import FreeeSession
 from app.adapters.http import HttpClient
@@ -59,7 +59,7 @@ class FreeeClient:
 
         All companies of the user, not only the one for which freee gave the token.
         """
-        me: dict[str, Any] = self._read(OPEN_TO_ALL, answer=UsersMeSchema())
+        me: dict[str, Any] = self._read(OPEN_TO_ALL, answer=ME)
         return me
 
     def list_company_employees(self, offset: int) -> list[dict[str, Any]]:
@@ -88,7 +88,7 @@ class FreeeClient:
                 "offset": offset,
                 "with_no_payroll_calculation": "true",
             },
-            answer=EmployeesAnswerSchema(),
+            answer=EMPLOYEE_PAGE,
         )
         return page
 
@@ -102,7 +102,7 @@ class FreeeClient:
             answer = self._read(
                 _employee(employee_id),
                 query={**self._company(), **_month(month)},
-                answer=ShownEmployeeSchema(),
+                answer=SHOWN_EMPLOYEE,
             )
         except NotFound:
             return None
@@ -111,7 +111,7 @@ class FreeeClient:
     def create_employee(self, employee: Mapping[str, Any]) -> dict[str, Any]:
         """従業員の作成 (operation `create_employee`)"""
         answer = self._write(
-            "POST", "/api/v1/employees", {**self._company(), "employee": dict(employee)}, answer=EmployeeAnswerSchema()
+            "POST", "/api/v1/employees", {**self._company(), "employee": dict(employee)}, answer=WRITTEN_EMPLOYEE
         )
         return _inner(answer, "employee")
 
@@ -120,32 +120,32 @@ class FreeeClient:
     ) -> dict[str, Any]:
         """従業員の更新 (operation `update_employee`); `month` None only outside payroll."""
         body = {**self._company(), **(_month(month) if month else {}), "employee": dict(employee)}
-        answer = self._write("PUT", _employee(employee_id), body, answer=EmployeeAnswerSchema())
+        answer = self._write("PUT", _employee(employee_id), body, answer=WRITTEN_EMPLOYEE)
         return _inner(answer, "employee")
 
     def put_profile_rule(self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth) -> dict[str, Any] | None:
         """姓名・住所など (operation `update_employee_profile_rule`)"""
-        return self._put_rule(employee_id, "profile_rule", rule, month=month, answer=ProfileRuleAnswerSchema())
+        return self._put_rule(employee_id, "profile_rule", rule, month=month, answer=PROFILE_RULE)
 
     def put_health_insurance_rule(
         self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
     ) -> dict[str, Any] | None:
         """健康保険 (operation `update_employee_health_insurance_rule`)"""
-        schema = HealthInsuranceRuleAnswerSchema()
-        return self._put_rule(employee_id, "health_insurance_rule", rule, month=month, answer=schema)
+        answer = HEALTH_INSURANCE_RULE
+        return self._put_rule(employee_id, "health_insurance_rule", rule, month=month, answer=answer)
 
     def put_welfare_pension_insurance_rule(
         self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
     ) -> dict[str, Any] | None:
         """厚生年金保険 (operation `update_employee_welfare_pension_insurance_rule`)"""
-        schema = WelfarePensionInsuranceRuleAnswerSchema()
-        return self._put_rule(employee_id, "welfare_pension_insurance_rule", rule, month=month, answer=schema)
+        answer = PENSION_INSURANCE_RULE
+        return self._put_rule(employee_id, "welfare_pension_insurance_rule", rule, month=month, answer=answer)
 
     def put_bank_account_rule(
         self, employee_id: int, rule: Mapping[str, Any], *, month: YearMonth
     ) -> dict[str, Any] | None:
         """銀行口座 (operation `update_employee_bank_account_rule`)"""
-        return self._put_rule(employee_id, "bank_account_rule", rule, month=month, answer=BankAccountRuleAnswerSchema())
+        return self._put_rule(employee_id, "bank_account_rule", rule, month=month, answer=BANK_ACCOUNT_RULE)
 
     # ── one request ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -173,7 +173,7 @@ class FreeeClient:
             return self._signed(method, path, **options)
         except NoRightOrThrottled as error:
             # When freee throttles, this call raises TemporaryError. When it answers, the right is what is missing.
-            self._signed("GET", OPEN_TO_ALL, answer=UsersMeSchema(), is_read=True)
+            self._signed("GET", OPEN_TO_ALL, answer=ME, is_read=True)
             raise RunError(error.code, error.detail) from None
         except RunError as error:
             if error.needs_consent:

@@ -211,6 +211,15 @@ class BankAccountRuleAnswerSchema(_Lenient):
     employee_bank_account_rule = fields.Nested(BankAccountRuleSchema, allow_none=True)
 
 
+EMPLOYEE_PAGE, SHOWN_EMPLOYEE, WRITTEN_EMPLOYEE = EmployeesAnswerSchema(), ShownEmployeeSchema(), EmployeeAnswerSchema()
+PROFILE_RULE, BANK_ACCOUNT_RULE = ProfileRuleAnswerSchema(), BankAccountRuleAnswerSchema()
+HEALTH_INSURANCE_RULE, PENSION_INSURANCE_RULE = (
+    HealthInsuranceRuleAnswerSchema(),
+    WelfarePensionInsuranceRuleAnswerSchema(),
+)
+"""Readers of answers, made once: to make one takes longer than to read with it."""
+
+
 class CompanySchema(_Lenient):
     """A company of the signed-in user. Its names are shown to the person who connects."""
 
@@ -228,6 +237,9 @@ class UsersMeSchema(_Lenient):
     def without_odd_companies(self, me: dict[str, Any], **_: Any) -> dict[str, Any]:
         """One company that cannot be read says nothing about the others."""
         return {**me, "companies": readable(me["companies"])}
+
+
+ME = UsersMeSchema()
 
 
 class TokenAnswerSchema(_Lenient):

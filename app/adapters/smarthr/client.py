@@ -25,8 +25,8 @@ from app.adapters.smarthr.schemas import (
     JOB_TITLES,
     ONE_CREW,
     WEBHOOKS,
+    WRITTEN_CREW,
     CrewRecord,
-    CrewSchema,
     WebhookRecord,
     WebhookSchema,
     crew_fields,
@@ -95,12 +95,12 @@ class SmartHRClient:
 
     def create_crew(self, body: Mapping[str, Any]) -> CrewRecord:
         """従業員の登録 POST /v1/crews. Not idempotent: after `outcome_unknown` look by number first (trap 19)."""
-        record: CrewRecord = self._http.send("POST", "/v1/crews", is_read=False, body=body, answer=CrewSchema())
+        record: CrewRecord = self._http.send("POST", "/v1/crews", is_read=False, body=body, answer=WRITTEN_CREW)
         return record
 
     def update_crew(self, crew_id: str, body: Mapping[str, Any]) -> CrewRecord:
         """従業員の部分更新 PATCH /v1/crews/{id}. An attribute that is not in the body stays, null clears (5.2)."""
-        record: CrewRecord = self._http.send("PATCH", _crew(crew_id), is_read=False, body=body, answer=CrewSchema())
+        record: CrewRecord = self._http.send("PATCH", _crew(crew_id), is_read=False, body=body, answer=WRITTEN_CREW)
         return record
 
     # ── masters ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -156,8 +156,9 @@ _WHO = kept_fields(
     *("id", "created_at", "emp_code", "last_name", "first_name", "last_name_yomi", "first_name_yomi"),
     *("birth_at", "entered_at", "resigned_at"),
 )
-ONE_CREW = OneRecord(CrewSchema(), _WHO)
-CREWS = Records(CrewSchema(), _WHO)
+WRITTEN_CREW = CrewSchema()
+ONE_CREW = OneRecord(WRITTEN_CREW, _WHO)
+CREWS = Records(WRITTEN_CREW, _WHO)
 JOB_TITLES = Records(JobTitleSchema(), kept_fields())
 WEBHOOKS = Records(WebhookSchema(), kept_fields("id", "url"))
 """Readers of answers: a record that cannot be read keeps who or what it is, and the paths of its odd fields."""
