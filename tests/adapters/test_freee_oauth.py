@@ -235,6 +235,16 @@ def test_who_waits_takes_the_new_token_as_soon_as_it_is_stored(vendor: CannedSer
     assert headers == {"Authorization": "Bearer new-access"}
 
 
+def test_a_pair_given_meanwhile_is_not_blamed_for_the_one_that_freee_refused(vendor: CannedServer) -> None:
+    tokens, clock = pair(timedelta(hours=5))
+    session = session_of(vendor, tokens, clock)
+    session.headers()
+    tokens.tokens = FreeeTokens("given-access", "given-refresh", NOW + timedelta(hours=6), version=5)
+    session.needs_consent()
+
+    assert tokens.consent_wanted == [4]
+
+
 # ── what can go wrong with a refresh ──────────────────────────────────────────────────────────────────────────────
 
 

@@ -29,6 +29,9 @@ from app.domain.vendors.tokens import FreeeTokens, Passage, TokenDoor, TokenStor
 
 CLAIM_SECONDS = 90.0
 """Longer than the slowest refresh (connect 3 s, whole answer 60 s), so that no second refresh starts beside it."""
+KEPT_SECONDS = 10.0
+"""For so long the pair that was read serves the further requests of a job, which would each begin with a transaction of
+their own. A token that another process has replaced meanwhile is refused by freee, and then the new one is read."""
 _PATIENCE = 30.0
 """Seconds to wait before an item that found no usable token is tried again."""
 _BUSY_PATIENCE = 5.0
@@ -57,6 +60,7 @@ class FreeeSession:
         self._company_id = company_id
         self._wait_seconds = wait_seconds
         self._handed_out: FreeeTokens | None = None
+        self._read_again_at = 0.0
         self._rests_until: datetime | None = None
 
     def headers(self) -> Mapping[str, str]:
@@ -65,17 +69,24 @@ class FreeeSession:
         A token in the reserve of its life is renewed first, if that needs no waiting for another process. In place of a
         dead token this renews one, or waits until another process has renewed it.
         """
+        kept = self._handed_out
+        if kept is not None and time.monotonic() < self._read_again_at and self._left(kept) > _reserve(kept):
+            return bearer(kept.access_token)
         current = self._tokens.freee_tokens(self._connection_id)
-        left = current.expires_at - self._clock.now()
+        left = self._left(current)
         if left <= timedelta(0):
             current = self._renewed(current)
-        elif left <= reserve_of(issued_at=current.issued_at, expires_at=current.expires_at):
+        elif left <= _reserve(current):
             current = self._renewed_early(current)
-        self._handed_out = current
+        self._handed_out, self._read_again_at = current, time.monotonic() + KEPT_SECONDS
         return bearer(current.access_token)
+
+    def _left(self, tokens: FreeeTokens) -> timedelta:
+        return tokens.expires_at - self._clock.now()
 
     def renew(self) -> None:
         """Renew the token handed out last, which freee refused, unless another process has renewed it meanwhile."""
+        self._read_again_at = 0.0
         current = self._tokens.freee_tokens(self._connection_id)
         if self._handed_out is None or current.version == self._handed_out.version:
             self._renewed(current)
@@ -105,8 +116,9 @@ class FreeeSession:
         raise RunError("needs_consent", "the answer of a refresh was lost", needs_consent=True)
 
     def needs_consent(self) -> None:
-        """freee wants a new authorisation: mark the pair in the store, so that no worker goes on trying."""
-        current = self._tokens.freee_tokens(self._connection_id)
+        """freee wants a new authorisation: mark the pair that it refused, so that no worker goes on trying. A pair that
+        somebody has given since stays as it is."""
+        current = self._handed_out or self._tokens.freee_tokens(self._connection_id)
         self._tokens.mark_needs_consent(self._connection_id, version=current.version)
 
     def _renewed_early(self, current: FreeeTokens) -> FreeeTokens:
@@ -198,3 +210,8 @@ class FreeeSession:
             return latest
         self._tokens.mark_needs_consent(self._connection_id, version=current.version)
         raise InvalidGrant from None
+
+
+def _reserve(tokens: FreeeTokens) -> timedelta:
+    """The last part of a pair's life, in which it is renewed before its end."""
+    return reserve_of(issued_at=tokens.issued_at, expires_at=tokens.expires_at)
