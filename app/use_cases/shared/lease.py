@@ -1,4 +1,4 @@
-"""Holding a lease while work goes on: one thread renews the lease, and the work can ask whether it still holds it."""
+"""Holding a lease while work goes on: it is renewed meanwhile, and the work can ask whether it still holds it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.use_cases.context import Context
+from app.use_cases.shared.beats import beating
 
 
 class LeaseLost(Exception):
@@ -37,25 +38,18 @@ def held(ctx: Context, renew: Callable[[datetime], bool]) -> Iterator[Lease]:
     """Call `renew(lease_until)` three times per lease time until the block ends. When `renew` returns False, the lease
     is lost."""
     lease = Lease()
-    ended = threading.Event()
 
-    def beat() -> None:
-        while not ended.wait(ctx.settings.lease_seconds / 3):
-            try:
-                still_ours = renew(lease_end(ctx))
-            except (DBAPIError, PoolTimeout):
-                continue  # the database is busy or away: the next beat, or the lease's own end, decides
-            if not still_ours:
-                lease.lose()
-                return
+    def beat() -> bool:
+        try:
+            still_ours = renew(lease_end(ctx))
+        except (DBAPIError, PoolTimeout):
+            return True  # the database is busy or away: the next beat, or the lease's own end, decides
+        if not still_ours:
+            lease.lose()
+        return still_ours
 
-    thread = threading.Thread(target=beat, name="lease", daemon=True)
-    thread.start()
-    try:
+    with beating(beat, seconds=ctx.settings.lease_seconds / 3):
         yield lease
-    finally:
-        ended.set()
-        thread.join()
 
 
 def lease_end(ctx: Context) -> datetime:
