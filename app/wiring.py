@@ -129,7 +129,7 @@ class Gateways:
         """The session of this thread, which keeps those it has used last: each holds a socket open."""
         sessions: dict[tuple[int, System], requests.Session] = self._local.__dict__.setdefault("sessions", {})
         key = (connection_id, system)
-        sessions[key] = sessions.pop(key, None) or VendorSession()
+        sessions[key] = sessions.pop(key) if key in sessions else VendorSession()
         for oldest in list(sessions)[:-SESSIONS_A_THREAD]:
             sessions.pop(oldest).close()
         return sessions[key]

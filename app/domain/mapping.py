@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -100,10 +101,20 @@ class FieldMapping:
 
     def comparable(self, plain: Plain) -> str:
         """One form in which both systems' writings of a value are equal."""
-        return self.smarthr.codec.comparable(plain)
+        return _compared(self.key, plain) if type(plain) is str else self.smarthr.codec.comparable(plain)
 
     def blank_policy(self, options: MappingOptions) -> BlankPolicy:
         return options.blank_policies.get(self.key, self.blank)
+
+
+KEPT = 4096
+"""Results for so many texts are kept, those of some sixty people: one employee's values are read and compared again and
+again while the employee is planned and written, and then not any more."""
+
+
+@lru_cache(maxsize=KEPT)
+def _compared(key: str, text: str) -> str:
+    return BY_KEY[key].smarthr.codec.comparable(text)
 
 
 def at(*paths: str, codec: Codec, beside: tuple[str, ...] = (), erased: Erased = None) -> Place:

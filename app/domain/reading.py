@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 from app.domain.codecs.bank import salary_account
 from app.domain.codecs.base import UNKNOWN_VALUE, Raw, rules_used
 from app.domain.employee import EmployeeRecord, Record
 from app.domain.enums import Step, System
-from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
+from app.domain.mapping import BY_KEY, FIELDS, KEPT, FieldMapping, Place
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.settings.readability import DIRECTORY_ATTRIBUTES, Listing, witnesses_of
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot
@@ -147,13 +147,25 @@ def _state(row: FieldMapping, person_record: EmployeeRecord, record: Record, opt
     found = _found(person.system, record, (*place.paths, *place.beside))
     if _MISSHAPEN in found:
         return UNKNOWN_VALUE
-    state = place.codec.decode(tuple(None if value is _MISSING else value for value in found), options)
+    state = _decoded(row.key, person.system, tuple(None if value is _MISSING else value for value in found), options)
     if state is not BLANK:
         return state
     if all(value is _MISSING for value in found[: len(place.paths)]):
         return ABSENT
     shows = _shown_by_smarthr if person.system is System.SMARTHR else _shown_by_freee
     return BLANK if shows(row, record, options) else ABSENT
+
+
+def _decoded(key: str, system: System, raw: Raw, options: MappingOptions) -> FieldState:
+    if all(value is None or type(value) is str for value in raw):  # 1, 1.0 and True are equal, and not the same
+        return _decoded_texts(key, system, raw, options.include_building)
+    return BY_KEY[key].place(system).codec.decode(raw, options)
+
+
+@lru_cache(maxsize=KEPT)
+def _decoded_texts(key: str, system: System, raw: Raw, include_building: bool) -> FieldState:
+    """Of all options, reading asks for no other than this one."""
+    return BY_KEY[key].place(system).codec.decode(raw, MappingOptions(include_building=include_building))
 
 
 def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> bool:
@@ -213,9 +225,9 @@ def _may_be_hidden(value: object) -> bool:
 
 def _found(system: System, record: Record, paths: Sequence[str]) -> tuple[Any, ...]:
     view = record
-    if system is System.SMARTHR and any(path.startswith("bank_account.") for path in paths):
+    if system is System.SMARTHR and _asks_for_account(tuple(paths)):
         view = _with_salary_account(record)
-    return tuple(_value_at(view, path) for path in paths)
+    return tuple([_value_at(view, path) for path in paths])
 
 
 def _with_salary_account(record: Record) -> Record:
@@ -229,13 +241,18 @@ def _with_salary_account(record: Record) -> Record:
     return {**record, "bank_account": accounts[index] if accounts and index is not None else None}
 
 
+@cache
+def _asks_for_account(paths: tuple[str, ...]) -> bool:
+    return any(path.startswith("bank_account.") for path in paths)
+
+
 def _value_at(record: Record, path: str) -> object:
     """The value at a dotted path; below a null everything is null."""
     node: object = record
     for name in _names(path):
         if node is None:
             return None
-        if not isinstance(node, Mapping):
+        if type(node) is not dict and not isinstance(node, Mapping):  # asking for the type is much quicker
             return _MISSHAPEN
         node = node.get(name, _MISSING)
         if node is _MISSING or node is _MISSHAPEN:

@@ -17,8 +17,8 @@ from app.domain.codecs.base import (
     CannotEncode,
     Codec,
     Raw,
-    Traced,
     digits_of,
+    own_rules,
     refused,
     text_of,
     text_to_write,
@@ -54,7 +54,7 @@ class InJapan:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return self.codec.rules if isinstance(self.codec, Traced) else ()
+        return own_rules(self.codec)
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         return self.codec.decode(raw[:-1], options) if is_in_japan(raw[-1]) else FOREIGN_ADDRESS

@@ -4,7 +4,7 @@ A codec is given the values of its row's paths, followed by the values of the pa
 answers in the same order. `decode` never raises: a value that has no counterpart is Unconvertible. `encode` raises
 CannotEncode. Numbers, addresses, telephone and positions, and the bank account have modules of their own.
 
-A codec changes a value only by named rules: those of the normal form, and its own (`Traced.rules`); what they do not
+A codec changes a value only by named rules: those of the normal form, and its own (`rules`); what they do not
 bring into a form both systems take is a question for a person. `rules_used` tells which of them changed a value.
 """
 
@@ -14,11 +14,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from app.domain.errors import ItemError
 from app.domain.japanese.kana import HYPHENS, TO_READING, fold_hyphens, katakana, narrow, stable, without_spaces
-from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, carried, length_at_most, normal, question
+from app.domain.japanese.normal_form import (
+    NORMAL_FORM,
+    Rule,
+    applied,
+    carried,
+    is_plain,
+    length_at_most,
+    normal,
+    question,
+)
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Missing, Plain, Unconvertible
 
@@ -62,26 +71,18 @@ class Codec(Protocol):
         ...
 
 
-@runtime_checkable
-class Traced(Protocol):
-    """A codec that changes texts by rules of its own, after those of the normal form."""
-
-    @property
-    def rules(self) -> tuple[Rule, ...]: ...
-
-
-@runtime_checkable
-class TracedBeside(Protocol):
-    """A codec that changes a value by a rule which needs the values beside it."""
-
-    def rules_used(self, raw: Raw) -> tuple[str, ...]: ...
+def own_rules(codec: Codec) -> tuple[Rule, ...]:
+    """The rules by which a codec changes texts after those of the normal form: its `rules`, if it has some."""
+    rules: tuple[Rule, ...] = getattr(codec, "rules", ())
+    return rules
 
 
 def rules_used(codec: Codec, raw: Raw, *, paths: int) -> tuple[str, ...]:
     """The names of the rules by which the codec changes the texts of `raw`, whose first `paths` values are the item."""
-    if isinstance(codec, TracedBeside):
-        return codec.rules_used(raw)
-    rules = (*NORMAL_FORM, *(codec.rules if isinstance(codec, Traced) else ()))
+    if hasattr(codec, "rules_used"):
+        used: tuple[str, ...] = codec.rules_used(raw)
+        return used
+    rules = (*NORMAL_FORM, *own_rules(codec))
     names = [name for value in raw[:paths] if isinstance(value, str) for name in applied(value, rules)]
     return tuple(dict.fromkeys(names))
 
@@ -92,6 +93,8 @@ def text_of(value: object) -> str | Missing | Unconvertible:
         return BLANK
     if not isinstance(value, str):
         return UNKNOWN_VALUE
+    if is_plain(value):
+        return value.strip() or BLANK
     text = normal(value)
     if not text:
         return BLANK
@@ -116,13 +119,21 @@ def text_to_write(plain: Plain, *, max_length: int | None = None) -> str:
     return text
 
 
+# Signs that are neither blanks nor of another width: ASCII, kana without separate marks, kanji.
+_COMPARED = re.compile("[!-~\u3005-\u3007\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff]+")
+
+
 def compared_as_text(text: str) -> str:
     """The text without regard to width and to the number of spaces. Capitals and kanji variants stay different."""
+    if _COMPARED.fullmatch(text):
+        return text
     return stable(lambda part: " ".join(narrow(normal(part)).split()), text)
 
 
 def digits_of(text: str) -> str | None:
     """The ASCII digits of a text, without width, hyphens and spaces; None when the text holds anything else."""
+    if text.isascii() and text.isdigit():
+        return text
     plain = without_spaces(fold_hyphens(narrow(normal(text)), long_vowel=True)).replace("-", "")
     return plain if plain.isascii() and plain.isdigit() else None
 
@@ -182,6 +193,8 @@ _HYPHEN = re.compile(rf"[{HYPHENS}]")
 
 def written_kana(text: str) -> str | Unconvertible:
     """The reading as both systems take it. Nobody can tell whether a hyphen stands between two names or for ー."""
+    if _KANA.fullmatch(text):  # none of the rules finds anything in it
+        return text
     kana = carried(text, TO_READING)
     if _KANA.fullmatch(kana):
         return kana

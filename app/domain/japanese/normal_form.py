@@ -84,6 +84,11 @@ NORMAL_FORM = (
 _NOTHING_TO_DO = re.compile("[ -~\u3000-\u3029\u3030-\u3096\u309b-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff9f]*")
 
 
+def is_plain(text: str) -> bool:
+    """Whether the text needs none of the rules but that of the edges, and raises no question."""
+    return _NOTHING_TO_DO.fullmatch(text) is not None
+
+
 def normal(text: str) -> str:
     """The normal form of a text; idempotent. It says nothing about whether the text can be carried: see `question`."""
     return text.strip() if _NOTHING_TO_DO.fullmatch(text) else carried(text, NORMAL_FORM)

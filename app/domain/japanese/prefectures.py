@@ -60,6 +60,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
 NAMES: tuple[str, ...] = tuple(name for name, _ in _TABLE)
 READINGS: Mapping[str, str] = dict(_TABLE)
 _LARGE_READINGS = tuple((name, large_kana(reading)) for name, reading in _TABLE)
+_BY_FIRST_SIGN = {
+    sign: tuple(pair for pair in _LARGE_READINGS if pair[1].startswith(sign))
+    for sign in {reading[0] for _, reading in _LARGE_READINGS}
+}
 _OF_BUILDINGS = tuple("営民立庁")
 _LONGEST_READING = max(len(reading) for _, reading in _TABLE)
 _CODES: Mapping[str, int] = {name: code for code, name in enumerate(NAMES)}
@@ -100,7 +104,7 @@ def named_at_head(text: str) -> str | None:
 def read_at_head(kana: str) -> str | None:
     """The prefecture whose reading an address in full-width katakana begins with; キヨウトフ counts as キョウトフ."""
     head = large_kana(kana[:_LONGEST_READING])
-    return next((name for name, reading in _LARGE_READINGS if head.startswith(reading)), None)
+    return next((name for name, reading in _BY_FIRST_SIGN.get(head[:1], ()) if head.startswith(reading)), None)
 
 
 def without_name(text: str, prefecture: str | None) -> str:

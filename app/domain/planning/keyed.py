@@ -7,10 +7,10 @@ A digest under a key that is not given any more says nothing of a change, like o
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from app.domain.planning.rule_version import key_label, made_by, stamp, stamped
 
@@ -26,12 +26,17 @@ class KeyedFingerprint:
     label: str
 
     def __call__(self, stands_for: str, text: str) -> str:
-        made = hmac.new(self.keys[self.label], f"{stands_for}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+        made = hmac.digest(self.keys[self.label], f"{stands_for}\0{text}".encode(), "sha256").hex()[:32]
         return stamped(made, self.label)
 
     def under(self, label: str) -> KeyedFingerprint:
         """The fingerprint that makes digests under another of its keys; itself where it does not have that key."""
-        return self if label == self.label or label not in self.keys else replace(self, label=label)
+        return replace(self, label=label) if label != self.label and label in self.keys else self
+
+    @cached_property
+    def stamps(self) -> frozenset[str]:
+        """What the digests begin with that were made by the present rules and under one of the keys."""
+        return frozenset(map(stamp, self.keys))
 
 
 def as_made(stored: str, fingerprint: Fingerprint) -> Fingerprint:
@@ -42,9 +47,9 @@ def as_made(stored: str, fingerprint: Fingerprint) -> Fingerprint:
 def is_comparable(stored: str, fingerprint: Fingerprint) -> bool:
     """Whether a stored digest was made by the present rules and under a key that is known: only then does a different
     digest prove that something has changed."""
-    present = as_made(stored, fingerprint)
-    made_now = stamp(present.label) if isinstance(present, KeyedFingerprint) else made_by(present("version", ""))
-    return made_by(stored) == made_now
+    if isinstance(fingerprint, KeyedFingerprint):
+        return made_by(stored) in fingerprint.stamps
+    return made_by(stored) == made_by(fingerprint("version", ""))
 
 
 def is_former(stored: str, fingerprint: Fingerprint) -> bool:

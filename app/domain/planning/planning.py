@@ -97,10 +97,11 @@ def plan(
     case = _Case(direction, baseline, policy, policies or {}, options, one_way)
     rows = [row for row in FIELDS if not _outside_payroll(row, source, source_in_payroll)]
     rows = [row for row in rows if not _outside_payroll(row, target, target_in_payroll)]
+    compared = {row.key for row in rows}
     findings = list(_single_items(case, rows, source=source, target=target))
-    if _BANK[0] in rows:
+    if _BANK[0].key in compared:
         findings += _bank(case, source, target)
-    if any(says_something(side[row.key]) for row in FIELDS if row not in rows for side in (source, target)):
+    if any(says_something(side[row.key]) for row in FIELDS if row.key not in compared for side in (source, target)):
         findings.append(Note("E14", Severity.INFO))  # once for the employee, not for each of some thirty items
     draft = target_limits.Draft(
         changes=tuple(finding for finding in findings if isinstance(finding, Change)),

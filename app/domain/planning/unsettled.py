@@ -11,7 +11,7 @@ items of the bank account, which are written together. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -70,7 +70,10 @@ def loaded(stored: Mapping[str, Any]) -> dict[str, Sent]:
 
 
 def stored_form(memory: Memory) -> dict[str, Any]:
-    return {unit: asdict(sent) for unit, sent in memory.items()}
+    return {
+        unit: {"wrote": sent.wrote, "found": sent.found, "times": sent.times, "item": sent.item, "shown": sent.shown}
+        for unit, sent in memory.items()
+    }
 
 
 # ── units ─────────────────────────────────────────────────────────────────────────────────────────────────────────
