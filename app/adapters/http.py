@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import structlog
@@ -284,6 +285,15 @@ class VendorSession(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, for every answer."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """As `requests` does, which reads the whole environment each time, but once per host: the environment of a
+        process does not change."""
+        kept: dict[Any, dict[str, Any]] = self.__dict__.setdefault("_settings_by_host", {})
+        key = (*urlsplit(url)[:2], stream, verify)
+        if key not in kept:
+            kept[key] = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
+        return dict(kept[key])
 
 
 class _Oversized(Exception):

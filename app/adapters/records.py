@@ -138,6 +138,10 @@ def check_text(text: str) -> None:
 
 def is_plain(value: Any) -> bool:
     """Whether a value of a field that Awase does not know can be kept and sent back as it is."""
+    if value is None or isinstance(value, (bool, int)):
+        return True
+    if isinstance(value, str):
+        return "\0" not in value and "\\u0000" not in value and _encodable(value)
     try:
         return "\\u0000" not in json.dumps(value, allow_nan=False) and _encodable(json.dumps(value, ensure_ascii=False))
     except (ValueError, TypeError, RecursionError):
