@@ -1,24 +1,33 @@
-"""Base of the repositories: the session of the open transaction, the vault, and a few forms that all of them use."""
+"""Base of the repositories: the session of the open transaction, the vault, and a few forms that all of them use.
+
+A job sends the same few statements for every employee. To build such a statement costs more than to run it, and an
+entity of the ORM more than a row, so these statements stand ready in their modules, over the tables alone (`table_of`),
+with parameters whose names end in `_`: a plain name of a column would be taken for a value to set.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, Executable
+from sqlalchemy import CursorResult, Executable, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-    from app.storage.tables.models import Base
+from app.storage.tables.base import Base
 from app.storage.vault import Vault, VaultError
 
 HIDDEN = "••••"
 """In place of a text whose key is missing."""
 
 R = TypeVar("R", bound="DataclassInstance")
+_NONE = object()
 
 
 class Repository:
@@ -28,10 +37,14 @@ class Repository:
         self._session = session
         self._vault = vault
 
-    def _changed(self, statement: Executable) -> int:
+    def _changed(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
         """Run an UPDATE or DELETE and say how many rows it changed."""
-        result = cast(CursorResult[Any], self._session.execute(statement))
+        result = cast(CursorResult[Any], self._session.execute(statement, parameters))
         return result.rowcount
+
+    def _first(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
+        """The first row of a query that stands ready."""
+        return self._session.execute(statement, parameters).first()
 
     @property
     def _dialect(self) -> Any:
@@ -53,7 +66,22 @@ class Repository:
             return HIDDEN
 
 
-def as_row(row_type: type[R], record: Base, **more: Any) -> R:
+def as_row(row_type: type[R], record: Base | Row[Any], **more: Any) -> R:
     """Copy the columns that a row type names out of a record; `more` gives the fields that are not plain columns."""
-    names = {f.name for f in fields(row_type)} - set(more)
-    return row_type(**{name: getattr(record, name) for name in names if hasattr(record, name)}, **more)
+    found = ((name, getattr(record, name, _NONE)) for name in _names(row_type) if name not in more)
+    return row_type(**{name: value for name, value in found if value is not _NONE}, **more)
+
+
+@cache
+def _names(row_type: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(row_type))
+
+
+def table_of(entity: type[Base]) -> Table:
+    return cast(Table, entity.__table__)
+
+
+def columns_for(row_type: type[DataclassInstance], entity: type[Base], *besides: str) -> list[ColumnElement[Any]]:
+    """The columns that a row type names, and others."""
+    columns = table_of(entity).c
+    return [columns[name] for name in (*_names(row_type), *besides) if name in columns]

@@ -283,7 +283,7 @@ def test_what_two_surveys_learn_at_once_is_all_kept(database: Database) -> None:
 
 def test_vendor_calls_counted_at_once_add_up(database: Database) -> None:
     run = add_run(database, add_connection(database))
-    together(lambda _: [in_unit(database, lambda uow: uow.runs.add_calls(run.id, s, 2)) for s in System], THREADS)  # noqa: B023
+    together(lambda _: [in_unit(database, lambda uow: uow.runs.add_calls(run.id, {s: 2})) for s in System], THREADS)  # noqa: B023
     with database.unit_of_work() as uow:
         row = uow.runs.get(run.id)
     assert row is not None

@@ -101,7 +101,7 @@ def test_many_writers_that_read_first_all_get_through(database: Database) -> Non
         for _ in range(10):
             with database.unit_of_work() as uow:
                 assert uow.runs.get(run.id) is not None
-                uow.runs.add_calls(run.id, System.FREEE, 1)
+                uow.runs.add_calls(run.id, {System.FREEE: 1})
 
     together(count_up, 8)
     with database.unit_of_work() as uow:

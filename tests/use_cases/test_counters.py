@@ -104,7 +104,7 @@ def test_vendor_calls_that_are_told_after_the_end_are_counted(room: Room) -> Non
     close(room, run.id)
     count_once(room.ctx)
     with room.database.unit_of_work() as uow:
-        uow.runs.add_calls(run.id, System.FREEE, 7)
+        uow.runs.add_calls(run.id, {System.FREEE: 7})
     count_once(room.ctx)
     assert counted(room)["vendor_calls"] == {labels(system="freee"): 7}
 

@@ -247,7 +247,7 @@ def test_outcomes_and_durations_of_runs(client: FlaskClient, world: World) -> No
     with world.ctx.unit_of_work() as uow:
         run = uow.runs.get_by_public_id(run_id)
         assert run
-        uow.runs.add_calls(run.id, System.SMARTHR, 5)
+        uow.runs.add_calls(run.id, {System.SMARTHR: 5})
     before = metrics(client)
     assert before["awase_metered_timestamp_seconds",] == 0
     assert named(before, "awase_items_total") == {}

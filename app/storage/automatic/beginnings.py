@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from app.domain.enums import Direction, Trigger
 from app.domain.planning.beginning import BeginReason
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.automatic.rows import BeginningRow
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.tables.automatic_models import BeginningTable, DeclinedTable
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 
@@ -26,6 +26,18 @@ class Waiting(NamedTuple):
     gathered: int
 
 
+_MARKS, _NOT_CHOSEN = table_of(BeginningTable), table_of(DeclinedTable)
+_MARK = select(*columns_for(BeginningRow, BeginningTable)).where(
+    _MARKS.c.connection_id == bindparam("connection_"), _MARKS.c.direction == bindparam("direction_")
+)
+_MINE = (
+    _NOT_CHOSEN.c.connection_id == bindparam("connection_"),
+    _NOT_CHOSEN.c.direction == bindparam("direction_"),
+)
+_DECLINED = select(_NOT_CHOSEN.c.changes).where(*_MINE, _NOT_CHOSEN.c.source_id == bindparam("person_"))
+_FORGET = delete(_NOT_CHOSEN).where(*_MINE, _NOT_CHOSEN.c.source_id.in_(bindparam("people_", expanding=True)))
+
+
 class BeginningRepository(Repository):
     """`uow.beginnings`."""
 
@@ -36,7 +48,7 @@ class BeginningRepository(Repository):
         self._session.execute(row)
 
     def get(self, connection_id: int, direction: Direction) -> BeginningRow | None:
-        record = self._session.get(BeginningTable, (connection_id, direction), populate_existing=True)
+        record = self._first(_MARK, {"connection_": connection_id, "direction_": direction})
         return None if record is None else as_row(BeginningRow, record)
 
     def all(self, connection_id: int | None = None) -> list[BeginningRow]:
@@ -128,16 +140,12 @@ class BeginningRepository(Repository):
         return {source_id: dict(changes) for source_id, changes in self._session.execute(query)}
 
     def declined_of(self, connection_id: int, direction: Direction, source_id: str) -> dict[str, str]:
-        record = self._session.get(DeclinedTable, (connection_id, direction, source_id), populate_existing=True)
+        of_whom = {"connection_": connection_id, "direction_": direction, "person_": source_id}
+        record = self._first(_DECLINED, of_whom)
         return {} if record is None else dict(record.changes)
 
     def forget_declined(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> None:
         """These people are equal on both sides by now, or a person has chosen them."""
         for start in range(0, len(source_ids), 500):
-            self._session.execute(
-                delete(DeclinedTable).where(
-                    DeclinedTable.connection_id == connection_id,
-                    DeclinedTable.direction == direction,
-                    DeclinedTable.source_id.in_(source_ids[start : start + 500]),
-                )
-            )
+            people = {"people_": list(source_ids[start : start + 500])}
+            self._session.execute(_FORGET, {"connection_": connection_id, "direction_": direction, **people})

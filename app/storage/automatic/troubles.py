@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 
 from app.domain.enums import Direction
 from app.storage.automatic.rows import TroubleRow
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.automatic_models import TroubleTable
+
+_TROUBLES = table_of(TroubleTable)
+_RESOLVE = delete(_TROUBLES).where(
+    _TROUBLES.c.connection_id == bindparam("connection_"),
+    _TROUBLES.c.direction == bindparam("direction_"),
+    _TROUBLES.c.source_id.in_(bindparam("people_", expanding=True)),
+)
 
 
 class TroubleRepository(Repository):
@@ -55,13 +62,8 @@ class TroubleRepository(Repository):
 
     def resolve(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> int:
         """Forget the troubles of employees who ended well or whom a person has released. Returns how many."""
-        return self._changed(
-            delete(TroubleTable).where(
-                TroubleTable.connection_id == connection_id,
-                TroubleTable.direction == direction,
-                TroubleTable.source_id.in_(source_ids),
-            )
-        )
+        people = {"connection_": connection_id, "direction_": direction, "people_": list(source_ids)}
+        return self._changed(_RESOLVE, people)
 
     def set_content(self, connection_id: int, direction: Direction, source_id: str, content: str) -> None:
         """Store the digest of both sides at the time of the last bad end; a different digest lifts the quarantine."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from app.domain.employee import PaySchedule
 from app.domain.enums import System
@@ -28,9 +28,15 @@ from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.learned import MARKS, learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow, pair_key
 from app.storage.enums import RefreshState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.models import ConnectionTable
 from app.storage.vault import SealedList
+
+_COLUMNS = table_of(ConnectionTable).c
+_ONE = _COLUMNS.id == bindparam("connection_")
+_CONNECTION = select(*(column for column in _COLUMNS if "token" not in column.name)).where(_ONE)
+_SMARTHR_TOKEN = select(_COLUMNS.smarthr_token_enc).where(_ONE)
+_FREEE_TOKENS = select(*(column for column in _COLUMNS if column.name.startswith("freee_"))).where(_ONE)
 
 
 class ConnectionRepository(Repository):
@@ -70,7 +76,7 @@ class ConnectionRepository(Repository):
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, connection_id: int) -> Connection | None:
-        record = self._session.get(ConnectionTable, connection_id, populate_existing=True)
+        record = self._first(_CONNECTION, {"connection_": connection_id})
         return None if record is None else self._connection(record)
 
     def get_by_key(self, key: str) -> Connection | None:
@@ -105,7 +111,7 @@ class ConnectionRepository(Repository):
         named = {"freee_company_name": record.freee_company_name and cleaned(record.freee_company_name)}
         return as_row(ConnectionStatus, record, refresh_state=record.freee_refresh_state, **named)
 
-    def _connection(self, record: ConnectionTable) -> Connection:
+    def _connection(self, record: ConnectionTable | Row[Any]) -> Connection:
         options, learned = record.options, record.learned
         return Connection(
             id=record.id,
@@ -269,11 +275,10 @@ class ConnectionRepository(Repository):
     # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
 
     def smarthr_token(self, connection_id: int) -> str:
-        record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
-        return self._vault.decrypt(record.smarthr_token_enc)
+        return self._vault.decrypt(self._session.execute(_SMARTHR_TOKEN, {"connection_": connection_id}).scalar_one())
 
     def freee_tokens(self, connection_id: int) -> FreeeTokens | None:
-        record = self._session.get_one(ConnectionTable, connection_id, populate_existing=True)
+        record = self._session.execute(_FREEE_TOKENS, {"connection_": connection_id}).one()
         access, refresh = record.freee_access_token_enc, record.freee_refresh_token_enc
         if access is None or refresh is None or record.freee_expires_at is None:
             return None
@@ -289,8 +294,7 @@ class ConnectionRepository(Repository):
     def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
         """Claim the refresh for one caller. False: another caller has it, or the pair is in doubt.
 
-        A claim that ran out while its request was under way becomes UNKNOWN: the process that held it is dead, and its
-        answer, which would have told what freee did, is lost.
+        A claim that ran out becomes UNKNOWN: the answer, which would have told what freee did, died with its process.
         """
         state, claimed_until = ConnectionTable.freee_refresh_state, ConnectionTable.freee_claimed_until
         dead = (state == RefreshState.SENDING, claimed_until < now)

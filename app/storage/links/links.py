@@ -6,16 +6,49 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, bindparam, func, or_, select, update
 
 from app.domain.enums import Direction, System
-from app.domain.planning.unsettled import Memory, loaded, once_more, stored_form
+from app.domain.planning.unsettled import Memory, once_more
 from app.storage.enums import UnlinkReason
 from app.storage.links.link_reading import LinkReading
-from app.storage.links.rows import LinkRow
-from app.storage.repository import as_row
+from app.storage.links.rows import LinkRow, LinkState
+from app.storage.repository import as_row, columns_for, table_of
 from app.storage.tables.models import ConnectionTable, LinkTable
+
+_LINKS = table_of(LinkTable)
+_LIVE = {
+    system: select(*columns_for(LinkRow, LinkTable)).where(
+        _LINKS.c.connection_id == bindparam("connection_"),
+        side == bindparam("person_"),
+        _LINKS.c.unlinked_at.is_(None),
+    )
+    for system, side in ((System.SMARTHR, _LINKS.c.smarthr_id), (System.FREEE, _LINKS.c.freee_id))
+}
+_ONE = _LINKS.c.id == bindparam("link_")
+_STATE = select(_LINKS.c.baseline, _LINKS.c.unsettled).where(_ONE).with_for_update()
+_SET_STATE = update(_LINKS).where(_ONE).values(baseline=bindparam("baseline_"), unsettled=bindparam("unsettled_"))
+_SET_BASELINE = update(_LINKS).where(_ONE).values(baseline=bindparam("baseline_"))
+
+
+def _elsewhere() -> Select[Any]:
+    """The links of other connections to the same company or tenant."""
+    mine, other = table_of(ConnectionTable).alias().c, table_of(ConnectionTable).alias().c
+    same_company = other.freee_company_id == mine.freee_company_id
+    same_tenant = func.lower(other.smarthr_subdomain) == func.lower(mine.smarthr_subdomain)
+    return (
+        select(_LINKS.c.smarthr_id, _LINKS.c.freee_id, same_company, same_tenant)
+        .join(other.id.table, other.id == _LINKS.c.connection_id)
+        .join(mine.id.table, mine.id == bindparam("connection_"))
+        .where(other.id != mine.id, other.removed_at.is_(None), same_company | same_tenant)
+        .where(_LINKS.c.unlinked_at.is_(None))
+    )
+
+
+_ELSEWHERE = _elsewhere()
+_ONE_ELSEWHERE = _ELSEWHERE.where(
+    or_(_LINKS.c.smarthr_id == bindparam("person_"), _LINKS.c.freee_id == bindparam("person_"))
+)
 
 
 class LinkRepository(LinkReading):
@@ -28,30 +61,18 @@ class LinkRepository(LinkReading):
 
     def by_source(self, connection_id: int, system: System, source_id: str) -> LinkRow | None:
         """The live link of one person of `system`."""
-        side = LinkTable.smarthr_id if system is System.SMARTHR else LinkTable.freee_id
-        query = select(LinkTable).where(
-            LinkTable.connection_id == connection_id, side == source_id, LinkTable.unlinked_at.is_(None)
-        )
-        record = self._session.scalar(query)
+        record = self._first(_LIVE[system], {"connection_": connection_id, "person_": source_id})
         return None if record is None else as_row(LinkRow, record)
 
     def elsewhere(self, connection_id: int, person_id: str | None = None) -> list[tuple[System, str, str]]:
         """(system, id, partner's id) of every person whom another connection has linked: of freee's where it goes to
         the same company, of SmartHR's where it goes to the same tenant. `person_id`: only the links of this id."""
-        mine, other = aliased(ConnectionTable), aliased(ConnectionTable)
-        same_company = other.freee_company_id == mine.freee_company_id
-        same_tenant = func.lower(other.smarthr_subdomain) == func.lower(mine.smarthr_subdomain)
-        query = (
-            select(LinkTable.smarthr_id, LinkTable.freee_id, same_company, same_tenant)
-            .join(other, other.id == LinkTable.connection_id)
-            .join(mine, mine.id == connection_id)
-            .where(other.id != mine.id, other.removed_at.is_(None), same_company | same_tenant)
-            .where(LinkTable.unlinked_at.is_(None))
-        )
-        if person_id is not None:
-            query = query.where(or_(LinkTable.smarthr_id == person_id, LinkTable.freee_id == person_id))
+        of_whom = {} if person_id is None else {"person_": person_id}
+        query = _ELSEWHERE if person_id is None else _ONE_ELSEWHERE
         found: list[tuple[System, str, str]] = []
-        for smarthr_id, freee_id, in_company, in_tenant in self._session.execute(query):
+        for smarthr_id, freee_id, in_company, in_tenant in self._session.execute(
+            query, {"connection_": connection_id, **of_whom}
+        ):
             if in_company:
                 found.append((System.FREEE, freee_id, smarthr_id))
             if in_tenant:
@@ -81,37 +102,40 @@ class LinkRepository(LinkReading):
 
     def set_baseline(self, link_id: int, digests: Mapping[str, str]) -> None:
         """Replace the whole baseline."""
-        self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(baseline=dict(digests)))
+        self._session.execute(_SET_BASELINE, {"link_": link_id, "baseline_": dict(digests)})
 
     def move_baseline(self, link_id: int, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
-        """Replace the whole baseline, unless it is no longer the one seen: False then.
+        """As `LinkState.move_baseline`."""
+        moved = False
 
-        A process that has moved the baseline meanwhile knows of something later (a write, an undo) than what this
-        caller read on both sides before.
-        """
-        query = select(LinkTable.baseline).where(LinkTable.id == link_id).with_for_update()
-        if self._session.scalar(query) != dict(seen):
-            return False
-        self.set_baseline(link_id, digests)
-        return True
+        def move(state: LinkState) -> None:
+            nonlocal moved
+            moved = state.move_baseline(digests, seen=seen)
+
+        self.change(link_id, move)
+        return moved
 
     def change_unsettled(self, link_id: int, direction: Direction, change: Callable[[Memory], Memory]) -> None:
-        """Replace the memory of what was written in one direction and not seen there since."""
-        kept = self._unsettled(link_id)
-        before = loaded(kept.get(direction.value, {}))
-        after = change(before)
-        if after != before:
-            self._keep_unsettled(link_id, {**kept, direction.value: stored_form(after)})
+        """As `LinkState.remember`."""
+        self.change(link_id, lambda state: state.remember(direction, change))
 
     def settle(self, link_id: int, units: Collection[str]) -> None:
-        """Forget the writes of these units: a later reading has shown the same on both sides."""
-        kept = self._unsettled(link_id)
-        left = {
-            direction: {unit: sent for unit, sent in memory.items() if unit not in units}
-            for direction, memory in kept.items()
-        }
-        if left != kept:
-            self._keep_unsettled(link_id, left)
+        """As `LinkState.settle`."""
+        self.change(link_id, lambda state: state.settle(units))
+
+    def change(self, link_id: int, *changes: Callable[[LinkState], object]) -> None:
+        """Change what a link remembers: all of it with one look and one write, while nobody else changes it."""
+        found = self._first(_STATE, {"link_": link_id})
+        if found is None:
+            return
+        before = LinkState(found.baseline, found.unsettled or {})
+        after = LinkState(before.baseline, before.unsettled)
+        for change in changes:
+            change(after)
+        if after != before:
+            left = {direction: memory for direction, memory in after.unsettled.items() if memory}
+            stored = {"baseline_": dict(after.baseline), "unsettled_": left or None}
+            self._session.execute(_SET_STATE, {"link_": link_id, **stored})
 
     def try_again(
         self, connection_id: int, *, direction: Direction | None = None, source_ids: Collection[str] = ()
@@ -126,14 +150,6 @@ class LinkRepository(LinkReading):
         for link_id in [record.id for record in self._session.scalars(query)]:
             for each in Direction if direction is None else (direction,):
                 self.change_unsettled(link_id, each, once_more)
-
-    def _unsettled(self, link_id: int) -> dict[str, Any]:
-        query = select(LinkTable.unsettled).where(LinkTable.id == link_id).with_for_update()
-        return self._session.scalar(query) or {}
-
-    def _keep_unsettled(self, link_id: int, memories: Mapping[str, Any]) -> None:
-        left = {direction: memory for direction, memory in memories.items() if memory}
-        self._session.execute(update(LinkTable).where(LinkTable.id == link_id).values(unsettled=left or None))
 
     def unlink(self, link_id: int, *, why: UnlinkReason, now: datetime) -> bool:
         """End a link. False when it is no live link any more."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from app.domain.enums import Direction, System
-from app.domain.planning.unsettled import Memory, loaded
+from app.domain.planning.unsettled import Memory, loaded, stored_form
 from app.storage.enums import (
     UnlinkReason,
 )
@@ -33,6 +34,39 @@ class LinkRow:
     def memory(self, direction: Direction) -> Memory:
         """The writes in this direction that no later reading has found there."""
         return loaded((self.unsettled or {}).get(direction.value, {}))
+
+
+@dataclass
+class LinkState:
+    """What a link remembers of its pair, as one transaction changes it. `unsettled`: stored forms by direction."""
+
+    baseline: Mapping[str, Any]
+    unsettled: Mapping[str, Any] = field(repr=False)
+
+    def remember(self, direction: Direction, change: Callable[[Memory], Memory]) -> None:
+        """Replace the memory of what was written in one direction and not seen there since."""
+        kept = loaded(self.unsettled.get(direction.value, {}))
+        after = change(kept)
+        if after != kept:
+            self.unsettled = {**self.unsettled, direction.value: stored_form(after)}
+
+    def settle(self, units: Collection[str]) -> None:
+        """Forget the writes of these units: a later reading has shown the same on both sides."""
+        self.unsettled = {
+            direction: {unit: sent for unit, sent in memory.items() if unit not in units}
+            for direction, memory in self.unsettled.items()
+        }
+
+    def move_baseline(self, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
+        """Replace the whole baseline, unless it is no longer the one seen: False then.
+
+        A process that has moved the baseline meanwhile knows of something later (a write, an undo) than what this
+        caller read on both sides before.
+        """
+        if self.baseline != dict(seen):
+            return False
+        self.baseline = dict(digests)
+        return True
 
 
 @dataclass(frozen=True)

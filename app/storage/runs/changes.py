@@ -6,15 +6,27 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.domain.enums import Step
 from app.domain.snapshot import FieldState
 from app.storage.enums import ChangeState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.runs.rows import ChangeRow, NewChange
 from app.storage.tables.models import FieldChangeTable
 from app.storage.values import dump_state, load_state
+
+_CHANGES = table_of(FieldChangeTable)
+_MINE = _CHANGES.c.item_id == bindparam("item_")
+_ADD = insert(_CHANGES)
+_KEYS = select(_CHANGES.c.key).where(_MINE)
+_FORGET_UNWRITTEN = delete(_CHANGES).where(_MINE, _CHANGES.c.state != ChangeState.WRITTEN)
+_WRITTEN = (
+    update(_CHANGES)
+    .where(_MINE, _CHANGES.c.key.in_(bindparam("keys_", expanding=True)))
+    .values(state=ChangeState.WRITTEN)
+)
+_WRITTEN_WITH = _WRITTEN.values(step=bindparam("step_"))
 
 
 class ChangeRepository(Repository):
@@ -23,8 +35,8 @@ class ChangeRepository(Repository):
         once more keeps its first `before`, because the item as a whole changes that value."""
         fresh = list(changes)
         mine = FieldChangeTable.item_id == item_id
-        self._session.execute(delete(FieldChangeTable).where(mine, FieldChangeTable.state != ChangeState.WRITTEN))
-        written = set(self._session.scalars(select(FieldChangeTable.key).where(mine)))
+        self._session.execute(_FORGET_UNWRITTEN, {"item_": item_id})
+        written = set(self._session.scalars(_KEYS, {"item_": item_id}))
         self.insert([self.values(item_id, change, state) for change in fresh if change.key not in written])
         for change in fresh:
             if change.key in written:
@@ -48,17 +60,13 @@ class ChangeRepository(Repository):
 
     def insert(self, values: Sequence[dict[str, Any]]) -> None:
         if values:
-            self._session.execute(insert(FieldChangeTable), values)
+            self._session.execute(_ADD, values)
 
     def mark_written(self, item_id: int, keys: Sequence[str], *, step: Step | None = None) -> None:
-        values: dict[str, Any] = {"state": ChangeState.WRITTEN}
-        if step is not None:
-            values["step"] = step
-        self._session.execute(
-            update(FieldChangeTable)
-            .where(FieldChangeTable.item_id == item_id, FieldChangeTable.key.in_(keys))
-            .values(**values)
-        )
+        if step is None:
+            self._session.execute(_WRITTEN, {"item_": item_id, "keys_": list(keys)})
+        else:
+            self._session.execute(_WRITTEN_WITH, {"item_": item_id, "keys_": list(keys), "step_": step})
 
     def of_items(self, item_ids: Sequence[int]) -> dict[int, list[ChangeRow]]:
         """Item id → its changes in the order they were planned."""

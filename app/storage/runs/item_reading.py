@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, String, and_, bindparam, cast, exists, func, or_, select
 
 from app.domain.enums import Direction, Step
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import ChangeState, StepState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemStepTable, ItemTable, RunTable
 
 OPEN_STATES = (ItemState.WAITING, ItemState.RUNNING)
+
+_ITEMS = table_of(ItemTable).c
+_ITEM = select(*columns_for(ItemRow, ItemTable, "detail_enc", "candidates_enc", "name_enc")).where(
+    _ITEMS.id == bindparam("item_")
+)
+HELD = (
+    _ITEMS.id == bindparam("item_"),
+    _ITEMS.attempt == bindparam("attempt_"),
+    _ITEMS.state == ItemState.RUNNING,
+)
+"""The item is being worked on by the attempt with this number."""
+_IS_HELD = select(_ITEMS.id).where(*HELD)
 
 
 @dataclass(frozen=True)
@@ -34,8 +47,12 @@ class ItemReading(Repository):
     """The queries about items, for `uow.items` and for the pages."""
 
     def get(self, item_id: int) -> ItemRow | None:
-        record = self._session.get(ItemTable, item_id, populate_existing=True)
+        record = self._first(_ITEM, {"item_": item_id})
         return None if record is None else self._row(record)
+
+    def is_held(self, item_id: int, attempt: int) -> bool:
+        """Whether the worker with this attempt still holds the item."""
+        return self._first(_IS_HELD, {"item_": item_id, "attempt_": attempt}) is not None
 
     def page(
         self,
@@ -219,7 +236,7 @@ class ItemReading(Repository):
         )
         return [(row.state, row.error_code, row.items) for row in self._session.execute(query)]
 
-    def _row(self, record: ItemTable) -> ItemRow:
+    def _row(self, record: ItemTable | Row[Any]) -> ItemRow:
         sealed = record.candidates_enc
         candidates = tuple(self._vault.decrypt_json(sealed)) if sealed else ()
         return as_row(

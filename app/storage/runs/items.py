@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
 from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
+from app.storage.repository import table_of
 from app.storage.runs.item_adding import ItemAdding, note_columns
-from app.storage.runs.item_reading import running_runs, waits_in
+from app.storage.runs.item_reading import HELD, running_runs, waits_in
 from app.storage.runs.rows import ItemRow, NewNote
 from app.storage.tables.models import ItemTable, RunTable
+
+_TABLE = table_of(ItemTable)
 
 
 class ItemRepository(ItemAdding):
@@ -36,32 +39,16 @@ class ItemRepository(ItemAdding):
         an open item of another run holds the employee's slot, or a worker is writing the same pair in the other
         direction. In the last two cases the item waits a little and is queued again.
         """
-        values = {
-            "state": ItemState.RUNNING,
-            "attempt": ItemTable.attempt + 1,
-            "starts": ItemTable.starts + 1,
-            "lease_until": lease_until,
-            "lease_by": worker,
-            "started_at": func.coalesce(ItemTable.started_at, now),
-            "holds_slot": True,
-        }
-        mine = (
-            ItemTable.id == item_id,
-            ItemTable.attempt == attempt,
-            ItemTable.state == ItemState.WAITING,
-            ItemTable.next_at <= now,
-            ItemTable.run_id.in_(running_runs()),
-        )
+        mine = {"item_": item_id, "attempt_": attempt, "now_": now}
         self._one_claim_at_a_time(item_id)
         try:
-            with self._session.begin_nested():
-                claimed = self._changed(update(ItemTable).where(*mine, ~_written_the_other_way()).values(values))
+            with self._session.connection().begin_nested():
+                claimed = self._changed(_claim(), {**mine, "until_": lease_until, "worker_": worker})
         except IntegrityError:
             claimed = 0
         if claimed:
             return self.get(item_id)
-        until = now + (lease_until - now) / 6
-        if self._changed(update(ItemTable).where(*mine).values(next_at=until, pushed_at=None)):
+        if self._changed(_put_off(), {**mine, "until_": now + (lease_until - now) / 6}):
             self._queue_again(item_id, now=now)
         return None
 
@@ -237,12 +224,12 @@ class ItemRepository(ItemAdding):
         return self._if_mine(item_id, attempt, {"closing_month": closing_month, "pay_month": pay_month})
 
     def _if_mine(self, item_id: int, attempt: int, values: Mapping[str, Any]) -> bool:
-        statement = (
-            update(ItemTable)
-            .where(ItemTable.id == item_id, ItemTable.attempt == attempt, ItemTable.state == ItemState.RUNNING)
-            .values(values)
-        )
-        return self._changed(statement) == 1
+        plain = {name: value for name, value in values.items() if not isinstance(value, ColumnElement)}
+        if len(plain) < len(values):
+            statement = update(ItemTable).where(*HELD).values(values)
+            return self._changed(statement, {"item_": item_id, "attempt_": attempt}) == 1
+        given = {f"{name}_to": value for name, value in plain.items()}
+        return self._changed(_set(tuple(plain)), {"item_": item_id, "attempt_": attempt, **given}) == 1
 
     def _queue_again(self, item_id: int, *, now: datetime) -> None:
         attempt, queue, due_at = self._session.execute(
@@ -277,6 +264,41 @@ class ItemRepository(ItemAdding):
         )
 
 
+@cache
+def _set(columns: tuple[str, ...]) -> Update:
+    """Set these columns of the item that the attempt holds."""
+    return update(_TABLE).where(*HELD).values({name: bindparam(f"{name}_to") for name in columns})
+
+
+@cache
+def _claim() -> Update:
+    values = {
+        "state": ItemState.RUNNING,
+        "attempt": _TABLE.c.attempt + 1,
+        "starts": _TABLE.c.starts + 1,
+        "lease_until": bindparam("until_"),
+        "lease_by": bindparam("worker_"),
+        "started_at": func.coalesce(_TABLE.c.started_at, bindparam("now_", type_=_TABLE.c.started_at.type)),
+        "holds_slot": True,
+    }
+    return update(_TABLE).where(*_claimable(), ~_written_the_other_way()).values(values)
+
+
+@cache
+def _put_off() -> Update:
+    return update(_TABLE).where(*_claimable()).values(next_at=bindparam("until_"), pushed_at=None)
+
+
+def _claimable() -> tuple[ColumnElement[bool], ...]:
+    return (
+        _TABLE.c.id == bindparam("item_"),
+        _TABLE.c.attempt == bindparam("attempt_"),
+        _TABLE.c.state == ItemState.WAITING,
+        _TABLE.c.next_at <= bindparam("now_"),
+        _TABLE.c.run_id.in_(running_runs()),
+    )
+
+
 def is_parked() -> ColumnElement[bool]:
     """The item, of a run that webhooks fill, waits with a plan."""
     return and_(ItemTable.state == ItemState.WAITING, ItemTable.approved_digest.is_not(None))
@@ -285,10 +307,10 @@ def is_parked() -> ColumnElement[bool]:
 def _written_the_other_way() -> ColumnElement[bool]:
     """Whether a worker is working on the same pair in the other direction. Each of the two jobs would write the value
     that the other has just replaced, and both sides would end with the other's old value."""
-    other = aliased(ItemTable)
+    mine, other = _TABLE.c, _TABLE.alias().c
     return exists().where(
-        other.connection_id == ItemTable.connection_id,
-        other.direction != ItemTable.direction,
+        other.connection_id == mine.connection_id,
+        other.direction != mine.direction,
         other.state == ItemState.RUNNING,
-        or_(other.source_id == ItemTable.target_id, other.target_id == ItemTable.source_id),
+        or_(other.source_id == mine.target_id, other.target_id == mine.source_id),
     )

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Select, bindparam, case, func, or_, select
 
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.run_state import RunState
 from app.storage.enums import MailState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.runs.rows import RunRow
 from app.storage.tables.models import MailTable, RunTable
+
+_RUN = select(*columns_for(RunRow, RunTable)).where(table_of(RunTable).c.id == bindparam("run_"))
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class RunReading(Repository):
     """The pages' queries about runs, as part of `uow.runs`."""
 
     def get(self, run_id: int) -> RunRow | None:
-        record = self._session.get(RunTable, run_id, populate_existing=True)
+        record = self._first(_RUN, {"run_": run_id})
         return None if record is None else as_row(RunRow, record)
 
     def get_by_public_id(self, public_id: str) -> RunRow | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
@@ -14,7 +15,7 @@ from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState, result_of
 from app.storage.enums import MassChangeCheck, OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
-from app.storage.repository import as_row
+from app.storage.repository import as_row, table_of
 from app.storage.runs.item_reading import OPEN_STATES
 from app.storage.runs.items import ItemRepository, is_parked
 from app.storage.runs.rows import NewRun, RunRow, WithoutItem
@@ -25,30 +26,33 @@ from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 MISSED_KEPT = 1000
 """How many people a run names whose change no webhook has told; the counter counts all of them."""
 
+_RUNS, _ITEMS = table_of(RunTable), table_of(ItemTable)
+_ADD_CALLS = (
+    update(_RUNS)
+    .where(_RUNS.c.id == bindparam("run_"))
+    .values(
+        smarthr_calls=_RUNS.c.smarthr_calls + bindparam("smarthr_"),
+        freee_calls=_RUNS.c.freee_calls + bindparam("freee_"),
+    )
+)
+_CLOSE = (
+    update(_RUNS)
+    .where(
+        _RUNS.c.id == bindparam("run_"),
+        _RUNS.c.finished_at.is_(None),
+        or_(_RUNS.c.state == RunState.RUNNING, _RUNS.c.ends_as.is_not(None)),
+        ~exists().where(_ITEMS.c.run_id == bindparam("run_"), _ITEMS.c.state.in_(OPEN_STATES)),
+    )
+    .values(finished_at=bindparam("now_"))
+)
+
 
 class RunRepository(RunReading):
     def add(self, new: NewRun) -> RunRow:
         """Add a WAITING run. Its survey is due at once (the caller adds the outbox row), unless webhooks fill it."""
-        record = RunTable(
-            public_id=new.public_id,
-            connection_id=new.connection_id,
-            direction=new.direction,
-            trigger=new.trigger,
-            as_of_date=new.as_of_date,
-            dry_run=new.dry_run,
-            scope=None if new.scope is None else list(new.scope),
-            queue=new.queue,
-            state=RunState.WAITING,
-            started_by=new.started_by,
-            created_at=new.created_at,
-            survey_next_at=None if new.gather_until else new.created_at,
-            gather_until=new.gather_until,
-            deadline_at=new.deadline_at,
-            retried_run_id=new.retried_run_id,
-            undone_run_id=new.undone_run_id,
-            acknowledged=new.acknowledged,
-            asked_as=new.asked_as,
-        )
+        values = {column.name: getattr(new, column.name) for column in fields(new)}
+        values["scope"] = None if new.scope is None else list(new.scope)
+        record = RunTable(**values, state=RunState.WAITING, survey_next_at=None if new.gather_until else new.created_at)
         self._session.add(record)
         self._session.flush()
         return as_row(RunRow, record)
@@ -263,11 +267,11 @@ class RunRepository(RunReading):
         mine = [RunTable.state == RunState.SURVEYING, RunTable.ends_as.is_(None)]
         return mine if attempt is None else [*mine, RunTable.survey_attempt == attempt]
 
-    def add_calls(self, run_id: int, system: System, count: int) -> None:
-        """Add to the count of vendor requests that were sent on behalf of this run."""
-        column = RunTable.smarthr_calls if system is System.SMARTHR else RunTable.freee_calls
-        if count:
-            self._update(run_id, values={column.key: column + count})
+    def add_calls(self, run_id: int, calls: Mapping[System, int]) -> None:
+        """Add to the counts of vendor requests that were sent on behalf of this run."""
+        if any(calls.values()):
+            counts = {f"{system.value}_": calls.get(system, 0) for system in System}
+            self._session.execute(_ADD_CALLS, {"run_": run_id, **counts})
 
     def add_missed(self, run_id: int, people: Sequence[Mapping[str, str]]) -> None:
         """Add people who had changed without a webhook telling, as [{"system", "id"}]; keeps the first MISSED_KEPT."""
@@ -320,9 +324,7 @@ class RunRepository(RunReading):
         Must be the first statement of a transaction of its own, after the last item's commit: one that began
         before would still see that item open.
         """
-        has_open = exists().where(ItemTable.run_id == run_id, ItemTable.state.in_(OPEN_STATES))
-        at_end = or_(RunTable.state == RunState.RUNNING, RunTable.ends_as.is_not(None))
-        if not self._update(run_id, RunTable.finished_at.is_(None), at_end, ~has_open, values={"finished_at": now}):
+        if not self._changed(_CLOSE, {"run_": run_id, "now_": now}):
             return None
         counts = ItemRepository(self._session, self._vault).counts(run_id)
         result = self._result(run_id, counts)

@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 
 from app.domain.enums import Direction, Step, System
 from app.domain.error_catalogue.catalogue import checked
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import StepState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.runs.rows import StepRow
 from app.storage.tables.models import ConnectionTable, ItemStepTable, ItemTable
+
+_STEPS = table_of(ItemStepTable)
+_ADD = insert(_STEPS)
+_END = (
+    update(_STEPS)
+    .where(
+        _STEPS.c.item_id == bindparam("item_"),
+        _STEPS.c.attempt == bindparam("attempt_"),
+        _STEPS.c.step == bindparam("step_"),
+        _STEPS.c.state == StepState.SENDING,
+    )
+    .values(state=bindparam("state_"), error_code=bindparam("code_"), at=bindparam("now_"))
+)
 
 
 class StepRepository(Repository):
     def sending(self, item_id: int, attempt: int, step: Step, *, keys: Sequence[str], now: datetime) -> None:
         """Note that a request is about to leave. The caller commits this before it does."""
-        self._session.add(
-            ItemStepTable(item_id=item_id, attempt=attempt, step=step, state=StepState.SENDING, keys=list(keys), at=now)
-        )
-        self._session.flush()
+        values = {"item_id": item_id, "attempt": attempt, "step": step, "state": StepState.SENDING, "at": now}
+        self._session.execute(_ADD, {**values, "keys": list(keys)})
 
     def done(self, item_id: int, attempt: int, step: Step, *, now: datetime) -> None:
         self._set(item_id, attempt, step, state=StepState.DONE, error_code=None, now=now)
@@ -37,16 +48,8 @@ class StepRepository(Repository):
     def _set(
         self, item_id: int, attempt: int, step: Step, *, state: StepState, error_code: str | None, now: datetime
     ) -> None:
-        self._session.execute(
-            update(ItemStepTable)
-            .where(
-                ItemStepTable.item_id == item_id,
-                ItemStepTable.attempt == attempt,
-                ItemStepTable.step == step,
-                ItemStepTable.state == StepState.SENDING,
-            )
-            .values(state=state, error_code=checked(error_code), at=now)
-        )
+        sent = {"item_": item_id, "attempt_": attempt, "step_": step}
+        self._session.execute(_END, {**sent, "state_": state, "code_": checked(error_code), "now_": now})
 
     def unknown_create(self, connection_id: int, source_id: str) -> bool:
         """Whether any item of the connection has sent a create for this person whose outcome is not known."""

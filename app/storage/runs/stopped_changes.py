@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
 from app.domain.enums import Direction, Trigger
 from app.domain.planning.mass_change import DAY, Effect, as_text
 from app.domain.planning.stopping import Piece, Stopped, StopReason, StopState
 from app.domain.runs.run_state import ItemState, RunState
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.runs.rows import RunRow
 from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 from app.storage.tables.stopped_models import StoppedChangeTable, UnaskedWriteTable
@@ -50,6 +50,20 @@ class StoppedRow:
         return Stopped(self.unit, self.state, self.digest, self.reason)
 
 
+_STOPPED = table_of(StoppedChangeTable).c
+_OF_PAIR = (
+    select(*columns_for(StoppedRow, StoppedChangeTable))
+    .where(
+        _STOPPED.connection_id == bindparam("connection_"),
+        or_(
+            (_STOPPED.direction == bindparam("direction_")) & (_STOPPED.source_id == bindparam("source_")),
+            (_STOPPED.direction == bindparam("reverse_")) & (_STOPPED.source_id == bindparam("target_")),
+        ),
+    )
+    .order_by(_STOPPED.id)
+)
+
+
 class StoppedChangeRepository(Repository):
     """`uow.stopped_changes`."""
 
@@ -78,10 +92,9 @@ class StoppedChangeRepository(Repository):
         self, connection_id: int, direction: Direction, source_id: str | None, target_id: str | None
     ) -> list[StoppedRow]:
         """What is remembered of one employee, in the run's direction and, if the target is known, in the other one."""
-        mine = (StoppedChangeTable.direction == direction) & (StoppedChangeTable.source_id == source_id)
-        back = (StoppedChangeTable.direction == direction.reverse) & (StoppedChangeTable.source_id == target_id)
-        either = mine if target_id is None else or_(mine, back)
-        return self._rows(StoppedChangeTable.connection_id == connection_id, either)
+        both = {"direction_": direction, "source_": source_id, "reverse_": direction.reverse, "target_": target_id}
+        found = self._session.execute(_OF_PAIR, {"connection_": connection_id, **both})
+        return [as_row(StoppedRow, record) for record in found]
 
     def of_run(self, run_id: int) -> list[StoppedRow]:
         return self._rows(StoppedChangeTable.run_id == run_id)

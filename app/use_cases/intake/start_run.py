@@ -171,8 +171,7 @@ def _store(ctx: Context, connection: Connection, command: StartRun, *, calls: di
         _keep_key(ctx, uow, command, run)
         if settled.answer is None:
             _note(uow, command, run)
-        for system, count in calls.items():
-            uow.runs.add_calls(run.id, system, count)
+        uow.runs.add_calls(run.id, calls)
     for replaced in settled.replaced:
         log.info("preview_replaced", run_id=replaced, by_run_id=run.id)
         close_run_if_done(ctx, replaced)

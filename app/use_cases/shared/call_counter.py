@@ -17,6 +17,6 @@ class counted:  # noqa: N801 - used as a statement: `with counted(…):`
         return None
 
     def __exit__(self, *_: object) -> None:
+        before = zip(self._gateways, self._before, strict=True)
         with self._ctx.unit_of_work() as uow:
-            for gateway, before in zip(self._gateways, self._before, strict=True):
-                uow.runs.add_calls(self._run_id, gateway.system, gateway.calls - before)
+            uow.runs.add_calls(self._run_id, {gateway.system: gateway.calls - count for gateway, count in before})
