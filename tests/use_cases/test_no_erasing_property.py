@@ -102,7 +102,7 @@ def test_no_plan_erases_because_of_a_hidden_attribute(
     people = {system: [person(system, number) for number in (1, 2, 3)] for system in System}
     source, target = (people[side][0] for side in (direction.source, direction.target))
     before = terms_after(people, direction, policy)
-    digests = agreed_digests(before, decide(before, source, target, {}), None)
+    digests = agreed_digests(decide(before, source, target, {}), None)
     names = SMARTHR_NAMES if direction.source is System.SMARTHR else FREEE_PATHS
     hidden = data.draw(st.sets(st.sampled_from(names)))
     seen = {**people, direction.source: [without(each, hidden, form) for each in people[direction.source]]}

@@ -32,11 +32,9 @@ from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.models import ConnectionTable
 from app.storage.vault import SealedList
 
-_COLUMNS = table_of(ConnectionTable).c
-_ONE = _COLUMNS.id == bindparam("connection_")
-_CONNECTION = select(*(column for column in _COLUMNS if "token" not in column.name)).where(_ONE)
-_SMARTHR_TOKEN = select(_COLUMNS.smarthr_token_enc).where(_ONE)
-_FREEE_TOKENS = select(*(column for column in _COLUMNS if column.name.startswith("freee_"))).where(_ONE)
+_COLUMNS, _MINE = table_of(ConnectionTable).c, table_of(ConnectionTable).c.id == bindparam("connection_")
+_CONNECTION = select(*(each for each in _COLUMNS if "token" not in each.name)).where(_MINE)
+_TOKENS = select(*(each for each in _COLUMNS if each.name.startswith(("freee_", "smarthr_token")))).where(_MINE)
 
 
 class ConnectionRepository(Repository):
@@ -275,10 +273,11 @@ class ConnectionRepository(Repository):
     # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
 
     def smarthr_token(self, connection_id: int) -> str:
-        return self._vault.decrypt(self._session.execute(_SMARTHR_TOKEN, {"connection_": connection_id}).scalar_one())
+        found = self._session.execute(_TOKENS, {"connection_": connection_id}).one()
+        return self._vault.decrypt(found.smarthr_token_enc)
 
     def freee_tokens(self, connection_id: int) -> FreeeTokens | None:
-        record = self._session.execute(_FREEE_TOKENS, {"connection_": connection_id}).one()
+        record = self._session.execute(_TOKENS, {"connection_": connection_id}).one()
         access, refresh = record.freee_access_token_enc, record.freee_refresh_token_enc
         if access is None or refresh is None or record.freee_expires_at is None:
             return None

@@ -7,7 +7,7 @@ that has lost its lease stops before its next request.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,7 +28,7 @@ from app.domain.reading import name_of
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import settings_for
 from app.domain.snapshot import BLANK, Snapshot
-from app.storage.links.rows import Identity, KnownPerson, LinkRow
+from app.storage.links.rows import Identity, KnownPerson, LinkRow, LinkState
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.before_create import BeforeCreate
@@ -77,7 +77,7 @@ class EmployeeJob:
         self._pair_reader = PairReader(job, self._source, self._target, lease)
         self._number = self._name = self._kana = ""
         self._target_id: str | None = None
-        self._steps = StepLog(ctx, job.item, lease)
+        self._steps = StepLog(job, lease)
         self._writer = FreshWriter(self._target, self._steps, source=self._source)
         terms = terms_of_run(
             connection,
@@ -91,13 +91,15 @@ class EmployeeJob:
         self._created: Sequence[Change] = ()
         self._passing = Passing(job, self._terms.fingerprint)
         self._seconding = Seconding(job, self._terms.fingerprint)
-        with ctx.unit_of_work().reading() as uow:
-            self._declined = uow.beginnings.declined_of(connection.id, run.direction, job.item.source_id or "")
+        self._declined: Mapping[str, str] = {}
+        if self._terms.is_automatic:  # a run that a person has started writes what was declined as well
+            with ctx.unit_of_work().reading() as uow:
+                self._declined = uow.beginnings.declined_of(connection.id, run.direction, job.item.source_id or "")
         self._taken: TakenNumber | None = None
         self._proven: dict[System, frozenset[str]] = dict.fromkeys(System, frozenset())
 
     def do(self) -> ItemOutcome:
-        with counted(self._ctx, self._run.id, self._source, self._target):
+        with counted(self._ctx, self._run.id, self._source, self._target, ledger=self._job.ledger):
             try:
                 outcome = with_notes(self._bring_into_line(), self._writer.notes)
             except ItemError as error:
@@ -136,6 +138,7 @@ class EmployeeJob:
             raise error
         self._taken = why_taken(self._job, pair, error, source=self._source, target=self._target)
         self._writer = self._writer.anew()
+        self._job.ledger.store_seen()
         again = self._pair_reader.read()
         if isinstance(again, ItemOutcome):
             return again
@@ -149,6 +152,7 @@ class EmployeeJob:
         """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
         if target.unreadable:
             return unreadable_outcome(target)
+        self._job.ledger.store_seen()  # what this attempt has written before belongs to what is decided now
         ticked = self._item.ticked or ()
         decided = self._proved(source, target, link, ticked)
         decided = replace(decided, settled=frozenset()) if just_created else decided
@@ -187,8 +191,9 @@ class EmployeeJob:
             self._writer.count_move()
             return self._write(source, moved.target, link)
         decided = replace(decided, plan=replace(plan, changes=tuple(self._writer.written)))
-        self._agree(link, decided, after)
-        self._forget_stopped(decided, take_target(after, self._terms))
+        now = take_target(after, self._terms)
+        self._agree(link, decided, now)
+        self._forget_stopped(decided, now)
         outcome = self._ended_with_write(source, after, decided, altered(link.memory(self._run.direction)))
         return self._and_on(source, after, outcome)
 
@@ -201,6 +206,7 @@ class EmployeeJob:
         if shown_now is None:
             return outcome
         self._pair_reader.keep_months(shown_now, source)
+        self._job.ledger.store_seen()
         further = self._write(source, shown_now, self._pair_reader.link())
         return outcome if further.state is ItemState.UNCHANGED else further
 
@@ -237,10 +243,12 @@ class EmployeeJob:
         """What is decided, with the part of the plan that this run may write. Raises Parked. `just_created`: the
         employee was weighed as a whole, but what waits for a second person waits all the same."""
         known = Known(self._number, self._name, self._target_id, self._kana)
-        split = self._seconding.split(decided.plan, known)
+        remembered = self._passing.remembered(known)
+        split = self._seconding.split(decided.plan, known, remembered)
         removed = split.removed
         if not just_created:
-            split = self._passing.split(split.plan, known)
+            remembered = self._passing.remembered(known) if split.waiting else remembered
+            split = self._passing.split(split.plan, known, remembered)
         return replace(decided, plan=split.plan, resting=decided.resting | removed | split.removed), split.plan
 
     def _forget_stopped(self, decided: Decided, target: Snapshot | None) -> None:
@@ -316,7 +324,7 @@ class EmployeeJob:
     def _stored_link(self, source: EmployeeRecord, target: EmployeeRecord) -> LinkRow:
         smarthr_id, freee_id = pair_ids(self._terms, source.person.id, target.person.id)
         now = self._ctx.clock.now()
-        with self._ctx.unit_of_work() as uow:
+        with self._job.ledger.commit() as uow:
             if not uow.items.set_target(self._item.id, self._item.attempt, target.person.id):
                 raise LeaseLost
             link = self._linked_meanwhile(uow, source, target) or uow.links.create(
@@ -334,8 +342,7 @@ class EmployeeJob:
         nothing = Snapshot({row.key: BLANK for row in FIELDS})
         compared = Comparison(nothing, self._created, self._terms.fingerprint)
         self._steps.remember_at(link.id, self._run.direction, compared)
-        self._steps.note_sending(uow, keys)
-        self._steps.note_answer(uow, keys, refused=False)
+        self._steps.note_created(uow, keys)
         return uow.links.by_source(self._connection.id, System.SMARTHR, link.smarthr_id) or link
 
     def _note_created(self, uow: UnitOfWork, source: Person, created: Person, now: datetime) -> None:
@@ -359,26 +366,25 @@ class EmployeeJob:
             raise QuestionError("E7")
         return links[0]
 
-    def _agree(self, link: LinkRow, decided: Decided, after: EmployeeRecord | None) -> None:
-        """Store what both sides agree on now, and what the answers of the writes show. `after`: the target as these
+    def _agree(self, link: LinkRow, decided: Decided, now: Snapshot | None) -> None:
+        """Store what both sides agree on now, and what the answers of the writes show. `now`: the target as these
         answers show it; None: nothing was written."""
-        digests = agreed_digests(self._terms, decided, after)
-        if digests == link.baseline and not decided.settled and after is None:
+        digests = agreed_digests(decided, now)
+        if digests == link.baseline and not decided.settled and now is None:
             return
-        with self._ctx.unit_of_work() as uow:
-            if digests != link.baseline:
-                uow.links.move_baseline(link.id, digests, seen=link.baseline)
-            if decided.settled:
-                uow.links.settle(link.id, decided.settled)
-            if after is not None:
-                self._note_shown(uow, link, decided, after)
 
-    def _note_shown(self, uow: UnitOfWork, link: LinkRow, decided: Decided, after: EmployeeRecord) -> None:
-        now, fingerprint = take_target(after, self._terms), self._terms.fingerprint
-        uow.links.change_unsettled(
-            link.id, self._run.direction, lambda memory: shown(memory, decided.plan.changes, now, fingerprint)
-        )
+        fingerprint = self._terms.fingerprint
+
+        def learned(state: LinkState) -> None:
+            if digests != link.baseline:
+                state.move_baseline(digests, seen=link.baseline)
+            state.settle(decided.settled)
+            if now is not None:
+                state.remember(
+                    self._run.direction, lambda memory: shown(memory, decided.plan.changes, now, fingerprint)
+                )
+
+        self._job.ledger.learned(link.id, learned)
 
     def _plan_stored(self, plan: Plan) -> None:
-        with self._ctx.unit_of_work() as uow:
-            uow.changes.replace(self._item.id, new_changes(plan))
+        self._job.ledger.planned("plan", lambda uow: uow.changes.replace(self._item.id, new_changes(plan)))

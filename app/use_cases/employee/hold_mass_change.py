@@ -35,7 +35,7 @@ change takes the item up again before that."""
 def park(job: Job, parked: Parked) -> None:
     """Store the plan with the item until the plans of the run's other employees are known."""
     item, known = job.item, parked.known
-    with job.ctx.unit_of_work() as uow:
+    with job.ledger.commit() as uow:
         kept = uow.items.park(
             item.id,
             item.attempt,

@@ -27,6 +27,7 @@ from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.shared.backoff import next_try
+from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.lease import LeaseLost, held, lease_end
 from app.use_cases.shared.outages import CODE, REST, handing_back
 
@@ -45,10 +46,11 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         item = uow.items.claim(item_id, attempt, now=ctx.clock.now(), lease_until=lease_end(ctx), worker=worker_name())
         run = uow.runs.get(item.run_id) if item else None
         connection = uow.connections.get(item.connection_id) if item else None
-        begins = item is not None and uow.beginnings.get(item.connection_id, item.direction) is not None
+        automatic = run is not None and run.trigger.is_automatic
+        begins = automatic and item is not None and uow.beginnings.get(item.connection_id, item.direction) is not None
     if item is None or run is None or connection is None:
         return
-    job = Job(ctx, item, run, connection)
+    job = Job(ctx, item, run, connection, ItemLedger(ctx.unit_of_work, item.id, item.attempt))
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
     try:
         with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
@@ -58,6 +60,7 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         bound.info("item_done", state=outcome.state.value, code=outcome.code)
     except LeaseLost:
         bound.warning("item_taken_over")
+        job.ledger.store_seen()
         return
     except Parked as parked:
         park(job, parked)
@@ -71,6 +74,7 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     except RunError as error:
         _stop(job, error)
         bound.warning("run_stopped", code=error.code, needs_consent=error.needs_consent)
+    job.ledger.store_seen()
     if run.gate is not None:
         decide_mass_change_if_ready(ctx, item.run_id)
     finalise.close_run_if_done(ctx, item.run_id)
@@ -128,7 +132,7 @@ def _postpone(job: Job, error: TemporaryError) -> None:
 
 def _wait(job: Job, code: str, *, pause: timedelta, counts: bool) -> None:
     now = job.ctx.clock.now()
-    with job.ctx.unit_of_work() as uow:
+    with job.ledger.commit() as uow:
         uow.items.postpone(job.item.id, job.item.attempt, next_at=now + pause, error_code=code, counts=counts, now=now)
 
 

@@ -29,6 +29,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.planning.planned_item import new_notes, state_without_write
+from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.repeated_trouble import note_trouble
 
 TARGET_IS_RIGHT = frozenset({"target_newer", "target_wins"})
@@ -58,12 +59,14 @@ def unreadable_outcome(*sides: EmployeeRecord, who: EmployeeRecord | None = None
 
 @dataclass(frozen=True)
 class Job:
-    """One attempt at one employee: the claimed item, with its run and connection."""
+    """One attempt at one employee: the claimed item, with its run and connection. `ledger`: through it goes every
+    commit of the job, so that each takes along what waits to be stored."""
 
     ctx: Context
     item: ClaimedItem
     run: RunRow
     connection: Connection
+    ledger: ItemLedger
 
 
 def record_outcome(
@@ -82,7 +85,7 @@ def record_outcome(
     if outcome.who is not None:
         number, name = number or outcome.who.person.number, name or name_of(outcome.who)
     now = ctx.clock.now()
-    with ctx.unit_of_work() as uow:
+    with job.ledger.commit() as uow:
         ended = uow.items.record_outcome(
             item.id,
             item.attempt,

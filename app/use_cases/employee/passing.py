@@ -68,10 +68,14 @@ class Passing:
         self.rows: Sequence[StoppedRow] = ()
         """What was remembered of this employee when the job began."""
 
-    def split(self, plan: Plan, known: Known) -> Split:
-        """Divide the plan. What has to wait is remembered and shown to people from here on. Raises Parked."""
+    def remembered(self, known: Known) -> Sequence[StoppedRow]:
+        """What is remembered of this employee now."""
         with self._ctx.unit_of_work().reading() as uow:
-            self.rows = self._remembered(uow, known)
+            return self._remembered(uow, known)
+
+    def split(self, plan: Plan, known: Known, remembered: Sequence[StoppedRow]) -> Split:
+        """Divide the plan. What has to wait is remembered and shown to people from here on. Raises Parked."""
+        self.rows = remembered
         if self._run.trigger is Trigger.HELD:
             return self._as_shown(plan, known)
         if is_asked(self._run):
@@ -79,7 +83,7 @@ class Passing:
         pieces = self._pieces(plan)
         if not self.rows and not any(piece.effects for piece in pieces):
             return Split(plan)
-        with self._ctx.unit_of_work() as uow:
+        with self._job.ledger.commit() as uow:
             uow.stopped_changes.lock(self._run.connection_id)
             return self._unasked(uow, plan, known)
 
@@ -136,7 +140,7 @@ class Passing:
             if piece.unit in units and (other or not self._is_as_shown(piece, shown, begun=begun))
         ]
         if moved:
-            with self._ctx.unit_of_work() as uow:
+            with self._job.ledger.commit() as uow:
                 uow.stopped_changes.lock(self._run.connection_id)
                 self._stop_anew(uow, stopped_person(uow, self._job, plan, known, tuple(moved)))
         narrowed = without(only(plan, pieces, units), pieces, {piece.unit: MOVED_ON for piece in moved})

@@ -190,7 +190,7 @@ class PairReader:
 
     def link(self) -> LinkRow | None:
         """The link of this person as it is stored now."""
-        with self._ctx.unit_of_work() as uow:
+        with self._ctx.unit_of_work().reading() as uow:
             return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
 
     # ── newcomers ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,10 +260,13 @@ class PairReader:
             return
         schedule = in_freee.person.pay_schedule or self._schedule_named(in_freee)
         paid = pay_month(in_freee.month, schedule)
-        with self._ctx.unit_of_work() as uow:
-            uow.items.set_months(
-                self._item.id, self._item.attempt, closing_month=str(in_freee.month), pay_month=str(paid)
-            )
+        closing = str(in_freee.month)
+        self._job.ledger.planned(
+            "months",
+            lambda uow: uow.items.set_months(
+                self._item.id, self._item.attempt, closing_month=closing, pay_month=str(paid)
+            ),
+        )
 
     def _with_schedule(self, in_freee: EmployeeRecord) -> EmployeeRecord:
         """The record with the pay schedule of its group, else the one with which freee listed the person last."""

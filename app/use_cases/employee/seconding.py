@@ -24,18 +24,18 @@ class Seconding:
         self._fingerprint = fingerprint
         self._covered = covered_by(job.connection.two_persons)
 
-    def split(self, plan: Plan, known: Known) -> Split:
-        """Divide the plan. What waits is remembered and shown to people from here on."""
+    def split(self, plan: Plan, known: Known, remembered: Sequence[StoppedRow]) -> Split:
+        """Divide the plan. What waits is remembered and shown to people from here on. `remembered`: all that waits of
+        the employee, for whatever reason."""
         if not plan.changes or self._was_decided:
             return Split(plan)
-        with self._ctx.unit_of_work().reading() as uow:
-            rows = self._remembered(uow, known)
+        rows = self._of_seconds(remembered)
         if not rows and not any(change.key in self._covered for change in plan.changes):
             return Split(plan)
         found = self._divided(plan, rows, known.target_id)
         if not found.waiting:
             return found
-        with self._ctx.unit_of_work() as uow:
+        with self._job.ledger.commit() as uow:
             uow.stopped_changes.lock(self._run.connection_id)
             found = self._divided(plan, self._remembered(uow, known), known.target_id)
             run = uow.runs.get(self._run.id) or self._run
@@ -64,5 +64,10 @@ class Seconding:
 
     def _remembered(self, uow: UnitOfWork, known: Known) -> list[StoppedRow]:
         run, source_id = self._run, self._job.item.source_id or ""
-        rows = uow.stopped_changes.of_pair(run.connection_id, run.direction, source_id, known.target_id)
-        return [row for row in rows if row.direction is run.direction and row.reason is StopReason.SECOND_PERSON]
+        return self._of_seconds(
+            uow.stopped_changes.of_pair(run.connection_id, run.direction, source_id, known.target_id)
+        )
+
+    def _of_seconds(self, rows: Sequence[StoppedRow]) -> list[StoppedRow]:
+        mine = self._run.direction
+        return [row for row in rows if row.direction is mine and row.reason is StopReason.SECOND_PERSON]

@@ -1,4 +1,5 @@
-"""Logs the requests that one job sends: stores each as a row before it leaves, and its result after the answer."""
+"""Logs the requests that one job sends: stores each as a row before it leaves, and what was answered with the next
+request or with the outcome."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from app.domain.errors import AwaseError, TemporaryError
 from app.domain.planning import unsettled
 from app.domain.planning.unsettled import Comparison, Memory, sent_unit_of
 from app.domain.vendors.answer import VendorAnswer
-from app.storage.runs.rows import ClaimedItem
 from app.storage.unit_of_work import UnitOfWork
-from app.use_cases.context import Context
+from app.use_cases.employee.outcome import Job
+from app.use_cases.shared.item_ledger import ItemLost, Learned
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 
 
@@ -24,8 +25,8 @@ class StepLog:
     change for ever that does not stay.
     """
 
-    def __init__(self, ctx: Context, item: ClaimedItem, lease: Lease) -> None:
-        self._ctx, self._item, self._lease = ctx, item, lease
+    def __init__(self, job: Job, lease: Lease) -> None:
+        self._ctx, self._item, self._ledger, self._lease = job.ctx, job.item, job.ledger, lease
         self._keys: dict[Step, Sequence[str]] = {}
         self.created_keys: Sequence[str] | None = None
         self.answers: list[VendorAnswer] = []
@@ -39,26 +40,31 @@ class StepLog:
     def sending(self, step: Step, keys: Sequence[str]) -> None:
         self._lease.check()
         self._keys[step] = keys
-        with self._ctx.unit_of_work() as uow:
-            if not uow.items.renew(self._item.id, self._item.attempt, lease_end(self._ctx)):
-                raise LeaseLost
-            uow.steps.sending(self._item.id, self._item.attempt, step, keys=keys, now=self._ctx.clock.now())
-            self.note_sending(uow, keys)
+        try:
+            with self._ledger.commit(lease_until=lease_end(self._ctx), learned=self._sending(keys)) as uow:
+                uow.steps.sending(self._item.id, self._item.attempt, step, keys=keys, now=self._ctx.clock.now())
+        except ItemLost:
+            raise LeaseLost from None
 
     def done(self, step: Step) -> None:
         if step is Step.CREATE:
             self.created_keys = self._keys[step]
             return
-        with self._ctx.unit_of_work() as uow:
-            uow.steps.done(self._item.id, self._item.attempt, step, now=self._ctx.clock.now())
-            uow.changes.mark_written(self._item.id, self._keys[step], step=step)
-            self.note_answer(uow, self._keys[step], refused=False)
+        keys, now = self._keys[step], self._ctx.clock.now()
+
+        def store(uow: UnitOfWork) -> None:
+            uow.steps.done(self._item.id, self._item.attempt, step, now=now)
+            uow.changes.mark_written(self._item.id, keys, step=step)
+
+        self._ledger.seen(store)
+        for link_id, change in self._answered(keys, refused=False):
+            self._ledger.learned(link_id, change)
 
     def failed(self, step: Step, error: AwaseError) -> None:
         error.answers = placed(error.answers, step, self._keys[step])
         self.answers += error.answers
         unknown = isinstance(error, TemporaryError) and error.outcome_unknown
-        with self._ctx.unit_of_work() as uow:
+        with self._ledger.commit(learned=() if unknown else self._answered(self._keys[step], refused=True)) as uow:
             uow.steps.failed(
                 self._item.id,
                 self._item.attempt,
@@ -67,22 +73,24 @@ class StepLog:
                 now=self._ctx.clock.now(),
                 unknown=unknown,
             )
-            if not unknown:
-                self.note_answer(uow, self._keys[step], refused=True)
 
-    def note_sending(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
-        """Count the write at the link."""
-        if self._link is not None:
-            _, _, compared = self._link
-            self._change(uow, lambda memory: unsettled.sending(memory, _units(keys), compared, item=self._item.id))
+    def note_created(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
+        """Count a create, which was answered, at the link of the created employee."""
+        for link_id, change in (*self._sending(keys), *self._answered(keys, refused=False)):
+            uow.links.change(link_id, change)
 
-    def note_answer(self, uow: UnitOfWork, keys: Sequence[str], *, refused: bool) -> None:
-        self._change(uow, lambda memory: unsettled.answered(memory, _units(keys), refused=refused))
+    def _sending(self, keys: Sequence[str]) -> list[tuple[int, Learned]]:
+        """The write as it is counted at the link."""
+        return self._at_link(lambda memory, at: unsettled.sending(memory, _units(keys), at, item=self._item.id))
 
-    def _change(self, uow: UnitOfWork, change: Callable[[Memory], Memory]) -> None:
-        if self._link is not None:
-            link_id, direction, _ = self._link
-            uow.links.change_unsettled(link_id, direction, change)
+    def _answered(self, keys: Sequence[str], *, refused: bool) -> list[tuple[int, Learned]]:
+        return self._at_link(lambda memory, _: unsettled.answered(memory, _units(keys), refused=refused))
+
+    def _at_link(self, change: Callable[[Memory, Comparison], Memory]) -> list[tuple[int, Learned]]:
+        if self._link is None:
+            return []
+        link_id, direction, compared = self._link
+        return [(link_id, lambda state: state.remember(direction, lambda memory: change(memory, compared)))]
 
 
 def _units(keys: Sequence[str]) -> frozenset[str]:

@@ -22,6 +22,7 @@ from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.snapshot import Snapshot, Unconvertible
 from app.domain.vendors.answer import packed
 from app.storage.links.rows import LinkRow
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.attempt import Attempt
 from app.use_cases.employee.fresh_write import FreshWriter, MovedSince
 from app.use_cases.employee.outcome import (
@@ -56,13 +57,13 @@ class UndoJob:
     def __init__(self, job: Job, lease: Lease) -> None:
         self._job, self._ctx, self._item, self._run = job, job.ctx, job.item, job.run
         self._target = job.ctx.gateway(job.connection, job.run.direction.target)
-        self._steps = StepLog(job.ctx, job.item, lease)
+        self._steps = StepLog(job, lease)
         self._writer = FreshWriter(self._target, self._steps)
         self._terms = hoping(terms_of_undo(job.ctx, job.run, job.connection), job.connection)
         self._attempt = Attempt(job, self._terms.fingerprint)
 
     def do(self) -> ItemOutcome:
-        with counted(self._ctx, self._run.id, self._target):
+        with counted(self._ctx, self._run.id, self._target, ledger=self._job.ledger):
             try:
                 outcome = with_notes(self._take_back(), self._writer.notes)
             except ItemError as error:
@@ -87,6 +88,7 @@ class UndoJob:
     def _write(self, written: tuple[Written, ...], target: EmployeeRecord) -> ItemOutcome:
         if target.unreadable:
             return unreadable_outcome(target)
+        self._job.ledger.store_seen()  # what this attempt has written before belongs to what is decided now
         plan = self._planned(written, target, None)
         carried_out = self._attempt.settle(plan, ())
         self._writer.notes += notes_of_lost_answer(self._target.system, carried_out)
@@ -186,22 +188,26 @@ class UndoJob:
     def _keep(self, plan: Plan, link: LinkRow | None, target: Snapshot) -> None:
         """Store the plan, and mark its items as undone in the link's baseline. The mark ends what both sides had agreed
         on. Both happen in one transaction before the first request, because the sides differ as soon as it has left."""
-        with self._ctx.unit_of_work() as uow:
+
+        def store(uow: UnitOfWork) -> None:
             uow.changes.replace(self._item.id, new_changes(plan))
             if link is not None:
                 uow.links.set_baseline(link.id, undone(link.baseline, [change.key for change in plan.changes]))
+
+        self._job.ledger.planned("plan", store)
         if link is not None:
             compared = Comparison(target, plan.changes, self._terms.fingerprint)
             self._steps.remember_at(link.id, self._run.direction, compared)
 
     def _note_shown(self, plan: Plan, link: LinkRow | None, now: Snapshot) -> None:
         if link is not None:
-            with self._ctx.unit_of_work() as uow:
-                uow.links.change_unsettled(
-                    link.id,
-                    self._run.direction,
-                    lambda memory: unsettled_writes.shown(memory, plan.changes, now, self._terms.fingerprint),
-                )
+            fingerprint, direction = self._terms.fingerprint, self._run.direction
+            self._job.ledger.learned(
+                link.id,
+                lambda state: state.remember(
+                    direction, lambda memory: unsettled_writes.shown(memory, plan.changes, now, fingerprint)
+                ),
+            )
 
     def _written(self) -> tuple[Written, ...] | None:
         """What the run that is taken back wrote to this employee. None: the retention has erased the values."""

@@ -229,10 +229,10 @@ def take_target(target: EmployeeRecord, terms: Terms) -> Snapshot:
     return take_snapshot(target, replace(terms.options, readable_in_freee=None))
 
 
-def agreed_digests(terms: Terms, decided: Decided, after: EmployeeRecord | None) -> dict[str, str]:
-    """The baseline to store after a job: what both sides agreed on before, renewed by what they agree on now. `after`:
+def agreed_digests(decided: Decided, now: Snapshot | None) -> dict[str, str]:
+    """The baseline to store after a job: what both sides agreed on before, renewed by what they agree on now. `now`:
     the target as the writes left it; None: nothing was written."""
-    target = take_target(after, terms) if after else decided.target
+    target = now or decided.target
     if target is None:
         return dict(decided.baseline.digests)
     compared = {

@@ -277,7 +277,7 @@ class SurveyPlanner:
         if target is None or waiting:
             return told
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
-        digests = agreed_digests(self.terms, decided, None)
+        digests = agreed_digests(decided, None)
         return replace(told, agreement=Agreement(smarthr_id, freee_id, digests, link, decided.settled))
 
     def _seconded(
