@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 
-.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm siege format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm siege hosts format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -29,6 +29,7 @@ help:
 	@echo "make audit   asks the advisory database about every pin; says so when it cannot be reached"
 	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
 	@echo "make siege   rude and busy clients all at once, what honest callers meet meanwhile (ARGS='--database postgresql')"
+	@echo "make hosts   three hosts in network namespaces: wrong clocks, a lost host, a cut network, restarts (as root)"
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Awase needs Python 3.11 or newer; set PYTHON=python3.x")'
@@ -105,6 +106,10 @@ storm: $(VENV)/.installed-dev
 
 siege: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.siege.run $(ARGS)
+
+# Network namespaces: as root, on Linux.
+hosts: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.hosts.run $(ARGS)
 
 # Renew the pins after a change of pyproject.toml (PINS= keeps the versions there are) or to take newer versions. Universal:
 # pip takes only what has a hash, so a need of an older Python or another system has to stand there as well.

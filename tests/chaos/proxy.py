@@ -14,7 +14,7 @@ _CHUNK = 65536
 
 @dataclass
 class Proxy:
-    """Listens on 127.0.0.1:`port` and forwards to `target`: a Unix socket's path or a port of this machine.
+    """Listens on `host`:`port` and forwards to `target`: a Unix socket's path or a port of this machine.
 
     `deaf`: connections are taken and nothing gets through (black hole). `delay`: seconds before each piece.
     """
@@ -23,6 +23,8 @@ class Proxy:
     port: int = 0
     deaf: bool = False
     delay: float = 0.0
+    host: str = "127.0.0.1"
+    """Where it listens."""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -53,7 +55,7 @@ class Proxy:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, self.host, self.port)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
