@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.domain.codecs.bank import salary_account
 from app.domain.codecs.base import UNKNOWN_VALUE, Raw, rules_used
-from app.domain.employee import EmployeeRecord, Record
+from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, KEPT, FieldMapping, Place
 from app.domain.settings.connection_settings import MappingOptions
@@ -31,9 +31,14 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
     """
     if record.record is None:
         return Snapshot({})
-    states = {row.key: _state(row, record, record.record, options) for row in FIELDS if row.key not in options.excluded}
-    values = {key: state for key, state in states.items() if state is not ABSENT}
-    return Snapshot(values, rules=partial(_rules_used, record.person.system, record.record))
+    system, view = record.person.system, _view(record.person.system, record.record)
+    values = {}
+    for reader in _readers(system):
+        if reader.row.key not in options.excluded:
+            state = _state(reader, record.person, record.record, view, options)
+            if state is not ABSENT:
+                values[reader.row.key] = state
+    return Snapshot(values, rules=partial(_rules_used, system, record.record))
 
 
 def name_of(record: EmployeeRecord) -> str:
@@ -41,9 +46,10 @@ def name_of(record: EmployeeRecord) -> str:
     shown = record.unreadable.legible if record.unreadable else record.record
     if shown is None:
         return ""
-    options = MappingOptions()
-    parts = (_state(BY_KEY[key], record, shown, options) for key in ("last_name", "first_name"))
-    return " ".join(part for part in parts if isinstance(part, str))
+    view, options = _view(record.person.system, shown), MappingOptions()
+    readers = (each for each in _readers(record.person.system) if each.row.key in ("last_name", "first_name"))
+    parts = {each.row.key: _state(each, record.person, shown, view, options) for each in readers}
+    return " ".join(part for part in (parts["last_name"], parts["first_name"]) if isinstance(part, str))
 
 
 def readable_attributes(records: Iterable[Record]) -> frozenset[str]:
@@ -139,33 +145,47 @@ def held_values(system: System, record: Record | None, paths: Iterable[str]) -> 
     return {path: value for path, value in found if value is not _MISSING and value is not _MISSHAPEN}
 
 
-def _state(row: FieldMapping, person_record: EmployeeRecord, record: Record, options: MappingOptions) -> FieldState:
-    person = person_record.person
+class _Reader:
+    """Reads one item of one system. Made once for all people, because a survey reads every item of everybody."""
+
+    def __init__(self, row: FieldMapping, system: System) -> None:
+        place = row.place(system)
+        self.row = row
+        self.places = tuple(_names(path) for path in (*place.paths, *place.beside))
+        self.paths = len(place.paths)
+        self._codec = place.codec
+        self._decoded_texts = lru_cache(maxsize=KEPT // 32)(self._decode_texts)
+
+    def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
+        for value in raw:
+            if value is not None and type(value) is not str:  # 1, 1.0 and True are equal, and not the same
+                return self._codec.decode(raw, options)
+        return self._decoded_texts(raw, options.include_building)
+
+    def _decode_texts(self, raw: Raw, include_building: bool) -> FieldState:
+        """Of all options, reading asks for no other than this one."""
+        return self._codec.decode(raw, MappingOptions(include_building=include_building))
+
+
+@cache
+def _readers(system: System) -> tuple[_Reader, ...]:
+    return tuple(_Reader(row, system) for row in FIELDS)
+
+
+def _state(reader: _Reader, person: Person, record: Record, view: Record, options: MappingOptions) -> FieldState:
+    row = reader.row
     if person.system is System.FREEE and _hidden_in_freee(row, record, in_payroll=person.in_payroll):
         return ABSENT
-    place = row.place(person.system)
-    found = _found(person.system, record, (*place.paths, *place.beside))
+    found = [_value_at(view, names) for names in reader.places]
     if _MISSHAPEN in found:
         return UNKNOWN_VALUE
-    state = _decoded(row.key, person.system, tuple(None if value is _MISSING else value for value in found), options)
+    state = reader.decode(tuple([None if value is _MISSING else value for value in found]), options)
     if state is not BLANK:
         return state
-    if all(value is _MISSING for value in found[: len(place.paths)]):
+    if all(value is _MISSING for value in found[: reader.paths]):
         return ABSENT
     shows = _shown_by_smarthr if person.system is System.SMARTHR else _shown_by_freee
     return BLANK if shows(row, record, options) else ABSENT
-
-
-def _decoded(key: str, system: System, raw: Raw, options: MappingOptions) -> FieldState:
-    if all(value is None or type(value) is str for value in raw):  # 1, 1.0 and True are equal, and not the same
-        return _decoded_texts(key, system, raw, options.include_building)
-    return BY_KEY[key].place(system).codec.decode(raw, options)
-
-
-@lru_cache(maxsize=KEPT)
-def _decoded_texts(key: str, system: System, raw: Raw, include_building: bool) -> FieldState:
-    """Of all options, reading asks for no other than this one."""
-    return BY_KEY[key].place(system).codec.decode(raw, MappingOptions(include_building=include_building))
 
 
 def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> bool:
@@ -224,10 +244,13 @@ def _may_be_hidden(value: object) -> bool:
 
 
 def _found(system: System, record: Record, paths: Sequence[str]) -> tuple[Any, ...]:
-    view = record
-    if system is System.SMARTHR and _asks_for_account(tuple(paths)):
-        view = _with_salary_account(record)
-    return tuple([_value_at(view, path) for path in paths])
+    view = _view(system, record) if any(path.startswith("bank_account.") for path in paths) else record
+    return tuple([_value_at(view, _names(path)) for path in paths])
+
+
+def _view(system: System, record: Record) -> Record:
+    """The record as the paths of FIELDS name it."""
+    return _with_salary_account(record) if system is System.SMARTHR else record
 
 
 def _with_salary_account(record: Record) -> Record:
@@ -241,15 +264,10 @@ def _with_salary_account(record: Record) -> Record:
     return {**record, "bank_account": accounts[index] if accounts and index is not None else None}
 
 
-@cache
-def _asks_for_account(paths: tuple[str, ...]) -> bool:
-    return any(path.startswith("bank_account.") for path in paths)
-
-
-def _value_at(record: Record, path: str) -> object:
-    """The value at a dotted path; below a null everything is null."""
+def _value_at(record: Record, names: Sequence[str]) -> object:
+    """The value below these names; below a null everything is null."""
     node: object = record
-    for name in _names(path):
+    for name in names:
         if node is None:
             return None
         if type(node) is not dict and not isinstance(node, Mapping):  # asking for the type is much quicker
