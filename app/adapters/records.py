@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from app.adapters.quick_schema import QuickSchema
 from app.domain.employee import Unreadable
 
 UNREADABLE = "unreadable"
@@ -37,6 +39,10 @@ class OneRecord:
     schema: Schema
     kept: Kept
 
+    @cached_property
+    def _quick(self) -> QuickSchema:
+        return QuickSchema(self.schema)
+
     def load(self, raw: Any) -> dict[str, Any]:
         """Raises ValidationError for anything but a record."""
         if not isinstance(raw, Mapping):
@@ -47,7 +53,7 @@ class OneRecord:
 
     def one(self, raw: Any) -> dict[str, Any]:
         try:
-            record: dict[str, Any] = self.schema.load(raw)
+            record: dict[str, Any] = self._quick.load(raw)
         except ValidationError as error:
             valid = error.valid_data if isinstance(error.valid_data, Mapping) else {}
             return {**self.kept(valid), UNREADABLE: field_paths(error)}
@@ -71,6 +77,7 @@ class RecordField(fields.Field[dict[str, Any]]):
     def __init__(self, reader: OneRecord, **options: Any) -> None:
         super().__init__(**options)
         self._reader = reader
+        self.quick = reader.load
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return self._reader.load(value)

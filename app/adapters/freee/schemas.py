@@ -17,6 +17,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from app.adapters.quick_schema import QuickSchema
 from app.adapters.records import OneRecord, RecordField, Records, check_text, is_plain, kept_fields, readable
 
 _DATE = validate.Regexp(r"\d{4}-\d{2}-\d{2}\Z")
@@ -211,12 +212,13 @@ class BankAccountRuleAnswerSchema(_Lenient):
     employee_bank_account_rule = fields.Nested(BankAccountRuleSchema, allow_none=True)
 
 
-EMPLOYEE_PAGE, SHOWN_EMPLOYEE, WRITTEN_EMPLOYEE = EmployeesAnswerSchema(), ShownEmployeeSchema(), EmployeeAnswerSchema()
-PROFILE_RULE, BANK_ACCOUNT_RULE = ProfileRuleAnswerSchema(), BankAccountRuleAnswerSchema()
-HEALTH_INSURANCE_RULE, PENSION_INSURANCE_RULE = (
-    HealthInsuranceRuleAnswerSchema(),
-    WelfarePensionInsuranceRuleAnswerSchema(),
-)
+EMPLOYEE_PAGE = QuickSchema(EmployeesAnswerSchema())
+SHOWN_EMPLOYEE = QuickSchema(ShownEmployeeSchema())
+WRITTEN_EMPLOYEE = QuickSchema(EmployeeAnswerSchema())
+PROFILE_RULE = QuickSchema(ProfileRuleAnswerSchema())
+HEALTH_INSURANCE_RULE = QuickSchema(HealthInsuranceRuleAnswerSchema())
+PENSION_INSURANCE_RULE = QuickSchema(WelfarePensionInsuranceRuleAnswerSchema())
+BANK_ACCOUNT_RULE = QuickSchema(BankAccountRuleAnswerSchema())
 """Readers of answers, made once: to make one takes longer than to read with it."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from app.adapters.quick_schema import QuickSchema
 from app.adapters.records import OneRecord, Records, check_text, kept_fields
 from app.adapters.smarthr.webhook import EVENTS
 from app.domain.mapping import FIELDS
@@ -156,9 +157,9 @@ _WHO = kept_fields(
     *("id", "created_at", "emp_code", "last_name", "first_name", "last_name_yomi", "first_name_yomi"),
     *("birth_at", "entered_at", "resigned_at"),
 )
-WRITTEN_CREW = CrewSchema()
-ONE_CREW = OneRecord(WRITTEN_CREW, _WHO)
-CREWS = Records(WRITTEN_CREW, _WHO)
+WRITTEN_CREW = QuickSchema(CrewSchema())
+ONE_CREW = OneRecord(WRITTEN_CREW.schema, _WHO)
+CREWS = Records(WRITTEN_CREW.schema, _WHO)
 JOB_TITLES = Records(JobTitleSchema(), kept_fields())
 WEBHOOKS = Records(WebhookSchema(), kept_fields("id", "url"))
 """Readers of answers: a record that cannot be read keeps who or what it is, and the paths of its odd fields."""
