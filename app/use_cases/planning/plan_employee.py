@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 
 from app.domain import writing
@@ -45,10 +47,27 @@ class Terms:
     fingerprint: Fingerprint
     one_way: bool = False
     """The run is automatic, and the connection carries nothing the other way by itself."""
+    seen: deque[tuple[EmployeeRecord, MappingOptions, Snapshot]] = field(
+        default_factory=lambda: deque(maxlen=4), repr=False, compare=False
+    )
+    """The latest snapshots: a job plans one employee several times, from the same reading of the source."""
 
     @property
     def is_automatic(self) -> bool:
         return self.policy is not ConflictPolicy.SOURCE_WINS
+
+    @cached_property
+    def options_of_target(self) -> MappingOptions:
+        return replace(self.options, readable_in_freee=None)
+
+    def snapshot(self, record: EmployeeRecord, options: MappingOptions) -> Snapshot:
+        """The person's items, taken once of each reading."""
+        for known, by, items in self.seen:
+            if known is record and by == options:
+                return items
+        items = take_snapshot(record, options)
+        self.seen.append((record, options, items))
+        return items
 
     @property
     def has_way_back(self) -> bool:
@@ -143,7 +162,7 @@ def decide(
     of held changes that a person wants to be written."""
     once_only = source.once_only or (target is not None and target.once_only)
     terms = terms.once_only() if once_only else terms
-    source_items = take_snapshot(source, terms.options)
+    source_items = terms.snapshot(source, terms.options)
     target_items = take_target(target, terms) if target else None
     baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
     limits = Limits(terms, target, target_items, unsettled or Unsettled())
@@ -226,7 +245,7 @@ class Limits:
 def take_target(target: EmployeeRecord, terms: Terms) -> Snapshot:
     """The items of the side that is written. A null of freee is a blank there: freee has no permissions per item, and
     most of what it shows of a new employee is null."""
-    return take_snapshot(target, replace(terms.options, readable_in_freee=None))
+    return terms.snapshot(target, terms.options_of_target)
 
 
 def agreed_digests(decided: Decided, now: Snapshot | None) -> dict[str, str]:
