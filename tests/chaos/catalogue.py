@@ -60,7 +60,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("F17a", "one request 40 times at once", faults.asked_many_times, short=BOTH),
     Fault("F20a", "poison: worker killed", poison.killed),
     Fault("F20b", "poison: worker segfaults", poison.segfault, short=BOTH),
-    Fault("F20c", "poison: RQ's time is up", poison.out_of_time),
+    Fault("F20c", "poison: a job whose time is up", poison.out_of_time),
     Fault("F20d", "poison: worker frozen beyond its lease", poison.frozen),
     Fault("F22a", "all processes restarted", faults.service_restarted, short=BOTH),
     Fault("F23", "leader killed, second takes over", faults.leader_killed),

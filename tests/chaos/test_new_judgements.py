@@ -13,7 +13,7 @@ from app.practice.house.processes import ROOT
 from tests.chaos.deployment import PROGRAMS
 from tests.chaos.evidence import Call, Mail
 from tests.chaos.judge import judge_found
-from tests.chaos.poison import judge_late, judge_poisoned, judge_survivors
+from tests.chaos.poison import judge_late, judge_poisoned
 from tests.chaos.repeated import Answered, judge_repeated
 from tests.chaos.restore import judge_ended
 from tests.chaos.versions import judge_checkouts
@@ -59,11 +59,6 @@ def test_three_bad_starts_end_as_poisoned(state: str, code: str | None, found: i
 def test_a_late_worker_has_left_no_step() -> None:
     assert judge_late([{"id": 1, "steps": []}]) == []
     assert judge_late([{"id": 1, "steps": [{"step": "profile"}]}]) != []
-
-
-def test_a_worker_outlives_a_job_whose_time_is_up() -> None:
-    assert judge_survivors([11, 12, 11], [10, 11, 12]) == []
-    assert judge_survivors([11, 12, 11], [10, 11, 13]) != []
 
 
 @pytest.mark.parametrize(
