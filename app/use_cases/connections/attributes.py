@@ -40,7 +40,7 @@ WITNESSES = 3
 """How many people a check reads beside the lists, for attributes that few people have."""
 ATTRIBUTES = attributes_of(System.SMARTHR)
 _OF_THE_SUBDOMAIN = frozenset({"smarthr_subdomain_inactive", "unreachable", "E20"})
-_SHAPES = frozenset({"E18", "E19", "plan_limit", "ip_not_permitted", "maintenance", "rate_limited"})
+_SHAPES = frozenset({"E18", "E19", "plan_limit", "ip_not_permitted", "maintenance", "rate_limited", "vendor_silent"})
 
 
 class Reading(StrEnum):
