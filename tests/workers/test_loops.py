@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from dataclasses import replace
 
+import fakeredis
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from app.adapters.job_queue import RqJobQueue
 from app.config import Settings
+from app.domain.runs.queues import ENDED_KEY
 from app.storage.unit_of_work import Database
+from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import Room, open_room
+from tests.workers.test_worker import wait_for
 from workers.cron import Periodic, Timetable, table
 from workers.loop import Stop, run_loop
+from workers.relay import serve
 
 
 @pytest.fixture
@@ -116,3 +124,31 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
         "renew_leftovers": 30.0,
     }
     assert Timetable(rows).run_due(room.ctx) == [row.name for row in rows]
+
+
+def test_the_relay_hands_on_as_soon_as_a_job_has_ended(database: Database) -> None:
+    """Its next look at everything is a minute away; a worker ends a job and tells so."""
+    broker = fakeredis.FakeStrictRedis()
+    room = open_room(database, RELAY_SECONDS="60", CONNECTION_JOBS="2")
+    ctx = replace(room.ctx, job_queue=RqJobQueue(broker))
+    _, items = running_run(database, room.connection, items=3)
+    stop = Stop()
+    relay = threading.Thread(target=serve, args=(ctx, stop))
+    relay.start()
+    wait_for(lambda: broker.llen("rq:queue:bulk") + broker.llen("rq:queue:interactive") == 2, "the first two", 10)
+    end_item(database, items[0])
+    broker.lpush(ENDED_KEY, 1)
+    wait_for(lambda: broker.llen("rq:queue:bulk") + broker.llen("rq:queue:interactive") == 3, "the third", 10)
+    stop.ask()
+    broker.lpush(ENDED_KEY, 1)  # wakes it
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+def test_without_a_broker_the_relay_waits_for_its_next_look(database: Database) -> None:
+    server = fakeredis.FakeServer()
+    server.connected = False
+    room = open_room(database, RELAY_SECONDS="0.2")
+    began = time.monotonic()
+    serve(replace(room.ctx, job_queue=RqJobQueue(fakeredis.FakeStrictRedis(server=server))), Stop())
+    assert 0.15 < time.monotonic() - began < 10
