@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 
-.PHONY: help run demo check check-tests test test-all lint bench screenshots mutate chaos storm siege hosts format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench bench-large screenshots mutate chaos storm siege hosts format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -23,6 +23,7 @@ help:
 	@echo "make test-all  everything: long properties, every database twin, every fault"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first"
+	@echo "make bench-large  runs of 5,000 and 50,000 people on both databases: time, calls, memory (ARGS='--sizes 1000,5000')"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
 	@echo "make sbom    what the service consists of (CycloneDX) and under which licences, into var/supply"
@@ -90,6 +91,9 @@ bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench.run $(ARGS)
 	@$(BIN)/python -m tests.bench.intake $(INTAKE_ARGS)
 	@$(BIN)/python -m tests.bench.pages $(PAGES_ARGS)
+
+bench-large: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.bench.large $(ARGS)
 
 # The pictures of the README: the browser tests make them.
 screenshots: $(VENV)/.installed-dev
