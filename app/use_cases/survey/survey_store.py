@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.enums import Trigger
+from app.domain.enums import System, Trigger
 from app.domain.mail_text.notices import Expected
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.automatic.rows import TroubleRow
@@ -23,7 +23,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_beginning_notice
 from app.use_cases.planning.mass_change import weighed
-from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, PlannedItem
+from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, PlannedItem
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.plan_sweep import remember_troubles
@@ -159,7 +159,7 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *
     """Store links for pairs that are not linked yet and need no write, and what the survey has
     found of the others: baselines that have changed, writes that have arrived."""
     agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
-    linked = _linked_ids(uow, run) if any(agreement.link is None for agreement in agreements) else frozenset()
+    linked = _linked_ids(uow, run, [agreement for agreement in agreements if agreement.link is None])
     for agreement in agreements:
         if agreement.link is None:
             if {agreement.smarthr_id, agreement.freee_id} & linked:
@@ -178,8 +178,15 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *
             uow.links.settle(agreement.link.id, agreement.settled)
 
 
-def _linked_ids(uow: UnitOfWork, run: RunRow) -> frozenset[str]:
-    links = uow.links.for_connection(run.connection_id)
+def _linked_ids(uow: UnitOfWork, run: RunRow, agreements: Sequence[Agreement]) -> frozenset[str]:
+    """Who of these pairs is linked by now. Only they are read, however many links the connection has."""
+    if not agreements:
+        return frozenset()
+    people = {
+        System.SMARTHR: [agreement.smarthr_id for agreement in agreements],
+        System.FREEE: [agreement.freee_id for agreement in agreements],
+    }
+    links = uow.links.page(run.connection_id, after=None, limit=2 * len(agreements), people=people)
     return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
 
 
