@@ -69,11 +69,11 @@ class Pages:
     def _grew(self) -> bool:
         """Whether somebody was entered while several pages were read: then the number of people is right again although
         somebody else was deleted, and the pages may have shifted."""
-        began = _moment(self.marks[0].get("began")) if len(self.marks) > 1 else None
-        return began is not None and any(moment >= began for each in self.created if (moment := _moment(each)))
+        began = moment_in(self.marks[0].get("began")) if len(self.marks) > 1 else None
+        return began is not None and any(moment >= began for each in self.created if (moment := moment_in(each)))
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment_in(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
@@ -121,15 +121,21 @@ def readings_of(rows: Iterable[Row]) -> Iterator[dict[str, Pages]]:
         yield lists
 
 
-def listed(readings: Sequence[Mapping[str, Pages]], *, directory: str) -> Listed:
+End = Mapping[str, Any]
+
+
+def listed(
+    readings: Sequence[Mapping[str, Pages]], *, directory: str, end_of: Callable[[Pages], End | None] = lambda _: None
+) -> Listed:
     """What the readings of a system say together. `directory`: the name of the list of everybody; nobody stands in
-    another list who is not there, but for those whose id could not be read there."""
+    another list who is not there, but for those whose id could not be read there. `end_of`: where that list ended."""
     last = readings[-1] if readings else {}
     everybody = last.get(directory, Pages())
     strangers = {each for name, pages in last.items() if name != directory for each in pages.known} - everybody.known
     whole = all(pages.is_whole for pages in last.values()) and len(strangers) <= everybody.nameless
     missing = [pages.announced - pages.people for pages in last.values() if pages.announced is not None]
-    return Listed(len(readings), whole=whole, missing=max([0, *missing]))
+    end = end_of(everybody) if whole else None
+    return Listed(len(readings), whole=whole, missing=max([0, *missing]), end=end)
 
 
 def read_whole(read_page: Callable[[str | None], SurveyPage], listed_of: Callable[[list[Row]], Listed]) -> list[Row]:

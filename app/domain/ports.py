@@ -67,6 +67,15 @@ class SurveyPage:
         return [*self.rows, *([self.mark] if self.mark is not None else [])]
 
 
+@dataclass(frozen=True)
+class Added:
+    """Who was added to a list of everybody since it ended, as the list shows them (freee: without a record), and where
+    it ends now."""
+
+    people: Sequence[EmployeeRecord] = field(repr=False)
+    end: Mapping[str, Any] = field(repr=False)
+
+
 class StepRecorder(Protocol):
     """Keeps one row per request that writes, so that history and repetitions know what was sent."""
 
@@ -146,6 +155,16 @@ class EmployeeGateway(Protocol):
         """Survey and assemble at once, without keeping pages (who would be offered). `fresh=False` allows an answer
         that is up to a minute old, unless its listing began before `since`. Raises TemporaryError("list_incomplete")
         when the list keeps shifting, or is shorter than announced."""
+        ...
+
+    def added(self, end: Mapping[str, Any]) -> Added | None:
+        """Who was added to the list of everybody since it ended there (`Listed.end`), asked in one call as long as they
+        are few. None: the list has moved otherwise as well, so that only the whole list tells."""
+        ...
+
+    @property
+    def asks_by_number(self) -> bool:
+        """Whether `ids_by_number` takes one call, however many people there are."""
         ...
 
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from app.adapters.freee.additions import added_rows, end_of
 from app.adapters.freee.bodies import (
     EMPLOYMENT_INSURANCE_KEY,
     RULES,
@@ -45,7 +46,7 @@ from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.matching.linking import comparable_number
 from app.domain.planning.plan import Change
-from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
+from app.domain.ports import Added, CreateRequest, StepRecorder, SurveyPage
 from app.domain.runs.dates import closing_month
 from app.domain.settings.connection_settings import ExportSettings, MappingOptions
 from app.domain.writing import encode, keys_by_step
@@ -58,6 +59,7 @@ class FreeeGateway:
     """The port `EmployeeGateway` for freee. Used by one thread."""
 
     system = System.FREEE
+    asks_by_number = False
     odd_masters = 0
 
     def __init__(
@@ -90,7 +92,11 @@ class FreeeGateway:
         return self._month_page(at)
 
     def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
-        return listed(list(readings_of(rows)), directory=DIRECTORY)
+        return listed(list(readings_of(rows)), directory=DIRECTORY, end_of=end_of)
+
+    def added(self, end: Mapping[str, Any]) -> Added | None:
+        found = added_rows(end, self._client.list_company_employees, page=PAGE)
+        return Added([_as_listed(row) for row in found[0]], found[1]) if found else None
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return assemble(rows, as_of_date)

@@ -78,6 +78,10 @@ class SmartHRClient:
         """従業員のリストの取得 GET /v1/crews. All employees, 退職済 included (trap 2)."""
         return self._page("/v1/crews", page, schema=CREWS, sort=STABLE_SORT, fields=self._fields)
 
+    def list_newest_crews(self, page: int) -> Page:
+        """The same list, those who were added last in front."""
+        return self._page("/v1/crews", page, schema=CREWS, sort=f"-{STABLE_SORT}", fields=self._fields)
+
     def get_crew(self, crew_id: str) -> CrewRecord | None:
         """従業員の取得 GET /v1/crews/{id}. None when SmartHR says that the id does not exist."""
         try:

@@ -12,6 +12,7 @@ import structlog
 from app.adapters.listing import by_id, listed, mark, read_whole, readings_of
 from app.adapters.people_cache import PeopleCache
 from app.adapters.records import UNREADABLE, as_asked, readable, unreadable_of
+from app.adapters.smarthr.additions import added_crews, end_of
 from app.adapters.smarthr.client import SmartHRClient
 from app.adapters.smarthr.errors import NotFound
 from app.adapters.smarthr.schemas import CrewRecord
@@ -22,7 +23,7 @@ from app.domain.enums import Step, System
 from app.domain.errors import AwaseError, ItemError, QuestionError, TemporaryError
 from app.domain.matching.linking import comparable_number
 from app.domain.planning.plan import Change
-from app.domain.ports import CreateRequest, StepRecorder, SurveyPage
+from app.domain.ports import Added, CreateRequest, StepRecorder, SurveyPage
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK
 from app.domain.writing import encode, unwritable
@@ -40,6 +41,7 @@ class SmartHRGateway:
     """The port `EmployeeGateway` for SmartHR. Used by one thread."""
 
     system = System.SMARTHR
+    asks_by_number = True
 
     def __init__(self, client: SmartHRClient, people: PeopleCache | None = None, *, tenant: str = "") -> None:
         """`people`: the cache from which a listing of the last minute may come. `tenant`: this tenant's key in it."""
@@ -63,7 +65,11 @@ class SmartHRGateway:
         return SurveyPage(page.rows, str(number + 1) if page.has_next else None, seen)
 
     def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
-        return listed(list(readings_of(rows)), directory=_CREWS)
+        return listed(list(readings_of(rows)), directory=_CREWS, end_of=end_of)
+
+    def added(self, end: Mapping[str, Any]) -> Added | None:
+        found = added_crews(end, self._client.list_newest_crews)
+        return Added([_employee(row) for row in found[0]], found[1]) if found else None
 
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         """Each employee once. Pages shift while records change, so one may come twice; the later row is newer."""

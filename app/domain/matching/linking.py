@@ -16,8 +16,9 @@ from itertools import islice
 
 from app.domain.employee import Person
 from app.domain.enums import System
-from app.domain.japanese.kana import fold_hyphens, katakana, large_kana, narrow, without_spaces
-from app.domain.japanese.normal_form import normal
+from app.domain.matching.comparable import comparable_given_name as comparable_given_name
+from app.domain.matching.comparable import comparable_kana as comparable_kana
+from app.domain.matching.comparable import comparable_number as comparable_number
 
 MAX_CANDIDATES = 20
 """How many candidates a question names. More do not help the person who decides, and the work must not grow with
@@ -262,23 +263,6 @@ def decide_link(
     return _nobody_with_number(source, sources=sources, targets=targets, links=links)
 
 
-def comparable_number(number: str) -> str:
-    """社員番号 in one form: full-width digits as half-width, no blanks around. Leading zeros count."""
-    return normal(narrow(normal(number)))
-
-
-def comparable_kana(person: Person) -> str:
-    """Kana of the full name in one form, "" when not known: width, hiragana, blanks, small letters, and whether a
-    hyphen or a ー is written do not count."""
-    if not person.last_name_kana or not person.first_name_kana:
-        return ""
-    return _folded(person.last_name_kana + person.first_name_kana)
-
-
-def _folded(kana: str) -> str:
-    return without_spaces(large_kana(fold_hyphens(katakana(normal(kana)), long_vowel=True)))
-
-
 # ── no link yet ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -341,7 +325,7 @@ def _unless_renamed_or_unseen(
 def _other_surname(person: Person, other: Person) -> bool:
     """Both given names are known and the same, and the whole names differ."""
     kana = comparable_kana(person), comparable_kana(other)
-    given = (_folded(each.first_name_kana) for each in (person, other))
+    given = (comparable_given_name(each) for each in (person, other))
     return all(kana) and kana[0] != kana[1] and len(set(given)) == 1
 
 

@@ -1,19 +1,26 @@
-"""Directory: the people whom a system had when it was last listed.
+"""Directory: the people whom a system had when it was last listed, and who has been found to be added since.
 
-Without names: ids and numbers, so that unknown numbers are refused early, pay schedules, and keyed digests.
+Without names: ids and numbers, so that unknown numbers are refused early, pay schedules, and keyed digests. Where the
+list ended is kept as well, so that one question brings the directory up to date instead of another listing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from app.domain.enums import System
-from app.storage.links.rows import DirectoryEntry
-from app.storage.repository import Repository
+from app.domain.matching.comparable import comparable_number
+from app.storage.links.rows import DirectoryEntry, ListEnd
+from app.storage.repository import Repository, as_row
+from app.storage.tables.directory_models import ListEndTable
 from app.storage.tables.models import ConnectionTable, DirectoryTable
+
+PORTION = 1000
 
 
 class DirectoryRepository(Repository):
@@ -24,20 +31,66 @@ class DirectoryRepository(Repository):
         self._session.execute(
             delete(DirectoryTable).where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)
         )
-        values = [
-            {
-                "connection_id": connection_id,
-                "system": system,
-                "employee_number": row.employee_number,
-                "person_id": row.person_id,
-                "schedule": row.schedule,
-                "content": row.content,
-                "seen_at": now,
-            }
-            for row in {row.person_id: row for row in rows}.values()
-        ]
-        if values:
-            self._session.execute(insert(DirectoryTable), values)
+        entries = {row.person_id: row for row in rows}.values()
+        for portion in _portions(entries):
+            self._session.execute(
+                insert(DirectoryTable), [_values(connection_id, system, each, now=now) for each in portion]
+            )
+
+    # ── the end of the list ───────────────────────────────────────────────────────────────────────────────────────
+
+    def set_end(self, connection_id: int, system: System, end: ListEnd | None) -> None:
+        """Remember where the list ended that has filled the directory. None: nobody can tell."""
+        mine = (ListEndTable.connection_id == connection_id, ListEndTable.system == system)
+        self._session.execute(delete(ListEndTable).where(*mine))
+        if end is not None:
+            values = {"run_id": end.run_id, "ended": dict(end.ended), "people": end.people, "seen_at": end.seen_at}
+            self._session.execute(insert(ListEndTable).values(connection_id=connection_id, system=system, **values))
+
+    def end(self, connection_id: int, system: System) -> ListEnd | None:
+        record = self._session.get(ListEndTable, (connection_id, system))
+        return None if record is None else as_row(ListEnd, record)
+
+    def extend(
+        self,
+        connection_id: int,
+        system: System,
+        added: Sequence[DirectoryEntry],
+        *,
+        before: ListEnd,
+        ended: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Add who has come since the list ended, and move the end, unless a survey or somebody else has moved it
+        meanwhile: then whoever comes next asks from there."""
+        moved = self._changed(
+            update(ListEndTable)
+            .where(
+                ListEndTable.connection_id == connection_id,
+                ListEndTable.system == system,
+                ListEndTable.seen_at == before.seen_at,
+                ListEndTable.people == before.people,
+            )
+            .values(ended=dict(ended), people=before.people + len(added))
+        )
+        if not moved or not added:
+            return
+        values = [_values(connection_id, system, each, now=now) for each in added]
+        self._session.execute(self._dialect.insert(DirectoryTable).on_conflict_do_nothing(), values)
+
+    def ids_numbered(self, connection_id: int, system: System, number: str) -> list[str]:
+        """Ids of the people with this number; none for a blank one."""
+        wanted = comparable_number(number)
+        if not wanted:
+            return []
+        query = select(DirectoryTable.person_id).where(
+            DirectoryTable.connection_id == connection_id,
+            DirectoryTable.system == system,
+            DirectoryTable.number_mark == wanted,
+        )
+        return list(self._session.scalars(query))
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def known_numbers(self, connection_id: int, system: System, numbers: Sequence[str]) -> set[str]:
         """Which of these numbers the system had."""
@@ -76,3 +129,23 @@ class DirectoryRepository(Repository):
             .where(DirectoryTable.connection_id == connection_id, DirectoryTable.system == system)
         )
         return self._session.scalar(query) or 0
+
+
+def _values(connection_id: int, system: System, row: DirectoryEntry, *, now: datetime) -> dict[str, Any]:
+    return {
+        "connection_id": connection_id,
+        "system": system,
+        "employee_number": row.employee_number,
+        "person_id": row.person_id,
+        "schedule": row.schedule,
+        "content": row.content,
+        "number_mark": comparable_number(row.employee_number) or None,
+        "seen_at": now,
+    }
+
+
+def _portions(entries: Iterable[DirectoryEntry]) -> Iterator[list[DirectoryEntry]]:
+    """A list of 50,000 people is never in memory once more as rows."""
+    supply = iter(entries)
+    while portion := list(islice(supply, PORTION)):
+        yield portion

@@ -5,14 +5,15 @@ Per tenant, not per connection: several connections to one company share what on
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from app.domain.enums import System
+from app.domain.matching.marks import Marks, Wanted
 from app.storage.links.rows import Identity, KnownPerson
 from app.storage.repository import Repository
 from app.storage.tables.models import KnownPersonTable
@@ -25,9 +26,26 @@ class KnownPeopleRepository(Repository):
         """Id → person."""
         return {each.person_id: each for each in self._found(*_of(system, tenant))}
 
-    def made_since(self, system: System, tenant: str, since: datetime) -> list[KnownPerson]:
-        """The people whom Awase has created in this tenant since that moment, by whatever connection."""
-        return self._found(*_of(system, tenant), KnownPersonTable.made_at >= since)
+    def made_since(self, system: System, tenant: str, since: datetime, like: Wanted | None) -> list[KnownPerson]:
+        """The people whom Awase has created in this tenant since that moment, by whatever connection, or has found to
+        be added: those who have a mark of the person who is looked for, or of whom it is not known. None: everybody."""
+        table = KnownPersonTable
+        since_then = (*_of(system, tenant), table.made_at >= since)
+        if like is None:
+            return self._found(*since_then)
+        perhaps = or_(
+            table.number_mark.in_(like.numbers),
+            table.kana_mark.in_(like.kana),
+            table.born_mark.in_(like.born),
+            table.kana_mark.is_(None),
+        )
+        return self._found(*since_then, perhaps)
+
+    def made_ids(self, system: System, tenant: str, person_ids: Sequence[str]) -> set[str]:
+        """Who of these is known to be new already."""
+        made = (*_of(system, tenant), KnownPersonTable.made_at.is_not(None))
+        query = select(KnownPersonTable.person_id).where(*made, KnownPersonTable.person_id.in_(person_ids))
+        return set(self._session.scalars(query))
 
     def keep(self, connection_id: int, system: System, tenant: str, known: Collection[KnownPerson]) -> None:
         """Store these people, in place of what is known of them."""
@@ -66,7 +84,14 @@ class KnownPeopleRepository(Repository):
             "identity_enc": self._vault.encrypt_json(_stored(known.identity)) if known.identity else None,
             "read_at": known.read_at,
             "made_at": known.made_at,
+            **_mark_values(known.marks),
         }
+
+
+def _mark_values(marks: Marks | None) -> dict[str, str | None]:
+    if marks is None:
+        return {"number_mark": None, "kana_mark": None, "born_mark": None}
+    return {"number_mark": marks.number or None, "kana_mark": marks.kana, "born_mark": marks.born}
 
 
 def _of(system: System, tenant: str) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from app.domain.enums import Direction, System
+from app.domain.matching.marks import Marks
 from app.domain.planning.unsettled import Memory, loaded, stored_form
 from app.storage.enums import (
     UnlinkReason,
@@ -82,7 +83,8 @@ class Identity:
 class KnownPerson:
     """A person whom Awase has read although the lists hide them, or has created itself (`made_at`).
 
-    `listed`: digest of what the list showed when Awase read them. `identity` None: no month showed the record.
+    `listed`: digest of what the list showed when Awase read them. `identity` None: no month showed the record. Whom
+    others have added since a survey counts as made when Awase found them.
     """
 
     person_id: str
@@ -91,6 +93,7 @@ class KnownPerson:
     identity: Identity | None = field(repr=False)
     read_at: datetime
     made_at: datetime | None = None
+    marks: Marks | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,14 @@ class DirectoryEntry:
     """freee: the fields of `people.PaySchedule`."""
     content: str | None = field(default=None, repr=False)
     """Keyed digest of the items this person had; None: the system did not show them."""
+
+
+@dataclass(frozen=True)
+class ListEnd:
+    """Where a system's list of everybody ended (`EmployeeGateway.list_end`), how many stood in it, and which run's
+    survey read it when."""
+
+    run_id: int
+    ended: Mapping[str, Any]
+    people: int
+    seen_at: datetime

@@ -28,6 +28,7 @@ from app.storage.enums import (
 )
 from app.storage.tables import access_models as access_models  # so that Base knows all tables once it knows one
 from app.storage.tables import automatic_models as automatic_models
+from app.storage.tables import directory_models as directory_models
 from app.storage.tables import key_models as key_models
 from app.storage.tables import stopped_models as stopped_models
 from app.storage.tables import upkeep_models as upkeep_models
@@ -98,6 +99,9 @@ class KnownPersonTable(Base):
     identity_enc: Mapped[str | None]
     read_at: Mapped[datetime]
     made_at: Mapped[datetime | None]
+    number_mark: Mapped[str | None]
+    kana_mark: Mapped[str | None]
+    born_mark: Mapped[str | None]
 
 
 class TokenDoorTable(Base):
@@ -369,6 +373,7 @@ class DirectoryTable(Base):
     __table_args__ = (
         Index("uq_directory_person", "connection_id", "system", "person_id", unique=True),
         Index("ix_directory_number", "connection_id", "system", "employee_number"),
+        Index("ix_directory_number_mark", "connection_id", "system", "number_mark"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -378,4 +383,5 @@ class DirectoryTable(Base):
     person_id: Mapped[str]
     schedule: Mapped[dict[str, Any] | None]
     content: Mapped[str | None]
+    number_mark: Mapped[str | None]
     seen_at: Mapped[datetime]

@@ -134,6 +134,7 @@ GROWING: Mapping[str, str] = {
     "api_keys": "one per key that an administrator has made",
     "links": "one per pair of records of one person",
     "directory": "one per person whom a vendor lists",
+    "list_ends": "one per connection and system",
     "known_people": "one per person whom a vendor hides; erased with the retention time",
     "declined": "one per person",
     "troubles": "one per person and direction",

@@ -11,12 +11,15 @@ from datetime import timedelta
 
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.matching.linking import Directory, LinkDecision, LinkIndex, LinkKind, decide_link
+from app.domain.matching.marks import wanted
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.run_state import ItemState
 from app.storage.links.rows import KnownPerson
+from app.use_cases.employee.newcomers import Newcomers
 from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.employee.read_pair import EmployeePair, PairReader
 from app.use_cases.planning.hidden_people import as_people
+from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.planning.planned_item import candidates_of
 
 AGE_OF_A_SURVEY = timedelta(minutes=2)
@@ -35,6 +38,7 @@ class BeforeCreate:
         self._pairs, self._target = pairs, target
         self._tenant = job.connection.tenant_of(target.system)
         self._planned_at = job.run.surveyed_at or job.run.created_at
+        self._newcomers = Newcomers(job, pairs, target)
         self._since = max(job.run.approved_at or job.run.created_at, job.ctx.clock.now() - KEPT_IN_A_JOB)
 
     def look(self, source: EmployeeRecord) -> EmployeePair | ItemOutcome | None:
@@ -43,11 +47,12 @@ class BeforeCreate:
         if self._is_linked(person):
             return self._pairs.read()
         fresh = self._settle_doubt(person)
-        ids = self._target.ids_by_number(person.number, fresh=fresh)
+        is_known = self._newcomers.are_known(person)
+        ids = self._ids(person, fresh=fresh, is_known=is_known)
         self._note_settled(person, happened=bool(ids))
-        made = self._made_meanwhile()
+        made = self._made_meanwhile(person)
         listed: Sequence[EmployeeRecord] = ()
-        if ids or fresh or self._is_long_ago():
+        if ids or (not is_known and (fresh or self._is_long_ago())):
             listed = self._listed(fresh=fresh or bool(ids))
         if not listed and not made:
             return None
@@ -59,6 +64,13 @@ class BeforeCreate:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "link_ambiguous") if still else None
         return _ended(source, decision, listed)
 
+    def _ids(self, person: Person, *, fresh: bool, is_known: bool) -> list[str]:
+        """Who has this number at the target. `is_known`: the directory holds everybody who is there."""
+        if not is_known or self._target.asks_by_number:
+            return self._target.ids_by_number(person.number, fresh=fresh)
+        with self._ctx.unit_of_work().reading() as uow:
+            return uow.directory.ids_numbered(self._connection.id, self._target.system, person.number)
+
     def _listed(self, *, fresh: bool) -> list[EmployeeRecord]:
         return self._target.directory(as_of_date=self._run.as_of_date, fresh=fresh, since=self._since)
 
@@ -66,7 +78,10 @@ class BeforeCreate:
         self, person: Person, listed: Sequence[EmployeeRecord], made: Sequence[KnownPerson]
     ) -> tuple[LinkDecision, Sequence[EmployeeRecord]]:
         """Decide by the lists and by what Awase has created, and once more when somebody hidden could be the one."""
-        links, sources = self._pairs.links(), self._pairs.sources(person)
+        if listed:
+            sources, links = self._pairs.sources(person), self._pairs.links()
+        else:
+            sources, links = self._pairs.about(person, as_people(made, self._target))
         decision = self._decision(person, listed, made, links=links, sources=sources)
         if decision.kind is LinkKind.CREATE or decision.code == "hidden_person":
             listed = self._pairs.revealed(listed, sources=sources, links=links, since=self._since)
@@ -107,10 +122,12 @@ class BeforeCreate:
             if uow.steps.unknown_create(self._connection.id, person.id):
                 uow.steps.settle_creates(self._connection.id, person.id, happened=happened, now=now)
 
-    def _made_meanwhile(self) -> list[KnownPerson]:
-        """Whom Awase has created in the target since the run began, through whatever connection."""
+    def _made_meanwhile(self, person: Person) -> list[KnownPerson]:
+        """Whom Awase has created in the target since the run began, through whatever connection, and who else was added
+        there, as far as they may be this person."""
+        like, since = wanted(person, fingerprint_of(self._ctx.keys.signing)), self._run.created_at - SLACK
         with self._ctx.unit_of_work().reading() as uow:
-            return uow.known_people.made_since(self._target.system, self._tenant, self._run.created_at - SLACK)
+            return uow.known_people.made_since(self._target.system, self._tenant, since, like)
 
     def _is_long_ago(self) -> bool:
         """Whether the target may have changed since the person was planned: a preview waited for its approval, or

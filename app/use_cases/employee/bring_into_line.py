@@ -18,6 +18,7 @@ from app.domain.enums import Step, System
 from app.domain.errors import ItemError, QuestionError
 from app.domain.mapping import FIELDS
 from app.domain.matching.linking import LinkIndex
+from app.domain.matching.marks import marks_of
 from app.domain.meanwhile import notes_of_lost_answer
 from app.domain.planning.declined import CREATION, CREATION_DECLINED
 from app.domain.planning.plan import Change, Plan
@@ -55,6 +56,7 @@ from app.use_cases.planning.plan_employee import (
     Terms,
     agreed_digests,
     decide,
+    fingerprint_of,
     take_target,
     terms_of_run,
     unsettled_of,
@@ -350,7 +352,8 @@ class EmployeeJob:
         date, as these were sent."""
         identity = Identity(source.last_name_kana, source.first_name_kana, source.birth_date)
         listed = listed_digest(self._ctx, created)
-        known = KnownPerson(created.id, created.number, listed, identity, read_at=now, made_at=now)
+        marks = marks_of(replace(source, number=created.number), fingerprint_of(self._ctx.keys.signing))
+        known = KnownPerson(created.id, created.number, listed, identity, read_at=now, made_at=now, marks=marks)
         system = created.system
         uow.known_people.keep(self._connection.id, system, self._connection.tenant_of(system), [known])
 

@@ -30,7 +30,7 @@ from app.use_cases.planning.employment_month import read_in_employment, with_mar
 from app.use_cases.planning.hidden_people import MOST_READS_OF_A_JOB, HiddenPeople
 from app.use_cases.planning.planned_item import candidates_of
 from app.use_cases.shared.lease import Lease
-from app.use_cases.shared.link_index import link_index
+from app.use_cases.shared.link_index import link_index, links_among
 
 _GONE = {System.SMARTHR: UnlinkReason.SMARTHR_DELETED, System.FREEE: UnlinkReason.FREEE_DELETED}
 
@@ -229,6 +229,19 @@ class PairReader:
                 if each.person_id != person.id
             ]
         return Directory([person, *others])
+
+    def about(self, person: Person, others: Sequence[Person]) -> tuple[Directory, LinkIndex]:
+        """Of the source and of the links what a decision about this person needs that only looks at these others of the
+        target: who has the same numbers, and to whom they are linked."""
+        here, numbers = self._source.system, {person.number, *(each.number for each in others)}
+        with self._ctx.unit_of_work().reading() as uow:
+            links = links_among(uow, self._connection.id, [person, *others])
+            partners = (links.partner(each.system, each.id) for each in others)
+            ids = {each for each in partners if each is not None}
+            ids |= {found for each in numbers for found in uow.directory.ids_numbered(self._connection.id, here, each)}
+            entries = uow.directory.entries(self._connection.id, here, sorted(ids - {person.id}))
+        same = [Person(here, each.person_id, each.employee_number) for each in entries.values()]
+        return Directory([person, *same]), links
 
     def revealed(
         self, targets: Sequence[EmployeeRecord], *, sources: Directory, links: LinkIndex, since: datetime

@@ -7,16 +7,17 @@ switched a webhook off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
 from app.domain.planning.content import content_of, is_other_content
-from app.storage.links.rows import DirectoryEntry
+from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.metrics.counters import labels
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -34,7 +35,7 @@ COUNTER = "missed_webhooks"
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
     fingerprint = fingerprint_of(ctx.keys.signing)
-    return [_entry(record, content_of(record, fingerprint)) for record in people if record.person.id]
+    return [entry_of(record, content_of(record, fingerprint)) for record in people if record.person.id]
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
@@ -43,7 +44,7 @@ def keep_numbers(ctx: Context, connection_id: int, system: System, people: Seque
     with ctx.unit_of_work() as uow:
         before = uow.directory.entries(connection_id, system)
         entries = [
-            _entry(each, before[each.person.id].content if each.person.id in before else None)
+            entry_of(each, before[each.person.id].content if each.person.id in before else None)
             for each in people
             if each.person.id
         ]
@@ -57,12 +58,17 @@ def keep_shown(
     system: System,
     entries: Sequence[DirectoryEntry],
     *,
+    ended: Mapping[str, Any] | None,
     comparable: bool = True,
 ) -> None:
-    """Replace the directory, and store with the run which people have changed without a webhook. Not `comparable`: the
-    token sees other attributes than the time before, so everybody looks changed and nobody is counted."""
+    """Replace the directory, and store with the run which people have changed without a webhook. `ended`: where the
+    list ended. Not `comparable`: the token sees other attributes than the time before, so everybody looks changed and
+    nobody is counted."""
+    now = ctx.clock.now()
     missed = _missed(ctx, uow, run, system, entries) if comparable else []
-    uow.directory.replace(run.connection_id, system, entries, now=ctx.clock.now())
+    uow.directory.replace(run.connection_id, system, entries, now=now)
+    end = None if ended is None else ListEnd(run.id, ended, len(entries), now)
+    uow.directory.set_end(run.connection_id, system, end)
     if not missed:
         return
     uow.runs.add_missed(run.id, [{"system": system.value, "id": person_id} for person_id in missed])
@@ -98,7 +104,7 @@ def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, syst
     return uow.webhook_registrations.get(connection_id) is not None
 
 
-def _entry(record: EmployeeRecord, content: str | None) -> DirectoryEntry:
+def entry_of(record: EmployeeRecord, content: str | None) -> DirectoryEntry:
     person = record.person
     schedule = asdict(person.pay_schedule) if person.pay_schedule else None
     return DirectoryEntry(person.number, person.id, schedule, content)

@@ -95,7 +95,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     both = {run.direction.source: source, run.direction.target: target}
     lists = {run.direction.source: source_list, run.direction.target: target_list}
     incomplete = {system: each for system, each in lists.items() if not each.whole}
-    connection, odd = _learn(ctx, run, connection, both, incomplete=incomplete, lease=lease)
+    connection, odd = _learn(ctx, run, connection, both, lists=lists, lease=lease)
     with ctx.unit_of_work() as uow:
         links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
         troubles = _troubles(uow, run)
@@ -258,7 +258,7 @@ def _learn(
     connection: Connection,
     sides: dict[System, list[EmployeeRecord]],
     *,
-    incomplete: Collection[System],
+    lists: Mapping[System, Listed],
     lease: Lease,
 ) -> tuple[Connection, int]:
     """Store what the lists have shown of both systems: visible attributes, pay schedules, positions, employee numbers.
@@ -271,10 +271,11 @@ def _learn(
         if person.pay_schedule is not None and person.pay_schedule.name
     }
     entries = {system: entries_of(ctx, people) for system, people in sides.items()}
+    incomplete = [system for system, each in lists.items() if not each.whole]
     with fenced(ctx, run, lease) as uow:
         learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions, incomplete=incomplete)
         for system, shown in sorted(entries.items()):
-            keep_shown(ctx, uow, run, system, shown, comparable=not moved[system])
+            keep_shown(ctx, uow, run, system, shown, ended=lists[system].end, comparable=not moved[system])
     return learned, gateway.odd_masters
 
 

@@ -1,0 +1,94 @@
+"""Who has come to a large target since the survey of the run, asked in one call instead of listing everybody again.
+
+The survey has compared the person of this job with everybody who was there, and has kept their numbers and where the
+list ended. Whoever was added since stands behind that end. What the question finds is kept in the database, so that
+each process asks only for what is new since anybody has asked.
+
+In a company of up to `LISTED_ANEW` people everybody is listed anew, which also shows who has got another number or name
+since. In a larger one that shows with the next survey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.matching.linking import comparable_kana
+from app.domain.matching.marks import marks_of
+from app.domain.ports import Added, EmployeeGateway
+from app.storage.links.rows import Identity, KnownPerson, ListEnd
+from app.use_cases.employee.outcome import Job
+from app.use_cases.employee.read_pair import PairReader
+from app.use_cases.planning.hidden_people import listed_digest
+from app.use_cases.planning.plan_employee import fingerprint_of
+from app.use_cases.survey.change_detection import entry_of
+
+LISTED_ANEW = 2_000
+"""So many people fit on twenty pages."""
+
+
+class Newcomers:
+    """Used while holding the turn to create."""
+
+    def __init__(self, job: Job, pairs: PairReader, target: EmployeeGateway) -> None:
+        self._ctx, self._run, self._connection = job.ctx, job.run, job.connection
+        self._approved = job.item.approved_digest is not None
+        self._pairs, self._target = pairs, target
+
+    def are_known(self, person: Person) -> bool:
+        """Whether the directory now holds everybody who is at the target, and `known_people` whoever has come since the
+        survey. False: only a list of everybody tells."""
+        end = self._end()
+        if end is None or not comparable_kana(person):
+            return False
+        added = self._target.added(end.ended)
+        if added is None:
+            return False
+        self._keep(end, added, self._told(person, added.people))
+        return True
+
+    def _end(self) -> ListEnd | None:
+        """Where this run's own survey has found the end of a long list. Somebody may have been added before the survey
+        of another run, and after a preview people correct what it has shown them."""
+        if self._pairs.is_gathered or self._approved:
+            return None
+        with self._ctx.unit_of_work().reading() as uow:
+            end = uow.directory.end(self._connection.id, self._target.system)
+        return end if end is not None and end.run_id == self._run.id and end.people > LISTED_ANEW else None
+
+    def _told(self, person: Person, added: Sequence[EmployeeRecord]) -> list[EmployeeRecord]:
+        """Those who are not yet known to be new, with kana and birth date as far as these can be known."""
+        system = self._target.system
+        with self._ctx.unit_of_work().reading() as uow:
+            ids = [each.person.id for each in added]
+            known = uow.known_people.made_ids(system, self._connection.tenant_of(system), ids)
+        strangers = [each for each in added if each.person.id not in known]
+        if not strangers:
+            return []
+        sources, links = self._pairs.about(person, [each.person for each in strangers])
+        return self._pairs.revealed(strangers, sources=sources, links=links, since=self._ctx.clock.now())
+
+    def _keep(self, end: ListEnd, added: Added, strangers: Sequence[EmployeeRecord]) -> None:
+        now, system = self._ctx.clock.now(), self._target.system
+        entries = [entry_of(each, None) for each in added.people]
+        with self._ctx.unit_of_work() as uow:
+            uow.directory.extend(self._connection.id, system, entries, before=end, ended=added.end, now=now)
+            uow.known_people.keep(
+                self._connection.id, system, self._connection.tenant_of(system), [self._new(each) for each in strangers]
+            )
+
+    def _new(self, stranger: EmployeeRecord) -> KnownPerson:
+        person, now = stranger.person, self._ctx.clock.now()
+        identity = Identity(person.last_name_kana, person.first_name_kana, person.birth_date)
+        marks = marks_of(person, fingerprint_of(self._ctx.keys.signing))
+        is_told = bool(comparable_kana(person)) and not stranger.unreadable
+        return KnownPerson(
+            person.id,
+            person.number,
+            listed_digest(self._ctx, person),
+            identity if is_told else None,
+            read_at=now,
+            made_at=now,
+            marks=marks if is_told else replace(marks, kana=None),
+        )
