@@ -90,15 +90,16 @@ def is_mark(row: Row) -> bool:
     return row.get("kind") == MARK
 
 
-def by_id(rows: Iterable[Row]) -> tuple[dict[Any, Row], list[Row]]:
-    """The rows by id, of each id the newest, and those whose id cannot be read, of those alike one."""
-    known: dict[Any, Row] = {}
+def by_id(rows: Iterable[Row], hold: Callable[[Row], Any] = lambda row: row) -> tuple[dict[Any, Any], list[Row]]:
+    """The rows by id, of each id the newest, and those whose id cannot be read, of those alike one. `hold`: how the
+    known ones are kept."""
+    known: dict[Any, Any] = {}
     nameless: list[Row] = []
     for row in rows:
         if is_mark(row):
             continue
         if row.get("id") is not None:
-            known[row["id"]] = row
+            known[row["id"]] = hold(row)
         elif row not in nameless:
             nameless.append(row)
     return known, nameless

@@ -8,7 +8,7 @@ anew before it writes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from app.domain.employee import EmployeeRecord
@@ -24,16 +24,16 @@ class PeopleCache:
         self._clock = clock
         self._ttl = timedelta(seconds=ttl)
         self._lock = threading.Lock()
-        self._kept: dict[_Key, tuple[datetime, list[EmployeeRecord]]] = {}
+        self._kept: dict[_Key, tuple[datetime, Sequence[EmployeeRecord]]] = {}
 
     def get(
         self,
         key: _Key,
-        load: Callable[[], list[EmployeeRecord]],
+        load: Callable[[], Sequence[EmployeeRecord]],
         *,
         fresh: bool = False,
         since: datetime | None = None,
-    ) -> list[EmployeeRecord]:
+    ) -> Sequence[EmployeeRecord]:
         """The kept list, or a new one when there is none, it is too old, it was begun before `since`, or the caller
         wants a `fresh` one."""
         now = self._clock.now()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, overload
 
 from app.domain.enums import System
+
+T = TypeVar("T")
 
 Record = Mapping[str, Any]
 """A vendor's record, parsed by the adapter's schema, in the vendor's own field names."""
@@ -34,6 +37,22 @@ class YearMonth(NamedTuple):
         return YearMonth(self.year + self.month // 12, self.month % 12 + 1)
 
 
+class OnDemand(Sequence[T]):
+    """A sequence whose elements are made when somebody looks at them, because all at once take too much memory."""
+
+    @abstractmethod
+    def at(self, place: int) -> T:
+        """The element at this place, counted from 0."""
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[T]: ...
+    def __getitem__(self, place: int | slice) -> T | list[T]:
+        places = range(len(self))[place]
+        return self.at(places) if isinstance(places, int) else [self.at(each) for each in places]
+
+
 @dataclass(frozen=True)
 class PaySchedule:
     """締め日支払い日 of a person. `closing_day` 31 means month end."""
@@ -44,7 +63,7 @@ class PaySchedule:
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Person:
     """One row of a system's directory. `id` is the vendor's id as text; `number` is "" when blank."""
 
@@ -74,7 +93,7 @@ class Unreadable:
     legible: Record = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EmployeeRecord:
     """A person with the vendor's record. `month` is the closing month freee was read at (None for SmartHR).
 

@@ -146,12 +146,14 @@ class EmployeeGateway(Protocol):
         and keeps the rows it has. Pure."""
         ...
 
-    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> Sequence[EmployeeRecord]:
         """All rows of a finished survey → one EmployeeRecord per person, each person once, sorted by id; those whose id
         cannot be read at the end, with id "". Pure."""
         ...
 
-    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
+    def directory(
+        self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None
+    ) -> Sequence[EmployeeRecord]:
         """Survey and assemble at once, without keeping pages (who would be offered). `fresh=False` allows an answer
         that is up to a minute old, unless its listing began before `since`. Raises TemporaryError("list_incomplete")
         when the list keeps shifting, or is shorter than announced."""

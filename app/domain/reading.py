@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from typing import Any, Final
 
@@ -85,18 +85,31 @@ def shown_attributes(person: EmployeeRecord) -> frozenset[str]:
     return frozenset(attribute_in(system, row) for row in FIELDS if not _is_null(system, record, row))
 
 
-def listing_of(people: Sequence[EmployeeRecord], *, complete: bool = True) -> Listing:
-    """What the listing of one system says about its attributes."""
-    witnesses, counts = witnesses_of((each.person.id, shown_attributes(each)) for each in people)
-    records = [(each.person.system, each.record) for each in people if each.record is not None]
-    there = {name for system, record in records for name in _named(system, record)}
-    named = attributes_of(records[0][0]) if records else frozenset()
+def listing_of(people: Iterable[EmployeeRecord], *, complete: bool = True) -> Listing:
+    """What the listing of one system says about its attributes. Each person is looked at once."""
+    named: frozenset[str] = frozenset()
+    there: set[str] = set()
+    with_record: set[str] = set()
+    readable: set[str] = set()
+
+    def shown() -> Iterator[tuple[str, frozenset[str]]]:
+        nonlocal named
+        for each in people:
+            if each.record is not None:
+                named = named or attributes_of(each.person.system)
+                there.update(_named(each.person.system, each.record))
+                with_record.add(each.person.id)
+            if not each.unreadable:
+                readable.add(each.person.id)
+            yield each.person.id, shown_attributes(each)
+
+    witnesses, counts = witnesses_of(shown())
     return Listing(
         witnesses=witnesses,
         counts=counts,
         missing=named - there,
-        people=frozenset(each.person.id for each in people if each.record is not None),
-        listed=frozenset(each.person.id for each in people if not each.unreadable),
+        people=frozenset(with_record),
+        listed=frozenset(readable),
         complete=complete,
     )
 

@@ -28,6 +28,7 @@ from app.adapters.freee.survey import (
     DIRECTORY,
     Cursor,
     as_employee,
+    as_listed,
     assemble,
     directory_row,
     months_of,
@@ -39,7 +40,7 @@ from app.adapters.freee.survey import (
 from app.adapters.listing import INCOMPLETE, Pages, listed, mark, read_whole, readings_of
 from app.adapters.paths import number
 from app.adapters.people_cache import PeopleCache
-from app.adapters.records import as_asked, readable, unreadable_of
+from app.adapters.records import as_asked, readable
 from app.domain.completeness.listed import MOST_READINGS, Listed
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, Unreadable, YearMonth
 from app.domain.enums import Step, System
@@ -96,18 +97,20 @@ class FreeeGateway:
 
     def added(self, end: Mapping[str, Any]) -> Added | None:
         found = added_rows(end, self._client.list_company_employees, page=PAGE)
-        return Added([_as_listed(row) for row in found[0]], found[1]) if found else None
+        return Added([as_listed(row) for row in found[0]], found[1]) if found else None
 
-    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> Sequence[EmployeeRecord]:
         return assemble(rows, as_of_date)
 
-    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
+    def directory(
+        self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None
+    ) -> Sequence[EmployeeRecord]:
         if self._people is None:
             return self._directory(as_of_date)
         key = (self.system.value, str(self._company_id), as_of_date)
         return self._people.get(key, lambda: self._directory(as_of_date), fresh=fresh, since=since)
 
-    def _directory(self, as_of_date: date) -> list[EmployeeRecord]:
+    def _directory(self, as_of_date: date) -> Sequence[EmployeeRecord]:
         rows = read_whole(lambda cursor: self.survey_page(cursor, as_of_date=as_of_date), self.listed)
         return assemble(rows, as_of_date)
 
@@ -148,6 +151,7 @@ class FreeeGateway:
     def _listed(self, person_id: str, since: datetime | None) -> EmployeeRecord | None:
         """The person as the list of all employees shows them. Who is missing in a list begun after `since` is not
         looked for in another one."""
+        rows: Sequence[EmployeeRecord]
         if self._people is None:
             rows = self._rows()
         else:
@@ -161,7 +165,7 @@ class FreeeGateway:
         return found
 
     def _rows(self) -> list[EmployeeRecord]:
-        return [_as_listed(row) for row in self._everybody()]
+        return [as_listed(row) for row in self._everybody()]
 
     def some_people(self, *, month: YearMonth | None, leavers: bool = False) -> list[EmployeeRecord]:
         if leavers or month is None:
@@ -393,8 +397,3 @@ def _outside_payroll(step: Step, changes: Sequence[Change]) -> list[Change]:
     if step is not Step.EMPLOYEE:
         return []
     return [change for change in changes if change.key != EMPLOYMENT_INSURANCE_KEY]
-
-
-def _as_listed(row: Mapping[str, Any]) -> EmployeeRecord:
-    odd = unreadable_of(row)
-    return EmployeeRecord(person_of(row, None if odd else schedule_of(row)), None, unreadable=odd)

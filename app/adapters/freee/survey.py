@@ -9,12 +9,14 @@ in the cursor, and lists each of these months: one in most companies, two where 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
-from app.adapters.listing import by_id, is_mark
+from app.adapters.listing import is_mark
+from app.adapters.packed import Packer, people_of
 from app.adapters.records import UNREADABLE, unreadable_of
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, Record, Unreadable, YearMonth
 from app.domain.enums import System
@@ -90,38 +92,52 @@ def record_row(record: Mapping[str, Any], month: YearMonth) -> dict[str, Any]:
     return {"kind": "record", "month": str(month), "employee": record}
 
 
-def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> list[EmployeeRecord]:
+def assemble(rows: Iterable[Mapping[str, Any]], as_of_date: date) -> Sequence[EmployeeRecord]:
     """All rows of a survey → each employee once, sorted by id, with the record of their own closing month; those whose
     id cannot be read at the end."""
-    listed: list[Mapping[str, Any]] = []
-    shown: dict[YearMonth, list[Record]] = {}
+    lines, details = Packer(), Packer()
+    directory: dict[Any, Any] = {}
+    records: dict[str, dict[Any, Any]] = {}
+    nameless: list[Record] = []
     for row in rows:
         if is_mark(row):
             continue
-        if row["kind"] == DIRECTORY:
-            listed.append(row)
+        listed = row["kind"] == DIRECTORY
+        shown = row if listed else row["employee"]
+        person_id = shown.get("id")
+        if person_id is None:
+            nameless += [] if shown in nameless else [shown]
+        elif listed:
+            directory[person_id] = lines.hold(row)
         else:
-            shown.setdefault(YearMonth.parse(row["month"]), []).append(row["employee"])
-    directory, nameless = by_id(listed)
-    records: dict[int, dict[YearMonth, Record]] = {}
-    for month, employees in shown.items():
-        known, without_id = by_id(employees)
-        nameless += [each for each in without_id if each not in nameless]
-        for person_id, record in known.items():
-            records.setdefault(person_id, {})[month] = record
-    return [
-        *(
-            _joined(directory.get(person_id), records.get(person_id, {}), as_of_date=as_of_date)
-            for person_id in sorted(directory.keys() | records.keys())
-        ),
-        *(as_employee(row, person_of(row, None), None) for row in nameless),
-    ]
+            records.setdefault(row["month"], {})[person_id] = details.hold(shown)
+
+    def made(kept: Any) -> EmployeeRecord:
+        if isinstance(kept, Mapping):
+            return as_employee(kept, person_of(kept, None), None)
+        line, *shown = kept
+        mine = {YearMonth.parse(month): details.open(held) for month, held in zip(shown[::2], shown[1::2], strict=True)}
+        return _joined(lines.open(line), mine, as_of_date=as_of_date)
+
+    def taken(person_id: Any) -> tuple[Any, ...]:
+        """(line of the directory, month, record, month, record, …)"""
+        months = ((month, of.pop(person_id)) for month, of in records.items() if person_id in of)
+        return directory.pop(person_id, None), *chain.from_iterable(months)
+
+    everybody = sorted(directory.keys() | {each for of in records.values() for each in of})
+    return people_of([*map(taken, everybody), *nameless], made)
 
 
 def as_employee(record: Record | None, person: Person, month: YearMonth | None) -> EmployeeRecord:
     """The person with the record, unless the record cannot be read."""
     odd = unreadable_of(record) if record is not None else None
     return EmployeeRecord(person, None if odd else record, month, unreadable=odd)
+
+
+def as_listed(row: Mapping[str, Any]) -> EmployeeRecord:
+    """The person as the list of all employees alone shows them."""
+    odd = unreadable_of(row)
+    return EmployeeRecord(person_of(row, None if odd else schedule_of(row)), None, unreadable=odd)
 
 
 def person_of(record: Record, schedule: PaySchedule | None) -> Person:

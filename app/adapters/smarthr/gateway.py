@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from app.adapters.listing import by_id, listed, mark, read_whole, readings_of
+from app.adapters.packed import Packer, people_of
 from app.adapters.people_cache import PeopleCache
 from app.adapters.records import UNREADABLE, as_asked, readable, unreadable_of
 from app.adapters.smarthr.additions import added_crews, end_of
@@ -71,18 +72,22 @@ class SmartHRGateway:
         found = added_crews(end, self._client.list_newest_crews)
         return Added([_employee(row) for row in found[0]], found[1]) if found else None
 
-    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
+    def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> Sequence[EmployeeRecord]:
         """Each employee once. Pages shift while records change, so one may come twice; the later row is newer."""
-        latest, nameless = by_id(rows)
-        return [_employee(row) for row in [*(latest[crew_id] for crew_id in sorted(latest)), *nameless]]
+        packer = Packer()
+        latest, nameless = by_id(rows, packer.hold)
+        kept = [*(latest[crew_id] for crew_id in sorted(latest)), *nameless]
+        return people_of(kept, lambda row: _employee(packer.open(row)))
 
-    def directory(self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None) -> list[EmployeeRecord]:
+    def directory(
+        self, *, as_of_date: date, fresh: bool = True, since: datetime | None = None
+    ) -> Sequence[EmployeeRecord]:
         if self._people is None:
             return self._everybody(as_of_date)
         key = (self.system.value, self._tenant, as_of_date)
         return self._people.get(key, lambda: self._everybody(as_of_date), fresh=fresh, since=since)
 
-    def _everybody(self, as_of_date: date) -> list[EmployeeRecord]:
+    def _everybody(self, as_of_date: date) -> Sequence[EmployeeRecord]:
         rows = read_whole(lambda cursor: self.survey_page(cursor, as_of_date=as_of_date), self.listed)
         return self.assemble(rows, as_of_date=as_of_date)
 

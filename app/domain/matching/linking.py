@@ -8,7 +8,7 @@ second record of the same employee.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -19,6 +19,8 @@ from app.domain.enums import System
 from app.domain.matching.comparable import comparable_given_name as comparable_given_name
 from app.domain.matching.comparable import comparable_kana as comparable_kana
 from app.domain.matching.comparable import comparable_number as comparable_number
+from app.domain.matching.directory import CandidateReason as CandidateReason
+from app.domain.matching.directory import Directory as Directory
 
 MAX_CANDIDATES = 20
 """How many candidates a question names. More do not help the person who decides, and the work must not grow with
@@ -46,31 +48,6 @@ class LinkKind(StrEnum):
     REVIEW = "review"  # a person has to decide
 
 
-class CandidateReason(StrEnum):
-    """Why a question names this candidate."""
-
-    SAME_NUMBER = "same_number"
-    SAME_PERSON = "same_person"  # same kana and birth date
-    SAME_KANA = "same_kana"  # same kana, birth date not known on one side
-    SAME_GIVEN_NAME = "same_given_name"  # same birth date and given name, another surname
-    SAME_BIRTH_DATE = "same_birth_date"  # same birth date, kana not known on one side
-    UNSEEN = "unseen"  # neither kana nor birth date can be compared
-
-    @property
-    def label(self) -> str:
-        return _REASON_LABELS[self]
-
-
-_REASON_LABELS = {
-    CandidateReason.SAME_NUMBER: "番号が同じ",
-    CandidateReason.SAME_PERSON: "カナと生年月日が同じ",
-    CandidateReason.SAME_KANA: "カナが同じ（生年月日は不明）",
-    CandidateReason.SAME_GIVEN_NAME: "生年月日と名のカナが同じ（姓が違う）",
-    CandidateReason.SAME_BIRTH_DATE: "生年月日が同じ（カナは不明）",
-    CandidateReason.UNSEEN: "カナも生年月日も読めない",
-}
-
-
 @dataclass(frozen=True)
 class Candidate:
     """An employee, of either system, at whom a person should look before deciding."""
@@ -89,89 +66,6 @@ class LinkDecision:
     target_id: str | None = None
     code: str | None = None
     candidates: tuple[Candidate, ...] = ()
-
-
-class Directory:
-    """All employees of one system, leavers included, found at once by id, number, or kana and birth date."""
-
-    def __init__(self, people: Iterable[Person]) -> None:
-        self._by_id: dict[str, Person] = {}
-        self._by_number: dict[str, list[Person]] = defaultdict(list)
-        self._by_identity: dict[tuple[str, date | None], list[Person]] = defaultdict(list)
-        self._by_kana: dict[str, list[Person]] = defaultdict(list)
-        self._by_birth_date: dict[date, list[Person]] = defaultdict(list)
-        self._nameless: list[Person] = []
-        self._without_id: list[Person] = []
-        for person in people:
-            if person.id in self._by_id:
-                continue  # pages of a listing may overlap, so the same person may come twice
-            if person.id:
-                self._by_id[person.id] = person
-            else:
-                self._without_id.append(person)
-            if number := comparable_number(person.number):
-                self._by_number[number].append(person)
-            if kana := comparable_kana(person):
-                self._by_identity[kana, person.birth_date].append(person)
-                self._by_kana[kana].append(person)
-            if person.unsure_who or not kana:
-                self._nameless.append(person)
-            if person.birth_date is not None:
-                self._by_birth_date[person.birth_date].append(person)
-
-    def __len__(self) -> int:
-        return len(self._by_id)
-
-    @property
-    def lacks_ids(self) -> bool:
-        """Whether some are listed whose id cannot be read: nobody can be called missing then."""
-        return bool(self._without_id)
-
-    def by_id(self, person_id: str) -> Person | None:
-        return self._by_id.get(person_id)
-
-    def by_number(self, number: str) -> Sequence[Person]:
-        """All employees with this number; none for a blank number."""
-        return self._by_number.get(comparable_number(number), ())
-
-    def same_person(self, person: Person) -> Sequence[Person]:
-        """All employees with the same kana and birth date, both known."""
-        kana = comparable_kana(person)
-        if not kana or person.birth_date is None:
-            return ()
-        return self._by_identity.get((kana, person.birth_date), ())
-
-    def perhaps_same_person(self, person: Person) -> Sequence[Person]:
-        """All employees with the same kana where one birth date is unknown, theirs or this person's."""
-        kana = comparable_kana(person)
-        if not kana:
-            return ()
-        if person.birth_date is None:
-            return self._by_kana.get(kana, ())
-        return self._by_identity.get((kana, None), ())
-
-    def same_given_name(self, person: Person) -> Sequence[Person]:
-        """All employees born on the same day with the same given name and another surname: perhaps one who married."""
-        if person.birth_date is None or not comparable_kana(person):
-            return ()
-        return [other for other in self._by_birth_date.get(person.birth_date, ()) if _other_surname(person, other)]
-
-    def incomparable(self, person: Person) -> Iterator[tuple[Person, CandidateReason]]:
-        """All employees of whom nobody can tell whether they are this person, because a name is not known: theirs or
-        this person's. Another birth date rules them out, unless part of who they are cannot be read."""
-        if comparable_kana(person):
-            pool: Sequence[Person] = self._nameless
-        else:
-            pool = (*self._by_id.values(), *self._without_id)
-        for other in pool:
-            if other.unsure_who:
-                yield other, CandidateReason.UNSEEN
-                continue
-            births = person.birth_date, other.birth_date
-            if None in births:
-                yield other, CandidateReason.UNSEEN
-            elif births[0] == births[1]:
-                yield other, CandidateReason.SAME_BIRTH_DATE
 
 
 class LinkIndex:
@@ -320,13 +214,6 @@ def _unless_renamed_or_unseen(
     if candidates := list(islice(unseen, MAX_CANDIDATES)):
         return _review("hidden_person", candidates)
     return LinkDecision(LinkKind.CREATE)
-
-
-def _other_surname(person: Person, other: Person) -> bool:
-    """Both given names are known and the same, and the whole names differ."""
-    kana = comparable_kana(person), comparable_kana(other)
-    given = (comparable_given_name(each) for each in (person, other))
-    return all(kana) and kana[0] != kana[1] and len(set(given)) == 1
 
 
 def _differ(source: Person, target: Person) -> bool:

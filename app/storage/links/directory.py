@@ -122,6 +122,13 @@ class DirectoryRepository(Repository):
             found.update({row.person_id: DirectoryEntry(*row) for row in self._session.execute(some)})
         return found
 
+    def contents(self, connection_id: int, system: System) -> dict[str, str | None]:
+        """Id → the content of everybody."""
+        query = select(DirectoryTable.person_id, DirectoryTable.content).where(
+            DirectoryTable.connection_id == connection_id, DirectoryTable.system == system
+        )
+        return {row.person_id: row.content for row in self._session.execute(query)}
+
     def size(self, connection_id: int, system: System) -> int:
         query = (
             select(func.count())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,17 @@ class LinkRepository(LinkReading):
     def for_connection(self, connection_id: int) -> list[LinkRow]:
         """All live links."""
         query = select(LinkTable).where(LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
+        return [as_row(LinkRow, record) for record in self._session.scalars(query)]
+
+    def pairs(self, connection_id: int) -> list[tuple[int, str, str]]:
+        """(id, smarthr id, freee id) of all live links, without what the pairs have agreed on."""
+        live = (LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
+        query = select(LinkTable.id, LinkTable.smarthr_id, LinkTable.freee_id).where(*live)
+        return [(row.id, row.smarthr_id, row.freee_id) for row in self._session.execute(query)]
+
+    def of_ids(self, link_ids: Sequence[int]) -> list[LinkRow]:
+        """These links, also those that have ended."""
+        query = select(LinkTable).where(LinkTable.id.in_(link_ids))
         return [as_row(LinkRow, record) for record in self._session.scalars(query)]
 
     def by_source(self, connection_id: int, system: System, source_id: str) -> LinkRow | None:

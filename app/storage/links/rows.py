@@ -96,7 +96,7 @@ class KnownPerson:
     marks: Marks | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DirectoryEntry:
     employee_number: str
     person_id: str

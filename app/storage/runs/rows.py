@@ -148,7 +148,7 @@ class NewChange:
     held: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NewItem:
     """One employee of a run. `state` is WAITING, or final when the survey already knows the end.
 

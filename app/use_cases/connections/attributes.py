@@ -123,7 +123,7 @@ def try_token(ctx: Context, subdomain: str, token: str, *, known: Standings = Ma
             rows.extend(page.rows)
             kept.extend(page.kept)
         complete = page.next_cursor is None and gateway.listed(kept).whole
-        people = gateway.assemble(rows, as_of_date=today)
+        people = list(gateway.assemble(rows, as_of_date=today))
         if not complete:
             people += _witnesses(gateway, known, seen=readable_attributes(rows))
     except AwaseError as error:

@@ -71,7 +71,7 @@ class BeforeCreate:
         with self._ctx.unit_of_work().reading() as uow:
             return uow.directory.ids_numbered(self._connection.id, self._target.system, person.number)
 
-    def _listed(self, *, fresh: bool) -> list[EmployeeRecord]:
+    def _listed(self, *, fresh: bool) -> Sequence[EmployeeRecord]:
         return self._target.directory(as_of_date=self._run.as_of_date, fresh=fresh, since=self._since)
 
     def _decide(

@@ -57,7 +57,7 @@ class Newcomers:
             end = uow.directory.end(self._connection.id, self._target.system)
         return end if end is not None and end.run_id == self._run.id and end.people > LISTED_ANEW else None
 
-    def _told(self, person: Person, added: Sequence[EmployeeRecord]) -> list[EmployeeRecord]:
+    def _told(self, person: Person, added: Sequence[EmployeeRecord]) -> Sequence[EmployeeRecord]:
         """Those who are not yet known to be new, with kana and birth date as far as these can be known."""
         system = self._target.system
         with self._ctx.unit_of_work().reading() as uow:

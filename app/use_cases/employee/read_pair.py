@@ -245,7 +245,7 @@ class PairReader:
 
     def revealed(
         self, targets: Sequence[EmployeeRecord], *, sources: Directory, links: LinkIndex, since: datetime
-    ) -> list[EmployeeRecord]:
+    ) -> Sequence[EmployeeRecord]:
         """The target's people, the hidden ones with kana and birth date as far as these can be known."""
         hidden = HiddenPeople(
             self._ctx, self._connection, self._target, sources, links, since, self._lease, MOST_READS_OF_A_JOB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 from app.domain.employee import EmployeeRecord
@@ -50,7 +51,7 @@ def _number_warning(number: str, numbers: Counter[str]) -> str | None:
     return "E8" if not number or numbers[number] > 1 else None
 
 
-def _listing(ctx: Context, connection: Connection, source: System, as_of_date: date) -> list[EmployeeRecord]:
+def _listing(ctx: Context, connection: Connection, source: System, as_of_date: date) -> Sequence[EmployeeRecord]:
     try:
         people = ctx.gateway(connection, source).directory(as_of_date=as_of_date)
     except TemporaryError as error:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from app.domain.employee import EmployeeRecord, Person
+from app.domain.employee import EmployeeRecord, OnDemand, Person
 from app.domain.errors import RunError, TemporaryError
 from app.domain.matching.linking import Directory, LinkIndex, comparable_kana
 from app.domain.planning.keyed import as_made
@@ -48,17 +48,15 @@ class HiddenPeople:
     lease: Lease | None = None
     most: int = MOST_READS
 
-    def reveal(self, people: Sequence[EmployeeRecord]) -> list[EmployeeRecord]:
+    def reveal(self, people: Sequence[EmployeeRecord]) -> Sequence[EmployeeRecord]:
         """The same people, the hidden ones with kana and birth date as far as these can be known."""
-        hidden = [
-            record
-            for record in people
-            if record.record is None and not record.unreadable and not comparable_kana(record.person)
-        ]
-        if not hidden:
-            return list(people)
+        places = [place for place, record in enumerate(people) if _is_hidden(record)]
+        if not places:
+            return people
+        hidden = [people[place] for place in places]
         known = self._known(hidden)
-        return [_told(record, known.get(record.person.id)) if record.record is None else record for record in people]
+        told = (_told(record, known.get(record.person.id)) for record in hidden)
+        return Told(people, dict(zip(places, told, strict=True)))
 
     def _known(self, hidden: Sequence[EmployeeRecord]) -> dict[str, KnownPerson]:
         with self.ctx.unit_of_work().reading() as uow:
@@ -138,6 +136,23 @@ class HiddenPeople:
 
     def _now(self) -> datetime:
         return self.ctx.clock.now()
+
+
+class Told(OnDemand[EmployeeRecord]):
+    """People, some of whom were told anew."""
+
+    def __init__(self, people: Sequence[EmployeeRecord], told: Mapping[int, EmployeeRecord]) -> None:
+        self._people, self._told = people, told
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def at(self, place: int) -> EmployeeRecord:
+        return self._told.get(place) or self._people[place]
+
+
+def _is_hidden(record: EmployeeRecord) -> bool:
+    return record.record is None and not record.unreadable and not comparable_kana(record.person)
 
 
 def listed_digest(ctx: Context, person: Person, *, like: str | None = None) -> str:

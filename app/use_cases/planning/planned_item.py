@@ -3,7 +3,7 @@ to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.domain.enums import System
@@ -17,19 +17,20 @@ from app.use_cases.planning.plan_employee import Terms
 from app.use_cases.planning.renewal import Renewal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """Two people who are one employee, and the baseline of the pair now. `link` None: they are not linked yet.
-    `settled`: units that Awase has written and that hold the same on both sides now."""
+    `settled`: units that Awase has written and that hold the same on both sides now. `compared` makes the baseline when
+    it is stored, because those of a large company do not fit into memory."""
 
     smarthr_id: str
     freee_id: str
-    digests: Mapping[str, str]
+    compared: Callable[[], Mapping[str, str]] = field(repr=False)
     link: LinkRow | None
     settled: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedItem:
     """One planned employee. `has_item` False: a sweep only counts the employee (both sides are equal, the employee is
     left out, or left alone in quarantine), so the item gets no row. `content`: for an employee in trouble, the digest

@@ -11,9 +11,10 @@ from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 
 
-def link_index(uow: UnitOfWork, connection_id: int) -> LinkIndex:
+def link_index(uow: UnitOfWork, connection_id: int, pairs: Sequence[tuple[int, str, str]] | None = None) -> LinkIndex:
+    """`pairs`: the links as `uow.links.pairs` tells them, for whoever has read them already."""
     return LinkIndex(
-        _pairs(uow.links.for_connection(connection_id)),
+        [pair[1:] for pair in (uow.links.pairs(connection_id) if pairs is None else pairs)],
         broken=_pairs(uow.links.broken(connection_id)),
         different=uow.links.different(connection_id),
         elsewhere=uow.links.elsewhere(connection_id),

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
 
-from app.domain.employee import EmployeeRecord
+from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System
 from app.domain.planning.content import content_of, is_other_content
 from app.storage.links.rows import DirectoryEntry, ListEnd
@@ -42,12 +43,8 @@ def keep_numbers(ctx: Context, connection_id: int, system: System, people: Seque
     """Store the numbers and pay schedules that a listing outside a survey has shown. The contents stay as the last
     survey has seen them, so that the next survey still finds what has changed since."""
     with ctx.unit_of_work() as uow:
-        before = uow.directory.entries(connection_id, system)
-        entries = [
-            entry_of(each, before[each.person.id].content if each.person.id in before else None)
-            for each in people
-            if each.person.id
-        ]
+        before = uow.directory.contents(connection_id, system)
+        entries = [entry_of(each, before.get(each.person.id)) for each in people if each.person.id]
         uow.directory.replace(connection_id, system, entries, now=ctx.clock.now())
 
 
@@ -81,10 +78,10 @@ def _missed(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries:
     began = uow.sweeps.last_survey_began(run.connection_id, before_run=run.id)
     if began is None or not _is_told_by_webhooks(ctx, uow, run.connection_id, system):
         return []
-    before = uow.directory.entries(run.connection_id, system)
-    if not any(entry.content for entry in before.values()):
+    before = uow.directory.contents(run.connection_id, system)
+    if not any(before.values()):
         return []
-    changed = [entry.person_id for entry in entries if _has_changed(before.get(entry.person_id), entry)]
+    changed = [entry.person_id for entry in entries if _has_changed(before, entry)]
     if not changed:
         return []
     told = uow.deliveries.people_told_since(run.connection_id, system, began - SLACK)
@@ -92,10 +89,10 @@ def _missed(ctx: Context, uow: UnitOfWork, run: RunRow, system: System, entries:
     return [person_id for person_id in changed if person_id not in told | written]
 
 
-def _has_changed(before: DirectoryEntry | None, now: DirectoryEntry) -> bool:
-    if before is None:
+def _has_changed(before: Mapping[str, str | None], now: DirectoryEntry) -> bool:
+    if now.person_id not in before:
         return now.content is not None
-    return is_other_content(before.content, now.content)
+    return is_other_content(before[now.person_id], now.content)
 
 
 def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, system: System) -> bool:
@@ -106,5 +103,10 @@ def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, syst
 
 def entry_of(record: EmployeeRecord, content: str | None) -> DirectoryEntry:
     person = record.person
-    schedule = asdict(person.pay_schedule) if person.pay_schedule else None
-    return DirectoryEntry(person.number, person.id, schedule, content)
+    return DirectoryEntry(person.number, person.id, _kept(person.pay_schedule), content)
+
+
+@lru_cache(maxsize=1_000)
+def _kept(schedule: PaySchedule | None) -> dict[str, Any] | None:
+    """One object for all who are paid alike: a company has few schedules and many people."""
+    return asdict(schedule) if schedule else None

@@ -3,18 +3,17 @@ Pure: no transaction and no vendor call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
+from functools import lru_cache, partial
 
-from app.domain.completeness.listed import Listed
 from app.domain.completeness.unreadable import LIST_INCOMPLETE, UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import System, Trigger
-from app.domain.matching.linking import Candidate, Directory, LinkDecision, LinkIndex, LinkKind, decide_link
+from app.domain.matching.linking import Candidate, LinkDecision, LinkKind, decide_link
 from app.domain.matching.selection import offer
-from app.domain.planning.declined import CREATION, CREATION_DECLINED, Declined
+from app.domain.planning.declined import CREATION, CREATION_DECLINED
 from app.domain.planning.mass_change import Effect, as_text, effects_of
 from app.domain.planning.plan import Note, Plan, PlanKind, Severity
 from app.domain.planning.seconding import NEEDS_SECOND_PERSON, second_split, with_notes
@@ -24,7 +23,6 @@ from app.domain.reading import name_of
 from app.domain.runs.dates import closing_month, pay_month, today_in_japan
 from app.domain.runs.queues import INTERACTIVE, queue_for
 from app.domain.runs.run_state import ItemState
-from app.domain.settings.connection_settings import Connection
 from app.domain.settings.export_settings import complete, settings_for
 from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, RunRow
@@ -42,68 +40,16 @@ from app.use_cases.planning.planned_item import (
 )
 from app.use_cases.planning.renewal import renewal_of
 from app.use_cases.planning.stop_changes import Stops
+from app.use_cases.survey.everybody import Everybody as Everybody
 from app.use_cases.survey.other_month import Look, OtherMonth, Quiet
+
+NOTHING: frozenset[str] = frozenset()
+_in_words = lru_cache(100)(str)
+"""Of a month: one text for all who have it."""
 
 
 def kana_of(record: EmployeeRecord) -> str:
     return f"{record.person.last_name_kana} {record.person.first_name_kana}".strip()
-
-
-class Everybody:
-    """All people of both systems as the lists show them, found by id, with the connection's links."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        source: list[EmployeeRecord],
-        target: list[EmployeeRecord],
-        links: list[LinkRow],
-        link_index: LinkIndex,
-        *,
-        declined: Mapping[str, Declined] = MappingProxyType({}),
-        in_other_months: Mapping[str, EmployeeRecord] = MappingProxyType({}),
-        incomplete: Mapping[System, Listed] = MappingProxyType({}),
-        odd_masters: int = 0,
-    ) -> None:
-        """`declined`: source id → what a person has not chosen for them. `in_other_months`: freee id → the person as
-        read in a month of their employment, for people whom freee hides in the month of the run; without a record where
-        no month shows them. `incomplete`: the systems whose list could not be read whole. `odd_masters`: how
-        many 役職 were left out."""
-        self.incomplete, self.odd_masters = incomplete, odd_masters
-        self.connection, self.declined, self.in_other_months = connection, declined, in_other_months
-        self.source = source
-        self.source_by_id = {record.person.id: record for record in source}
-        self.target_by_id = {record.person.id: record for record in target}
-        self.sources = Directory(record.person for record in source)
-        self.targets = Directory(record.person for record in target)
-        self.links = links
-        self.link_index = link_index
-        self.link_by_smarthr = {link.smarthr_id: link for link in links}
-
-    def again(
-        self,
-        *,
-        target: list[EmployeeRecord] | None = None,
-        in_other_months: Mapping[str, EmployeeRecord] | None = None,
-    ) -> Everybody:
-        """The same people, with other records of the target's, or with those read in other months."""
-        return Everybody(
-            self.connection,
-            self.source,
-            list(self.target_by_id.values()) if target is None else target,
-            self.links,
-            self.link_index,
-            declined=self.declined,
-            in_other_months=self.in_other_months if in_other_months is None else in_other_months,
-            incomplete=self.incomplete,
-            odd_masters=self.odd_masters,
-        )
-
-    def link_of(self, source: EmployeeRecord) -> LinkRow | None:
-        if source.person.system is System.SMARTHR:
-            return self.link_by_smarthr.get(source.person.id)
-        partner = self.link_index.partner(System.FREEE, source.person.id)
-        return self.link_by_smarthr.get(partner) if partner else None
 
 
 def plan_everybody(
@@ -111,7 +57,7 @@ def plan_everybody(
 ) -> list[PlannedItem]:
     """One planned item per employee of the run, in the order of their numbers. `stops` None: a person has approved what
     the run writes, or will."""
-    planner = SurveyPlanner(run, everybody, terms, now, stops)
+    planner = SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large)
     planned_items = [planner.find(record) for record in planner.chosen()]
     planned_items += [*planner.unknown_numbers(), *planner.incomplete_lists()]
     return in_order(planned_items, bulk_from=bulk_from)
@@ -122,10 +68,9 @@ def in_order(planned_items: list[PlannedItem], *, bulk_from: int) -> list[Planne
     planned_items.sort(key=lambda planned_item: (planned_item.item.employee_number, planned_item.item.source_id or ""))
     waiting = sum(not planned_item.item.state.is_final for planned_item in planned_items)
     queue = queue_for(waiting, bulk_from=bulk_from)
-    return [
-        replace(planned_item, item=replace(planned_item.item, position=position, queue=queue))
-        for position, planned_item in enumerate(planned_items)
-    ]
+    for position, planned_item in enumerate(planned_items):
+        planned_items[position] = replace(planned_item, item=replace(planned_item.item, position=position, queue=queue))
+    return planned_items
 
 
 @dataclass(frozen=True)
@@ -135,23 +80,29 @@ class SurveyPlanner:
     terms: Terms
     now: datetime
     stops: Stops | None = None
+    is_large: bool = False
 
-    def chosen(self) -> list[EmployeeRecord]:
+    def chosen(self) -> Sequence[EmployeeRecord]:
         """The people of the run: everybody of the source, or those whose numbers the request has named."""
         if self.run.scope is None:
-            return self.everybody.source
+            return self.everybody.in_order()
         named = set(self.run.scope)
         perhaps = bool(self.unknown_numbers())  # whoever shows no readable number may have one of these
-        return [
+        chosen = [
             record
             for record in self.everybody.source
             if record.person.number in named or (perhaps and record.person.unsure_who and not record.person.number)
         ]
+        return self.everybody.in_order(chosen)
 
     def unknown_numbers(self) -> list[PlannedItem]:
         """A failed item (E9) for each number that the request has named and no employee of the source has."""
-        known = {record.person.number for record in self.everybody.source}
-        missing = [number for number in self.run.scope or [] if number not in known]
+        sources = self.everybody.sources
+        missing = [
+            number
+            for number in self.run.scope or []
+            if all(person.number != number for person in sources.by_number(number))
+        ]
         return [
             PlannedItem(self.new_item(ItemState.FAILED, number=number, source_id=None, code="E9")) for number in missing
         ]
@@ -265,20 +216,27 @@ class SurveyPlanner:
             kind=plan.kind,
             code=code,
             notes=plan.notes,
-            closing_month=str(closing) if closing else None,
-            pay_month=str(paid) if paid else None,
+            closing_month=_in_words(closing) if closing else None,
+            pay_month=_in_words(paid) if paid else None,
             approved_digest=plan_digest(self.terms, plan) if keeps else None,
             changes=(*new_changes(plan), *held_changes(plan)) if keeps else (),
             name=name_of(source),
             effects=as_text(counted) if waiting else "",
         )
         renewal = renewal_of(self.run.direction, source, target, decided, link, self.terms.fingerprint, self.stops)
-        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal, kana=kana_of(source))
+        kana = kana_of(source) if waiting_pieces or second else ""
+        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal, kana=kana)
         if target is None or waiting:
             return told
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
         digests = agreed_digests(decided, None)
-        return replace(told, agreement=Agreement(smarthr_id, freee_id, digests, link, decided.settled))
+        if link is not None and link.baseline == digests and not decided.settled:
+            return told  # nothing to store: of most people of a large company this is all there is to keep
+        compared = self._compared(source.person.id, digests)
+        return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link, decided.settled or NOTHING))
+
+    def _compared(self, source_id: str, digests: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
+        return Again(self, source_id) if self.is_large else partial(dict, digests)
 
     def _seconded(
         self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None
@@ -397,3 +355,17 @@ class SurveyPlanner:
             chosen=waiting and self.run.dry_run,
             effects=effects,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Plans a person once more for what the pair agrees on: a company that is linked for the first time, or after a
+    change of the rules, has too many digests at once."""
+
+    planner: SurveyPlanner
+    source_id: str
+
+    def __call__(self) -> Mapping[str, str]:
+        source = self.planner.everybody.source_by_id[self.source_id]
+        agreement = replace(self.planner, is_large=False).find(source).agreement
+        return agreement.compared() if agreement is not None else {}

@@ -44,8 +44,8 @@ def compare_everybody(
 ) -> list[PlannedItem]:
     """The planned items of a sweep, in the order of employee numbers: one per employee of the source, and one per link
     whose person the source no longer lists. `troubles`: source id → trouble."""
-    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops), troubles)
-    planned_items = [*(comparison.find(source) for source in everybody.source), *comparison.vanished()]
+    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large), troubles)
+    planned_items = [*(comparison.find(source) for source in everybody.in_order()), *comparison.vanished()]
     planned_items += comparison.planner.incomplete_lists()
     return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
 
@@ -135,11 +135,15 @@ class _Comparison:
     def vanished(self) -> list[PlannedItem]:
         """An item for each link whose person the source's list does not contain. Pages shift while a list is read
         and people are added or removed, so a job asks for this person before Awase takes the link for broken."""
-        source = self.planner.run.direction.source
-        listed = {record.person.id for record in self.planner.everybody.source}
-        links = self.planner.everybody.link_by_smarthr.values()
-        gone = [link for link in links if link.id_in(source) not in listed]
-        return [self._looked_at("", link.id_in(source), link) for link in gone]
+        source, everybody = self.planner.run.direction.source, self.planner.everybody
+        gone = [each for each in everybody.links if self._id_at(source, each) not in everybody.source_by_id]
+        links = filter(None, (everybody.links.of(each) for each in gone))
+        return [self._looked_at("", link.id_in(source), link) for link in links]
+
+    def _id_at(self, system: System, smarthr_id: str) -> str | None:
+        if system is System.SMARTHR:
+            return smarthr_id
+        return self.planner.everybody.link_index.partner(System.SMARTHR, smarthr_id)
 
     def _looked_at(self, number: str, source_id: str, link: LinkRow) -> PlannedItem:
         item = self.planner.new_item(

@@ -8,9 +8,10 @@ transaction sets the run going.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 
@@ -25,7 +26,9 @@ from app.domain.ports import EmployeeGateway
 from app.domain.reading import listing_of
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.readability import Listing
 from app.storage.automatic.rows import TroubleRow
+from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import RunRow
 from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
@@ -49,9 +52,12 @@ from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
+from app.use_cases.survey.survey_links import SurveyLinks
 from app.use_cases.survey.survey_store import fenced, store
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 PATIENCE = 1
 """How often a run waits and lists anew before it goes on with a list that keeps shifting, and says so."""
@@ -97,7 +103,8 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     incomplete = {system: each for system, each in lists.items() if not each.whole}
     connection, odd = _learn(ctx, run, connection, both, lists=lists, lease=lease)
     with ctx.unit_of_work() as uow:
-        links, index = uow.links.for_connection(connection.id), link_index(uow, connection.id)
+        pairs = uow.links.pairs(connection.id)
+        links, index = SurveyLinks(pairs, lambda ids: _links(ctx, ids)), link_index(uow, connection.id, pairs)
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
         declined = uow.beginnings.declined(connection.id, run.direction)
@@ -115,15 +122,18 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
         everybody = _with_other_months(ctx, run, everybody, looks, lease=lease)
+        planned_items.clear()  # else everybody is there twice
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     if any(_may_create(planned_item) for planned_item in planned_items):
         everybody = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
+        planned_items.clear()
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
     raised = _too_many(ctx, run, planned_items) if stops else ()
     if stops and raised:  # the day has no room for all of a kind: none of that kind is written before a person decides
         stops = replace(stops, closed=frozenset(alarm.effect for alarm in raised if alarm.effect))
+        planned_items.clear()
         planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
-    kana = {record.person.id: kana_of(record) for record in source}
+    kana = {record.person.id: kana_of(record) for record in source} if run.dry_run else {}
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
         forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
@@ -155,7 +165,7 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     index = everybody.link_index
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
-        target = hidden.reveal(list(everybody.target_by_id.values()))
+        target = hidden.reveal(everybody.target)
     return everybody.again(target=target)
 
 
@@ -164,13 +174,12 @@ def _with_other_months(
 ) -> Everybody:
     """The same people, and these employees of freee as it shows them in a month of their employment."""
     gateway = ctx.gateway(everybody.connection, System.FREEE)
-    sides = everybody.source if run.direction.source is System.FREEE else list(everybody.target_by_id.values())
-    hidden = {record.person.id: record for record in sides}
+    in_freee = everybody.source_by_id if run.direction.source is System.FREEE else everybody.target_by_id
     known = {}
     with counted(ctx, run.id, gateway):
         for freee_id in looks:
             lease.check()
-            known[freee_id] = read_in_employment(gateway, hidden[freee_id], run.as_of_date)
+            known[freee_id] = read_in_employment(gateway, in_freee[freee_id], run.as_of_date)
     return everybody.again(in_other_months=known)
 
 
@@ -178,9 +187,9 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
     """Survey a run that takes another one back. What the target holds decides alone, so the source is not read."""
     gateway = ctx.gateway(connection, run.direction.target)
     listed, found = _read_everybody(ctx, run, gateway, lease=lease)
-    incomplete = frozenset(() if found.whole else (gateway.system,))
+    listings = _listings({gateway.system: listed}, () if found.whole else (gateway.system,))
     with fenced(ctx, run, lease) as uow:
-        connection = _keep_readable(ctx, uow, connection, {gateway.system: listed}, {}, incomplete=incomplete)[0]
+        connection = _keep_readable(ctx, uow, connection, listings, {})[0]
     with counted(ctx, run.id, gateway):
         planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
     store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
@@ -217,14 +226,12 @@ def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
 
 def _read_everybody(
     ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease
-) -> tuple[list[EmployeeRecord], Listed]:
+) -> tuple[Sequence[EmployeeRecord], Listed]:
     """All people of one system, from the pages already stored and the pages still missing, which are read now, and how
     completely they were listed. A list that has shifted is read again; who stood in one of the readings is there."""
     while True:
         _read_pages(ctx, run, gateway, lease=lease)
-        with ctx.unit_of_work() as uow:
-            rows = list(uow.survey_pages.rows(run.id, gateway.system))
-        listed = gateway.listed(rows)
+        listed = _from_pages(ctx, run, gateway.system, gateway.listed)
         if listed.is_final:
             break
         log.info("list_shifted", run_id=run.id, system=gateway.system.value, readings=listed.readings)
@@ -235,7 +242,19 @@ def _read_everybody(
             with fenced(ctx, run, lease) as uow:
                 uow.survey_pages.delete(run.id)
             raise TemporaryError(LIST_INCOMPLETE, retry_after=SETTLED_SECONDS)
-    return gateway.assemble(rows, as_of_date=run.as_of_date), listed
+    people = _from_pages(ctx, run, gateway.system, lambda rows: gateway.assemble(rows, as_of_date=run.as_of_date))
+    return people, listed
+
+
+def _from_pages(ctx: Context, run: RunRow, system: System, read: Callable[[Iterator[Mapping[str, Any]]], T]) -> T:
+    """What is made of all stored rows, which come a few pages at a time."""
+    with ctx.unit_of_work().reading() as uow:
+        return read(uow.survey_pages.rows(run.id, system))
+
+
+def _links(ctx: Context, link_ids: Sequence[int]) -> list[LinkRow]:
+    with ctx.unit_of_work().reading() as uow:
+        return uow.links.of_ids(link_ids)
 
 
 def _read_pages(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease, again: bool = False) -> None:
@@ -256,7 +275,7 @@ def _learn(
     ctx: Context,
     run: RunRow,
     connection: Connection,
-    sides: dict[System, list[EmployeeRecord]],
+    sides: Mapping[System, Sequence[EmployeeRecord]],
     *,
     lists: Mapping[System, Listed],
     lease: Lease,
@@ -270,24 +289,31 @@ def _learn(
         for person in (record.person for record in sides[System.FREEE])
         if person.pay_schedule is not None and person.pay_schedule.name
     }
-    entries = {system: entries_of(ctx, people) for system, people in sides.items()}
     incomplete = [system for system, each in lists.items() if not each.whole]
+    listings = _listings(sides, incomplete)
     with fenced(ctx, run, lease) as uow:
-        learned, moved = _keep_readable(ctx, uow, connection, sides, schedules, positions, incomplete=incomplete)
-        for system, shown in sorted(entries.items()):
+        learned, moved = _keep_readable(ctx, uow, connection, listings, schedules, positions)
+    for system, people in sorted(sides.items()):  # one after the other: of both at once there are too many
+        shown = entries_of(ctx, people)
+        with fenced(ctx, run, lease) as uow:
             keep_shown(ctx, uow, run, system, shown, ended=lists[system].end, comparable=not moved[system])
     return learned, gateway.odd_masters
+
+
+def _listings(
+    sides: Mapping[System, Sequence[EmployeeRecord]], incomplete: Collection[System]
+) -> dict[System, Listing]:
+    """What the lists say about the attributes: worked out before the database is held, because it takes a while."""
+    return {system: listing_of(people, complete=system not in incomplete) for system, people in sides.items()}
 
 
 def _keep_readable(
     ctx: Context,
     uow: UnitOfWork,
     connection: Connection,
-    sides: Mapping[System, Sequence[EmployeeRecord]],
+    listings: Mapping[System, Listing],
     schedules: Mapping[str, PaySchedule],
     positions: Iterable[str] | None = None,
-    *,
-    incomplete: Collection[System] = (),
 ) -> tuple[Connection, Mapping[System, bool]]:
     """Store what the lists have shown of the attributes, and tell people once of those that have gone. Returns the
     connection as it is then, and per system whether the token sees more or less than before.
@@ -297,16 +323,16 @@ def _keep_readable(
     before = uow.connections.get(connection.id)
     gone = uow.connections.learn(
         connection.id,
-        {system: listing_of(people, complete=system not in incomplete) for system, people in sides.items()},
+        listings,
         schedules,
         positions,
-        marks={system: connection.token_mark(system) for system in sides},
+        marks={system: connection.token_mark(system) for system in listings},
         now=ctx.clock.now(),
     )
     add_unreadable_notice(ctx, uow, connection.id, gone)
     learned = uow.connections.get(connection.id)
     assert before is not None and learned is not None
-    moved = {system: before.gone(system).keys() != learned.gone(system).keys() for system in sides}
+    moved = {system: before.gone(system).keys() != learned.gone(system).keys() for system in listings}
     return learned, moved
 
 

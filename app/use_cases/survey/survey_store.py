@@ -74,15 +74,18 @@ def store(
 def _store_portion(
     ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease
 ) -> list[tuple[int, PlannedItem]]:
-    """Store one portion. Returns the id of each new item, with its planned item."""
+    """Store one portion. Returns the id of each new item that goes on or has ended badly, with its planned item."""
     with_item = [planned_item for planned_item in portion if planned_item.has_item]
+    agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
+    agreed = [] if run.dry_run else [(each, each.compared()) for each in agreements]  # before the database is held
     with fenced(ctx, run, lease) as uow:
         ids = uow.items.add_many([planned_item.item for planned_item in with_item])
         if not run.dry_run:
-            _store_links(uow, run, portion, ctx=ctx)
+            _store_links(uow, run, agreed, ctx=ctx)
             for renewal in filter(None, (planned_item.renewal for planned_item in portion)):
                 renewal.store(uow, run.connection_id)
-    return list(zip(ids, with_item, strict=True))
+    stored = zip(ids, with_item, strict=True)
+    return [(each, found) for each, found in stored if found.waits or found.item.state in BAD_ITEM_STATES]
 
 
 def _set_going(
@@ -155,12 +158,13 @@ def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> Preview
     return PreviewName(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
 
 
-def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *, ctx: Context) -> None:
+def _store_links(
+    uow: UnitOfWork, run: RunRow, agreed: Sequence[tuple[Agreement, Mapping[str, str]]], *, ctx: Context
+) -> None:
     """Store links for pairs that are not linked yet and need no write, and what the survey has
     found of the others: baselines that have changed, writes that have arrived."""
-    agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
-    linked = _linked_ids(uow, run, [agreement for agreement in agreements if agreement.link is None])
-    for agreement in agreements:
+    linked = _linked_ids(uow, run, [agreement for agreement, _ in agreed if agreement.link is None])
+    for agreement, digests in agreed:
         if agreement.link is None:
             if {agreement.smarthr_id, agreement.freee_id} & linked:
                 continue  # another run has linked one of the two meanwhile
@@ -169,11 +173,11 @@ def _store_links(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], *
                 agreement.smarthr_id,
                 agreement.freee_id,
                 now=ctx.clock.now(),
-                baseline=agreement.digests,
+                baseline=digests,
             )
             continue
-        if agreement.link.baseline != agreement.digests:
-            uow.links.move_baseline(agreement.link.id, agreement.digests, seen=agreement.link.baseline)
+        if agreement.link.baseline != digests:
+            uow.links.move_baseline(agreement.link.id, digests, seen=agreement.link.baseline)
         if agreement.settled:
             uow.links.settle(agreement.link.id, agreement.settled)
 
