@@ -24,6 +24,7 @@ class PeopleCache:
         self._clock = clock
         self._ttl = timedelta(seconds=ttl)
         self._lock = threading.Lock()
+        self._turns: dict[_Key, threading.Lock] = {}
         self._kept: dict[_Key, tuple[datetime, Sequence[EmployeeRecord]]] = {}
 
     def get(
@@ -36,16 +37,31 @@ class PeopleCache:
     ) -> Sequence[EmployeeRecord]:
         """The kept list, or a new one when there is none, it is too old, it was begun before `since`, or the caller
         wants a `fresh` one."""
+        called = self._clock.now()
+        kept = None if fresh else self._young(key, since)
+        if kept is not None:
+            return kept
+        with self._turn(key):  # twenty threads that want the same list at once list everybody once
+            kept = self._young(key, called if fresh else since)
+            return self._listed(key, load) if kept is None else kept
+
+    def _young(self, key: _Key, since: datetime | None) -> Sequence[EmployeeRecord] | None:
         now = self._clock.now()
         with self._lock:
             self._kept = {each: kept for each, kept in self._kept.items() if self._is_young(kept[0], now)}
-            kept = None if fresh else self._kept.get(key)
-        if kept is not None and (since is None or kept[0] > since):
-            return kept[1]
+            kept = self._kept.get(key)
+        return kept[1] if kept is not None and (since is None or kept[0] > since) else None
+
+    def _listed(self, key: _Key, load: Callable[[], Sequence[EmployeeRecord]]) -> Sequence[EmployeeRecord]:
+        began = self._clock.now()
         people = load()
         with self._lock:
-            self._kept[key] = now, people
+            self._kept[key] = began, people
         return people
+
+    def _turn(self, key: _Key) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(key, threading.Lock())
 
     def _is_young(self, since: datetime, now: datetime) -> bool:
         return timedelta(0) <= now - since < self._ttl
