@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -56,6 +57,42 @@ def test_the_outline_is_in_order(database: Database) -> None:
         (1, True, ItemState.WAITING, "create"),
         (2, False, ItemState.WAITING, "create"),
     ]
+
+
+@pytest.mark.parametrize("among", [None, {ItemState.WAITING: ["create"], ItemState.UNCHANGED: ["nothing", "update"]}])
+def test_pages_lead_forward_and_back_through_the_same_people(
+    database: Database, among: dict[ItemState, list[str]] | None
+) -> None:
+    run, _ = running_run(database, add_connection(database), items=0, state=RunState.PREVIEWED, dry_run=True)
+    kinds = [(ItemState.WAITING, "create"), (ItemState.WAITING, "update"), (ItemState.UNCHANGED, "nothing")]
+    items = [
+        new_item(run, n, source_id=f"p{n}", state=kinds[n % 3][0], kind=kinds[n % 3][1], holds_slot=False, chosen=False)
+        for n in range(17)
+    ]
+    with database.unit_of_work() as uow:
+        uow.items.add_many(items)
+        everybody = [
+            each.id
+            for each in uow.preview_selection.outline(run.id)
+            if among is None or each.kind in among.get(each.state, ())
+        ]
+        cuts, after = [], None
+        while not cuts or after is not None:
+            cuts.append(uow.preview_selection.cut(run.id, among, after=after, size=4))
+            after = cuts[-1].after
+        assert [row.id for cut in cuts for row in cut.rows] == everybody
+        assert cuts[0].before is None
+        for earlier, later in pairwise(cuts):
+            back = uow.preview_selection.cut(run.id, among, before=later.before, size=4)
+            assert back == earlier
+        assert sum(each.people for each in uow.preview_selection.tally(run.id)) == 17
+
+
+def test_a_page_of_nobody_leads_nowhere(database: Database) -> None:
+    run, _ = running_run(database, add_connection(database), items=2, state=RunState.PREVIEWED, dry_run=True)
+    with database.unit_of_work() as uow:
+        assert uow.preview_selection.cut(run.id, {ItemState.CONFLICT: ["update"]}, size=4) == ([], None, None)
+        assert uow.preview_selection.cut(run.id, None, after=99, size=4) == ([], None, None)
 
 
 def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> None:

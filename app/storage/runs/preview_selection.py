@@ -7,10 +7,10 @@ page.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Text, case, delete, exists, func, select, type_coerce, update
+from sqlalchemy import ColumnElement, Text, and_, case, delete, exists, func, or_, select, type_coerce, update
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
@@ -35,10 +35,68 @@ class Outlined(NamedTuple):
     chosen: bool
 
 
+class Tally(NamedTuple):
+    """How many employees of a run have these three in common."""
+
+    state: ItemState
+    kind: str
+    chosen: bool
+    people: int
+
+
+class Cut(NamedTuple):
+    """One page's employees in their order, and the positions from which the pages beside it are asked for (None: there
+    is none)."""
+
+    rows: list[ItemRow]
+    before: int | None
+    after: int | None
+
+
 class PreviewSelectionRepository(ItemReading):
     """`uow.preview_selection`."""
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tally(self, run_id: int) -> list[Tally]:
+        query = (
+            select(ItemTable.state, ItemTable.kind, ItemTable.chosen, func.count())
+            .where(ItemTable.run_id == run_id)
+            .group_by(ItemTable.state, ItemTable.kind, ItemTable.chosen)
+        )
+        return [Tally(*row) for row in self._session.execute(query)]
+
+    def cut(
+        self,
+        run_id: int,
+        among: Mapping[ItemState, Collection[str]] | None,
+        *,
+        only_chosen: bool = False,
+        after: int | None = None,
+        before: int | None = None,
+        size: int,
+    ) -> Cut:
+        """One page: behind the position `after`, or in front of `before`. `among`: state → kinds; None: everybody."""
+        mine: list[ColumnElement[bool]] = [ItemTable.run_id == run_id]
+        if only_chosen:
+            mine.append(ItemTable.chosen.is_(True))
+        if among is not None:
+            mine.append(or_(*(and_(ItemTable.state == each, ItemTable.kind.in_(of)) for each, of in among.items())))
+        query, place = select(ItemTable).where(*mine), ItemTable.position
+        if before is None:
+            query = query.where(place > (-1 if after is None else after)).order_by(place)
+        else:
+            query = query.where(place < before).order_by(place.desc())
+        records = list(self._session.scalars(query.limit(size + 1)))
+        page = [self._row(record) for record in records[:size]]
+        if not page:
+            return Cut([], None, None)
+        page = page if before is None else page[::-1]
+        first, last, more = page[0].position, page[-1].position, len(records) > size
+        if before is None:
+            is_behind = after is not None and self._is_any(*mine, place < first)
+            return Cut(page, first if is_behind else None, last if more else None)
+        return Cut(page, first if more else None, last if self._is_any(*mine, place > last) else None)
 
     def outline(self, run_id: int) -> list[Outlined]:
         """All employees of a run, in the order of their positions. There may be 10,000 rows, so it does no work per row
@@ -47,6 +105,9 @@ class PreviewSelectionRepository(ItemReading):
         query = select(ItemTable.id, ItemTable.position, word, ItemTable.kind, ItemTable.chosen)
         rows = self._session.execute(query.where(ItemTable.run_id == run_id).order_by(ItemTable.position))
         return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
+
+    def _is_any(self, *where: ColumnElement[bool]) -> bool:
+        return self._session.scalar(select(ItemTable.id).where(*where).limit(1)) is not None
 
     def with_held(self, run_id: int, *, number: str | None = None, position: int | None = None) -> list[ItemRow]:
         """People of a run for whom something is held for a tick, with this number or at this position."""

@@ -1,14 +1,13 @@
 """A preview as users see it: the people in it, what would change, and how far its survey has read.
 
-Every page reads an outline of the whole run (five plain columns per person), counts and searches it in memory, and
-decrypts values only for the people whom the page shows.
+The database counts the people and cuts the page. Only a search reads an outline of the whole run (five plain columns
+per person) and its names. Values are decrypted only for the people whom the page shows.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.domain.enums import Direction, System, Trigger
@@ -16,7 +15,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.runs.preview_selection import Outlined
+from app.storage.runs.preview_selection import Cut, Outlined, Tally
 from app.storage.runs.rows import ItemRow, PreviewName, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -25,6 +24,7 @@ from app.use_cases.planning.stop_changes import alarms_of_held
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.queries.preview_views import (
     GROUPS,
+    WRITABLE,
     Group,
     PeoplePage,
     PersonView,
@@ -93,22 +93,30 @@ def see_people(
     """One page of a preview's people by position, after `after` or before `before`. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        everybody = uow.preview_selection.outline(run.id)
-        found = found_by(uow, run, everybody, search)
-        listed = in_groups(found, groups)
-        shown, earlier, later = _cut(listed, after=after, before=before, size=PAGE)
-        ids = [each.id for each in shown]
-        rows, keys = uow.preview_selection.items(ids), uow.preview_selection.keys_of(ids)
+        everybody = uow.preview_selection.tally(run.id)
+        found: Sequence[Tally]
+        if _folded(search):
+            people = found_by(uow, run, uow.preview_selection.outline(run.id), search)
+            found = [Tally(each.state, each.kind, each.chosen, 1) for each in people]
+            cut = _cut(uow, in_groups(people, groups), after=after, before=before, size=PAGE)
+        else:
+            found = everybody
+            cut = uow.preview_selection.cut(run.id, _kinds_in(groups), after=after, before=before, size=PAGE)
+        keys = uow.preview_selection.keys_of([row.id for row in cut.rows])
         preview = preview_of(uow, run)
     return PeoplePage(
         preview=preview,
         counts=_counts(found),
-        chosen=sum(_is_chosen(each) for each in everybody),
-        choosable=sum(each.state is ItemState.WAITING for each in everybody),
-        matching_choosable=sum(each.state is ItemState.WAITING for each in listed),
-        people=tuple(_person(row, keys[row.id]) for row in rows),
-        before=earlier,
-        after=later,
+        chosen=sum(each.people for each in everybody if _is_chosen(each)),
+        choosable=sum(each.people for each in everybody if each.state is ItemState.WAITING),
+        matching_choosable=sum(
+            each.people
+            for each in found
+            if each.state is ItemState.WAITING and group_of(each.state, each.kind) in groups
+        ),
+        people=tuple(_person(row, keys[row.id]) for row in cut.rows),
+        before=cut.before,
+        after=cut.after,
     )
 
 
@@ -119,12 +127,13 @@ def see_plan(
     Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        everybody = uow.preview_selection.outline(run.id)
+        everybody = uow.preview_selection.tally(run.id)
         chosen = [each for each in everybody if _is_chosen(each)]
-        created = sum(each.kind == PlanKind.CREATE for each in chosen)
-        shown, earlier, later = _cut(chosen, after=after, before=before, size=PLANS)
-        ids = [each.id for each in shown]
-        rows, changes = uow.preview_selection.items(ids), uow.changes.of_items(ids)
+        created = sum(each.people for each in chosen if each.kind == PlanKind.CREATE)
+        cut = uow.preview_selection.cut(
+            run.id, _kinds_in(WRITABLE), only_chosen=True, after=after, before=before, size=PLANS
+        )
+        changes = uow.changes.of_items([row.id for row in cut.rows])
         by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
         alarms = mass_change_in(ctx, uow, run) or (alarms_of_held(run) if run.trigger is Trigger.HELD else ())
@@ -133,8 +142,8 @@ def see_plan(
     return PlanPage(
         preview=preview,
         created=created,
-        updated=len(chosen) - created,
-        left_out=sum(each.state is ItemState.WAITING and not each.chosen for each in everybody),
+        updated=sum(each.people for each in chosen) - created,
+        left_out=sum(each.people for each in everybody if each.state is ItemState.WAITING and not each.chosen),
         by_key=_by_frequency(by_key),
         alarms=alarms,
         export_settings=connection.export_settings if connection and to_freee else None,
@@ -145,10 +154,10 @@ def see_plan(
                 item_view(row, changes[row.id], (), trigger=run.trigger, reveal=reveal),
                 _lossy(row),
             )
-            for row in rows
+            for row in cut.rows
         ),
-        before=earlier,
-        after=later,
+        before=cut.before,
+        after=cut.after,
     )
 
 
@@ -191,8 +200,15 @@ def found_by(uow: UnitOfWork, run: RunRow, everybody: Sequence[Outlined], search
 def in_groups(found: Sequence[Outlined], groups: Collection[Group]) -> Sequence[Outlined]:
     if len(groups) == len(Group):
         return found
-    wanted = {(state, kind.value) for state in ItemState for kind in PlanKind if group_of(state, kind) in groups}
-    return [each for each in found if (each.state, each.kind) in wanted]
+    return [each for each in found if group_of(each.state, each.kind) in groups]
+
+
+def _kinds_in(groups: Collection[Group]) -> Mapping[ItemState, Collection[str]] | None:
+    """State → kinds of the people in these groups; None: everybody is."""
+    if len(groups) == len(Group):
+        return None
+    kinds = {state: [kind.value for kind in PlanKind if group_of(state, kind) in groups] for state in ItemState}
+    return {state: found for state, found in kinds.items() if found}
 
 
 def _positions(names: Sequence[PreviewName], wanted: str) -> frozenset[int]:
@@ -207,10 +223,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().translate(_FOLD)
 
 
-def _cut(
-    listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int
-) -> tuple[Sequence[Outlined], int | None, int | None]:
-    """(one page, `before` for the page before it, `after` for the page after it); None at an end."""
+def _cut(uow: UnitOfWork, listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int) -> Cut:
     positions = [each.position for each in listed]
     if before is not None:
         end = bisect_left(positions, before)
@@ -221,17 +234,17 @@ def _cut(
     page = listed[start:end]
     earlier = page[0].position if page and start > 0 else None
     later = page[-1].position if page and end < len(listed) else None
-    return page, earlier, later
+    return Cut(uow.preview_selection.items([each.id for each in page]), earlier, later)
 
 
-def _counts(found: Iterable[Outlined]) -> dict[Group, int]:
+def _counts(found: Iterable[Tally]) -> dict[Group, int]:
     counts = dict.fromkeys(Group, 0)
-    for (state, kind), people in Counter((each.state, each.kind) for each in found).items():
-        counts[group_of(state, kind)] += people
+    for each in found:
+        counts[group_of(each.state, each.kind)] += each.people
     return counts
 
 
-def _is_chosen(each: Outlined) -> bool:
+def _is_chosen(each: Tally) -> bool:
     return each.chosen and each.state is ItemState.WAITING
 
 
