@@ -15,7 +15,7 @@ from typing import Any
 from app.adapters.freee.consent import FreeeConsent
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
-from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence
+from app.domain.ports import Mail, QueueDepth, QueuedJob
 from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import QUEUES
 from app.domain.runs.run_state import ItemState, RunState
@@ -45,12 +45,13 @@ from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from app.wiring import Gateways, keys_of
 from tests.clock import TurnedClock
+from tests.never_silent import NeverSilent
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
 
 
-class OpenLimiter:
+class OpenLimiter(NeverSilent):
     """Grants at once and remembers who was closed for how long."""
 
     def __init__(self) -> None:
@@ -64,18 +65,6 @@ class OpenLimiter:
 
     def closed_for(self, key: str) -> float:
         return 0.0
-
-    def sent(self, key: str) -> object:
-        return key
-
-    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
-        return None
-
-    def silent_for(self, key: str) -> float:
-        return 0.0
-
-    def silences(self) -> list[Silence]:
-        return []
 
     def pace(self, key: str) -> float:
         return 100.0

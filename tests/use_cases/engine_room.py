@@ -24,6 +24,7 @@ from app.use_cases.context import Context
 from app.wiring import keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
+from tests.never_silent import NeverSilent
 from tests.registrations import Registrations
 from tests.storage.databases import NOW, add_connection
 
@@ -92,7 +93,7 @@ class Postbox:
         self.mails.append(mail)
 
 
-class Limiter:
+class Limiter(NeverSilent):
     def __init__(self) -> None:
         self.closed: dict[str, float] = {}
         self.silent: list[Silence] = []
@@ -105,15 +106,6 @@ class Limiter:
 
     def closed_for(self, key: str) -> float:
         return self.closed.get(key, 0.0)
-
-    def sent(self, key: str) -> object:
-        return key
-
-    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
-        return None
-
-    def silent_for(self, key: str) -> float:
-        return 0.0
 
     def silences(self) -> list[Silence]:
         return self.silent

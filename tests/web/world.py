@@ -17,7 +17,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import System
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence, SurveyPage
+from app.domain.ports import Mail, QueueDepth, QueuedJob, SurveyPage
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.tables.models import Base
@@ -28,6 +28,7 @@ from app.use_cases.context import Context
 from app.wiring import keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
+from tests.never_silent import NeverSilent
 from tests.registrations import Registrations
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -76,7 +77,7 @@ class Postbox:
         self.mails.append(mail)
 
 
-class OpenLimiter:
+class OpenLimiter(NeverSilent):
     def reserve(self, key: str) -> float:
         return 0.0
 
@@ -85,18 +86,6 @@ class OpenLimiter:
 
     def closed_for(self, key: str) -> float:
         return 0.0
-
-    def sent(self, key: str) -> object:
-        return key
-
-    def ended(self, key: str, request: object, *, answered: bool | None) -> None:
-        return None
-
-    def silent_for(self, key: str) -> float:
-        return 0.0
-
-    def silences(self) -> list[Silence]:
-        return []
 
     def pace(self, key: str) -> float:
         return 2.0
