@@ -10,7 +10,7 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    op.add_column("processes", sa.Column("clock_skew_ms", sa.Integer(), nullable=True))
+    op.add_column("processes", sa.Column("clock_skew_ms", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
