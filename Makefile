@@ -16,7 +16,7 @@ SMALL_PROCESSES := --ignore=tests/e2e --ignore=tests/browser --numprocesses auto
 TWO_HOUSES := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 help:
-	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it"
+	@echo "make run     the practice company, the service and its workers on this machine; Ctrl-C stops all of it (COMPANIES=3: several)"
 	@echo "make demo    one sync in each direction on the terminal (EMPLOYEES=1000 for a larger company)"
 	@echo "make check   the everyday path: lint, and every test that stands on SQLite and starts no process"
 	@echo "make test    before a change lands: also PostgreSQL, real processes, a browser, faults"
@@ -45,7 +45,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.installed
-	@exec $(BIN)/python -m app.practice.launch run
+	@exec $(BIN)/python -m app.practice.launch run $(if $(COMPANIES),--companies $(COMPANIES))
 
 demo: $(VENV)/.installed
 	@exec $(BIN)/python -m app.practice.launch demo $(if $(EMPLOYEES),--employees $(EMPLOYEES))

@@ -27,6 +27,7 @@ from app.practice.house.banner import banner
 from app.practice.house.connecting import (
     check_broker,
     connect,
+    connect_all,
     first_administrator,
     flask,
     hear_of_changes,
@@ -37,6 +38,7 @@ from app.practice.house.first_run import leave_something_to_see
 from app.practice.house.process_lock import end_leftovers, only_launcher
 from app.practice.house.processes import ROOT, Processes, local_session, procfile
 from app.practice.staff import practice_company
+from app.practice.staff.tenants import MOST, tenants
 from app.practice.vendor_kit.private_files import keep_private
 
 __all__ = ["Company", "House", "Ports", "open_house", "practice_company"]
@@ -54,6 +56,8 @@ class Company:
     extra: int = 0
     equal_share: float = 0.95
     switches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tenants: int = 1
+    """How many such companies there are."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class House:
     env: Mapping[str, str]
     connection: str
     api_key: str
+    connections: tuple[str, ...] = ()
+    """One a company; `connection` is the first."""
     notices: tuple[str, ...] = ()
     """What the person at the terminal should know about this start."""
 
@@ -83,19 +89,20 @@ def open_house(
     switches: Mapping[str, Sequence[str]] | None = None,
     own_broker: bool = False,
     webhooks: bool = False,
+    companies: int = 1,
 ) -> House:
     """Start everything and connect the practice company. Raises StartError; then nothing is left running.
 
     `extra`: how many generated people there are beside the base ones; of these `equal_share` are equal on both sides.
     `own_broker`: the REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of
-    changes.
+    changes. `companies`: so many, each with a connection of its own.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
     env = environment(folder, ports, around=os.environ, own_broker=own_broker)
     socket = check_broker(env)
     flask(env, "db", "upgrade")
-    company = Company(extra, equal_share, switches or {})
+    company = Company(extra, equal_share, switches or {}, companies)
     stands_on = ground(ports, company, broker=socket is not None, webhooks=webhooks)
     processes = Processes(folder, stands_on, service(), env)
     if socket is not None and socket.parent != folder:
@@ -106,13 +113,14 @@ def open_house(
         processes.await_url(f"http://127.0.0.1:{ports.web}/health/ready")
         connection, api_key = connect(folder, env, f"http://127.0.0.1:{ports.web}")
         write_command(folder, env)
+        connections = (connection, *connect_all(env, tenants(companies)[1:]))
         if webhooks:
-            notices.append(hear_of_changes(env, connection))
+            notices += [hear_of_changes(env, each) for each in connections]
     except BaseException:
         with undisturbed():
             processes.stop()
         raise
-    return House(folder, ports, processes, env, connection, api_key, tuple(filter(None, notices)))
+    return House(folder, ports, processes, env, connection, api_key, connections, tuple(filter(None, notices)))
 
 
 def vendor_ports(ports: Ports) -> dict[str, int]:
@@ -137,6 +145,7 @@ def memory_file(folder: Path, vendor: str) -> Path:
 def ground(ports: Ports, company: Company, *, broker: bool, webhooks: bool = False) -> dict[str, str]:
     """What the service stands on: the practice company and, if wanted, the embedded broker. Name → command."""
     vendor = f"--rates fast --extra {company.extra} --equal-share {company.equal_share}"
+    vendor += f" --companies {company.tenants}" if company.tenants > 1 else ""
     started = {"broker": "python -m workers.broker"} if broker else {}
     for name, port in vendor_ports(ports).items():
         switches = " ".join(_escaped(f"--switch '{each}'") for each in company.switches.get(name, ()))
@@ -193,7 +202,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _opened(arguments: argparse.Namespace, folder: Path) -> House:
     """Open the house on the usual ports; on any others when another program took those in the same moment."""
     options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments)}
-    options |= {"own_broker": True, "webhooks": True}
+    options |= {"own_broker": True, "webhooks": True, "companies": arguments.companies}
     ports = Ports.wanted(arguments.port or USUAL_PORT, strict=bool(arguments.port))
     try:
         return open_house(folder, ports, **options)
@@ -295,6 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=_port, default=os.environ.get("PORT") or None, help=f"run: {USUAL_PORT} unless it is taken"
     )
+    parser.add_argument("--companies", type=_companies, default=1, help="run: how many, each with its own connection")
     parser.add_argument("--folder", type=Path, default=ROOT / "var", help="run: where everything is kept")
     for vendor in ("smarthr", "freee"):
         parser.add_argument(f"--{vendor}-switch", action="append", default=[], type=_switch, metavar="NAME=JSON")
@@ -304,6 +314,12 @@ def _parser() -> argparse.ArgumentParser:
 def _employees(text: str) -> int:
     if not text.isdecimal() or int(text) < practice_company.BASE_SIZE:
         raise argparse.ArgumentTypeError(f"at least {practice_company.BASE_SIZE}: the practice company's own people")
+    return int(text)
+
+
+def _companies(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST}")
     return int(text)
 
 

@@ -1,8 +1,9 @@
 """Real HTTP for the practice vendors: in a thread for tests, as a process for `make run` and `make demo`.
 
 `python -m app.practice.server smarthr|freee|mailbox --port N [--extra N] [--log FILE] [--state FILE]
-[--rates fast|real] [--switch NAME=JSON] [--webhook-url URL --webhook-token T]` prints one JSON line
-`{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C. The webhook options are for freee only.
+[--rates fast|real] [--companies N] [--switch NAME=JSON] [--webhook-url URL --webhook-token T]` prints one JSON line
+`{"url": …, "port": …}` when it listens and ends on SIGTERM or Ctrl-C. The webhook options are for freee only. With
+several companies each keeps a file of its own: of the second, FILE's name with `-2`.
 Werkzeug's own request handler closes every connection; this one keeps them (HTTP/1.1), as the vendors do, and cuts the
 open ones when it stops, so that a stopped vendor is really gone.
 """
@@ -24,13 +25,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from app.practice.smarthr.practice_smarthr import create_smarthr, smarthr_of
-from app.practice.staff.practice_company import PracticeCompany, build_company, japan_today
+from app.practice.smarthr.practice_smarthr import smarthr_of
+from app.practice.smarthr.several import create_tenants
+from app.practice.staff.practice_company import build_company, japan_today
+from app.practice.staff.tenants import MOST, tenants
 from app.practice.vendor_kit.limits import BY_NAME, FAST
 from app.practice.vendor_kit.mailbox import Mailbox
-from app.practice.vendor_kit.persistence import Keeper, Memory
+from app.practice.vendor_kit.persistence import Keeper, Memory, kept_in
 from app.practice.vendor_kit.private_files import keep_private
-from app.practice.vendor_kit.webhooks import Deliverer, deliverer_of
+from app.practice.vendor_kit.webhooks import Deliverer, deliverers_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -126,12 +129,12 @@ class RunningServer:
     port: int
     server: BaseWSGIServer
     thread: threading.Thread
-    deliverer: Deliverer | None = None
+    deliverers: tuple[Deliverer, ...] = ()
 
     def stop(self) -> None:
         """Stop listening, close every open connection and send nothing more."""
-        if self.deliverer is not None:
-            self.deliverer.stop()
+        for each in self.deliverers:
+            each.stop()
         self.server.shutdown()
         self.server.server_close()
         for connection in list(_connections(self.server)):
@@ -151,10 +154,10 @@ def start_in_thread(app: WSGIApplication, *, host: str = HOST, port: int = 0) ->
     server = make_server(host, port, app, threaded=True, request_handler=KeepAliveHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    deliverer = deliverer_of(app)
-    if deliverer is not None:
-        deliverer.start()
-    return RunningServer(f"http://{host}:{server.port}", server.port, server, thread, deliverer)
+    deliverers = tuple(deliverers_of(app))
+    for each in deliverers:
+        each.start()
+    return RunningServer(f"http://{host}:{server.port}", server.port, server, thread, deliverers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -164,16 +167,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(each, lambda *_: stop.set())
     if options.what == "mailbox":
         return _serve(_mailbox(options), stop)
-    app, memory = _vendor(options)
-    if options.state is None:
-        return _serve(start_in_thread(app, host=options.host, port=options.port), stop)
-    company = {"vendor": options.what, "extra": options.extra, "equal_share": options.equal_share}
-    keeper = Keeper(options.state, company, memory)
-    keeper.start(app)
+    vendor, apps = _vendor(options)
+    keepers = [] if options.state is None else _keepers(options, apps)
+    for keeper, app in zip(keepers, apps, strict=False):
+        keeper.start(app)
     try:
-        return _serve(start_in_thread(app, host=options.host, port=options.port), stop)
+        return _serve(start_in_thread(vendor, host=options.host, port=options.port), stop)
     finally:
-        keeper.stop()
+        for keeper in keepers:
+            keeper.stop()
+
+
+def _keepers(options: argparse.Namespace, apps: Sequence[Flask]) -> list[Keeper]:
+    """One a company, so that companies may come and go and those that stay remember."""
+    company = {"vendor": options.what, "extra": options.extra, "equal_share": options.equal_share}
+    return [Keeper(kept_in(options.state, number), company, _memory(app)) for number, app in enumerate(apps, start=1)]
+
+
+def _memory(app: Flask) -> Memory:
+    if "smarthr" in app.extensions:
+        return smarthr_of(app).memory
+    from app.practice.freee.practice_freee import freee_of  # a SmartHR process does not need it
+
+    return freee_of(app).memory
 
 
 def _serve(running: RunningServer | Mailbox, stop: threading.Event) -> int:
@@ -192,30 +208,24 @@ def _mailbox(options: argparse.Namespace) -> Mailbox:
     return mailbox
 
 
-def _vendor(options: argparse.Namespace) -> tuple[Flask, Memory]:
-    """The vendor's app, and the memory of it to keep across restarts."""
-    company = build_company(japan_today(), extra=options.extra, equal_share=options.equal_share)
-    switches = {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.switch)}
-    return (_smarthr if options.what == "smarthr" else _freee)(company, options, switches)
+def _vendor(options: argparse.Namespace) -> tuple[WSGIApplication, list[Flask]]:
+    """The vendor, and the app of each of its companies."""
+    today = japan_today()
+    sizes = {"extra": options.extra, "equal_share": options.equal_share}
+    companies = [build_company(today, **sizes, tenant=each) for each in tenants(options.companies)]
+    common: dict[str, Any] = {
+        "switches": {name: json.loads(value) for name, value in (each.split("=", 1) for each in options.switch)},
+        "rates": BY_NAME[options.rates],
+        "log_file": options.log,
+    }
+    if options.what == "smarthr":
+        vendor, apps = create_tenants(companies, **common)
+    else:
+        from app.practice.freee.several import create_companies  # a SmartHR process does not need it
 
-
-def _smarthr(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
-    app = create_smarthr(company, switches, rates=BY_NAME[options.rates], log_file=options.log)
-    return app, smarthr_of(app).memory
-
-
-def _freee(company: PracticeCompany, options: argparse.Namespace, switches: dict[str, Any]) -> tuple[Flask, Memory]:
-    from app.practice.freee.practice_freee import create_freee, freee_of  # a SmartHR process does not need it
-
-    app = create_freee(
-        company,
-        switches,
-        rates=BY_NAME[options.rates],
-        log_file=options.log,
-        webhook_url=options.webhook_url,
-        webhook_token=options.webhook_token,
-    )
-    return app, freee_of(app).memory
+        webhook = {"webhook_url": options.webhook_url, "webhook_token": options.webhook_token}
+        vendor, apps = create_companies(companies, **common, **webhook)
+    return (vendor if len(apps) > 1 else apps[0]), apps
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -227,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="vendors: keep everything in this file across restarts")
     parser.add_argument("--extra", type=int, default=0, help="generated people beside the base ones")
     parser.add_argument("--equal-share", type=float, default=0.95, help="share of them that is equal on both sides")
+    parser.add_argument("--companies", type=int, choices=range(1, MOST + 1), default=1, metavar="N")
     rates = next(name for name, value in BY_NAME.items() if value is FAST)
     parser.add_argument("--rates", choices=sorted(BY_NAME), default=rates)
     parser.add_argument("--switch", action="append", default=[], metavar="NAME=JSON", help="a switch's first position")

@@ -263,6 +263,21 @@ def test_a_vendor_that_had_to_start_afresh_is_told_to_the_person(start: Start, t
     assert "※ practice-smarthr.json は使えないため" in start().up().text
 
 
+@pytest.mark.reach("all")
+def test_several_companies_have_a_connection_each_and_one_that_comes_later_joins(start: Start) -> None:
+    first = start("--companies", "2").up()
+    both = [each["key"] for each in first.get("connections")["items"]]
+    assert len(both) == 2 and first.value("練習用の接続") in both
+    assert [line for line in first.text.splitlines() if line.endswith("(?company=2)")] == [f"{both[1]:>46}(?company=2)"]
+    first.stop()
+    second = start("--companies", "3").up()
+    keys = [each["key"] for each in second.get("connections")["items"]]
+    assert keys[:2] == both and len(keys) == 3
+    body = {"connection": keys[2], "direction": "smarthr_to_freee", "as_of_date": "2026-11-22", "employees": "all"}
+    run = Api(second.value("Awase"), second.value("API キー")).post("/api/v1/runs", body)
+    assert second.ended_run(run["id"])["counts"]["succeeded"] > 0
+
+
 # ── refused at once ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -65,12 +65,20 @@ def test_the_first_start_tells_the_password_and_every_later_one_how_to_get_anoth
     env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
     subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=env, check=True, capture_output=True)
     house = SimpleNamespace(
-        folder=tmp_path, ports=PORTS, env=env, connection="x", api_key="y", notices=(), url="http://127.0.0.1:8000"
+        folder=tmp_path,
+        ports=PORTS,
+        env=env,
+        connection="x",
+        connections=("x", "z"),
+        api_key="y",
+        notices=(),
+        url="http://127.0.0.1:8000",
     )
     first, second = first_administrator(env), first_administrator(env)
     assert first.password is not None and first.password not in repr(first)
     assert f"admin / {first.password}" in banner(house, administrator=first)
     told = banner(house, administrator=second)
+    assert "x\n                      z(?company=2)\n" in told
     assert first.password not in told
     assert f"{tmp_path}/flask user reset-password admin" in told
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())

@@ -1,9 +1,9 @@
 """freee's accounts server: authorize, token, revoke, with a clock that a test can turn.
 
 Access tokens live 6 hours, refresh tokens 90 days and work once; a refresh kills the old access token at once. Every
-grant is good for the one practice company (prompt=select_company). freee does not document the field names of revoke:
-this server takes those of RFC 7009. From 2026-12-15 freee limits the token endpoint per client (announcement 8711) and
-publishes no number: here the number is a switch, off at first.
+grant is good for one company (prompt=select_company); where there are several, the page of consent asks for which.
+freee does not document the field names of revoke: this server takes those of RFC 7009. From 2026-12-15 freee limits the
+token endpoint per client (announcement 8711) and publishes no number: here the number is a switch, off at first.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ ACCESS_SECONDS = 6 * 3600
 REFRESH_SECONDS = 90 * 86_400
 CODE_SECONDS = 600
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+CHOSEN = "company_id"
+"""Names the chosen company in the query of the page of consent. The real page keeps it to itself."""
 Reply = Response | tuple[Response, int]
 
 SWITCHES = (
@@ -152,6 +154,14 @@ class TokenDesk:
         if grant is not None:
             grant.alive = False
 
+    def knows(self, token: str) -> bool:
+        """Whether this desk has made the token, access or refresh, alive or dead."""
+        return self._find(token) is not None
+
+    def has_issued(self, code: str) -> bool:
+        """Whether this code was issued here and not used yet."""
+        return code in self._codes
+
     def accepts(self, access: str) -> bool:
         """Whether this access token works now."""
         grant = self._find(access)
@@ -223,9 +233,15 @@ def _proves(verifier: str, challenge: str, *, method: str) -> bool:
 
 
 def oauth_routes(
-    app: App, *, desk: Callable[[], TokenDesk], switch: Callable[[str], Any], limit: Callable[[], TokenLimit]
+    app: App,
+    *,
+    desk: Callable[[], TokenDesk],
+    switch: Callable[[str], Any],
+    limit: Callable[[], TokenLimit],
+    choices: Callable[[], Mapping[int, str]],
 ) -> Blueprint:
-    """The three routes. `desk` and `limit` give the present ones (a reset makes new ones)."""
+    """The three routes. `desk` and `limit` give the present ones (a reset makes new ones); `choices`: the companies
+    (id → name) among which the person at the page of consent chooses."""
     routes = Blueprint("freee_oauth", __name__, url_prefix="/public_api")
 
     @routes.get("/authorize")
@@ -236,6 +252,8 @@ def oauth_routes(
             return _page(f"<p>{escape(fault)}</p>"), 401
         if asked.get("deny"):
             return _back(asked, {"error": "access_denied", "error_description": "連携が許可されませんでした"})
+        if len(choices()) > 1 and CHOSEN not in asked:
+            return _choice(asked, choices())
         if switch("interactive") and not asked.get("allow"):
             return _consent(asked, app)
         code = desk().issue_code(
@@ -327,6 +345,15 @@ def _back(asked: Mapping[str, str], values: Mapping[str, str]) -> Any:
     known = {**values, **({"state": asked["state"]} if "state" in asked else {})}
     joint = "&" if urlsplit(asked["redirect_uri"]).query else "?"
     return redirect(f"{asked['redirect_uri']}{joint}{urlencode(known)}", 302)
+
+
+def _choice(asked: Mapping[str, str], companies: Mapping[int, str]) -> Response:
+    links = "".join(
+        f'<p><a href="{escape("/public_api/authorize?" + urlencode({**asked, CHOSEN: company_id}))}">{escape(name)}'
+        f"({company_id})</a></p>"
+        for company_id, name in companies.items()
+    )
+    return _page(f"<h1>事業所の選択</h1><p>連携する事業所を選択してください。</p>{links}")
 
 
 def _consent(asked: Mapping[str, str], app: App) -> Response:

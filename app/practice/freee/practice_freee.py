@@ -21,10 +21,10 @@ from app.practice.freee.admin_ui import admin_routes
 from app.practice.freee.auth import ApiAuth
 from app.practice.freee.company import Record
 from app.practice.freee.oauth import oauth_routes
+from app.practice.freee.registration import Registration
 from app.practice.freee.routes import hr_routes
 from app.practice.freee.simulator import PracticeFreee
 from app.practice.freee.webhooks import WebhookAddress
-from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Clock, FreeeLimits, Rates
@@ -35,8 +35,6 @@ from app.practice.vendor_kit.webhooks import webhook_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-COMPANY_NAME = "練習商事株式会社"
 
 SWITCHES = (
     *auth.SWITCHES,
@@ -68,24 +66,29 @@ def create_freee(
     log_file: Path | None = None,
     webhook_url: str = "",
     webhook_token: str = "",
+    beside: Flask | None = None,
 ) -> Flask:
-    """The simulator as a WSGI app. `clock`: epoch seconds, for tokens and limits. Raises BadSwitch."""
+    """The simulator as a WSGI app. `clock`: epoch seconds, for tokens and limits. `beside`: another company's app,
+    with which this one shares the registered application, its webhook address included. Raises BadSwitch."""
     now = clock or time.time
-    injector = FaultInjector(SWITCHES, log_file=log_file)
+    injector = FaultInjector(SWITCHES, log_file=log_file, company=str(company.tenant.company_id))
     injector.set_switches(switches or {}, as_default=True)
-    webhook = WebhookAddress(webhook_url, webhook_token)
-    freee = PracticeFreee(company, injector, clock=now, limits=FreeeLimits(rates, clock=now), webhook=webhook)
+    shared = Registration(now, WebhookAddress(webhook_url, webhook_token))
+    registration = freee_of(beside).registration if beside else shared
+    limits = FreeeLimits(rates, clock=now)
+    freee = PracticeFreee(company, injector, clock=now, limits=limits, registration=registration)
+    registration.companies.append(freee)
     app = Flask(__name__, static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["freee"] = freee
     app.extensions["webhooks"] = freee.webhooks
     api_auth = ApiAuth(
-        company_id=practice_company.FREEE_COMPANY_ID,
+        company_id=company.tenant.company_id,
         desk=lambda: freee.desk,
         limits=freee.limits,
         switch=injector.switch,
     )
-    hr = hr_routes(freee, api_auth, me=_me)
+    hr = hr_routes(freee, api_auth, me=lambda: _me(registration))
     api_auth.guard(app, hr)
     app.register_blueprint(hr)
     app.register_blueprint(admin_routes(freee), url_prefix=CONTROL.rstrip("/"))
@@ -93,15 +96,12 @@ def create_freee(
     page = switch_routes(injector, title="freee人事労務(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(freee.webhooks), url_prefix=CONTROL.rstrip("/"))
-    registered = oauth.App(
-        practice_company.FREEE_CLIENT_ID,
-        practice_company.FREEE_CLIENT_SECRET,
-        practice_company.FREEE_COMPANY_ID,
-        COMPANY_NAME,
-        practice_company.FREEE_EXTERNAL_CID,
-    )
     accounts = oauth_routes(
-        registered, desk=lambda: freee.desk, switch=injector.switch, limit=lambda: freee.token_limit
+        registration.client_of(freee),
+        desk=lambda: freee.desk,
+        switch=injector.switch,
+        limit=lambda: freee.token_limit,
+        choices=registration.choices,
     )
     app.register_blueprint(accounts)
     app.wsgi_app = _one_at_a_time(app.wsgi_app, freee.lock)  # type: ignore[assignment,method-assign]
@@ -125,20 +125,19 @@ def freee_of(app: Flask) -> PracticeFreee:
     return freee
 
 
-def _me(role: str) -> Record:
+def _me(registration: Registration) -> Record:
     """GET users/me: every company of the user, not only the token's own; the right company is not the first."""
-    return {
-        "id": 77,
-        "companies": [
-            _membership(7_654_321, "別の会社株式会社", external_cid="9999999999", role="self_only", employee_id=31),
-            _membership(
-                practice_company.FREEE_COMPANY_ID,
-                COMPANY_NAME,
-                external_cid=practice_company.FREEE_EXTERNAL_CID,
-                role=role,
-            ),
-        ],
-    }
+    foreign = _membership(7_654_321, "別の会社株式会社", external_cid="9999999999", role="self_only", employee_id=31)
+    own = [
+        _membership(
+            each.tenant.company_id,
+            each.tenant.company_name,
+            external_cid=each.tenant.external_cid,
+            role=each.injector.switch("role"),
+        )
+        for each in registration.companies
+    ]
+    return {"id": 77, "companies": [foreign, *own]}
 
 
 def _membership(company_id: int, name: str, *, external_cid: str, role: str, employee_id: int | None = None) -> Record:

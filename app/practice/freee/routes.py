@@ -22,13 +22,13 @@ NOT_FOUND = "指定された従業員が存在しません"
 NOT_EMPLOYED = "指定された年月に在籍していない従業員です"
 
 
-def hr_routes(freee: PracticeFreee, api_auth: ApiAuth, *, me: Callable[[str], Record]) -> Blueprint:
-    """All resources. `me` makes the answer of users/me from the user's role."""
+def hr_routes(freee: PracticeFreee, api_auth: ApiAuth, *, me: Callable[[], Record]) -> Blueprint:
+    """All resources. `me` makes the answer of users/me."""
     routes = Blueprint("freee_hr", __name__, url_prefix="/hr/api/v1")
 
     @routes.get("/users/me")
     def users_me() -> Reply:
-        return jsonify(me(freee.injector.switch("role")))
+        return jsonify(me())
 
     _lists(routes, freee, api_auth)
     _employee(routes, freee, api_auth)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.practice.freee.company import FreeeCompany, Record
 from app.practice.freee.months import Month, PayGroup
 from app.practice.freee.oauth import TokenDesk, TokenLimit
+from app.practice.freee.registration import Registration
 from app.practice.freee.rules import House, Rules
 from app.practice.freee.webhooks import Notices, WebhookAddress
 from app.practice.staff import practice_company
@@ -29,11 +29,15 @@ class PracticeFreee:
         *,
         clock: Clock,
         limits: FreeeLimits,
-        webhook: WebhookAddress,
+        registration: Registration,
     ) -> None:
+        self.tenant = company.tenant
         self.injector = injector
-        self.notices = Notices(injector, company_id=practice_company.FREEE_COMPANY_ID, clock=clock, address=webhook)
-        self.lock = threading.RLock()
+        self.registration = registration
+        self.notices = Notices(
+            injector, company_id=company.tenant.company_id, clock=clock, address=lambda: registration.address
+        )
+        self.lock = registration.lock
         self.limits = limits
         self.house = House(
             groups={each["name"]: PayGroup(**each) for each in company.groups},
@@ -45,7 +49,6 @@ class PracticeFreee:
         self._clock = clock
         self.company: FreeeCompany
         self.desk: TokenDesk
-        self.token_limit: TokenLimit
         self.reset()
 
     def reset(self) -> None:
@@ -53,9 +56,10 @@ class PracticeFreee:
         with self.lock:
             self.company, self.desk = self._empty()
             self.company.seed(self._source.employees)
-            self.desk.start_with(practice_company.FREEE_ACCESS_TOKEN, practice_company.FREEE_REFRESH_TOKEN)
+            self.desk.start_with(self.tenant.access_token, self.tenant.refresh_token)
             self.limits.reset()
-            self.token_limit = TokenLimit(self._clock)
+            if self.registration.companies in ([], [self]):  # of several, each starts again without the others
+                self.registration.start_again()
             self.notices.reset()
 
     @property
@@ -74,12 +78,16 @@ class PracticeFreee:
         company.take(kept["company"])
         desk.take(kept["desk"])
         if "webhook" in kept:
-            self.notices.take(kept["webhook"])
+            address = self.notices.take(kept["webhook"])
+            if not self.registration.first_address.url:  # one given at this start is newer than the kept one
+                self.registration.address = address
         self.company, self.desk = company, desk
 
     def _empty(self) -> tuple[FreeeCompany, TokenDesk]:
-        company = FreeeCompany(practice_company.FREEE_COMPANY_ID, self.house, self.injector.switch)
-        return company, TokenDesk(clock=self._clock, seal=practice_company.FREEE_CLIENT_SECRET)
+        company = FreeeCompany(self.tenant.company_id, self.house, self.injector.switch)
+        secret = practice_company.FREEE_CLIENT_SECRET
+        seal = secret if self.tenant.number == 1 else f"{secret}/{self.tenant.company_id}"
+        return company, TokenDesk(clock=self._clock, seal=seal)
 
     def dump(self) -> Record:
         with self.lock:
@@ -136,7 +144,7 @@ class PracticeFreee:
     def set_webhook(self, url: str, token: str = "") -> None:
         """Set the app's address in the developer console; "" = none."""
         with self.lock:
-            self.notices.address = WebhookAddress(url, token)
+            self.registration.address = WebhookAddress(url, token)
 
     def employee(self, employee_id: int, *, month: tuple[int, int] | None = None) -> Record:
         """The employee object as of a closing month, hidden or not; None = the month of entry. Raises KeyError."""
@@ -149,6 +157,11 @@ class PracticeFreee:
             return [each.id for each in self.company.people.values() if each.top["num"] == num]
 
     # ── tokens ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def token_limit(self) -> TokenLimit:
+        """The counter of token requests, which is the application's."""
+        return self.registration.token_limit
 
     def expire_access_tokens(self) -> None:
         with self.lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -34,17 +34,18 @@ class WebhookAddress:
 class Notices:
     """Queues freee's notifications. Call it with the company's lock held."""
 
-    def __init__(self, injector: FaultInjector, *, company_id: int, clock: Clock, address: WebhookAddress) -> None:
+    def __init__(
+        self, injector: FaultInjector, *, company_id: int, clock: Clock, address: Callable[[], WebhookAddress]
+    ) -> None:
+        """`address` gives the application's present one."""
         self._switch = injector.switch
         self._company_id = company_id
         self._clock = clock
-        self._first = address
-        self.address = address
+        self._address = address
         schedule = Schedule(injector.switch, FREEE_TIMEOUT, lambda: int(injector.switch("webhook_retries")))
         self.deliverer = Deliverer(schedule, target=self._target, note=injector.write_down)
 
     def reset(self) -> None:
-        self.address = self._first
         self.deliverer.clear()
 
     def written(self, action: str, employee_id: int) -> None:
@@ -62,7 +63,7 @@ class Notices:
 
         freee does not document the basis of year and month: here they are today's.
         """
-        if not self.address.url:
+        if not self._address().url:
             return
         now = datetime.fromtimestamp(self._clock(), _JAPAN)
         body = {
@@ -76,20 +77,17 @@ class Notices:
         self.deliverer.send(f"employee_{action}", json.dumps(body), people=[str(employee_id)])
 
     def kept(self) -> Record:
-        address = {"url": self.address.url, "token": self.address.token}
-        return {"address": address, "deliveries": self.deliverer.kept()}
+        address = self._address()
+        return {"address": {"url": address.url, "token": address.token}, "deliveries": self.deliverer.kept()}
 
-    def take(self, kept: Mapping[str, Record]) -> None:
-        """Take over what was kept; an address given at this start is newer than the kept one and wins.
-
-        Raises KeyError, TypeError, ValueError.
-        """
+    def take(self, kept: Mapping[str, Record]) -> WebhookAddress:
+        """Take over what was to be sent; returns the address that was kept. Raises KeyError, TypeError, ValueError."""
         address, queue = WebhookAddress(**kept["address"]), Queue.of(kept["deliveries"])
         self.deliverer.resume(queue)
-        self.address = self._first if self._first.url else address
+        return address
 
     def _target(self, _receiver: str) -> Target | None:
-        address = self.address  # one reference, replaced whole: no lock needed
+        address = self._address()  # one reference, replaced whole: no lock needed
         if not address.url:
             return None
         return Target(address.url, {"x-freee-token": address.token} if address.token else {})

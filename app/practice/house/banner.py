@@ -32,6 +32,9 @@ class House(Protocol):
     def api_key(self) -> str: ...
 
     @property
+    def connections(self) -> tuple[str, ...]: ...
+
+    @property
     def notices(self) -> tuple[str, ...]: ...
 
     @property
@@ -57,7 +60,7 @@ def banner(house: House, *notes: str, administrator: Administrator) -> str:
   サインイン          {_sign_in(house, administrator)}
   API の説明          {house.url}/api/docs
   API キー            {house.api_key}
-  練習用の接続        {house.connection}
+  練習用の接続        {house.connection}{_further(house)}
   練習用の SmartHR    {smarthr}/_practice/state
   練習用の freee      {freee}/_practice/state
   届いたメール        {house.folder / "mail"} (*.eml)
@@ -84,6 +87,12 @@ curl -X PUT {smarthr}/_practice/crews/0001 -H 'Content-Type: application/json' -
 
   練習用の会社は外部に接続しません。データは {house.folder} に残ります。Ctrl-C で終了します。
 """
+
+
+def _further(house: House) -> str:
+    """The connections of further companies, each with the number by which the practice vendors know it."""
+    lines = [f"\n                      {key}(?company={n})" for n, key in enumerate(house.connections[1:], start=2)]
+    return "".join(lines)
 
 
 def _sign_in(house: House, administrator: Administrator) -> str:

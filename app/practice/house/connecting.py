@@ -6,13 +6,13 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.practice.house.environment import PortTaken, StartError, check_own_broker
 from app.practice.house.processes import ROOT, local_session
-from app.practice.staff import practice_company
+from app.practice.staff.tenants import Tenant, tenants
 from app.practice.vendor_kit.private_files import OTHERS, write_private
 
 SCOPES = ("runs:read", "runs:write", "employees:read", "ops:read", "ops:write")
@@ -58,11 +58,18 @@ def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
     file = folder / "practice.json"
     made = _known(file)
     if made is None or not _works(url, made):
-        made = {"connection": _listed(env) or _add_connection(env), "api_key": _add_key(env)}
+        made = {"connection": connect_all(env, tenants(1))[0], "api_key": _add_key(env)}
         if not _works(url, made):
             raise PortTaken(f"{url} では別のプログラムが動いています")
         write_private(file, json.dumps(made))
     return made["connection"], made["api_key"]
+
+
+def connect_all(env: Mapping[str, str], companies: Sequence[Tenant]) -> list[str]:
+    """The key of each company's connection; of those that are not there yet a connection is made."""
+    listed = json.loads(flask(env, "connection", "list", "--json"))["items"]
+    known = {each.get("smarthr_subdomain"): str(each["key"]) for each in listed}
+    return [known.get(each.subdomain) or _add_connection(env, each) for each in companies]
 
 
 def hear_of_changes(env: Mapping[str, str], connection: str) -> str:
@@ -103,30 +110,27 @@ def _works(url: str, made: Mapping[str, str]) -> bool:
     return answer.status_code == 200 and made["connection"] in answer.text
 
 
-def _listed(env: Mapping[str, str]) -> str | None:
-    """The key of a practice connection that an interrupted start left, None without one."""
-    listed = json.loads(flask(env, "connection", "list", "--json"))["items"]
-    return next((each["key"] for each in listed if each.get("smarthr_subdomain") == practice_company.SUBDOMAIN), None)
+def _add_connection(env: Mapping[str, str], company: Tenant) -> str:
+    return flask({**env, **tokens_of(company)}, *words_to_add(company)).strip()
 
 
-def _add_connection(env: Mapping[str, str]) -> str:
-    tokens = {
-        "AWASE_SMARTHR_TOKEN": practice_company.SMARTHR_TOKEN,
-        "AWASE_FREEE_ACCESS_TOKEN": practice_company.FREEE_ACCESS_TOKEN,
-        "AWASE_FREEE_REFRESH_TOKEN": practice_company.FREEE_REFRESH_TOKEN,
+def tokens_of(company: Tenant) -> dict[str, str]:
+    """The variables in which `flask connection add` takes the company's tokens."""
+    return {
+        "AWASE_SMARTHR_TOKEN": company.smarthr_token,
+        "AWASE_FREEE_ACCESS_TOKEN": company.access_token,
+        "AWASE_FREEE_REFRESH_TOKEN": company.refresh_token,
     }
-    return flask(
-        {**env, **tokens},
-        *("connection", "add", "--with-freee-tokens", "--name", "練習用の会社"),
-        *(
-            "--smarthr-subdomain",
-            practice_company.SUBDOMAIN,
-            "--freee-company-id",
-            str(practice_company.FREEE_COMPANY_ID),
-        ),
-        *("--freee-external-cid", practice_company.FREEE_EXTERNAL_CID, "--mail-to", "jinji@example.com"),
+
+
+def words_to_add(company: Tenant) -> list[str]:
+    """What follows `flask` to make the company's connection."""
+    return [
+        *("connection", "add", "--with-freee-tokens", "--name", company.connection_name),
+        *("--smarthr-subdomain", company.subdomain, "--freee-company-id", str(company.company_id)),
+        *("--freee-external-cid", company.external_cid, "--mail-to", "jinji@example.com"),
         *(word for option in EXPORT_SETTINGS.items() for word in option),
-    ).strip()
+    ]
 
 
 def _add_key(env: Mapping[str, str]) -> str:

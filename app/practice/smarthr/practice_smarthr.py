@@ -23,7 +23,8 @@ from app.practice.smarthr.masters import master_routes
 from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.smarthr.state import SmartHRState
 from app.practice.smarthr.webhooks import Announcer
-from app.practice.staff.practice_company import SMARTHR_TOKEN, SUBDOMAIN, PracticeCompany
+from app.practice.staff.practice_company import PracticeCompany
+from app.practice.staff.tenants import Tenant
 from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Rates, SmartHRLimits
 from app.practice.vendor_kit.switch_page import mishaps, switch_routes
@@ -61,13 +62,13 @@ def create_smarthr(
     clock: Callable[[], float] = time.time,
     log_file: Path | None = None,
 ) -> Flask:
-    """The tenant `SUBDOMAIN` under /<subdomain>/api. `clock` gives epoch seconds, for limits and timestamps."""
+    """The company's tenant under /<subdomain>/api. `clock` gives epoch seconds, for limits and timestamps."""
     app = Flask("practice_smarthr")
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     state = SmartHRState(company, clock=clock)
     limits = SmartHRLimits(rates, clock=clock)
-    injector = FaultInjector(SWITCHES, log_file=log_file)
+    injector = FaultInjector(SWITCHES, log_file=log_file, company=company.tenant.subdomain)
     injector.set_switches(switches or {}, as_default=True)
     announcer = Announcer(state, injector)
     app.extensions["webhooks"] = announcer.deliverer
@@ -80,7 +81,7 @@ def create_smarthr(
     page = switch_routes(injector, title="SmartHR(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))
     app.register_blueprint(webhook_routes(announcer.deliverer), url_prefix=CONTROL.rstrip("/"))
-    app.register_blueprint(_auth(injector, limits, smarthr.new_day))
+    app.register_blueprint(_auth(injector, limits, smarthr.new_day, company.tenant))
 
     def start_again() -> None:
         state.load()
@@ -97,7 +98,7 @@ def smarthr_of(app: Flask) -> PracticeSmartHR:
     return smarthr
 
 
-def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], None]) -> Blueprint:
+def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], None], tenant: Tenant) -> Blueprint:
     """The checks of every vendor call before its own work, and the headers and error answers after it."""
     auth = Blueprint("practice_smarthr_gate", __name__)
 
@@ -107,14 +108,14 @@ def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], 
         if request.path.startswith(CONTROL):
             return
         subdomain, _, rest = request.path.lstrip("/").partition("/")
-        if subdomain != SUBDOMAIN or injector.switch("inactive_subdomain"):
+        if subdomain != tenant.subdomain or injector.switch("inactive_subdomain"):
             abort(_bare_refusal(subdomain))
         token = _token()
         verdict = limits.check(token or "none")
         g.rate_headers = verdict.headers
         if injector.switch("maintenance"):
             raise Problem("service_maintenance")
-        if token != SMARTHR_TOKEN or injector.switch("token_revoked"):
+        if token != tenant.smarthr_token or injector.switch("token_revoked"):
             raise Problem("unauthorized_token")
         if injector.switch("ip_not_permitted"):
             raise Problem("ip_not_permitted")

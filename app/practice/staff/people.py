@@ -78,6 +78,23 @@ def moved(worker: Worker, index: int) -> Worker:
     return replace(worker, home=place(index))
 
 
+def of_company(worker: Worker, further: int) -> Worker:
+    """The same person in the so many-th further company: another surname, everywhere where it stands."""
+    if not further:
+        return worker
+    kana = _another(worker.last_kana, 1, further)
+    account = worker.account
+    if account is not None and account.holder.startswith(worker.last_kana):
+        account = replace(account, holder=kana + account.holder.removeprefix(worker.last_kana))
+    return replace(worker, last_name=_another(worker.last_name, 0, further), last_kana=kana, account=account)
+
+
+def _another(word: str, part: int, further: int) -> str:
+    """The surname (`part` 0) or its reading (1) so many places further in the list; a word that is no entry stays."""
+    words = [entry[part] for entry in SURNAMES]
+    return words[(words.index(word) + further) % len(words)] if word in words else word
+
+
 def first_of_month(today: date, months_ago: int) -> date:
     months = today.year * 12 + today.month - 1 - months_ago
     return date(months // 12, months % 12 + 1, 1)

@@ -22,15 +22,17 @@ from app.practice.staff.forms import Worker, stable_id
 from app.practice.staff.lists import TITLES
 from app.practice.staff.people import moved, ordinary, phone
 from app.practice.staff.scenarios import CREATE, EQUAL, UPDATE, Book, Scenario, base_scenarios
+from app.practice.staff.tenants import Tenant, tenant
 
-SUBDOMAIN = "awase-renshu"
-SMARTHR_TOKEN = "shr_re00_practicepracticepracticepractic1"  # noqa: S105 - opens nothing but the practice company
-FREEE_COMPANY_ID = 1234567
-FREEE_EXTERNAL_CID = "0a1b2c3d4e"
+FIRST = tenant(1)
+SUBDOMAIN = FIRST.subdomain
+SMARTHR_TOKEN = FIRST.smarthr_token
+FREEE_COMPANY_ID = FIRST.company_id
+FREEE_EXTERNAL_CID = FIRST.external_cid
+FREEE_REFRESH_TOKEN = FIRST.refresh_token
+FREEE_ACCESS_TOKEN = FIRST.access_token
 FREEE_CLIENT_ID = "practice-client"
-FREEE_CLIENT_SECRET = "practice-client-secret"  # noqa: S105
-FREEE_REFRESH_TOKEN = "practice-refresh-token-1"  # noqa: S105
-FREEE_ACCESS_TOKEN = "practice-access-token-1"  # noqa: S105
+FREEE_CLIENT_SECRET = "practice-client-secret"  # noqa: S105 - opens nothing but the practice company
 
 GROUPS: tuple[dict[str, Any], ...] = (
     {"name": "正社員", "closing_day": 31, "pay_day": 25, "month_of_pay_day": "this_month"},
@@ -65,6 +67,7 @@ class PracticeCompany:
     crews: list[dict[str, Any]] = field(repr=False)
     employees: list[dict[str, Any]] = field(repr=False)
     scenarios: list[Scenario] = field(repr=False)
+    tenant: Tenant = FIRST
     groups: list[dict[str, Any]] = field(default_factory=lambda: [dict(each) for each in GROUPS])
     working_hours_systems: list[dict[str, Any]] = field(
         default_factory=lambda: [dict(each) for each in WORKING_HOURS_SYSTEMS]
@@ -94,17 +97,17 @@ class PracticeCompany:
         }
 
 
-def build_company(today: date, *, extra: int = 0, equal_share: float = 0.95) -> PracticeCompany:
+def build_company(today: date, *, extra: int = 0, equal_share: float = 0.95, tenant: Tenant = FIRST) -> PracticeCompany:
     """The base people and `extra` generated ones, of whom `equal_share` are equal on both sides.
 
     Of the other generated people every tenth is only in SmartHR, the rest differ in one group of items. Any day will
     do, 29 February included. 10,000 people take about a second.
     """
-    book = Book(today, company_id=FREEE_COMPANY_ID)
+    book = Book(today, tenant)
     base_scenarios(book)
     for index in range(extra):
         _tell_extra(book, index, equal_share=equal_share)
-    return PracticeCompany(today, book.crews, book.employees, book.scenarios)
+    return PracticeCompany(today, book.crews, book.employees, book.scenarios, tenant)
 
 
 def japan_today() -> date:

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.practice.staff.forms import Account, Place, Worker, crew_of, employee_of, stable_id
-from app.practice.staff.people import days, first_of_month, moved, ordinary, phone
+from app.practice.staff.people import days, first_of_month, moved, of_company, ordinary, phone
+from app.practice.staff.tenants import Tenant
 
 EQUAL, UPDATE, CREATE, NOT_OFFERED = "equal", "update", "create", "not_offered"
 E1, E2 = "fail:E1", "fail:E2"
@@ -20,6 +21,8 @@ TWICE_OR_BLANK = "review:E8"
 ASK_WHO = "review:link_ambiguous"
 NO_COUNTERPART = "review:E16"
 FIRST_EMPLOYEE_ID = 100_001
+IDS_OF_A_COMPANY = 1_000_000
+"""freee's ids of two companies are never the same."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Book:
     """Collects people; ids follow from the order in which they are added."""
 
     today: date
-    company_id: int
+    tenant: Tenant
     crews: list[dict[str, Any]] = field(default_factory=list)
     employees: list[dict[str, Any]] = field(default_factory=list)
     scenarios: list[Scenario] = field(default_factory=list)
@@ -67,13 +70,16 @@ class Book:
     ) -> None:
         """Add one person to SmartHR, freee or both. Without `then_back`: equal after an update, else `to_smarthr`."""
         place_in_line = len(self.scenarios)
+        further = self.tenant.number - 1
+        if crew_tweak is None and employee_tweak is None:  # a tweak may be about the very name
+            crew, employee = (of_company(each, further) if each else None for each in (crew, employee))
         crew_id = employee_id = None
         if crew is not None:
-            crew_id = stable_id(f"crew/{place_in_line}")
+            crew_id = stable_id(f"crew/{place_in_line}" if not further else f"crew/{further}/{place_in_line}")
             self.crews.append(_tweaked(crew_of(crew, crew_id), crew_tweak))
         if employee is not None:
-            employee_id = FIRST_EMPLOYEE_ID + place_in_line
-            made = employee_of(employee, employee_id, company_id=self.company_id, payroll=payroll)
+            employee_id = FIRST_EMPLOYEE_ID + further * IDS_OF_A_COMPANY + place_in_line
+            made = employee_of(employee, employee_id, company_id=self.tenant.company_id, payroll=payroll)
             self.employees.append(_tweaked(made, employee_tweak))
         if then_back is None:
             then_back = EQUAL if to_freee == UPDATE else to_smarthr

@@ -83,7 +83,9 @@ class SeenRequest:
 class FaultInjector:
     """Faults, log and switches of one simulated vendor. Every method may be called from any thread."""
 
-    def __init__(self, switches: Iterable[Switch] = (), *, log_file: Path | None = None) -> None:
+    def __init__(self, switches: Iterable[Switch] = (), *, log_file: Path | None = None, company: str = "") -> None:
+        """`company`: whose calls these are, in the log file that the companies of one vendor share."""
+        self.company = company
         self.declared = {each.name: each for each in switches}
         self.lock = threading.RLock()
         self._defaults = {name: each.default for name, each in self.declared.items()}
@@ -228,7 +230,10 @@ class FaultInjector:
         """Append a line to the log file, if there is one. A line that is not about a vendor call carries a `kind`."""
         with self.lock:
             if self._log is not None:
-                self._log.write(json.dumps(row, ensure_ascii=False) + "\n")
+                self._log.write(
+                    json.dumps({**row, **({"company": self.company} if self.company else {})}, ensure_ascii=False)
+                    + "\n"
+                )
 
 
 _ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
@@ -275,12 +280,13 @@ class _Middleware:
         return send(told, fault, environ, start_response=start_response)
 
     def _carry_out(self, environ: WSGIEnvironment, seen: SeenRequest) -> Answer:
-        answer = self.injector.odd.told(seen.method, _whole_answer(self.app, environ))
+        answer = self.injector.odd.told(seen.method, whole_answer(self.app, environ))
         self.injector.let_happen(seen, carried_out=True)
         return answer
 
 
-def _whole_answer(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+def whole_answer(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+    """What the app answers, nothing of it on the wire yet."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 

@@ -1,8 +1,8 @@
 """A practice vendor's memory across restarts: one JSON file, written whole or not at all, a few seconds behind.
 
 `make run` keeps Awase's database; a vendor that forgot everything would leave links pointing to people who are gone.
-The file belongs to one vendor and one company size. A file of another vendor or size, or one that cannot be read, is
-moved aside; one line says so (stderr and `GET /_practice/kept`), and the vendor starts with the company's first day.
+The file belongs to one company of one vendor and to its size. A file of another vendor or size, or one that cannot be
+read, is moved aside; one line says so (stderr and `GET /_practice/kept`), and the company starts with its first day.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ SAVE_SECONDS = 2.0
 """How long after a change the file is written; a kill -9 loses no more than this."""
 _READING = ("GET", "HEAD")
 _TOKENS = "/public_api/"  # a GET there makes authorization codes
+
+
+def kept_in(file: Path, number: int) -> Path:
+    """Where the company with this number is kept: the first in the file itself, the others beside it."""
+    return file if number == 1 else file.with_stem(f"{file.stem}-{number}")
 
 
 class Unusable(Exception):

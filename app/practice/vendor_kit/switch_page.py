@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template_string, request
 from werkzeug.wrappers import Response
 
+from app.practice.vendor_kit.companies import NAMES
 from app.practice.vendor_kit.fault_injection import BadSwitch, FaultInjector, Switch
 
 
@@ -52,6 +53,9 @@ def switch_routes(injector: FaultInjector, *, title: str, offered: tuple[Mishap,
             switches=[_shown(each, injector.switches[each.name]) for each in injector.declared.values()],
             mishaps=offered,
             faults=injector.fault_rules,
+            companies=request.environ.get(NAMES, {}),
+            company=injector.company,
+            here=f"?company={injector.company}" if NAMES in request.environ else "",
         )
 
     @routes.post("/clicks")
@@ -64,7 +68,8 @@ def switch_routes(injector: FaultInjector, *, title: str, offered: tuple[Mishap,
             injector.set_switches(injector.defaults)
         elif sent.get("switch") in injector.declared:
             _set(injector, injector.declared[sent["switch"]], sent)
-        return redirect(request.path.removesuffix("clicks"), code=303)
+        asked = request.args.get("company")
+        return redirect(request.path.removesuffix("clicks") + (f"?company={asked}" if asked else ""), code=303)
 
     return routes
 
@@ -116,15 +121,17 @@ li { display: flex; flex-wrap: wrap; gap: .3rem .8rem; justify-content: space-be
 ul { list-style: none; padding: 0; } form { display: flex; flex-wrap: wrap; gap: .3rem; } code { font-size: .85em; }
 </style></head><body><main>
 <h1>{{ title }}</h1>
+{% if companies %}<nav aria-label="事業所">{% for key, name in companies.items() %}<a href="?company={{ key }}"
+{% if key == company %}aria-current="page"{% endif %}>{{ name }}</a> {% endfor %}</nav>{% endif %}
 <p>練習用の製品です。ここで切り替えた障害や動きは、この練習用の会社だけに効きます。</p>
-<form method="post" action="clicks"><button name="calm" value="1">すべて元に戻す</button></form>
+<form method="post" action="clicks{{ here }}"><button name="calm" value="1">すべて元に戻す</button></form>
 <h2>障害を起こす</h2>
 <ul>{% for each in mishaps %}<li><span>{{ each.text }}</span>
-<form method="post" action="clicks"><button name="mishap" value="{{ each.name }}">起こす</button></form></li>{% endfor %}</ul>
+<form method="post" action="clicks{{ here }}"><button name="mishap" value="{{ each.name }}">起こす</button></form></li>{% endfor %}</ul>
 {% if faults %}<p>いま効いている障害: {{ faults | length }} 件</p>{% endif %}
 <h2>動きを切り替える</h2>
 <ul>{% for each in switches %}<li><span>{{ each.text }}<br><code>{{ each.name }}</code></span>
-<form method="post" action="clicks"><input type="hidden" name="switch" value="{{ each.name }}">
+<form method="post" action="clicks{{ here }}"><input type="hidden" name="switch" value="{{ each.name }}">
 {% if each.list is not none %}<input name="list" value="{{ each.list }}" aria-label="{{ each.text }}"><button>変える</button>
 {% elif each.most is not none %}<input type="number" name="choice" min="0" max="{{ each.most }}" value="{{ each.number }}" aria-label="{{ each.text }}"><button>変える</button>
 {% else %}{% for choice in each.choices %}<button name="choice" value="{{ choice.at }}" aria-pressed="{{ "true" if choice.on else "false" }}">{{ choice.text }}</button>{% endfor %}{% endif %}

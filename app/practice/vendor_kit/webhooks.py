@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 import requests
 from flask import Blueprint, Flask, Response, jsonify, request
 
+from app.practice.vendor_kit.companies import Companies
 from app.practice.vendor_kit.webhook_messages import (
     Attempt,
     Notification,
@@ -266,6 +267,8 @@ def webhook_routes(deliverer: Deliverer) -> Blueprint:
     return routes
 
 
-def deliverer_of(app: object) -> Deliverer | None:
-    """The deliverer behind a vendor's app; None for any other WSGI app."""
-    return app.extensions.get("webhooks") if isinstance(app, Flask) else None
+def deliverers_of(app: object) -> list[Deliverer]:
+    """The deliverers behind a vendor's app, one a company; none behind any other WSGI app."""
+    apps = app.apps.values() if isinstance(app, Companies) else [app]
+    found = [each.extensions.get("webhooks") for each in apps if isinstance(each, Flask)]
+    return [each for each in found if each is not None]
