@@ -14,8 +14,15 @@ import pytest
 
 from app.practice import launch
 from app.practice.house.banner import banner
-from app.practice.house.connecting import first_administrator, hear_of_changes, write_command
-from app.practice.house.environment import Ports, environment
+from app.practice.house.connecting import (
+    first_administrator,
+    flask_one_after_the_other,
+    hear_of_changes,
+    tokens_of,
+    write_command,
+)
+from app.practice.house.environment import Ports, StartError, environment
+from app.practice.staff.tenants import tenants
 
 PORTS = Ports(8000, 8011, 8012, 8025)
 TRAPS = "a b $HOME `id` 'q' \"d\" é練習?"
@@ -42,6 +49,19 @@ def test_the_houses_command_sees_the_house_and_nothing_else(tmp_path: Path) -> N
     listed = run("connection", "list", "--json")
     assert json.loads(listed.stdout)["items"] == []
     assert run("connection", "show", "nobody at all").returncode == 2
+
+
+@pytest.mark.processes
+def test_several_commands_share_a_process_and_the_first_that_fails_ends_it(tmp_path: Path) -> None:
+    env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+    listed, show = ["connection", "list", "--json"], ["connection", "show", "nobody"]
+    wanted = [({}, ["db", "upgrade"]), ({}, listed), ({}, ["audit", "verify"]), ({}, listed)]
+    upgraded, told, _ended_by_an_exit, once_more = flask_one_after_the_other(env, wanted)
+    assert (upgraded, json.loads(told)["items"], once_more) == ("データベースは最新です。\n", [], told)
+    secrets = tokens_of(tenants(1)[0])
+    with pytest.raises(StartError, match="この接続は登録されていません") as refused:
+        flask_one_after_the_other(env, [(secrets, show), ({}, listed)])
+    assert not any(token in str(refused.value) for token in secrets.values())
 
 
 @pytest.mark.processes

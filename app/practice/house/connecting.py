@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.practice.house import commands
 from app.practice.house.environment import PortTaken, StartError, check_own_broker
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff.tenants import Tenant, tenants
@@ -69,7 +70,10 @@ def connect_all(env: Mapping[str, str], companies: Sequence[Tenant]) -> list[str
     """The key of each company's connection; of those that are not there yet a connection is made."""
     listed = json.loads(flask(env, "connection", "list", "--json"))["items"]
     known = {each.get("smarthr_subdomain"): str(each["key"]) for each in listed}
-    return [known.get(each.subdomain) or _add_connection(env, each) for each in companies]
+    new = [each for each in companies if each.subdomain not in known]
+    made = flask_one_after_the_other(env, [(tokens_of(each), words_to_add(each)) for each in new]) if new else []
+    known |= {each.subdomain: key.strip() for each, key in zip(new, made, strict=True)}
+    return [known[each.subdomain] for each in companies]
 
 
 def hear_of_changes(env: Mapping[str, str], connection: str) -> str:
@@ -110,10 +114,6 @@ def _works(url: str, made: Mapping[str, str]) -> bool:
     return answer.status_code == 200 and made["connection"] in answer.text
 
 
-def _add_connection(env: Mapping[str, str], company: Tenant) -> str:
-    return flask({**env, **tokens_of(company)}, *words_to_add(company)).strip()
-
-
 def tokens_of(company: Tenant) -> dict[str, str]:
     """The variables in which `flask connection add` takes the company's tokens."""
     return {
@@ -143,18 +143,34 @@ def flask(env: Mapping[str, str], *arguments: str) -> str:
     return command(env, "flask", *arguments)
 
 
+def flask_one_after_the_other(
+    env: Mapping[str, str], wanted: Sequence[tuple[Mapping[str, str], Sequence[str]]], *, checkout: Path = ROOT
+) -> list[str]:
+    """Run several `flask …`, each with further variables, and return what each printed; the first that fails ends it.
+
+    `checkout`: whose command line. Raises StartError.
+    """
+    program = str(Path(commands.__file__))
+    return list(json.loads(_ran(env, [program], "flask", cwd=checkout, told=json.dumps(wanted))))
+
+
 def command(env: Mapping[str, str], module: str, *arguments: str) -> str:
+    return _ran(env, ["-m", module, *arguments], " ".join((module, *arguments[:2])))
+
+
+def _ran(env: Mapping[str, str], words: Sequence[str], name: str, *, cwd: Path = ROOT, told: str = "") -> str:
+    """What a program of ours printed. Raises StartError with its last line."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
+        [sys.executable, *words],
+        cwd=cwd,
         env=dict(env),
-        stdin=subprocess.DEVNULL,
+        input=told,
         capture_output=True,
         text=True,
         check=False,
         umask=OTHERS,
     )
     if done.returncode:
-        told = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
-        raise StartError(f"{' '.join((module, *arguments[:2]))}: {told}")
+        last = (done.stderr.strip() or done.stdout.strip() or f"exit {done.returncode}").splitlines()[-1]
+        raise StartError(f"{name}: {last}")
     return done.stdout
