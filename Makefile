@@ -25,10 +25,10 @@ help:
 	@echo "make bench   the benchmarks, ratios first"
 	@echo "make bench-large  runs of 5,000 and 50,000 people on both databases: time, calls, memory (ARGS='--sizes 1000,5000')"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
-	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes)"
+	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes; '--connections 20')"
 	@echo "make sbom    what the service consists of (CycloneDX) and under which licences, into var/supply"
 	@echo "make audit   asks the advisory database about every pin; says so when it cannot be reached"
-	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql')"
+	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql', '--connections 20')"
 	@echo "make siege   rude and busy clients all at once, what honest callers meet meanwhile (ARGS='--database postgresql')"
 	@echo "make hosts   three hosts in network namespaces: wrong clocks, a lost host, a cut network, restarts (as root)"
 

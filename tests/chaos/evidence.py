@@ -99,17 +99,18 @@ def texts(house: House) -> dict[str, bytes]:
 
 
 def collect(house: House, batches: Sequence[Batch], canaries: frozenset[str], *, ended: dict[str, RunSeen]) -> Evidence:
-    """`ended` remembers runs that were final when they were seen: nothing may change in them, and pages cost time."""
+    """Of the house's company. `ended` remembers runs that were final when they were seen: nothing may change in them,
+    and pages cost time. Without canaries to look for, no texts are collected."""
     for batch in batches:
         if batch.run_id and batch.run_id not in ended:
             ended[batch.run_id] = run_seen(house, batch)
     return Evidence(
         runs=tuple(ended[batch.run_id] for batch in batches if batch.run_id),
-        listed=tuple(run["id"] for run in house.api.pages("/api/v1/runs")),
+        listed=tuple(run["id"] for run in house.api.pages("/api/v1/runs") if run["connection"] == house.connection),
         smarthr=house.smarthr.state(),
         freee=house.freee.state(),
         calls=calls(house),
-        texts=texts(house),
+        texts=texts(house) if canaries else {},
         canaries=canaries,
         missing=house.missing_programs(),
     )

@@ -10,18 +10,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
-import requests
 from sqlalchemy import create_engine, text
 
 from app.practice import launch
-from app.practice.house.connecting import connect, flask
+from app.practice.house.connecting import connect, connect_all, flask
 from app.practice.house.demo import Api
 from app.practice.house.environment import environment
-from app.practice.house.processes import ROOT, Processes
+from app.practice.house.processes import ROOT, Processes, local_session
+from app.practice.staff import practice_company
+from app.practice.staff.tenants import Tenant, tenants
 from tests.beginnings_outside import begin_outside
 from tests.chaos.deployment import Deployment, run_in
 from tests.chaos.parts import Broker, Failpoints, Vendor, broker_in
@@ -50,7 +51,7 @@ PROGRAMS = {
     "workers.cron": 1,
 }
 """What a command line holds → how many processes there are at least, masters and children."""
-_CONNECT = """
+CONNECT = """
 import os, sys
 from pathlib import Path
 from app.practice.house.connecting import connect
@@ -78,6 +79,24 @@ class House:
     deployment: Deployment
     cluster: Path | None = None
     """Of PostgreSQL."""
+    connections: tuple[str, ...] = ()
+    """One a company; `connection`, `smarthr` and `freee` are those of `tenant`."""
+    tenant: Tenant = practice_company.FIRST
+
+    def companies(self) -> list[House]:
+        """This house as each of its companies sees it."""
+        if len(self.connections) == 1:
+            return [self]
+        return [
+            replace(
+                self,
+                tenant=each,
+                connection=key,
+                smarthr=self.smarthr.of(each.subdomain),
+                freee=self.freee.of(str(each.company_id)),
+            )
+            for key, each in zip(self.connections, tenants(len(self.connections)), strict=True)
+        ]
 
     @property
     def mails(self) -> Path:
@@ -98,7 +117,11 @@ class House:
     def consent(self) -> None:
         """An administrator authorises freee anew, in a browser."""
         address = flask(self.env, "connection", "authorise", "--", self.connection).split()[-1]
-        requests.get(address, timeout=30).raise_for_status()
+        with local_session() as browser:
+            page = browser.get(address, timeout=30)
+            page.raise_for_status()
+            if len(self.connections) > 1:  # freee asks for which company
+                browser.get(f"{page.url}&company_id={self.tenant.company_id}", timeout=30).raise_for_status()
 
     def connection_state(self) -> str:
         listed = self.api.get("/api/v1/connections")["items"]
@@ -147,10 +170,17 @@ class House:
 
 @contextmanager
 def open_house(
-    folder: Path, database: str, env: Mapping[str, str], *, automatic: bool = False, checkout: Path = ROOT
+    folder: Path,
+    database: str,
+    env: Mapping[str, str],
+    *,
+    automatic: bool = False,
+    checkout: Path = ROOT,
+    connections: int = 1,
 ) -> Iterator[House]:
     """`database`: sqlite, postgresql, or a URL. `automatic`: both vendors send webhooks and both directions are on.
-    `env`: further variables of the service. `checkout`: which version of the service; all else is this one's."""
+    `env`: further variables of the service. `checkout`: which version of the service; all else is this one's.
+    `connections`: so many companies, each with a connection."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     with ExitStack() as stack:
@@ -171,7 +201,7 @@ def open_house(
         if url:
             variables["DATABASE_URL"] = url
         run_in(checkout, variables, "-m", "flask", "db", "upgrade")
-        ground = launch.ground(ports, launch.Company(), broker=False)
+        ground = launch.ground(ports, launch.Company(tenants=connections), broker=False)
         ground["practice_mailbox"] += f' --control {more.mail} --log "{launch.in_folder("mailbox.jsonl")}"'
         if automatic:
             web_hook = f"http://127.0.0.1:{ports.web}/webhooks/freee"
@@ -188,7 +218,7 @@ def open_house(
         processes.await_url(f"{web}/health/ready")
         processes.await_url(f"http://127.0.0.1:{more.mail}/_practice/state")
         if checkout != ROOT:  # with that version's own command line; what it has made is known by a file
-            run_in(checkout, variables, "-c", _CONNECT, str(folder), web)
+            run_in(checkout, variables, "-c", CONNECT, str(folder), web)
         connection, api_key = connect(folder, variables, web)
         house = House(
             database=database,
@@ -206,6 +236,7 @@ def open_house(
             failpoints=failpoints,
             deployment=deployment,
             cluster=cluster,
+            connections=(connection, *connect_all(variables, tenants(connections)[1:])),
         )
         if automatic:
             switch_on(house)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,17 @@ class Vendor:
 
     port: int
     log: Path
+    company: str = ""
+    """The vendor's key of the one company that is meant; "" = the only one, or the vendor as a whole."""
     session: requests.Session = field(default_factory=local_session, repr=False)
 
+    def of(self, company: str) -> Vendor:
+        """The same vendor, only this company of it."""
+        return replace(self, company=company, session=local_session())
+
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.session.request(method, f"http://127.0.0.1:{self.port}/_practice/{path}", json=body, timeout=30)
+        url, query = f"http://127.0.0.1:{self.port}/_practice/{path}", {"company": self.company or None}
+        answer = self.session.request(method, url, params=query, json=body, timeout=30)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -67,7 +74,8 @@ class Vendor:
         if not self.log.exists():
             return []
         whole = self.log.read_text(encoding="utf-8").rpartition("\n")[0]
-        return [row for row in map(json.loads, whole.splitlines()) if "method" in row]
+        rows = [row for row in map(json.loads, whole.splitlines()) if "method" in row]
+        return [row for row in rows if self.company in ("", row.get("company"))]
 
     def writes(self) -> int:
         return sum(row["method"] != "GET" and "/public_api/" not in row["path"] for row in self.logged())

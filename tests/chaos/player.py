@@ -40,6 +40,7 @@ class Options:
     only: tuple[str, ...] = ()
     databases: tuple[str, ...] = BOTH
     lanes: int = 3
+    connections: int = 1
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="awase-chaos-")))
 
     def wants(self, name: str) -> bool:
@@ -96,7 +97,8 @@ class Player:
         finally:
             self.lane.house.mend()
         row.findings += scene.findings
-        self.owners += [(row, batch) for batch in scene.batches if batch.run_id]
+        everybody = [*scene.batches, *(batch for _, batch in scene.beside)]
+        self.owners += [(row, batch) for batch in everybody if batch.run_id]
         told = "; ".join(f"{each.invariant} {each.about}" for each in scene.findings) or f"{scene.recovery:.1f} s"
         self.report.say(f"{row.fault} {row.title} ({row.database}): {told}")
 

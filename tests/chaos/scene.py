@@ -39,6 +39,8 @@ class Lane:
     """From a backup to its restore (epoch seconds): of what was written then the history knows nothing."""
     unheard: set[str] = field(default_factory=set)
     """Numbers of whom only that time has heard; they need not be anybody's item, only equal."""
+    beside: list[Workload] = field(default_factory=list)
+    """What people do meanwhile in the house's other companies."""
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Scene:
     findings: list[Broken] = field(default_factory=list)
     over_at: float = field(default_factory=time.time)
     recovery: float = 0.0
+    beside: list[tuple[Workload, Batch]] = field(default_factory=list)
+    """Of the other companies: each has a small run of its own while the fault lasts, and is judged like the first."""
     met_before: int = 0
     """How often the mail server had given this scene's answer before it."""
     _writes: int = 0
@@ -71,9 +75,17 @@ class Scene:
         return batch
 
     def start(self, updates: int = 8, creates: int = 2, *, direction: str = TO_FREEE) -> Batch:
+        self._start_beside()
         batch = self.edit(updates, creates, direction=direction)
         self.work.trigger(batch)
         return batch
+
+    def _start_beside(self) -> None:
+        """Once a scene, before the first company's own run, so that everybody is at work when it breaks."""
+        for work in self.lane.beside if not self.beside else ():
+            batch = work.edit(1, 1) if work.ready else work.edit(0, 2)
+            self.beside.append((work, batch))
+            work.trigger(batch)
 
     def again(self, batch: Batch) -> Batch:
         repeated = self.work.again(batch)
@@ -103,15 +115,19 @@ class Scene:
 
     def settle(self) -> None:
         """Wait until every run has ended and every program runs, then judge."""
-        for batch in self.batches:
+        for work, batch in [*((self.work, batch) for batch in self.batches), *self.beside]:
             if batch.run_id:
                 self._follow(batch)
                 if self.state(batch) == "succeeded":
-                    self.work.arrived(batch)
+                    work.arrived(batch)
         self.recovery = max(0.0, time.time() - self.over_at)
         self._wait(lambda: not self.house.missing_programs(), seconds=30)
-        seen = collect(self.house, self.work.batches, frozenset(self.work.canaries), ended=self.lane.ended)
-        new = [each for each in dict.fromkeys(judge(seen)) if each not in self.lane.reported]
+        canaries = self.work.canaries.union(*(work.canaries for work in self.lane.beside))
+        found = judge(collect(self.house, self.work.batches, frozenset(canaries), ended=self.lane.ended))
+        for work in self.lane.beside:
+            theirs = judge(collect(work.house, work.batches, frozenset(), ended=self.lane.ended))
+            found += [Broken(each.invariant, f"{work.house.connection}: {each.about}") for each in theirs]
+        new = [each for each in dict.fromkeys(found) if each not in self.lane.reported]
         self.lane.reported.update(new)
         self.findings += new
 
@@ -151,10 +167,15 @@ def opened(
     scene: Callable[[Lane], Scene] | None = None,
     env: Mapping[str, str] = MappingProxyType({}),
     checkout: Path = ROOT,
+    connections: int = 1,
 ) -> Iterator[Lane]:
-    """A house in which so many people are in both systems. Raises AssertionError when that fails without any fault."""
-    with open_house(folder, database, env, automatic=automatic, checkout=checkout) as house:
-        lane = Lane(house, Workload(house))
+    """A house in which so many people are in both systems. `connections`: so many companies; faults of vendors are the
+    first one's, everything else meets them all. Raises AssertionError when that fails without any fault."""
+    with open_house(
+        folder, database, env, automatic=automatic, checkout=checkout, connections=connections
+    ) as whole_house:
+        house, *others = whole_house.companies()
+        lane = Lane(house, Workload(house), beside=[Workload(each) for each in others])
         first = (scene or Scene)(lane)
         first.start(0, people)
         first.over()

@@ -21,6 +21,7 @@ FIRST_NUMBER = 50_000
 SURNAME, SURNAME_KANA = "金糸雀", "キンシジャク"
 """Nobody else in the practice company is called so: found anywhere it does not belong, it is a leak."""
 PATIENCE_SECONDS = 120
+VALUES_OF_A_COMPANY = 10_000
 
 
 @dataclass
@@ -56,8 +57,12 @@ class Workload:
     """Whether edits change bank accounts as well: of more than three people at once only a run that somebody started
     and meant may do that."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER))
-    _values: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _values: Iterator[int] = field(init=False)
     _turn: int = 0
+
+    def __post_init__(self) -> None:
+        """Companies have the same numbers and never the same values: what crossed over would be seen."""
+        self._values = itertools.count(1 + (self.house.tenant.number - 1) * VALUES_OF_A_COMPANY)
 
     def edit(self, updates: int, creates: int, *, direction: str = TO_FREEE) -> Batch:
         """Change so many people who are in both systems, and add so many new ones at the source (SmartHR only)."""

@@ -52,3 +52,17 @@ def test_no_fault_loses_or_doubles_anything(tmp_path: Path) -> None:
     assert all(row.runs or row.mails or row.notes for row in report.rows), "a fault that met nothing proves nothing"
     if reason:
         missing(f"{reason}; SQLite alone has passed")
+
+
+MANY = ("F1", "F3", "F7", "F8", "F11a", "F14a", "F15c", "F16a", "F22a")
+"""What meets everybody, and what one company's vendor does while nineteen others are at work."""
+
+
+@pytest.mark.reach("all")
+def test_among_twenty_connections_no_fault_loses_or_doubles_anything(tmp_path: Path) -> None:
+    options = Options(short=True, only=MANY, databases=("sqlite",), lanes=1, folder=tmp_path, connections=20)
+    report = play(options)
+    table = told(report)
+    print(table, file=sys.stderr)
+    assert not report.broken, f"\n{table}"
+    assert {row.fault for row in report.rows if row.runs} == set(MANY)

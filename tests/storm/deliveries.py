@@ -41,9 +41,19 @@ def smarthr_secret(house: House) -> str:
     return str(house.smarthr.state()["webhooks"][0]["secret_token"])
 
 
-def load_volley(house: House, people: Sequence[Person], count: int, *, seed: int = 1) -> Volley:
-    """`count` different deliveries; every person has some of every system that knows them."""
+def load_volley(crowds: Sequence[tuple[House, Sequence[Person]]], count: int, *, seed: int = 1) -> Volley:
+    """`count` different deliveries, the same number of every company; every person has some of every system that knows
+    them."""
     chance = random.Random(seed)
+    share = count // len(crowds)
+    hooks = [hook for company, people in crowds for hook in _hooks(company, people, share)]
+    order = [index for index in range(len(hooks)) for _ in range(chance.choice(COPIES))]
+    chance.shuffle(order)
+    return Volley(hooks, order)
+
+
+def _hooks(house: House, people: Sequence[Person], count: int) -> list[Hook]:
+    """Of one company."""
     secret = smarthr_secret(house)
     crews = {each["id"]: each for each in house.smarthr.state()["crews"]}
     first = datetime.now(UTC) - timedelta(seconds=count / 1000)
@@ -51,23 +61,14 @@ def load_volley(house: House, people: Sequence[Person], count: int, *, seed: int
     for index in range(count):
         person, turn = people[index % len(people)], index // len(people)
         if turn % 2 and person.employee_id:
-            hooks.append(
-                Hook(
-                    "/webhooks/freee",
-                    "x-freee-token",
-                    FREEE_SECRET,
-                    _json(of_freee(person.employee_id)),
-                    (person.number,),
-                )
-            )
+            sent = _json(of_freee(person.employee_id, house.tenant.company_id))
+            hooks.append(Hook("/webhooks/freee", "x-freee-token", FREEE_SECRET, sent, (person.number,)))
         else:
             moment = (first + timedelta(milliseconds=index)).isoformat(timespec="milliseconds")
             body = {"triggered_at": moment.replace("+00:00", "Z"), "sender": None, **_of_smarthr(person, turn, crews)}
             path = f"/webhooks/smarthr/{house.connection}"
             hooks.append(Hook(path, "X-SmartHR-Token", secret, _json(body), (person.number,)))
-    order = [index for index in range(count) for _ in range(chance.choice(COPIES))]
-    chance.shuffle(order)
-    return Volley(hooks, order)
+    return hooks
 
 
 def _of_smarthr(person: Person, turn: int, crews: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _of_smarthr(person: Person, turn: int, crews: Mapping[str, Mapping[str, Any]
     return shapes[turn // 2 % len(shapes)]
 
 
-def of_freee(employee_id: int) -> dict[str, Any]:
+def of_freee(employee_id: int, company_id: int = practice_company.FREEE_COMPANY_ID) -> dict[str, Any]:
     """What freee sends of an employee whom somebody has changed just now: whom, and never what."""
     now = datetime.now(UTC) + timedelta(hours=9)
     return {
@@ -94,7 +95,7 @@ def of_freee(employee_id: int) -> dict[str, Any]:
         "created_at": f"{now:%Y-%m-%dT%H:%M:%S}+09:00",
         "employee": {
             "id": employee_id,
-            "company_id": practice_company.FREEE_COMPANY_ID,
+            "company_id": company_id,
             "year": now.year,
             "month": now.month,
         },

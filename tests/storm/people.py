@@ -43,11 +43,11 @@ class Person:
         return self.worker.number
 
 
-def invent(count: int, *, turn: int = 0) -> list[Person]:
-    """So many people before anybody has edited them; every tenth is not in any system yet."""
-    return [
-        Person(_worker(FIRST_NUMBER + turn * 10_000 + index), index % 3, index % 10 == NEW) for index in range(count)
-    ]
+def invent(count: int, *, turn: int = 0, after: int = 0) -> list[Person]:
+    """So many people before anybody has edited them; every tenth is not in any system yet. `after`: so many have been
+    invented for other companies, which have others."""
+    first = FIRST_NUMBER + turn * 10_000 + after
+    return [Person(_worker(first + index), index % 3, index % 10 == NEW) for index in range(count)]
 
 
 def _worker(number: int) -> Worker:
@@ -80,7 +80,7 @@ def _account(number: int, first: str) -> str:
 def settle(house: House, people: Iterable[Person]) -> None:
     """Those who are not new live in both systems, equal; as file imports, so that nobody is told."""
     old = [person.worker for person in people if not person.is_new]
-    rows = [employee_of(worker, 0, company_id=practice_company.FREEE_COMPANY_ID) for worker in old]
+    rows = [employee_of(worker, 0, company_id=house.tenant.company_id) for worker in old]
     house.freee.ask("POST", "employees/import", {"rows": rows})
     house.smarthr.ask("POST", "crews/import", {"created": [_crew(worker) for worker in old]})
 

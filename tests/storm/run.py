@@ -1,7 +1,8 @@
 """`make storm`: thousands of webhooks at once on a real house, judged from outside; a table, and var/storm.json.
 
-`python -m tests.storm.run [--webhooks 10000] [--database sqlite|postgresql]`. Exits non-zero when something was lost,
-doubled or unequal, did not end, or a canary was found. Latencies are told, not judged: they belong to their machine.
+`python -m tests.storm.run [--webhooks 10000] [--database sqlite|postgresql] [--connections 20]`. Exits non-zero when
+something was lost, doubled or unequal, did not end, or a canary was found. Latencies are told, not judged: they belong
+to their machine.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def table(told: Mapping[str, Any]) -> str:
     rows = [
         (f"webhooks ({told['database']})", f"{told['webhooks']}", f"{told['deliveries']} deliveries"),
         ("people", f"{told['people']}", f"quiet window {told['quiet_window']} s"),
+        ("companies", f"{told['companies']}", ""),
         *((name, f"{len(verdict[name])}", "0 wanted") for name in FAULTS),
         ("answers", " ".join(f"{status}: {count}" for status, count in sorted(answers["statuses"].items())), ""),
         ("answers per second", f"{answers['per_second']}", f"in {answers['seconds']} s"),
@@ -90,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         database=given.database,
         latency_edits=given.latency_edits,
         quiet_window=given.quiet_window,
+        connections=given.connections,
     )
     folder = Path(tempfile.mkdtemp(prefix="awase-storm-", dir="/var/tmp"))
     told = play(folder, options)
@@ -103,10 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _keep(told: Mapping[str, Any], file: Path) -> None:
-    """One entry for each database, the last storm of it."""
+    """One entry for each database and number of companies, the last storm of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    kept[told["database"]] = told
+    kept[told["database"] + (f", {told['companies']} companies" if told["companies"] > 1 else "")] = told
     file.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -124,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--latency-edits", type=int, default=Options.latency_edits, help="each way, each window; 0: none"
     )
+    parser.add_argument("--connections", type=int, default=1, help="companies that share people and webhooks")
     parser.add_argument("--quiet-window", default=Options.quiet_window, help="seconds, during the storm")
     parser.add_argument("--json", type=Path, default=ROOT / "var" / "storm.json")
     return parser

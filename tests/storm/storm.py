@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ import redis
 import requests
 from sqlalchemy import Engine
 
-from app.practice.house.connecting import flask
+from app.practice.house.connecting import flask_one_after_the_other
 from app.practice.house.demo import DemoError
 from app.practice.house.processes import ROOT, local_session
 from app.practice.staff import practice_company
@@ -57,12 +57,19 @@ SAMPLE_SECONDS = 15.0
 TRANSIENT = (requests.RequestException, DemoError)
 
 
+Crowd = tuple[House, list[people.Person]]
+"""A company, as it sees the house, and its people."""
+
+
 @dataclass(frozen=True)
 class Options:
     webhooks: int = 10_000
     people: int = 500
     database: str = "sqlite"
-    connections: int = 32
+    connections: int = 1
+    """Of Awase: companies in the house, each with its share of people and webhooks."""
+    lines: int = 32
+    """Over which the sender sends at once."""
     kill_every: float = 10.0
     kills: int | None = None
     """At most so many; None: until everything is quiet."""
@@ -80,7 +87,7 @@ class Options:
 def play(folder: Path, options: Options) -> dict[str, Any]:
     """Everything that was measured and found, as it goes into var/storm.json."""
     env = {**options.env, "WEB_CONCURRENCY": WEB_PROCESSES[options.database], "LOG_LEVEL": "DEBUG"}
-    with open_house(folder, options.database, env) as house:
+    with open_house(folder, options.database, env, connections=options.connections) as house:
         engine = outside.engine_of(house)
         try:
             return Storm(house, options, engine).play()
@@ -96,12 +103,14 @@ class Storm:
     killed: list[str] = field(default_factory=list)
 
     def play(self) -> dict[str, Any]:
-        crowd = people.invent(self.options.people)
-        self._say(f"{len(crowd)} people: settle, link, switch on")
-        people.settle(self.house, crowd)
-        self._link()
+        crowds = self._crowds()
+        invented = sum(len(crowd) for _, crowd in crowds)
+        self._say(f"{invented} people of {len(crowds)} companies: settle, link, switch on")
+        for company, crowd in crowds:
+            people.settle(company, crowd)
+        self._link([company for company, _ in crowds])
         self._switch_on()
-        told: dict[str, Any] = {"database": self.options.database, "people": len(crowd)}
+        told: dict[str, Any] = {"database": self.options.database, "people": invented, "companies": len(crowds)}
         told["quiet_window"] = self.options.quiet_window
         if self.options.latency_edits:
             self._say("latencies")
@@ -110,24 +119,33 @@ class Storm:
         for vendor in (self.house.smarthr, self.house.freee):
             vendor.ask("PUT", "switches", {"webhook_loss": "all"})
         self._say("edits")
-        people.edit_all(self.house, crowd)
+        for company, crowd in crowds:
+            people.edit_all(company, crowd)
         for vendor in (self.house.smarthr, self.house.freee):
             vendor.ask("PUT", "switches", {"webhook_loss": "none"})
-        return {**told, **self._storm(crowd)}
+        return {**told, **self._storm(crowds)}
+
+    def _crowds(self) -> list[Crowd]:
+        """Every company's house and people."""
+        companies = self.house.companies()
+        share = self.options.people // len(companies)
+        return [(each, people.invent(share, after=number * share)) for number, each in enumerate(companies)]
 
     # ── before ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _link(self) -> None:
+    def _link(self, companies: Sequence[House]) -> None:
         """A first run of everybody by hand: who is equal is linked and remembered."""
-        today = practice_company.japan_today().isoformat()
-        body = {"connection": self.house.connection, "direction": "smarthr_to_freee", "as_of_date": today}
-        run = self.house.api.post("/api/v1/runs", {**body, "employees": "all", "acknowledge_mass_change": True})
-        path = f"/api/v1/runs/{run['id']}"
-        wait_for(lambda: self.house.api.get(path)["state"] in FINAL_RUNS, seconds=600, what="the first run")
+        common = {"direction": "smarthr_to_freee", "as_of_date": practice_company.japan_today().isoformat()}
+        common |= {"employees": "all", "acknowledge_mass_change": True}
+        runs = [self.house.api.post("/api/v1/runs", {**common, "connection": each.connection}) for each in companies]
+        for run in runs:
+            path = f"/api/v1/runs/{run['id']}"
+            wait_for(lambda: self.house.api.get(path)["state"] in FINAL_RUNS, seconds=600, what="the first run")  # noqa: B023
 
     def _switch_on(self) -> None:
         self.house.freee.ask("PUT", "webhook", {"url": f"{self.house.api.url}/webhooks/freee", "token": FREEE_SECRET})
-        flask(self.house.env, "connection", "register-webhook", self.house.connection)
+        words = [["connection", "register-webhook", connection] for connection in self.house.connections]
+        flask_one_after_the_other(self.house.env, [({}, each) for each in words])
         self._set("--directions", "both", "--sweep-minutes", "1440")
         begin_outside(self.house.api)
         self.house.freee.ask("PUT", "switches", {"webhook_time_scale": 0.01, "webhook_retries": 3})
@@ -139,28 +157,29 @@ class Storm:
     def _swept(self) -> bool:
         runs = [run for run in self.house.api.pages("/api/v1/runs") if run["trigger"] == "schedule"]
         time.sleep(0.5)
-        return len(runs) >= 2 and all(run["state"] in FINAL_RUNS for run in runs)
+        return len(runs) >= 2 * len(self.house.connections) and all(run["state"] in FINAL_RUNS for run in runs)
 
     def _set(self, *words: str) -> None:
-        flask(self.house.env, "connection", "set-automatic", self.house.connection, *words)
+        every = [["connection", "set-automatic", connection, *words] for connection in self.house.connections]
+        flask_one_after_the_other(self.house.env, [({}, each) for each in every])
 
     def _latencies(self) -> dict[str, Any]:
-        """With people of their own, so that the storm's are untouched."""
-        few = people.invent(9, turn=1)
-        people.settle(self.house, few)
-        self._link()
-        crews = {each["emp_code"]: each["id"] for each in self.house.smarthr.state()["crews"]}
-        ids = {each["num"]: each["id"] for each in self.house.freee.state()["employees"]}
+        """Of the first company, with people of their own, so that the storm's are untouched."""
+        few, house = people.invent(9, turn=1), self.house.companies()[0]
+        people.settle(house, few)
+        self._link([house])
+        crews = {each["emp_code"]: each["id"] for each in house.smarthr.state()["crews"]}
+        ids = {each["num"]: each["id"] for each in house.freee.state()["employees"]}
         for each in few:
             each.crew_id, each.employee_id = crews[each.number], ids[each.number]
         quiet = lambda: self._quiet(seconds=120)  # noqa: E731
-        return latency.measure(self.house, few, edits=self.options.latency_edits, quiet=quiet)
+        return latency.measure(house, few, edits=self.options.latency_edits, quiet=quiet)
 
     # ── the storm ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _storm(self, crowd: list[people.Person]) -> dict[str, Any]:
-        volley = load_volley(self.house, crowd, self.options.webhooks)
-        search = Search(self._canaries(crowd))
+    def _storm(self, crowds: Sequence[Crowd]) -> dict[str, Any]:
+        volley = load_volley(crowds, self.options.webhooks)
+        search = Search(self._canaries(crowds))
         file = written(volley, self.house.folder / "volley")
         self._say(f"{len(volley.hooks)} webhooks, {len(volley.order)} deliveries")
         before = outside.load()
@@ -172,7 +191,7 @@ class Storm:
             self._quiet(seconds=self.options.patience)
             quiet = time.monotonic() - ended
         answered = answers.pop("answered")
-        verdict = self._judged(crowd, len(volley.hooks), answered)
+        verdict = self._judged(crowds, len(volley.hooks), answered)
         return {
             "webhooks": len(volley.hooks),
             "deliveries": len(volley.order),
@@ -190,7 +209,7 @@ class Storm:
     def _send(self, file: Path) -> dict[str, Any]:
         answers = self.house.folder / "answers.json"
         command = [sys.executable, "-m", "tests.storm.sender", "--port", str(urlsplit(self.house.api.url).port)]
-        command += ["--connections", str(self.options.connections)]
+        command += ["--connections", str(self.options.lines)]
         command += ["--volley", str(file), "--answers", str(answers)]
         subprocess.run(command, cwd=ROOT, check=True, timeout=self.options.patience)
         told: dict[str, Any] = json.loads(answers.read_text(encoding="ascii"))
@@ -250,27 +269,26 @@ class Storm:
             return False
         busy = queue["runs_open"] or queue["outbox_waiting"] or queue["mails_waiting"]
         busy = busy or outside.unsorted_left(self.engine)
-        idle = not busy and self.house.smarthr.is_idle() and self.house.freee.is_idle()
+        idle = not busy and all(each.smarthr.is_idle() and each.freee.is_idle() for each in self.house.companies())
         time.sleep(0.35)
         return idle
 
-    def _judged(self, crowd: list[people.Person], hooks: int, answered: list[list[int]]) -> Verdict:
+    def _judged(self, crowds: Sequence[Crowd], hooks: int, answered: list[list[int]]) -> Verdict:
         verdict = judge_deliveries(hooks, answered, outside.stored(self.engine))
         verdict.add(judge_runs(list(self.house.api.pages("/api/v1/runs")), mails(self.house.mails)))
-        states = self.house.smarthr.state(), self.house.freee.state()
-        verdict.add(judge_people([person.worker for person in crowd], *states))
+        for company, crowd in crowds:
+            states = company.smarthr.state(), company.freee.state()
+            verdict.add(judge_people([person.worker for person in crowd], *states))
         return verdict
 
-    def _canaries(self, crowd: list[people.Person]) -> Canaries:
-        secrets = {
-            practice_company.SMARTHR_TOKEN,
-            practice_company.FREEE_ACCESS_TOKEN,
-            practice_company.FREEE_REFRESH_TOKEN,
-            practice_company.FREEE_CLIENT_SECRET,
-        }
-        secrets |= {FREEE_SECRET, smarthr_secret(self.house), self.house.api.key}
+    def _canaries(self, crowds: Sequence[Crowd]) -> Canaries:
+        secrets = {practice_company.FREEE_CLIENT_SECRET, FREEE_SECRET, self.house.api.key}
         secrets |= {self.house.env["SECRET_KEY"], self.house.env["ENCRYPTION_KEYS"]}
-        return Canaries(frozenset(secrets) | frozenset(people.WORDS), people.numbers_of(crowd))
+        for company, _ in crowds:
+            tenant = company.tenant
+            secrets |= {tenant.smarthr_token, tenant.access_token, tenant.refresh_token, smarthr_secret(company)}
+        everybody = [person for _, crowd in crowds for person in crowd]
+        return Canaries(frozenset(secrets) | frozenset(people.WORDS), people.numbers_of(everybody))
 
     def _searched(self, search: Search) -> dict[str, Any]:
         look_at_service(self.house, search)

@@ -15,6 +15,7 @@ from app.adapters.freee.webhook import parse_event as of_freee
 from app.adapters.smarthr.webhook import EVENTS
 from app.adapters.smarthr.webhook import parse_event as of_smarthr
 from app.practice.staff import practice_company
+from app.practice.staff.tenants import Tenant, tenants
 from tests.chaos.house import House
 from tests.chaos.parts import Vendor
 from tests.storm.deliveries import load_volley
@@ -26,6 +27,7 @@ ONE_WAY = {"edits": 15, "median": 10.4, "min": 10.2, "max": 11.0}
 TOLD: dict[str, Any] = {
     "database": "sqlite",
     "people": 500,
+    "companies": 1,
     "quiet_window": "2",
     "webhooks": 10_000,
     "deliveries": 20_019,
@@ -93,6 +95,11 @@ def test_the_first_write_about_somebody_after_the_edit_counts(tmp_path: Path) ->
     assert tail.wrote("/employees/7/") == 4
 
 
+def _company(connection: str, tenant: Tenant, state: Mapping[str, Any]) -> House:
+    smarthr = SimpleNamespace(state=lambda: state)
+    return cast("House", SimpleNamespace(connection=connection, tenant=tenant, smarthr=smarthr))
+
+
 def test_figures() -> None:
     assert figures([3.0, 1.004, 2.0]) == {"edits": 3, "median": 2.0, "min": 1.0, "max": 3.0}
 
@@ -105,8 +112,7 @@ def test_the_volley_is_of_both_vendors_and_reaches_everybody() -> None:
         "crews": [{"id": each.crew_id, "last_name": "金糸雀"} for each in crowd],
         "webhooks": [{"secret_token": "told-at-the-registration"}],
     }
-    house = cast("House", SimpleNamespace(connection="renshu", smarthr=SimpleNamespace(state=lambda: state)))
-    volley = load_volley(house, crowd, 400)
+    volley = load_volley([(_company("renshu", practice_company.FIRST, state), crowd)], 400)
     assert set(volley.order) == set(range(400))
     assert {volley.order.count(index) for index in range(400)} == {1, 2, 3}
     assert list(volley.order) != sorted(volley.order)
@@ -122,3 +128,31 @@ def test_the_volley_is_of_both_vendors_and_reaches_everybody() -> None:
     assert {person for event in ours for person in event.people} == {each.crew_id for each in crowd}
     assert {event.people[0] for event in theirs} == {str(each.employee_id) for each in crowd if not each.is_new}
     assert "told-at-the-registration" not in repr(volley)
+
+
+def test_companies_share_a_volley_and_none_hears_of_anothers_people() -> None:
+    crowds = []
+    for number, tenant in enumerate(tenants(3)):
+        crowd = invent(10, after=number * 10)
+        for index, person in enumerate(crowd):
+            person.crew_id, person.employee_id = (
+                f"crew-{number}-{index}",
+                0 if person.is_new else 1000 + 100 * number + index,
+            )
+        state: Mapping[str, Any] = {
+            "crews": [{"id": each.crew_id} for each in crowd],
+            "webhooks": [{"secret_token": f"secret-{number}"}],
+        }
+        crowds.append((_company(f"company-{number}", tenant, state), crowd))
+    volley = load_volley(crowds, 300)
+    assert len(volley.hooks) == 300
+    assert len({person.number for _, crowd in crowds for person in crowd}) == 30
+    for number, tenant in enumerate(tenants(3)):
+        ours = [hook for hook in volley.hooks if hook.path == f"/webhooks/smarthr/company-{number}"]
+        assert {hook.secret for hook in ours} == {f"secret-{number}"}
+        assert {who for hook in ours for who in of_smarthr(hook.body.encode()).people} <= {
+            person.crew_id for person in crowds[number][1]
+        }
+        events = [of_freee(hook.body.encode()) for hook in volley.hooks if hook.path == "/webhooks/freee"]
+        theirs = {each.people[0] for each in events if each.company_id == tenant.company_id}
+        assert theirs == {str(person.employee_id) for person in crowds[number][1] if not person.is_new}
