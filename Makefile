@@ -22,7 +22,7 @@ help:
 	@echo "make test    before a change lands: also PostgreSQL, real processes, a browser, faults"
 	@echo "make test-all  everything: long properties, every database twin, every fault"
 	@echo "make lint    format, lint, import rules, types"
-	@echo "make bench   the benchmarks, ratios first"
+	@echo "make bench   the benchmarks, ratios first (ARGS='--checkout DIR': another version beside this one)"
 	@echo "make bench-large  runs of 5,000 and 50,000 people on both databases: time, calls, memory (ARGS='--sizes 1000,5000')"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes; '--connections 20')"

@@ -31,7 +31,7 @@ from app.practice.house.demo import FINAL, Api
 from app.practice.house.environment import environment
 from app.practice.house.processes import ROOT, Processes
 from app.practice.staff import practice_company
-from tests.bench.measure import started
+from tests.bench.measure import begin
 from tests.bench.memory import ROLES, peaks, role_of
 from tests.e2e.processes import below, command_of
 from tests.storage.servers import create_database, missing_parts, running_cluster
@@ -111,12 +111,11 @@ def _run(api: Api, connection: str, vendors: Mapping[str, str], *, patience: flo
     for url in vendors.values():
         requests.delete(f"{url}/_practice/requests", timeout=60).raise_for_status()
     began = time.monotonic()
-    run = started(api, connection)
-    while run["state"] not in FINAL:
+    run_id = begin(api, connection)
+    while (run := api.get(f"/api/v1/runs/{run_id}"))["state"] not in FINAL:
         if time.monotonic() - began > patience:
-            raise SystemExit(f"run {run['id']} did not end within {patience:.0f} s: {run['progress']}")
+            raise SystemExit(f"run {run_id} did not end within {patience:.0f} s: {run['progress']}")
         time.sleep(1)
-        run = api.get(f"/api/v1/runs/{run['id']}")
     return {
         "seconds": round(time.monotonic() - began, 1),
         "people": run["progress"]["total"],

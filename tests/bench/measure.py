@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,31 +15,31 @@ from app.practice import launch
 from app.practice.house.demo import FINAL, Api
 from app.practice.house.processes import ROOT
 from app.practice.staff import practice_company
+from tests.bench.house import BenchHouse, bench_house
 from tests.bench.memory import peaks
+from tests.bench.usage import cpu, since
 from tests.bench.vendors import Vendors, different
 
 RUN_TIMEOUT_SECONDS = 1800
+MAIL_TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.5
 
 
-def one_round(*, extra: int, equal_share: float, delay: float, engine_first: bool) -> dict[str, Any]:
+def one_round(checkout: Path, *, extra: int, equal_share: float, delay: float, engine_first: bool) -> dict[str, Any]:
     """`{"engine": {first, second, peaks}, "script": {first, second, peak_mib}, "different", "different_base"}`
 
-    `different`: generated people whom the two left differently; `different_base`: base people.
+    `checkout`: whose engine. `different`: generated people whom the two left differently; `different_base`: the base
+    people.
     """
-    with tempfile.TemporaryDirectory(prefix="awase-bench-") as folder:
-        house = launch.open_house(Path(folder), launch.Ports.wanted(0), extra=extra, equal_share=equal_share)
-        try:
-            return _both(house, delay=delay, engine_first=engine_first)
-        finally:
-            house.processes.stop()
+    with bench_house(checkout, launch.Company(extra, equal_share)) as house:
+        return _both(house, delay=delay, engine_first=engine_first)
 
 
-def _both(house: launch.House, *, delay: float, engine_first: bool) -> dict[str, Any]:
-    vendors = Vendors(f"http://127.0.0.1:{house.ports.smarthr}", f"http://127.0.0.1:{house.ports.freee}")
+def _both(house: BenchHouse, *, delay: float, engine_first: bool) -> dict[str, Any]:
+    vendors = house.vendors()
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "engine": lambda: _engine(house, vendors),
-        "script": lambda: _script(vendors),
+        "script": lambda: straight_script(vendors),
     }
     measured: dict[str, Any] = {}
     contents = []
@@ -66,32 +65,34 @@ def generated_numbers(content: dict[str, list[Any]]) -> list[str]:
 # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _engine(house: launch.House, vendors: Vendors) -> dict[str, Any]:
-    api = Api(house.url, house.api_key)
-    runs = {name: _run(api, house.connection, vendors) for name in ("first", "second")}
+def _engine(house: BenchHouse, vendors: Vendors) -> dict[str, Any]:
+    runs = {name: one_run(house, vendors) for name in ("first", "second")}
     return {**runs, "peaks": peaks(house.processes.pid)}
 
 
-def _run(api: Api, connection: str, vendors: Vendors) -> dict[str, Any]:
-    """From the moment before the POST to the instant the run was closed."""
+def one_run(house: BenchHouse, vendors: Vendors) -> dict[str, Any]:
+    """From the moment before the POST to the instant the run was closed; CPU until its mail is out as well."""
     vendors.take_calls()
-    start = time.time()
-    run = _ended(api, started(api, connection)["id"])
-    seconds = datetime.fromisoformat(run["finished_at"]).timestamp() - start
+    start, used = time.time(), cpu(house.processes.pid)
+    run = ended(house.api, begin(house.api, house.connections[0]))
+    _await_mail(house.api)
+    seconds = run_seconds(run, start)
     calls = vendors.take_calls()
     return {
         "seconds": seconds,
+        "cpu": since(cpu(house.processes.pid), used),
         "people": run["progress"]["total"],
         "written": run["counts"].get("succeeded", 0),
+        "unchanged": run["counts"].get("unchanged", 0),
         "calls": calls.all,
         "writes": calls.writes,
         "state": run["state"],
     }
 
 
-def started(api: Api, connection: str) -> dict[str, Any]:
-    """A run for everybody, as it was accepted."""
-    run: dict[str, Any] = api.post(
+def begin(api: Api, connection: str) -> str:
+    """Start a run of everybody towards freee; returns its id."""
+    run = api.post(
         "/api/v1/runs",
         {
             "connection": connection,
@@ -102,10 +103,22 @@ def started(api: Api, connection: str) -> dict[str, Any]:
             "acknowledge_mass_change": True,
         },
     )
-    return run
+    return str(run["id"])
 
 
-def _ended(api: Api, run_id: str) -> dict[str, Any]:
+def run_seconds(run: Mapping[str, Any], began: float) -> float:
+    """From a moment (epoch seconds) to the instant the run was closed."""
+    return datetime.fromisoformat(run["finished_at"]).timestamp() - began
+
+
+def _await_mail(api: Api) -> None:
+    end = time.monotonic() + MAIL_TIMEOUT_SECONDS
+    while api.get("/api/v1/queue")["mails_waiting"] and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+
+
+def ended(api: Api, run_id: str) -> dict[str, Any]:
+    """The run once it is over."""
     end = time.monotonic() + RUN_TIMEOUT_SECONDS
     while time.monotonic() < end:
         run: dict[str, Any] = api.get(f"/api/v1/runs/{run_id}")
@@ -118,7 +131,7 @@ def _ended(api: Api, run_id: str) -> dict[str, Any]:
 # ── the script ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _script(vendors: Vendors) -> dict[str, Any]:
+def straight_script(vendors: Vendors) -> dict[str, Any]:
     """In a process of its own, as somebody would start it; interpreter and imports are not on its clock."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.straight", "--smarthr", vendors.smarthr, "--freee", vendors.freee],
