@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .venv-supply
+PEERS := .venv-peers
 
-.PHONY: help run demo check check-tests test test-all lint bench bench-large screenshots mutate chaos storm siege hosts format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots mutate chaos storm siege hosts format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -23,6 +24,7 @@ help:
 	@echo "make test-all  everything: long properties, every database twin, every fault"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first (ARGS='--checkout DIR': another version beside this one)"
+	@echo "make bench-peers  the same jobs on Celery and dramatiq in the same table"
 	@echo "make bench-large  runs of 5,000 and 50,000 people on both databases: time, calls, memory (ARGS='--sizes 1000,5000')"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes; '--connections 20')"
@@ -95,6 +97,10 @@ bench: $(VENV)/.installed-dev
 bench-large: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.bench.large $(ARGS)
 
+# The same with the same jobs on Celery and dramatiq beside it.
+bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed
+	@$(BIN)/python -m tests.bench.run --peers $(ARGS)
+
 # The pictures of the README: the browser tests make them.
 screenshots: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest tests/browser --screenshots
@@ -123,12 +129,20 @@ pins: $(VENV)/.installed-dev
 	@$(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(COMPILE) --constraint requirements.txt --extra dev --output-file requirements-dev.txt pyproject.toml
 	@$(COMPILE) --group supply --output-file requirements-supply.txt
+	@$(COMPILE) --constraint requirements.txt --group peers --output-file tests/bench/requirements-peers.txt pyproject.toml
 
 # What looks at the pins is none of them.
 $(SUPPLY)/.installed: requirements-supply.txt
 	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
 	@echo "installing requirements-supply.txt into $(SUPPLY) ..."
 	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-supply.txt
+	@touch $@
+
+# What the benchmark compares with is no dependency of ours.
+$(PEERS)/.installed: tests/bench/requirements-peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "installing tests/bench/requirements-peers.txt into $(PEERS) ..."
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/bench/requirements-peers.txt
 	@touch $@
 
 sbom: $(VENV)/.installed $(SUPPLY)/.installed
@@ -138,4 +152,4 @@ audit: $(SUPPLY)/.installed
 	@$(SUPPLY)/bin/python -m tests.supply.audit
 
 clean:
-	rm -rf $(VENV) $(SUPPLY) var
+	rm -rf $(VENV) $(SUPPLY) $(PEERS) var

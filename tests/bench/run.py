@@ -24,6 +24,7 @@ from app.practice.staff import practice_company
 from tests.bench import quota, statements, waiting
 from tests.bench.goals import goals
 from tests.bench.measure import one_round
+from tests.bench.peers.rounds import PEERS, installed, peer_round, waiting_of
 from tests.bench.report import memory, summarise, table
 
 OUT_OF_THE_WAY = {"SMARTHR_LIMITS": "1000/s", "FREEE_LIMITS": "1000/s", "LOG_LEVEL": "WARNING"}
@@ -43,6 +44,7 @@ def main() -> int:
     began, load = time.monotonic(), os.getloadavg()[0]
     checkouts = {**({"before": asked.checkout.resolve()} if asked.checkout else {}), "this": ROOT}
     columns = {name: _measured(checkout, asked, name) for name, checkout in checkouts.items()}
+    columns |= {peer: _peer(peer, asked) for peer in (PEERS if asked.peers else ())}
     results = {
         "columns": {name: _summary(columns[name]) for name in checkouts},
         "asked": {"employees": asked.employees, "equal_share": asked.equal_share, "rounds": asked.rounds},
@@ -91,6 +93,13 @@ def _rounds(checkout: Path, asked: argparse.Namespace) -> Rounds:
     return _played(play, asked)
 
 
+def _peer(peer: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """The same jobs without the engine: fetch, plan, write, and nothing else."""
+    print(f"{peer} ...", file=sys.stderr, flush=True)
+    rounds = _played(lambda _number, **company: peer_round(peer, **company), asked)
+    return {"rounds": rounds, "waiting": waiting_of(rounds)}
+
+
 def _played(play: Callable[..., dict[str, Any]], asked: argparse.Namespace) -> Rounds:
     extra = max(0, asked.employees - practice_company.BASE_SIZE)
     rounds: Rounds = {f"{delay * 1000:.0f} ms": [] for delay in asked.delays}
@@ -118,12 +127,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--delays", type=_delays, default=_delays("0,0.05"), help="seconds, with commas between them")
     parser.add_argument("--parts", type=_parts, default=PARTS, help=f"of {','.join(PARTS)}, with commas between them")
     parser.add_argument("--checkout", type=Path, help="another version, measured by the same bench before this one")
+    parser.add_argument("--peers", action="store_true", help="the same jobs on other queues as well (make bench-peers)")
     parser.add_argument("--long-people", type=int, default=2000)
     parser.add_argument(
         "--long-speed", type=int, default=20, help="how many times the real permits; 1 takes half an hour"
     )
     parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench.json")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.peers and not installed():
+        parser.error("the peers are not installed: make bench-peers")
+    return asked
 
 
 def _delays(text: str) -> list[float]:

@@ -79,26 +79,31 @@ class Script:
     refused: int = 0
 
     def run(self) -> None:
-        crews = list(self._crews())
+        crews = list(self.crews())
         options = MappingOptions(readable_attributes=readable_attributes(crews), as_of_date=self.today)
-        employees = self._employees()
+        employees = self.employees()
         for crew in crews:
-            source = crew_record(crew)
-            same_number = employees.get(source.person.number, [])
-            if not offer(source.person, self.today).offered:
+            same_number = employees.get(crew.get("emp_code") or "", [])
+            if not self.takes_part(crew):
                 continue
             self.people += 1
-            if not source.person.number or len(same_number) > 1:
+            if not crew.get("emp_code") or len(same_number) > 1:
                 continue  # nothing a loop could decide
-            writes_before = self.freee.writes
-            try:
-                row = same_number[0] if same_number else self._created(source, options)
-                self._bring_into_line(source, row, options)
-            except Refused:
-                self.refused += 1
-            self.written += self.freee.writes > writes_before
+            self.one(crew, same_number[0] if same_number else None, options)
 
-    def _crews(self) -> Iterator[Row]:
+    def takes_part(self, crew: Row) -> bool:
+        return offer(crew_record(crew).person, self.today).offered
+
+    def one(self, crew: Row, row: Row | None, options: MappingOptions) -> None:
+        """Bring one person into line. `row`: of freee's list, None for somebody who is not there."""
+        source, writes_before = crew_record(crew), self.freee.writes
+        try:
+            self._bring_into_line(source, row or self._created(source, options), options)
+        except Refused:
+            self.refused += 1
+        self.written += self.freee.writes > writes_before
+
+    def crews(self) -> Iterator[Row]:
         page, total = 0, 1
         while page * PAGE < total:
             page += 1
@@ -108,7 +113,7 @@ class Script:
             total = int(answer.headers["x-total-count"])
             yield from answer.json()
 
-    def _employees(self) -> dict[str, list[Row]]:
+    def employees(self) -> dict[str, list[Row]]:
         """従業員番号 → rows of the list of everybody (ids and pay schedules; records are read one by one)."""
         found: dict[str, list[Row]] = defaultdict(list)
         path, offset = f"/api/v1/companies/{practice_company.FREEE_COMPANY_ID}/employees", 0
@@ -201,11 +206,15 @@ def crew_record(crew: Row) -> EmployeeRecord:
     return EmployeeRecord(person, crew)
 
 
+def script_for(smarthr_url: str, freee_url: str, today: date) -> Script:
+    smarthr = Vendor(f"{smarthr_url}/{practice_company.SUBDOMAIN}/api", practice_company.SMARTHR_TOKEN)
+    return Script(smarthr, Vendor(f"{freee_url}/hr", practice_company.FREEE_ACCESS_TOKEN), today)
+
+
 def one_pass(smarthr_url: str, freee_url: str, today: date) -> dict[str, Any]:
     """From nothing to the end: seconds, people taken part, people written, vendor calls, writes, people refused."""
-    smarthr = Vendor(f"{smarthr_url}/{practice_company.SUBDOMAIN}/api", practice_company.SMARTHR_TOKEN)
-    freee = Vendor(f"{freee_url}/hr", practice_company.FREEE_ACCESS_TOKEN)
-    script = Script(smarthr, freee, today)
+    script = script_for(smarthr_url, freee_url, today)
+    smarthr, freee = script.smarthr, script.freee
     start = time.monotonic()
     script.run()
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -10,11 +12,14 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Direction
+from app.domain.reading import readable_attributes
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from tests.bench.measure import generated_numbers
 from tests.bench.memory import own_peak, peak_of, role_of
+from tests.bench.peers import errand
+from tests.bench.peers.errand import errands
 from tests.bench.report import memory, summarise, table
-from tests.bench.straight import one_pass
+from tests.bench.straight import one_pass, script_for
 from tests.bench.vendors import Vendors, different
 from tests.house import House
 
@@ -70,6 +75,25 @@ def test_script_counts_what_the_vendors_see_and_finds_nothing_the_second_time(
     assert (first["calls"], first["writes"]) == (seen.all, seen.writes)
     assert (second["written"], second["writes"], again.writes) == (0, 0, 0)
     assert second["calls"] == 1 + 1 + EXTRA  # both lists, and everybody's record
+
+
+def test_a_peers_jobs_leave_what_the_script_leaves(
+    open_practice: Callable[..., House], small: PracticeCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_jobs, by_script = open_practice(small), open_practice(build_company(DAY, extra=EXTRA, equal_share=0.5))
+    jobs, vendors = vendors_of(by_jobs), vendors_of(by_script)
+    script = script_for(jobs.smarthr, jobs.freee, DAY)
+    crews = list(script.crews())
+    monkeypatch.setenv(errand.SMARTHR, jobs.smarthr)
+    monkeypatch.setenv(errand.FREEE, jobs.freee)
+    monkeypatch.setenv(errand.TODAY, DAY.isoformat())
+    monkeypatch.setenv(errand.READABLE, json.dumps(sorted(readable_attributes(crews))))
+    outcomes = [Counter(map(errand.carry_out, errands(script))) for _ in range(2)]
+    first = one_pass(vendors.smarthr, vendors.freee, DAY)
+    assert (outcomes[0]["written"], outcomes[0]["refused"]) == (first["written"], first["refused"])
+    assert outcomes[1]["written"] == one_pass(vendors.smarthr, vendors.freee, DAY)["written"]
+    content = jobs.content()
+    assert different(content, vendors.content(), generated_numbers(content)) == []
 
 
 # ── the vendors' side ─────────────────────────────────────────────────────────────────────────────────────────────

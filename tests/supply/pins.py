@@ -10,7 +10,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-supply.txt")
+PEERS = "tests/bench/requirements-peers.txt"
+"""Of what the benchmark compares with, which is no dependency of the service."""
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-supply.txt", PEERS)
 _HASH = re.compile(r"--hash=(\w+):([0-9a-f]+)")
 
 

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tests.supply.audit import AFFECTED, UNKNOWN, UNREACHED, WELL, verdict
 from tests.supply.licences import READ_BY_A_PERSON, is_allowed, named, refused
-from tests.supply.pins import FILES, ROOT, Pin, pinned, pins
+from tests.supply.pins import FILES, PEERS, ROOT, Pin, pinned, pins
 from tests.supply.sbom import Wrong, of_pins
 
 PYTHONS = ["3.11.2", "3.11.7", "3.12.0", "3.13.0", "3.14.0"]
@@ -33,17 +33,19 @@ def test_every_pin_is_exact_and_has_hashes(file: str) -> None:
 
 
 def test_what_is_tested_is_what_is_shipped() -> None:
-    """The development pins hold the same versions, by the same hashes, as the ones of the service."""
-    tested = {pin.name: pin for pin in pinned("requirements-dev.txt")}
-    assert [pin.name for pin in pinned("requirements.txt") if tested.get(pin.name) != pin] == []
+    """The development pins hold the same versions, by the same hashes, as the ones of the service; so do the peers'."""
+    for file in ("requirements-dev.txt", PEERS):
+        tested = {pin.name: pin for pin in pinned(file)}
+        assert [pin.name for pin in pinned("requirements.txt") if tested.get(pin.name) != pin] == [], file
 
 
 def test_every_direct_need_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = {canonicalize_name(Requirement(each).name) for each in project["project"]["dependencies"]}
     assert wanted <= {pin.name for pin in pinned("requirements.txt")}
-    tools = {canonicalize_name(Requirement(each).name) for each in project["dependency-groups"]["supply"]}
-    assert tools <= {pin.name for pin in pinned("requirements-supply.txt")}
+    for group, file in {"supply": "requirements-supply.txt", "peers": PEERS}.items():
+        tools = {canonicalize_name(Requirement(each).name) for each in project["dependency-groups"][group]}
+        assert tools <= {pin.name for pin in pinned(file)}
 
 
 @pytest.mark.parametrize("python", PYTHONS)
