@@ -10,7 +10,9 @@ depends_on: str | None = None
 
 
 def upgrade() -> None:
-    op.add_column("processes", sa.Column("clock_skew_ms", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "processes", sa.Column("clock_skew_ms", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
 
 
 def downgrade() -> None:
