@@ -59,15 +59,16 @@ check: $(VENV)/.installed-dev
 check-tests: $(VENV)/.installed-dev
 	@$(PYTEST) --reach=check $(SHARED)
 
-# tests/reach.py says what belongs where.
+# tests/reach.py says what belongs where. The houses mostly wait, so the rest is tried beside them, less urgently: what
+# they wait for has its time limits. Their part is told when the rest has ended.
 test: $(VENV)/.installed-dev
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@status=0; \
-	$(PYTEST) --reach=test -m "not live and not processes" $(SHARED) || status=1; \
-	$(PYTEST) --reach=test -m processes $(TWO_HOUSES) || status=1; \
-	exit $$status
+	@told=$$(mktemp); $(PYTEST) --reach=test -m processes $(TWO_HOUSES) >$$told 2>&1 & houses=$$!; \
+	trap 'kill $$houses; rm -f $$told; exit 130' INT TERM; status=0; \
+	nice -n 5 $(PYTEST) --reach=test -m "not live and not processes" $(SHARED) || status=1; \
+	wait $$houses || status=1; cat $$told; rm -f $$told; exit $$status
 endif
 
 # HYPOTHESIS_PROFILE: see tests/properties.py. A property with many examples takes its time, and the whole fault suite,
