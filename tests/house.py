@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ from tests.never_silent import NeverSilent
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
+NOON_IN_JAPAN = time(3)
 
 
 class OpenLimiter(NeverSilent):
@@ -273,7 +274,7 @@ def open_house(
     """Everything connected, nothing run yet, on the migrated database `DATABASE_URL`, else on a new one in the folder.
     `turn_freee`: the practice freee follows the house's clock, so that its tokens end and its limits pass when that is
     turned. Call `close()`."""
-    clock = TurnedClock(datetime.now(UTC))
+    clock = TurnedClock(datetime.combine(company.today, NOON_IN_JAPAN, UTC))  # the months are those of its stories
     freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
     vendors = take_vendors(company, smarthr_switches or {}, freee_switches or {}, freee_clock)
     smarthr_app, freee_app = vendors.apps

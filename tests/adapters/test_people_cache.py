@@ -44,7 +44,7 @@ class Listing:
     def __call__(self) -> Sequence[EmployeeRecord]:
         assert self._open.wait(30)
         self.times += 1
-        self._clock.forward(seconds=1)
+        self._clock.turn(seconds=1)
         return [EmployeeRecord(Person(System.FREEE, str(self.times), ""), None)]
 
 
@@ -86,5 +86,5 @@ def test_a_kept_list_serves_a_minute_and_nobody_who_asks_for_a_later_one() -> No
     assert seen(cache.get(KEY, listing, since=clock.now() - timedelta(seconds=30))) == "1"
     assert seen(cache.get(KEY, listing, since=clock.now())) == "2"
     assert seen(cache.get(("freee", "1", date.min), listing)) == "3"
-    clock.forward(seconds=61)
+    clock.turn(seconds=61)
     assert seen(cache.get(KEY, listing)) == "4"
