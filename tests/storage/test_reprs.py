@@ -27,7 +27,7 @@ CANARY = "カナリア"
 HARMLESS = {
     # names, ids and numbers that logs may carry (rule 9: ids and keys)
     "id", "public_id", "run_id", "item_id", "source_id", "target_id", "person_id", "smarthr_id", "freee_id",
-    "message_id", "ticked",
+    "message_id", "ticked", "process",
     "employee_number", "number", "connection", "prefix", "lease_by", "started_by", "approved_by", "by", "retried_run",
     # words, codes and keys of our own
     "key", "code", "error_code", "severity", "kind", "queue", "state", "step", "label", "message", "remedy", "scopes",

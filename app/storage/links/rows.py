@@ -112,6 +112,6 @@ class ListEnd:
     survey read it when."""
 
     run_id: int
-    ended: Mapping[str, Any]
+    ended: Mapping[str, Any] = field(repr=False)
     people: int
     seen_at: datetime

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from app.storage.item_ledger import ItemLedger, ItemLost
 
 from app.domain.enums import Step
 from app.domain.snapshot import BLANK
 from app.storage.enums import StepState
 from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database, UnitOfWork
+from app.use_cases.shared.item_ledger import ItemLedger, ItemLost
 from tests.storage.databases import NOW, add_connection, running_run, start_item
 
 pytestmark = pytest.mark.sql
