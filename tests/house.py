@@ -269,12 +269,14 @@ def open_house(
     smarthr_switches: dict[str, Any] | None = None,
     freee_switches: dict[str, Any] | None = None,
     turn_freee: bool = False,
+    now: datetime | None = None,
     **more: str,
 ) -> House:
     """Everything connected, nothing run yet, on the migrated database `DATABASE_URL`, else on a new one in the folder.
     `turn_freee`: the practice freee follows the house's clock, so that its tokens end and its limits pass when that is
-    turned. Call `close()`."""
-    clock = TurnedClock(datetime.combine(company.today, NOON_IN_JAPAN, UTC))  # the months are those of its stories
+    turned. `now`: where its clock begins; otherwise on the day of the company's stories, whose months it has. Call
+    `close()`."""
+    clock = TurnedClock(now or datetime.combine(company.today, NOON_IN_JAPAN, UTC))
     freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
     vendors = take_vendors(company, smarthr_switches or {}, freee_switches or {}, freee_clock)
     smarthr_app, freee_app = vendors.apps

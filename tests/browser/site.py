@@ -90,7 +90,7 @@ def open_site(folder: Path, company: PracticeCompany, **settings: Any) -> Iterat
     opened: list[Flask] = []
     # The house has to know the address before the application can be made.
     server = start_in_thread(lambda environ, start_response: opened[0](environ, start_response))
-    house = open_house(folder, company, BASE_URL=server.url, **settings)
+    house = open_house(folder, company, now=datetime.now(UTC), BASE_URL=server.url, **settings)
     opened.append(create_app(house.ctx))
     engine = Engine(house)
     try:
