@@ -16,10 +16,12 @@ from pathlib import Path
 import requests
 
 from app.practice import launch
-from app.practice.house import connecting
+from app.practice.house.connecting import add_key, connect_all
 from app.practice.house.demo import Api, DemoError
 from app.practice.house.environment import environment
 from app.practice.house.processes import ROOT, Processes
+from app.practice.staff import practice_company
+from app.practice.staff.tenants import Tenant, tenants
 from tests.chaos.deployment import run_in
 from tests.chaos.evidence import Evidence, calls, mails, run_seen
 from tests.chaos.house import SHORT_TIMES, durable_database
@@ -57,6 +59,7 @@ class Rehearsal:
     cluster: Path
     mails: Path
     failpoints: Failpoints
+    tenant: Tenant = practice_company.FIRST
     batches: list[Batch] = field(default_factory=list)
     reported: set[Broken] = field(default_factory=set)
 
@@ -162,7 +165,7 @@ def opened(folder: Path, *, people: int) -> Iterator[Rehearsal]:
         here = {**local, "DATABASE_URL": url, "REDIS_URL": f"unix://{broker.socket}"}
         run_in(ROOT, here, "-m", "flask", "db", "upgrade")
         # First the connection: the practice vendors' well-known secrets are admitted where an installation stands.
-        connection, key = connecting._add_connection(here), connecting._add_key(here)
+        connection, key = connect_all(here, tenants(1))[0], add_key(here)
         hosts = [
             Host(1, folder / "host1", _ANSWERING, {}),
             Host(2, folder / "host2", _WORKERS, {}),

@@ -59,7 +59,7 @@ def connect(folder: Path, env: Mapping[str, str], url: str) -> tuple[str, str]:
     file = folder / "practice.json"
     made = _known(file)
     if made is None or not _works(url, made):
-        made = {"connection": connect_all(env, tenants(1))[0], "api_key": _add_key(env)}
+        made = {"connection": connect_all(env, tenants(1))[0], "api_key": add_key(env)}
         if not _works(url, made):
             raise PortTaken(f"{url} では別のプログラムが動いています")
         write_private(file, json.dumps(made))
@@ -133,7 +133,7 @@ def words_to_add(company: Tenant) -> list[str]:
     ]
 
 
-def _add_key(env: Mapping[str, str]) -> str:
+def add_key(env: Mapping[str, str]) -> str:
     scopes = (word for scope in SCOPES for word in ("--scope", scope))
     return flask(env, "key", "add", "--name", "practice", *scopes).strip()
 
