@@ -1,5 +1,5 @@
-"""Who was added to freee's list of all employees since it was read to its end. freee documents no order of that list
-(freee-hr-api.md section 5), so this counts only where the list came in the order of ids, which grow.
+"""Who was added to freee's list of all employees since it was read to its end. freee documents no order of that list,
+so this counts only where the list came in the order of ids, which grow.
 
 The question begins with the last row that is known: when another one stands there, somebody was deleted, and when it
 does, nobody was.
