@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -85,12 +86,18 @@ def test_one_process_does_many_jobs_at_a_time_and_takes_no_more_than_it_has_thre
     wait_for(lambda: station.connect().exists(ENDED_KEY), "the word to the relay")
 
 
-@pytest.mark.processes
-def test_all_jobs_of_a_worker_that_stands_still_or_dies_are_taken_up(station: Station, held: Held) -> None:
-    """SIGSTOP, then SIGKILL in the middle of six conversations. All are sent again, once each as far as mail allows."""
+def at_work_in_every_thread(station: Station) -> tuple[subprocess.Popen[bytes], list[int]]:
+    """A pool of one worker with a job in each of its threads, and the runs whose mails these are."""
     pool = station.start_pool("interactive", workers=1)
     runs = [mail_of_an_ended_run(station) for _ in range(THREADS)]
     wait_for(lambda: in_conversation(station, runs) == THREADS, "a job in every thread")
+    return pool, runs
+
+
+@pytest.mark.processes
+def test_all_jobs_of_a_worker_that_stands_still_or_dies_are_taken_up(station: Station, held: Held) -> None:
+    """SIGSTOP, then SIGKILL in the middle of six conversations. All are sent again, once each as far as mail allows."""
+    pool, runs = at_work_in_every_thread(station)
     (worker,) = children(pool.pid)
     os.kill(worker, signal.SIGSTOP)
     time.sleep(0.5)
@@ -108,9 +115,7 @@ def test_all_jobs_of_a_worker_that_stands_still_or_dies_are_taken_up(station: St
 
 @pytest.mark.processes
 def test_running_jobs_outlive_an_outage_of_the_broker_in_their_own_process(station: Station, held: Held) -> None:
-    pool = station.start_pool("interactive", workers=1)
-    runs = [mail_of_an_ended_run(station) for _ in range(THREADS)]
-    wait_for(lambda: in_conversation(station, runs) == THREADS, "a job in every thread")
+    pool, runs = at_work_in_every_thread(station)
     (worker,) = children(pool.pid)
     station.stop_broker()
     time.sleep(2)
