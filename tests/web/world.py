@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.config import Settings
 from app.domain.completeness.listed import Listed
@@ -243,8 +243,8 @@ def impatient_database(settings: Settings) -> Database:
     more = "" if sqlite else "&options=-c%20lock_timeout%3D50"
     database = Database(settings.database_url + more, Vault(settings.encryption_keys))
     if sqlite:
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout=50")  # the pool hands the same connection out again
+        # for each connection that the pool opens: a vendor turn works in a thread of its own, beside the request's
+        event.listen(database.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=50"))
     return database
 
 
