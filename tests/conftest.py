@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from pytest_socket import socket_allow_hosts
 
 import tests.properties  # noqa: F401 - loads the profile before any test module is read
@@ -68,6 +69,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """What a test sets about the log ends with it: at a level for errors the next one would find none of its lines."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def missing(reason: str) -> None:
