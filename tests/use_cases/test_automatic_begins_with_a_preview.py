@@ -30,6 +30,8 @@ from tests.use_cases.test_job import only
 from tests.use_cases.test_reasons_from_outside import freee_says
 from tests.use_cases.test_two_way import in_freee, somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 

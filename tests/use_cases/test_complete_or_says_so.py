@@ -26,6 +26,8 @@ from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import in_freee
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 BORN = "1999-09-09"
 CREWS, EVERYBODY = r"/v1/crews$", r"/companies/\d+/employees$"

@@ -27,6 +27,8 @@ from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import all_items, in_freee, items_of, somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 PAGE = "<html><body>Access denied by the proxy of this company</body></html>"
 BODIES: dict[str, Any] = {

@@ -17,6 +17,8 @@ from tests.house import House
 from tests.use_cases.test_job import only
 from tests.use_cases.test_nobody_doubled import item_of, new_crew, the_same_in_freee
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 STRANGERS = 2_050
 EVERYBODY = "/companies/"

@@ -17,6 +17,8 @@ from tests.listening import FREEE_TOKEN, automatic, listening, settle
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import all_items, in_freee, somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 
 

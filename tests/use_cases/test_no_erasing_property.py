@@ -38,6 +38,8 @@ from tests.properties import every, examples
 from tests.use_cases.test_no_erasing_without_proof import again, hide, pairs
 from tests.use_cases.test_two_way import in_freee, somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 __all__ = ["pairs"]
 
 SIGNING = Ring(KeyKind.SIGNING, ["k" * 32])
@@ -148,7 +150,6 @@ def test_what_one_person_cleared_is_erased_where_the_policy_says_so(cleared: set
 # ── with both vendors ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.reach("test")
 @pytest.mark.parametrize("form", ["null", "absent"])
 def test_nothing_is_erased_whatever_is_hidden_and_whatever_asks(pairs: House, form: str) -> None:
     again(pairs)

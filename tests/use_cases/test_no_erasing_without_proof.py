@@ -23,6 +23,8 @@ from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import in_freee, somebody
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 ASKED = "【要確認】読めなくなった項目があります｜練習用の会社"
 LATER = "2030-03-31"

@@ -28,6 +28,8 @@ from tests.use_cases.test_job import only
 from tests.use_cases.test_uncarried import freee_holds, item_of, pair
 from tests.use_cases.test_undo import taken_back
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 __all__ = ["pair"]
 
 Pair = tuple[House, str, int]
@@ -439,7 +441,6 @@ def test_at_most_one_reading_per_request_that_writes(pair: Pair, requests: int) 
 # ── any edit at any moment ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.reach("test")
 def test_any_single_foreign_edit_is_kept_before_the_last_reading_and_kept_or_told_after_it(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

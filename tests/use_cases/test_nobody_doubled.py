@@ -24,6 +24,8 @@ from tests.house import KEY, House
 from tests.properties import every
 from tests.use_cases.test_job import only
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 LATER, BEFORE = timedelta(days=60), timedelta(days=400)
 
@@ -277,7 +279,6 @@ def test_a_sweep_asks_as_well(newcomers: House) -> None:
 # ── the law over generated staff ──────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.reach("test")
 @pytest.mark.parametrize("seed", range(0, 60, every(15)))
 def test_whatever_is_hidden_no_run_makes_a_second_record_of_one_person(
     open_practice: Callable[..., House], company: PracticeCompany, seed: int

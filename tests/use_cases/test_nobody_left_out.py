@@ -30,6 +30,8 @@ from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import sweep
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 LEAVING = "0040"

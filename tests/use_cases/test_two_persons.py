@@ -30,6 +30,8 @@ from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan, set
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_persons_setting import add
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 
 
