@@ -16,6 +16,7 @@ import pytest
 import structlog
 from pytest_socket import socket_allow_hosts
 
+import tests.compiled
 import tests.properties  # noqa: F401 - loads the profile before any test module is read
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from tests.reach import REACHES, TEST, reach_of, within
