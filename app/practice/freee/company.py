@@ -29,6 +29,7 @@ from app.practice.freee.rules import (
     merge,
     shown,
 )
+from app.practice.vendor_kit.kept_lists import KeptLists
 
 TOP = (
     "num", "display_name", "base_pension_num", "employment_insurance_reference_number", "birth_date", "entry_date",
@@ -43,7 +44,7 @@ class FreeeCompany:
     def __init__(self, company_id: int, house: House, switches: Switches) -> None:
         self.id = company_id
         self.house = house
-        self.people: dict[int, Employee] = {}
+        self.people: KeptLists[int, Employee] = KeptLists()
         self.masters: dict[str, list[Record]] = {"group": [], "position": []}
         self._switch = switches
         self._rule_ids: dict[tuple[int, str, Month], int] = {}
@@ -106,8 +107,19 @@ class FreeeCompany:
 
     def everybody(self, *, outside_payroll: bool) -> list[Employee]:
         """All people, ordered by id; the switch list_order turns the list round, because freee documents no order."""
-        chosen = [each for _, each in sorted(self.people.items()) if each.in_payroll or outside_payroll]
-        return chosen[::-1] if self._switch("list_order") == "reverse" else chosen
+        is_reverse = self._switch("list_order") == "reverse"
+
+        def made() -> list[Employee]:
+            chosen = [each for _, each in sorted(self.people.items()) if each.in_payroll or outside_payroll]
+            return chosen[::-1] if is_reverse else chosen
+
+        return self.people.listed((outside_payroll, is_reverse), made)
+
+    def everybody_in(self, month: Month, *, outside_payroll: bool) -> list[Employee]:
+        """Those of them who show in that month."""
+        known = self.everybody(outside_payroll=outside_payroll)
+        asked = (month, outside_payroll, self._switch("employment_month"), self._switch("list_order"))
+        return self.people.listed(asked, lambda: self.employed(known, month))
 
     def employed(self, people: Iterable[Employee], month: Month) -> list[Employee]:
         """Those of these people who show in that month."""
@@ -162,6 +174,7 @@ class FreeeCompany:
     def update(self, employee: Employee, taken: Mapping[str, Any]) -> None:
         """PUT /employees/{id}: change the attributes that exist only once and not per month."""
         self._refuse_taken_num(taken.get("num"), but=employee)
+        self.people.changed()
         wanted = dict(taken)
         group = wanted.pop(fields.GROUP.name, None)
         if group is not None:
@@ -203,6 +216,7 @@ class FreeeCompany:
         unknown = set(changes) - {*TOP, *RULES, DEPENDENTS, fields.GROUP.name, fields.WORKING_HOURS.name}
         if unknown:
             raise ValueError(f"unknown names: {', '.join(sorted(unknown))}")
+        self.people.changed()
         employee.top |= _only(TOP, changes)
         if fields.GROUP.name in changes:
             employee.group = self.house.groups[changes[fields.GROUP.name]]
@@ -257,7 +271,7 @@ class FreeeCompany:
         Raises KeyError, ValueError, TypeError, AttributeError; then this company is half done.
         """
         restored = [Employee.restored(each, self.house.groups) for each in kept["employees"]]
-        self.people = {each.id: each for each in restored}
+        self.people = KeptLists({each.id: each for each in restored})
         self.masters = {kind: list(kept["masters"][kind]) for kind in self.masters}
         self._rule_ids = {(who, kind, Month.parse(month)): number for who, kind, month, number in kept["rule_ids"]}
         self._last_id, self._highest = int(kept["last_id"]), int(kept["highest"])

@@ -55,8 +55,7 @@ def _lists(routes: Blueprint, freee: PracticeFreee, api_auth: ApiAuth) -> None:
         api_auth.query_company()
         month = query_month()
         company = freee.company
-        known = company.everybody(outside_payroll=query_flag("with_no_payroll_calculation"))
-        people = company.employed(known, month)
+        people = company.everybody_in(month, outside_payroll=query_flag("with_no_payroll_calculation"))
         page = as_the_token_sees([company.record(each, month) for each in page_of(people)], freee.injector)
         return jsonify(employees=page, total_count=len(people))
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from app.practice.smarthr.errors import Problem
 from app.practice.smarthr.fields import WRITABLE
-from app.practice.smarthr.lists import chosen, in_order, only, page_of
+from app.practice.smarthr.lists import asked_for, chosen, in_order, only, page_of
 from app.practice.smarthr.rules import Tenant, address_to_store, check_write
 from app.practice.smarthr.state import Record, SmartHRState
 from app.practice.smarthr.webhooks import Announcer, is_different
@@ -53,7 +53,9 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
     def list_crews(subdomain: str) -> Response:
         query = request.args.to_dict()
         with state.lock:
-            rows = in_order(chosen(state.crews.values(), query), query.get("sort"))
+            rows = state.crews.listed(
+                asked_for(query), lambda: in_order(chosen(state.crews.values(), query), query.get("sort"))
+            )
             refused = injector.switch("per_page_over_100") == "reject"
             page, headers = page_of(rows, query, url=request.base_url, too_many_refused=refused)
             response = jsonify([answer(each) for each in page])

@@ -31,6 +31,11 @@ def chosen(crews: Iterable[Record], query: Mapping[str, str]) -> list[Record]:
     return [crew for crew in crews if all(test(crew) for test in tests)]
 
 
+def asked_for(query: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """What of a query decides who is listed, and in which order; the same for all pages of a list."""
+    return frozenset((name, value) for name, value in query.items() if name in _FILTERS or name == "sort")
+
+
 def _test(name: str, value: str) -> Callable[[Record], bool]:
     return _FILTERS[name](value)
 

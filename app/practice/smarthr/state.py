@@ -14,6 +14,7 @@ from app.practice.smarthr.fields import READABLE, WRITABLE
 from app.practice.smarthr.rules import BANK_PARTS, SLOTS, address_to_store
 from app.practice.staff.forms import stable_id
 from app.practice.staff.practice_company import PracticeCompany
+from app.practice.vendor_kit.kept_lists import KeptLists
 
 Record = dict[str, Any]
 LEAVES = "leaves_by_itself"
@@ -51,7 +52,7 @@ class SmartHRState:
             }
             self.bank_account_settings = [_setting(number, started) for number in range(1, 5)]
             self.webhooks: dict[str, Record] = {}
-            self.crews: dict[str, Record] = {}
+            self.crews: KeptLists[str, Record] = KeptLists()
             self._former: dict[tuple[str, str], list[Any]] = {}
             for seconds, crew in enumerate(copy.deepcopy(self._company.crews)):
                 self._load_crew(crew, self.stamp(seconds - 80_000))
