@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.employee import Person
+from app.domain.employee import OnDemand, Person
 from app.domain.enums import System
 from app.domain.matching.linking import (
     MAX_CANDIDATES,
@@ -376,6 +376,48 @@ def test_ten_thousand_people_are_decided_without_walking_the_directory() -> None
     kinds = {decide_link(person, sources=sources, targets=targets, links=links).kind for person in crews}
     assert kinds == {LinkKind.MATCHED}
     assert CountedPerson.looks < 10 * len(crews)
+
+
+class Opened(OnDemand[Person]):
+    """People who are made when somebody looks, as those of a large company are."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self._people, self.looks = people, 0
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def at(self, place: int) -> Person:
+        self.looks += 1
+        return self._people[place]
+
+
+def test_of_those_with_a_common_name_only_who_was_born_on_the_same_day_is_looked_at() -> None:
+    def people(system: System) -> list[Person]:
+        born = [BORN + timedelta(days=nth) for nth in range(300)]
+        return [Person(system, str(nth), f"{nth:04d}", "サトウ", "ハナコ", day) for nth, day in enumerate(born)]
+
+    crews, employees = people(System.SMARTHR), Opened(people(System.FREEE))
+    sources, targets, links = Directory(crews), Directory(employees), LinkIndex([])
+    employees.looks = 0
+    kinds = {decide_link(person, sources=sources, targets=targets, links=links).kind for person in crews}
+    assert kinds == {LinkKind.MATCHED}
+    assert employees.looks <= 3 * len(crews)
+
+
+def test_leavers_whom_a_link_claims_are_looked_at_once_and_not_for_each_new_employee() -> None:
+    left = [f"left-{nth}" for nth in range(200)]
+    links = LinkIndex((each, f"of-{each}") for each in left)
+    crews = [Person(System.SMARTHR, each, f"9{nth:03d}", "サトウ", each, BORN) for nth, each in enumerate(left)]
+    new = [Person(System.SMARTHR, f"new-{nth}", f"{nth:04d}", "スズキ", f"ジロウ{nth}", BORN) for nth in range(100)]
+    hidden = Opened([Person(System.FREEE, f"of-{each}", "") for each in left])
+    sources, targets = Directory([*crews, *new]), Directory(hidden)
+    hidden.looks = 0
+    kinds = {decide_link(person, sources=sources, targets=targets, links=links).kind for person in new}
+    assert kinds == {LinkKind.CREATE}
+    assert hidden.looks == len(left)
+    others = LinkIndex(())  # whom another connection's links do not claim
+    assert {decide_link(each, sources=sources, targets=targets, links=others).code for each in new} == {"hidden_person"}
 
 
 numbers = st.sampled_from(["", "1", "2", "０１", "01"])

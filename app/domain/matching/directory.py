@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -50,7 +50,10 @@ class Directory:
         self._by_kana: dict[int, list[int] | int] = {}  # by the hash of the kana, which takes a third of the memory
         self._by_birth_date: dict[date, list[int] | int] = {}
         self._nameless: list[int] = []
+        self._unsure: set[int] = set()
         self._without_id: list[int] = []
+        self._births: list[date | None] = [None] * len(self._people)  # else everybody of a common name is looked at
+        self._open: tuple[tuple[object, ...], Sequence[int]] = ((), ())
         for place, person in enumerate(self._people):
             if person.id in self._by_id:
                 continue  # pages of a listing may overlap, so the same person may come twice
@@ -64,7 +67,10 @@ class Directory:
                 _note(self._by_kana, hash(kana), place)
             if person.unsure_who or not kana:
                 self._nameless.append(place)
+            if person.unsure_who:
+                self._unsure.add(place)
             if person.birth_date is not None:
+                self._births[place] = person.birth_date
                 _note(self._by_birth_date, person.birth_date, place)
 
     def __len__(self) -> int:
@@ -93,13 +99,12 @@ class Directory:
 
     def same_person(self, person: Person) -> Sequence[Person]:
         """All employees with the same kana and birth date, both known."""
-        if person.birth_date is None:
-            return ()
-        return [other for other in self._namesakes(person) if other.birth_date == person.birth_date]
+        born = person.birth_date
+        return () if born is None else self._namesakes(person, lambda birth: birth == born)
 
     def perhaps_same_person(self, person: Person) -> Sequence[Person]:
         """All employees with the same kana where one birth date is unknown, theirs or this person's."""
-        return [other for other in self._namesakes(person) if None in (person.birth_date, other.birth_date)]
+        return self._namesakes(person, lambda birth: None in (person.birth_date, birth))
 
     def same_given_name(self, person: Person) -> Sequence[Person]:
         """All employees born on the same day with the same given name and another surname: perhaps one who married."""
@@ -108,31 +113,52 @@ class Directory:
         born = self._at(self._by_birth_date.get(person.birth_date))
         return [other for other in born if _other_surname(person, other)]
 
-    def incomparable(self, person: Person) -> Iterator[tuple[Person, CandidateReason]]:
-        """All employees of whom nobody can tell whether they are this person, because a name is not known: theirs or
-        this person's. Another birth date rules them out, unless part of who they are cannot be read."""
-        everybody = (*self._by_id.values(), *self._without_id)
-        for place in self._nameless if comparable_kana(person) else everybody:
-            other = self._people[place]
-            if other.unsure_who:
-                yield other, CandidateReason.UNSEEN
-                continue
-            births = person.birth_date, other.birth_date
-            if None in births:
-                yield other, CandidateReason.UNSEEN
-            elif births[0] == births[1]:
-                yield other, CandidateReason.SAME_BIRTH_DATE
+    def unclaimed(self, is_claimed: Callable[[Person], bool], *, by: tuple[object, ...]) -> Sequence[int]:
+        """The places of those whose name is not known, without those whom somebody else claims. `by`: what the answer
+        of `is_claimed` rests on. While these are the same objects it is not asked again, because everybody who is
+        created would ask it of all leavers."""
+        known, places = self._open
+        if len(known) != len(by) or any(one is not other for one, other in zip(known, by, strict=True)):
+            places = [place for place in self._nameless if not is_claimed(self._people[place])]
+            self._open = (by, places)
+        return places
 
-    def _namesakes(self, person: Person) -> Sequence[Person]:
+    def incomparable(
+        self, person: Person, among: Collection[int] | None = None
+    ) -> Iterator[tuple[Person, CandidateReason]]:
+        """All employees of whom nobody can tell whether they are this person, because a name is not known: theirs or
+        this person's. Another birth date rules them out, unless part of who they are cannot be read. `among`: of those
+        whose name is not known, only these (`unclaimed`)."""
+        nameless = self._nameless if among is None else among
+        everybody = (*self._by_id.values(), *self._without_id)
+        for place in nameless if comparable_kana(person) else everybody:
+            if place in self._unsure:
+                yield self._people[place], CandidateReason.UNSEEN
+                continue
+            births = person.birth_date, self._births[place]
+            if None in births:
+                yield self._people[place], CandidateReason.UNSEEN
+            elif births[0] == births[1]:
+                yield self._people[place], CandidateReason.SAME_BIRTH_DATE
+
+    def _namesakes(self, person: Person, is_born: Callable[[date | None], bool]) -> Sequence[Person]:
+        """Those with the same kana whose birth date is of that kind. Only these are looked at: in a large company many
+        share a name."""
         kana = comparable_kana(person)
         if not kana:
             return ()
-        return [other for other in self._at(self._by_kana.get(hash(kana))) if comparable_kana(other) == kana]
+        places = _as_list(self._by_kana.get(hash(kana)))
+        found = [self._people[place] for place in places if is_born(self._births[place])]
+        return [other for other in found if comparable_kana(other) == kana]
 
     def _at(self, places: list[int] | int | None) -> Sequence[Person]:
-        if places is None:
-            return ()
-        return [self._people[place] for place in ([places] if isinstance(places, int) else places)]
+        return [self._people[place] for place in _as_list(places)]
+
+
+def _as_list(places: list[int] | int | None) -> Sequence[int]:
+    if places is None:
+        return ()
+    return [places] if isinstance(places, int) else places
 
 
 def _note(table: dict[K, list[int] | int], key: K, place: int) -> None:

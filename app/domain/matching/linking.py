@@ -210,7 +210,8 @@ def _unless_renamed_or_unseen(
     renamed = [(person, CandidateReason.SAME_GIVEN_NAME) for person in targets.same_given_name(source)]
     if renamed := [named for named in renamed if may_be(named[0])]:
         return _review("link_ambiguous", renamed[:MAX_CANDIDATES])
-    unseen = (named for named in targets.incomparable(source) if may_be(named[0]))
+    nameless = targets.unclaimed(lambda target: not _unclaimed(target, sources, links=links), by=(sources, links))
+    unseen = (named for named in targets.incomparable(source, nameless) if may_be(named[0]))
     if candidates := list(islice(unseen, MAX_CANDIDATES)):
         return _review("hidden_person", candidates)
     return LinkDecision(LinkKind.CREATE)
