@@ -67,8 +67,8 @@ class LinkRepository(LinkReading):
 
     def of_ids(self, link_ids: Sequence[int]) -> list[LinkRow]:
         """These links, also those that have ended."""
-        query = select(LinkTable).where(LinkTable.id.in_(link_ids))
-        return [as_row(LinkRow, record) for record in self._session.scalars(query)]
+        query = select(*columns_for(LinkRow, LinkTable)).where(_LINKS.c.id.in_(link_ids))
+        return [as_row(LinkRow, record) for record in self._session.execute(query)]
 
     def by_source(self, connection_id: int, system: System, source_id: str) -> LinkRow | None:
         """The live link of one person of `system`."""

@@ -21,7 +21,7 @@ from app.domain.planning.carrying import Carried
 from app.domain.planning.declined import Declined, declined_changes
 from app.domain.planning.exact import raw_of
 from app.domain.planning.keyed import Fingerprint, KeyedFingerprint
-from app.domain.planning.plan import Change, Note, Plan, Severity
+from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.rule_version import UNKNOWN
 from app.domain.planning.three_way import brought_up, renewed
 from app.domain.planning.trace import with_rules
@@ -160,11 +160,10 @@ def decide(
     """Plan one employee. `target` None: the plan creates the employee. `digests`: the baseline of the pair's link, {}
     for two people who are not linked yet. `unsettled` None: plan as if nothing had been written before. `ticked`: keys
     of held changes that a person wants to be written."""
-    once_only = source.once_only or (target is not None and target.once_only)
-    terms = terms.once_only() if once_only else terms
+    terms, once_only = _terms_of_pair(terms, source, target)
     source_items = terms.snapshot(source, terms.options)
     target_items = take_target(target, terms) if target else None
-    baseline = planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
+    baseline = _baseline(terms, digests)
     limits = Limits(terms, target, target_items, unsettled or Unsettled())
     plan = planning.plan(
         source_items,
@@ -260,6 +259,25 @@ def agreed_digests(decided: Decided, now: Snapshot | None) -> dict[str, str]:
         if _counts(key, made, decided)
     }
     return {**compared, **planning.shared_digests(decided.source, target, decided.baseline)}
+
+
+def agreed_by(
+    terms: Terms, source: EmployeeRecord, target: EmployeeRecord, digests: Mapping[str, str]
+) -> dict[str, str]:
+    """The same of a pair to which nothing was written, without its plan."""
+    terms, once_only = _terms_of_pair(terms, source, target)
+    sides = terms.snapshot(source, terms.options), take_target(target, terms)
+    return agreed_digests(Decided(Plan(PlanKind.NOTHING), *sides, _baseline(terms, digests), once_only=once_only), None)
+
+
+def _terms_of_pair(terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None) -> tuple[Terms, bool]:
+    """(the rules for these two, whether they leave out what freee keeps for each month)"""
+    once_only = source.once_only or (target is not None and target.once_only)
+    return terms.once_only() if once_only else terms, once_only
+
+
+def _baseline(terms: Terms, digests: Mapping[str, str]) -> planning.Baseline:
+    return planning.Baseline(brought_up(digests, terms.fingerprint), terms.fingerprint)
 
 
 def _counts(key: str, made: str, decided: Decided) -> bool:

@@ -42,6 +42,7 @@ from app.use_cases.planning.renewal import renewal_of
 from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.survey.everybody import Everybody as Everybody
 from app.use_cases.survey.other_month import Look, OtherMonth, Quiet
+from app.use_cases.survey.plan_again import NOBODY, Again, Before
 
 NOTHING: frozenset[str] = frozenset()
 _in_words = lru_cache(100)(str)
@@ -53,11 +54,18 @@ def kana_of(record: EmployeeRecord) -> str:
 
 
 def plan_everybody(
-    run: RunRow, everybody: Everybody, *, terms: Terms, now: datetime, bulk_from: int, stops: Stops | None = None
+    run: RunRow,
+    everybody: Everybody,
+    *,
+    terms: Terms,
+    now: datetime,
+    bulk_from: int,
+    stops: Stops | None = None,
+    before: Before = NOBODY,
 ) -> list[PlannedItem]:
     """One planned item per employee of the run, in the order of their numbers. `stops` None: a person has approved what
-    the run writes, or will."""
-    planner = SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large)
+    the run writes, or will. `before`: who may keep the plan they have."""
+    planner = SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large, before)
     planned_items = [planner.find(record) for record in planner.chosen()]
     planned_items += [*planner.unknown_numbers(), *planner.incomplete_lists()]
     return in_order(planned_items, bulk_from=bulk_from)
@@ -81,6 +89,7 @@ class SurveyPlanner:
     now: datetime
     stops: Stops | None = None
     is_large: bool = False
+    before: Before = NOBODY
 
     def chosen(self) -> Sequence[EmployeeRecord]:
         """The people of the run: everybody of the source, or those whose numbers the request has named."""
@@ -136,21 +145,27 @@ class SurveyPlanner:
         return found if source.person.id else replace(found, trouble_key=f"?{source.person.number}")
 
     def find(self, source: EmployeeRecord) -> PlannedItem:
-        """The planned item of one person of the source. Who is linked takes part also before and after the employment;
-        others are left out then, with the reason."""
+        """The planned item of one person of the source, the one from before where it stands. Who is linked takes part
+        also before and after the employment; others are left out then, with the reason."""
+        return self.before.standing(self, source) or self._planned_anew(source)
+
+    def decision(self, source: EmployeeRecord) -> LinkDecision:
+        return decide_link(
+            source.person,
+            sources=self.everybody.sources,
+            targets=self.everybody.targets,
+            links=self.everybody.link_index,
+            as_of_date=self.run.as_of_date,
+        )
+
+    def _planned_anew(self, source: EmployeeRecord) -> PlannedItem:
         person, link = source.person, self.link(source)
         why_not = offer(person, self.run.as_of_date).why_not
         if link is None and why_not is not None:
             return self.end(source, ItemState.LEFT_OUT, code=why_not)
         if source.unreadable:
             return self.unreadable(source)
-        decision = decide_link(
-            person,
-            sources=self.everybody.sources,
-            targets=self.everybody.targets,
-            links=self.everybody.link_index,
-            as_of_date=self.run.as_of_date,
-        )
+        decision = self.decision(source)
         if self._may_be_unlisted(decision):
             return self.end(source, ItemState.NEEDS_REVIEW, code=LIST_INCOMPLETE)
         if decision.kind is LinkKind.REVIEW:
@@ -161,7 +176,7 @@ class SurveyPlanner:
         target = self.everybody.target_by_id[decision.target_id]
         if target.unreadable:
             return self.unreadable(source, target)
-        found = self._other_month().pair(source, target, link)
+        found = self.pair(source, target, link)
         if isinstance(found, Look):
             return replace(self._left(source, target), look=found.freee_id)
         if isinstance(found, Quiet):
@@ -170,9 +185,12 @@ class SurveyPlanner:
             return self._left(source, target)
         return self.planned(*found, decision)
 
-    def _other_month(self) -> OtherMonth:
+    def pair(
+        self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None
+    ) -> tuple[EmployeeRecord, EmployeeRecord] | Look | Quiet:
         careful = self.run.trigger is not Trigger.SCHEDULE
-        return OtherMonth(self.terms, self.run.as_of_date, self.everybody.in_other_months, careful)
+        month = OtherMonth(self.terms, self.run.as_of_date, self.everybody.in_other_months, careful)
+        return month.pair(source, target, link)
 
     def _left(self, source: EmployeeRecord, target: EmployeeRecord) -> PlannedItem:
         return self.end(source, ItemState.NEEDS_REVIEW, code="person_left", target_id=target.person.id)
@@ -232,11 +250,11 @@ class SurveyPlanner:
         digests = agreed_digests(decided, None)
         if link is not None and link.baseline == digests and not decided.settled:
             return told  # nothing to store: of most people of a large company this is all there is to keep
-        compared = self._compared(source.person.id, digests)
+        compared = self._compared(source.person.id, target.person.id, digests)
         return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link, decided.settled or NOTHING))
 
-    def _compared(self, source_id: str, digests: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
-        return Again(self, source_id) if self.is_large else partial(dict, digests)
+    def _compared(self, source_id: str, target_id: str, digests: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
+        return Again(self, source_id, target_id) if self.is_large else partial(dict, digests)
 
     def _seconded(
         self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None
@@ -355,17 +373,3 @@ class SurveyPlanner:
             chosen=waiting and self.run.dry_run,
             effects=effects,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """Plans a person once more for what the pair agrees on: a company that is linked for the first time, or after a
-    change of the rules, has too many digests at once."""
-
-    planner: SurveyPlanner
-    source_id: str
-
-    def __call__(self) -> Mapping[str, str]:
-        source = self.planner.everybody.source_by_id[self.source_id]
-        agreement = replace(self.planner, is_large=False).find(source).agreement
-        return agreement.compared() if agreement is not None else {}

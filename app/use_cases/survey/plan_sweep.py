@@ -26,6 +26,7 @@ from app.use_cases.planning.plan_employee import Terms, plan_digest
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.shared.repeated_trouble import note_trouble
+from app.use_cases.survey.plan_again import NOBODY, Before
 from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
 
 _FEW_UNPLANNED = 3
@@ -41,10 +42,12 @@ def compare_everybody(
     bulk_from: int,
     troubles: Mapping[str, TroubleRow],
     stops: Stops | None = None,
+    before: Before = NOBODY,
 ) -> list[PlannedItem]:
     """The planned items of a sweep, in the order of employee numbers: one per employee of the source, and one per link
-    whose person the source no longer lists. `troubles`: source id → trouble."""
-    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large), troubles)
+    whose person the source no longer lists. `troubles`: source id → trouble. `before`: who may keep the plan they
+    have."""
+    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large, before), troubles)
     planned_items = [*(comparison.find(source) for source in everybody.in_order()), *comparison.vanished()]
     planned_items += comparison.planner.incomplete_lists()
     return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
@@ -104,6 +107,8 @@ class _Comparison:
 
     def find(self, source: EmployeeRecord) -> PlannedItem:
         """The planned item of one person of the source."""
+        if (stands := self.planner.before.standing(self.planner, source)) is not None:
+            return stands
         planned_item = self._found(source)
         if planned_item.look is not None or planned_item.item.state in ONLY_COUNTED:
             return replace(planned_item, has_item=False)

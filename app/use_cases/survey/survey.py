@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -48,6 +49,7 @@ from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.link_index import link_index
 from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
 from app.use_cases.survey.change_detection import entries_of, keep_shown
+from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
 from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
@@ -119,20 +121,23 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         connection, source, target, links, index, declined=declined, incomplete=incomplete, odd_masters=odd
     )
     stops = _stops(ctx, run, remembered, terms)
-    planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+
+    def planned(before: Before) -> list[PlannedItem]:
+        return _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops, before=before)
+
+    planned_items = planned(NOBODY)
     if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
         everybody = _with_other_months(ctx, run, everybody, looks, lease=lease)
-        planned_items.clear()  # else everybody is there twice
-        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+        planned_items = planned(Before(planned_items, needed_no_other_month))
     if any(_may_create(planned_item) for planned_item in planned_items):
-        everybody = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
-        planned_items.clear()
-        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+        revealed = _with_hidden_people(ctx, run, everybody, since=began, lease=lease)
+        if revealed is not everybody:
+            everybody = revealed
+            planned_items = planned(Before(planned_items, is_the_same_pair))
     raised = _too_many(ctx, run, planned_items) if stops else ()
     if stops and raised:  # the day has no room for all of a kind: none of that kind is written before a person decides
         stops = replace(stops, closed=frozenset(alarm.effect for alarm in raised if alarm.effect))
-        planned_items.clear()
-        planned_items = _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops)
+        planned_items = planned(Before(planned_items, without(stops.closed)))
     kana = {record.person.id: kana_of(record) for record in source} if run.dry_run else {}
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
@@ -166,7 +171,7 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
         target = hidden.reveal(everybody.target)
-    return everybody.again(target=target)
+    return everybody if target is everybody.target else everybody.again(target=target)
 
 
 def _with_other_months(
@@ -204,13 +209,11 @@ def _planned_items(
     terms: Terms,
     troubles: Mapping[str, TroubleRow],
     stops: Stops | None,
+    before: Before,
 ) -> list[PlannedItem]:
+    plan = partial(compare_everybody, troubles=troubles) if run.trigger is Trigger.SCHEDULE else plan_everybody
     now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
-    if run.trigger is Trigger.SCHEDULE:
-        return compare_everybody(
-            run, everybody, terms=terms, now=now, bulk_from=bulk_from, troubles=troubles, stops=stops
-        )
-    return plan_everybody(run, everybody, terms=terms, now=now, bulk_from=bulk_from, stops=stops)
+    return plan(run, everybody, terms=terms, now=now, bulk_from=bulk_from, stops=stops, before=before)
 
 
 def _troubles(uow: UnitOfWork, run: RunRow) -> dict[str, TroubleRow]:
