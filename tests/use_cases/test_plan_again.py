@@ -14,7 +14,7 @@ from app.domain.planning.mass_change import Effect
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import NewItem
-from app.use_cases.planning.planned_item import Agreement, PlannedItem
+from app.use_cases.planning.planned_item import Agreement, PlannedItem, mark_of
 from app.use_cases.survey.plan_again import (
     NOBODY,
     Again,
@@ -25,6 +25,7 @@ from app.use_cases.survey.plan_again import (
     without,
 )
 from app.use_cases.survey.plan_survey import SurveyPlanner
+from app.use_cases.survey.survey_store import Agreed, as_agreed
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SOURCE = EmployeeRecord(Person(System.SMARTHR, "s1", "0001"), {})
@@ -96,8 +97,21 @@ def test_a_plan_is_given_once_and_taken_out_of_the_list_from_before() -> None:
 
 def test_what_the_planner_from_before_knew_goes_with_it() -> None:
     first, second = (cast(SurveyPlanner, Decides(LinkDecision(LinkKind.MATCHED, "f1"))) for _ in range(2))
-    planned = PlannedItem(found().item, Agreement("s1", "f1", Again(first, "s1", "f1"), None))
+    planned = PlannedItem(found().item, Agreement("s1", "f1", Again(first, "s1", "f1")))
     stands = Before([planned], is_the_same_pair).standing(second, SOURCE)
     assert stands is not None
     assert stands.agreement is not None
     assert cast(Again, stands.agreement.compared).planner is second
+
+
+def test_a_baseline_that_has_moved_since_the_plan_was_made_is_not_replaced() -> None:
+    seen = {"title": "digest of 課長"}
+    agreement = Agreement("s1", "f1", lambda baseline: {**baseline, "email": "new"}, 7, mark_of(seen))
+    assert as_agreed(agreement, {7: dict(seen)}) == Agreed(agreement, seen, {**seen, "email": "new"})
+    assert as_agreed(agreement, {7: {"title": "digest of 部長"}}) == Agreed(agreement, None, None)
+    assert as_agreed(agreement, {}) == Agreed(agreement, None, None)  # the link went with its connection
+
+
+def test_a_new_link_begins_with_what_both_sides_hold() -> None:
+    agreement = Agreement("s1", "f1", lambda baseline: {**baseline, "email": "new"})
+    assert as_agreed(agreement, {}) == Agreed(agreement, None, {"email": "new"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from sqlalchemy import Select, bindparam, func, or_, select, update
@@ -60,13 +61,16 @@ class LinkRepository(LinkReading):
         return [as_row(LinkRow, record) for record in self._session.scalars(query)]
 
     def pairs(self, connection_id: int) -> list[tuple[int, str, str]]:
-        """(id, smarthr id, freee id) of all live links, without what the pairs have agreed on."""
+        """(id, smarthr id, freee id) of all live links, without what the pairs have agreed on. The ids are the very
+        texts that the people have, so that a large company is not in memory twice."""
         live = (LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
         query = select(LinkTable.id, LinkTable.smarthr_id, LinkTable.freee_id).where(*live)
-        return [(row.id, row.smarthr_id, row.freee_id) for row in self._session.execute(query)]
+        return [(link_id, intern(smarthr), intern(freee)) for link_id, smarthr, freee in self._session.execute(query)]
 
     def of_ids(self, link_ids: Sequence[int]) -> list[LinkRow]:
         """These links, also those that have ended."""
+        if not link_ids:
+            return []
         query = select(*columns_for(LinkRow, LinkTable)).where(_LINKS.c.id.in_(link_ids))
         return [as_row(LinkRow, record) for record in self._session.execute(query)]
 

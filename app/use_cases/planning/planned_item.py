@@ -5,29 +5,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.domain.enums import System
 from app.domain.matching.linking import Candidate, LinkDecision
 from app.domain.planning.plan import Note, Plan
 from app.domain.planning.stopping import STOPPED_CODES, Piece
 from app.domain.runs.run_state import ItemState
-from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import NewChange, NewItem, NewNote
 from app.use_cases.planning.plan_employee import Terms
 from app.use_cases.planning.renewal import Renewal
 
+Baseline = Mapping[str, Any]
+"""Key of FIELDS → digest, as a link keeps it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two people who are one employee, and the baseline of the pair now. `link` None: they are not linked yet.
-    `settled`: units that Awase has written and that hold the same on both sides now. `compared` makes the baseline when
-    it is stored, because those of a large company do not fit into memory."""
+    """Two people who are one employee, and what makes of the link's baseline the one of the pair now. `link_id` None:
+    they are not linked yet. `settled`: units that Awase has written and that hold the same on both sides now.
+
+    No baseline is kept: those of a large company do not fit into memory. `seen` tells whether the link still has the
+    one that the plan was made with (`mark_of`).
+    """
 
     smarthr_id: str
     freee_id: str
-    compared: Callable[[], Mapping[str, str]] = field(repr=False)
-    link: LinkRow | None
+    compared: Callable[[Baseline], Baseline] = field(repr=False)
+    link_id: int | None = None
+    seen: int = 0
     settled: frozenset[str] = frozenset()
+
+
+def mark_of(baseline: Baseline) -> int:
+    """The same for the same baseline, within this process."""
+    return hash(frozenset(baseline.items()))
 
 
 @dataclass(frozen=True, slots=True)

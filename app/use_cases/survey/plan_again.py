@@ -3,7 +3,7 @@ concern keeps the plan they have, because planning everybody is most of the work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from app.domain.employee import EmployeeRecord
 from app.domain.planning.mass_change import Effect, from_text
 from app.domain.planning.plan import PlanKind
 from app.use_cases.planning.plan_employee import agreed_by
-from app.use_cases.planning.planned_item import PlannedItem
+from app.use_cases.planning.planned_item import Baseline, PlannedItem
 from app.use_cases.survey.other_month import Look, Quiet
 
 if TYPE_CHECKING:
@@ -67,13 +67,12 @@ class Again:
     source_id: str
     target_id: str
 
-    def __call__(self) -> Mapping[str, str]:
+    def __call__(self, baseline: Baseline) -> Baseline:
         everybody = self.planner.everybody
         source, target = everybody.source_by_id[self.source_id], everybody.target_by_id[self.target_id]
-        link = self.planner.link(source)
-        found = self.planner.pair(source, target, link)
-        assert not isinstance(found, Look | Quiet), "a pair with an agreement was compared"
-        return agreed_by(self.planner.terms, *found, link.baseline if link else {})
+        found = self.planner.pair(source, target, None)
+        assert not isinstance(found, Look | Quiet), "whoever agrees was compared"
+        return agreed_by(self.planner.terms, *found, baseline)
 
 
 def _by(planner: SurveyPlanner, found: PlannedItem) -> PlannedItem:

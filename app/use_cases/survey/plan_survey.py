@@ -3,10 +3,10 @@ Pure: no transaction and no vendor call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from app.domain.completeness.unreadable import LIST_INCOMPLETE, UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
@@ -32,6 +32,7 @@ from app.use_cases.planning.planned_item import (
     PlannedItem,
     _candidate,
     held_changes,
+    mark_of,
     new_changes,
     new_notes,
     pair_ids,
@@ -250,11 +251,10 @@ class SurveyPlanner:
         digests = agreed_digests(decided, None)
         if link is not None and link.baseline == digests and not decided.settled:
             return told  # nothing to store: of most people of a large company this is all there is to keep
-        compared = self._compared(source.person.id, target.person.id, digests)
-        return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link, decided.settled or NOTHING))
-
-    def _compared(self, source_id: str, target_id: str, digests: Mapping[str, str]) -> Callable[[], Mapping[str, str]]:
-        return Again(self, source_id, target_id) if self.is_large else partial(dict, digests)
+        compared = Again(self, source.person.id, target.person.id) if self.is_large else lambda _: digests
+        link_id, seen = (link.id, mark_of(link.baseline)) if link else (None, 0)
+        settled = decided.settled or NOTHING
+        return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link_id, seen, settled))
 
     def _seconded(
         self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None

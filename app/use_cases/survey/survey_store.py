@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -23,7 +24,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_beginning_notice
 from app.use_cases.planning.mass_change import weighed
-from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, PlannedItem
+from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, PlannedItem, mark_of
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.plan_sweep import remember_troubles
@@ -76,8 +77,7 @@ def _store_portion(
 ) -> list[tuple[int, PlannedItem]]:
     """Store one portion. Returns the id of each new item that goes on or has ended badly, with its planned item."""
     with_item = [planned_item for planned_item in portion if planned_item.has_item]
-    agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
-    agreed = [] if run.dry_run else [(each, each.compared()) for each in agreements]  # before the database is held
+    agreed = [] if run.dry_run else _agreed(ctx, portion)  # before the database is held
     with fenced(ctx, run, lease) as uow:
         ids = uow.items.add_many([planned_item.item for planned_item in with_item])
         if not run.dry_run:
@@ -158,28 +158,52 @@ def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> Preview
     return PreviewName(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
 
 
-def _store_links(
-    uow: UnitOfWork, run: RunRow, agreed: Sequence[tuple[Agreement, Mapping[str, str]]], *, ctx: Context
-) -> None:
+@dataclass(frozen=True)
+class Agreed:
+    """`seen`: the link's baseline; None: there is no link, or it has moved since the plan was made. `now`: the one to
+    store."""
+
+    agreement: Agreement
+    seen: Mapping[str, Any] | None
+    now: Mapping[str, Any] | None
+
+
+def _agreed(ctx: Context, portion: Sequence[PlannedItem]) -> list[Agreed]:
+    agreements = [planned_item.agreement for planned_item in portion if planned_item.agreement is not None]
+    with ctx.unit_of_work().reading() as uow:
+        links = uow.links.of_ids([each.link_id for each in agreements if each.link_id is not None])
+    baselines = {link.id: link.baseline for link in links}
+    return [as_agreed(each, baselines) for each in agreements]
+
+
+def as_agreed(agreement: Agreement, baselines: Mapping[int, Mapping[str, Any]]) -> Agreed:
+    """What to store of a pair. `baselines`: link id → its baseline now."""
+    if agreement.link_id is None:
+        return Agreed(agreement, None, agreement.compared({}))
+    seen = baselines.get(agreement.link_id)
+    if seen is None or mark_of(seen) != agreement.seen:
+        return Agreed(agreement, None, None)  # somebody knows of something later than what this survey has read
+    return Agreed(agreement, seen, agreement.compared(seen))
+
+
+def _store_links(uow: UnitOfWork, run: RunRow, agreed: Sequence[Agreed], *, ctx: Context) -> None:
     """Store links for pairs that are not linked yet and need no write, and what the survey has
     found of the others: baselines that have changed, writes that have arrived."""
-    linked = _linked_ids(uow, run, [agreement for agreement, _ in agreed if agreement.link is None])
-    for agreement, digests in agreed:
-        if agreement.link is None:
-            if {agreement.smarthr_id, agreement.freee_id} & linked:
-                continue  # another run has linked one of the two meanwhile
-            uow.links.create(
-                run.connection_id,
-                agreement.smarthr_id,
-                agreement.freee_id,
-                now=ctx.clock.now(),
-                baseline=digests,
-            )
-            continue
-        if agreement.link.baseline != digests:
-            uow.links.move_baseline(agreement.link.id, digests, seen=agreement.link.baseline)
-        if agreement.settled:
-            uow.links.settle(agreement.link.id, agreement.settled)
+    linked = _linked_ids(uow, run, [each.agreement for each in agreed if each.agreement.link_id is None])
+    for each in agreed:
+        pair = each.agreement
+        if pair.link_id is not None:
+            _renew(uow, pair.link_id, each)
+        elif not {pair.smarthr_id, pair.freee_id} & linked:  # else another run has linked one of the two meanwhile
+            now = ctx.clock.now()
+            uow.links.create(run.connection_id, pair.smarthr_id, pair.freee_id, now=now, baseline=each.now)
+
+
+def _renew(uow: UnitOfWork, link_id: int, found: Agreed) -> None:
+    if found.seen is not None and found.now is not None and found.seen != found.now:
+        uow.links.move_baseline(link_id, found.now, seen=found.seen)
+    if found.agreement.settled:
+        uow.links.settle(link_id, found.agreement.settled)
 
 
 def _linked_ids(uow: UnitOfWork, run: RunRow, agreements: Sequence[Agreement]) -> frozenset[str]:
