@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -433,6 +434,24 @@ def crowd(system: System) -> st.SearchStrategy[list[Person]]:
             for index, (number, last, first, birth, left) in enumerate(rows)
         ]
     )
+
+
+@given(crowd(System.SMARTHR), crowd(System.FREEE), st.lists(births, min_size=4, max_size=4))
+def test_a_directory_that_learns_who_the_hidden_are_is_the_one_made_of_them(
+    crews: list[Person], employees: list[Person], days: list[date | None]
+) -> None:
+    unnamed = [place for place, each in enumerate(employees) if not (each.last_name_kana and each.first_name_kana)]
+    told = list(employees)
+    for place in unnamed[:3]:
+        name = {"last_name_kana": "サトウ", "first_name_kana": "スズキ"} if days[place] else {}
+        told[place] = replace(employees[place], birth_date=days[place], **name)
+    learned, anew = Directory(employees).identified(told, unnamed[:3]), Directory(told)
+    for person in [*crews, *told]:
+        assert learned.same_person(person) == anew.same_person(person)
+        assert learned.perhaps_same_person(person) == anew.perhaps_same_person(person)
+        assert set(learned.same_given_name(person)) == set(anew.same_given_name(person))
+        assert list(learned.incomparable(person)) == list(anew.incomparable(person))
+        assert learned.by_number(person.number) == anew.by_number(person.number)
 
 
 @given(crowd(System.SMARTHR), crowd(System.FREEE), st.dictionaries(st.sampled_from("0123"), st.integers(0, 3)))

@@ -5,10 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.enums import System
+from app.domain.matching.linking import LinkIndex
+from app.domain.settings.connection_settings import Connection
 from app.storage.links.rows import LinkRow
+from app.use_cases.survey.everybody import Everybody
 from app.use_cases.survey.survey_links import PORTION, SurveyLinks
 
 MANY = 3 * PORTION + 7
@@ -51,7 +57,7 @@ def test_everybody_costs_a_few_questions(order: str) -> None:
 def test_out_of_order_it_is_the_right_link_all_the_same() -> None:
     found = links(Table())
     found.in_order_of(["s1", "s2"])
-    for each in ("s2", "s3000", "s1", "s5"):
+    for each in ("s2", f"s{MANY - 1}", "s1", "s5"):
         row = found.of(each)
         assert row is not None
         assert row.smarthr_id == each
@@ -62,3 +68,18 @@ def test_out_of_order_it_is_the_right_link_all_the_same() -> None:
 def test_a_link_that_is_gone_is_none() -> None:
     found = links(Table(gone=frozenset({5})))
     assert found.of("s5") is None
+
+
+def test_the_links_of_whoever_is_expected_come_in_portions_in_any_order() -> None:
+    table = Table()
+    people = {
+        system: [EmployeeRecord(Person(system, f"{letter}{each}", f"{each:05d}"), {}) for each in range(MANY)]
+        for system, letter in ((System.SMARTHR, "s"), (System.FREEE, "f"))
+    }
+    index = LinkIndex((f"s{each}", f"f{each}") for each in range(MANY))
+    everybody = Everybody(cast(Connection, None), people[System.FREEE], people[System.SMARTHR], links(table), index)
+    some = random.Random(7).sample(people[System.FREEE], MANY // 2)
+    everybody.expect(each.person.id for each in some)
+    found = [everybody.link_of(each) for each in some]
+    assert [link.freee_id for link in found if link] == [each.person.id for each in some]
+    assert table.asked <= MANY // 2 // PORTION + 1

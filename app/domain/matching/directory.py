@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from copy import copy
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -63,15 +65,37 @@ class Directory:
                 self._without_id.append(place)
             if number := comparable_number(person.number):
                 _note(self._by_number, number, place)
-            if kana := comparable_kana(person):
-                _note(self._by_kana, hash(kana), place)
-            if person.unsure_who or not kana:
-                self._nameless.append(place)
-            if person.unsure_who:
-                self._unsure.add(place)
-            if person.birth_date is not None:
-                self._births[place] = person.birth_date
-                _note(self._by_birth_date, person.birth_date, place)
+            self._note_identity(person, place)
+
+    def _note_identity(self, person: Person, place: int) -> None:
+        if kana := comparable_kana(person):
+            _note(self._by_kana, hash(kana), place)
+        if person.unsure_who or not kana:
+            self._nameless.append(place)
+        if person.unsure_who:
+            self._unsure.add(place)
+        if person.birth_date is not None:
+            self._births[place] = person.birth_date
+            _note(self._by_birth_date, person.birth_date, place)
+
+    def identified(self, people: Sequence[Person], places: Iterable[int]) -> Directory:
+        """The directory of the same people, after somebody has asked who those at these places are whose kana is not
+        known. It takes over the tables of this one, which is not to be asked any more: a large company has no room for
+        both."""
+        other = copy(self)
+        asked = set(places).intersection(self._nameless) - self._unsure
+        other._people, other._open = people, ((), ())
+        other._nameless = [place for place in self._nameless if place not in asked]
+        for place in sorted(asked):
+            other._forget_birth(place)
+            other._note_identity(people[place], place)
+        other._nameless.sort()
+        return other
+
+    def _forget_birth(self, place: int) -> None:
+        born, self._births[place] = self._births[place], None
+        if born is not None:
+            self._by_birth_date[born] = [each for each in _as_list(self._by_birth_date.get(born)) if each != place]
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -167,9 +191,9 @@ def _note(table: dict[K, list[int] | int], key: K, place: int) -> None:
     if before is None:
         table[key] = place
     elif isinstance(before, int):
-        table[key] = [before, place]
+        table[key] = sorted((before, place))
     else:
-        before.append(place)
+        insort(before, place)
 
 
 class PersonsOf(OnDemand[Person]):

@@ -85,6 +85,8 @@ class ItemAdding(ItemReading):
         }
 
     def _free_slots(self, items: Sequence[NewItem]) -> set[tuple[int, Direction, str]]:
+        """Those of the slots of these people that no open item holds. Only their items are read, however many others of
+        the run are open."""
         wanted = {(i.connection_id, i.direction, i.source_id) for i in items if i.holds_slot and i.source_id}
         if not wanted:
             return set()
@@ -93,6 +95,7 @@ class ItemAdding(ItemReading):
                 ItemTable.state.in_(OPEN_STATES),
                 ItemTable.holds_slot,
                 ItemTable.connection_id.in_({connection for connection, _, _ in wanted}),
+                ItemTable.source_id.in_({source for _, _, source in wanted}),
             )
         )
         held = {(connection, direction, source or "") for connection, direction, source in taken}

@@ -144,6 +144,11 @@ class Told(OnDemand[EmployeeRecord]):
     def __init__(self, people: Sequence[EmployeeRecord], told: Mapping[int, EmployeeRecord]) -> None:
         self._people, self._told = people, told
 
+    @property
+    def places(self) -> Iterable[int]:
+        """Where those stand who were told anew."""
+        return self._told.keys()
+
     def __len__(self) -> int:
         return len(self._people)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from app.domain.matching.linking import LinkIndex
 from app.domain.planning.declined import Declined
 from app.domain.settings.connection_settings import Connection
 from app.storage.links.rows import LinkRow
+from app.use_cases.planning.hidden_people import Told
 from app.use_cases.survey.survey_links import SurveyLinks
 
 LARGE = 1_000
@@ -47,19 +48,17 @@ class Everybody:
         self.source_by_id = RecordsById(source, self.sources)
         self.target_by_id = RecordsById(target, self.targets)
 
-    def again(
-        self,
-        *,
-        target: Sequence[EmployeeRecord] | None = None,
-        in_other_months: Mapping[str, EmployeeRecord] | None = None,
-    ) -> Everybody:
-        """The same people, with other records of the target's, or with those read in other months."""
+    def in_months(self, known: Mapping[str, EmployeeRecord]) -> Everybody:
+        """The same people, these of freee as read in another month."""
         other = copy(self)
-        if target is not None:
-            other.target, other.targets = target, Directory(PersonsOf(target))
-            other.target_by_id = RecordsById(target, other.targets)
-        if in_other_months is not None:
-            other.in_other_months = in_other_months
+        other.in_other_months = known
+        return other
+
+    def identified(self, target: Told) -> Everybody:
+        """The same people, some of the target's told anew. Nobody may ask this one any more (see `Directory`)."""
+        other = copy(self)
+        other.target, other.targets = target, self.targets.identified(PersonsOf(target), target.places)
+        other.target_by_id = RecordsById(target, other.targets)
         return other
 
     @property
@@ -73,11 +72,14 @@ class Everybody:
 
     def in_order(self, chosen: Sequence[EmployeeRecord] | None = None) -> Sequence[EmployeeRecord]:
         """Everybody of the source, or these; the links come in portions in this order."""
-        people = self.source if chosen is None else chosen
-        system = people[0].person.system if people else System.SMARTHR
-        ids = self.sources.ids if chosen is None else (record.person.id for record in chosen)
-        self.links.in_order_of(self._smarthr_id(system, each) for each in ids)
-        return people
+        self.expect(self.sources.ids if chosen is None else (record.person.id for record in chosen))
+        return self.source if chosen is None else chosen
+
+    def expect(self, source_ids: Iterable[str]) -> None:
+        """From now on the links of these people of the source are asked for in this order. In another one each of them
+        costs a portion."""
+        system = self.source[0].person.system if self.source else System.SMARTHR
+        self.links.in_order_of(self._smarthr_id(system, each) for each in source_ids)
 
     def _smarthr_id(self, system: System, person_id: str) -> str | None:
         return person_id if system is System.SMARTHR else self.link_index.partner(System.FREEE, person_id)

@@ -74,7 +74,9 @@ def forget_equals(
     lease: Lease,
 ) -> None:
     """Forget what is remembered of pairs that are equal by now."""
-    gone = [row for row in remembered if row.direction is run.direction and _is_equal(row, everybody, terms)]
+    mine = [row for row in remembered if row.direction is run.direction]
+    everybody.expect(dict.fromkeys(row.source_id for row in mine))
+    gone = [row for row in mine if _is_equal(row, everybody, terms)]
     ended: list[int] = []
     for portion in portions(gone):
         with fenced(ctx, run, lease) as uow:

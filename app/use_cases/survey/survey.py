@@ -21,6 +21,7 @@ from app.domain.completeness.unreadable import LIST_INCOMPLETE
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
+from app.domain.matching.linking import LinkIndex
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.ports import EmployeeGateway
@@ -37,7 +38,7 @@ from app.use_cases.context import Context
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
 from app.use_cases.planning.employment_month import read_in_employment
-from app.use_cases.planning.hidden_people import HiddenPeople
+from app.use_cases.planning.hidden_people import HiddenPeople, Told
 from app.use_cases.planning.mass_change import more_than_a_day_may, weighed
 from app.use_cases.planning.plan_employee import Terms, terms_of_run
 from app.use_cases.planning.planned_item import PlannedItem
@@ -105,8 +106,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     incomplete = {system: each for system, each in lists.items() if not each.whole}
     connection, odd = _learn(ctx, run, connection, both, lists=lists, lease=lease)
     with ctx.unit_of_work() as uow:
-        pairs = uow.links.pairs(connection.id)
-        links, index = SurveyLinks(pairs, lambda ids: _links(ctx, ids)), link_index(uow, connection.id, pairs)
+        links, index = _all_links(ctx, uow, connection.id)
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
         declined = uow.beginnings.declined(connection.id, run.direction)
@@ -171,7 +171,7 @@ def _with_hidden_people(ctx: Context, run: RunRow, everybody: Everybody, *, sinc
     with counted(ctx, run.id, gateway):
         hidden = HiddenPeople(ctx, everybody.connection, gateway, everybody.sources, index, since, lease)
         target = hidden.reveal(everybody.target)
-    return everybody if target is everybody.target else everybody.again(target=target)
+    return everybody.identified(target) if isinstance(target, Told) else everybody
 
 
 def _with_other_months(
@@ -185,7 +185,7 @@ def _with_other_months(
         for freee_id in looks:
             lease.check()
             known[freee_id] = read_in_employment(gateway, in_freee[freee_id], run.as_of_date)
-    return everybody.again(in_other_months=known)
+    return everybody.in_months(known)
 
 
 def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) -> None:
@@ -253,6 +253,11 @@ def _from_pages(ctx: Context, run: RunRow, system: System, read: Callable[[Itera
     """What is made of all stored rows, which come a few pages at a time."""
     with ctx.unit_of_work().reading() as uow:
         return read(uow.survey_pages.rows(run.id, system))
+
+
+def _all_links(ctx: Context, uow: UnitOfWork, connection_id: int) -> tuple[SurveyLinks, LinkIndex]:
+    pairs = uow.links.pairs(connection_id)
+    return SurveyLinks(pairs, lambda ids: _links(ctx, ids)), link_index(uow, connection_id, pairs)
 
 
 def _links(ctx: Context, link_ids: Sequence[int]) -> list[LinkRow]:
