@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
+from sys import intern
 from typing import Any
 
 from app.adapters.listing import is_mark
@@ -147,8 +148,8 @@ def person_of(record: Record, schedule: PaySchedule | None) -> Person:
     odd = record.get(UNREADABLE)
     return Person(
         system=System.FREEE,
-        id=str(record.get("id") or ""),
-        number=record.get("num") or "",
+        id=intern(str(record.get("id") or "")),  # else each look at a packed record makes it anew
+        number=intern(record.get("num") or ""),
         last_name_kana=profile.get("last_name_kana") or "",
         first_name_kana=profile.get("first_name_kana") or "",
         birth_date=parsed_date(record.get("birth_date")),

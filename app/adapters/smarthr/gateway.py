@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from sys import intern
 from typing import Any
 
 import structlog
@@ -206,8 +207,8 @@ def _employee(record: Mapping[str, Any]) -> EmployeeRecord:
     odd = unreadable_of(record)
     person = Person(
         system=System.SMARTHR,
-        id=record.get("id") or "",
-        number=record.get("emp_code") or "",
+        id=intern(record.get("id") or ""),  # else each look at a packed record makes it anew
+        number=intern(record.get("emp_code") or ""),
         last_name_kana=record.get("last_name_yomi") or "",
         first_name_kana=record.get("first_name_yomi") or "",
         birth_date=_date(record, "birth_at"),

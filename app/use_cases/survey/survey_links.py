@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from app.storage.links.rows import LinkRow
 
-PORTION = 1_000
+PORTION = 500
 Fetch = Callable[[Sequence[int]], Iterable[LinkRow]]
 
 
