@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from datetime import date
 from enum import StrEnum
+from sys import intern
 from typing import TypeVar
 
 from app.domain.employee import EmployeeRecord, OnDemand, Person
@@ -40,8 +41,8 @@ _REASON_LABELS = {
 }
 
 
-class Directory:
-    """All employees of one system, leavers included, found at once by id, number, or kana and birth date."""
+class Register:
+    """All employees of one system, leavers included, found at once by id or number."""
 
     def __init__(self, people: Iterable[Person]) -> None:
         """A sequence is kept as it is, so that of many people who are made when somebody looks (`PersonsOf`) none stays
@@ -49,23 +50,63 @@ class Directory:
         self._people = people if isinstance(people, Sequence) else list(people)
         self._by_id: dict[str, int] = {}
         self._by_number: dict[str, list[int] | int] = {}
+        self._without_id: list[int] = []
+        for place, person in enumerate(self._people):
+            if person.id not in self._by_id:  # pages of a listing may overlap, so the same person may come twice
+                self._enter(person, place)
+
+    def _enter(self, person: Person, place: int) -> None:
+        if person.id:
+            self._by_id[person.id] = place
+        else:
+            self._without_id.append(place)
+        if number := comparable_number(person.number):
+            _note(self._by_number, intern(number), place)  # mostly the text that the person has
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    @property
+    def lacks_ids(self) -> bool:
+        """Whether some are listed whose id cannot be read: nobody can be called missing then."""
+        return bool(self._without_id)
+
+    @property
+    def ids(self) -> Iterable[str]:
+        return self._by_id.keys()
+
+    def place_of(self, person_id: str) -> int | None:
+        """Where the person stands in the sequence of people."""
+        return self._by_id.get(person_id)
+
+    def by_id(self, person_id: str) -> Person | None:
+        place = self._by_id.get(person_id)
+        return None if place is None else self._people[place]
+
+    def by_number(self, number: str) -> Sequence[Person]:
+        """All employees with this number; none for a blank number."""
+        return self._at(self._by_number.get(comparable_number(number)))
+
+    def _at(self, places: list[int] | int | None) -> Sequence[Person]:
+        return [self._people[place] for place in _as_list(places)]
+
+
+class Directory(Register):
+    """The same, found by kana and birth date as well: the system in which somebody is looked for."""
+
+    def __init__(self, people: Iterable[Person]) -> None:
         self._by_kana: dict[int, list[int] | int] = {}  # by the hash of the kana, which takes a third of the memory
         self._by_birth_date: dict[date, list[int] | int] = {}
         self._nameless: list[int] = []
         self._unsure: set[int] = set()
-        self._without_id: list[int] = []
-        self._births: list[date | None] = [None] * len(self._people)  # else everybody of a common name is looked at
+        self._births: list[date | None] = []  # by place; else everybody of a common name is looked at
         self._open: tuple[tuple[object, ...], Sequence[int]] = ((), ())
-        for place, person in enumerate(self._people):
-            if person.id in self._by_id:
-                continue  # pages of a listing may overlap, so the same person may come twice
-            if person.id:
-                self._by_id[person.id] = place
-            else:
-                self._without_id.append(place)
-            if number := comparable_number(person.number):
-                _note(self._by_number, number, place)
-            self._note_identity(person, place)
+        super().__init__(people)
+
+    def _enter(self, person: Person, place: int) -> None:
+        super()._enter(person, place)
+        self._births += [None] * (place + 1 - len(self._births))
+        self._note_identity(person, place)
 
     def _note_identity(self, person: Person, place: int) -> None:
         if kana := comparable_kana(person):
@@ -96,30 +137,6 @@ class Directory:
         born, self._births[place] = self._births[place], None
         if born is not None:
             self._by_birth_date[born] = [each for each in _as_list(self._by_birth_date.get(born)) if each != place]
-
-    def __len__(self) -> int:
-        return len(self._by_id)
-
-    @property
-    def lacks_ids(self) -> bool:
-        """Whether some are listed whose id cannot be read: nobody can be called missing then."""
-        return bool(self._without_id)
-
-    @property
-    def ids(self) -> Iterable[str]:
-        return self._by_id.keys()
-
-    def place_of(self, person_id: str) -> int | None:
-        """Where the person stands in the sequence of people."""
-        return self._by_id.get(person_id)
-
-    def by_id(self, person_id: str) -> Person | None:
-        place = self._by_id.get(person_id)
-        return None if place is None else self._people[place]
-
-    def by_number(self, number: str) -> Sequence[Person]:
-        """All employees with this number; none for a blank number."""
-        return self._at(self._by_number.get(comparable_number(number)))
 
     def same_person(self, person: Person) -> Sequence[Person]:
         """All employees with the same kana and birth date, both known."""
@@ -174,9 +191,6 @@ class Directory:
         places = _as_list(self._by_kana.get(hash(kana)))
         found = [self._people[place] for place in places if is_born(self._births[place])]
         return [other for other in found if comparable_kana(other) == kana]
-
-    def _at(self, places: list[int] | int | None) -> Sequence[Person]:
-        return [self._people[place] for place in _as_list(places)]
 
 
 def _as_list(places: list[int] | int | None) -> Sequence[int]:

@@ -21,6 +21,7 @@ from app.domain.matching.comparable import comparable_kana as comparable_kana
 from app.domain.matching.comparable import comparable_number as comparable_number
 from app.domain.matching.directory import CandidateReason as CandidateReason
 from app.domain.matching.directory import Directory as Directory
+from app.domain.matching.directory import Register as Register
 
 MAX_CANDIDATES = 20
 """How many candidates a question names. More do not help the person who decides, and the work must not grow with
@@ -122,12 +123,12 @@ class LinkIndex:
 def decide_link(
     source: Person,
     *,
-    sources: Directory,
+    sources: Register,
     targets: Directory,
     links: LinkIndex,
     as_of_date: date | None = None,
 ) -> LinkDecision:
-    """Decide for one employee. Both directories must hold all employees of their system, leavers included.
+    """Decide for one employee. Both must hold all employees of their system, leavers included.
 
     `as_of_date` tells a leaver from an employee whose leaving date is still ahead; None takes every 退職日 as past.
     """
@@ -161,7 +162,7 @@ def decide_link(
 
 
 def _first_match(
-    source: Person, target: Person, *, sources: Directory, targets: Directory, links: LinkIndex, on: date | None
+    source: Person, target: Person, *, sources: Register, targets: Directory, links: LinkIndex, on: date | None
 ) -> LinkDecision:
     """Exactly one person on each side has the number, and the source has no link."""
     if target.unreadable:
@@ -181,7 +182,7 @@ def _first_match(
     return LinkDecision(LinkKind.MATCHED, target.id)
 
 
-def _nobody_with_number(source: Person, *, sources: Directory, targets: Directory, links: LinkIndex) -> LinkDecision:
+def _nobody_with_number(source: Person, *, sources: Register, targets: Directory, links: LinkIndex) -> LinkDecision:
     """A new employee, unless the other system has one who looks like this one."""
     same = links.perhaps_one(source, targets.same_person(source))
     if any(links.is_broken(person) for person in same):
@@ -199,7 +200,7 @@ def _nobody_with_number(source: Person, *, sources: Directory, targets: Director
 
 
 def _unless_renamed_or_unseen(
-    source: Person, *, sources: Directory, targets: Directory, links: LinkIndex
+    source: Person, *, sources: Register, targets: Directory, links: LinkIndex
 ) -> LinkDecision:
     """A new employee, unless somebody whom nobody else claims may be this person under another surname, or cannot be
     compared: nobody is created while somebody cannot be seen."""
@@ -224,7 +225,7 @@ def _differ(source: Person, target: Person) -> bool:
     return all(kana) and None not in births and kana[0] != kana[1] and births[0] != births[1]
 
 
-def _left_behind(source: Person, targets: Directory, *, sources: Directory, links: LinkIndex) -> bool:
+def _left_behind(source: Person, targets: Directory, *, sources: Register, links: LinkIndex) -> bool:
     """The same person in the other system is linked to a source record that was deleted and created anew (E7)."""
     same = links.perhaps_one(source, targets.same_person(source))
     partners = (links.partner(person.system, person.id) for person in same)
@@ -242,7 +243,7 @@ def _rehired(source: Person, target: Person, *, on: date | None) -> bool:
     return source.resigned_on is None and (on is None or target.resigned_on < on)
 
 
-def _unclaimed(target: Person, sources: Directory, *, links: LinkIndex) -> bool:
+def _unclaimed(target: Person, sources: Register, *, links: LinkIndex) -> bool:
     """No employee of the source is linked to this one or has this one's number. A link to somebody whom the source no
     longer lists claims nobody."""
     partner = links.partner(target.system, target.id)
@@ -250,7 +251,7 @@ def _unclaimed(target: Person, sources: Directory, *, links: LinkIndex) -> bool:
     return not linked and not sources.by_number(target.number)
 
 
-def _numbered(source: Person, directory: Directory) -> list[tuple[Person, CandidateReason]]:
+def _numbered(source: Person, directory: Register) -> list[tuple[Person, CandidateReason]]:
     return [(person, CandidateReason.SAME_NUMBER) for person in directory.by_number(source.number)[:MAX_CANDIDATES]]
 
 

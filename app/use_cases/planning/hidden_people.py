@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from app.domain.employee import EmployeeRecord, OnDemand, Person
 from app.domain.errors import RunError, TemporaryError
-from app.domain.matching.linking import Directory, LinkIndex, comparable_kana
+from app.domain.matching.linking import LinkIndex, Register, comparable_kana
 from app.domain.planning.keyed import as_made
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import today_in_japan
@@ -42,7 +42,7 @@ class HiddenPeople:
     ctx: Context
     connection: Connection
     gateway: EmployeeGateway
-    sources: Directory
+    sources: Register
     links: LinkIndex
     since: datetime
     lease: Lease | None = None

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
-from app.domain.matching.directory import Directory, PersonsOf
+from app.domain.matching.directory import Directory, PersonsOf, Register
 from app.domain.matching.linking import LinkIndex
 from app.domain.planning.declined import Declined
 from app.domain.settings.connection_settings import Connection
@@ -44,7 +44,7 @@ class Everybody:
         self.connection, self.declined, self.in_other_months = connection, declined, in_other_months
         self.links, self.link_index = links, link_index
         self.source, self.target = source, target
-        self.sources, self.targets = Directory(PersonsOf(source)), Directory(PersonsOf(target))
+        self.sources, self.targets = Register(PersonsOf(source)), Directory(PersonsOf(target))
         self.source_by_id = RecordsById(source, self.sources)
         self.target_by_id = RecordsById(target, self.targets)
 
@@ -88,7 +88,7 @@ class Everybody:
 class RecordsById(Mapping[str, EmployeeRecord]):
     """Id → record, for those whose id can be read."""
 
-    def __init__(self, records: Sequence[EmployeeRecord], places: Directory) -> None:
+    def __init__(self, records: Sequence[EmployeeRecord], places: Register) -> None:
         self._records, self._places = records, places
 
     def __getitem__(self, person_id: str) -> EmployeeRecord:
