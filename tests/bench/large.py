@@ -1,13 +1,13 @@
-"""`make bench-large`: large companies. One run in which 5 % of the people differ, then one with nothing to do.
+"""`make bench-large`: large companies. A preview of everybody whose pages are looked at, one run in which 5 % of the
+people differ, then one with nothing to do.
 
 Real processes under supervisord, the embedded broker, both practice vendors over HTTP, Awase's limits lifted, for each
 database and each size. The second run is a survey and nothing else, so its calls are what a survey costs; what the
 first run asks beyond them is divided by the people it has written. Figures belong to their machine, and nothing is
 asserted.
 
-The practice vendors hold everybody in memory (about 20 KiB a person) and sort all of them for each page, so their own
-time grows faster than the number of people: it is printed beside Awase's. They keep no file here, because they would
-write all of it anew every two seconds.
+The practice vendors hold everybody in memory (about 20 KiB a person); their own time is printed beside Awase's. They
+keep no file here, because they would write all of it anew every two seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 import requests
 
 from app.practice import launch
-from app.practice.house.connecting import connect, flask
+from app.practice.house.connecting import connect, first_administrator, flask
 from app.practice.house.demo import FINAL, Api
 from app.practice.house.environment import environment
 from app.practice.house.processes import ROOT, Processes
@@ -34,10 +34,13 @@ from app.practice.staff import practice_company
 from tests.bench.measure import begin
 from tests.bench.memory import ROLES, peaks, role_of
 from tests.e2e.processes import below, command_of
+from tests.forms import token_in
 from tests.storage.servers import create_database, missing_parts, running_cluster
 
 LIFTED = {"SMARTHR_LIMITS": "1000/s", "FREEE_LIMITS": "1000/s", "LOG_LEVEL": "WARNING"}
 VENDORS = {"practice_smarthr": r"server smarthr", "practice_freee": r"server freee"}
+PAGES = ("", "/people", "/people?show=all", "/people?q=サトウ", "/confirm", "/confirm/ask", ".csv")
+"""What is looked at of the preview, below `/runs/<id>`."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,10 +65,13 @@ def main() -> int:
 def measured(database: str, size: int, *, changed: float, patience: float) -> dict[str, Any]:
     with house(database, size, changed=changed) as (processes, api, connection, ports):
         vendors = {name: f"http://127.0.0.1:{port}" for name, port in launch.vendor_ports(ports).items()}
+        preview = _previewed(api, connection, processes.env, patience=patience)
+        before = cpu_seconds(processes.pid)
         first = _run(api, connection, vendors, patience=patience)
-        cpu = cpu_seconds(processes.pid)
+        cpu = _since(before, processes.pid)
         so_far = {role: peak["mib"] for role, peak in peaks(processes.pid).items()}
         print(f"  first run: {first}, CPU {cpu}, MiB {so_far}", file=sys.stderr, flush=True)
+        between = cpu_seconds(processes.pid)
         second = _run(api, connection, vendors, patience=patience)
         written = first["written"]
         beyond = {name: (first["calls"][name] - second["calls"][name]) / max(1, written) for name in vendors}
@@ -73,12 +79,14 @@ def measured(database: str, size: int, *, changed: float, patience: float) -> di
             "database": database,
             "people": first["people"],
             "written": written,
+            "preview_seconds": preview,
+            "cpu_of_preview": before,
             "seconds": first["seconds"],
             "survey_seconds": second["seconds"],
             "calls_beyond_survey": beyond,
             "survey_calls": second["calls"],
             "cpu": cpu,
-            "cpu_of_second": {role: total - cpu.get(role, 0) for role, total in cpu_seconds(processes.pid).items()},
+            "cpu_of_second": _since(between, processes.pid),
             "peaks": {role: peak["mib"] for role, peak in peaks(processes.pid).items()},
         }
 
@@ -105,6 +113,28 @@ def house(database: str, size: int, *, changed: float) -> Iterator[tuple[Process
         processes.await_url(f"{url}/health/ready")
         connection, key = connect(folder, env, url)
         yield processes, Api(url, key), connection, ports
+
+
+def _previewed(api: Api, connection: str, env: Mapping[str, str], *, patience: float) -> dict[str, float]:
+    """Seconds of a preview of everybody, and of its pages as an administrator's browser gets them."""
+    began = time.monotonic()
+    run_id = begin(api, connection, dry_run=True)
+    while (state := api.get(f"/api/v1/runs/{run_id}")["state"]) not in {"previewed", *FINAL}:
+        if time.monotonic() - began > patience:
+            raise SystemExit(f"preview {run_id} did not end within {patience:.0f} s: {state}")
+        time.sleep(1)
+    seconds = {"preview": round(time.monotonic() - began, 1)}
+    who, browser = first_administrator(env), requests.Session()
+    form = token_in(browser.get(f"{api.url}/sign-in", timeout=60).text)
+    browser.post(
+        f"{api.url}/sign-in", data={"login": who.login, "password": who.password, "csrf_token": form}, timeout=60
+    )
+    for page in PAGES:
+        began = time.monotonic()
+        answer = browser.get(f"{api.url}/runs/{run_id}{page}", timeout=300, allow_redirects=False)
+        answer.raise_for_status()
+        seconds[f"{answer.status_code} {page}"] = round(time.monotonic() - began, 3)
+    return seconds
 
 
 def _run(api: Api, connection: str, vendors: Mapping[str, str], *, patience: float) -> dict[str, Any]:
@@ -140,6 +170,10 @@ def cpu_seconds(supervisor: int) -> dict[str, float]:
     return {role: round(seconds, 1) for role, seconds in found.items() if seconds}
 
 
+def _since(before: Mapping[str, float], supervisor: int) -> dict[str, float]:
+    return {role: round(total - before.get(role, 0), 1) for role, total in cpu_seconds(supervisor).items()}
+
+
 def _cpu_of(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -158,6 +192,7 @@ def told(one: Mapping[str, Any]) -> str:
     return "\n".join(
         (
             f"{one['database']}, {one['people']} people, {one['written']} written",
+            f"  preview and its pages, s: {one['preview_seconds']}",
             f"  run {one['seconds']} s, nothing to do {one['survey_seconds']} s",
             f"  calls per written person beyond the survey: {beyond}",
             f"  own CPU {own_cpu(one):.1f} s ({1000 * own_cpu(one) / one['people']:.1f} ms a person); {vendors}",

@@ -90,7 +90,7 @@ def one_run(house: BenchHouse, vendors: Vendors) -> dict[str, Any]:
     }
 
 
-def begin(api: Api, connection: str) -> str:
+def begin(api: Api, connection: str, *, dry_run: bool = False) -> str:
     """Start a run of everybody towards freee; returns its id."""
     run = api.post(
         "/api/v1/runs",
@@ -99,7 +99,7 @@ def begin(api: Api, connection: str) -> str:
             "direction": "smarthr_to_freee",
             "as_of_date": practice_company.japan_today().isoformat(),
             "employees": "all",
-            "dry_run": False,
+            "dry_run": dry_run,
             "acknowledge_mass_change": True,
         },
     )
