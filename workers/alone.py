@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from app.domain.runs.queues import JOB_SECONDS
+from app.domain.runs.queues import longest_seconds
 from app.logs import configure_logging
 from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.wiring import get_context
@@ -21,7 +21,7 @@ def main() -> None:
     name, *args = sys.argv[1:]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    signal.alarm(JOB_SECONDS)  # ends the process, whatever the job is doing
+    signal.alarm(longest_seconds(name))  # ends the process, whatever the job is doing
     ctx = get_context()
     configure_logging(ctx.settings.log_level)
     with Heartbeat(ctx, "worker_alone"):

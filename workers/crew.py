@@ -13,14 +13,14 @@ from app.domain.runs.queues import JOB_SECONDS
 
 class Crew:
     """So many threads, each with one job at a time. A thread cannot be broken off: time-outs of everything that a job
-    waits for end it. A job that outlives `longest` seconds all the same is stuck, and only the end of the process ends
+    waits for end it. A job that outlives its longest time all the same is stuck, and only the end of the process ends
     it."""
 
-    def __init__(self, size: int, *, longest: float = JOB_SECONDS) -> None:
-        self._longest = longest
+    def __init__(self, size: int) -> None:
         self._free = threading.Semaphore(size)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="job")
-        self._since: dict[object, float] = {}
+        self._ends: dict[object, float] = {}
+        """When each job that is under way counts as stuck."""
         self._changed = threading.Condition()
 
     def thread_is_free(self, seconds: float) -> bool:
@@ -31,11 +31,11 @@ class Crew:
         """There is no job for the thread that was kept."""
         self._free.release()
 
-    def begin(self, work: Callable[[], None]) -> None:
-        """Let the thread that was kept do this work."""
+    def begin(self, work: Callable[[], None], *, longest: float = JOB_SECONDS) -> None:
+        """Let the thread that was kept do this work, which is stuck after `longest` seconds."""
         token = object()
         with self._changed:
-            self._since[token] = time.monotonic()
+            self._ends[token] = time.monotonic() + longest
         self._threads.submit(self._do, token, work)
 
     def _do(self, token: object, work: Callable[[], None]) -> None:
@@ -43,27 +43,28 @@ class Crew:
             work()
         finally:
             with self._changed:
-                del self._since[token]
+                del self._ends[token]
                 self._changed.notify_all()
             self._free.release()
 
     @property
     def busy(self) -> int:
-        return len(self._since)
+        return len(self._ends)
 
     @property
     def has_stuck_job(self) -> bool:
         with self._changed:
-            return any(self._is_stuck(since) for since in self._since.values())
+            return any(self._stuck())
 
     def wait(self) -> bool:
         """Wait until every job has ended. False: nothing is left but jobs that are stuck."""
         with self._changed:
-            while self._since:
-                if all(self._is_stuck(since) for since in self._since.values()):
+            while self._ends:
+                if all(self._stuck()):
                     return False
                 self._changed.wait(1.0)
         return True
 
-    def _is_stuck(self, since: float) -> bool:
-        return time.monotonic() - since > self._longest
+    def _stuck(self) -> list[bool]:
+        now = time.monotonic()
+        return [end < now for end in self._ends.values()]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 
-from app.domain.runs.queues import JOB_SECONDS
+from app.domain.runs.queues import longest_seconds
 
 AT_ONCE = 2
 """Such processes beside one worker: each takes the memory of a worker."""
@@ -26,7 +26,7 @@ def run(function: str, *args: int) -> None:
     command = [sys.executable, "-m", "workers.alone", function, *map(str, args)]
     with _turns:
         try:
-            done = subprocess.run(command, timeout=JOB_SECONDS, check=False)  # noqa: S603 - our own words and numbers
+            done = subprocess.run(command, timeout=longest_seconds(function), check=False)  # noqa: S603 - our own words and numbers
         except subprocess.TimeoutExpired:
             raise DiedAlone("too long") from None
     if done.returncode != 0:

@@ -24,6 +24,7 @@ from rq.executions import Execution
 from rq.utils import now
 from rq.worker import WorkerStatus
 
+from app.domain.runs.queues import longest_seconds
 from workers.books import Books
 from workers.crew import Crew
 from workers.guarded_job import GuardedJob, GuardedQueue
@@ -168,7 +169,7 @@ class PatientWorker(SimpleWorker):
         job.redis_server_version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
         execution = self._books.begin(job)
         self.executions[execution.id] = execution
-        self._crew.begin(lambda: self._do(job, execution))
+        self._crew.begin(lambda: self._do(job, execution), longest=longest_seconds(job.func_name or ""))
         self._bad_rounds = 0
         return True
 

@@ -36,9 +36,9 @@ def test_a_job_that_fails_gives_its_thread_back() -> None:
 
 
 def test_stuck_jobs_are_not_waited_for_and_honest_ones_are() -> None:
-    crew, go_on, done = Crew(2, longest=0.3), threading.Event(), threading.Event()
+    crew, go_on, done = Crew(2), threading.Event(), threading.Event()
     assert crew.thread_is_free(1)
-    crew.begin(lambda: go_on.wait(20) and None)
+    crew.begin(lambda: go_on.wait(20) and None, longest=0.3)
     time.sleep(0.35)
     assert crew.has_stuck_job
     assert crew.thread_is_free(1)
@@ -46,3 +46,17 @@ def test_stuck_jobs_are_not_waited_for_and_honest_ones_are() -> None:
     assert not crew.wait()
     assert done.is_set()
     go_on.set()
+
+
+def test_a_job_that_may_take_longer_is_not_stuck_where_another_one_is() -> None:
+    crew, go_on = Crew(2), threading.Event()
+    assert crew.thread_is_free(1)
+    crew.begin(lambda: go_on.wait(20) and None, longest=60)
+    time.sleep(0.05)
+    assert not crew.has_stuck_job
+    assert crew.thread_is_free(1)
+    crew.begin(lambda: go_on.wait(20) and None, longest=0.01)
+    time.sleep(0.05)
+    assert crew.has_stuck_job
+    go_on.set()
+    assert crew.wait()

@@ -12,12 +12,20 @@ QUEUES = (INTERACTIVE, BULK)
 JOB_SECONDS = 900
 """After so many seconds a job is broken off, as the last safety net. Leases and HTTP deadlines end honest jobs long
 before."""
+SURVEY_SECONDS = 3600
+"""The same for a survey: to list 50,000 people takes a quarter of an hour under the vendors' limits, to plan them some
+minutes more, and whoever breaks a survey off ends every job beside it."""
 FAILURE_SECONDS = 7 * 24 * 3600
 """How long the broker keeps the id of a job that ended with a bug of ours."""
 
 
 ENDED_KEY = "awase:ended"
 """Where workers tell the broker that they have ended a job; whoever hands out jobs waits there for room."""
+
+
+def longest_seconds(function: str) -> int:
+    """After so many seconds a job of this function is broken off."""
+    return SURVEY_SECONDS if function.rpartition(".")[2].startswith("survey_run") else JOB_SECONDS
 
 
 def queue_for(people: int, *, bulk_from: int) -> str:
