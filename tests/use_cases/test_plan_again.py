@@ -19,12 +19,12 @@ from app.use_cases.survey.plan_again import (
     NOBODY,
     Again,
     Before,
+    Planner,
     Stands,
     is_the_same_pair,
     needed_no_other_month,
     without,
 )
-from app.use_cases.survey.plan_survey import SurveyPlanner
 from app.use_cases.survey.survey_store import Agreed, as_agreed
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -48,7 +48,7 @@ def found(target_id: str | None = "f1", *, look: str | None = None, **item: Any)
 
 
 def kept(planned: PlannedItem, stands: Stands, planner: Decides | None = None) -> PlannedItem | None:
-    return Before([planned], stands).standing(cast(SurveyPlanner, planner or Decides()), SOURCE)
+    return Before([planned], stands).standing(cast(Planner, planner or Decides()), SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_a_plan_is_given_once_and_taken_out_of_the_list_from_before() -> None:
     planned_items = [found()]
     before = Before(planned_items, without(()))
     assert planned_items == []
-    planner = cast(SurveyPlanner, Decides())
+    planner = cast(Planner, Decides())
     assert before.standing(planner, SOURCE) is not None
     assert before.standing(planner, SOURCE) is None
     assert NOBODY.standing(planner, SOURCE) is None
 
 
 def test_what_the_planner_from_before_knew_goes_with_it() -> None:
-    first, second = (cast(SurveyPlanner, Decides(LinkDecision(LinkKind.MATCHED, "f1"))) for _ in range(2))
+    first, second = (cast(Planner, Decides(LinkDecision(LinkKind.MATCHED, "f1"))) for _ in range(2))
     planned = PlannedItem(found().item, Agreement("s1", "f1", Again(first, "s1", "f1")))
     stands = Before([planned], is_the_same_pair).standing(second, SOURCE)
     assert stands is not None

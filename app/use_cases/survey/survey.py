@@ -21,7 +21,6 @@ from app.domain.completeness.unreadable import LIST_INCOMPLETE
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
 from app.domain.errors import AwaseError, RunError, TemporaryError
-from app.domain.matching.linking import LinkIndex
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.ports import EmployeeGateway
@@ -30,7 +29,6 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
 from app.domain.settings.readability import Listing
 from app.storage.automatic.rows import TroubleRow
-from app.storage.links.rows import LinkRow
 from app.storage.runs.rows import RunRow
 from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
@@ -47,7 +45,6 @@ from app.use_cases.planning.stop_changes import Stops, is_asked
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
-from app.use_cases.shared.link_index import link_index
 from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
@@ -55,7 +52,7 @@ from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
-from app.use_cases.survey.survey_links import SurveyLinks
+from app.use_cases.survey.survey_links import all_links
 from app.use_cases.survey.survey_store import fenced, store
 
 log = structlog.get_logger(__name__)
@@ -106,7 +103,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     incomplete = {system: each for system, each in lists.items() if not each.whole}
     connection, odd = _learn(ctx, run, connection, both, lists=lists, lease=lease)
     with ctx.unit_of_work() as uow:
-        links, index = _all_links(ctx, uow, connection.id)
+        links, index = all_links(ctx, uow, connection.id)
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
         declined = uow.beginnings.declined(connection.id, run.direction)
@@ -253,16 +250,6 @@ def _from_pages(ctx: Context, run: RunRow, system: System, read: Callable[[Itera
     """What is made of all stored rows, which come a few pages at a time."""
     with ctx.unit_of_work().reading() as uow:
         return read(uow.survey_pages.rows(run.id, system))
-
-
-def _all_links(ctx: Context, uow: UnitOfWork, connection_id: int) -> tuple[SurveyLinks, LinkIndex]:
-    pairs = uow.links.pairs(connection_id)
-    return SurveyLinks(pairs, lambda ids: _links(ctx, ids)), link_index(uow, connection_id, pairs)
-
-
-def _links(ctx: Context, link_ids: Sequence[int]) -> list[LinkRow]:
-    with ctx.unit_of_work().reading() as uow:
-        return uow.links.of_ids(link_ids)
 
 
 def _read_pages(ctx: Context, run: RunRow, gateway: EmployeeGateway, *, lease: Lease, again: bool = False) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from app.domain.matching.linking import LinkIndex
 from app.storage.links.rows import LinkRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.shared.link_index import link_index
 
 PORTION = 500
 Fetch = Callable[[Sequence[int]], Iterable[LinkRow]]
@@ -48,3 +52,13 @@ class SurveyLinks:
         if self._next < len(self._order) and self._order[self._next] == link_id:
             return self._next
         return self._order.index(link_id) if link_id in self._order else None
+
+
+def all_links(ctx: Context, uow: UnitOfWork, connection_id: int) -> tuple[SurveyLinks, LinkIndex]:
+    pairs = uow.links.pairs(connection_id)
+    return SurveyLinks(pairs, lambda ids: _fetched(ctx, ids)), link_index(uow, connection_id, pairs)
+
+
+def _fetched(ctx: Context, link_ids: Sequence[int]) -> list[LinkRow]:
+    with ctx.unit_of_work().reading() as uow:
+        return uow.links.of_ids(link_ids)
