@@ -108,3 +108,5 @@ class EmployeeRecord:
     once_only: bool = False
     """The run's month lies outside the employment, so only items count that hold for all months."""
     unreadable: Unreadable | None = None
+    read: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `domain.reading` has made of the record: a survey takes several snapshots of one reading."""

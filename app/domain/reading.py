@@ -31,13 +31,14 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
     """
     if record.record is None:
         return Snapshot({})
-    system, view = record.person.system, _view(record.person.system, record.record)
+    system = record.person.system
+    shows = _shown_by_smarthr if system is System.SMARTHR else _shown_by_freee
     values = {}
-    for reader in _readers(system):
-        if reader.row.key not in options.excluded:
-            state = _state(reader, record.person, record.record, view, options)
-            if state is not ABSENT:
-                values[reader.row.key] = state
+    for reader, state in zip(_readers(system), _states(record, options.include_building), strict=True):
+        if state is ABSENT or reader.row.key in options.excluded:
+            continue
+        if state is not BLANK or shows(reader, record.record, options):
+            values[reader.row.key] = state
     return Snapshot(values, rules=partial(_rules_used, system, record.record))
 
 
@@ -82,7 +83,7 @@ def shown_attributes(person: EmployeeRecord) -> frozenset[str]:
         return _in_the_directory(person)
     if system is System.SMARTHR:
         return readable_attributes([record]) & attributes_of(system)
-    return frozenset(attribute_in(system, row) for row in FIELDS if not _is_null(system, record, row))
+    return frozenset(reader.attribute for reader in _readers(system) if not _is_null(reader, record))
 
 
 def listing_of(people: Iterable[EmployeeRecord], *, complete: bool = True) -> Listing:
@@ -119,10 +120,10 @@ def resting_on_null(person: EmployeeRecord, keys: Iterable[str]) -> frozenset[st
     system, record = person.person.system, person.record
     if record is None:
         return frozenset()
-    rows = [BY_KEY[key] for key in keys]
+    readers = [_readers_by_key(system)[key] for key in keys]
     if system is System.FREEE:
-        return frozenset(attribute_in(system, row) for row in rows if _is_null(system, record, row))
-    return frozenset(name for row in rows if _may_be_hidden(record.get(name := attribute_in(system, row))))
+        return frozenset(reader.attribute for reader in readers if _is_null(reader, record))
+    return frozenset(reader.attribute for reader in readers if _may_be_hidden(record.get(reader.attribute)))
 
 
 def unreadable_items(person: EmployeeRecord, options: MappingOptions) -> frozenset[str]:
@@ -163,7 +164,7 @@ class _Reader:
 
     def __init__(self, row: FieldMapping, system: System) -> None:
         place = row.place(system)
-        self.row = row
+        self.row, self.attribute = row, attribute_in(system, row)
         self.places = tuple(_names(path) for path in (*place.paths, *place.beside))
         self.paths = len(place.paths)
         self._codec = place.codec
@@ -193,12 +194,27 @@ def _state(reader: _Reader, person: Person, record: Record, view: Record, option
     if _MISSHAPEN in found:
         return UNKNOWN_VALUE
     state = reader.decode(tuple([None if value is _MISSING else value for value in found]), options)
-    if state is not BLANK:
-        return state
-    if all(value is _MISSING for value in found[: reader.paths]):
+    if state is BLANK and all(value is _MISSING for value in found[: reader.paths]):
         return ABSENT
-    shows = _shown_by_smarthr if person.system is System.SMARTHR else _shown_by_freee
-    return BLANK if shows(row, record, options) else ABSENT
+    return state
+
+
+def _states(record: EmployeeRecord, include_building: bool) -> tuple[FieldState, ...]:
+    """The state of every item in the order of FIELDS, made once of each reading. BLANK also where the system may only
+    hide a value: that depends on what the token is known to read."""
+    states: tuple[FieldState, ...] | None = record.read.get(include_building)
+    if states is None:
+        assert record.record is not None
+        person, raw, options = record.person, record.record, MappingOptions(include_building=include_building)
+        view = _view(person.system, raw)
+        states = tuple([_state(reader, person, raw, view, options) for reader in _readers(person.system)])
+        record.read[include_building] = states
+    return states
+
+
+@cache
+def _readers_by_key(system: System) -> dict[str, _Reader]:
+    return {reader.row.key: reader for reader in _readers(system)}
 
 
 def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> bool:
@@ -207,21 +223,26 @@ def _hidden_in_freee(row: FieldMapping, record: Record, *, in_payroll: bool) -> 
     return not in_payroll and (row.step in _PAYROLL_STEPS or row.key in _PAYROLL_KEYS)
 
 
-def _shown_by_smarthr(row: FieldMapping, record: Record, options: MappingOptions) -> bool:
+def _shown_by_smarthr(reader: _Reader, record: Record, options: MappingOptions) -> bool:
     """Whether a blank is really a blank, and not an attribute hidden from the token."""
-    name = attribute_in(System.SMARTHR, row)
-    return not _may_be_hidden(record.get(name)) or name in (options.readable_attributes or ())
+    name = reader.attribute
+    return name in (options.readable_attributes or ()) or not _may_be_hidden(record.get(name))
 
 
-def _shown_by_freee(row: FieldMapping, record: Record, options: MappingOptions) -> bool:
+def _shown_by_freee(reader: _Reader, record: Record, options: MappingOptions) -> bool:
     """The same for freee, which writes most blanks as "" or as a word of its own: those are no nulls."""
-    if options.readable_in_freee is None or not _is_null(System.FREEE, record, row):
+    if options.readable_in_freee is None or reader.attribute in options.readable_in_freee:
         return True
-    return attribute_in(System.FREEE, row) in options.readable_in_freee
+    return not _is_null(reader, record)
 
 
-def _is_null(system: System, record: Record, row: FieldMapping) -> bool:
-    return all(value is None or value is _MISSING for value in _found(system, record, row.place(system).paths))
+def _is_null(reader: _Reader, record: Record) -> bool:
+    """Whether freee shows nothing but nulls of an item."""
+    for names in reader.places[: reader.paths]:
+        value = _value_at(record, names)
+        if value is not None and value is not _MISSING:
+            return False
+    return True
 
 
 def _in_the_directory(person: EmployeeRecord) -> frozenset[str]:
@@ -236,9 +257,8 @@ def _named(system: System, record: Record) -> frozenset[str]:
     """The attributes whose name is in the record, whatever stands there."""
     if system is System.SMARTHR:
         return frozenset(record)
-    return frozenset(
-        attribute_in(system, row) for row in FIELDS if _MISSING not in _found(system, record, row.freee.paths[:1])
-    )
+    readers = _readers(system)
+    return frozenset(each.attribute for each in readers if _value_at(record, each.places[0]) is not _MISSING)
 
 
 def attribute_of(path: str) -> str:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.employee import EmployeeRecord, Person
+from app.domain.enums import System
 from app.domain.mapping import BY_KEY, FIELDS
-from app.domain.reading import readable_attributes
+from app.domain.reading import readable_attributes, take_snapshot
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, Missing, Unconvertible, is_value
 from tests.domain.records import CREW, EMPLOYEE, OPTIONS, READABLE, crew, employee, seen_in_freee, seen_in_smarthr
@@ -213,3 +215,16 @@ def test_no_freee_record_makes_reading_fail(
         if not isinstance(state, (Missing, Unconvertible)):
             form = BY_KEY[key].comparable(state)
             assert BY_KEY[key].comparable(form) == form
+
+
+def test_each_snapshot_of_one_reading_goes_by_its_own_options() -> None:
+    """What was made of the record for one snapshot serves the next one, as far as the options have no part in it."""
+    person, shown = Person(System.SMARTHR, "crew-1", "00123"), crew(bank_accounts=None, resigned_at=None)
+    record = EmployeeRecord(person, shown)
+    seen = [take_snapshot(record, options) for options in (OPTIONS, MappingOptions(), OPTIONS, MappingOptions())]
+    assert [snapshot["resigned_on"] for snapshot in seen] == [BLANK, ABSENT, BLANK, ABSENT]
+    without = take_snapshot(record, MappingOptions(excluded=frozenset({"employee_number"})))
+    assert without["employee_number"] is ABSENT
+    buildings = [take_snapshot(record, MappingOptions(include_building=wanted)) for wanted in (True, False)]
+    assert buildings[0]["home_address"] != buildings[1]["home_address"]
+    assert seen[2].values == take_snapshot(EmployeeRecord(person, shown), OPTIONS).values

@@ -32,4 +32,4 @@ def with_mark(source: Person, in_freee: EmployeeRecord, as_of_date: date) -> Emp
     """freee's record, marked when the run's month lies outside the employment that the source or freee states."""
     schedule = in_freee.person.pay_schedule
     outside = is_outside(closing_month(as_of_date, schedule), source, in_freee.person, schedule=schedule)
-    return replace(in_freee, once_only=outside)
+    return in_freee if in_freee.once_only is outside else replace(in_freee, once_only=outside)

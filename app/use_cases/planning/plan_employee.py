@@ -291,7 +291,7 @@ def _renewed(key: str, made: str, decided: Decided) -> str:
     assert decided.target is not None
     if key not in BY_KEY:
         return made
-    states = [state for state in (decided.source[key], decided.target[key]) if state is not ABSENT]
+    states = (state for state in (decided.source[key], decided.target[key]) if state is not ABSENT)
     return renewed(BY_KEY[key], made, states, decided.baseline.fingerprint)
 
 
