@@ -14,7 +14,7 @@ from workers.loop import Stop, run_loop
 
 PAUSE_SECONDS = 0.02
 """Between two looks at everything, beside the wait of `serve`; it grows while the database is away."""
-ROUND_SECONDS = 0.1
+ROUND_SECONDS = 0.05
 """Between two rounds for employees, so that many jobs that end together make one."""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Exists,
     Result,
+    Select,
     Text,
     bindparam,
     cast,
@@ -102,8 +104,7 @@ class DeliveryRepository(Repository):
         return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
 
     def any_unsorted(self) -> bool:
-        query = select(DeliveryTable.id).where(DeliveryTable.state == DeliveryState.RECEIVED).limit(1)
-        return self._session.scalar(query) is not None
+        return self._session.scalar(_any_unsorted()) is not None
 
     def sorted_as(self, state: DeliveryState, delivery_ids: Sequence[int]) -> None:
         """Store what became of these deliveries."""
@@ -264,3 +265,8 @@ def _columns(new: NewDelivery) -> Mapping[str, object]:
         "triggered_at": new.triggered_at,
         "replays": 0,
     }
+
+
+@cache
+def _any_unsorted() -> Select[Any]:
+    return select(DeliveryTable.id).where(DeliveryTable.state == DeliveryState.RECEIVED).limit(1)

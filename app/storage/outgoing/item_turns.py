@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, select, union_all
+from sqlalchemy import CompoundSelect, Integer, Select, Subquery, bindparam, func, select, union_all
 
 from app.domain.runs.queues import QUEUES
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
-from app.storage.repository import Repository
+from app.storage.repository import Repository, table_of
 from app.storage.tables.conditions import item_in_hand
 from app.storage.tables.models import ItemTable, OutboxTable
 
@@ -23,6 +24,8 @@ Lane = tuple[int, str]
 _LANES_A_STATEMENT = 100
 """SQLite takes 500 parts in one."""
 _MOST_OLD = 500
+_ROWS, _ITEMS = table_of(OutboxTable), table_of(ItemTable)
+_OLDEST = _ROWS.c.due_at, _ROWS.c.id
 _COLUMNS = ("id", "kind", "ref_id", "connection_id", "attempt", "queue", "due_at", "created_at", "sent_at")
 
 
@@ -45,50 +48,70 @@ class ItemTurnRepository(Repository):
         return [(connection_id, queue) for queue in QUEUES for connection_id in self._connections(queue)]
 
     def _connections(self, queue: str) -> list[int]:
-        unsent = (OutboxTable.sent_at.is_(None), OutboxTable.connection_id.is_not(None), OutboxTable.queue == queue)
-        least = select(func.min(OutboxTable.connection_id).label("id")).where(*unsent)
-        jump = least.cte("jump", recursive=True)
-        following = select(func.min(OutboxTable.connection_id)).where(*unsent, OutboxTable.connection_id > jump.c.id)
-        jump = jump.union_all(select(following.scalar_subquery()).where(jump.c.id.is_not(None)))
-        return list(self._session.scalars(select(jump.c.id).where(jump.c.id.is_not(None))))
+        return list(self._session.scalars(_connections_that_wait(), {"queue_": queue}))
 
     def _in_hand(self) -> Counter[Lane]:
         """Items that the broker or a worker has."""
-        query = (
-            select(ItemTable.connection_id, ItemTable.queue, func.count())
-            .where(item_in_hand())
-            .group_by(ItemTable.connection_id, ItemTable.queue)
-        )
-        return Counter({(connection_id, queue): count for connection_id, queue, count in self._session.execute(query)})
+        return Counter({(row.connection_id, row.queue): row.number for row in self._session.execute(_in_hand())})
 
     def _first_of(self, free: Mapping[Lane, int], now: datetime) -> list[OutboxRow]:
-        lanes, found = list(free), list[OutboxRow]()
+        lanes, found = list(free.items()), list[OutboxRow]()
         for start in range(0, len(lanes), _LANES_A_STATEMENT):
-            parts = [select(_lane(lane, free[lane], now)) for lane in lanes[start : start + _LANES_A_STATEMENT]]
-            found += self._rows(union_all(*parts))
+            part = lanes[start : start + _LANES_A_STATEMENT]
+            given: dict[str, Any] = {"now_": now}
+            for place, ((connection_id, queue), most) in enumerate(part):
+                given |= {f"connection_{place}": connection_id, f"queue_{place}": queue, f"most_{place}": most}
+            found += self._rows(_first_of_lanes(len(part)), given)
         return found
 
     def _without_connection(self, now: datetime) -> list[OutboxRow]:
         """Rows that an older version, still at work beside this one, has written."""
-        old = _due(now).where(OutboxTable.kind == OutboxKind.ITEM, OutboxTable.connection_id.is_(None))
-        return self._rows(old.order_by(OutboxTable.due_at, OutboxTable.id).limit(_MOST_OLD))
+        return self._rows(_old_rows(), {"now_": now})
 
-    def _rows(self, query: Any) -> list[OutboxRow]:
-        return [OutboxRow(**row) for row in self._session.execute(query).mappings()]
+    def _rows(self, query: Any, given: Mapping[str, Any]) -> list[OutboxRow]:
+        return [OutboxRow(**row) for row in self._session.execute(query, given).mappings()]
 
 
-def _due(now: datetime) -> Select[Any]:
+@cache
+def _connections_that_wait() -> Select[Any]:
+    """Parameter: `queue_`."""
+    unsent = (_ROWS.c.sent_at.is_(None), _ROWS.c.connection_id.is_not(None), _ROWS.c.queue == bindparam("queue_"))
+    jump = select(func.min(_ROWS.c.connection_id).label("id")).where(*unsent).cte("jump", recursive=True)
+    following = select(func.min(_ROWS.c.connection_id)).where(*unsent, _ROWS.c.connection_id > jump.c.id)
+    jump = jump.union_all(select(following.scalar_subquery()).where(jump.c.id.is_not(None)))
+    return select(jump.c.id).where(jump.c.id.is_not(None))
+
+
+@cache
+def _in_hand() -> Select[Any]:
+    columns = _ITEMS.c.connection_id, _ITEMS.c.queue
+    return select(*columns, func.count().label("number")).where(item_in_hand()).group_by(*columns)
+
+
+@cache
+def _first_of_lanes(number: int) -> CompoundSelect[Any]:
+    """Parameters: `now_`, and for each of so many lanes `connection_0`, `queue_0`, `most_0`, and so on."""
+    return union_all(*(select(_lane(place)) for place in range(number)))
+
+
+def _lane(place: int) -> Subquery:
+    mine = (_ROWS.c.connection_id == bindparam(f"connection_{place}"), _ROWS.c.queue == bindparam(f"queue_{place}"))
+    return _due().where(*mine).order_by(*_OLDEST).limit(bindparam(f"most_{place}", type_=Integer)).subquery()
+
+
+@cache
+def _old_rows() -> Select[Any]:
+    """Parameter: `now_`."""
+    old = (_ROWS.c.kind == OutboxKind.ITEM, _ROWS.c.connection_id.is_(None))
+    return _due().where(*old).order_by(*_OLDEST).limit(_MOST_OLD)
+
+
+def _due() -> Select[Any]:
     """Unsent rows that are due, with the number of starts that their items have had without an end."""
-    columns = [OutboxTable.__table__.c[name] for name in _COLUMNS]
-    starts = func.coalesce(ItemTable.starts, 0).label("starts")
-    query = select(*columns, starts).outerjoin(ItemTable, ItemTable.id == OutboxTable.ref_id)
-    return query.where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
-
-
-def _lane(lane: Lane, most: int, now: datetime) -> Subquery:
-    connection_id, queue = lane
-    query = _due(now).where(OutboxTable.connection_id == connection_id, OutboxTable.queue == queue)
-    return query.order_by(OutboxTable.due_at, OutboxTable.id).limit(most).subquery()
+    columns = [_ROWS.c[name] for name in _COLUMNS]
+    starts = func.coalesce(_ITEMS.c.starts, 0).label("starts")
+    query = select(*columns, starts).outerjoin(_ITEMS, _ITEMS.c.id == _ROWS.c.ref_id)
+    return query.where(_ROWS.c.sent_at.is_(None), _ROWS.c.due_at <= bindparam("now_"))
 
 
 def _in_turn(rows: Iterable[OutboxRow]) -> list[OutboxRow]:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, bindparam, case, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.conditions import waits_its_turn
 from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
 
 _ITEM = "item_of_row"
+_ROWS = table_of(OutboxTable)
 
 
 class OutboxRepository(Repository):
@@ -39,29 +55,16 @@ class OutboxRepository(Repository):
         self, now: datetime, *, limit: int = 500, kinds: Collection[OutboxKind] = tuple(OutboxKind)
     ) -> list[OutboxRow]:
         """Unsent rows of these kinds that are due, oldest first."""
-        query = (
-            select(OutboxTable)
-            .where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now, OutboxTable.kind.in_(kinds))
-            .order_by(OutboxTable.due_at, OutboxTable.id)
-            .limit(limit)
-        )
-        return [as_row(OutboxRow, record) for record in self._session.scalars(query)]
+        found = self._session.execute(_due(), {"now_": now, "kinds_": list(kinds), "most_": limit})
+        return [as_row(OutboxRow, row) for row in found]
 
     def mark_sent(self, rows: Sequence[OutboxRow], now: datetime) -> None:
         """The broker has these jobs: note it here and on the rows they refer to, where the reconciler looks."""
-        self._session.execute(update(OutboxTable).where(OutboxTable.id.in_([r.id for r in rows])).values(sent_at=now))
-        refs = {kind: [r.ref_id for r in rows if r.kind is kind] for kind in OutboxKind}
-        if refs[OutboxKind.ITEM]:
-            pushed = update(ItemTable).where(ItemTable.id.in_(refs[OutboxKind.ITEM]), ~_waits_again())
-            self._session.execute(pushed.values(pushed_at=now))
-        if refs[OutboxKind.SURVEY]:
-            self._session.execute(
-                update(RunTable).where(RunTable.id.in_(refs[OutboxKind.SURVEY])).values(survey_pushed_at=now)
-            )
-        if refs[OutboxKind.MAIL]:
-            self._session.execute(
-                update(MailTable).where(MailTable.id.in_(refs[OutboxKind.MAIL])).values(pushed_at=now)
-            )
+        self._session.execute(_sent(), {"rows_": [row.id for row in rows], "now_": now})
+        for kind, noted in _pushed().items():
+            refs = [row.ref_id for row in rows if row.kind is kind]
+            if refs:
+                self._session.execute(noted, {"refs_": refs, "now_": now})
 
     def survey_starts(self, rows: Sequence[OutboxRow]) -> dict[int, int]:
         """Run id → how often its survey has begun without an end, for the surveys among the rows."""
@@ -82,6 +85,36 @@ class OutboxRepository(Repository):
 
 def _connection_of_item() -> ScalarSelect[int]:
     return select(ItemTable.connection_id).where(ItemTable.id == bindparam(_ITEM)).scalar_subquery()
+
+
+@cache
+def _due() -> Select[Any]:
+    """Parameters: `now_`, `kinds_`, `most_`."""
+    due = (_ROWS.c.sent_at.is_(None), _ROWS.c.due_at <= bindparam("now_"))
+    query = select(_ROWS).where(*due, _ROWS.c.kind.in_(bindparam("kinds_", expanding=True)))
+    return query.order_by(_ROWS.c.due_at, _ROWS.c.id).limit(bindparam("most_", type_=Integer))
+
+
+@cache
+def _sent() -> Update:
+    """Parameters: `rows_`, `now_`."""
+    return update(_ROWS).where(_ROWS.c.id.in_(bindparam("rows_", expanding=True))).values(sent_at=bindparam("now_"))
+
+
+@cache
+def _pushed() -> dict[OutboxKind, Update]:
+    """Kind → the statement that notes the push on the rows which it refers to. Parameters: `refs_`, `now_`."""
+    noted = {
+        OutboxKind.ITEM: (ItemTable, "pushed_at"),
+        OutboxKind.SURVEY: (RunTable, "survey_pushed_at"),
+        OutboxKind.MAIL: (MailTable, "pushed_at"),
+    }
+    found = {}
+    for kind, (entity, column) in noted.items():
+        table = table_of(entity)
+        statement = update(table).where(table.c.id.in_(bindparam("refs_", expanding=True)))
+        found[kind] = statement.values({column: bindparam("now_")})
+    return {**found, OutboxKind.ITEM: found[OutboxKind.ITEM].where(~_waits_again())}
 
 
 def _waits_again() -> ColumnElement[bool]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
@@ -129,7 +130,7 @@ class RunRepository(RunReading):
 
     def gathered(self, now: datetime) -> list[int]:
         """Runs whose quiet window is over, and that do not wait for the approval of a beginning."""
-        return list(self._session.scalars(select(RunTable.id).where(*_gathered(now))))
+        return list(self._session.scalars(_gathered_runs(), {"now_": now}))
 
     def release(self, run_id: int, *, now: datetime, deadline_at: datetime, early: bool = False) -> bool:
         """WAITING and gathered → RUNNING; no employee joins the run from here on, and the time allowed to it begins.
@@ -369,6 +370,13 @@ def _gathering(connection_id: int, direction: Direction) -> tuple[ColumnElement[
 
 def _is_gathering() -> tuple[ColumnElement[bool], ...]:
     return (RunTable.state == RunState.WAITING, RunTable.gather_until.is_not(None), RunTable.ends_as.is_(None))
+
+
+@cache
+def _gathered_runs() -> Select[Any]:
+    """Parameter: `now_`."""
+    over = RunTable.gather_until <= bindparam("now_")
+    return select(RunTable.id).where(*_gathered(None), over)
 
 
 def _gathered(now: datetime | None) -> tuple[ColumnElement[bool], ...]:

@@ -42,23 +42,24 @@ def relay_once(ctx: Context) -> int:
     other, so that nothing else stands behind a crowd of them in a queue."""
     sort_received(ctx)
     release_gathered(ctx)
-    return _hand_over(ctx, _next_rows)
+    total = 0
+    while handed_over := _hand_over(ctx, _next_rows(ctx)):
+        total += handed_over
+    return total
 
 
 def relay_items(ctx: Context) -> int:
-    """Push the employees for whom there is room, as `relay_once` does. Returns how many went out."""
-    return _hand_over(ctx, _next_items)
+    """Push the employees for whom there is room, as `relay_once` does. Returns how many went out. One look is enough:
+    it finds everybody for whom there is room."""
+    return _hand_over(ctx, _next_items(ctx))
 
 
-def _hand_over(ctx: Context, next_rows: Callable[[Context], list[OutboxRow]]) -> int:
-    total = 0
-    while True:
-        rows = next_rows(ctx)
-        if not rows or not _push(ctx, rows):
-            return total
-        with ctx.unit_of_work() as uow:
-            uow.outbox.mark_sent(rows, ctx.clock.now())
-        total += len(rows)
+def _hand_over(ctx: Context, rows: Sequence[OutboxRow]) -> int:
+    if not rows or not _push(ctx, rows):
+        return 0
+    with ctx.unit_of_work() as uow:
+        uow.outbox.mark_sent(rows, ctx.clock.now())
+    return len(rows)
 
 
 def _next_rows(ctx: Context) -> list[OutboxRow]:
