@@ -8,6 +8,7 @@ pool replaces a worker that has ended for any reason.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Any
 
@@ -37,6 +38,8 @@ class AnnouncedWorker(PatientWorker):
 
 def start_pool(queue: str, settings: Settings, *, burst: bool = False) -> None:
     """Work until told to stop (SIGTERM: running jobs end first), or with `burst` until the queue is empty."""
+    gc.collect()
+    gc.freeze()  # what has been imported stays: the workers share it, and no collection walks through it again
     number = {INTERACTIVE: settings.workers_interactive, BULK: settings.workers_bulk}[queue]
     kind = type("ThreadedWorker", (AnnouncedWorker,), {"threads": settings.worker_threads})
     pool = OneQueuePool(
