@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import structlog
@@ -32,6 +31,7 @@ from app.adapters.answers import (
     within_an_hour,
 )
 from app.adapters.paths import check_path
+from app.adapters.vendor_session import VendorSession
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
 from app.domain.runs import deadline
@@ -43,6 +43,7 @@ __all__ = [
     "HttpClient",
     "Query",
     "Response",
+    "VendorSession",
     "bearer",
     "retry_after",
     "server_time",
@@ -277,23 +278,6 @@ class HttpClient:
             request_id=(headers.get("X-Request-Id") or headers.get("X-Freee-Request-ID") or "")[:100],
             fault=fault,
         )
-
-
-class VendorSession(requests.Session):
-    """A session that never looks at a redirect: `requests` would parse its address and read its body even when it is
-    told not to follow, and fails at an address that makes no sense."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, for every answer."""
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """As `requests` does, which reads the whole environment each time, but once per host: the environment of a
-        process does not change."""
-        kept: dict[Any, dict[str, Any]] = self.__dict__.setdefault("_settings_by_host", {})
-        key = (*urlsplit(url)[:2], stream, verify)
-        if key not in kept:
-            kept[key] = dict(super().merge_environment_settings(url, proxies, stream, verify, cert))
-        return dict(kept[key])
 
 
 class _Oversized(Exception):

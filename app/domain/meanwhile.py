@@ -149,11 +149,17 @@ def _key(system: System, path: str) -> str:
     return next((row.key for row in FIELDS if path in row.place(system).paths), path)
 
 
+_PLAIN = frozenset({str, int, bool, float, list, type(None)})
+
+
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted path → value; lists stay as they are. Freee's paths are dotted already in what is sent."""
     found: dict[str, Any] = {}
     for name, value in record.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        if type(value) not in _PLAIN and isinstance(value, Mapping):  # asking for the type is much quicker
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
     return found
 
 

@@ -7,12 +7,12 @@ with parameters whose names end in `_`: a plain name of a column would be taken 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, Executable, Row, Table
+from sqlalchemy import Connection, CursorResult, Executable, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
@@ -28,6 +28,8 @@ HIDDEN = "••••"
 
 R = TypeVar("R", bound="DataclassInstance")
 _NONE = object()
+_CONNECTION = "connection"
+Result = CursorResult[Any]
 
 
 class Repository:
@@ -38,13 +40,23 @@ class Repository:
         self._vault = vault
 
     def _changed(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
-        """Run an UPDATE or DELETE and say how many rows it changed."""
-        result = cast(CursorResult[Any], self._session.execute(statement, parameters))
-        return result.rowcount
+        """Run an UPDATE or DELETE and say how many rows it changed. With parameters it stands ready."""
+        if parameters is not None:
+            return self._run(statement, parameters).rowcount
+        return cast(CursorResult[Any], self._session.execute(statement)).rowcount
 
     def _first(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
         """The first row of a query that stands ready."""
-        return self._session.execute(statement, parameters).first()
+        return self._run(statement, parameters).first()
+
+    def _run(self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Result:
+        """Run a statement that stands ready. It needs nothing of the session but its connection, and the session's own
+        part would cost half as much as the statement."""
+        kept = self._session.info
+        if _CONNECTION not in kept:
+            kept[_CONNECTION] = self._session.connection()
+        connection: Connection = kept[_CONNECTION]
+        return connection.execute(statement, parameters)
 
     @property
     def _dialect(self) -> Any:

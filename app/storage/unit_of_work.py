@@ -358,5 +358,7 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.connection.cursor().execute("BEGIN")  # takes no lock, so it cannot fail as the other one may
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

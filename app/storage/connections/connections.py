@@ -273,11 +273,11 @@ class ConnectionRepository(Repository):
     # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
 
     def smarthr_token(self, connection_id: int) -> str:
-        found = self._session.execute(_TOKENS, {"connection_": connection_id}).one()
+        found = self._run(_TOKENS, {"connection_": connection_id}).one()
         return self._vault.decrypt(found.smarthr_token_enc)
 
     def freee_tokens(self, connection_id: int) -> FreeeTokens | None:
-        record = self._session.execute(_TOKENS, {"connection_": connection_id}).one()
+        record = self._run(_TOKENS, {"connection_": connection_id}).one()
         access, refresh = record.freee_access_token_enc, record.freee_refresh_token_enc
         if access is None or refresh is None or record.freee_expires_at is None:
             return None

@@ -85,9 +85,8 @@ class LinkRepository(LinkReading):
         of_whom = {} if person_id is None else {"person_": person_id}
         query = _ELSEWHERE if person_id is None else _ONE_ELSEWHERE
         found: list[tuple[System, str, str]] = []
-        for smarthr_id, freee_id, in_company, in_tenant in self._session.execute(
-            query, {"connection_": connection_id, **of_whom}
-        ):
+        found_rows = self._run(query, {"connection_": connection_id, **of_whom})
+        for smarthr_id, freee_id, in_company, in_tenant in map(tuple, found_rows):
             if in_company:
                 found.append((System.FREEE, freee_id, smarthr_id))
             if in_tenant:
@@ -117,7 +116,7 @@ class LinkRepository(LinkReading):
 
     def set_baseline(self, link_id: int, digests: Mapping[str, str]) -> None:
         """Replace the whole baseline."""
-        self._session.execute(_SET_BASELINE, {"link_": link_id, "baseline_": dict(digests)})
+        self._run(_SET_BASELINE, {"link_": link_id, "baseline_": dict(digests)})
 
     def move_baseline(self, link_id: int, digests: Mapping[str, str], *, seen: Mapping[str, str]) -> bool:
         """As `LinkState.move_baseline`."""
@@ -150,7 +149,7 @@ class LinkRepository(LinkReading):
         if after != before:
             left = {direction: memory for direction, memory in after.unsettled.items() if memory}
             stored = {"baseline_": dict(after.baseline), "unsettled_": left or None}
-            self._session.execute(_SET_STATE, {"link_": link_id, **stored})
+            self._run(_SET_STATE, {"link_": link_id, **stored})
 
     def try_again(
         self, connection_id: int, *, direction: Direction | None = None, source_ids: Collection[str] = ()

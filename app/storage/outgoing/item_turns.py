@@ -48,11 +48,11 @@ class ItemTurnRepository(Repository):
         return [(connection_id, queue) for queue in QUEUES for connection_id in self._connections(queue)]
 
     def _connections(self, queue: str) -> list[int]:
-        return list(self._session.scalars(_connections_that_wait(), {"queue_": queue}))
+        return list(self._run(_connections_that_wait(), {"queue_": queue}).scalars())
 
     def _in_hand(self) -> Counter[Lane]:
         """Items that the broker or a worker has."""
-        return Counter({(row.connection_id, row.queue): row.number for row in self._session.execute(_in_hand())})
+        return Counter({(row.connection_id, row.queue): row.number for row in self._run(_in_hand(), {})})
 
     def _first_of(self, free: Mapping[Lane, int], now: datetime) -> list[OutboxRow]:
         lanes, found = list(free.items()), list[OutboxRow]()
@@ -69,7 +69,7 @@ class ItemTurnRepository(Repository):
         return self._rows(_old_rows(), {"now_": now})
 
     def _rows(self, query: Any, given: Mapping[str, Any]) -> list[OutboxRow]:
-        return [OutboxRow(**row) for row in self._session.execute(query, given).mappings()]
+        return [OutboxRow(**row) for row in self._run(query, given).mappings()]
 
 
 @cache

@@ -55,12 +55,12 @@ class OutboxRepository(Repository):
         self, now: datetime, *, limit: int = 500, kinds: Collection[OutboxKind] = tuple(OutboxKind)
     ) -> list[OutboxRow]:
         """Unsent rows of these kinds that are due, oldest first."""
-        found = self._session.execute(_due(), {"now_": now, "kinds_": list(kinds), "most_": limit})
+        found = self._run(_due(), {"now_": now, "kinds_": list(kinds), "most_": limit})
         return [as_row(OutboxRow, row) for row in found]
 
     def mark_sent(self, rows: Sequence[OutboxRow], now: datetime) -> None:
         """The broker has these jobs: note it here and on the rows they refer to, where the reconciler looks."""
-        self._session.execute(_sent(), {"rows_": [row.id for row in rows], "now_": now})
+        self._run(_sent(), {"rows_": [row.id for row in rows], "now_": now})
         for kind, noted in _pushed().items():
             refs = [row.ref_id for row in rows if row.kind is kind]
             if refs:

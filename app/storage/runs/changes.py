@@ -35,8 +35,8 @@ class ChangeRepository(Repository):
         once more keeps its first `before`, because the item as a whole changes that value."""
         fresh = list(changes)
         mine = FieldChangeTable.item_id == item_id
-        self._session.execute(_FORGET_UNWRITTEN, {"item_": item_id})
-        written = set(self._session.scalars(_KEYS, {"item_": item_id}))
+        self._run(_FORGET_UNWRITTEN, {"item_": item_id})
+        written = set(self._run(_KEYS, {"item_": item_id}).scalars())
         self.insert([self.values(item_id, change, state) for change in fresh if change.key not in written])
         for change in fresh:
             if change.key in written:
@@ -60,13 +60,13 @@ class ChangeRepository(Repository):
 
     def insert(self, values: Sequence[dict[str, Any]]) -> None:
         if values:
-            self._session.execute(_ADD, values)
+            self._run(_ADD, values)
 
     def mark_written(self, item_id: int, keys: Sequence[str], *, step: Step | None = None) -> None:
         if step is None:
-            self._session.execute(_WRITTEN, {"item_": item_id, "keys_": list(keys)})
+            self._run(_WRITTEN, {"item_": item_id, "keys_": list(keys)})
         else:
-            self._session.execute(_WRITTEN_WITH, {"item_": item_id, "keys_": list(keys), "step_": step})
+            self._run(_WRITTEN_WITH, {"item_": item_id, "keys_": list(keys), "step_": step})
 
     def of_items(self, item_ids: Sequence[int]) -> dict[int, list[ChangeRow]]:
         """Item id → its changes in the order they were planned."""

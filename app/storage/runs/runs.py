@@ -272,7 +272,7 @@ class RunRepository(RunReading):
         """Add to the counts of vendor requests that were sent on behalf of this run."""
         if any(calls.values()):
             counts = {f"{system.value}_": calls.get(system, 0) for system in System}
-            self._session.execute(_ADD_CALLS, {"run_": run_id, **counts})
+            self._run(_ADD_CALLS, {"run_": run_id, **counts})
 
     def add_missed(self, run_id: int, people: Sequence[Mapping[str, str]]) -> None:
         """Add people who had changed without a webhook telling, as [{"system", "id"}]; keeps the first MISSED_KEPT."""

@@ -33,7 +33,7 @@ class StepRepository(Repository):
     def sending(self, item_id: int, attempt: int, step: Step, *, keys: Sequence[str], now: datetime) -> None:
         """Note that a request is about to leave. The caller commits this before it does."""
         values = {"item_id": item_id, "attempt": attempt, "step": step, "state": StepState.SENDING, "at": now}
-        self._session.execute(_ADD, {**values, "keys": list(keys)})
+        self._run(_ADD, {**values, "keys": list(keys)})
 
     def done(self, item_id: int, attempt: int, step: Step, *, now: datetime) -> None:
         self._set(item_id, attempt, step, state=StepState.DONE, error_code=None, now=now)
@@ -49,7 +49,7 @@ class StepRepository(Repository):
         self, item_id: int, attempt: int, step: Step, *, state: StepState, error_code: str | None, now: datetime
     ) -> None:
         sent = {"item_": item_id, "attempt_": attempt, "step_": step}
-        self._session.execute(_END, {**sent, "state_": state, "code_": checked(error_code), "now_": now})
+        self._run(_END, {**sent, "state_": state, "code_": checked(error_code), "now_": now})
 
     def unknown_create(self, connection_id: int, source_id: str) -> bool:
         """Whether any item of the connection has sent a create for this person whose outcome is not known."""

@@ -93,7 +93,7 @@ class StoppedChangeRepository(Repository):
     ) -> list[StoppedRow]:
         """What is remembered of one employee, in the run's direction and, if the target is known, in the other one."""
         both = {"direction_": direction, "source_": source_id, "reverse_": direction.reverse, "target_": target_id}
-        found = self._session.execute(_OF_PAIR, {"connection_": connection_id, **both})
+        found = self._run(_OF_PAIR, {"connection_": connection_id, **both})
         return [as_row(StoppedRow, record) for record in found]
 
     def of_run(self, run_id: int) -> list[StoppedRow]:
