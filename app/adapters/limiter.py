@@ -15,9 +15,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 import redis
@@ -25,7 +24,7 @@ import structlog
 
 from app.adapters.silence import ADMIT, EARLY_SECONDS, Silences, state_key
 from app.config import Window
-from app.domain.ports import Silence
+from app.domain.ports import Outlook, Silence
 
 SPACED_BELOW = 10.0
 """Permits of windows shorter than this many seconds are spaced evenly; longer windows allow bursts."""
@@ -87,6 +86,36 @@ end
 return string.format('%.0f', math.max(ARGV[1] - low, 0))
 """
 
+# KEYS: grants and closed-until of one key after the other. ARGV: patience, most, then permits, length, gap per window.
+# Returns how many permits each key could be given within the patience, up to `most`. Spaced ones follow the last grant
+# one by one; the k-th next permit of another window comes when the one so many before it leaves the window.
+_OUTLOOK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local till, found = now + ARGV[1], {}
+for place = 1, #KEYS, 2 do
+  local number = tonumber(ARGV[2])
+  if tonumber(redis.call('GET', KEYS[place + 1]) or 0) > till then number = 0 end
+  local last = tonumber(redis.call('LINDEX', KEYS[place], 0) or 0)
+  for i = 3, #ARGV, 3 do
+    local permits, length, gap = tonumber(ARGV[i]), tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+    if gap > 0 then
+      number = math.min(number, math.max(math.floor((till - math.max(now, last + gap)) / gap) + 1, 0))
+    else
+      local low, high = 0, math.min(number, permits)
+      while low < high do
+        local middle = math.ceil((low + high) / 2)
+        local earlier = redis.call('LINDEX', KEYS[place], permits - middle)
+        if earlier and earlier + length > till then high = middle - 1 else low = middle end
+      end
+      number = low
+    end
+  end
+  found[#found + 1] = number
+end
+return found
+"""
+
 _CLOSED_FOR = """
 local time = redis.call('TIME')
 return string.format('%.0f', tonumber(redis.call('GET', KEYS[1]) or 0) - time[1] * 1000000 - time[2])
@@ -111,6 +140,7 @@ class RedisRateLimiter:
         self._close = broker.register_script(_CLOSE)
         self._closed_for = broker.register_script(_CLOSED_FOR)
         self._remaining = broker.register_script(_REMAINING)
+        self._outlook = broker.register_script(_OUTLOOK)
         self._silences = Silences(broker, self._ask, early_seconds=early_seconds)
         self._local = _LocalPermits(patience)
         self._rest_seconds = rest_seconds
@@ -120,12 +150,8 @@ class RedisRateLimiter:
         """Book the next permit: seconds to wait before using it, negative (nothing booked) beyond the patience, and
         while the vendor is silent."""
         windows = self._windows(key)
-        arguments = chain.from_iterable(
-            (w.permits, _micro(w.seconds), _micro(w.seconds / w.permits) if w.seconds < SPACED_BELOW else 0)
-            for w in windows
-        )
         keys = [_grants(key), _closed(key), state_key(key)]
-        answer = self._answer(self._reserve, keys, [_micro(self._patience), *arguments])
+        answer = self._answer(self._reserve, keys, [_micro(self._patience), *_arguments(windows)])
         if answer is None:
             silent = self._silences.local.admit(key)
             return -silent if silent else self._local.reserve(key, windows)
@@ -169,6 +195,21 @@ class RedisRateLimiter:
         longest = max(windows, key=lambda window: window.seconds)
         answer = self._ask(self._remaining, [_grants(key)], [longest.permits, _micro(longest.seconds)])
         return self._local.remaining(key, longest) if answer is None else int(answer)
+
+    def outlook(self, keys: Collection[str], *, most: int) -> dict[str, Outlook]:
+        found: dict[str, Outlook] = {}
+        for system, windows in self._limits.items():
+            mine = [key for key in keys if key.partition(":")[0] == system] if windows else []
+            names = [name for key in mine for name in (_grants(key), _closed(key))]
+            asked = [_micro(self._patience), most, *_arguments(windows)]
+            answer = self._answer(self._outlook, names, asked) if mine else None
+            at_best = min([most, *(self._at_best(window) for window in windows)])
+            found |= {key: Outlook(int(number), at_best) for key, number in zip(mine, answer or (), strict=False)}
+        return found
+
+    def _at_best(self, window: Window) -> int:
+        gap = _gap(window)
+        return int(_micro(self._patience) / gap) + 1 if gap else window.permits
 
     def _windows(self, key: str) -> tuple[Window, ...]:
         return self._limits[key.partition(":")[0]]
@@ -239,6 +280,16 @@ def _share(window: Window) -> Window:
     """One part in FALLBACK_SHARE of a window: fewer permits, or one permit in a longer time."""
     permits = window.permits // FALLBACK_SHARE
     return Window(permits, window.seconds) if permits else Window(1, window.seconds * FALLBACK_SHARE / window.permits)
+
+
+def _arguments(windows: Sequence[Window]) -> list[int]:
+    """Permits, length and gap of each window, as the scripts take them."""
+    return [number for window in windows for number in (window.permits, _micro(window.seconds), _gap(window))]
+
+
+def _gap(window: Window) -> int:
+    """The time between two permits of a window whose permits are spaced, else 0."""
+    return _micro(window.seconds / window.permits) if window.seconds < SPACED_BELOW else 0
 
 
 def _grants(key: str) -> str:

@@ -3,11 +3,11 @@ two together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
@@ -277,6 +277,14 @@ class Silence:
     seconds: float
 
 
+class Outlook(NamedTuple):
+    """What a key of the limiter gets within the limiter's patience. `permits`: from now on; `at_best`: when nobody has
+    used any for long. Both only up to what was asked for."""
+
+    permits: int
+    at_best: int
+
+
 class RateLimiter(Protocol):
     """Permits shared by all workers. `key` is "<system>:<tenant>"."""
 
@@ -320,6 +328,11 @@ class MeteredRateLimiter(RateLimiter, Protocol):
 
     def silences(self) -> list[Silence]:
         """Every key whose vendor is silent or on trial."""
+        ...
+
+    def outlook(self, keys: Collection[str], *, most: int) -> dict[str, Outlook]:
+        """Key → how many requests could leave soon, counted up to `most`. Nothing is told of keys without limits, nor
+        while Redis is away."""
         ...
 
 

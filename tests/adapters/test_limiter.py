@@ -216,3 +216,47 @@ def test_remaining_without_redis_is_of_this_process_share() -> None:
     assert subject.remaining(KEY) == 4
     subject.reserve(KEY)
     assert subject.remaining(KEY) == 3
+
+
+# ── what can be had soon ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def outlook(subject: RedisRateLimiter, *, most: int = 100) -> tuple[int, int]:
+    return subject.outlook([KEY], most=most)[KEY]
+
+
+def test_the_outlook_counts_what_each_window_gives_within_the_patience(broker: redis.Redis) -> None:
+    subject = limiter(broker, Window(5, 20.0), ALL, patience=2.0)
+    assert outlook(subject) == (5, 5)
+    assert outlook(subject, most=3) == (3, 3)
+    take(subject, 4)
+    assert outlook(subject) == (1, 5)
+    take(subject, 1)
+    assert outlook(subject) == (0, 5)
+    assert outlook(limiter(broker, Window(5, 20.0), ALL, patience=30.0)) == (5, 5), "they come back within 30 s"
+
+
+def test_the_outlook_counts_spaced_permits_one_by_one(broker: redis.Redis) -> None:
+    subject = limiter(broker, Window(8, 1.0), ALL, patience=2.0)
+    assert outlook(subject) == (17, 17), "one now, and one each eighth of a second"
+    take(subject, 12)
+    assert 5 <= outlook(subject)[0] <= 12, "those booked ahead are gone; some of the time may have passed"
+
+
+def test_the_outlook_of_a_closed_key_is_nothing(broker: redis.Redis) -> None:
+    subject = limiter(broker, Window(5, 20.0), patience=2.0)
+    subject.close(KEY, 60.0)
+    assert outlook(subject) == (0, 5)
+    other = "smarthr:another"
+    assert subject.outlook([KEY, other], most=9) == {KEY: (0, 5), other: (5, 5)}
+
+
+def test_there_is_no_outlook_without_limits_or_without_redis(
+    broker: redis.Redis, broker_process: BrokerProcess
+) -> None:
+    assert limiter(broker).outlook([KEY], most=9) == {}
+    broker_process.stop()
+    try:
+        assert limiter(broker, Window(5, 20.0)).outlook([KEY], most=9) == {}
+    finally:
+        broker_process.start()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
-from app.domain.ports import QueuedJob, Silence
+from app.domain.ports import Outlook, QueuedJob, Silence
 from app.domain.settings.connection_settings import Connection
 from app.storage.runs.rows import RunRow
 from app.storage.tables.models import ItemTable, OutboxTable
@@ -192,3 +192,48 @@ def test_nothing_is_handed_over_of_a_connection_whose_vendor_is_silent(room: Roo
     assert handed(room) == []
     room.limiter.silent = []
     assert handed(room) == items[1:AT_ONCE]
+
+
+# ── permits ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def permits(room: Room, system: str, soon: int, *, at_best: int = 36) -> None:
+    tenant = room.connection.freee_company_id if system == "freee" else room.connection.smarthr_subdomain
+    room.limiter.permits[f"{system}:{tenant}"] = Outlook(soon, at_best)
+
+
+def test_as_many_are_handed_over_as_the_permits_will_soon_do_for(room: Room) -> None:
+    _, items = queue(room, room.connection, 20)
+    permits(room, "smarthr", 36)
+    permits(room, "freee", 7)
+    assert handed(room) == items[:2], "three calls each"
+    permits(room, "freee", 10)
+    assert handed(room) == items[2:3], "those in hand count as well"
+    room.limiter.permits.clear()
+    assert handed(room) == items[3:AT_ONCE]
+
+
+def test_nobody_is_handed_over_while_the_permits_are_used_up_and_nobody_is_late(room: Room) -> None:
+    other = company(room, 1)
+    _, items = queue(room, room.connection, 3)
+    _, others = queue(room, other, 2)
+    permits(room, "freee", 2)
+    assert handed(room) == others
+    room.clock.turn(seconds=400)
+    assert queue_status(room.ctx).outbox_oldest_age is None
+    permits(room, "freee", 3)
+    assert handed(room) == items[:1]
+
+
+def test_limits_that_never_do_for_a_whole_employee_starve_nobody(room: Room) -> None:
+    _, items = queue(room, room.connection, 3)
+    permits(room, "freee", 1, at_best=2)
+    assert handed(room) == []
+    permits(room, "freee", 2, at_best=2)
+    assert handed(room) == items[:1]
+
+
+def test_a_closed_vendor_gets_nobody_even_at_the_narrowest_limits(room: Room) -> None:
+    queue(room, room.connection, 3)
+    permits(room, "freee", 0, at_best=1)
+    assert handed(room) == []

@@ -10,8 +10,11 @@ from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.names import cleaned
 from app.storage.enums import ChangeState
-from app.storage.repository import Repository
+from app.storage.repository import Repository, table_of
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, RunTable
+
+_CONNECTIONS = table_of(ConnectionTable).c
+_TENANTS = select(_CONNECTIONS.id, _CONNECTIONS.smarthr_subdomain, _CONNECTIONS.freee_company_id)
 
 
 class ConnectionFactsRepository(Repository):
@@ -49,11 +52,9 @@ class ConnectionFactsRepository(Repository):
 
     def limiter_keys(self) -> dict[int, tuple[str, str]]:
         """Connection → the keys under which the rate limiter knows its two tenants."""
-        columns = (ConnectionTable.id, ConnectionTable.smarthr_subdomain, ConnectionTable.freee_company_id)
-        found = self._session.execute(select(*columns))
         return {
             each: (f"{System.SMARTHR.value}:{subdomain}", f"{System.FREEE.value}:{company}")
-            for each, subdomain, company in found
+            for each, subdomain, company in map(tuple, self._run(_TENANTS, {}))
         }
 
     def written_to_smarthr(self, connection_id: int, *, of_the_last: int = 300) -> frozenset[str]:

@@ -24,6 +24,7 @@ from app.domain.runs.run_state import ItemState
 from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
+from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.employee.not_readable_yet import not_readable_yet
 from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.planning.employment_month import read_in_employment, with_mark
@@ -58,7 +59,7 @@ class PairReader:
         return self._run.gather_until is not None
 
     def read(self) -> EmployeePair | ItemOutcome:
-        link = self.link()
+        link, target_id, taken = self._known()
         source = self._find_source(link)
         if source is None:
             return self._source_gone(link)
@@ -70,9 +71,10 @@ class PairReader:
             return unreadable_outcome(source, who=source)
         if source.record is None:
             return ItemOutcome(ItemState.NEEDS_REVIEW, "person_left")
-        target_id = link.id_in(self._target.system) if link else self._item.target_id
         if target_id is not None:
-            return self._elsewhere(source, target_id) or self._read_target(source, target_id, link)
+            if taken.is_taken_elsewhere(Person(self._target.system, target_id, ""), source.person):
+                return ItemOutcome(ItemState.NEEDS_REVIEW, "linked_elsewhere")
+            return self._read_target(source, target_id, link)
         return self._newcomer(source) if self.is_gathered else EmployeePair(source, None, None)
 
     def _read_target(self, source: EmployeeRecord, target_id: str, link: LinkRow | None) -> EmployeePair | ItemOutcome:
@@ -191,7 +193,18 @@ class PairReader:
     def link(self) -> LinkRow | None:
         """The link of this person as it is stored now."""
         with self._ctx.unit_of_work().reading() as uow:
-            return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
+            return self._link(uow)
+
+    def _known(self) -> tuple[LinkRow | None, str | None, LinkIndex]:
+        """(the link of this person, the id of the target, to whom other connections have linked this target)."""
+        with self._ctx.unit_of_work().reading() as uow:
+            link = self._link(uow)
+            target_id = link.id_in(self._target.system) if link else self._item.target_id
+            taken = uow.links.elsewhere(self._connection.id, target_id) if target_id is not None else ()
+        return link, target_id, LinkIndex((), elsewhere=taken)
+
+    def _link(self, uow: UnitOfWork) -> LinkRow | None:
+        return uow.links.by_source(self._connection.id, self._source.system, self._item.source_id or "")
 
     # ── newcomers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -255,15 +268,6 @@ class PairReader:
     def links(self) -> LinkIndex:
         with self._ctx.unit_of_work().reading() as uow:
             return link_index(uow, self._connection.id)
-
-    def _elsewhere(self, source: EmployeeRecord, target_id: str) -> ItemOutcome | None:
-        """The question when another connection has linked this target to somebody else, else None."""
-        system = self._target.system
-        with self._ctx.unit_of_work().reading() as uow:
-            taken = uow.links.elsewhere(self._connection.id, target_id)
-        if LinkIndex((), elsewhere=taken).is_taken_elsewhere(Person(system, target_id, ""), source.person):
-            return ItemOutcome(ItemState.NEEDS_REVIEW, "linked_elsewhere")
-        return None
 
     def keep_months(self, target: EmployeeRecord, source: EmployeeRecord) -> None:
         """Store with the item the months of the pair's freee record: people see them, and a repetition of the job

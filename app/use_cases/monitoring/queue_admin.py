@@ -14,7 +14,7 @@ from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
 from app.use_cases.monitoring.clocks import clocks
 from app.use_cases.shared.queue_again import queue_everything
-from app.use_cases.shared.silence import resting_connections
+from app.use_cases.shared.room import resting_connections
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
 

@@ -22,7 +22,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
 from app.use_cases.monitoring.clocks import clocks, skew_by_host
 from app.use_cases.shared.outages import OUTAGES, met
-from app.use_cases.shared.silence import resting_connections
+from app.use_cases.shared.room import resting_connections
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from app.storage.outgoing.rows import OutboxRow
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import release_gathered
 from app.use_cases.intake.webhook_intake import sort_received
-from app.use_cases.shared.silence import room_beside_silence
+from app.use_cases.shared.room import room_now
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ def _next_rows(ctx: Context) -> list[OutboxRow]:
 
 def _next_items(ctx: Context) -> list[OutboxRow]:
     with ctx.unit_of_work().reading() as uow:
-        room = room_beside_silence(ctx, uow)
+        room = room_now(ctx, uow)
         return uow.item_turns.ready(ctx.clock.now(), at_once=ctx.settings.connection_jobs, room=room)
 
 
