@@ -44,13 +44,18 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
 
 def name_of(record: EmployeeRecord) -> str:
     """姓 名 as this system writes them, "" where it shows none."""
+    return " ".join(filter(None, name_parts(record)))
+
+
+def name_parts(record: EmployeeRecord) -> tuple[str, str]:
+    """姓 and 名, each "" where the system shows none."""
     shown = record.unreadable.legible if record.unreadable else record.record
     if shown is None:
-        return ""
+        return "", ""
     view, options = _view(record.person.system, shown), MappingOptions()
-    readers = (each for each in _readers(record.person.system) if each.row.key in ("last_name", "first_name"))
-    parts = {each.row.key: _state(each, record.person, shown, view, options) for each in readers}
-    return " ".join(part for part in (parts["last_name"], parts["first_name"]) if isinstance(part, str))
+    states = (_state(each, record.person, shown, view, options) for each in _name_readers(record.person.system))
+    last, first = (state if isinstance(state, str) else "" for state in states)
+    return last, first
 
 
 def readable_attributes(records: Iterable[Record]) -> frozenset[str]:
@@ -184,6 +189,12 @@ class _Reader:
 @cache
 def _readers(system: System) -> tuple[_Reader, ...]:
     return tuple(_Reader(row, system) for row in FIELDS)
+
+
+@cache
+def _name_readers(system: System) -> tuple[_Reader, ...]:
+    by_key = {each.row.key: each for each in _readers(system)}
+    return by_key["last_name"], by_key["first_name"]
 
 
 def _state(reader: _Reader, person: Person, record: Record, view: Record, options: MappingOptions) -> FieldState:

@@ -37,6 +37,7 @@ from app.storage.connections.consents import ConsentRepository
 from app.storage.connections.token_doors import TokenDoorRepository
 from app.storage.keyring import Keys
 from app.storage.links.directory import DirectoryRepository
+from app.storage.links.finding import teach_sqlite
 from app.storage.links.known_people import KnownPeopleRepository
 from app.storage.links.links import LinkRepository
 from app.storage.metrics.counters import CounterRepository
@@ -337,6 +338,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    teach_sqlite(connection)
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:

@@ -10,7 +10,7 @@ import pytest
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.runs.preview_selection import CHUNK
+from app.storage.runs.preview_selection import CHUNK, Asked
 from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
@@ -20,43 +20,41 @@ pytestmark = pytest.mark.sql
 
 def test_only_of_a_preview_that_nobody_has_decided_on(database: Database) -> None:
     connection = add_connection(database)
-    run, ids = running_run(database, connection, items=3, state=RunState.PREVIEWED, dry_run=True)
+    run, _ = running_run(database, connection, items=3, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
-        assert uow.preview_selection.choose(run.id, ids[:2], chosen=False) == 2
+        assert uow.preview_selection.choose_at(run.id, [0, 1], chosen=False) == 2
         assert uow.preview_selection.chosen_count(run.id) == 1
     with database.unit_of_work() as uow:
         assert uow.runs.approve(run.id, by="test", now=NOW, deadline_at=NOW)
     with database.unit_of_work() as uow:
-        assert uow.preview_selection.choose(run.id, ids, chosen=True) == 0
+        assert uow.preview_selection.choose(Asked(run), chosen=True) == 0
         assert uow.preview_selection.chosen_count(run.id) == 1
 
 
 def test_nobody_of_another_run_and_nobody_who_does_not_wait(database: Database) -> None:
     connection = add_connection(database)
-    mine, ids = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
-    other, others = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
+    mine, _ = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
+    other, _ = running_run(database, connection, items=2, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
         uow.items.add_many([new_item(mine, 7, state=ItemState.UNCHANGED, chosen=False)])
-        (equal,) = [each for each in uow.preview_selection.outline(mine.id) if each.position == 7]
-        assert uow.preview_selection.choose(mine.id, [*others, equal.id], chosen=True) == 0
-        assert uow.preview_selection.choose(mine.id, others, chosen=False) == 0
-        assert uow.preview_selection.chosen_count(other.id) == 2
-        assert (
-            uow.preview_selection.choose(mine.id, [ids[0]] * (CHUNK + 1), chosen=False) == 2
-        )  # two statements, one person
+        assert uow.preview_selection.choose_at(mine.id, [7, 99], chosen=True) == 0
+        assert uow.preview_selection.choose(Asked(mine), chosen=False) == 2
+        twice = [0] * (CHUNK + 1)  # two statements, one person
+        assert uow.preview_selection.choose_at(mine.id, twice, chosen=True) == 2
+        assert (uow.preview_selection.chosen_count(mine.id), uow.preview_selection.chosen_count(other.id)) == (1, 2)
 
 
-def test_the_outline_is_in_order(database: Database) -> None:
+def test_everybody_whom_the_filter_finds_is_chosen(database: Database) -> None:
     run, _ = running_run(database, add_connection(database), items=0, state=RunState.PREVIEWED, dry_run=True)
-    items = [new_item(run, n, source_id=f"p{n}", chosen=n == 1, kind="create", holds_slot=False) for n in (2, 0, 1)]
+    kinds = ("create", "update", "create")
+    items = [
+        new_item(run, n, source_id=f"p{n}", chosen=False, kind=kind, holds_slot=False) for n, kind in enumerate(kinds)
+    ]
     with database.unit_of_work() as uow:
         uow.items.add_many(items)
-        seen = uow.preview_selection.outline(run.id)
-    assert [(each.position, each.chosen, each.state, each.kind) for each in seen] == [
-        (0, False, ItemState.WAITING, "create"),
-        (1, True, ItemState.WAITING, "create"),
-        (2, False, ItemState.WAITING, "create"),
-    ]
+        assert uow.preview_selection.choose(Asked(run, {ItemState.WAITING: ["create"]}), chosen=True) == 2
+        seen = uow.preview_selection.cut(Asked(run), size=9).rows
+    assert [(each.position, each.chosen) for each in seen] == [(0, True), (1, False), (2, True)]
 
 
 @pytest.mark.parametrize("among", [None, {ItemState.WAITING: ["create"], ItemState.UNCHANGED: ["nothing", "update"]}])
@@ -73,26 +71,27 @@ def test_pages_lead_forward_and_back_through_the_same_people(
         uow.items.add_many(items)
         everybody = [
             each.id
-            for each in uow.preview_selection.outline(run.id)
+            for each in uow.preview_selection.cut(Asked(run), size=99).rows
             if among is None or each.kind in among.get(each.state, ())
         ]
+        asked = Asked(run, among)
         cuts, after = [], None
         while not cuts or after is not None:
-            cuts.append(uow.preview_selection.cut(run.id, among, after=after, size=4))
+            cuts.append(uow.preview_selection.cut(asked, after=after, size=4))
             after = cuts[-1].after
         assert [row.id for cut in cuts for row in cut.rows] == everybody
         assert cuts[0].before is None
         for earlier, later in pairwise(cuts):
-            back = uow.preview_selection.cut(run.id, among, before=later.before, size=4)
+            back = uow.preview_selection.cut(asked, before=later.before, size=4)
             assert back == earlier
-        assert sum(each.people for each in uow.preview_selection.tally(run.id)) == 17
+        assert sum(each.people for each in uow.preview_selection.tally(Asked(run))) == 17
 
 
 def test_a_page_of_nobody_leads_nowhere(database: Database) -> None:
     run, _ = running_run(database, add_connection(database), items=2, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
-        assert uow.preview_selection.cut(run.id, {ItemState.CONFLICT: ["update"]}, size=4) == ([], None, None)
-        assert uow.preview_selection.cut(run.id, None, after=99, size=4) == ([], None, None)
+        assert uow.preview_selection.cut(Asked(run, {ItemState.CONFLICT: ["update"]}), size=4) == ([], None, None)
+        assert uow.preview_selection.cut(Asked(run), after=99, size=4) == ([], None, None)
 
 
 def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> None:
@@ -108,7 +107,7 @@ def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> N
             ]
         )
         assert uow.preview_selection.changes_by_key(run.id, kind="update") == {"last_name": 2, "title": 1}
-        ids = [each.id for each in uow.preview_selection.outline(run.id)]
+        ids = [each.id for each in uow.preview_selection.cut(Asked(run), size=9).rows]
         assert uow.preview_selection.keys_of(ids[:2]) == {ids[0]: ["last_name", "title"], ids[1]: ["last_name"]}
         assert [row.position for row in uow.preview_selection.items([ids[3], ids[0]])] == [0, 3]
 

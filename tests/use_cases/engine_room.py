@@ -12,7 +12,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import Mail, QueueDepth, QueuedJob, Silence, SurveyPage
+from app.domain.ports import Added, Mail, QueueDepth, QueuedJob, Silence, SurveyPage
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
@@ -124,6 +124,8 @@ class Listing:
     people: list[Person] = field(default_factory=list)
     error: AwaseError | None = None
     asked: int = 0
+    questions: list[str] = field(default_factory=list)
+    """What was asked besides: numbers, and "added"."""
 
 
 class ListingGateway:
@@ -134,6 +136,25 @@ class ListingGateway:
         self.odd_masters = 0
         self.calls = 0
         self._listing = listing
+
+    @property
+    def asks_by_number(self) -> bool:
+        return self.system is System.SMARTHR
+
+    def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
+        self.calls += 1
+        self._listing.questions.append(number)
+        if self._listing.error is not None:
+            raise self._listing.error
+        return [each.id for each in self._listing.people if each.number == number]
+
+    def added(self, end: Mapping[str, Any]) -> Added | None:
+        self.calls += 1
+        self._listing.questions.append("added")
+        if self._listing.error is not None:
+            raise self._listing.error
+        people = [EmployeeRecord(each, {}) for each in self._listing.people[end["rows"] :]]
+        return Added(people, {"rows": len(self._listing.people)})
 
     def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
         self._ask()

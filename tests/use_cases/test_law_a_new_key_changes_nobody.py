@@ -17,11 +17,12 @@ from app.practice.staff.scenarios import Scenario
 from app.use_cases.intake.approve_retry_cancel import approve
 from app.use_cases.intake.undo import undo
 from app.use_cases.intake.webhook_intake import accept, delivery_of
+from app.use_cases.links.pairs import find_people
 from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep.heartbeat import SILENT_SECONDS, beat
 from app.use_cases.upkeep.rotation import renew_leftovers, rotate_secrets
-from app.use_cases.upkeep.secrets_status import DECISIONS, LINKS, KeyKind, KeyUse, secrets_status
-from tests.house import House
+from app.use_cases.upkeep.secrets_status import DECISIONS, LINKS, NAMES, KeyKind, KeyUse, secrets_status
+from tests.house import KEY, House
 from tests.statements import statements
 from tests.use_cases.test_job import only
 from tests.use_cases.test_sweep import (
@@ -95,6 +96,27 @@ def test_a_comparison_finds_all_equal_and_writes_nothing(told: House, step: str)
     assert (changed.writes(), len(changed.postbox.mails)) == (writes, mails)
     new = changed.ctx.keys.signing.newest.id
     assert labels(changed) == ({""} if step == KNOWN else {new})
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_people_are_found_by_name(told: House, step: str) -> None:
+    crew_id = str(person(told).crew_id)
+    crew, changed = told.smarthr.crew(crew_id), at_step(told, step)
+    for typed in (crew["last_name"], crew["first_name"], crew["last_name_yomi"]):
+        found = find_people(changed.ctx, KEY, System.SMARTHR, typed)
+        assert found.by_name and crew_id in [each.id for each in found.people]
+    assert (needs(changed, NAMES) > 0) == (step == IN_USE)
+
+
+def test_without_the_former_key_the_page_says_that_names_are_not_known_until_the_next_comparison(told: House) -> None:
+    crew = told.smarthr.crew(str(person(told).crew_id))
+    hasty = told.another_process(encryption=[OLD_SEAL], signing=[NEW])
+    found = find_people(hasty.ctx, KEY, System.SMARTHR, crew["last_name"])
+    assert (found.people, found.by_name) == ((), False)
+    assert [each.number for each in find_people(hasty.ctx, KEY, System.SMARTHR, crew["emp_code"]).people]
+    sweep(hasty)
+    found = find_people(hasty.ctx, KEY, System.SMARTHR, crew["last_name"])
+    assert found.people and found.by_name
 
 
 @pytest.mark.parametrize("step", [KNOWN, IN_USE, COMPARED])

@@ -243,17 +243,17 @@ def test_all_links_page_by_page_with_how_they_ended(pairs: House) -> None:
 
 def test_links_are_found_by_the_beginning_of_a_number(pairs: House) -> None:
     number = pairs.smarthr.crew(somebody(pairs)[0])["emp_code"]
-    found = link_table(pairs.ctx, KEY, number=f" {number} ").page.items
+    found = link_table(pairs.ctx, KEY, search=f" {number} ").page.items
     assert [line.smarthr_number for line in found] == [number]
-    assert link_table(pairs.ctx, KEY, number="%").page.items == ()
-    assert len(link_table(pairs.ctx, KEY, number=number[:1]).page.items) >= 1
+    assert link_table(pairs.ctx, KEY, search="%").page.items == ()
+    assert len(link_table(pairs.ctx, KEY, search=number[:1]).page.items) >= 1
 
 
 def test_people_are_found_by_number_also_those_who_came_since(pairs: House) -> None:
     number = pairs.smarthr.crew(somebody(pairs)[0])["emp_code"]
-    (found,) = find_people(pairs.ctx, KEY, System.FREEE, number)
+    (found,) = find_people(pairs.ctx, KEY, System.FREEE, number).people
     assert (found.number, found.linked, bool(found.name)) == (number, True, True)
     new = pairs.freee.add({"num": "Z-77", "entry_date": "2020-04-01", "birth_date": "1990-01-01"})
-    (newcomer,) = find_people(pairs.ctx, KEY, System.FREEE, "Z-77")
+    (newcomer,) = find_people(pairs.ctx, KEY, System.FREEE, "Z-77").people
     assert (newcomer.id, newcomer.linked) == (str(new), False)
-    assert find_people(pairs.ctx, KEY, System.SMARTHR, " ") == []
+    assert find_people(pairs.ctx, KEY, System.SMARTHR, " ").people == ()

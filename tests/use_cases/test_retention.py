@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app.domain.enums import Step, System
+from app.domain.matching.name_search import Names
 from app.domain.runs.run_state import ItemState, RunState
+from app.storage.links.rows import DirectoryEntry
 from app.storage.runs.rows import NewChange, PreviewName
 from app.storage.tables.models import Base, OutboxTable
 from app.storage.unit_of_work import Database
@@ -18,7 +20,9 @@ from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.finish.notices import tell_consent_needed, tell_webhook_silent
 from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.links.pairs import find_people
 from app.use_cases.queries.history import get_run, list_items
+from app.use_cases.shared.name_search import name_keys_of
 from app.use_cases.upkeep.bounds import keep_bounds
 from app.use_cases.upkeep.reconcile import reconcile_once
 from tests.storage.databases import end_item, new_item, running_run, start_item
@@ -141,6 +145,22 @@ def test_the_names_of_everybody_in_a_preview_go_as_well(room: Room) -> None:
     assert names() == ["架空 花子", "架空 花子"], "cancelled, not yet erased"
     grow_old(room, days=1)
     assert names() == [""]
+
+
+def test_by_what_people_are_found_goes_when_nobody_has_listed_them_for_so_long(room: Room) -> None:
+    marks = name_keys_of(room.ctx.keys.signing).marks("9", Names("架空", "花子"))
+    with room.database.unit_of_work() as uow:
+        entries = [DirectoryEntry("0009", "9", names=marks)]
+        uow.directory.replace(room.connection.id, System.FREEE, entries, now=room.clock.now())
+
+    def found(search: str) -> list[str]:
+        return [each.number for each in find_people(room.ctx, "renshu", System.FREEE, search).people]
+
+    grow_old(room, days=room.ctx.settings.retention_days - 1)
+    assert found("花子") == ["0009"]
+    grow_old(room, days=1)
+    assert (found("花子"), found("0009")) == ([], ["0009"])
+    assert not find_people(room.ctx, "renshu", System.FREEE, "花子").by_name
 
 
 def test_one_day_earlier_nothing_is_erased(room: Room) -> None:

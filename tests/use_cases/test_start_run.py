@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,12 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused, RunError, TemporaryError
 from app.domain.runs.run_state import RunState
 from app.storage.enums import HistoryKind, OutboxKind
+from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.use_cases.connections import pause_resume
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.queries import history
+from app.use_cases.survey.kept_people import LISTED_ANEW
+from tests.storage.databases import NOW
 from tests.together import together
 from tests.use_cases.engine_room import TODAY, Room, person
 
@@ -122,13 +126,59 @@ def test_an_unknown_number_is_named(room: Room) -> None:
     assert "0001" not in refused.message
 
 
-def test_a_number_that_is_new_is_looked_up_once_and_then_known(room: Room) -> None:
+def test_a_number_that_is_new_is_asked_about_and_nobody_is_listed(room: Room) -> None:
     listing = room.listings[System.SMARTHR]
     listing.people = [person("0001"), person("0002")]
     first = start_run(room.ctx, room.command(employees=("0001",)))
-    start_run(room.ctx, room.command(employees=("0002",)))
-    assert listing.asked == 1
+    assert (listing.asked, listing.questions) == (0, ["0001"])
     assert first.vendor_calls == {"smarthr": 1, "freee": 0}
+
+
+def test_freee_which_finds_nobody_by_number_lists_only_a_small_company(room: Room) -> None:
+    listing = room.listings[System.FREEE]
+    listing.people = [replace(person("0001"), system=System.FREEE)]
+    listed(room, System.FREEE, 1)
+    to_smarthr: dict[str, Any] = {"direction": Direction.FREEE_TO_SMARTHR}
+    listing.people.append(replace(person("0002"), system=System.FREEE))
+    assert refusal(room, employees=("0002", "0009"), **to_smarthr).code == "unknown_employee_number"
+    assert (listing.asked, listing.questions) == (1, [])
+    assert start_run(room.ctx, room.command(employees=("0002",), **to_smarthr)).vendor_calls["freee"] == 0  # known now
+
+
+def test_of_a_large_company_freee_is_asked_only_who_has_come(room: Room) -> None:
+    listing = room.listings[System.FREEE]
+    listing.people = [replace(person(f"{n:04d}"), system=System.FREEE) for n in range(LISTED_ANEW + 2)]
+    listed(room, System.FREEE, LISTED_ANEW + 1)
+    to_smarthr: dict[str, Any] = {"direction": Direction.FREEE_TO_SMARTHR}
+    came = start_run(room.ctx, room.command(employees=(f"{LISTED_ANEW + 1:04d}",), **to_smarthr))
+    assert (listing.asked, listing.questions, came.vendor_calls["freee"]) == (0, ["added"], 1)
+    unsure = start_run(room.ctx, room.command(employees=("Z-9",), **to_smarthr))  # somebody's number may have changed
+    assert room.run_row(unsure.id).scope == ["Z-9"]
+    assert listing.asked == 0
+
+
+def test_where_nobody_was_ever_listed_the_run_itself_will_tell(room: Room) -> None:
+    listing = room.listings[System.FREEE]
+    start_run(room.ctx, room.command(employees=("0001",), direction=Direction.FREEE_TO_SMARTHR))
+    assert (listing.asked, listing.questions) == (0, [])
+
+
+def test_many_numbers_are_not_asked_about_one_by_one(room: Room) -> None:
+    listing = room.listings[System.SMARTHR]
+    listing.people = [person(f"{n:04d}") for n in range(40)]
+    listed(room, System.SMARTHR, 1)
+    numbers = tuple(each.number for each in listing.people)
+    assert refusal(room, employees=(*numbers, "x1")).code == "unknown_employee_number"
+    start_run(room.ctx, room.command(employees=numbers))
+    assert (listing.asked, listing.questions) == (1, [])
+
+
+def listed(room: Room, system: System, people: int) -> None:
+    """As a survey leaves it that has found so many of the people."""
+    entries = [DirectoryEntry(each.number, each.id) for each in room.listings[system].people[:people]]
+    with room.database.unit_of_work() as uow:
+        uow.directory.replace(room.connection.id, system, entries, now=NOW)
+        uow.directory.set_end(room.connection.id, system, ListEnd(1, {"rows": people}, people, NOW))
 
 
 @pytest.mark.parametrize("error", [TemporaryError("E22"), RunError("E18")])
@@ -151,6 +201,7 @@ def test_the_source_is_the_side_that_is_asked(room: Room) -> None:
 def test_large_runs_go_to_their_own_queue(room: Room, people: int, queue: str) -> None:
     room.listings[System.SMARTHR].people = [person(f"{n:04d}") for n in range(people)]
     numbers = tuple(p.number for p in room.listings[System.SMARTHR].people)
+    listed(room, System.SMARTHR, people)
     named = start_run(room.ctx, room.command(employees=numbers))
     everybody = start_run(room.ctx, room.command())
     assert room.run_row(named.id).queue == queue

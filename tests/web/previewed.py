@@ -8,11 +8,14 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.domain.enums import Direction, Trigger
+from app.domain.matching.name_search import Names
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
 from app.storage.enums import HistoryKind
-from app.storage.runs.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
+from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.rows import ItemRow, NewChange, NewItem, NewNote, NewRun, RunRow
+from app.use_cases.shared.name_search import name_keys_of
 from tests.web.world import KEY, NOW, World
 
 _numbers = itertools.count(1)
@@ -59,9 +62,8 @@ def preview_of(world: World, *people: Somebody, **changes: Any) -> str:
         claimed = uow.runs.claim_survey(run.id, now=NOW, lease_until=NOW + timedelta(seconds=30))
         assert claimed is not None
         uow.items.add_many([_item(run, position, person) for position, person in enumerate(people)])
-        uow.preview_names.replace(
-            run.id, [PreviewName(n, f"{n + 1:04d}", _name(person, n), person.kana) for n, person in enumerate(people)]
-        )
+        listed = [_listed(world, position, person) for position, person in enumerate(people)]
+        uow.directory.replace(run.connection_id, run.direction.source, listed, now=NOW)
         waits = any(not person.state.is_final for person in people)
         state = RunState.PREVIEWED if waits else RunState.RUNNING
         assert uow.runs.plan_committed(run.id, state=state, total=len(people), now=world.clock.now())
@@ -91,6 +93,15 @@ def waiting_preview(world: World, **changes: Any) -> str:
         run = uow.runs.add(NewRun(connection_id=connection.id, **(given | changes)))
         uow.history.add(run.id, HistoryKind.START, at=NOW)
     return run.public_id
+
+
+def _listed(world: World, position: int, person: Somebody) -> DirectoryEntry:
+    """As the survey keeps who stands in the list of the source."""
+    last, _, first = _name(person, position).partition(" ")
+    last_kana, _, first_kana = person.kana.partition(" ")
+    names = Names(last, first, last_kana, first_kana)
+    marks = name_keys_of(world.ctx.keys.signing).marks(f"crew-{position}", names)
+    return DirectoryEntry(f"{position + 1:04d}", f"crew-{position}", names=marks)
 
 
 def _item(run: RunRow, position: int, person: Somebody) -> NewItem:

@@ -144,7 +144,7 @@ def test_only_freee_has_months_that_matter(world: World, visit: Visit) -> None:
     assert "★" not in member.words and "freee人事労務の2026年12月支払分の情報" in member.words
 
 
-@pytest.mark.parametrize("typed", ["0003", "カトウ", "かとう", "ｶﾄｳ ﾊﾅｺ", "加藤花", "加藤　花子"])
+@pytest.mark.parametrize("typed", ["0003", "カトウ", "かとう", "ｶﾄｳ ﾊﾅｺ", "加藤花", "加藤　花子", "花子", "はな"])
 def test_search_by_number_name_and_kana_in_any_writing(world: World, visit: Visit, typed: str) -> None:
     people = [replace(EQUAL, name=f"佐藤 {n}", kana="サトウ タロウ") for n in range(2)]
     run_id = preview_of(world, *people, replace(CHANGED, name="加藤 花子", kana="カトウ ハナコ"))
@@ -198,7 +198,7 @@ def test_everybody_of_a_filter_also_beyond_the_page(world: World, visit: Visit) 
     assert chosen_in(world, run_id) == ["0001", "0002"]
     member.open(f"/runs/{run_id}/people?show=changed&q=006")
     member.send("/choose", press=("all", "on"))
-    assert chosen_in(world, run_id) == ["0001", "0002", "0006", "0060", "0061", "0062"]
+    assert chosen_in(world, run_id) == ["0001", "0002", "0060", "0061", "0062"]
     member.open(f"/runs/{run_id}/people?show=all")
     member.send("/choose", press=("all", "on"))
     assert len(chosen_in(world, run_id)) == 62

@@ -104,10 +104,10 @@ def test_the_table_is_searched_by_number(house: House, enter: Enter) -> None:
     member = enter(Role.VIEWER)
     number = house.smarthr.crew(somebody(house)[0])["emp_code"]
     member.open(f"/links/{KEY}/all")
-    member.send("/all", number=number)
+    member.send("/all", q=number)
     assert member.text.count("<tr>") == 2 and number in member.words
-    member.send("/all", number="9901")
-    assert "この番号で紐付いている従業員はいません。" in member.words
+    member.send("/all", q="9901")
+    assert "紐付いている従業員の中に、この番号・氏名・カナで始まる人はいません。" in member.words
 
 
 def test_a_broken_pair_waits_first_and_can_be_let_go(house: House, enter: Enter) -> None:
@@ -131,10 +131,10 @@ def test_people_are_joined_by_hand_by_their_numbers(house: House, enter: Enter) 
     member = enter(Role.MEMBER)
     member.open(f"/links/{KEY}/join")
     number = house.freee.employee(int(asked_pair(house)["freee"]))["num"]
-    member.send("/join", smarthr_number="9901", freee_number=number)
+    member.send("/join", smarthr_q="9901", freee_q=number)
     assert address(house, "compare").replace("&", "&amp;") in member.text
-    member.send("/join", smarthr_number="9901", freee_number="ZZZ")
-    assert "freee人事労務に、この番号の従業員はいません。" in member.words
+    member.send("/join", smarthr_q="9901", freee_q="ZZZ")
+    assert "freee人事労務に、この番号・氏名・カナで始まる従業員は見つかりません。" in member.words
 
 
 def test_a_vendor_that_is_away_is_told_on_the_page(house: House, enter: Enter) -> None:

@@ -126,7 +126,14 @@ class Company:
     def find(self, person_id: str, *, as_of_date: date, since: datetime | None = None) -> EmployeeRecord | None:
         return self.read(person_id, month=None)
 
-    def ids_by_number(self, number: str) -> list[str]:
+    @property
+    def asks_by_number(self) -> bool:
+        return self.system is System.SMARTHR
+
+    def ids_by_number(self, number: str, *, fresh: bool = True) -> list[str]:
+        self.calls += 1
+        if self.error:
+            raise self.error
         return [p.id for p in self.people if p.number == number]
 
     def create(self, *args: Any, **kwargs: Any) -> EmployeeRecord:

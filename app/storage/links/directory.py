@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from app.domain.enums import System
 from app.domain.matching.comparable import comparable_number
@@ -36,6 +36,16 @@ class DirectoryRepository(Repository):
             self._session.execute(
                 insert(DirectoryTable), [_values(connection_id, system, each, now=now) for each in portion]
             )
+
+    def forget_names(self, *, connection_id: int | None = None, seen_before: datetime | None = None) -> int:
+        """Erase by what people are found by name: of a connection, or of all that were not listed since that moment.
+        Returns how many people."""
+        which: list[ColumnElement[bool]] = [DirectoryTable.names_by.is_not(None)]
+        if connection_id is not None:
+            which.append(DirectoryTable.connection_id == connection_id)
+        if seen_before is not None:
+            which.append(DirectoryTable.seen_at < seen_before)
+        return self._changed(update(DirectoryTable).where(*which).values(name_digests=None, names_by=None))
 
     # ── the end of the list ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -147,6 +157,8 @@ def _values(connection_id: int, system: System, row: DirectoryEntry, *, now: dat
         "schedule": row.schedule,
         "content": row.content,
         "number_mark": comparable_number(row.employee_number) or None,
+        "name_digests": row.names.digests if row.names else None,
+        "names_by": row.names.made_by if row.names else None,
         "seen_at": now,
     }
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, text
+from sqlalchemy import Select, and_, exists, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.domain.enums import Direction, System
 from app.domain.matching.linking import QUESTIONS
 from app.domain.runs.run_state import ItemState
+from app.storage.links.finding import Sought, in_list, is_nameless, is_sought
 from app.storage.links.rows import LinkRow
 from app.storage.repository import Repository, as_row
 from app.storage.tables.models import DirectoryTable, ItemTable, LinkTable, RunTable
@@ -50,14 +52,25 @@ class LastEnd:
 class LinkReading(Repository):
     """Part of `uow.links`."""
 
-    def page(self, connection_id: int, *, after: int | None, limit: int, people: Ids | None = None) -> list[LinkRow]:
-        """Live links, the newest first, older than the link `after`. `people`: only those with one of these."""
+    def page(
+        self,
+        connection_id: int,
+        *,
+        after: int | None,
+        limit: int,
+        people: Ids | None = None,
+        sought: Sought | None = None,
+    ) -> list[LinkRow]:
+        """Live links, the newest first, older than the link `after`. `people`: only those with one of these; `sought`:
+        only those of which one is found."""
         query = select(LinkTable).where(LinkTable.connection_id == connection_id, LinkTable.unlinked_at.is_(None))
         if after is not None:
             query = query.where(LinkTable.id < after)
         if people is not None:
             one = LinkTable.smarthr_id.in_(people.get(System.SMARTHR, ()))
             query = query.where(or_(one, LinkTable.freee_id.in_(people.get(System.FREEE, ()))))
+        if sought is not None:
+            query = query.where(or_(*(_side(each).in_(_found(connection_id, each, sought)) for each in System)))
         rows = self._session.scalars(query.order_by(LinkTable.id.desc()).limit(limit))
         return [as_row(LinkRow, record) for record in rows]
 
@@ -131,19 +144,18 @@ class LinkReading(Repository):
             if at is not None
         }
 
-    def numbered(self, connection_id: int, system: System, number: str, *, limit: int) -> dict[str, str]:
-        """Person's id → number, of the people whose number in the last listing begins like this."""
-        query = (
-            select(DirectoryTable.person_id, DirectoryTable.employee_number)
-            .where(
-                DirectoryTable.connection_id == connection_id,
-                DirectoryTable.system == system,
-                DirectoryTable.employee_number.startswith(number, autoescape=True),
-            )
-            .order_by(DirectoryTable.employee_number, DirectoryTable.person_id)
-            .limit(limit)
-        )
-        return {row.person_id: row.employee_number for row in self._session.execute(query)}
+    def found(self, connection_id: int, system: System, sought: Sought, *, limit: int) -> dict[str, str]:
+        """Person's id → number, of the people in the last listing whose number, name or kana begins like this."""
+        table = DirectoryTable
+        query = select(table.person_id, table.employee_number).where(in_list(connection_id, system), is_sought(sought))
+        ordered = query.order_by(table.employee_number, table.person_id).limit(limit)
+        return {row.person_id: row.employee_number for row in self._session.execute(ordered)}
+
+    def is_nobody_nameless(self, connection_id: int, systems: Collection[System], sought: Sought) -> bool:
+        """Whether everybody in these lists can be found by name."""
+        query = select(DirectoryTable.id).where(is_nameless(sought))
+        one = (query.where(in_list(connection_id, each)).limit(1) for each in systems)
+        return all(self._session.scalar(each) is None for each in one)
 
     def _asked(self, record: ItemTable) -> AskedRow:
         sealed = record.candidates_enc
@@ -153,6 +165,10 @@ class LinkReading(Repository):
             name=self._shown(record.name_enc) or "",
             candidates=tuple(self._vault.decrypt_json(sealed)) if sealed else (),
         )
+
+
+def _found(connection_id: int, system: System, sought: Sought) -> Select[Any]:
+    return select(DirectoryTable.person_id).where(in_list(connection_id, system), is_sought(sought))
 
 
 def _side(system: System) -> InstrumentedAttribute[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.domain.enums import Direction, System
 from app.domain.matching.marks import Marks
+from app.domain.matching.name_search import NameMarks
 from app.domain.planning.unsettled import Memory, loaded, stored_form
 from app.storage.enums import (
     UnlinkReason,
@@ -104,6 +105,8 @@ class DirectoryEntry:
     """freee: the fields of `people.PaySchedule`."""
     content: str | None = field(default=None, repr=False)
     """Keyed digest of the items this person had; None: the system did not show them."""
+    names: NameMarks | None = field(default=None, repr=False)
+    """By which a search finds this person; written only."""
 
 
 @dataclass(frozen=True)

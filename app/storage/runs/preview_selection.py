@@ -1,38 +1,51 @@
-"""Which employees of a preview are chosen to be written, and the queries of the people and plan pages over 10,000
+"""Which employees of a preview are chosen to be written, and the queries of the people and plan pages over 50,000
 items.
 
-`outline` reads the columns that need no key; the pages open names, candidates and values only for the people of one
-page.
+The database counts, searches and cuts; the pages open names, candidates and values only for the people of one page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Text, and_, case, delete, exists, func, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, update
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import ChangeState
+from app.storage.links.finding import Sought, in_list, is_named
 from app.storage.repository import as_row
 from app.storage.runs.item_reading import ItemReading, waits_in
 from app.storage.runs.rows import ItemRow, RunRow
-from app.storage.tables.models import FieldChangeTable, ItemTable, RunTable, SurveyPageTable
+from app.storage.tables.models import DirectoryTable, FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 
-_STATES = {state.value: state for state in ItemState}
 CHUNK = 5_000
-"""Ids in one statement; SQLite takes 32,766 parameters."""
+"""Positions in one statement; SQLite takes 32,766 parameters."""
 
 
-class Outlined(NamedTuple):
-    """An employee of a run, without any encrypted column. `kind`: value of `plan.PlanKind`."""
+@dataclass(frozen=True)
+class Asked:
+    """Which people of a run: `among`: state → kinds, None for all; `sought`: whom a search looks for, by the number of
+    the item or the name in the list of the run's source, None for everybody. Of a run whose names were erased nobody is
+    found by name."""
 
-    id: int
-    position: int
-    state: ItemState
-    kind: str
-    chosen: bool
+    run: RunRow
+    among: Mapping[ItemState, Collection[str]] | None = None
+    sought: Sought | None = None
+    only_chosen: bool = False
+
+    @property
+    def where(self) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = [ItemTable.run_id == self.run.id]
+        if self.only_chosen:
+            conditions.append(ItemTable.chosen.is_(True))
+        if self.among is not None:
+            conditions.append(or_(*(_is(state, kinds) for state, kinds in self.among.items())))
+        if self.sought is not None:
+            conditions.append(_is_found(self.run, self.sought))
+        return conditions
 
 
 class Tally(NamedTuple):
@@ -58,31 +71,18 @@ class PreviewSelectionRepository(ItemReading):
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def tally(self, run_id: int) -> list[Tally]:
+    def tally(self, asked: Asked) -> list[Tally]:
         query = (
             select(ItemTable.state, ItemTable.kind, ItemTable.chosen, func.count())
-            .where(ItemTable.run_id == run_id)
+            .where(*asked.where)
             .group_by(ItemTable.state, ItemTable.kind, ItemTable.chosen)
         )
         return [Tally(*row) for row in self._session.execute(query)]
 
-    def cut(
-        self,
-        run_id: int,
-        among: Mapping[ItemState, Collection[str]] | None,
-        *,
-        only_chosen: bool = False,
-        after: int | None = None,
-        before: int | None = None,
-        size: int,
-    ) -> Cut:
-        """One page: behind the position `after`, or in front of `before`. `among`: state → kinds; None: everybody."""
-        mine: list[ColumnElement[bool]] = [ItemTable.run_id == run_id]
-        if only_chosen:
-            mine.append(ItemTable.chosen.is_(True))
-        if among is not None:
-            mine.append(or_(*(and_(ItemTable.state == each, ItemTable.kind.in_(of)) for each, of in among.items())))
-        query, place = select(ItemTable).where(*mine), ItemTable.position
+    def cut(self, asked: Asked, *, after: int | None = None, before: int | None = None, size: int) -> Cut:
+        """One page: behind the position `after`, or in front of `before`."""
+        mine, place = asked.where, ItemTable.position
+        query = select(ItemTable).where(*mine)
         if before is None:
             query = query.where(place > (-1 if after is None else after)).order_by(place)
         else:
@@ -97,14 +97,6 @@ class PreviewSelectionRepository(ItemReading):
             is_behind = after is not None and self._is_any(*mine, place < first)
             return Cut(page, first if is_behind else None, last if more else None)
         return Cut(page, first if more else None, last if self._is_any(*mine, place > last) else None)
-
-    def outline(self, run_id: int) -> list[Outlined]:
-        """All employees of a run, in the order of their positions. There may be 10,000 rows, so it does no work per row
-        that can be spared."""
-        word = type_coerce(ItemTable.state, Text)
-        query = select(ItemTable.id, ItemTable.position, word, ItemTable.kind, ItemTable.chosen)
-        rows = self._session.execute(query.where(ItemTable.run_id == run_id).order_by(ItemTable.position))
-        return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
 
     def _is_any(self, *where: ColumnElement[bool]) -> bool:
         return self._session.scalar(select(ItemTable.id).where(*where).limit(1)) is not None
@@ -193,19 +185,23 @@ class PreviewSelectionRepository(ItemReading):
 
     # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def choose(self, run_id: int, ids: Sequence[int], *, chosen: bool) -> int:
+    def choose(self, asked: Asked, *, chosen: bool) -> int:
         """Tick these people, or take the ticks away. Returns how many.
 
         Only in a preview on which no person has decided yet, and only people who wait to be written.
         """
+        return self._choose(asked.run.id, *asked.where, chosen=chosen)
+
+    def choose_at(self, run_id: int, positions: Sequence[int], *, chosen: bool) -> int:
+        """The same for the people at these positions."""
+        some = (positions[start : start + CHUNK] for start in range(0, len(positions), CHUNK))
+        return sum(self._choose(run_id, ItemTable.position.in_(each), chosen=chosen) for each in some)
+
+    def _choose(self, run_id: int, *who: ColumnElement[bool], chosen: bool) -> int:
         previewed = exists().where(
             RunTable.id == ItemTable.run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None)
         )
-        changed = 0
-        for start in range(0, len(ids), CHUNK):
-            some = ItemTable.id.in_(ids[start : start + CHUNK])
-            changed += self._changed(update(ItemTable).where(waits_in(run_id), previewed, some).values(chosen=chosen))
-        return changed
+        return self._changed(update(ItemTable).where(waits_in(run_id), previewed, *who).values(chosen=chosen))
 
     def tick(self, item_id: int, run_state: RunState, *, ticked: Sequence[str], effects: str) -> bool:
         """Store which held changes of a person shall be written, with the effects that the plan then has. False: the
@@ -234,3 +230,15 @@ class PreviewSelectionRepository(ItemReading):
     def drop_unchosen(self, run_id: int) -> int:
         """Delete the items of people who wait in a preview and were not chosen: they leave the run. Says how many."""
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))
+
+
+def _is(state: ItemState, kinds: Collection[str]) -> ColumnElement[bool]:
+    return and_(ItemTable.state == state, ItemTable.kind.in_(kinds))
+
+
+def _is_found(run: RunRow, sought: Sought) -> ColumnElement[bool]:
+    named = select(DirectoryTable.person_id).where(in_list(run.connection_id, run.direction.source), is_named(sought))
+    by_name = and_(ItemTable.name_enc.is_not(None), ItemTable.source_id.in_(named))
+    if not sought.number:
+        return by_name
+    return or_(ItemTable.employee_number.startswith(sought.number, autoescape=True), by_name)

@@ -384,4 +384,6 @@ class DirectoryTable(Base):
     schedule: Mapped[dict[str, Any] | None]
     content: Mapped[str | None]
     number_mark: Mapped[str | None]
+    name_digests: Mapped[bytes | None]
+    names_by: Mapped[str | None]
     seen_at: Mapped[datetime]

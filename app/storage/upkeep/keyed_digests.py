@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app.domain.matching.name_search import label_of
 from app.domain.planning.rule_version import UNKNOWN, key_label
 from app.domain.planning.three_way import UNDONE
 from app.domain.runs.run_state import ItemState
 from app.storage.repository import Repository
 from app.storage.tables.automatic_models import DeclinedTable
-from app.storage.tables.models import ItemTable, LinkTable
+from app.storage.tables.models import DirectoryTable, ItemTable, LinkTable
 from app.storage.tables.stopped_models import StoppedChangeTable
 
 _NO_DIGESTS = frozenset({UNDONE, UNKNOWN, ""})
@@ -47,6 +48,15 @@ class KeyedDigestRepository(Repository):
         made = [[digest] for query in queries for digest in self._session.scalars(query) if digest]
         made += [list(changes.values()) for changes in self._session.scalars(select(DeclinedTable.changes))]
         return Counter(label for digests in made for label in _labels(digests))
+
+    def of_names(self) -> Counter[str]:
+        """Key label → people who are found by name under that key."""
+        named = DirectoryTable.names_by.is_not(None)
+        query = select(DirectoryTable.names_by, func.count()).where(named).group_by(DirectoryTable.names_by)
+        found: Counter[str] = Counter()
+        for made_by, people in self._session.execute(query):
+            found[label_of(made_by or "")] += people
+        return found
 
 
 def _labels(digests: Iterable[str]) -> set[str]:

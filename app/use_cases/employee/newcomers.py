@@ -22,10 +22,9 @@ from app.use_cases.employee.outcome import Job
 from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.planning.hidden_people import listed_digest
 from app.use_cases.planning.plan_employee import fingerprint_of
+from app.use_cases.shared.name_search import name_keys_of
 from app.use_cases.survey.change_detection import entry_of
-
-LISTED_ANEW = 2_000
-"""So many people fit on twenty pages."""
+from app.use_cases.survey.kept_people import LISTED_ANEW
 
 
 class Newcomers:
@@ -71,7 +70,8 @@ class Newcomers:
 
     def _keep(self, end: ListEnd, added: Added, strangers: Sequence[EmployeeRecord]) -> None:
         now, system = self._ctx.clock.now(), self._target.system
-        entries = [entry_of(each, None) for each in added.people]
+        names = name_keys_of(self._ctx.keys.signing)
+        entries = [entry_of(each, None, names) for each in added.people]
         with self._ctx.unit_of_work() as uow:
             uow.directory.extend(self._connection.id, system, entries, before=end, ended=added.end, now=now)
             uow.known_people.keep(

@@ -12,8 +12,9 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake import approve_retry_cancel, start_run
-from app.use_cases.queries.preview import found_by, in_groups, preview_of
+from app.use_cases.queries.preview import asked_in, preview_of
 from app.use_cases.queries.preview_views import GROUPS, Group
+from app.use_cases.shared.name_search import sought
 from app.use_cases.shared.run_lookup import find_run
 
 
@@ -22,10 +23,9 @@ def choose(ctx: Context, run_id: str, ticks: Mapping[int, bool]) -> int:
     are chosen now. Raises Refused: the run is no longer a preview."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
-        everybody = {each.position: each for each in uow.preview_selection.outline(run.id) if each.position in ticks}
         for wanted in (True, False):
-            ids = [each.id for position, each in everybody.items() if ticks[position] is wanted]
-            uow.preview_selection.choose(run.id, ids, chosen=wanted)
+            places = [position for position, tick in ticks.items() if tick is wanted]
+            uow.preview_selection.choose_at(run.id, places, chosen=wanted)
         return uow.preview_selection.chosen_count(run.id)
 
 
@@ -34,9 +34,8 @@ def choose_all(ctx: Context, run_id: str, *, chosen: bool, groups: Collection[Gr
     are chosen now. Raises Refused."""
     with ctx.unit_of_work() as uow:
         run = _open_preview(uow, run_id)
-        found = found_by(uow, run, uow.preview_selection.outline(run.id), search)
-        ids = [each.id for each in in_groups(found, groups)]
-        uow.preview_selection.choose(run.id, ids, chosen=chosen)
+        asked = asked_in(run, groups, sought(search, ctx.keys.signing))
+        uow.preview_selection.choose(asked, chosen=chosen)
         return uow.preview_selection.chosen_count(run.id)
 
 

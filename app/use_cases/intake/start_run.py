@@ -1,8 +1,8 @@
 """Starts a run: checks the request and stores the run in one transaction, without the broker, so nothing stays half
 done.
 
-The only outside call is one listing of the source. It is made before the transaction, and only when the request names a
-number that the last listing did not have, so that a user learns of a typing mistake at once instead of from a mail.
+The source is asked before the transaction, and only about numbers that its last listing did not have, so that a user
+learns of a typing mistake at once instead of from a mail (`survey.kept_people`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.second_persons import refuse_without_scope
 from app.use_cases.shared.store_run import store_run
 from app.use_cases.shared.views import RunView
-from app.use_cases.survey.change_detection import keep_numbers
+from app.use_cases.survey.kept_people import numbers_there
 
 log = structlog.get_logger(__name__)
 
@@ -130,13 +130,13 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
         return {}
     gateway = ctx.gateway(connection, source)
     try:
-        people = gateway.directory(as_of_date=command.as_of_date)
+        there = numbers_there(ctx, connection, gateway, unknown, as_of_date=command.as_of_date)
     except (TemporaryError, RunError) as error:
         log.info("directory_not_refreshed", connection_id=connection.id, code=error.code)
+        there = None
+    if there is None:
         return {source: gateway.calls}  # accepted: an unknown number ends as E9 in the run
-    keep_numbers(ctx, connection.id, source, people)
-    unknown = _unknown(ctx, connection, source, command.employees)
-    if unknown:
+    if unknown := [number for number in unknown if number not in there]:
         raise _wrong(
             "employees",
             "unknown_employee_number",

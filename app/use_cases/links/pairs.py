@@ -1,4 +1,4 @@
-"""All links of a connection, page by page; and a search for people by number, so that a user can link them by hand."""
+"""All links of a connection, page by page; and a search for people, so that a user can link them by hand."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.enums import System
-from app.domain.matching.linking import comparable_number
 from app.domain.runs.run_state import ItemState
 from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.name_search import sought
 from app.use_cases.shared.views import Page
+from app.use_cases.survey.kept_people import ids_numbered
 
 PAGE_SIZE = 50
 MOST_FOUND = 20
-"""How many people a search by number shows at most; a user who types more digits finds fewer."""
+"""How many people a search shows at most; a user who types more finds fewer."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,11 @@ class LinkLine:
 
 @dataclass(frozen=True)
 class LinkTable:
+    """`by_name` False: the search cannot know the names of all, so it may have missed somebody."""
+
     page: Page[LinkLine]
     total: int
+    by_name: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,38 +63,42 @@ class FoundPerson:
     name: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Found:
+    """`by_name` as in `LinkTable`."""
+
+    people: tuple[FoundPerson, ...] = ()
+    by_name: bool = True
+
+
 def link_table(
-    ctx: Context, connection_key: str, *, number: str = "", after: int | None = None, limit: int = PAGE_SIZE
+    ctx: Context, connection_key: str, *, search: str = "", after: int | None = None, limit: int = PAGE_SIZE
 ) -> LinkTable:
-    """One page of the links, the newest first. `number`: only pairs of which one person has a number that begins with
-    it. Raises Refused("unknown_connection")."""
-    wanted = comparable_number(number)
+    """One page of the links, the newest first. `search`: only pairs of which one person has a number, a name or a kana
+    that begins with it. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
-        connection = known_connection(uow, connection_key)
-        people = None
-        if wanted:
-            people = {
-                system: list(uow.links.numbered(connection.id, system, wanted, limit=limit * 4)) for system in System
-            }
-        rows = uow.links.page(connection.id, after=after, limit=limit + 1, people=people)
+        connection, wanted = known_connection(uow, connection_key), sought(search, ctx.keys.signing)
+        rows = uow.links.page(connection.id, after=after, limit=limit + 1, sought=wanted)
+        by_name = wanted is None or uow.links.is_nobody_nameless(connection.id, tuple(System), wanted)
         shown = rows[:limit]
         lines = _lines(uow, connection.id, shown)
         total = uow.links.count(connection.id)
-    return LinkTable(Page(tuple(lines), shown[-1].id if len(rows) > limit else None), total)
+    return LinkTable(Page(tuple(lines), shown[-1].id if len(rows) > limit else None), total, by_name)
 
 
-def find_people(ctx: Context, connection_key: str, system: System, number: str) -> list[FoundPerson]:
-    """The people of one system whose number begins with `number`, from its last listing. When that has none, because
-    the system was never listed or the employee is new, the system itself is asked. Raises Refused("unknown_connection")
-    and the errors of the gateways."""
-    wanted = comparable_number(number)
-    if not wanted:
-        return []
+def find_people(ctx: Context, connection_key: str, system: System, search: str) -> Found:
+    """The people of one system whose number, name or kana begins with `search`, from its last listing. When that has
+    nobody who has this number, because the system was never listed or the employee is new, the system itself is asked
+    about it. Raises Refused("unknown_connection") and the errors of the gateways."""
     with ctx.unit_of_work().reading() as uow:
-        connection = known_connection(uow, connection_key)
-        found = uow.links.numbered(connection.id, system, wanted, limit=MOST_FOUND)
-    if not found:
-        found = dict.fromkeys(ctx.gateway(connection, system).ids_by_number(wanted, fresh=False), wanted)
+        connection, wanted = known_connection(uow, connection_key), sought(search, ctx.keys.signing)
+        if wanted is None:
+            return Found()
+        found = uow.links.found(connection.id, system, wanted, limit=MOST_FOUND)
+        by_name = uow.links.is_nobody_nameless(connection.id, [system], wanted)
+    if not found and wanted.number and wanted.number.isascii():  # else it is a name, by which no vendor is asked
+        ids = ids_numbered(ctx, connection, ctx.gateway(connection, system), wanted.number)
+        found = dict.fromkeys(ids, wanted.number)
     with ctx.unit_of_work().reading() as uow:
         links = uow.links.page(connection.id, after=None, limit=len(found) or 1, people={system: list(found)})
         partners = {link.id_in(system): link.id_in(system.other) for link in links}
@@ -100,7 +108,10 @@ def find_people(ctx: Context, connection_key: str, system: System, number: str) 
         known = (ends[each].name for each in (person_id, partners.get(person_id, "")) if each in ends)
         return next((each for each in known if each), "")
 
-    return [FoundPerson(system, each, shown, linked=each in partners, name=name(each)) for each, shown in found.items()]
+    people = (
+        FoundPerson(system, each, shown, linked=each in partners, name=name(each)) for each, shown in found.items()
+    )
+    return Found(tuple(people), by_name)
 
 
 def _lines(uow: UnitOfWork, connection_id: int, rows: list[LinkRow]) -> list[LinkLine]:

@@ -1,13 +1,11 @@
 """A preview as users see it: the people in it, what would change, and how far its survey has read.
 
-The database counts the people and cuts the page. Only a search reads an outline of the whole run (five plain columns
-per person) and its names. Values are decrypted only for the people whom the page shows.
+The database counts the people, searches and cuts the page. Names and values are decrypted only for the people whom the
+page shows.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.domain.enums import Direction, System, Trigger
@@ -15,8 +13,9 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
-from app.storage.runs.preview_selection import Cut, Outlined, Tally
-from app.storage.runs.rows import ItemRow, PreviewName, RunRow
+from app.storage.links.finding import Sought
+from app.storage.runs.preview_selection import Asked, Tally
+from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in
@@ -34,17 +33,13 @@ from app.use_cases.queries.preview_views import (
     Reading,
     group_of,
 )
+from app.use_cases.shared.name_search import sought
 from app.use_cases.shared.run_lookup import find_run
 
 PAGE = 50
 PLANS = 20
 """How many people one plan page shows: each brings up to 31 items, and every value is decrypted by itself."""
 _VENDOR_PAGE = 100
-_SPACES = dict.fromkeys(map(ord, " \u3000"))
-_FOLD = _SPACES | {ord(kana): ord(kana) + 0x60 for kana in map(chr, range(0x3041, 0x3097))}
-"""Hiragana → katakana, spaces gone."""
-_BETWEEN = "\x1e"
-
 
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -92,17 +87,13 @@ def see_people(
 ) -> PeoplePage:
     """One page of a preview's people by position, after `after` or before `before`. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
-        run = find_run(uow, run_id)
-        everybody = uow.preview_selection.tally(run.id)
-        found: Sequence[Tally]
-        if _folded(search):
-            people = found_by(uow, run, uow.preview_selection.outline(run.id), search)
-            found = [Tally(each.state, each.kind, each.chosen, 1) for each in people]
-            cut = _cut(uow, in_groups(people, groups), after=after, before=before, size=PAGE)
-        else:
-            found = everybody
-            cut = uow.preview_selection.cut(run.id, _kinds_in(groups), after=after, before=before, size=PAGE)
+        run, wanted = find_run(uow, run_id), sought(search, ctx.keys.signing)
+        everybody = uow.preview_selection.tally(Asked(run))
+        found = everybody if wanted is None else uow.preview_selection.tally(Asked(run, sought=wanted))
+        cut = uow.preview_selection.cut(asked_in(run, groups, wanted), after=after, before=before, size=PAGE)
         keys = uow.preview_selection.keys_of([row.id for row in cut.rows])
+        source = [run.direction.source]
+        by_name = wanted is None or uow.links.is_nobody_nameless(run.connection_id, source, wanted)
         preview = preview_of(uow, run)
     return PeoplePage(
         preview=preview,
@@ -117,6 +108,7 @@ def see_people(
         people=tuple(_person(row, keys[row.id]) for row in cut.rows),
         before=cut.before,
         after=cut.after,
+        by_name=by_name,
     )
 
 
@@ -127,12 +119,11 @@ def see_plan(
     Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
-        everybody = uow.preview_selection.tally(run.id)
+        everybody = uow.preview_selection.tally(Asked(run))
         chosen = [each for each in everybody if _is_chosen(each)]
         created = sum(each.people for each in chosen if each.kind == PlanKind.CREATE)
-        cut = uow.preview_selection.cut(
-            run.id, _kinds_in(WRITABLE), only_chosen=True, after=after, before=before, size=PLANS
-        )
+        asked = Asked(run, _kinds_in(WRITABLE), only_chosen=True)
+        cut = uow.preview_selection.cut(asked, after=after, before=before, size=PLANS)
         changes = uow.changes.of_items([row.id for row in cut.rows])
         by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
@@ -188,19 +179,9 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
     )
 
 
-def found_by(uow: UnitOfWork, run: RunRow, everybody: Sequence[Outlined], search: str) -> Sequence[Outlined]:
-    """The people whose number, name or kana contains the searched text."""
-    wanted = _folded(search)
-    if not wanted:
-        return everybody
-    positions = _positions(uow.preview_names.of_run(run.id), wanted)
-    return [each for each in everybody if each.position in positions]
-
-
-def in_groups(found: Sequence[Outlined], groups: Collection[Group]) -> Sequence[Outlined]:
-    if len(groups) == len(Group):
-        return found
-    return [each for each in found if group_of(each.state, each.kind) in groups]
+def asked_in(run: RunRow, groups: Collection[Group], wanted: Sought | None) -> Asked:
+    """The people whom the filter and the search find."""
+    return Asked(run, _kinds_in(groups), wanted)
 
 
 def _kinds_in(groups: Collection[Group]) -> Mapping[ItemState, Collection[str]] | None:
@@ -209,32 +190,6 @@ def _kinds_in(groups: Collection[Group]) -> Mapping[ItemState, Collection[str]] 
         return None
     kinds = {state: [kind.value for kind in PlanKind if group_of(state, kind) in groups] for state in ItemState}
     return {state: found for state, found in kinds.items() if found}
-
-
-def _positions(names: Sequence[PreviewName], wanted: str) -> frozenset[int]:
-    """The positions of the people whose number, name or kana contains `wanted`. All of them are joined into one text
-    first, because folding one long text is many times faster than folding 30,000 short ones."""
-    written = (f"{each.number}\t{each.name}\t{each.kana}".replace(_BETWEEN, "") for each in names)
-    lines = _folded(_BETWEEN.join(written)).split(_BETWEEN)
-    return frozenset(each.position for each, line in zip(names, lines, strict=True) if wanted in line)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().translate(_FOLD)
-
-
-def _cut(uow: UnitOfWork, listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int) -> Cut:
-    positions = [each.position for each in listed]
-    if before is not None:
-        end = bisect_left(positions, before)
-        start = max(0, end - size)
-    else:
-        start = 0 if after is None else bisect_right(positions, after)
-        end = min(len(listed), start + size)
-    page = listed[start:end]
-    earlier = page[0].position if page and start > 0 else None
-    later = page[-1].position if page and end < len(listed) else None
-    return Cut(uow.preview_selection.items([each.id for each in page]), earlier, later)
 
 
 def _counts(found: Iterable[Tally]) -> dict[Group, int]:

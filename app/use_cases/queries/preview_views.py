@@ -114,6 +114,8 @@ class PeoplePage:
     people: tuple[PersonView, ...]
     before: int | None
     after: int | None
+    by_name: bool = True
+    """False: the search cannot know the names of all, so it may have missed somebody."""
 
     def count(self, groups: Collection[Group]) -> int:
         return sum(self.counts[group] for group in groups)

@@ -17,6 +17,7 @@ import structlog
 
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System
+from app.domain.matching.name_search import NameKeys, names_of
 from app.domain.planning.content import content_of, is_other_content
 from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.metrics.counters import labels
@@ -24,6 +25,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import fingerprint_of
+from app.use_cases.shared.name_search import name_keys_of
 
 log = structlog.get_logger(__name__)
 
@@ -35,16 +37,16 @@ COUNTER = "missed_webhooks"
 
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
-    fingerprint = fingerprint_of(ctx.keys.signing)
-    return [entry_of(record, content_of(record, fingerprint)) for record in people if record.person.id]
+    fingerprint, names = fingerprint_of(ctx.keys.signing), name_keys_of(ctx.keys.signing)
+    return [entry_of(record, content_of(record, fingerprint), names) for record in people if record.person.id]
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
     """Store the numbers and pay schedules that a listing outside a survey has shown. The contents stay as the last
     survey has seen them, so that the next survey still finds what has changed since."""
     with ctx.unit_of_work() as uow:
-        before = uow.directory.contents(connection_id, system)
-        entries = [entry_of(each, before.get(each.person.id)) for each in people if each.person.id]
+        before, names = uow.directory.contents(connection_id, system), name_keys_of(ctx.keys.signing)
+        entries = [entry_of(each, before.get(each.person.id), names) for each in people if each.person.id]
         uow.directory.replace(connection_id, system, entries, now=ctx.clock.now())
 
 
@@ -101,9 +103,10 @@ def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, syst
     return uow.webhook_registrations.get(connection_id) is not None
 
 
-def entry_of(record: EmployeeRecord, content: str | None) -> DirectoryEntry:
+def entry_of(record: EmployeeRecord, content: str | None, names: NameKeys) -> DirectoryEntry:
     person = record.person
-    return DirectoryEntry(person.number, person.id, _kept(person.pay_schedule), content)
+    marks = names.marks(person.id, names_of(record))
+    return DirectoryEntry(person.number, person.id, _kept(person.pay_schedule), content, marks)
 
 
 @lru_cache(maxsize=1_000)

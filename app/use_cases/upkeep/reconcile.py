@@ -185,6 +185,7 @@ def _forget_old(ctx: Context) -> int:
         if not _first_today(ctx, uow, DAILY):
             return 0
         uow.known_people.purge(oldest)
+        uow.directory.forget_names(seen_before=oldest)
         uow.recovery.erase_notices(oldest)
     while True:
         with ctx.unit_of_work() as uow:

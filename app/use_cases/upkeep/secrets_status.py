@@ -21,15 +21,15 @@ PORTION = 500
 REPEATED_FOR = timedelta(days=3)
 """How long a vendor repeats a webhook that got no answer in time. A repetition that comes after the key of its first
 delivery is gone looks new, so a run compares its people once more."""
-VALUES, LINKS, DECISIONS = "values", "links", "decisions"
+VALUES, LINKS, DECISIONS, NAMES = "values", "links", "decisions", "names"
 _NO_SUCH_KEY = "この鍵は記録にないか、まだ使われています。flask secrets status に出る以前の鍵の番号を指定してください。"
 
 
 @dataclass(frozen=True)
 class KeyView:
     """`use`: None for a key that was never in use. `given`: whether this process was given it. `needs`: VALUES
-    (encrypted ones), LINKS (pairs whose last agreement or unsettled write is recognised by it) and DECISIONS (changes
-    that wait or rest) → how many need it."""
+    (encrypted ones), LINKS (pairs whose last agreement or unsettled write is recognised by it), DECISIONS (changes that
+    wait or rest) and NAMES (people who are found by name) → how many need it."""
 
     kind: KeyKind
     id: str
@@ -174,6 +174,7 @@ def _digests(ctx: Context) -> Iterator[tuple[str, str, int]]:
         yield from ((label, LINKS, number) for label, number in found.items())
     with ctx.unit_of_work().reading() as uow:
         yield from ((label, DECISIONS, number) for label, number in uow.keyed_digests.of_decisions().items())
+        yield from ((label, NAMES, number) for label, number in uow.keyed_digests.of_names().items())
 
 
 def _views(

@@ -11,6 +11,7 @@ from app.use_cases.upkeep.rotation import rotate_secrets
 from app.use_cases.upkeep.secrets_status import (
     DECISIONS,
     LINKS,
+    NAMES,
     VALUES,
     KeyKind,
     KeyUse,
@@ -34,7 +35,7 @@ _USES = {
     KeyUse.FORMER: "以前の鍵",
     KeyUse.RETIRED: "以前の鍵",
 }
-_NEEDS = {VALUES: "値", LINKS: "従業員の組", DECISIONS: "待っているか見送った変更"}
+_NEEDS = {VALUES: "値", LINKS: "従業員の組", DECISIONS: "待っているか見送った変更", NAMES: "氏名で探せる従業員"}
 
 
 @secrets.command("rotate")

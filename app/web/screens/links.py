@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask import flash, redirect, request
@@ -15,13 +15,13 @@ from app.domain.errors import AwaseError, Refused
 from app.use_cases.connections.connections import list_connections
 from app.use_cases.links import decide
 from app.use_cases.links.compare_pair import compare_pair
-from app.use_cases.links.pairs import FoundPerson, find_people, link_table
+from app.use_cases.links.pairs import Found, FoundPerson, find_people, link_table
 from app.use_cases.links.questions import link_questions
 from app.use_cases.shared.views import ConnectionView
 from app.web.current import current_context
 from app.web.http.vendor_turns import ask_vendor
 from app.web.screens.base import me, needs, render, screens, wording_here
-from app.web.screens.query_args import whole_number
+from app.web.screens.query_args import LONGEST_SEARCH, whole_number
 
 SHOWN_AT_ONCE = 6
 """A page with up to so many pairs reads them from both systems by itself; with more, it reads those a person opens."""
@@ -55,15 +55,15 @@ def links(key: str | None) -> Response:
 @needs(Permission.SEE_PEOPLE)
 def links_all(key: str) -> Response:
     ctx = current_context()
-    number = request.args.get("number", "").strip()
-    table = link_table(ctx, key, number=number, after=whole_number("after"))
+    search = _asked_for("q") or _asked_for("number")  # as the box was called before it also took names
+    table = link_table(ctx, key, search=search, after=whole_number("after"))
     connections = list_connections(ctx)
     return render(
         "links/all.html",
         connection=_named(connections, key),
         connections=connections,
         table=table,
-        number=number,
+        search=search,
     )
 
 
@@ -72,14 +72,15 @@ def links_all(key: str) -> Response:
 def links_join(key: str) -> Response:
     """Two boxes, one per system; once one person is found or chosen on each side, the page shows both side by side."""
     connections = list_connections(current_context())
-    found, faults = {}, {}
+    found, faults, by_name = {}, {}, {}
     for system in System:
         try:
-            found[system] = _found(key, system)
+            asked = _found(key, system)
+            found[system], by_name[system] = asked.people, asked.by_name
         except AwaseError as error:
             if isinstance(error, Refused):
                 raise
-            found[system], faults[system] = [], error.code
+            found[system], faults[system] = (), error.code
     chosen = {system: _chosen(system, people) for system, people in found.items()}
     return render(
         "links/join.html",
@@ -87,8 +88,9 @@ def links_join(key: str) -> Response:
         connections=connections,
         found=found,
         faults=faults,
+        by_name=by_name,
         chosen=chosen,
-        asked={system: _asked_number(system) for system in System},
+        asked={system: _asked_in(system) for system in System},
         both=all(chosen.values()),
     )
 
@@ -156,18 +158,20 @@ def _pair(key: str) -> Any:
     return ask_vendor(lambda: compare_pair(ctx, key, **wanted))
 
 
-def _asked_number(system: System) -> str:
-    return request.args.get(f"{system.value}_number", "").strip()
+def _asked_for(name: str) -> str:
+    return request.args.get(name, "").strip()[:LONGEST_SEARCH]
 
 
-def _found(key: str, system: System) -> list[FoundPerson]:
-    ctx, number = current_context(), _asked_number(system)
-    if not number:
-        return []
-    return ask_vendor(lambda: find_people(ctx, key, system, number))
+def _asked_in(system: System) -> str:
+    return _asked_for(f"{system.value}_q") or _asked_for(f"{system.value}_number")
 
 
-def _chosen(system: System, people: list[FoundPerson]) -> str | None:
+def _found(key: str, system: System) -> Found:
+    ctx, search = current_context(), _asked_in(system)
+    return ask_vendor(lambda: find_people(ctx, key, system, search)) if search else Found()
+
+
+def _chosen(system: System, people: Sequence[FoundPerson]) -> str | None:
     """The id that was picked, also one from elsewhere (a broken pair); without a pick, the only person found."""
     asked = request.args.get(system.value, "")
     if asked:

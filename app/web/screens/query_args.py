@@ -9,6 +9,7 @@ from flask import request
 from app.domain.runs.dates import JAPAN
 
 _MOST = 2**63 - 1
+LONGEST_SEARCH = 100
 
 
 def whole_number(name: str) -> int | None:

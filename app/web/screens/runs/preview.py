@@ -19,8 +19,8 @@ from app.use_cases.queries.preview import see_people, see_plan, see_preview, see
 from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
 from app.web.screens.base import has_view, me, needs, refused_page, render, screens, wording_here
+from app.web.screens.query_args import LONGEST_SEARCH
 
-_LONGEST_SEARCH = 100
 _WRITABLE = "writable"
 _FILTERS: Mapping[str, frozenset[Group]] = {
     _WRITABLE: WRITABLE,
@@ -219,7 +219,7 @@ def _filter() -> tuple[str, frozenset[Group]]:
 
 
 def _search() -> str:
-    return request.values.get("q", "").strip()[:_LONGEST_SEARCH]
+    return request.values.get("q", "").strip()[:LONGEST_SEARCH]
 
 
 def _position(name: str) -> int | None:

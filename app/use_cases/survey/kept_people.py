@@ -1,0 +1,65 @@
+"""Who has a number, without a list of everybody: one exact question where the vendor has one, else the people whom the
+last survey has kept, brought up to date by the question who has come since.
+
+A company of up to `LISTED_ANEW` people is listed instead, which takes a few calls and misses nobody. What a larger one
+does not show until its next survey is that somebody who was there already has got another number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from app.domain.employee import EmployeeRecord
+from app.domain.matching.linking import comparable_number
+from app.domain.ports import EmployeeGateway
+from app.domain.settings.connection_settings import Connection
+from app.use_cases.context import Context
+from app.use_cases.survey.change_detection import keep_numbers
+
+LISTED_ANEW = 2_000
+"""So many people fit on twenty pages."""
+ASKED_ONE_BY_ONE = 20
+"""So many exact questions cost no more than the list of a small company."""
+
+
+def numbers_there(
+    ctx: Context, connection: Connection, gateway: EmployeeGateway, numbers: Collection[str], *, as_of_date: date
+) -> Collection[str] | None:
+    """Which of these numbers, none of which was kept, somebody has by now. None: nobody can tell before the next
+    survey. Raises the errors of the gateways."""
+    if gateway.asks_by_number and len(numbers) <= ASKED_ONE_BY_ONE:
+        return [number for number in numbers if gateway.ids_by_number(number)]
+    if _is_small(ctx, connection, gateway):
+        people = gateway.directory(as_of_date=as_of_date)
+        keep_numbers(ctx, connection.id, gateway.system, people)
+        return _among(numbers, people)
+    found = _among(numbers, _added(ctx, connection, gateway))
+    return found if len(found) == len(numbers) else None
+
+
+def ids_numbered(ctx: Context, connection: Connection, gateway: EmployeeGateway, number: str) -> list[str]:
+    """Ids of the people who have this number, which nobody had who was kept. Raises the errors of the gateways."""
+    if gateway.asks_by_number or _is_small(ctx, connection, gateway):
+        return gateway.ids_by_number(number, fresh=False)
+    return [each.person.id for each in _added(ctx, connection, gateway) if _among([number], [each])]
+
+
+def _is_small(ctx: Context, connection: Connection, gateway: EmployeeGateway) -> bool:
+    """Whether the system was listed before, and is quickly listed again."""
+    with ctx.unit_of_work().reading() as uow:
+        return 0 < uow.directory.size(connection.id, gateway.system) <= LISTED_ANEW
+
+
+def _added(ctx: Context, connection: Connection, gateway: EmployeeGateway) -> Sequence[EmployeeRecord]:
+    """Who has come since the last list of everybody ended, as far as one question tells. The end stays where it is: it
+    is moved only by whoever also keeps who these people are (`employee.newcomers`)."""
+    with ctx.unit_of_work().reading() as uow:
+        end = uow.directory.end(connection.id, gateway.system)
+    added = None if end is None else gateway.added(end.ended)
+    return () if added is None else added.people
+
+
+def _among(numbers: Collection[str], people: Sequence[EmployeeRecord]) -> list[str]:
+    there = {comparable_number(each.person.number) for each in people}
+    return [number for number in numbers if comparable_number(number) in there]

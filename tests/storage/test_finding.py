@@ -1,0 +1,138 @@
+"""People found by number, name and kana in the database itself, the same on both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from app.domain.enums import System
+from app.domain.matching.name_search import NameKeys, Names, begins_with
+from app.domain.runs.run_state import ItemState, RunState
+from app.storage.links.finding import Sought
+from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.preview_selection import Asked
+from app.storage.unit_of_work import Database
+from tests.properties import examples
+from tests.storage.databases import NOW, add_connection, new_item, running_run
+
+pytestmark = pytest.mark.sql
+
+SMARTHR, FREEE = System.SMARTHR, System.FREEE
+KEYS = NameKeys({"": b"an invented key", "b": b"the key before it"}, "")
+BEFORE = NameKeys({"b": b"the key before it"}, "b")
+PEOPLE: Mapping[str, Names] = {
+    "0001": Names("架空", "花子", "カクウ", "ハナコ"),
+    "0002": Names("架空", "太郎", "カクウ", "タロウ"),
+    "0012": Names("見本", "花", "ミホン", "ハナ"),
+    "0100": Names("花田", "一", "ハナダ", "ハジメ"),
+    "A_1": Names(),
+}
+
+
+def sought(text: str, *, number: str | None = None) -> Sought:
+    return Sought(text if number is None else number, KEYS.tokens(text), frozenset(KEYS.known))
+
+
+def entries(keys: NameKeys = KEYS) -> list[DirectoryEntry]:
+    return [DirectoryEntry(number, f"p{number}", names=keys.marks(f"p{number}", of)) for number, of in PEOPLE.items()]
+
+
+@pytest.fixture
+def listed(database: Database) -> tuple[Database, int]:
+    connection = add_connection(database).id
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, FREEE, entries(), now=NOW)
+    return database, connection
+
+
+@given(text=st.text("架空花子見本田はなカクウ太0A_1% ", max_size=4))
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_database_finds_whom_a_plain_search_finds(listed: tuple[Database, int], text: str) -> None:
+    (database, connection), number = listed, text.strip()
+    plain = [each for each, of in PEOPLE.items() if (number and each.startswith(number)) or begins_with(of, text)]
+    with database.unit_of_work().reading() as uow:
+        found = uow.links.found(connection, FREEE, sought(text, number=number), limit=9)
+    assert sorted(found.values()) == sorted(plain)
+
+
+def test_made_under_a_former_key_they_are_found_until_it_is_gone(database: Database) -> None:
+    connection = add_connection(database).id
+    after = NameKeys({"": b"an invented key"}, "")
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, FREEE, entries(BEFORE), now=NOW)
+        assert set(uow.links.found(connection, FREEE, sought("はなこ"), limit=9)) == {"p0001"}
+        assert uow.keyed_digests.of_names() == {"b": 5}
+        assert uow.links.is_nobody_nameless(connection, [FREEE, SMARTHR], sought("x"))
+        gone = Sought("", after.tokens("はなこ"), frozenset(after.known))
+        assert uow.links.found(connection, FREEE, gone, limit=9) == {}
+        assert not uow.links.is_nobody_nameless(connection, [FREEE], gone)
+
+
+def test_rows_of_an_older_release_are_found_by_number_and_the_page_can_say_so(database: Database) -> None:
+    connection = add_connection(database).id
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, FREEE, [*entries(), DirectoryEntry("0009", "old")], now=NOW)
+        assert uow.links.found(connection, FREEE, sought("0009"), limit=9) == {"old": "0009"}
+        assert not uow.links.is_nobody_nameless(connection, tuple(System), sought("0009"))
+        assert uow.links.is_nobody_nameless(connection, [SMARTHR], sought("0009"))
+
+
+def test_links_are_found_by_either_of_the_two(database: Database) -> None:
+    connection = add_connection(database).id
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, FREEE, entries(), now=NOW)
+        uow.directory.replace(connection, SMARTHR, [DirectoryEntry("77", "crew")], now=NOW)
+        hana = uow.links.create(connection, "crew", "p0001", now=NOW).id
+        other = uow.links.create(connection, "nobody", "p0100", now=NOW).id
+        uow.links.create(connection, "else", "p0002", now=NOW)
+
+        def of(text: str) -> list[int]:
+            return [row.id for row in uow.links.page(connection, after=None, limit=9, sought=sought(text))]
+
+        assert (of("花"), of("花子"), of("77"), of("0100"), of("見本")) == ([other, hana], [hana], [hana], [other], [])
+
+
+def test_names_that_were_erased_find_nobody_any_more(database: Database) -> None:
+    kept = add_connection(database).id
+    removed = add_connection(database, key="other", freee_company_id=9).id
+    with database.unit_of_work() as uow:
+        for connection in (kept, removed):
+            uow.directory.replace(connection, FREEE, entries(), now=NOW)
+        assert uow.directory.forget_names(connection_id=removed) == 5
+        assert uow.links.found(removed, FREEE, sought("花"), limit=9) == {}
+        assert len(uow.links.found(kept, FREEE, sought("花"), limit=9)) == 3
+        assert uow.directory.forget_names(seen_before=NOW) == 0
+        assert uow.keyed_digests.of_names() == {"": 5}
+
+
+def test_a_preview_is_searched_by_the_number_of_the_item_and_the_name_at_the_source(database: Database) -> None:
+    connection = add_connection(database)
+    run, _ = running_run(database, connection, items=0, state=RunState.PREVIEWED, dry_run=True)
+    items = [
+        new_item(run, n, source_id=f"p{number}", employee_number=number, name="見本", holds_slot=False, chosen=False)
+        for n, number in enumerate(PEOPLE)
+    ]
+    items.append(new_item(run, 9, source_id="p0001", employee_number="", name="", state=ItemState.UNCHANGED))
+    with database.unit_of_work() as uow:
+        uow.items.add_many(items)
+        uow.directory.replace(connection.id, SMARTHR, entries(), now=NOW)
+        uow.directory.replace(connection.id, FREEE, [DirectoryEntry("1", "p0002")], now=NOW)
+        asked = Asked(run, sought=sought("花"))
+        assert [row.position for row in uow.preview_selection.cut(asked, size=9).rows] == [0, 2, 3]
+        assert sum(each.people for each in uow.preview_selection.tally(asked)) == 3
+        assert uow.preview_selection.choose(asked, chosen=True) == 3
+        numbers = Asked(run, sought=sought("000"))
+        assert [row.position for row in uow.preview_selection.cut(numbers, size=9).rows] == [0, 1]
+
+
+def test_of_a_preview_whose_names_were_erased_nobody_is_found_by_name(database: Database) -> None:
+    connection = add_connection(database)
+    run, _ = running_run(database, connection, items=0, state=RunState.PREVIEWED, dry_run=True)
+    with database.unit_of_work() as uow:
+        uow.items.add_many([new_item(run, 0, source_id="p0001", employee_number="0001", name=None, holds_slot=False)])
+        uow.directory.replace(connection.id, SMARTHR, entries(), now=NOW)
+        assert uow.preview_selection.cut(Asked(run, sought=sought("花子")), size=9).rows == []
+        assert len(uow.preview_selection.cut(Asked(run, sought=sought("0001")), size=9).rows) == 1
