@@ -1,14 +1,16 @@
-"""A PostgreSQL database as an old, large customer has it: written by COPY, around the repositories, in seconds.
+"""A database as an old, large customer has it: written around the repositories (PostgreSQL: by COPY), in seconds.
 
-10,000 linked employees; 500,000 items in 10,000 finished runs, most of them small ones of webhooks; changes and steps
-of a part of them; a preview of 10,000 people with its roster; a run of as many under way; deliveries, troubles, audit.
+10,000 linked employees, or as many as are asked for; 500,000 items in 10,000 finished runs, most of them small ones of
+webhooks; changes and steps of a part of them; a preview of all people; a run of as many under way; deliveries,
+troubles, audit.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -22,12 +24,12 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from app.config import Settings
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.matching.name_search import NameKeys, Names
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
 from app.practice.staff import practice_company
 from app.storage.enums import ChangeState, DeliveryState, HistoryKind, MailKind, MailState, StepState
-from app.storage.runs.rows import PreviewName
 from app.storage.schema import migrate
 from app.storage.tables.models import Base
 from app.storage.unit_of_work import Database
@@ -35,6 +37,7 @@ from app.storage.values import dump_state
 from app.storage.vault import Vault
 from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.context import Context
+from app.use_cases.shared.name_search import name_keys_of
 from app.wiring import build_context
 from tests.web.addresses import Stock
 
@@ -52,6 +55,8 @@ ENDED = (
     (ItemState.CONFLICT, "conflict"),
 )
 CHANGED = ("last_name", "title", "phone", "bank_account_number", "hired_on")
+_FAMILIES = (("見本", "ミホン"), ("架空", "カクウ"), ("練習", "レンシュウ"), ("例示", "レイジ"), ("仮名", "カメイ"))
+_GIVEN = (("花子", "ハナコ"), ("太郎", "タロウ"), ("一", "ハジメ"), ("桜", "サクラ"))
 Row = Mapping[str, Any]
 
 
@@ -76,7 +81,7 @@ def fill(settings: Settings, *, people: int = PEOPLE, items: int = ITEMS, runs: 
     connection = _connection(ctx)
     add_user(ctx, LOGIN, PASSWORD, role=Role.ADMIN.value)
     database = Database(settings.database_url, Vault(settings.encryption_keys))
-    writer = _Writer(database, connection, people=people)
+    writer = _Writer(database, connection, people=people, keys=name_keys_of(ctx.keys.signing))
     sizes = _sizes(items - 2 * people, runs)
     writer.runs(sizes)
     writer.previewed(len(sizes) + 1)
@@ -131,8 +136,8 @@ def _sizes(items: int, runs: int) -> list[int]:
 class _Writer:
     """Ids of rows are given here, so that rows of one table can name rows of another before either is written."""
 
-    def __init__(self, database: Database, connection_id: int, *, people: int) -> None:
-        self._database = database
+    def __init__(self, database: Database, connection_id: int, *, people: int, keys: NameKeys) -> None:
+        self._database, self._keys = database, keys
         self._connection_id = connection_id
         self._people = people
         self._pool = Pool.made(database.vault)
@@ -172,9 +177,6 @@ class _Writer:
         self._copy("items", rows)
         planned = range(first, first + waiting)
         self._copy("field_changes", (row for item in planned for row in self._changes(item, ChangeState.PLANNED)))
-        with self._database.unit_of_work() as uow:
-            listed = [PreviewName(p, f"{p + 1:05d}", f"見本 {p:05d}", "ミホン") for p in range(self._people)]
-            uow.preview_names.replace(number, listed)
 
     def running(self, number: int) -> None:
         run = {"state": RunState.RUNNING, "surveyed_at": self._now, "finished_at": None, "total": self._people}
@@ -200,17 +202,7 @@ class _Writer:
         )
         self._copy(
             "directory",
-            (
-                {
-                    **connection,
-                    "system": s,
-                    "employee_number": f"{n:05d}",
-                    "person_id": _person(s, n),
-                    "seen_at": self._now,
-                }
-                for s in System
-                for n in people
-            ),
+            ({**connection, **self._listed(s, n), "seen_at": self._now} for s in System for n in people),
         )
         self._copy("deliveries", (self._delivery(n) for n in range(1, 2 * self._people + 1)))
         self._copy("troubles", (self._trouble(n) for n in range(1, 201)))
@@ -218,6 +210,11 @@ class _Writer:
 
     def settle(self) -> None:
         """Ids go on behind ours, and the planner knows what there is."""
+        if self._database.engine.dialect.name == "sqlite":
+            with self._database.engine.connect() as connection:
+                connection.exec_driver_sql("ANALYZE")
+                connection.commit()
+            return
         with self._database.engine.begin() as connection:
             for table in Base.metadata.sorted_tables:
                 if "id" in table.columns:
@@ -272,18 +269,24 @@ class _Writer:
         for place in range(size):
             yield self._item(number, first + place, place, at)
 
+    def _listed(self, system: System, number: int) -> Row:
+        marks = self._keys.marks(_person(system, number), _names(number))
+        who = {"system": system, "employee_number": f"{number:05d}", "person_id": _person(system, number)}
+        return {**who, "name_digests": marks.digests, "names_by": marks.made_by}
+
     def _item(self, run: int, item: int, place: int, at: datetime) -> Row:
         state, code = ENDED[place % len(ENDED)]
         person = place % self._people + 1
+        direction = list(Direction)[run % 2]
         return {
             "id": item,
             "run_id": run,
             "connection_id": self._connection_id,
-            "direction": list(Direction)[run % 2],
+            "direction": direction,
             "position": place,
             "employee_number": f"{person:05d}",
-            "source_id": f"crew-{person}",
-            "target_id": str(person),
+            "source_id": _person(direction.source, person),
+            "target_id": _person(direction.target, person),
             "kind": "update",
             "queue": "bulk",
             "state": state,
@@ -338,15 +341,34 @@ class _Writer:
             return
         default = _defaults(table)
         columns = list({**default, **first})
+        filled = ({**default, **row} for row in chain([first], supply))
+        plain = ([_plain(row[column]) for column in columns] for row in filled)
         raw = self._database.engine.raw_connection()
         connection = raw.driver_connection
-        assert isinstance(connection, psycopg.Connection)
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in chain([first], supply):
-                filled = {**default, **row}
-                copy.write_row([_plain(filled[column]) for column in columns])
-        connection.commit()
+        if isinstance(connection, sqlite3.Connection):
+            _insert(connection, table, columns, plain)
+        else:
+            assert isinstance(connection, psycopg.Connection)
+            with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+                for values in plain:
+                    copy.write_row(values)
+            connection.commit()
         raw.close()
+
+
+def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    names, places = ", ".join(f'"{each}"' for each in columns), ", ".join("?" for _ in columns)
+    connection.execute("BEGIN")
+    connection.executemany(
+        f"INSERT INTO {table} ({names}) VALUES ({places})", ([_in_sqlite(value) for value in row] for row in rows)
+    )
+    connection.execute("COMMIT")
+
+
+def _in_sqlite(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _defaults(table: str) -> dict[str, Any]:
@@ -361,6 +383,12 @@ def _plain(value: Any) -> Any:
 
 def _person(system: System, number: int) -> str:
     return f"crew-{number}" if system is System.SMARTHR else str(number)
+
+
+def _names(number: int) -> Names:
+    last, kana = _FAMILIES[number % len(_FAMILIES)]
+    first, first_kana = _GIVEN[number // len(_FAMILIES) % len(_GIVEN)]
+    return Names(last, f"{first}{number % 97}", kana, first_kana)
 
 
 def _counts(size: int) -> dict[str, int]:
