@@ -51,7 +51,6 @@ from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
 from app.storage.runs.items import ItemRepository
-from app.storage.runs.preview_names import PreviewNameRepository
 from app.storage.runs.preview_selection import PreviewSelectionRepository
 from app.storage.runs.runs import RunRepository
 from app.storage.runs.second_persons import SecondPersonRepository
@@ -131,7 +130,6 @@ class UnitOfWork:
     survey_pages = _Lazy(SurveyPageRepository)
     second_persons = _Lazy(SecondPersonRepository)
     stopped_changes = _Lazy(StoppedChangeRepository)
-    preview_names = _Lazy(PreviewNameRepository)
     directory = _Lazy(DirectoryRepository)
     known_people = _Lazy(KnownPeopleRepository)
     consents = _Lazy(ConsentRepository)

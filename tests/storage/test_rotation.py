@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, insert, select, update
 
 from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
 from app.storage.links.rows import Identity, KnownPerson
-from app.storage.runs.rows import NewChange, PreviewName
+from app.storage.runs.rows import NewChange
 from app.storage.tables.access_models import ConsentTable
-from app.storage.tables.models import Base, ConnectionTable, SurveyPageTable
+from app.storage.tables.models import Base, ConnectionTable, PreviewNameTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork
 from app.storage.upkeep.rotation import encrypted_columns
 from app.storage.vault import Vault, VaultError
@@ -65,13 +65,15 @@ def full(database: Database) -> Database:
         tokens = FreeeTokens("ein-zugang", "ein-erneuern", NOW)
         uow.wizards.keep_grant(begun.id, tokens, company_id=1, company_name="n", external_cid="c")
         uow.items.add_many([new_item(run, 7, holds_slot=False, name="架空 花子")])
-        uow.preview_names.replace(run.id, [PreviewName(0, "0001", "架空 花子", "カクウ ハナコ")])
         uow.second_persons.keep_reason(run.id, "架空の理由で急ぐため")
         inviter = uow.users.add(login="kanri", password_hash="h", role="admin", now=NOW)
         later = NOW + timedelta(hours=72)
         uow.invitations.add(
             token_hash="t", mail="hana@example.com", role="member", invited_by=inviter.id, now=NOW, expires_at=later
         )
+    with database.engine.begin() as connection:
+        names = database.vault.encrypt_bytes(b"as a former release kept them")
+        connection.execute(insert(PreviewNameTable), {"run_id": run.id, "people_enc": names})
     candidate = {"system": "freee", "id": "9", "number": "", "reason": "kana"}
     end_item(database, ids[0], state=ItemState.FAILED, detail="架空の理由", candidates=[candidate])
     return database
@@ -115,7 +117,6 @@ def everything(uow: UnitOfWork) -> list[object]:
         [item.name for item in items],
         [(setup.mail_to, uow.wizards.smarthr_token(setup.id)) for setup in uow.wizards.all()],
         [uow.wizards.freee_tokens(setup.id) for setup in uow.wizards.all()],
-        [(entry.name, entry.kana) for entry in uow.preview_names.of_run(1)],
         [invitation.mail for invitation in uow.invitations.open(NOW)],
         uow.second_persons.reason(1),
         [known.identity for known in uow.known_people.of_tenant(System.FREEE, "1234567").values()],

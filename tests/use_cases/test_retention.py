@@ -7,14 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from app.domain.enums import Step, System
 from app.domain.matching.name_search import Names
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.rows import DirectoryEntry
-from app.storage.runs.rows import NewChange, PreviewName
-from app.storage.tables.models import Base, OutboxTable
+from app.storage.runs.rows import NewChange
+from app.storage.tables.models import Base, OutboxTable, PreviewNameTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done
@@ -134,15 +134,17 @@ def test_the_names_of_everybody_in_a_preview_go_as_well(room: Room) -> None:
     run, _ = running_run(room.database, room.connection, state=RunState.PREVIEWED, dry_run=True)
     with room.database.unit_of_work() as uow:
         uow.items.add_many([new_item(run, 1, name="架空 花子", holds_slot=False)])
-        uow.preview_names.replace(run.id, [PreviewName(1, "0002", "架空 花子", "カクウ ハナコ")])
+    with room.database.engine.begin() as connection:
+        connection.execute(insert(PreviewNameTable), {"run_id": run.id, "people_enc": b"of a former release"})
 
     def names() -> list[str]:
         with room.database.unit_of_work() as uow:
-            listed = [*uow.items.page(run.id, after=0, limit=5), *uow.preview_names.of_run(run.id)]
-        return [each.name for each in listed]
+            listed = [each.name for each in uow.items.page(run.id, after=0, limit=5)]
+        with room.database.engine.connect() as connection:
+            return [*listed, *(sealed.decode() for sealed in connection.scalars(select(PreviewNameTable.people_enc)))]
 
     grow_old(room)
-    assert names() == ["架空 花子", "架空 花子"], "cancelled, not yet erased"
+    assert names() == ["架空 花子", "of a former release"], "cancelled, not yet erased"
     grow_old(room, days=1)
     assert names() == [""]
 

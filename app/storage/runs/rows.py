@@ -274,16 +274,6 @@ class PagePosition:
 
 
 @dataclass(frozen=True)
-class PreviewName:
-    """The name of one employee in a preview. `position`: that of the employee's item."""
-
-    position: int
-    number: str
-    name: str = field(repr=False)
-    kana: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class IdempotencyRow:
     request_hash: str
     run_id: int

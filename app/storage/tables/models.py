@@ -360,7 +360,8 @@ class SurveyPageTable(Base):
 
 
 class PreviewNameTable(Base):
-    """The names of all people in a preview, in one encrypted piece that is searched in memory."""
+    """The names of all people in a preview of a former release, which searched them in memory. Nothing is added, and
+    what is there is erased with the run."""
 
     __tablename__ = "rosters"
 

@@ -145,7 +145,7 @@ GROWING: Mapping[str, str] = {
     "field_changes": "the values of an item; erased with the retention time",
     "item_steps": "the requests that an item has sent, at most `MAX_STARTS` times",
     "history": "the beginning and the end of a run",
-    "rosters": "one per preview; erased with the retention time",
+    "rosters": "nothing is added any more; erased with the retention time",
     "survey_pages": "the pages of a survey that is under way",
     "unasked_writes": "the effects of items within a day, which the next write deletes",
     "mails": "one per run, and one per occasion that the clock or an administrator causes; erased with the retention "

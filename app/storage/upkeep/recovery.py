@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
 
 from app.domain.enums import Trigger
 from app.domain.error_catalogue.catalogue import checked
@@ -15,9 +15,16 @@ from app.storage.enums import OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import Repository
 from app.storage.runs.item_reading import OPEN_STATES, running_runs
-from app.storage.runs.preview_names import PreviewNameRepository
 from app.storage.tables.conditions import held_back
-from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, MailTable, OutboxTable, RunTable
+from app.storage.tables.models import (
+    ConnectionTable,
+    FieldChangeTable,
+    ItemTable,
+    MailTable,
+    OutboxTable,
+    PreviewNameTable,
+    RunTable,
+)
 
 
 class RecoveryRepository(Repository):
@@ -206,7 +213,7 @@ class RecoveryRepository(Repository):
         )
         personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
         self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))
-        PreviewNameRepository(self._session, self._vault).delete(runs)
+        self._session.execute(delete(PreviewNameTable).where(PreviewNameTable.run_id.in_(runs)))
         self._session.execute(
             update(MailTable).where(MailTable.run_id.in_(runs)).values(to_enc=None, subject=None, body_enc=None)
         )

@@ -77,7 +77,7 @@ class EmployeeJob:
         self._source = ctx.gateway(connection, run.direction.source)
         self._target = ctx.gateway(connection, run.direction.target)
         self._pair_reader = PairReader(job, self._source, self._target, lease)
-        self._number = self._name = self._kana = ""
+        self._number = self._name = ""
         self._target_id: str | None = None
         self._steps = StepLog(job, lease)
         self._writer = FreshWriter(self._target, self._steps, source=self._source)
@@ -120,7 +120,6 @@ class EmployeeJob:
         self._writer.has_read()
         person = pair.source.person
         self._number, self._name = person.number, name_of(pair.source)
-        self._kana = f"{person.last_name_kana} {person.first_name_kana}"
         return self._with(pair)
 
     def _with(self, pair: EmployeePair) -> ItemOutcome:
@@ -244,7 +243,7 @@ class EmployeeJob:
     def _passed(self, decided: Decided, *, just_created: bool = False) -> tuple[Decided, Plan]:
         """What is decided, with the part of the plan that this run may write. Raises Parked. `just_created`: the
         employee was weighed as a whole, but what waits for a second person waits all the same."""
-        known = Known(self._number, self._name, self._target_id, self._kana)
+        known = Known(self._number, self._name, self._target_id)
         remembered = self._passing.remembered(known)
         split = self._seconding.split(decided.plan, known, remembered)
         removed = split.removed

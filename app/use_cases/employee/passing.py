@@ -50,7 +50,6 @@ class Known:
     number: str
     name: str = field(repr=False)
     target_id: str | None
-    kana: str = field(default="", repr=False)
 
 
 class Parked(Exception):
@@ -201,7 +200,6 @@ def stopped_person(uow: UnitOfWork, job: Job, plan: Plan, known: Known, pieces: 
         pieces,
         number=known.number,
         name=known.name,
-        kana=known.kana,
         closing_month=item.closing_month,
         pay_month=item.pay_month,
         notes=new_notes(tuple(note for note in plan.notes if note.key in keys)),

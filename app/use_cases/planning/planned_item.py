@@ -58,7 +58,6 @@ class PlannedItem:
     second: tuple[Piece, ...] = field(default=(), repr=False)
     """What of the plan waits for a second person."""
     renewal: Renewal | None = field(default=None, repr=False)
-    kana: str = field(default="", repr=False)
     look: str | None = None
     trouble_key: str | None = None
     """Stands for the source id of somebody who shows none, so that a sweep tells of them once."""

@@ -43,7 +43,7 @@ from app.domain.planning.stopping import (
 from app.domain.runs.queues import queue_for
 from app.domain.runs.run_state import ItemState
 from app.storage.enums import HistoryKind
-from app.storage.runs.rows import ChangeRow, NewChange, NewItem, NewNote, NewRun, PreviewName, RunRow
+from app.storage.runs.rows import ChangeRow, NewChange, NewItem, NewNote, NewRun, RunRow
 from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -146,7 +146,6 @@ class StoppedPerson:
     pieces: tuple[Piece, ...] = field(repr=False)
     number: str = ""
     name: str = field(default="", repr=False)
-    kana: str = field(default="", repr=False)
     closing_month: str | None = None
     pay_month: str | None = None
     notes: tuple[NewNote, ...] = ()
@@ -260,8 +259,6 @@ class _HeldRun:
         shown |= {person.source_id: item_id for person, item_id in zip(added, ids, strict=True)}
         for person in people:
             self._put(person, shown[person.source_id])
-        names = [PreviewName((run.total or 0) + nth, p.number, p.name, p.kana) for nth, p in enumerate(added)]
-        uow.preview_names.replace(run.id, [*uow.preview_names.of_run(run.id), *names])
         total = (run.total or 0) + len(added)
         told = self._alarms()
         uow.runs.show_stopped(run.id, total=total, alarms=told, now=self._now)

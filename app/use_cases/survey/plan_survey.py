@@ -50,10 +50,6 @@ _in_words = lru_cache(100)(str)
 """Of a month: one text for all who have it."""
 
 
-def kana_of(record: EmployeeRecord) -> str:
-    return f"{record.person.last_name_kana} {record.person.first_name_kana}".strip()
-
-
 def plan_everybody(
     run: RunRow,
     everybody: Everybody,
@@ -243,8 +239,7 @@ class SurveyPlanner:
             effects=as_text(counted) if waiting else "",
         )
         renewal = renewal_of(self.run.direction, source, target, decided, link, self.terms.fingerprint, self.stops)
-        kana = kana_of(source) if waiting_pieces or second else ""
-        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal, kana=kana)
+        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal)
         if target is None or waiting:
             return told
         smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)

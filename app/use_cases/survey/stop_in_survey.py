@@ -57,7 +57,6 @@ def _person(found: PlannedItem, pieces: tuple[Piece, ...]) -> StoppedPerson:
         pieces,
         number=item.employee_number,
         name=item.name,
-        kana=found.kana,
         closing_month=item.closing_month,
         pay_month=item.pay_month,
         notes=tuple(note for note in item.notes if note.key in keys and note.severity == "info"),

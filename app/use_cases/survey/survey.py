@@ -48,7 +48,7 @@ from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
-from app.use_cases.survey.plan_survey import Everybody, kana_of, plan_everybody
+from app.use_cases.survey.plan_survey import Everybody, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
 from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
@@ -135,11 +135,10 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     if stops and raised:  # the day has no room for all of a kind: none of that kind is written before a person decides
         stops = replace(stops, closed=frozenset(alarm.effect for alarm in raised if alarm.effect))
         planned_items = planned(Before(planned_items, without(stops.closed)))
-    kana = {record.person.id: kana_of(record) for record in source} if run.dry_run else {}
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
         forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
-    store(ctx, run, planned_items, troubles=troubles, kana=kana, lease=lease)
+    store(ctx, run, planned_items, troubles=troubles, lease=lease)
 
 
 def _stops(ctx: Context, run: RunRow, remembered: Sequence[StoppedRow], terms: Terms) -> Stops | None:
@@ -194,7 +193,7 @@ def _survey_undo(ctx: Context, run: RunRow, connection: Connection, *, lease: Le
         connection = _keep_readable(ctx, uow, connection, listings, {})[0]
     with counted(ctx, run.id, gateway):
         planned_items = plan_everybody_undone(ctx, run, connection, listed=listed, gateway=gateway, lease=lease)
-    store(ctx, run, planned_items, troubles={}, kana={}, lease=lease)
+    store(ctx, run, planned_items, troubles={}, lease=lease)
     ask_about_open_undo(ctx, run.public_id)
 
 

@@ -19,7 +19,7 @@ from app.domain.mail_text.notices import Expected
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.automatic.rows import TroubleRow
 from app.storage.enums import OutboxKind
-from app.storage.runs.rows import PreviewName, RunRow, WithoutItem
+from app.storage.runs.rows import RunRow, WithoutItem
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_beginning_notice
@@ -56,13 +56,10 @@ def store(
     planned_items: Sequence[PlannedItem],
     *,
     troubles: Mapping[str, TroubleRow],
-    kana: Mapping[str, str],
     lease: Lease,
 ) -> None:
     with fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions left by a survey that did not reach its end
-        if run.dry_run:
-            uow.preview_names.replace(run.id, [_preview_name(planned_item, kana) for planned_item in planned_items])
     stored: list[tuple[int, PlannedItem]] = []
     for portion in portions(planned_items):
         try:
@@ -151,11 +148,6 @@ def _without_item(planned_items: Sequence[PlannedItem]) -> WithoutItem:
     )
     changed = sum(item.error_code == ONLY_TARGET_CHANGED for item in equal)
     return WithoutItem(len(equal), reasons, changed)
-
-
-def _preview_name(planned_item: PlannedItem, kana: Mapping[str, str]) -> PreviewName:
-    item = planned_item.item
-    return PreviewName(item.position, item.employee_number, item.name, kana.get(item.source_id or "", "").strip())
 
 
 @dataclass(frozen=True)
