@@ -9,7 +9,7 @@ from typing import Any
 
 from app.config import Settings
 from app.domain.completeness.listed import Listed
-from app.domain.employee import EmployeeRecord, Person, Record
+from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
 from app.domain.ports import Added, Mail, QueueDepth, QueuedJob, Silence, SurveyPage
@@ -147,6 +147,12 @@ class ListingGateway:
         if self._listing.error is not None:
             raise self._listing.error
         return [each.id for each in self._listing.people if each.number == number]
+
+    def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
+        self.calls += 1
+        self._listing.questions.append(f"read {person_id} {month or ''}".strip())
+        found = (EmployeeRecord(each, {}, month) for each in self._listing.people if each.id == person_id)
+        return next(found, None)
 
     def added(self, end: Mapping[str, Any]) -> Added | None:
         self.calls += 1

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from app.domain.employee import PaySchedule
 from app.domain.enums import Direction, System
 from app.domain.errors import AwaseError, ItemError, Refused, RunError, TemporaryError
+from app.domain.runs.dates import closing_month
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
+from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.unit_of_work import Database
 from app.use_cases.connections import connections, pause_resume
 from app.use_cases.intake.offered import offered_employees
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.monitoring import queue_admin
+from app.use_cases.survey.kept_people import LISTED_ANEW
 from app.use_cases.upkeep.relay import relay_once
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import TODAY, Room, open_room, person
@@ -228,6 +233,42 @@ def test_who_is_offered(room: Room) -> None:
     assert found[1].hired_on == date(2020, 4, 1)
     start_run(room.ctx, room.command(employees=("0004",)))
     assert room.listings[System.SMARTHR].asked == 1  # the listing also taught us the numbers
+
+
+def test_one_person_of_smarthr_is_asked_for_by_number(room: Room) -> None:
+    listing = room.listings[System.SMARTHR]
+    listing.people = [person("0002"), person("0006", "crew-a"), person("0006", "crew-b"), person("0007")]
+    with room.database.unit_of_work() as uow:
+        uow.links.create(room.connection.id, "crew-a", "1", now=room.clock.now())
+    asked: dict[str, Any] = {"direction": Direction.SMARTHR_TO_FREEE, "as_of_date": TODAY}
+    found = offered_employees(room.ctx, "renshu", number="0006", **asked)
+    assert [(each.source_id, each.linked, each.warning) for each in found] == [
+        ("crew-a", True, "E8"),
+        ("crew-b", False, "E8"),
+    ]
+    assert offered_employees(room.ctx, "renshu", number="0009", **asked) == []
+    assert listing.asked == 0
+
+
+def test_one_person_of_a_large_freee_is_read_and_of_a_small_one_everybody_is_listed(room: Room) -> None:
+    listing = room.listings[System.FREEE]
+    listing.people = [replace(person(f"{n:04d}", str(n)), system=System.FREEE) for n in range(LISTED_ANEW + 3)]
+    monthly = {"closing_day": 31, "pay_day": 25, "paid_next_month": True, "name": None}
+    asked: dict[str, Any] = {"direction": Direction.FREEE_TO_SMARTHR, "as_of_date": TODAY}
+    with room.database.unit_of_work() as uow:
+        kept = [DirectoryEntry(each.number, each.id, monthly) for each in listing.people[:-2]]
+        uow.directory.replace(room.connection.id, System.FREEE, kept, now=room.clock.now())
+        end = ListEnd(1, {"rows": len(kept)}, len(kept), room.clock.now())
+        uow.directory.set_end(room.connection.id, System.FREEE, end)
+    assert [each.source_id for each in offered_employees(room.ctx, "renshu", number="0007", **asked)] == ["7"]
+    assert listing.questions == [f"read 7 {closing_month(TODAY, PaySchedule(31, 25, True))}"]
+    newest = f"{LISTED_ANEW + 2:04d}"
+    assert [each.employee_number for each in offered_employees(room.ctx, "renshu", number=newest, **asked)] == [newest]
+    assert (listing.questions[1], listing.asked) == ("added", 0)
+    with room.database.unit_of_work() as uow:
+        uow.directory.replace(room.connection.id, System.FREEE, kept[:9], now=room.clock.now())
+    assert [each.source_id for each in offered_employees(room.ctx, "renshu", number="0007", **asked)] == ["7"]
+    assert listing.asked == 1
 
 
 @pytest.mark.parametrize(("error", "status"), [(TemporaryError("E22"), 503), (RunError("E18"), 409)])

@@ -78,9 +78,21 @@ def test_employees_on_a_date(client: FlaskClient, bearer: Bearer, world: World) 
     assert found["0004"]["warning"]
 
 
+def test_one_employee_on_a_date(client: FlaskClient, bearer: Bearer, world: World) -> None:
+    world.companies[System.SMARTHR].people = [
+        Person(System.SMARTHR, f"crew-{n}", f"{n:04d}", hired_on=date(2020, 4, 1)) for n in range(3)
+    ]
+    query = {"connection": KEY, "direction": "smarthr_to_freee", "as_of_date": "2026-11-22"}
+    for number, found in (("0001", ["crew-1"]), ("0009", [])):
+        answer = client.get("/api/v1/employees", query_string={**query, "employee_number": number}, headers=bearer())
+        assert [each["source_id"] for each in answer.json["items"]] == found
+    assert world.companies[System.SMARTHR].listed_times == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
+        ({"employee_number": ""}, 422, "invalid_employee_number"),
         ({"connection": "nobody"}, 404, "unknown_connection"),
         ({"direction": "up"}, 422, "invalid_direction"),
         ({"as_of_date": "2026-13-01"}, 422, "invalid_date"),

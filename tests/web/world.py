@@ -100,12 +100,13 @@ class Company:
     def __init__(self, system: System) -> None:
         self.system = system
         self.odd_masters = 0
-        self.calls = 0
+        self.calls = self.listed_times = 0
         self.people: list[Person] = []
         self.error: Exception | None = None
 
     def directory(self, *, as_of_date: date) -> list[EmployeeRecord]:
         self.calls += 1
+        self.listed_times += 1
         if self.error:
             raise self.error
         return [EmployeeRecord(person, {}) for person in self.people]

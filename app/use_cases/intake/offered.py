@@ -9,25 +9,27 @@ from datetime import date
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System
 from app.domain.error_catalogue.catalogue import message_of
-from app.domain.errors import Refused, RunError, TemporaryError
+from app.domain.errors import ItemError, Refused, RunError, TemporaryError
+from app.domain.matching.linking import comparable_number
 from app.domain.matching.selection import offer
 from app.domain.settings.connection_settings import Connection
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import OfferedEmployee
 from app.use_cases.survey.change_detection import keep_numbers
+from app.use_cases.survey.kept_people import read_numbered
 
 
 def offered_employees(
-    ctx: Context, connection_key: str, *, direction: Direction, as_of_date: date
+    ctx: Context, connection_key: str, *, direction: Direction, as_of_date: date, number: str | None = None
 ) -> list[OfferedEmployee]:
-    """List the source now and return the offered employees by employee number. Raises Refused: unknown connection, or
-    the source does not answer."""
+    """List the source now and return the offered employees by employee number. `number`: only those who have it, for
+    which a large source is not listed. Raises Refused: unknown connection, or the source does not answer."""
     source = direction.source
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        linked = {link.id_in(source) for link in uow.links.for_connection(connection.id)}
-    people = _listing(ctx, connection, source, as_of_date)
+    people = _shown(ctx, connection, source, as_of_date, number)
+    linked = _linked(ctx, connection, source, people if number is not None else None)
     numbers = Counter(record.person.number for record in people)
     offers = [(record.person, offer(record.person, as_of_date)) for record in people]
     return sorted(
@@ -47,16 +49,37 @@ def offered_employees(
     )
 
 
+def _linked(ctx: Context, connection: Connection, source: System, people: Sequence[EmployeeRecord] | None) -> set[str]:
+    """Ids of the people of the source who have a partner. `people`: only they are looked at; None: everybody."""
+    with ctx.unit_of_work().reading() as uow:
+        if people is None:
+            place = 1 if source is System.SMARTHR else 2
+            return {pair[place] for pair in uow.links.pairs(connection.id)}
+        ids = {source: [record.person.id for record in people]}
+        links = uow.links.page(connection.id, after=None, limit=max(1, len(people)), people=ids)
+        return {link.id_in(source) for link in links}
+
+
 def _number_warning(number: str, numbers: Counter[str]) -> str | None:
     return "E8" if not number or numbers[number] > 1 else None
 
 
-def _listing(ctx: Context, connection: Connection, source: System, as_of_date: date) -> Sequence[EmployeeRecord]:
+def _shown(
+    ctx: Context, connection: Connection, source: System, as_of_date: date, number: str | None
+) -> Sequence[EmployeeRecord]:
+    gateway = ctx.gateway(connection, source)
     try:
-        people = ctx.gateway(connection, source).directory(as_of_date=as_of_date)
+        if number is not None:
+            found = read_numbered(ctx, connection, gateway, number, as_of_date=as_of_date)
+            if found is not None:
+                return found
+        people = gateway.directory(as_of_date=as_of_date)
     except TemporaryError as error:
         raise Refused(error.code, message_of(error.code), status=503) from error
-    except RunError as error:
+    except (RunError, ItemError) as error:
         raise Refused(error.code, message_of(error.code), status=409) from error
     keep_numbers(ctx, connection.id, source, people)
-    return people
+    if number is None:
+        return people
+    wanted = comparable_number(number)
+    return [each for each in people if wanted and comparable_number(each.person.number) == wanted]

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import System
-from app.domain.errors import Refused, RunError, TemporaryError
+from app.domain.errors import ItemError, Refused, RunError, TemporaryError
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
@@ -131,7 +131,7 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
     gateway = ctx.gateway(connection, source)
     try:
         there = numbers_there(ctx, connection, gateway, unknown, as_of_date=command.as_of_date)
-    except (TemporaryError, RunError) as error:
+    except (TemporaryError, RunError, ItemError) as error:
         log.info("directory_not_refreshed", connection_id=connection.id, code=error.code)
         there = None
     if there is None:

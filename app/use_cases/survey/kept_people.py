@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from app.domain.employee import EmployeeRecord
+from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
+from app.domain.enums import System
 from app.domain.matching.linking import comparable_number
 from app.domain.ports import EmployeeGateway
+from app.domain.runs.dates import closing_month
 from app.domain.settings.connection_settings import Connection
+from app.storage.links.rows import DirectoryEntry
 from app.use_cases.context import Context
 from app.use_cases.survey.change_detection import keep_numbers
 
@@ -38,6 +41,29 @@ def numbers_there(
     return found if len(found) == len(numbers) else None
 
 
+def read_numbered(
+    ctx: Context, connection: Connection, gateway: EmployeeGateway, number: str, *, as_of_date: date
+) -> Sequence[EmployeeRecord] | None:
+    """Those who have this number, each read by itself; of freee without those whom it hides in the month of the as-of
+    date. None: a list of everybody is the quicker question, or the only one. Raises the errors of the gateways."""
+    if not gateway.asks_by_number and _size(ctx, connection, gateway) <= LISTED_ANEW:
+        return None
+    with ctx.unit_of_work().reading() as uow:
+        kept = uow.directory.ids_numbered(connection.id, gateway.system, number)
+    ids = kept if kept and not gateway.asks_by_number else ids_numbered(ctx, connection, gateway, number)
+    with ctx.unit_of_work().reading() as uow:
+        listed = uow.directory.entries(connection.id, gateway.system, ids)
+    found = (gateway.read(each, month=_month(gateway, listed.get(each), as_of_date)) for each in ids)
+    return [each for each in found if each is not None]
+
+
+def _month(gateway: EmployeeGateway, listed: DirectoryEntry | None, as_of_date: date) -> YearMonth | None:
+    if gateway.system is System.SMARTHR:
+        return None
+    schedule = PaySchedule(**listed.schedule) if listed and listed.schedule else None
+    return closing_month(as_of_date, schedule)
+
+
 def ids_numbered(ctx: Context, connection: Connection, gateway: EmployeeGateway, number: str) -> list[str]:
     """Ids of the people who have this number, which nobody had who was kept. Raises the errors of the gateways."""
     if gateway.asks_by_number or _is_small(ctx, connection, gateway):
@@ -47,8 +73,12 @@ def ids_numbered(ctx: Context, connection: Connection, gateway: EmployeeGateway,
 
 def _is_small(ctx: Context, connection: Connection, gateway: EmployeeGateway) -> bool:
     """Whether the system was listed before, and is quickly listed again."""
+    return 0 < _size(ctx, connection, gateway) <= LISTED_ANEW
+
+
+def _size(ctx: Context, connection: Connection, gateway: EmployeeGateway) -> int:
     with ctx.unit_of_work().reading() as uow:
-        return 0 < uow.directory.size(connection.id, gateway.system) <= LISTED_ANEW
+        return uow.directory.size(connection.id, gateway.system)
 
 
 def _added(ctx: Context, connection: Connection, gateway: EmployeeGateway) -> Sequence[EmployeeRecord]:

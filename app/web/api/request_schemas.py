@@ -297,6 +297,12 @@ class OfferedQuerySchema(RequestSchema):
     connection = connection_field(required=True)
     direction = Choice(Direction, code="invalid_direction", required=True)
     as_of_date = CalendarDate(required=True)
+    employee_number = PatternText(
+        rf"{_PRINTABLE}{{1,{MAX_NUMBER_LENGTH}}}",
+        code="invalid_employee_number",
+        example="0001",
+        metadata={"description": "この番号の従業員だけ。大きな会社では、全員を読み取らずに済みます"},
+    )
 
 
 _SINCE = {"description": "この時刻以後に届いたもの"}

@@ -256,12 +256,20 @@ def cancel(body: dict[str, Any], run_id: str) -> Any:
     scope=Scope.EMPLOYEES_READ,
     query=request_schemas.OfferedQuerySchema,
     answer=response_schemas.OfferedSchema,
-    codes=("invalid_connection", "invalid_direction", "invalid_date", "unknown_connection", "conflict"),
+    codes=(
+        "invalid_connection",
+        "invalid_direction",
+        "invalid_date",
+        "invalid_employee_number",
+        "unknown_connection",
+        "conflict",
+    ),
 )
 def list_employees(query: dict[str, Any]) -> Any:
     """基準日に同期の対象になる従業員"""
     ctx, key, direction = current_context(), query["connection"], query["direction"]
-    found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=query["as_of_date"], direction=direction))
+    on, number = query["as_of_date"], query.get("employee_number")
+    found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=on, direction=direction, number=number))
     return serializers.offered(found)
 
 
