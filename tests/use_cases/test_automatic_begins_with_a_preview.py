@@ -323,8 +323,8 @@ def test_nobody_needs_to_be_chosen_for_the_sync_to_begin(pairs: House) -> None:
     with pairs.ctx.unit_of_work() as uow:
         row = uow.runs.get_by_public_id(previews(pairs)[TO_FREEE])
         assert row is not None
-        waiting = [item.id for item in uow.items.page(row.id, after=-1, limit=10) if item.state is ItemState.WAITING]
-        uow.preview_selection.choose(row.id, waiting, chosen=False)
+        assert uow.preview_selection.chosen_count(row.id) > 0
+        uow.preview_selection.choose_numbers(row.id, [])
     approve(pairs, TO_FREEE)
     pairs.work()
     hours_later(pairs, 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.domain.enums import Direction, System
@@ -93,17 +93,7 @@ class LinkReading(Repository):
             newer.id > ItemTable.id,
             newer.finished_at.is_not(None),
         )
-        linked_since = exists().where(
-            LinkTable.connection_id == ItemTable.connection_id,
-            LinkTable.unlinked_at.is_(None),
-            or_(
-                *(
-                    and_(ItemTable.direction == direction, _side(direction.source) == ItemTable.source_id)
-                    for direction in Direction
-                )
-            ),
-            or_(ItemTable.error_code != "E20", LinkTable.created_at > ItemTable.created_at),
-        )
+        linked_since = or_(*(_linked_since(direction) for direction in Direction))
         query = (
             select(ItemTable)
             .where(
@@ -165,6 +155,19 @@ class LinkReading(Repository):
             name=self._shown(record.name_enc) or "",
             candidates=tuple(self._vault.decrypt_json(sealed)) if sealed else (),
         )
+
+
+def _linked_since(direction: Direction) -> ColumnElement[bool]:
+    """The person of an item in this direction is linked; one condition per side, so that each finds its index."""
+    return and_(
+        ItemTable.direction == direction,
+        exists().where(
+            LinkTable.connection_id == ItemTable.connection_id,
+            LinkTable.unlinked_at.is_(None),
+            _side(direction.source) == ItemTable.source_id,
+            or_(ItemTable.error_code != "E20", LinkTable.created_at > ItemTable.created_at),
+        ),
+    )
 
 
 def _found(connection_id: int, system: System, sought: Sought) -> Select[Any]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, delete, exists, func, or_, select, type_coerce, update
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
@@ -21,6 +21,7 @@ from app.storage.runs.item_reading import ItemReading, waits_in
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.models import DirectoryTable, FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 
+_STATES = {state.value: state for state in ItemState}
 CHUNK = 5_000
 """Positions in one statement; SQLite takes 32,766 parameters."""
 
@@ -46,6 +47,16 @@ class Asked:
         if self.sought is not None:
             conditions.append(_is_found(self.run, self.sought))
         return conditions
+
+
+class Outlined(NamedTuple):
+    """An employee of a run, without any encrypted column. `kind`: value of `plan.PlanKind`."""
+
+    id: int
+    position: int
+    state: ItemState
+    kind: str
+    chosen: bool
 
 
 class Tally(NamedTuple):
@@ -78,6 +89,14 @@ class PreviewSelectionRepository(ItemReading):
             .group_by(ItemTable.state, ItemTable.kind, ItemTable.chosen)
         )
         return [Tally(*row) for row in self._session.execute(query)]
+
+    def outline(self, asked: Asked) -> list[Outlined]:
+        """Those whom a search has found, in the order of their positions: the names of a list are tried only once, for
+        the page and for its counts. There may be thousands of rows, so it does no work per row that can be spared."""
+        word = type_coerce(ItemTable.state, Text)
+        query = select(ItemTable.id, ItemTable.position, word, ItemTable.kind, ItemTable.chosen)
+        rows = self._session.execute(query.where(*asked.where).order_by(ItemTable.position))
+        return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
 
     def cut(self, asked: Asked, *, after: int | None = None, before: int | None = None, size: int) -> Cut:
         """One page: behind the position `after`, or in front of `before`."""

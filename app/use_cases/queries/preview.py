@@ -6,6 +6,7 @@ page shows.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.domain.enums import Direction, System, Trigger
@@ -14,7 +15,7 @@ from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.storage.links.finding import Sought
-from app.storage.runs.preview_selection import Asked, Tally
+from app.storage.runs.preview_selection import Asked, Cut, Outlined, Tally
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -89,8 +90,14 @@ def see_people(
     with ctx.unit_of_work().reading() as uow:
         run, wanted = find_run(uow, run_id), sought(search, ctx.keys.signing)
         everybody = uow.preview_selection.tally(Asked(run))
-        found = everybody if wanted is None else uow.preview_selection.tally(Asked(run, sought=wanted))
-        cut = uow.preview_selection.cut(asked_in(run, groups, wanted), after=after, before=before, size=PAGE)
+        if wanted is None:
+            found = everybody
+            cut = uow.preview_selection.cut(asked_in(run, groups, None), after=after, before=before, size=PAGE)
+        else:
+            people = uow.preview_selection.outline(Asked(run, sought=wanted))
+            found = [Tally(each.state, each.kind, each.chosen, 1) for each in people]
+            listed = [each for each in people if group_of(each.state, each.kind) in groups]
+            cut = _cut(uow, listed, after=after, before=before, size=PAGE)
         keys = uow.preview_selection.keys_of([row.id for row in cut.rows])
         source = [run.direction.source]
         by_name = wanted is None or uow.links.is_nobody_nameless(run.connection_id, source, wanted)
@@ -190,6 +197,20 @@ def _kinds_in(groups: Collection[Group]) -> Mapping[ItemState, Collection[str]] 
         return None
     kinds = {state: [kind.value for kind in PlanKind if group_of(state, kind) in groups] for state in ItemState}
     return {state: found for state, found in kinds.items() if found}
+
+
+def _cut(uow: UnitOfWork, listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int) -> Cut:
+    positions = [each.position for each in listed]
+    if before is not None:
+        end = bisect_left(positions, before)
+        start = max(0, end - size)
+    else:
+        start = 0 if after is None else bisect_right(positions, after)
+        end = min(len(listed), start + size)
+    page = listed[start:end]
+    earlier = page[0].position if page and start > 0 else None
+    later = page[-1].position if page and end < len(listed) else None
+    return Cut(uow.preview_selection.items([each.id for each in page]), earlier, later)
 
 
 def _counts(found: Iterable[Tally]) -> dict[Group, int]:
