@@ -217,19 +217,28 @@ def test_nobody_is_handed_over_while_the_permits_are_used_up_and_nobody_is_late(
     other = company(room, 1)
     _, items = queue(room, room.connection, 3)
     _, others = queue(room, other, 2)
-    permits(room, "freee", 2)
+    permits(room, "freee", 1)
     assert handed(room) == others
+    permits(room, "freee", 2)
     room.clock.turn(seconds=400)
-    assert queue_status(room.ctx).outbox_oldest_age is None
-    permits(room, "freee", 3)
-    assert handed(room) == items[:1]
+    for item in others:
+        end_item(room.database, item)
+    assert queue_status(room.ctx).outbox_oldest_age is None, "permits were given just now"
+    assert handed(room) == items[:1], "a reading and a request"
+    assert handed(room) == []
+
+
+def test_whoever_waits_although_nobody_uses_the_permits_is_late(room: Room) -> None:
+    queue(room, room.connection, 3)
+    permits(room, "freee", 20, at_best=20)
+    room.clock.turn(seconds=400)
+    age = queue_status(room.ctx).outbox_oldest_age
+    assert age is not None and age >= 400
 
 
 def test_limits_that_never_do_for_a_whole_employee_starve_nobody(room: Room) -> None:
     _, items = queue(room, room.connection, 3)
-    permits(room, "freee", 1, at_best=2)
-    assert handed(room) == []
-    permits(room, "freee", 2, at_best=2)
+    permits(room, "freee", 1, at_best=1)
     assert handed(room) == items[:1]
 
 
