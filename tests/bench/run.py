@@ -130,7 +130,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", action="store_true", help="the same jobs on other queues as well (make bench-peers)")
     parser.add_argument("--long-people", type=int, default=2000)
     parser.add_argument(
-        "--long-speed", type=int, default=20, help="how many times the real permits; 1 takes half an hour"
+        "--long-speed", type=int, default=10, help="how many times the real permits; 1 takes half an hour"
     )
     parser.add_argument("--json", type=Path, default=ROOT / "var" / "bench.json")
     asked = parser.parse_args()
