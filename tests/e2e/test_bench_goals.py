@@ -69,23 +69,23 @@ def test_the_quotas_of_the_bench_are_those_of_the_settings() -> None:
 
 
 TOLD = """
-first run, SmartHR → freee: {'succeeded': 141}
+first run, SmartHR → freee: {'succeeded': 100}; fixed work: 2.40 ms
   survey: 2.11 ms per person, 61 statements
   job                           jobs   CPU ms  statements  transactions  commits
-  update: succeeded              141     9.53        22.0          11.0      5.0
+  update: succeeded               90     9.00        22.0          11.0      5.0
+  create: succeeded               10    20.00        72.0          21.0     10.0
   update: unchanged                2     4.00         9.0           3.0      2.0
 
-once more, nothing to do: {'unchanged': 300}
+once more, nothing to do: {'unchanged': 70, 'needs_review': 10}; fixed work: 2.40 ms
   survey: 1.20 ms per person, 40 statements
   job                           jobs   CPU ms  statements  transactions  commits
-  update: unchanged              300     0.10         0.5           0.2      0.1
 """
 
 
 def test_statements_are_those_of_the_written_first_and_of_the_unchanged_afterwards() -> None:
     assert parsed(TOLD) == {
-        "succeeded": {"cpu": 9.53, "statements": 22.0, "commits": 5.0},
-        "unchanged": {"cpu": 0.10, "statements": 0.5, "commits": 0.1},
+        "succeeded": {"cpu": 10.1, "statements": 27.0, "commits": 5.5},
+        "unchanged": {"cpu": 1.2, "statements": 0.5},
     }
 
 
