@@ -25,6 +25,10 @@ from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the w
 from workers.patient_worker import PatientWorker
 from workers.pool import OneQueuePool
 
+NEW_OBJECTS = 10_000
+"""So many more objects than before are a reason to look for circles among them. A job makes some thousands and lets go
+of nearly all; at Python's 700 every job was looked through a few times in vain."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -40,6 +44,7 @@ def start_pool(queue: str, settings: Settings, *, burst: bool = False) -> None:
     """Work until told to stop (SIGTERM: running jobs end first), or with `burst` until the queue is empty."""
     gc.collect()
     gc.freeze()  # what has been imported stays: the workers share it, and no collection walks through it again
+    gc.set_threshold(NEW_OBJECTS, 20, 20)
     number = {INTERACTIVE: settings.workers_interactive, BULK: settings.workers_bulk}[queue]
     kind = type("ThreadedWorker", (AnnouncedWorker,), {"threads": settings.worker_threads})
     pool = OneQueuePool(
