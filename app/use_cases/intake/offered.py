@@ -53,8 +53,10 @@ def _linked(ctx: Context, connection: Connection, source: System, people: Sequen
     """Ids of the people of the source who have a partner. `people`: only they are looked at; None: everybody."""
     with ctx.unit_of_work().reading() as uow:
         if people is None:
-            place = 1 if source is System.SMARTHR else 2
-            return {pair[place] for pair in uow.links.pairs(connection.id)}
+            in_smarthr = source is System.SMARTHR
+            return {
+                smarthr_id if in_smarthr else freee_id for _, smarthr_id, freee_id in uow.links.pairs(connection.id)
+            }
         ids = {source: [record.person.id for record in people]}
         links = uow.links.page(connection.id, after=None, limit=max(1, len(people)), people=ids)
         return {link.id_in(source) for link in links}
