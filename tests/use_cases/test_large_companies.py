@@ -12,10 +12,11 @@ import pytest
 from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState
 from app.practice.staff.practice_company import PracticeCompany, build_company
+from app.use_cases.employee.newcomers import KEPT_FOR
 from app.use_cases.upkeep import relay
 from tests.house import House
 from tests.use_cases.test_job import only
-from tests.use_cases.test_nobody_doubled import item_of, new_crew, the_same_in_freee
+from tests.use_cases.test_nobody_doubled import hear_of, item_of, new_crew, question_about, the_same_in_freee
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -142,3 +143,77 @@ def test_a_list_in_another_order_is_read_whole(large: PracticeCompany, open_prac
     assert people(house) == there + creates(large)
     assert pages(house) - before > STRANGERS / 100
     assert house.seen(run).counts["succeeded"] == creates(large)
+
+
+# ── whom a webhook brings ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+NEW: Mapping[str, str] = {
+    "emp_code": "N-1",
+    "last_name": "架空",
+    "first_name": "結",
+    "last_name_yomi": "カクウ",
+    "first_name_yomi": "ユイ",
+    "birth_at": "1991-04-05",
+}
+OTHER_DAY, OTHER_NAME = {"birth_date": "1980-01-01"}, {"last_name_kana": "ベツメイ", "first_name_kana": "ジン"}
+THERE: Mapping[str, dict[str, Any] | None] = {
+    "nobody": None,
+    "without a number": {},
+    "with another number": {"num": "Z-900"},
+    "with the number": {"num": "N-1"},
+    "without a birth date": {"birth_date": None},
+    "a stranger with the number": {"num": "N-1", **OTHER_DAY, "profile_rule": OTHER_NAME},
+    "married": {"profile_rule": {"last_name_kana": "ベツメイ"}},
+    "a namesake": OTHER_DAY,
+}
+"""What stands in freee of the new person: changes of their own data there; None: nothing."""
+
+
+def stands_in_freee(house: House, changes: dict[str, Any] | None) -> None:
+    if changes is not None:
+        same = the_same_in_freee(NEW, entry_date="2020-04-01")
+        profile = {**same["profile_rule"], **changes.get("profile_rule", {})}
+        house.freee.add({**same, **changes, "profile_rule": profile})
+
+
+def heard_of(house: House) -> tuple[int, str | None, int]:
+    """(people created, question asked, pages of freee's list) of a webhook that brings the new person."""
+    template = {name: value for name, value in new_crew(house).items() if name != "id"}
+    there, before = people(house), pages(house)
+    source_id = house.smarthr.add({**template, **NEW})
+    hear_of(house, source_id)
+    return people(house) - there, question_about(house, source_id), pages(house) - before
+
+
+@pytest.mark.reach("test")  # long journeys
+@pytest.mark.parametrize(
+    ("who", "after"),
+    [
+        *((each, False) for each in THERE),
+        *((each, True) for each in ("without a number", "with the number", "a namesake")),
+    ],
+)
+def test_of_whom_a_webhook_brings_the_kept_people_decide_as_the_lists_do(
+    large: PracticeCompany, open_practice: Callable[..., House], who: str, after: bool
+) -> None:
+    told, there = [], THERE[who]
+    for hours in (0, KEPT_FOR.total_seconds() / 3600 + 1):
+        house = open_practice(large)
+        if not after:
+            stands_in_freee(house, there)
+        house.run(TO_FREEE)
+        if after:
+            stands_in_freee(house, there)
+        house.clock.turn(hours=hours)
+        told.append(heard_of(house))
+    (kept, kept_asks, few), (listed, listed_asks, many) = told
+    assert (kept, kept_asks) == (listed, listed_asks)
+    assert few <= 4 and many > STRANGERS / 100
+
+
+def test_where_somebody_hidden_is_known_by_nobody_everybody_is_listed(house: House) -> None:
+    stands_in_freee(house, {"entry_date": "2015-04-01", "retire_date": "2020-03-31"})
+    house.run(TO_FREEE)
+    created, asks, read = heard_of(house)
+    assert (created, asks) == (0, "link_ambiguous") and read > STRANGERS / 100

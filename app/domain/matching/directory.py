@@ -119,6 +119,10 @@ class Directory(Register):
             self._births[place] = person.birth_date
             _note(self._by_birth_date, person.birth_date, place)
 
+    def with_more(self, others: Sequence[Person]) -> Directory:
+        """These people and others."""
+        return Directory([*self._people, *others]) if others else self
+
     def identified(self, people: Sequence[Person], places: Iterable[int]) -> Directory:
         """The directory of the same people, after somebody has asked who those at these places are whose kana is not
         known. It takes over the tables of this one, which is not to be asked any more: a large company has no room for

@@ -6,21 +6,24 @@ list ended is kept as well, so that one question brings the directory up to date
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from app.domain.enums import System
 from app.domain.matching.comparable import comparable_number
+from app.domain.matching.marks import Wanted
 from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.repository import Repository, as_row
 from app.storage.tables.directory_models import ListEndTable
-from app.storage.tables.models import ConnectionTable, DirectoryTable
+from app.storage.tables.models import ConnectionTable, DirectoryTable, LinkTable
 
 PORTION = 1000
+_WITHOUT_NAMES = dict.fromkeys(("name_digests", "names_by", "kana_mark", "born_mark"))
 
 
 class DirectoryRepository(Repository):
@@ -45,7 +48,7 @@ class DirectoryRepository(Repository):
             which.append(DirectoryTable.connection_id == connection_id)
         if seen_before is not None:
             which.append(DirectoryTable.seen_at < seen_before)
-        return self._changed(update(DirectoryTable).where(*which).values(name_digests=None, names_by=None))
+        return self._changed(update(DirectoryTable).where(*which).values(**_WITHOUT_NAMES))
 
     # ── the end of the list ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,6 +102,43 @@ class DirectoryRepository(Repository):
             DirectoryTable.number_mark == wanted,
         )
         return list(self._session.scalars(query))
+
+    def ids_like(self, connection_id: int, system: System, like: Wanted) -> set[str]:
+        """The people with whom somebody has to be compared: who have one of these marks."""
+        table, found = DirectoryTable, set[str]()
+        columns = {table.number_mark: like.numbers, table.kana_mark: like.kana, table.born_mark: like.born}
+        for column, marks in columns.items():
+            here = (table.connection_id == connection_id, table.system == system, column.in_(marks))
+            found.update(self._session.scalars(select(table.person_id).where(*here)))
+        return found
+
+    def is_comparable(
+        self,
+        connection_id: int,
+        system: System,
+        *,
+        names_by: Collection[str],
+        stamps: Collection[str],
+        besides: Collection[str],
+    ) -> bool:
+        """Whether the marks of all people of a system, `besides` these, tell with whom somebody has to be compared. Not
+        where digests were made by none of `names_by` and `stamps`, nor where a name is not known, unless that person is
+        linked to somebody whom the other system had, too."""
+        row, other = DirectoryTable, aliased(DirectoryTable)
+        mine, partner = (LinkTable.smarthr_id, LinkTable.freee_id)[:: 1 if system is System.SMARTHR else -1]
+        is_claimed = exists().where(
+            LinkTable.connection_id == connection_id,
+            LinkTable.unlinked_at.is_(None),
+            mine == row.person_id,
+            other.connection_id == connection_id,
+            other.system == system.other,
+            other.person_id == partner,
+        )
+        is_ours = or_(*(row.kana_mark.startswith(f"{stamp}:", autoescape=True) for stamp in stamps))
+        nameless = and_(row.kana_mark.is_(None), ~is_claimed)
+        unknown = or_(row.names_by.is_(None), row.names_by.not_in(names_by), ~is_ours, nameless)
+        here = (row.connection_id == connection_id, row.system == system, row.person_id.not_in(besides))
+        return self._session.scalar(select(row.id).where(*here, unknown).limit(1)) is None
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,6 +197,8 @@ def _values(connection_id: int, system: System, row: DirectoryEntry, *, now: dat
         "schedule": row.schedule,
         "content": row.content,
         "number_mark": comparable_number(row.employee_number) or None,
+        "kana_mark": row.marks.kana if row.marks else None,
+        "born_mark": row.marks.born if row.marks else None,
         "name_digests": row.names.digests if row.names else None,
         "names_by": row.names.made_by if row.names else None,
         "seen_at": now,

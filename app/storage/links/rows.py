@@ -107,6 +107,8 @@ class DirectoryEntry:
     """Keyed digest of the items this person had; None: the system did not show them."""
     names: NameMarks | None = field(default=None, repr=False)
     """By which a search finds this person; written only."""
+    marks: Marks | None = field(default=None, repr=False)
+    """By which somebody new is compared with this person; written only."""
 
 
 @dataclass(frozen=True)

@@ -375,6 +375,8 @@ class DirectoryTable(Base):
         Index("uq_directory_person", "connection_id", "system", "person_id", unique=True),
         Index("ix_directory_number", "connection_id", "system", "employee_number"),
         Index("ix_directory_number_mark", "connection_id", "system", "number_mark"),
+        Index("ix_directory_kana_mark", "connection_id", "system", "kana_mark"),
+        Index("ix_directory_born_mark", "connection_id", "system", "born_mark"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -385,6 +387,8 @@ class DirectoryTable(Base):
     schedule: Mapped[dict[str, Any] | None]
     content: Mapped[str | None]
     number_mark: Mapped[str | None]
+    kana_mark: Mapped[str | None]
+    born_mark: Mapped[str | None]
     name_digests: Mapped[bytes | None]
     names_by: Mapped[str | None]
     seen_at: Mapped[datetime]

@@ -1,8 +1,8 @@
 """Who has come to a large target since the survey of the run, asked in one call instead of listing everybody again.
 
-The survey has compared the person of this job with everybody who was there, and has kept their numbers and where the
-list ended. Whoever was added since stands behind that end. What the question finds is kept in the database, so that
-each process asks only for what is new since anybody has asked.
+The survey has compared the person of this job with everybody who was there, and has kept their numbers, their marks and
+where the list ended. Whoever was added since stands behind that end. What the question finds is kept in the database:
+so each process asks only for what is new since anybody has asked.
 
 In a company of up to `LISTED_ANEW` people everybody is listed anew, which also shows who has got another number or name
 since. In a larger one that shows with the next survey.
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.matching.linking import comparable_kana
@@ -19,12 +21,16 @@ from app.domain.matching.marks import marks_of
 from app.domain.ports import Added, EmployeeGateway
 from app.storage.links.rows import Identity, KnownPerson, ListEnd
 from app.use_cases.employee.outcome import Job
-from app.use_cases.employee.read_pair import PairReader
 from app.use_cases.planning.hidden_people import listed_digest
 from app.use_cases.planning.plan_employee import fingerprint_of
-from app.use_cases.shared.name_search import name_keys_of
-from app.use_cases.survey.change_detection import entry_of
+from app.use_cases.survey.change_detection import DirectoryKeys, entry_of
 from app.use_cases.survey.kept_people import LISTED_ANEW
+
+if TYPE_CHECKING:
+    from app.use_cases.employee.read_pair import PairReader
+
+KEPT_FOR = timedelta(hours=2)
+"""So long a gathered item trusts what a survey has kept: that of the hourly comparison before the last one."""
 
 
 class Newcomers:
@@ -49,12 +55,16 @@ class Newcomers:
 
     def _end(self) -> ListEnd | None:
         """Where this run's own survey has found the end of a long list. Somebody may have been added before the survey
-        of another run, and after a preview people correct what it has shown them."""
-        if self._pairs.is_gathered or self._approved:
+        of another run, which only a gathered item has compared this person with (`kept_target`); and after a preview
+        people correct what it has shown them."""
+        if self._approved:
             return None
         with self._ctx.unit_of_work().reading() as uow:
             end = uow.directory.end(self._connection.id, self._target.system)
-        return end if end is not None and end.run_id == self._run.id and end.people > LISTED_ANEW else None
+        if end is None or end.people <= LISTED_ANEW:
+            return None
+        is_young = self._pairs.is_gathered and self._ctx.clock.now() - end.seen_at <= KEPT_FOR
+        return end if is_young or end.run_id == self._run.id else None
 
     def _told(self, person: Person, added: Sequence[EmployeeRecord]) -> Sequence[EmployeeRecord]:
         """Those who are not yet known to be new, with kana and birth date as far as these can be known."""
@@ -70,8 +80,8 @@ class Newcomers:
 
     def _keep(self, end: ListEnd, added: Added, strangers: Sequence[EmployeeRecord]) -> None:
         now, system = self._ctx.clock.now(), self._target.system
-        names = name_keys_of(self._ctx.keys.signing)
-        entries = [entry_of(each, None, names) for each in added.people]
+        keys = DirectoryKeys.of(self._ctx)
+        entries = [entry_of(each, None, keys) for each in added.people]
         with self._ctx.unit_of_work() as uow:
             uow.directory.extend(self._connection.id, system, entries, before=end, ended=added.end, now=now)
             uow.known_people.keep(

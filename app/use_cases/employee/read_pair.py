@@ -15,7 +15,7 @@ from datetime import datetime
 from app.domain.employee import EmployeeRecord, PaySchedule, Person, YearMonth
 from app.domain.enums import System
 from app.domain.errors import TemporaryError
-from app.domain.matching.linking import Directory, LinkIndex, LinkKind, decide_link
+from app.domain.matching.linking import Directory, LinkDecision, LinkIndex, LinkKind, decide_link
 from app.domain.matching.selection import offer
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.dates import closing_month, pay_month
@@ -25,6 +25,7 @@ from app.domain.settings.export_settings import complete
 from app.storage.enums import UnlinkReason
 from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.employee.kept_target import KeptTarget
 from app.use_cases.employee.not_readable_yet import not_readable_yet
 from app.use_cases.employee.outcome import ItemOutcome, Job, unreadable_outcome
 from app.use_cases.planning.employment_month import read_in_employment, with_mark
@@ -52,6 +53,7 @@ class PairReader:
     def __init__(self, job: Job, source: EmployeeGateway, target: EmployeeGateway, lease: Lease | None = None) -> None:
         self._job, self._source, self._target, self._lease = job, source, target, lease
         self._ctx, self._item, self._run, self._connection = job.ctx, job.item, job.run, job.connection
+        self._kept = KeptTarget(job, self, source, target)
         self._months = {System.FREEE: YearMonth.parse(self._item.closing_month) if self._item.closing_month else None}
 
     @property
@@ -209,15 +211,23 @@ class PairReader:
     # ── newcomers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _newcomer(self, source: EmployeeRecord) -> EmployeePair | ItemOutcome:
-        """Match a newcomer: find out whether the target has the person already. As in a survey, the lists of all people
-        of both systems decide, and before a create the hidden people are read."""
+        """Match a newcomer: find out whether the target has the person already. As in a survey, all people of
+        both systems decide, and before a create the hidden people are read: of a large company as the last survey has
+        kept them, else as both lists show them."""
         on, person = self._run.as_of_date, source.person
+        kept = self._kept.about(person)
+        if kept is not None:
+            here, there, among = kept
+            return self._decided(source, decide_link(person, sources=here, targets=there, links=among, as_of_date=on))
         targets = self._target.directory(as_of_date=on, fresh=False, since=self._run.created_at)
         sources, links = self.sources(person), self.links()
         decision = decide_link(person, sources=sources, targets=_people(targets), links=links, as_of_date=on)
         if decision.kind is LinkKind.CREATE or decision.code == "hidden_person":
             targets = self.revealed(targets, sources=sources, links=links, since=self._run.created_at)
             decision = decide_link(person, sources=sources, targets=_people(targets), links=links, as_of_date=on)
+        return self._decided(source, decision)
+
+    def _decided(self, source: EmployeeRecord, decision: LinkDecision) -> EmployeePair | ItemOutcome:
         if decision.kind is LinkKind.REVIEW:
             return ItemOutcome(ItemState.NEEDS_REVIEW, decision.code, candidates=candidates_of(decision))
         if decision.target_id is not None:

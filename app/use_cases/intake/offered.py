@@ -53,10 +53,8 @@ def _linked(ctx: Context, connection: Connection, source: System, people: Sequen
     """Ids of the people of the source who have a partner. `people`: only they are looked at; None: everybody."""
     with ctx.unit_of_work().reading() as uow:
         if people is None:
-            in_smarthr = source is System.SMARTHR
-            return {
-                smarthr_id if in_smarthr else freee_id for _, smarthr_id, freee_id in uow.links.pairs(connection.id)
-            }
+            pairs = uow.links.pairs(connection.id)
+            return {smarthr if source is System.SMARTHR else freee for _, smarthr, freee in pairs}
         ids = {source: [record.person.id for record in people]}
         links = uow.links.page(connection.id, after=None, limit=max(1, len(people)), people=ids)
         return {link.id_in(source) for link in links}

@@ -8,7 +8,7 @@ switched a webhook off.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,10 @@ import structlog
 
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System
+from app.domain.matching.marks import marks_of
 from app.domain.matching.name_search import NameKeys, names_of
 from app.domain.planning.content import content_of, is_other_content
+from app.domain.planning.keyed import KeyedFingerprint
 from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.metrics.counters import labels
 from app.storage.runs.rows import RunRow
@@ -37,16 +39,16 @@ COUNTER = "missed_webhooks"
 
 def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
-    fingerprint, names = fingerprint_of(ctx.keys.signing), name_keys_of(ctx.keys.signing)
-    return [entry_of(record, content_of(record, fingerprint), names) for record in people if record.person.id]
+    keys = DirectoryKeys.of(ctx)
+    return [entry_of(each, content_of(each, keys.fingerprint), keys) for each in people if each.person.id]
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
     """Store the numbers and pay schedules that a listing outside a survey has shown. The contents stay as the last
     survey has seen them, so that the next survey still finds what has changed since."""
     with ctx.unit_of_work() as uow:
-        before, names = uow.directory.contents(connection_id, system), name_keys_of(ctx.keys.signing)
-        entries = [entry_of(each, before.get(each.person.id), names) for each in people if each.person.id]
+        before, keys = uow.directory.contents(connection_id, system), DirectoryKeys.of(ctx)
+        entries = [entry_of(each, before.get(each.person.id), keys) for each in people if each.person.id]
         uow.directory.replace(connection_id, system, entries, now=ctx.clock.now())
 
 
@@ -103,10 +105,22 @@ def _is_told_by_webhooks(ctx: Context, uow: UnitOfWork, connection_id: int, syst
     return uow.webhook_registrations.get(connection_id) is not None
 
 
-def entry_of(record: EmployeeRecord, content: str | None, names: NameKeys) -> DirectoryEntry:
+@dataclass(frozen=True)
+class DirectoryKeys:
+    """What the digests of the directory are made with."""
+
+    names: NameKeys
+    fingerprint: KeyedFingerprint
+
+    @classmethod
+    def of(cls, ctx: Context) -> DirectoryKeys:
+        return cls(name_keys_of(ctx.keys.signing), fingerprint_of(ctx.keys.signing))
+
+
+def entry_of(record: EmployeeRecord, content: str | None, keys: DirectoryKeys) -> DirectoryEntry:
     person = record.person
-    marks = names.marks(person.id, names_of(record))
-    return DirectoryEntry(person.number, person.id, _kept(person.pay_schedule), content, marks)
+    names, marks = keys.names.marks(person.id, names_of(record)), marks_of(person, keys.fingerprint)
+    return DirectoryEntry(person.number, person.id, _kept(person.pay_schedule), content, names, marks)
 
 
 @lru_cache(maxsize=1_000)

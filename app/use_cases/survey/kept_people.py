@@ -53,11 +53,12 @@ def read_numbered(
     ids = kept if kept and not gateway.asks_by_number else ids_numbered(ctx, connection, gateway, number)
     with ctx.unit_of_work().reading() as uow:
         listed = uow.directory.entries(connection.id, gateway.system, ids)
-    found = (gateway.read(each, month=_month(gateway, listed.get(each), as_of_date)) for each in ids)
+    found = (gateway.read(each, month=month_of(gateway, listed.get(each), as_of_date)) for each in ids)
     return [each for each in found if each is not None]
 
 
-def _month(gateway: EmployeeGateway, listed: DirectoryEntry | None, as_of_date: date) -> YearMonth | None:
+def month_of(gateway: EmployeeGateway, listed: DirectoryEntry | None, as_of_date: date) -> YearMonth | None:
+    """The month in which a person is read. None: SmartHR, which has none."""
     if gateway.system is System.SMARTHR:
         return None
     schedule = PaySchedule(**listed.schedule) if listed and listed.schedule else None
