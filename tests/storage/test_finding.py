@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from app.domain.employee import Person
 from app.domain.enums import System
+from app.domain.matching.marks import marks_of, wanted
 from app.domain.matching.name_search import NameKeys, Names, begins_with
+from app.domain.planning.keyed import KeyedFingerprint
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.finding import Sought
 from app.storage.links.rows import DirectoryEntry
@@ -136,3 +142,54 @@ def test_of_a_preview_whose_names_were_erased_nobody_is_found_by_name(database: 
         uow.directory.replace(connection.id, SMARTHR, entries(), now=NOW)
         assert uow.preview_selection.cut(Asked(run, sought=sought("花子")), size=9).rows == []
         assert len(uow.preview_selection.cut(Asked(run, sought=sought("0001")), size=9).rows) == 1
+
+
+# ── with whom somebody new is compared ────────────────────────────────────────────────────────────────────────────
+
+FINGERPRINT = KeyedFingerprint({"": b"an invented key", "b": b"the key before it"}, "")
+HANAKO = Person(FREEE, "new", "0009", "カクウ", "ハナコ", date(1990, 1, 2))
+
+
+def marked(person_id: str, *, fingerprint: KeyedFingerprint = FINGERPRINT, **changes: Any) -> DirectoryEntry:
+    person = replace(HANAKO, id=person_id, **changes)
+    names = KEYS.marks(person_id, Names("架空", "花子"))
+    return DirectoryEntry(person.number, person_id, names=names, marks=marks_of(person, fingerprint))
+
+
+def test_who_has_a_mark_in_common_is_found_under_every_key(database: Database) -> None:
+    connection = add_connection(database).id
+    listed = [
+        marked("number", last_name_kana="ミホン", birth_date=date(1970, 1, 1)),
+        marked("kana", number="1", birth_date=None, fingerprint=FINGERPRINT.under("b")),
+        marked("married", number="2", last_name_kana="ミホン"),
+        marked("stranger", number="3", last_name_kana="ミホン", birth_date=date(1970, 1, 1)),
+    ]
+    like = wanted(HANAKO, FINGERPRINT)
+    assert like is not None
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, FREEE, listed, now=NOW)
+        assert uow.directory.ids_like(connection, FREEE, like) == {"number", "kana", "married"}
+        assert uow.directory.ids_like(connection, SMARTHR, like) == set()
+
+
+def test_everybody_can_be_compared_by_marks_unless_somebody_is_nameless_or_marked_by_others(database: Database) -> None:
+    connection = add_connection(database).id
+
+    def holds(*listed: DirectoryEntry, besides: Sequence[str] = ()) -> bool:
+        with database.unit_of_work() as uow:
+            uow.directory.replace(connection, FREEE, [marked("1"), *listed], now=NOW)
+            known, stamps = KEYS.known, FINGERPRINT.stamps
+            return uow.directory.is_comparable(connection, FREEE, names_by=known, stamps=stamps, besides=besides)
+
+    nameless = marked("2", last_name_kana="", first_name_kana="")
+    gone = marked("2", fingerprint=KeyedFingerprint({"c": b"a key that is gone"}, "c"))
+    assert holds() and holds(marked("2", fingerprint=FINGERPRINT.under("b")))
+    assert not holds(nameless) and holds(nameless, besides=["2"])
+    assert not holds(DirectoryEntry("9", "2")), "of an older release"
+    assert not holds(gone)
+    with database.unit_of_work() as uow:
+        uow.links.create(connection, "crew", "2", now=NOW)
+    assert not holds(nameless), "linked to somebody who is not there any more"
+    with database.unit_of_work() as uow:
+        uow.directory.replace(connection, SMARTHR, [DirectoryEntry("9", "crew")], now=NOW)
+    assert holds(nameless)
