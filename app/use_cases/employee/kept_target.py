@@ -12,28 +12,24 @@ freee, number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from app.domain.employee import Person
 from app.domain.matching.linking import Directory, LinkIndex
 from app.domain.matching.marks import Wanted, wanted
 from app.domain.ports import EmployeeGateway
 from app.storage.links.rows import KnownPerson
-from app.use_cases.employee.newcomers import KEPT_FOR, Newcomers
+from app.use_cases.employee.newcomers import KEPT_FOR, Newcomers, Pairs
 from app.use_cases.employee.outcome import Job
 from app.use_cases.planning.hidden_people import as_people
 from app.use_cases.survey.change_detection import DirectoryKeys
 from app.use_cases.survey.kept_people import month_of
-
-if TYPE_CHECKING:
-    from app.use_cases.employee.read_pair import PairReader
 
 MOST_LIKE = 20
 """More people like one person than this are quicker listed."""
 
 
 class KeptTarget:
-    def __init__(self, job: Job, pairs: PairReader, source: EmployeeGateway, target: EmployeeGateway) -> None:
+    def __init__(self, job: Job, pairs: Pairs, source: EmployeeGateway, target: EmployeeGateway) -> None:
         self._ctx, self._run, self._connection = job.ctx, job.run, job.connection
         self._pairs, self._source, self._target = pairs, source, target
         self._newcomers = Newcomers(job, pairs, target)

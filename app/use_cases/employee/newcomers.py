@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from app.domain.employee import EmployeeRecord, Person
-from app.domain.matching.linking import comparable_kana
+from app.domain.matching.linking import Directory, LinkIndex, comparable_kana
 from app.domain.matching.marks import marks_of
 from app.domain.ports import Added, EmployeeGateway
 from app.storage.links.rows import Identity, KnownPerson, ListEnd
@@ -26,17 +26,27 @@ from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.survey.change_detection import DirectoryKeys, entry_of
 from app.use_cases.survey.kept_people import LISTED_ANEW
 
-if TYPE_CHECKING:
-    from app.use_cases.employee.read_pair import PairReader
-
 KEPT_FOR = timedelta(hours=2)
 """So long a gathered item trusts what a survey has kept: that of the hourly comparison before the last one."""
+
+
+class Pairs(Protocol):
+    """What the reader of a pair tells of the people around it (`read_pair.PairReader`)."""
+
+    @property
+    def is_gathered(self) -> bool: ...
+
+    def about(self, person: Person, others: Sequence[Person]) -> tuple[Directory, LinkIndex]: ...
+
+    def revealed(
+        self, targets: Sequence[EmployeeRecord], *, sources: Directory, links: LinkIndex, since: datetime
+    ) -> Sequence[EmployeeRecord]: ...
 
 
 class Newcomers:
     """Used while holding the turn to create."""
 
-    def __init__(self, job: Job, pairs: PairReader, target: EmployeeGateway) -> None:
+    def __init__(self, job: Job, pairs: Pairs, target: EmployeeGateway) -> None:
         self._ctx, self._run, self._connection = job.ctx, job.run, job.connection
         self._approved = job.item.approved_digest is not None
         self._pairs, self._target = pairs, target
