@@ -16,8 +16,9 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from app.domain.settings.names import is_clean
 from app.safety.addresses import ALLOW, broker_password, exposures, is_local
+from app.safety.env_file import surroundings
 from app.safety.faults import Fault
-from app.safety.secrets_file import with_secrets_file
+from app.safety.secrets_file import FILE, with_secrets
 from app.safety.strength import weaknesses
 
 _Value = TypeVar("_Value")
@@ -142,10 +143,11 @@ class Settings:
 
     @classmethod
     def examine(cls, env: Mapping[str, str] | None = None) -> tuple[Settings, list[Fault]]:
-        """The settings and everything that is wrong with them; a malformed variable stands there with its default."""
-        env, faults = with_secrets_file(os.environ if env is None else env)
-        read = _Reader(env)
-        read.faults += faults
+        """The settings and everything that is wrong with them; a malformed variable stands there with its default.
+        Without `env` they are those of this process, `.env` included."""
+        env, of_env_file = surroundings() if env is None else (env, [])
+        env, of_secrets = with_secrets(env, _secret_variables(cls))
+        read = _Reader(env, [*of_env_file, *of_secrets])
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
             data_dir=data_dir,
@@ -243,6 +245,10 @@ class Settings:
         return exposures(self.urls, {name: env.get(name, "") for name in _LIBPQ})
 
 
+def _secret_variables(settings: type[Settings]) -> list[str]:
+    return [each.name.upper() for each in fields(settings) if not each.repr]
+
+
 def _url_variables(settings: type[Settings]) -> list[str]:
     return [each.name.upper() for each in fields(settings) if each.name.endswith("_url")]
 
@@ -250,11 +256,14 @@ def _url_variables(settings: type[Settings]) -> list[str]:
 class _Reader:
     """Reads variables and gathers what is wrong with them, so that all of it can be told at once."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
+    def __init__(self, env: Mapping[str, str], faults: list[Fault]) -> None:
         self._env = env
-        self.faults: list[Fault] = []
+        self.faults = faults
 
     def refuse(self, name: str, told: str, *, code: str = "setting_malformed") -> None:
+        """Note a fault, unless the variable has no value because its file has one."""
+        if any(each.variable == f"{name}{FILE}" for each in self.faults):
+            return
         self.faults.append(Fault(code, name, told))
 
     def _instead(self, value: _Value, name: str, told: str) -> _Value:

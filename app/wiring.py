@@ -33,7 +33,8 @@ from app.domain.ports import Clock, EmployeeGateway, RateLimiter, WebhookRegistr
 from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.logs import configure_logging
-from app.safety.files import FOLDER, close_file, keep_private, private_folder
+from app.safety.files import close_file, keep_private, private_folder
+from app.safety.folders import faults_of_folder
 from app.safety.strength import only_warned
 from app.storage.keyring import Keys
 from app.storage.schema import in_use, sqlite_files
@@ -138,11 +139,15 @@ class Gateways:
 def admitted() -> Settings:
     """The settings of the environment, with which a process may start. Raises SettingsError.
 
-    Weak secrets are refused. Where an installation stands on them, this version only warns, so that nobody is locked
-    out by an upgrade; a database that does not answer may hold one, and lets nothing begin anyway.
+    The data folder is made where it is missing. Weak secrets are refused. Where an installation stands on them, this
+    version only warns, so that nobody is locked out by an upgrade; a database that does not answer may hold one, and
+    lets nothing begin anyway.
     """
     settings = Settings.from_env()
     configure_logging(settings.log_level)
+    keep_private()
+    if unusable := faults_of_folder(settings.data_dir):
+        raise SettingsError(unusable)
     weak = settings.weaknesses
     if weak and not (only_warned() and stands(settings)):
         raise SettingsError(weak)
@@ -163,6 +168,14 @@ def started_context() -> Context:
     """The context of a process that stays, for its main function: refused settings end it with their sentences."""
     try:
         return serving_context()
+    except SettingsError as refused:
+        raise SystemExit(str(refused)) from None
+
+
+def command_context() -> Context:
+    """The context of a process that ends by itself; as in `started_context`, refused settings end it."""
+    try:
+        return get_context()
     except SettingsError as refused:
         raise SystemExit(str(refused)) from None
 
@@ -189,7 +202,8 @@ def build_context(settings: Settings | None = None) -> Context:
     """All that a use case needs, from the environment unless `settings` are given. Opens no connection yet."""
     settings = settings or admitted()
     keep_private()
-    settings.data_dir.mkdir(parents=True, mode=FOLDER, exist_ok=True)
+    if unusable := faults_of_folder(settings.data_dir):
+        raise SettingsError(unusable)
     keys = keys_of(settings)
     vault = Vault(keys.encryption)
     database = Database(settings.database_url, vault, keys)

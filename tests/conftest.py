@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.house import House
     from tests.storage.shelf import Shelf
 
+os.environ["FLASK_SKIP_DOTENV"] = "1"  # a .env in the checkout is somebody's service, and no part of a test
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MEMORY = Path("/dev/shm")
 ROOM_WANTED = 1024**3

@@ -11,7 +11,7 @@ import sys
 from app.domain.runs.queues import longest_seconds
 from app.logs import configure_logging
 from app.use_cases.upkeep.heartbeat import Heartbeat
-from app.wiring import get_context
+from app.wiring import command_context
 from workers import jobs
 
 FUNCTIONS = {function.__name__: function for function in (jobs.survey_run, jobs.sync_item)}
@@ -22,7 +22,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.alarm(longest_seconds(name))  # ends the process, whatever the job is doing
-    ctx = get_context()
+    ctx = command_context()
     configure_logging(ctx.settings.log_level)
     with Heartbeat(ctx, "worker_alone"):
         FUNCTIONS[name](*map(int, args))

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from app.config import Settings, SettingsError
 from app.safety.files import keep_private, private_folder
+from app.safety.folders import faults_of_folder
 
 MEMORY_LIMIT = "256mb"
 
@@ -84,10 +85,18 @@ def prepare(settings: Settings) -> tuple[str, Path]:
     return binary, socket
 
 
+def _settings() -> Settings:
+    """The settings, with a data folder that can be used. Raises SettingsError."""
+    settings = Settings.from_env()
+    if unusable := faults_of_folder(settings.data_dir):
+        raise SettingsError(unusable)
+    return settings
+
+
 def main() -> None:
     """Start the broker; with `--check`, only say whether it would start, and print its socket."""
     try:
-        binary, socket = prepare(Settings.from_env())
+        binary, socket = prepare(_settings())
     except (NoBroker, SettingsError) as error:
         sys.exit(str(error))
     if "--check" in sys.argv[1:]:

@@ -56,9 +56,9 @@ def diagnose(
     env: Mapping[str, str] | None = None, *, vendors: bool = False, checks: Iterable[Check] = CHECKS
 ) -> list[Finding]:
     """Every finding, in the order of the checks. Never waits longer than the longest deadline of a check."""
-    env = os.environ if env is None else env
     keep_private()
     settings, faults = Settings.examine(env)
+    env = os.environ if env is None else env
     wrong = frozenset(fault.variable for fault in faults)
     chosen = (*checks, *((VENDORS,) if vendors else ()))
     begun = [(check, None if check.needs & wrong else _begin(check, settings)) for check in chosen]

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from app.config import Settings
+from app.safety.env_file import env_file
 from app.safety.files import CODE, is_open, is_shared, open_to_others
 from app.safety.findings import Finding, bad, notice, ok
 from app.storage.schema import sqlite_files
@@ -21,6 +22,10 @@ LITTLE, TOO_LITTLE = 1 << 30, 100 << 20
 def look_at_files(settings: Settings) -> Iterator[Finding]:
     folder = settings.data_dir
     if not folder.is_dir():
+        above = _there(folder)
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            yield bad("data_dir_impossible", "DATA_DIR のフォルダを作れません。", "場所と権限を確認してください。")
+            return
         yield notice(
             "data_dir_missing", "DATA_DIR のフォルダがまだありません。", "flask db upgrade を実行すると作られます。"
         )
@@ -36,7 +41,7 @@ def look_at_files(settings: Settings) -> Iterator[Finding]:
 
 def _open_files(settings: Settings, folder: Path, *, shared: bool) -> Iterator[Finding]:
     inside = [] if shared else list(islice(open_to_others(folder, anybody=True), SHOWN + 1))
-    single = {*sqlite_files(settings.database_url), Path(".env").absolute(), CODE / ".env"}
+    single = {*sqlite_files(settings.database_url), Path(".env").absolute(), CODE / ".env", *filter(None, [env_file()])}
     if settings.secrets_file:
         single.add(Path(settings.secrets_file).absolute())
     outside = [file for file in sorted(single) if folder not in file.parents and file.is_file() and is_open(file, True)]

@@ -6,6 +6,7 @@ import os
 import sys
 
 from app.config import Settings, SettingsError
+from app.safety.faults import Fault
 from app.web.serving.processes import serve
 
 
@@ -16,11 +17,19 @@ def main() -> int:
         return 2
     try:
         settings = Settings.from_env()
-        processes = int(os.environ.get("WEB_CONCURRENCY") or "1")
-    except (SettingsError, ValueError) as error:
-        print(f"the web process cannot start: {error}", file=sys.stderr)  # noqa: T201
+        processes = _processes()
+    except SettingsError as refused:
+        print(refused, file=sys.stderr)  # noqa: T201
         return 1
-    return serve(application, settings, processes=max(1, processes))
+    return serve(application, settings, processes=processes)
+
+
+def _processes() -> int:
+    """How many processes answer. Raises SettingsError."""
+    given = os.environ.get("WEB_CONCURRENCY") or "1"
+    if not given.isdecimal() or int(given) < 1:
+        raise SettingsError([Fault("setting_malformed", "WEB_CONCURRENCY", "は 1 以上の整数にしてください。")])
+    return int(given)
 
 
 if __name__ == "__main__":

@@ -211,6 +211,8 @@ def answer(application: str, settings: Settings, listening: socket.socket, pulse
     parent = os.getppid()
     try:
         app = load(application)
+    except SystemExit as refused:  # wsgi.py has said why
+        return CANNOT_LOAD if refused.code else 0
     except Exception as error:  # noqa: BLE001 - whatever it is, this process cannot work, and the operator has to see why
         print(f"the application cannot be loaded: {error}", file=sys.stderr)  # noqa: T201
         return CANNOT_LOAD
