@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select, text
 
+from app import __version__
 from app.factory import create_app
 from app.storage.schema import downgrade
 from app.storage.tables.upkeep_models import StoringProofTable
@@ -52,7 +53,7 @@ def test_strangers_are_told_a_word(client: FlaskClient) -> None:
 
 def test_operators_are_told_what_was_checked(operator: FlaskClient) -> None:
     checks = {"database": "ok", "migrations": "ok", "broker": "ok", "keys": "ok"}
-    assert ready(operator) == (200, {"status": "ok", "checks": checks})
+    assert ready(operator) == (200, {"status": "ok", "version": __version__, "checks": checks})
 
 
 def test_a_key_for_something_else_tells_no_more_than_none(client: FlaskClient, bearer: Bearer) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
+from app import __version__
 from app.domain.access.roles import Role
 from tests.web.visitor import PASSWORD, Visitor
 from tests.web.world import World
@@ -77,3 +78,8 @@ def test_static_files_may_be_kept_by_their_content(client: FlaskClient) -> None:
     address = page.split('rel="stylesheet" href="')[1].split('"')[0]
     assert "immutable" in client.get(address).headers["Cache-Control"]
     assert client.get("/static/awase.css").headers["Cache-Control"] == "no-cache"
+
+
+def test_the_foot_tells_the_version_to_whom_has_signed_in(client: FlaskClient, visit: Visit) -> None:
+    assert f"Awase {__version__}" in visit(Role.MEMBER).open("/")
+    assert __version__ not in Visitor(client).open("/sign-in")

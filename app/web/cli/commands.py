@@ -10,6 +10,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from app import __version__
 from app.domain.access.origin import Door, Origin, coming_from
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused
@@ -69,10 +70,17 @@ def _os_user() -> dict[str, str]:
 
 
 def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
-    """`refused`: what is wrong with the settings; then every command but `doctor` says that and ends."""
+    """`refused`: what is wrong with the settings; then every command but `doctor` and `version` says that and ends."""
     for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, db):
         app.cli.add_command(_Told(group, refused=refused))
     app.cli.add_command(doctor_command(diagnose))
+    app.cli.add_command(_version)
+
+
+@click.command("version")
+def _version() -> None:
+    """この Awase のバージョン。設定やデータベースに異常があっても答える"""
+    click.echo(__version__)
 
 
 def _check_database(ctx: click.Context) -> None:

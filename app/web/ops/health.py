@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, jsonify, request
 
+from app import __version__
 from app.use_cases.monitoring.readiness import OK, Readiness
 from app.web.ops.operators import readiness_watch, require_operator
 
@@ -24,7 +25,7 @@ def ready() -> Any:
     """Answer 503 only when no webhook can be stored.
 
     Without the broker Awase still stores them: the relay hands them over when the broker is back. Strangers are told
-    one word; whoever brings a key of operations is told what was checked.
+    one word; whoever brings a key of operations is told the version and what was checked.
     """
     found = readiness_watch().readiness()
     answer = jsonify({"status": found.status, **(_details(found) if "Authorization" in request.headers else {})})
@@ -36,4 +37,4 @@ def ready() -> Any:
 
 def _details(found: Readiness) -> dict[str, Any]:
     require_operator()
-    return {"checks": {each.name: each.word for each in found.findings}}
+    return {"version": __version__, "checks": {each.name: each.word for each in found.findings}}

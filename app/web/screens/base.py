@@ -30,6 +30,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
+from app import __version__
 from app.config import Settings
 from app.domain.access.origin import acting
 from app.domain.access.roles import Permission, Role
@@ -87,6 +88,7 @@ def attach_screens(app: Flask, settings: Settings, *, without_csrf: tuple[Bluepr
     app.jinja_env.globals.update(
         asset=asset, Permission=Permission, Role=Role, Direction=Direction, System=System, Trigger=Trigger
     )
+    app.jinja_env.globals["version"] = __version__
     app.jinja_env.globals.update(RunState=RunState, ItemState=ItemState, here=here, menu=menu, has_view=has_view)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
