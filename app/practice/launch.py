@@ -160,8 +160,7 @@ def ground(ports: Ports, company: Company, *, broker: bool, webhooks: bool = Fal
 
 def service() -> dict[str, str]:
     """The service's own processes, from the Procfile. Name → command."""
-    commands = procfile(ROOT / "Procfile")
-    return {name: _escaped(command) for name, command in commands.items() if name != "release"}
+    return {name: _escaped(command) for name, command in procfile(ROOT / "Procfile").items()}
 
 
 def in_folder(name: str) -> str:

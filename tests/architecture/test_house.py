@@ -58,8 +58,11 @@ def test_the_readme_shows_the_mapping_as_it_is() -> None:
 
 
 def test_the_procfile_starts_modules_that_exist() -> None:
+    """`web` is the first: honcho counts the ports on from it. A command that ends would end all of honcho."""
     processes = procfile(ROOT / "Procfile")
-    assert set(processes) == {"release", "web", "relay", "worker_interactive", "worker_bulk", "cron"}
+    assert list(processes) == ["web", "relay", "worker_interactive", "worker_bulk", "cron"]
+    one_machine = procfile(ROOT / "docs" / "deploy" / "Procfile.one-machine")
+    assert one_machine == {**processes, "broker": "python -m workers.broker"}
     for command in processes.values():
         for module in re.findall(r"python -m ([a-z_.]+)", command):
             assert importlib.util.find_spec(module) is not None
