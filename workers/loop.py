@@ -11,6 +11,7 @@ import structlog
 
 from app.domain.errors import TemporaryError
 from app.signals import ignore_hangups
+from app.supervision import Watchdog
 from app.use_cases.shared.outages import OUTAGES, met
 
 log = structlog.get_logger(__name__)
@@ -43,8 +44,8 @@ class Stop:
 
 def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
     """Call `work` and pause, until asked to stop. A database that is away or locked, or a value whose key is missing,
-    only makes the pauses longer."""
-    failures = 0
+    only makes the pauses longer: a process that waits for it is well, and the service manager is told so."""
+    failures, watchdog = 0, Watchdog()
     while True:
         try:
             work()
@@ -55,5 +56,6 @@ def run_loop(work: Callable[[], object], *, pause: float, stop: Stop) -> None:
         except TemporaryError as error:
             failures += 1
             log.warning("loop_waits", code=error.code, failures=failures)
+        watchdog.went_round()
         if stop.wait(min(pause * 2**failures, max(pause, _LONGEST_PAUSE))):
             return

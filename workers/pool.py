@@ -11,6 +11,8 @@ from typing import Any
 
 from rq.worker_pool import WorkerPool
 
+from app.supervision import Watchdog
+
 _PARENT_CHECK_SECONDS = 1.0
 
 
@@ -20,6 +22,12 @@ class OneQueuePool(WorkerPool):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._process = os.getpid()
+        self._watchdog = Watchdog()
+
+    def check_workers(self, respawn: bool = True) -> None:
+        """Once a second. Beside RQ's own look it tells the service manager that the pool lives."""
+        super().check_workers(respawn)
+        self._watchdog.went_round()
 
     def request_stop(self, signum: int | None = None, frame: FrameType | None = None) -> None:
         if os.getpid() != self._process:

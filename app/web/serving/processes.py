@@ -28,6 +28,7 @@ import structlog
 from app.config import Settings
 from app.logs import configure_logging, flush_lines, gather_lines
 from app.signals import ignore_hangups
+from app.supervision import Watchdog
 from app.web.current import announce
 from app.web.serving.lanes import Lanes, rooms
 from app.web.serving.pulse import Pulse
@@ -113,6 +114,7 @@ class Parent:
 
     def run(self) -> int:
         ignore_hangups()
+        watchdog = Watchdog()
         for each in _ENDINGS:
             signal.signal(each, self._end)
         with _woken_by_signals() as woken:
@@ -123,6 +125,8 @@ class Parent:
                     woken.recv(4096)
                 self._take_ended()
                 self._end_silent()
+                if self._children and all(child.pulse.has_begun for child in self._children.values()):
+                    watchdog.went_round()
         self._tell_children()
         self._listening.close()
         self._await_all()

@@ -23,6 +23,10 @@ class Pulse:
     def beat(self) -> None:
         _MOMENT.pack_into(self._shared, 0, time.monotonic())  # the same clock in all processes of a machine
 
+    @property
+    def has_begun(self) -> bool:
+        return bool(_MOMENT.unpack_from(self._shared)[0])
+
     def stop(self) -> None:
         _MOMENT.pack_into(self._shared, 0, 0.0)
 
