@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.domain.settings.names import is_clean
+from app.domain.vendors.rates import Window as Window
+from app.domain.vendors.rates import parse_limits as parse_limits
 from app.safety.addresses import ALLOW, broker_password, exposures, is_local
 from app.safety.env_file import surroundings
 from app.safety.faults import Fault
@@ -32,32 +34,6 @@ class SettingsError(Exception):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join(map(str, self.faults)))
-
-
-class Window(NamedTuple):
-    """At most `permits` calls in any `seconds`."""
-
-    permits: int
-    seconds: float
-
-
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_limits(text: str) -> tuple[Window, ...]:
-    """`8/s,4250/h` → windows. Raises ValueError."""
-    windows = []
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        match = re.fullmatch(r"([1-9]\d*)/(\d*)([smh])", part)
-        if not match:
-            raise ValueError(f"に {part!r} は使えません(8/s、100/10s、4250/h の形)。")
-        length = int(match[2] or 1) * _UNITS[match[3]]
-        if not length:
-            raise ValueError(f"に {part!r} は使えません(時間の長さが 0 です)。")
-        windows.append(Window(int(match[1]), length))
-    if not windows:
-        raise ValueError("に制限がありません(8/s、100/10s、4250/h の形)。")
-    return tuple(windows)
 
 
 LONGEST_SOCKET_PATH = 100

@@ -11,7 +11,7 @@ import pytest
 import redis
 from sqlalchemy.engine import make_url
 
-from app.config import LONGEST_SOCKET_PATH, Settings, SettingsError, Window, embedded_socket, parse_limits
+from app.config import LONGEST_SOCKET_PATH, Settings, SettingsError, Window, embedded_socket
 
 NEEDED = {"SECRET_KEY": "s" * 32, "ENCRYPTION_KEYS": "k"}
 NUMBERS = ["LIMITER_PATIENCE", "RETRY_BASE_SECONDS"]
@@ -149,12 +149,6 @@ def test_addresses_that_are_taken_as_they_are(name: str, value: str) -> None:
 def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:
     """Above all an empty list, which would mean no limit at all."""
     assert refused(**{name: value}).startswith(f"{name} ")
-
-
-def test_limits_in_all_forms() -> None:
-    assert parse_limits(" 8/s, 100/10s,4250/h ,3/2m") == (
-        *(Window(8, 1.0), Window(100, 10.0), Window(4250, 3600.0), Window(3, 120.0)),
-    )
 
 
 @pytest.mark.parametrize("level", ["debug", "WARNING"])

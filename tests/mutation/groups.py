@@ -74,7 +74,7 @@ GROUPS: Mapping[str, Group] = {
         *("settings/*.py", "access/*.py"),
         tests="brakes export_settings names passwords second_person planning",
     ),
-    "vendors": _domain("vendors/*.py", tests="token_door"),
+    "vendors": _domain("vendors/*.py", tests="token_door rates"),
     "state.items": _state(
         *("storage/runs/item*.py", "storage/runs/changes.py", "storage/runs/steps.py", "storage/links/links.py"),
         storage="items item_ends changes links_and_steps preview_selection",
