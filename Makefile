@@ -128,7 +128,8 @@ PINS ?= --upgrade
 COMPILE = $(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 pins: $(VENV)/.installed-dev
 	@$(COMPILE) --output-file requirements.txt pyproject.toml
-	@$(COMPILE) --constraint requirements.txt --extra dev --output-file requirements-dev.txt pyproject.toml
+	@$(COMPILE) --constraint requirements.txt --extra telemetry --output-file requirements-telemetry.txt pyproject.toml
+	@$(COMPILE) --constraint requirements-telemetry.txt --extra dev --extra telemetry --output-file requirements-dev.txt pyproject.toml
 	@$(COMPILE) --group supply --output-file requirements-supply.txt
 	@$(COMPILE) --constraint requirements.txt --group peers --output-file tests/bench/requirements-peers.txt pyproject.toml
 

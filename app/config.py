@@ -18,6 +18,7 @@ from app.domain.settings.names import is_clean
 from app.domain.vendors.rates import Window as Window
 from app.domain.vendors.rates import parse_limits as parse_limits
 from app.safety.addresses import ALLOW, broker_password, exposures, is_local
+from app.safety.collector import collector_faults
 from app.safety.env_file import surroundings
 from app.safety.faults import Fault
 from app.safety.secrets_file import FILE, with_secrets
@@ -98,6 +99,8 @@ class Settings:
     retention_days: int
     audit_days: int  # after so many days entries of the audit trail are purged; 0: never
     log_level: str
+    otel_exporter_otlp_endpoint: str  # the collector of traces and metrics, without /v1/…; "": nobody is told
+    otel_exporter_otlp_headers: str = field(repr=False)  # name=value, by comma: the collector's key
     bind: str
     port: int
     web_threads: int
@@ -167,6 +170,8 @@ class Settings:
             retention_days=read.whole("RETENTION_DAYS", 400),
             audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
             log_level=read.level("LOG_LEVEL", "INFO"),
+            otel_exporter_otlp_endpoint=read.text("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/"),
+            otel_exporter_otlp_headers=read.text("OTEL_EXPORTER_OTLP_HEADERS", ""),
             bind=read.text("BIND", "127.0.0.1"),
             port=read.whole("PORT", 8000, at_most=65_535),
             web_threads=read.whole("WEB_THREADS", 32),
@@ -177,6 +182,7 @@ class Settings:
         )
         if "{subdomain}" not in settings.smarthr_url:
             read.refuse("SMARTHR_URL", "には {subdomain} が必要です。")
+        read.faults += collector_faults(settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers)
         return settings, [*read.faults, *settings.exposed(env)]
 
     @property
@@ -226,7 +232,7 @@ def _secret_variables(settings: type[Settings]) -> list[str]:
 
 
 def _url_variables(settings: type[Settings]) -> list[str]:
-    return [each.name.upper() for each in fields(settings) if each.name.endswith("_url")]
+    return [each.name.upper() for each in fields(settings) if each.name.endswith(("_url", "_endpoint"))]
 
 
 class _Reader:

@@ -203,7 +203,9 @@ def test_every_hidden_field_is_an_address_or_a_secret() -> None:
         **{name: f"{name}-" + "1234567890" * 4 for name in hidden if not name.endswith("_URL") and name not in NEEDED}
     )
     assert hidden <= {*filled.urls, *filled.secrets}
-    assert {each.name.upper() for each in dataclasses.fields(Settings) if each.name.endswith("_url")} == {*filled.urls}
+    assert {
+        each.name.upper() for each in dataclasses.fields(Settings) if each.name.endswith(("_url", "_endpoint"))
+    } == {*filled.urls}
 
 
 # ── folders ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ import sys
 
 from app.domain.runs.queues import longest_seconds
 from app.logs import configure_logging
+from app.telemetry.process import telling
 from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.wiring import command_context
 from workers import jobs
@@ -24,7 +25,7 @@ def main() -> None:
     signal.alarm(longest_seconds(name))  # ends the process, whatever the job is doing
     ctx = command_context()
     configure_logging(ctx.settings.log_level)
-    with Heartbeat(ctx, "worker_alone"):
+    with telling(ctx.settings, "worker_alone"), Heartbeat(ctx, "worker_alone"):
         FUNCTIONS[name](*map(int, args))
 
 

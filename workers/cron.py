@@ -14,6 +14,7 @@ import structlog
 from app.config import Settings
 from app.domain.errors import TemporaryError
 from app.logs import configure_logging
+from app.telemetry.process import telling
 from app.use_cases.accounts.brakes import BRAKE_SECONDS, forget_brakes
 from app.use_cases.context import Context
 from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
@@ -26,6 +27,7 @@ from app.use_cases.upkeep.rotation import RENEW_SECONDS, renew_leftovers
 from app.use_cases.upkeep.token_keeping import DOUBT_SECONDS, KEEP_SECONDS, keep_tokens_alive, settle_doubts
 from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
 from app.wiring import started_context
+from workers.figures import FIGURES_SECONDS, tell_figures
 from workers.loop import Stop, run_loop
 
 log = structlog.get_logger(__name__)
@@ -52,6 +54,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("keep_bounds", BOUNDS_SECONDS, keep_bounds),
         Periodic("forget_brakes", BRAKE_SECONDS, forget_brakes),
         Periodic("renew_leftovers", RENEW_SECONDS, renew_leftovers),
+        *((Periodic("tell_figures", FIGURES_SECONDS, tell_figures),) if settings.otel_exporter_otlp_endpoint else ()),
     )
 
 
@@ -81,7 +84,7 @@ def main() -> None:
     ctx = started_context()
     configure_logging(ctx.settings.log_level)
     timetable = Timetable(table(ctx.settings))
-    with Heartbeat(ctx, "cron"):
+    with telling(ctx.settings, "cron"), Heartbeat(ctx, "cron"):
         run_loop(lambda: timetable.run_due(ctx), pause=min(1.0, ctx.settings.reconcile_seconds), stop=stop)
 
 

@@ -25,6 +25,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 
 from app.domain.runs.queues import longest_seconds
+from app.telemetry.process import flush
 from workers.books import Books
 from workers.crew import Crew
 from workers.guarded_job import GuardedJob, GuardedQueue
@@ -108,6 +109,7 @@ class PatientWorker(SimpleWorker):
             log.warning("broker_unavailable", kind=type(error).__name__)
         if not all_done:
             log.error("job_stuck", code="job_stuck", jobs=self._crew.busy)
+            flush()
             os._exit(_STUCK)
 
     # ── taking jobs ───────────────────────────────────────────────────────────────────────────────────────────────

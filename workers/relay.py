@@ -6,6 +6,7 @@ import time
 
 from app.domain.errors import TemporaryError
 from app.logs import configure_logging
+from app.telemetry.process import telling
 from app.use_cases.context import Context
 from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.use_cases.upkeep.relay import relay_items, relay_once
@@ -38,7 +39,7 @@ def main() -> None:
     stop = Stop().on_signals()
     ctx = started_context()
     configure_logging(ctx.settings.log_level)
-    with Heartbeat(ctx, "relay"):
+    with telling(ctx.settings, "relay"), Heartbeat(ctx, "relay"):
         run_loop(lambda: serve(ctx, stop), pause=PAUSE_SECONDS, stop=stop)
 
 

@@ -19,6 +19,7 @@ from app.config import Settings, SettingsError
 from app.domain.runs.queues import BULK, INTERACTIVE, QUEUES
 from app.logs import configure_logging
 from app.signals import ignore_hangups
+from app.telemetry.process import telling
 from app.use_cases.upkeep.heartbeat import Heartbeat
 from app.wiring import admitted, connect_broker, get_context, keep_files_private
 from workers.guarded_job import GuardedJob, GuardedQueue  # with the jobs: the workers are forks of this process
@@ -36,7 +37,8 @@ class AnnouncedWorker(PatientWorker):
     """A worker of the service: it tells that it lives, and which keys it knows."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        with Heartbeat(get_context(), f"worker_{'_'.join(self.queue_names())}"):
+        ctx, part = get_context(), f"worker_{'_'.join(self.queue_names())}"
+        with telling(ctx.settings, part), Heartbeat(ctx, part):
             return super().work(*args, **kwargs)
 
 

@@ -36,6 +36,7 @@ from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import RateLimiter
 from app.domain.runs import deadline
 from app.failpoints import failpoint
+from app.telemetry.spans import just_ended
 
 __all__ = [
     "Answer",
@@ -267,14 +268,24 @@ class HttpClient:
         self, method: str, path: str, *, status: int, headers: Mapping[str, str], started: float, fault: str
     ) -> None:
         went_well = not fault and 200 <= status < 300
+        system, seconds = self._limiter_key.partition(":")[0], time.monotonic() - started
+        just_ended(
+            "vendor call",
+            seconds=seconds,
+            failed=not went_well,
+            system=system,
+            method=method,
+            path=path,
+            status=status or None,
+        )
         write = log.warning if not went_well else log.debug if method == "GET" else log.info
         write(
             "vendor call",
-            system=self._limiter_key.partition(":")[0],
+            system=system,
             method=method,
             path=path,
             status=status,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds, 3),
             request_id=(headers.get("X-Request-Id") or headers.get("X-Freee-Request-ID") or "")[:100],
             fault=fault,
         )

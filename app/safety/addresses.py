@@ -114,6 +114,9 @@ def _web(variable: str, url: str) -> Iterator[Fault]:
         yield _fault("base_url_plaintext", variable, "が http:// です。サインインのパスワードと Cookie が途中で"
                      "読まれます。",
                      "TLS を終端するプロキシを前に置き、https:// にしてください。")  # fmt: skip
+    elif variable == "OTEL_EXPORTER_OTLP_ENDPOINT":
+        yield _fault("collector_plaintext", variable, "が http:// です。収集先の鍵と、処理のようすが途中で"
+                     "読まれます。", "https:// にしてください。")  # fmt: skip
     else:
         yield _fault("vendor_url_plaintext", variable, "が http:// です。トークンと従業員の情報が途中で読まれます。",
                      "https:// にしてください。")  # fmt: skip

@@ -9,6 +9,7 @@ unknown connection all get the same generic 401.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from app.adapters.smarthr import webhook as smarthr
 from app.adapters.webhook import BadBody, secret_matches
 from app.domain.enums import System
 from app.domain.runs.commands import Delivery, ReceivedEvent
+from app.telemetry.places import of_delivery
+from app.telemetry.spans import just_ended
 from app.use_cases.context import Context
 from app.use_cases.intake.group_commit import GroupCommit
 from app.use_cases.intake.webhook_intake import Accepted, SenderCache, accept, delivery_of, freee_secrets
@@ -146,8 +149,10 @@ def _parsed(intake: Intake, system: System, body: bytes, parse: Callable[[bytes]
 
 
 def _stored(intake: Intake, deliveries: list[Delivery]) -> Response:
+    began = time.monotonic()
     accepted = intake.commits.submit(deliveries, patience=PATIENCE_SECONDS)
     for each, delivery in zip(accepted, deliveries, strict=True):
+        _tell(each, delivery, seconds=time.monotonic() - began)
         if each.unsorted_as is not None:
             intake.count_refusal(delivery.event.system, each.unsorted_as)
     log_fields(
@@ -158,3 +163,19 @@ def _stored(intake: Intake, deliveries: list[Delivery]) -> Response:
         repeated=accepted[0].repeated,
     )
     return current_app.response_class(f'{{"id":{accepted[0].id}}}\n', status=202, mimetype="application/json")
+
+
+def _tell(accepted: Accepted, delivery: Delivery, *, seconds: float) -> None:
+    """Tell of a receipt. A repetition stands alone: the place by which it is found belongs to the first one."""
+    event = delivery.event
+    just_ended(
+        "webhook",
+        seconds=seconds,
+        at=None if accepted.repeated else of_delivery(accepted.id, delivery.digest),
+        delivery_id=accepted.id,
+        connection_id=delivery.connection_id,
+        system=event.system,
+        event=event.name if event.known else None,
+        people=len(event.people),
+        repeated=accepted.repeated,
+    )

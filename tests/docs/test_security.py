@@ -15,6 +15,7 @@ PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 TOP = {
     *(".env.example", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "Procfile", "README.md", "SECURITY.md"),
     *("pyproject.toml", "requirements.txt", "requirements-dev.txt", "requirements-supply.txt", "wsgi.py"),
+    "requirements-telemetry.txt",
     *(".ci", "app", "docs", "tests", "workers"),
 }
 """What may lie at the top of the repository: whoever adds a file there says so here."""

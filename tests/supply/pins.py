@@ -12,7 +12,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = "tests/bench/requirements-peers.txt"
 """Of what the benchmark compares with, which is no dependency of the service."""
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-supply.txt", PEERS)
+TELEMETRY = "requirements-telemetry.txt"
+"""Of a service that tells a collector what it does: whoever wants that installs it."""
+FILES = ("requirements.txt", "requirements-dev.txt", "requirements-supply.txt", TELEMETRY, PEERS)
 _HASH = re.compile(r"--hash=(\w+):([0-9a-f]+)")
 
 

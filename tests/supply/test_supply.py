@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tests.supply.audit import AFFECTED, UNKNOWN, UNREACHED, WELL, verdict
 from tests.supply.licences import READ_BY_A_PERSON, is_allowed, named, refused
-from tests.supply.pins import FILES, PEERS, ROOT, Pin, pinned, pins
+from tests.supply.pins import FILES, PEERS, ROOT, TELEMETRY, Pin, pinned, pins
 from tests.supply.sbom import Wrong, of_pins
 
 PYTHONS = ["3.11.2", "3.11.7", "3.12.0", "3.13.0", "3.14.0"]
@@ -33,29 +33,34 @@ def test_every_pin_is_exact_and_has_hashes(file: str) -> None:
 
 
 def test_what_is_tested_is_what_is_shipped() -> None:
-    """The development pins hold the same versions, by the same hashes, as the ones of the service; so do the peers'."""
-    for file in ("requirements-dev.txt", PEERS):
+    """The development pins hold the same versions, by the same hashes, as the ones of the service; so do the peers' and
+    those of a service that tells a collector."""
+    shipped = {"requirements-dev.txt": TELEMETRY, PEERS: "requirements.txt", TELEMETRY: "requirements.txt"}
+    for file, of in shipped.items():
         tested = {pin.name: pin for pin in pinned(file)}
-        assert [pin.name for pin in pinned("requirements.txt") if tested.get(pin.name) != pin] == [], file
+        assert [pin.name for pin in pinned(of) if tested.get(pin.name) != pin] == [], file
 
 
 def test_every_direct_need_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wanted = {canonicalize_name(Requirement(each).name) for each in project["project"]["dependencies"]}
     assert wanted <= {pin.name for pin in pinned("requirements.txt")}
+    asked = project["project"]["optional-dependencies"]["telemetry"]
+    assert {canonicalize_name(each) for each in asked} <= {pin.name for pin in pinned(TELEMETRY)}
     for group, file in {"supply": "requirements-supply.txt", "peers": PEERS}.items():
         tools = {canonicalize_name(Requirement(each).name) for each in project["dependency-groups"][group]}
         assert tools <= {pin.name for pin in pinned(file)}
 
 
+@pytest.mark.parametrize("file", ["requirements.txt", TELEMETRY])
 @pytest.mark.parametrize("python", PYTHONS)
-def test_nothing_is_missing_on_another_python_or_system(python: str) -> None:
+def test_nothing_is_missing_on_another_python_or_system(python: str, file: str) -> None:
     """With hashes pip takes nothing that is not listed: one need of an older Python left out, and nobody there installs
     anything."""
-    listed = {pin.name for pin in pinned("requirements.txt")}
+    listed = {pin.name for pin in pinned(file)}
     missing = {
         f"{pin.name} needs {need.name} on {system}"
-        for pin in pinned("requirements.txt")
+        for pin in pinned(file)
         for need in map(Requirement, _needs(pin))
         for system in SYSTEMS
         if _wanted(need, python, system) and canonicalize_name(need.name) not in listed
@@ -75,7 +80,7 @@ def _wanted(need: Requirement, python: str, system: str) -> bool:
 
 def test_pip_is_told_to_take_nothing_without_a_hash() -> None:
     installs = re.findall(r"pip install.*", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert len(installs) == len(FILES)
+    assert len(installs) == len(FILES) - 1, "what a collector needs is installed by whoever has one"
     assert [line for line in installs if "--require-hashes" not in line] == []
 
 

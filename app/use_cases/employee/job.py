@@ -17,6 +17,7 @@ from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import ClaimedItem
 from app.storage.unit_of_work import UnitOfWork
+from app.telemetry.spans import span, tell
 from app.use_cases.context import Context
 from app.use_cases.employee.bring_into_line import EmployeeJob
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready, park
@@ -30,6 +31,7 @@ from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.lease import LeaseLost, held, lease_end
 from app.use_cases.shared.outages import CODE, REST, handing_back
+from app.use_cases.shared.told import receipts, under_run
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +54,13 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
         return
     job = Job(ctx, item, run, connection, ItemLedger(ctx.unit_of_work, item.id, item.attempt))
     bound = log.bind(run_id=run.id, item_id=item.id, attempt=item.attempt)
+    told = {"item_id": item.id, "attempt": item.attempt, **under_run(run), "links": receipts(ctx, item)}
     try:
-        with held(ctx, lambda until: _renew(ctx, item, until)) as lease:
+        with span("item", calm=(Parked,), **told), held(ctx, lambda until: _renew(ctx, item, until)) as lease:
             outcome = (
                 _not_by_itself(job, begins=begins) or (UndoJob if run.undone_run_id else EmployeeJob)(job, lease).do()
             )
+            tell(state=outcome.state, code=outcome.code, failed=outcome.state is ItemState.FAILED)
         bound.info("item_done", state=outcome.state.value, code=outcome.code)
     except LeaseLost:
         bound.warning("item_taken_over")

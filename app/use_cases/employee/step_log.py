@@ -12,6 +12,7 @@ from app.domain.planning import unsettled
 from app.domain.planning.unsettled import Comparison, Memory, sent_unit_of
 from app.domain.vendors.answer import VendorAnswer
 from app.storage.unit_of_work import UnitOfWork
+from app.telemetry import spans
 from app.use_cases.employee.outcome import Job
 from app.use_cases.shared.item_ledger import ItemLost, Learned
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
@@ -45,8 +46,10 @@ class StepLog:
                 uow.steps.sending(self._item.id, self._item.attempt, step, keys=keys, now=self._ctx.clock.now())
         except ItemLost:
             raise LeaseLost from None
+        spans.begin("step", step=step)
 
     def done(self, step: Step) -> None:
+        spans.end("step")
         if step is Step.CREATE:
             self.created_keys = self._keys[step]
             return
@@ -61,6 +64,7 @@ class StepLog:
             self._ledger.learned(link_id, change)
 
     def failed(self, step: Step, error: AwaseError) -> None:
+        spans.end("step", failed=True, code=error.code)
         error.answers = placed(error.answers, step, self._keys[step])
         self.answers += error.answers
         unknown = isinstance(error, TemporaryError) and error.outcome_unknown

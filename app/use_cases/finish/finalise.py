@@ -20,8 +20,11 @@ from app.domain.settings.connection_settings import MailPolicy
 from app.storage.enums import HistoryKind, MailKind, OutboxKind
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
+from app.telemetry import spans
+from app.telemetry.places import of_run
 from app.use_cases.context import Context
 from app.use_cases.shared.beginnings import REPLACED
+from app.use_cases.shared.told import about_run
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +45,25 @@ def close_run_if_done(ctx: Context, run_id: int) -> bool:
         if run is not None and _mail_is_due(uow, run, result):
             _add_mail(ctx, uow, run)
     log.info("run_closed", run_id=run_id, result=result.value)
+    if run is not None:
+        _tell(run, result)
     return True
+
+
+def _tell(run: RunRow, result: RunState) -> None:
+    """Tell of the run as a whole, under which its jobs have told of themselves."""
+    spans.whole(
+        "run",
+        at=of_run(run.public_id),
+        began=run.created_at,
+        ended=run.finished_at or run.created_at,
+        failed=result is RunState.FAILED,
+        dry_run=run.dry_run,
+        people=run.total,
+        state=result,
+        code=run.error_code,
+        **about_run(run),
+    )
 
 
 def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:

@@ -27,10 +27,12 @@ from app.storage.enums import MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
 from app.storage.runs.rows import ChangeRow, ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
+from app.telemetry.spans import span
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import notice_text
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.outages import handing_back, when_it_answers
+from app.use_cases.shared.told import under_run_of
 from app.use_cases.shared.vendor_answers import answers_without_values
 
 log = structlog.get_logger(__name__)
@@ -63,8 +65,10 @@ def send_mail(ctx: Context, mail_id: int) -> None:
     if mail is None:
         _record_result(ctx, row, MailState.SKIPPED, error_code=NO_RECIPIENT)
         return
+    told = {"mail_id": row.id, "attempt": row.attempts, **under_run_of(ctx, row.run_id)}
     try:
-        ctx.mailer.send(mail)
+        with span("mail", **told):
+            ctx.mailer.send(mail)
     except TemporaryError as error:
         _postpone(ctx, row, error)
     except ItemError as error:

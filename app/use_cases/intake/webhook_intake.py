@@ -34,6 +34,7 @@ from app.storage.metrics.counters import Labels, labels
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.shared.told import tell_sorted
 
 log = structlog.get_logger(__name__)
 
@@ -164,6 +165,7 @@ def sort_received(ctx: Context) -> int:
         with ctx.unit_of_work() as uow:
             rows = uow.deliveries.unsorted(limit=PORTION)
             _sort(ctx, uow, rows)
+            tell_sorted(uow, rows)
         if not rows:
             return total  # another process has them
         total += len(rows)

@@ -32,6 +32,7 @@ from app.storage.automatic.rows import TroubleRow
 from app.storage.runs.rows import RunRow
 from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
+from app.telemetry.spans import span
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
@@ -46,6 +47,7 @@ from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
+from app.use_cases.shared.told import under_run
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
 from app.use_cases.survey.plan_survey import Everybody, plan_everybody
@@ -78,7 +80,8 @@ def survey_run(ctx: Context, run_id: int) -> None:
     if run is None or connection is None:
         return
     try:
-        with held(ctx, lambda until: _renew(ctx, run, until)) as lease:
+        told = span("survey", attempt=run.survey_attempt, **under_run(run))
+        with told, held(ctx, lambda until: _renew(ctx, run, until)) as lease:
             _survey(ctx, run, connection, lease=lease)
     except LeaseLost:
         log.warning("survey_taken_over", run_id=run.id)

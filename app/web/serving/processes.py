@@ -29,6 +29,7 @@ from app.config import Settings
 from app.logs import configure_logging, flush_lines, gather_lines
 from app.signals import ignore_hangups
 from app.supervision import Watchdog
+from app.telemetry.process import telling
 from app.web.current import announce
 from app.web.serving.lanes import Lanes, rooms
 from app.web.serving.pulse import Pulse
@@ -235,7 +236,7 @@ def answer(application: str, settings: Settings, listening: socket.socket, pulse
         signal.signal(each, server.stop)
     if told:
         return 0
-    with announce(app):
+    with telling(settings, "web"), announce(app):
         server.run()
     return 0
 
