@@ -58,6 +58,7 @@ class Settings:
     """One field per environment variable (upper-case name), secrets hidden from repr."""
 
     data_dir: Path
+    house_file: str  # where the identity of the installation is; "": in the data folder, bound to this machine
     secrets_file: str  # the file from which the keys were read; "": from the variables
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
@@ -130,6 +131,7 @@ class Settings:
         data_dir = Path(read.text("DATA_DIR", "var")).absolute()
         settings = cls(
             data_dir=data_dir,
+            house_file=read.text("HOUSE_FILE", ""),
             secrets_file=read.text("SECRETS_FILE", ""),
             database_url=read.database("DATABASE_URL", data_dir / "awase.db"),
             redis_url=read.broker("REDIS_URL", data_dir),
@@ -184,6 +186,11 @@ class Settings:
             read.refuse("SMARTHR_URL", "には {subdomain} が必要です。")
         read.faults += collector_faults(settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers)
         return settings, [*read.faults, *settings.exposed(env)]
+
+    @property
+    def house_place(self) -> Path:
+        """The file with the identity of this installation (`safety.identity`)."""
+        return Path(self.house_file).absolute() if self.house_file else self.data_dir / "house.id"
 
     @property
     def is_practice(self) -> bool:
