@@ -35,6 +35,7 @@ from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.logs import configure_logging
 from app.safety.files import close_file, keep_private, private_folder
 from app.safety.folders import faults_of_folder
+from app.safety.identity import Identity, NoIdentity, identity_in
 from app.safety.strength import only_warned
 from app.storage.keyring import Keys
 from app.storage.schema import in_use, sqlite_files
@@ -43,6 +44,7 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.context import Context
+from app.use_cases.household import Household
 
 BROKER_TIMEOUT_SECONDS = 5
 SESSIONS_A_THREAD = 8
@@ -67,13 +69,20 @@ class Gateways:
     """Builds a gateway per connection and system. Keeps HTTP sessions per thread, as `requests` does not share well."""
 
     def __init__(
-        self, settings: Settings, tokens: TokenStore, door: TokenDoor, limiter: RateLimiter, clock: Clock
+        self,
+        settings: Settings,
+        tokens: TokenStore,
+        door: TokenDoor,
+        limiter: RateLimiter,
+        clock: Clock,
+        household: Household,
     ) -> None:
         self._settings = settings
         self._tokens = tokens
         self._door = door
         self._limiter = limiter
         self._clock = clock
+        self._before_write = household.require
         self._local = threading.local()
         self._freee_directories = DirectoryCache(clock)
         self._people = PeopleCache(clock)
@@ -90,12 +99,14 @@ class Gateways:
             self._limiter,
             self._clock,
             self._session(connection.id, system),
+            before_write=self._before_write,
         )
         return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
 
     def keep_alive(self, connection: Connection) -> bool:
         """Renew the connection's pair of freee's tokens, as `FreeeSession.keep_alive` says."""
-        oauth = FreeeOAuth(self._settings, self._clock, self._session(connection.id, System.FREEE))
+        http = self._session(connection.id, System.FREEE)
+        oauth = FreeeOAuth(self._settings, self._clock, http, before_write=self._before_write)
         session = FreeeSession(
             oauth,
             self._tokens,
@@ -109,7 +120,14 @@ class Gateways:
     def smarthr_of(self, subdomain: str, token: str) -> EmployeeGateway:
         """The gateway of a tenant that is no connection (yet), or of a connection's tenant with a token on trial."""
         return SmartHRGateway(
-            build_smarthr_client(self._settings, subdomain, token, self._limiter, sleep=self._clock.sleep)
+            build_smarthr_client(
+                self._settings,
+                subdomain,
+                token,
+                self._limiter,
+                sleep=self._clock.sleep,
+                before_write=self._before_write,
+            )
         )
 
     def webhook_registry(self, connection: Connection) -> WebhookRegistry:
@@ -124,6 +142,7 @@ class Gateways:
             self._limiter,
             self._session(connection.id, System.SMARTHR),
             sleep=self._clock.sleep,
+            before_write=self._before_write,
         )
 
     def _session(self, connection_id: int, system: System) -> requests.Session:
@@ -217,7 +236,8 @@ def build_context(settings: Settings | None = None) -> Context:
     )
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
     door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
-    gateways = Gateways(settings, tokens, door, limiter, clock)
+    household = Household(identity_of(settings), database.unit_of_work, clock)
+    gateways = Gateways(settings, tokens, door, limiter, clock, household)
     return Context(
         settings=settings,
         keys=keys,
@@ -229,13 +249,24 @@ def build_context(settings: Settings | None = None) -> Context:
         tokens=tokens,
         token_door=door,
         keep_alive=gateways.keep_alive,
-        authorisation=FreeeConsent(settings, limiter, door, clock),
+        authorisation=FreeeConsent(settings, limiter, door, clock, before_write=household.require),
         limiter=limiter,
         job_queue=RqJobQueue(broker, clock),
-        mailer=SmtpMailer(settings.smtp_url, settings.mail_from),
+        mailer=SmtpMailer(settings.smtp_url, settings.mail_from, before_write=household.require),
+        household=household,
         intake_unit_of_work=of_intake.unit_of_work,
         steered_clock=clock,
     )
+
+
+def identity_of(settings: Settings) -> Identity | None:
+    """The identity in whose name this process works. None: its file cannot be used, which the log says and `flask
+    doctor` explains; then the process takes what comes in and begins nothing."""
+    try:
+        return identity_in(settings.house_place, bound=not settings.house_file)
+    except NoIdentity as error:
+        log.error("no_identity", told=str(error))
+        return None
 
 
 def keys_of(settings: Settings) -> Keys:

@@ -5,8 +5,10 @@ Nothing of ours is replaced: queue, mail and clock are small implementations of 
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -38,12 +40,13 @@ from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.use_cases.employee import job as sync
 from app.use_cases.finish import notify
+from app.use_cases.household import Household
 from app.use_cases.intake import start_run
 from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
-from app.wiring import Gateways, keys_of
+from app.wiring import Gateways, identity_of, keys_of
 from tests.clock import TurnedClock
 from tests.never_silent import NeverSilent
 from tests.vendors import Vendors, take_vendors
@@ -149,6 +152,26 @@ class House:
         )
         ctx, database = process_of(settings, self.clock, self.limiter, self.queue, self.postbox)
         return replace(self, ctx=ctx, database=database)
+
+    def copied_to(self, folder: Path) -> House:
+        """The database as it is now, woken up on another host with the same environment: online copy and settings, not
+        the identity. Both vendors are the same. Call `database.dispose()`."""
+        folder.mkdir()
+        here, there = self.database.engine.url.database or "", folder / "awase.db"
+        with closing(sqlite3.connect(here)) as source, closing(sqlite3.connect(there)) as target:
+            source.backup(target)
+        settings = replace(self.ctx.settings, data_dir=folder, database_url=f"sqlite:///{there}")
+        return self._with(settings)
+
+    def in_the_name_of(self, folder: Path) -> House:
+        """The same database as a process of another house sees it. Call `database.dispose()`."""
+        folder.mkdir()
+        return self._with(replace(self.ctx.settings, data_dir=folder))
+
+    def _with(self, settings: Settings) -> House:
+        queue, postbox = HeldQueue(), Postbox()
+        ctx, database = process_of(settings, self.clock, self.limiter, queue, postbox)
+        return replace(self, ctx=ctx, database=database, queue=queue, postbox=postbox, jobs_done=[])
 
     def start(self, direction: Direction, **changes: Any) -> RunView:
         """Start a manual run for everybody as of the company's today, unless told otherwise. A mass change is meant:
@@ -310,7 +333,8 @@ def process_of(
     database = Database(settings.database_url, Vault(keys.encryption), keys)
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
     door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
-    gateways = Gateways(settings, tokens, door, limiter, clock)
+    household = Household(identity_of(settings), database.unit_of_work, clock)
+    gateways = Gateways(settings, tokens, door, limiter, clock, household)
     ctx = Context(
         settings=settings,
         keys=keys,
@@ -322,10 +346,11 @@ def process_of(
         tokens=tokens,
         token_door=door,
         keep_alive=gateways.keep_alive,
-        authorisation=FreeeConsent(settings, limiter, door, clock),
+        authorisation=FreeeConsent(settings, limiter, door, clock, before_write=household.require),
         limiter=limiter,
         job_queue=queue,
         mailer=postbox,
+        household=household,
     )
     return ctx, database
 

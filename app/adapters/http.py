@@ -71,6 +71,12 @@ _FAULTS = (
 _SILENCE = (requests.Timeout, NoTime, TimeoutError)
 Classify = Callable[[Response], AwaseError]
 """A vendor's reading of an answer that is not a success."""
+BeforeWrite = Callable[[], None]
+"""Raises TemporaryError where this process may change nothing outside."""
+
+
+def always() -> None:
+    """For clients of which somebody else decides whether they may write."""
 
 
 class HttpClient:
@@ -90,8 +96,10 @@ class HttpClient:
         deadline: float = TOTAL_DEADLINE,
         retry_pauses: tuple[float, ...] = RETRY_PAUSES,
         max_bytes: int = 20_000_000,
+        before_write: BeforeWrite = always,
     ) -> None:
-        """`headers` is called before every request (the token may be a new one). `timeout`: connect, read seconds."""
+        """`headers` is called before every request (the token may be a new one). `timeout`: connect, read seconds.
+        `before_write` is called before every request that may change something, and raises where none may leave."""
         self.calls = 0
         self.sent_at = self.answered_at = 0.0  # of the latest request, on the monotonic clock
         self._permits_ahead = 0
@@ -106,6 +114,7 @@ class HttpClient:
         self._deadline = deadline
         self._retry_pauses = retry_pauses
         self._max_bytes = max_bytes
+        self._before_write = before_write
 
     def send(
         self,
@@ -140,6 +149,8 @@ class HttpClient:
     ) -> Answer:
         """Make one API call as `send` does, and return its status and headers as well."""
         check_path(path)
+        if not is_read:
+            self._before_write()
         pauses = iter(self._retry_pauses if is_read else ())
         while True:
             self._take_permit()

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from app.adapters.http import BeforeWrite, always
 from app.domain.errors import AwaseError, ItemError, TemporaryError
 from app.domain.ports import Mail
 from app.domain.settings.names import cleaned
@@ -28,7 +29,10 @@ log = structlog.get_logger(__name__)
 class SmtpMailer:
     """The port Mailer. Raises ValueError at once for a URL it cannot use."""
 
-    def __init__(self, smtp_url: str, mail_from: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, smtp_url: str, mail_from: str, *, timeout: float = TIMEOUT_SECONDS, before_write: BeforeWrite = always
+    ) -> None:
+        """`before_write` is called before every mail, and raises where none may leave."""
         parts = urlsplit(smtp_url)
         if parts.scheme not in _PORTS or not parts.hostname:
             raise ValueError(
@@ -41,6 +45,7 @@ class SmtpMailer:
         self._password = unquote(parts.password or "")
         self._mail_from = mail_from
         self._timeout = timeout
+        self._before_write = before_write
 
     def send(self, mail: Mail) -> None:
         """Hand the mail to the server.
@@ -50,6 +55,7 @@ class SmtpMailer:
         ItemError("mail_refused") for a 5xx for this mail.
         """
         message = self._message(mail)
+        self._before_write()
         try:
             server = self._connect()
         except (smtplib.SMTPException, OSError) as error:

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.doctor.clocks import CLOCK_REMEDY, compare
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
+from app.safety.identity import NoIdentity, existing_identity
 from app.storage.examination import Examined, examine
 from app.storage.schema import is_missing
 from app.use_cases.shared.leading import SKEW_SECONDS, is_skewed
@@ -33,6 +34,7 @@ def look_at_database(settings: Settings) -> Iterator[Finding]:
     yield _tables(found)
     yield from compare("database", "データベース", found.now, bad_from=SKEW_SECONDS)
     yield from _skewed(found)
+    yield from _house(settings, found)
     if found.encrypted is False and not is_local(urlsplit(settings.database_url).hostname):
         yield notice("database_unencrypted", "データベースへの接続は暗号化されていません。",
                      "相手で TLS を有効にし、DATABASE_URL に sslmode=verify-full を付けてください。")  # fmt: skip
@@ -45,6 +47,23 @@ def _skewed(found: Examined) -> Iterator[Finding]:
             way = "進んで" if skew > 0 else "遅れて"
             told = f"{name} のホストの時計は、データベースより {abs(skew):.0f} 秒{way}います。"
             yield bad("process_clock", told, f"{CLOCK_REMEDY}直るまで、このプロセスは定期処理を担いません。")
+
+
+def _house(settings: Settings, found: Examined) -> Iterator[Finding]:
+    """Whether the database belongs to this installation. The file is read and never made here."""
+    mine = existing_identity(settings.house_place)
+    if isinstance(mine, NoIdentity):
+        yield bad(
+            "no_identity", str(mine), "直すまで Awase は休みます。複数のホストでは、同じファイルを渡してください。"
+        )
+    elif found.house is not None and (mine is None or mine.digest != found.house):
+        yield bad("house_rests", "このデータベースは別の設置先のもの(写し)なので、Awase は休んでいます。",
+                  "元の設置先が止まっていることを確かめてから、flask house adopt を実行してください。")  # fmt: skip
+    elif found.house is not None:
+        yield ok("house_ok", "このデータベースは、この設置先のものです。")
+    if len(found.houses) > 1:
+        yield bad("two_houses", f"別の設置先も、このデータベースで動いています({'、'.join(sorted(found.houses))})。",
+                  "同じ設置先なら同じ HOUSE_FILE を、そうでなければ別の DATABASE_URL を渡してください。")  # fmt: skip
 
 
 def _tables(found: Examined) -> Finding:

@@ -13,6 +13,7 @@ from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.metrics.snapshot import known_revisions
 from app.storage.tables.access_models import SightingTable
 from app.storage.tables.key_models import ProcessTable
+from app.storage.tables.upkeep_models import HouseTable
 from app.storage.unit_of_work import make_engine
 
 CONNECT_SECONDS = 3
@@ -35,6 +36,10 @@ class Examined:
     """When a request last brought a proxy's header although the settings name no proxy."""
     skews: Mapping[str, float] = field(default_factory=dict)
     """Process → seconds by which the clock of its host was ahead of the database's when it last told."""
+    house: str | None = None
+    """The digest of the identity to which the database belongs; None where it belongs to nobody yet."""
+    houses: frozenset[str] = frozenset()
+    """The marks of the houses whose processes live on it."""
 
 
 def examine(url: str) -> Examined:
@@ -67,6 +72,8 @@ def _examine(connection: Connection) -> Examined:
         _some_tenant(connection),
         _proxy_headers_at(connection),
         _skews(connection),
+        _house(connection),
+        _houses(connection),
     )
 
 
@@ -86,6 +93,24 @@ def _proxy_headers_at(connection: Connection) -> datetime | None:
     if "sightings" not in inspect(connection).get_table_names():
         return None
     return connection.execute(select(SightingTable.last_at).where(SightingTable.name == PROXY_HEADERS)).scalar()
+
+
+def _house(connection: Connection) -> str | None:
+    if "houses" not in inspect(connection).get_table_names():
+        return None
+    return connection.execute(select(HouseTable.digest)).scalar()
+
+
+def _houses(connection: Connection) -> frozenset[str]:
+    """Of the processes that live."""
+    there = inspect(connection)
+    if "processes" not in there.get_table_names():
+        return frozenset()
+    if "house" not in {column["name"] for column in there.get_columns("processes")}:
+        return frozenset()
+    rows = connection.execute(select(ProcessTable.house, ProcessTable.seen_at)).all()
+    last = max((row.seen_at for row in rows), default=None)
+    return frozenset(row.house for row in rows if row.house and last is not None and row.seen_at > last - TOLD_LATELY)
 
 
 def _skews(connection: Connection) -> dict[str, float]:

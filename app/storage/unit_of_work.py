@@ -57,7 +57,9 @@ from app.storage.runs.second_persons import SecondPersonRepository
 from app.storage.runs.steps import StepRepository
 from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
+from app.storage.upkeep.adoptions import AdoptionRepository
 from app.storage.upkeep.bounds import BoundsRepository
+from app.storage.upkeep.houses import HouseRepository
 from app.storage.upkeep.keyed_digests import KeyedDigestRepository
 from app.storage.upkeep.keys_in_use import KeyUseRepository, ProcessRepository
 from app.storage.upkeep.leader import LeaderRepository
@@ -157,6 +159,8 @@ class UnitOfWork:
     token_doors = _Lazy(TokenDoorRepository)
     key_uses = _Lazy(KeyUseRepository)
     processes = _Lazy(ProcessRepository)
+    houses = _Lazy(HouseRepository)
+    adoptions = _Lazy(AdoptionRepository)
     keyed_digests = _Lazy(KeyedDigestRepository)
 
     def __init__(

@@ -22,6 +22,7 @@ from app.domain.settings.connection_settings import Connection
 from app.domain.vendors.tokens import FreeeAuthorisation, TokenDoor, TokenStore
 from app.storage.keyring import Keys
 from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.household import Household
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Context:
     limiter: MeteredRateLimiter
     job_queue: JobQueue
     mailer: Mailer
+    household: Household
+    """Whether the database belongs to this installation; what begins work asks `shared.at_home`."""
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
     """How passwords are hashed: argon2id with the library's parameters (RFC 9106, low memory: 64 MiB, 3 passes), which
     grow with its versions."""

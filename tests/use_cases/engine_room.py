@@ -16,11 +16,13 @@ from app.domain.ports import Added, Mail, QueueDepth, QueuedJob, Silence, Survey
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
+from app.safety.identity import Identity
 from app.storage.outgoing.rows import MailRow
 from app.storage.runs.rows import RunRow
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
+from app.use_cases.household import Household
 from app.wiring import keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
@@ -297,6 +299,7 @@ def open_room(database: Database, **settings: str) -> Room:
         limiter=limiter,
         job_queue=broker,
         mailer=postbox,
+        household=Household(Identity("e" * 64), database.unit_of_work, clock),
     )
     return Room(ctx, database, clock, broker, postbox, limiter, sign_in, listings, connection)
 

@@ -56,7 +56,7 @@ CHANGES_NOTHING: Mapping[str, str] = {
         f"flask {name}": "reads"
         for name in (
             *("sync show", "queue status", "delivery list", "delivery show", "trouble list", "link list", "user list"),
-            *("key list", "connection list", "connection show", "audit verify", "secrets status"),
+            *("key list", "connection list", "connection show", "audit verify", "secrets status", "house show"),
         )
     },
 }
@@ -75,6 +75,7 @@ TRIED_ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "screens.end_user_session": ("web/test_sessions.py", "session_ended"),
     "screens.end_user_sessions": ("web/test_sessions.py", "sessions_ended"),
     "screens.choose_password": ("web/test_proof.py", "password_changed"),
+    "flask house adopt": ("use_cases/test_law_a_copy_rests.py", "house_adopted"),
     "flask secrets forget": ("web/test_locked_values.py", "key_forgotten"),
 }
 """What needs a state that is long to make: (test, action it finds)."""

@@ -52,7 +52,7 @@ def test_strangers_are_told_a_word(client: FlaskClient) -> None:
 
 
 def test_operators_are_told_what_was_checked(operator: FlaskClient) -> None:
-    checks = {"database": "ok", "migrations": "ok", "broker": "ok", "keys": "ok"}
+    checks = {"database": "ok", "migrations": "ok", "broker": "ok", "keys": "ok", "house": "ok"}
     assert ready(operator) == (200, {"status": "ok", "version": __version__, "checks": checks})
 
 

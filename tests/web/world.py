@@ -25,7 +25,8 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
-from app.wiring import keys_of
+from app.use_cases.household import Household
+from app.wiring import identity_of, keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
 from tests.never_silent import NeverSilent
@@ -227,6 +228,7 @@ def make_world(settings: Settings) -> World:
         limiter=OpenLimiter(),
         job_queue=broker,
         mailer=Postbox(),
+        household=Household(identity_of(settings), database.unit_of_work, clock),
     )
     return World(ctx, clock, sign_in, broker, companies, database)
 

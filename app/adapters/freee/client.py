@@ -28,7 +28,7 @@ from app.adapters.freee.schemas import (
     WRITTEN_EMPLOYEE,
 )
 from app.adapters.freee.token_session import FreeeSession
-from app.adapters.http import HttpClient
+from app.adapters.http import BeforeWrite, HttpClient, always
 from app.adapters.paths import segment
 from app.adapters.write_window import HttpWriteWindow
 from app.config import Settings
@@ -222,11 +222,13 @@ def build_freee_client(
     limiter: RateLimiter,
     clock: Clock,
     session: requests.Session | None = None,
+    *,
+    before_write: BeforeWrite = always,
 ) -> FreeeClient:
     """A client that signs its calls with the newest stored token of the connection. `session` pools connections."""
-    oauth = FreeeOAuth(settings, clock, session)
+    oauth = FreeeOAuth(settings, clock, session, before_write=before_write)
     token = FreeeSession(oauth, tokens, door, clock, connection_id=connection_id, company_id=company_id)
-    return freee_client(settings, company_id, token, limiter, session, sleep=clock.sleep)
+    return freee_client(settings, company_id, token, limiter, session, sleep=clock.sleep, before_write=before_write)
 
 
 def freee_client(
@@ -237,6 +239,7 @@ def freee_client(
     session: requests.Session | None = None,
     *,
     sleep: Callable[[float], None] = time.sleep,
+    before_write: BeforeWrite = always,
 ) -> FreeeClient:
     """A client over any source of access tokens."""
     http = HttpClient(
@@ -247,5 +250,6 @@ def freee_client(
         limiter_key=f"freee:{company_id}",
         session=session,
         sleep=sleep,
+        before_write=before_write,
     )
     return FreeeClient(http, token, company_id)

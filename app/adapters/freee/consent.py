@@ -11,6 +11,7 @@ import requests
 
 from app.adapters.freee.client import freee_client
 from app.adapters.freee.oauth import WAIT_SECONDS, FixedToken, FreeeOAuth, door_closed, new_code_verifier, through
+from app.adapters.http import BeforeWrite, always
 from app.config import Settings
 from app.domain.errors import RunError
 from app.domain.ports import Clock, RateLimiter
@@ -44,12 +45,15 @@ class FreeeConsent:
         door: TokenDoor,
         clock: Clock,
         session: requests.Session | None = None,
+        *,
+        before_write: BeforeWrite = always,
     ) -> None:
         self._settings = settings
         self._limiter = limiter
         self._door = door
         self._clock = clock
         self._session = session
+        self._before_write = before_write
 
     def new_verifier(self) -> str:
         """A PKCE verifier, to be kept with the state until the person comes back."""
@@ -95,7 +99,7 @@ class FreeeConsent:
         return passage
 
     def _oauth(self) -> FreeeOAuth:
-        return FreeeOAuth(self._settings, self._clock, self._session)
+        return FreeeOAuth(self._settings, self._clock, self._session, before_write=self._before_write)
 
 
 def administered_company(me: Mapping[str, Any], company_id: int) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from app.adapters.answers import Response, from_between, retry_after, within_an_hour
 from app.adapters.freee.errors import AccessExpired, classify, is_own
 from app.adapters.freee.schemas import TokenAnswerSchema
-from app.adapters.http import HttpClient, bearer
+from app.adapters.http import BeforeWrite, HttpClient, always, bearer
 from app.config import Settings
 from app.domain.errors import AwaseError, RunError, TemporaryError
 from app.domain.ports import Clock
@@ -94,6 +94,7 @@ class FreeeOAuth:
         session: requests.Session | None = None,
         *,
         timeout: tuple[float, float] = (3.0, 20.0),
+        before_write: BeforeWrite = always,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -105,6 +106,7 @@ class FreeeOAuth:
             limiter_key="freee-accounts:",
             session=session,
             timeout=timeout,
+            before_write=before_write,
         )
 
     def authorise_url(self, *, redirect_uri: str, state: str, code_verifier: str) -> str:

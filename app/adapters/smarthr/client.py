@@ -16,7 +16,7 @@ import requests
 from requests.utils import parse_header_links
 
 from app.adapters.answers import Answer, AnswerSchema, count_in, server_time
-from app.adapters.http import HttpClient, Query, bearer
+from app.adapters.http import BeforeWrite, HttpClient, Query, always, bearer
 from app.adapters.listing import Pages, mark
 from app.adapters.paths import segment
 from app.adapters.smarthr.errors import NotFound, classify
@@ -195,6 +195,7 @@ def build_smarthr_client(
     session: requests.Session | None = None,
     *,
     sleep: Callable[[float], None] = time.sleep,
+    before_write: BeforeWrite = always,
 ) -> SmartHRClient:
     """The client of one tenant. Raises RunError for a subdomain or a token that cannot be one."""
     if not _SUBDOMAIN.fullmatch(subdomain):
@@ -210,5 +211,6 @@ def build_smarthr_client(
             limiter_key=f"smarthr:{subdomain}",
             session=session,
             sleep=sleep,
+            before_write=before_write,
         )
     )

@@ -21,6 +21,8 @@ building as part of the address, new positions        every direction (`OPTIONS_
 "cleared for everybody" is answered                   the direction from that system (`CLEARED_FOR_ALL`): its blanks
                                                       erase from now on
 another token that shows more                         every direction (`TOKEN_SHOWS_MORE`)
+the database is adopted by another installation       every direction (`ADOPTED`): what was written since the copy
+                                                      was made is not known
 export settings                                       nothing: they are used only when freee creates somebody
 quiet window, interval, mails, names, a pause         nothing: no plan depends on them
 ====================================================  =========================================================
@@ -54,6 +56,7 @@ class BeginReason(StrEnum):
     CLEARED_FOR_ALL = "cleared_for_all"
     TOKEN_SHOWS_MORE = "token_shows_more"  # noqa: S105 (no password)
     UPGRADE = "upgrade"
+    ADOPTED = "adopted"
 
     @property
     def label(self) -> str:
@@ -69,6 +72,7 @@ _LABELS = {
     BeginReason.OPTIONS_CHANGED: "建物名か役職の反映のしかたを変えたためです。",
     BeginReason.CLEARED_FOR_ALL: "全員の値を削除したと答えたためです。",
     BeginReason.TOKEN_SHOWS_MORE: "アクセストークンで読める項目が増えたためです。",
+    BeginReason.ADOPTED: "データベースを写しから引き継いだためです。",
     BeginReason.UPGRADE: "この製品の更新で、反映先だけの変更も直すようになったためです。",
 }
 

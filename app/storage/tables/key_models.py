@@ -28,7 +28,7 @@ class KeyTable(Base):
 class ProcessTable(Base):
     """A process that has told of itself. `known`: kind → ids of the keys it was given; `using`: kind → id of the key
     with which it encrypts or signs. `clock_skew_ms`: milliseconds by which the clock of its host is ahead of the
-    database's; None where that is not known."""
+    database's; None where that is not known. `house`: the mark of the identity in whose name it works."""
 
     __tablename__ = "processes"
 
@@ -38,3 +38,4 @@ class ProcessTable(Base):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     clock_skew_ms: Mapped[int | None]
+    house: Mapped[str | None]

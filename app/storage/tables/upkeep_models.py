@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.storage.tables.base import Base
@@ -14,3 +16,15 @@ class StoringProofTable(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     filler: Mapped[bytes]
+
+
+class HouseTable(Base):
+    """To which installation this database belongs: one row. `digest`: of its identity (`safety.identity`).
+    `adopted_at`: when a person last took the database over for another identity; None where nobody ever has."""
+
+    __tablename__ = "houses"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    since: Mapped[datetime]
+    adopted_at: Mapped[datetime | None]

@@ -124,6 +124,7 @@ GROWING: Mapping[str, str] = {
     "beginnings": "one per connection and direction",
     "token_doors": "one per client id of this installation",
     "audit_head": "one",
+    "houses": "one",
     "key_uses": "one per key and kind",
     "sightings": "a closed list of names",
     "sign_in_brakes": "bounded where they are counted: `MOST_ROWS`, each with its time (`use_cases.accounts.brakes`)",

@@ -36,6 +36,7 @@ class ProcessRow:
     started_at: datetime
     seen_at: datetime
     clock_skew_ms: int | None = None
+    house: str | None = None
 
     @property
     def clock_skew(self) -> float | None:
@@ -104,14 +105,17 @@ class ProcessRepository(Repository):
         started_at: datetime,
         now: datetime,
         clock_skew: float | None = None,
+        house: str | None = None,
     ) -> None:
-        """Tell that this process lives, which keys it knows and uses, and how wrong the clock of its host is."""
+        """Tell that this process lives, which keys it knows and uses, how wrong the clock of its host is, and in the
+        name of which house it works."""
         given = {
             "known": known,
             "using": using,
             "started_at": started_at,
             "seen_at": now,
             "clock_skew_ms": None if clock_skew is None else _milliseconds(clock_skew),
+            "house": house,
         }
         insertion = self._dialect.insert(ProcessTable).values({"name": name, **given})
         self._session.execute(insertion.on_conflict_do_update(index_elements=["name"], set_=given))

@@ -27,6 +27,7 @@ from app.use_cases.employee.undo_job import UndoJob
 from app.use_cases.finish import finalise
 from app.use_cases.finish.notices import CONSENT_PAUSE, hold_for_consent
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.lease import LeaseLost, held, lease_end
@@ -42,6 +43,7 @@ def _hand_back(ctx: Context, uow: UnitOfWork, item_id: int, attempt: int) -> Non
 
 
 @handing_back(_hand_back)
+@only_at_home(None)
 def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     """Bring one employee into line. Does nothing when the item is not waiting with this attempt number."""
     with ctx.unit_of_work() as uow:

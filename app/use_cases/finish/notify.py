@@ -30,6 +30,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.telemetry.spans import span
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import notice_text
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.outages import handing_back, when_it_answers
 from app.use_cases.shared.told import under_run_of
@@ -54,6 +55,7 @@ def _hand_back(ctx: Context, uow: UnitOfWork, mail_id: int) -> None:
 
 
 @handing_back(_hand_back)
+@only_at_home(None)
 def send_mail(ctx: Context, mail_id: int) -> None:
     """Send one mail, if it is due and no other worker is sending it."""
     now = ctx.clock.now()

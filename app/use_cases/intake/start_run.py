@@ -17,7 +17,7 @@ from datetime import date, timedelta
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.enums import System
+from app.domain.enums import Direction, System
 from app.domain.errors import ItemError, Refused, RunError, TemporaryError
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
@@ -65,6 +65,7 @@ def start_run(ctx: Context, command: StartRun) -> RunView:
         connection = usable_connection(uow, command.connection_key)
         if not command.dry_run:
             refuse_without_scope(uow, connection, command.started_by)
+            _check_looked_at(uow, connection, command.direction)
     _check_settings(connection, command)
     _check_date(command.as_of_date, today_in_japan(ctx.clock.now()))
     _check_numbers(command.employees)
@@ -87,6 +88,18 @@ def usable_connection(uow: UnitOfWork, key: str) -> Connection:
     if connection.paused:
         raise Refused("connection_paused", "この接続は一時停止中です。再開してから実行してください。", status=409)
     return connection
+
+
+def _check_looked_at(uow: UnitOfWork, connection: Connection, direction: Direction) -> None:
+    """After the database was adopted, somebody first looks at a comparison of this direction. Raises Refused."""
+    house = uow.houses.get()
+    adopted_at = house.adopted_at if house else None
+    if adopted_at is not None and not uow.adoptions.is_looked_at(connection.id, direction, adopted_at):
+        message = (
+            "データベースを引き継いだ後の比較を、まだだれも確かめていません。"
+            "比較の確認を承認するか破棄してから、実行してください。"
+        )
+        raise Refused("compare_first", message, status=409)
 
 
 def _check_settings(connection: Connection, command: StartRun) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.errors import TemporaryError
 from app.storage.vault import LOCKED
 from app.use_cases.context import Context
+from app.use_cases.upkeep.homekeeping import others_of
 from app.use_cases.upkeep.secrets_status import lacks_a_needed_key, locked_values
 
 MOST_COUNTED = 1_000
@@ -165,9 +166,21 @@ def _keys(ctx: Context) -> str:
     return LOCKED if locked else OK
 
 
+def _house(ctx: Context) -> str:
+    """Whether this process is at home in its database, and no other house lives there. Webhooks are stored anyway."""
+    try:
+        standing = ctx.household.standing()
+        if standing.rests:
+            return standing.value
+        return "two_houses" if others_of(ctx) else OK
+    except SQLAlchemyError:
+        return OK  # what is wrong with the database is told by its own check
+
+
 CHECKS: tuple[Check, ...] = (
     Check("database", True, _database),
     Check("migrations", True, _migrations),
     Check("broker", False, _broker),
     Check("keys", False, _keys),
+    Check("house", False, _house),
 )

@@ -23,6 +23,7 @@ from app.use_cases.intake.webhook_intake import COUNTER
 from app.use_cases.monitoring.clocks import clocks, skew_by_host
 from app.use_cases.shared.outages import OUTAGES, met
 from app.use_cases.shared.room import resting_connections
+from app.use_cases.upkeep.heartbeat import living
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,9 @@ class DatabaseFigures:
     connections: tuple[ConnectionMetrics, ...]
     token_door: TokenDoorMeter
     skew_by_host: Mapping[str, float]
+    house_rests: bool
+    houses: int
+    """How many houses live on this database; more than one is one too many."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,8 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 connections=tuple(metrics_of(ctx, figures) for figures in connections),
                 token_door=token_door_of(ctx, uow, connections),
                 skew_by_host=skew_by_host(clocks(ctx, uow)),
+                house_rests=ctx.household.standing().rests,
+                houses=len({ctx.household.mark, *(each.house for each in living(ctx, uow))} - {None}),
             )
     except OUTAGES as error:
         met(error)

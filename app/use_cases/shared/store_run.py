@@ -12,11 +12,13 @@ from app.storage.enums import HistoryKind, OutboxKind
 from app.storage.runs.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.shared.at_home import check_at_home
 
 
 def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: StartRun) -> RunRow:
     """Store the run, its beginning in the history and the outbox row of its survey, inside the caller's transaction.
-    The relay brings the survey to a worker by that row."""
+    The relay brings the survey to a worker by that row. Raises Refused while the house rests."""
+    check_at_home(ctx)
     now = ctx.clock.now()
     people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
     run = uow.runs.add(

@@ -20,7 +20,8 @@ from app.use_cases.planning.second_person import wait_for_second
 from app.use_cases.planning.stop_changes import StoppedPerson, forget, note_stopped, stop
 from app.use_cases.shared.lease import Lease
 from app.use_cases.survey.plan_survey import Everybody
-from app.use_cases.survey.survey_store import fenced, portions
+from app.use_cases.survey.portions import portions
+from app.use_cases.survey.survey_store import fenced
 
 
 def stop_what_waits(

@@ -43,6 +43,7 @@ from app.use_cases.planning.plan_employee import Terms, terms_of_run
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.planning.second_person import ask_about_open_undo
 from app.use_cases.planning.stop_changes import Stops, is_asked
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
@@ -72,6 +73,7 @@ def _hand_back(ctx: Context, uow: UnitOfWork, run_id: int) -> None:
 
 
 @handing_back(_hand_back)
+@only_at_home(None)
 def survey_run(ctx: Context, run_id: int) -> None:
     """Survey one run, or go on with its survey. Does nothing when another worker holds the survey or it is over."""
     with ctx.unit_of_work() as uow:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -27,15 +27,14 @@ from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, PlannedItem, mark_of
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
+from app.use_cases.survey.lost_hours import lost_hours, note_lost_hours
 from app.use_cases.survey.plan_sweep import remember_troubles
+from app.use_cases.survey.portions import portions
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 QUARANTINED = "quarantined"
 """The reason why automatic runs leave out somebody who ended badly with the same cause again and again."""
-PORTION = 500
-"""How many items one transaction stores: few enough that an arriving webhook never waits long for the database."""
 
 
 @contextmanager
@@ -97,6 +96,7 @@ def _set_going(
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
     counted = _without_item(planned_items)
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
+    lost = lost_hours(ctx, run, planned_items)
     with ctx.unit_of_work() as uow:
         attempt, begins = run.survey_attempt, run.is_beginning
         if begins:
@@ -106,6 +106,7 @@ def _set_going(
             run.id, state=state, total=total, now=now, attempt=attempt, without_item=counted
         ):
             raise LeaseLost
+        note_lost_hours(ctx, uow, run, lost)
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
             _replace_previewed(uow, run, now)
@@ -208,8 +209,3 @@ def _linked_ids(uow: UnitOfWork, run: RunRow, agreements: Sequence[Agreement]) -
     }
     links = uow.links.page(run.connection_id, after=None, limit=2 * len(agreements), people=people)
     return frozenset(person_id for link in links for person_id in (link.smarthr_id, link.freee_id))
-
-
-def portions(entries: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(entries), PORTION):
-        yield entries[start : start + PORTION]

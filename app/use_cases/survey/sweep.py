@@ -25,6 +25,7 @@ from app.domain.settings.connection_settings import Connection
 from app.storage.automatic.rows import SweepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.leading import take_lead
 from app.use_cases.shared.process_name import HOLDER
 from app.use_cases.shared.store_run import store_run
@@ -40,6 +41,7 @@ DAY_BEGINS = timedelta(hours=1, minutes=10)
 the day's joiners and leavers only after that."""
 
 
+@only_at_home(0)
 def sweep_due(ctx: Context, *, holder: str = HOLDER) -> int:
     """Start a run for every sweep that is due, or that goes on with its other direction. Returns how many runs were
     started; 0 also when another process leads."""

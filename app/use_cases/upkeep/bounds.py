@@ -12,15 +12,19 @@ import structlog
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.upkeep.bounds import BOUNDED, Bound
 from app.use_cases.context import Context
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.leading import take_lead
 
 log = structlog.get_logger(__name__)
+
+_NOTHING: dict[str, int] = {}
 
 SECONDS = 300.0
 """How often. In between a table grows by what comes in meanwhile."""
 LEADER = "bounds"
 
 
+@only_at_home(_NOTHING)
 def keep_bounds(ctx: Context, bounds: Sequence[Bound] = BOUNDED) -> dict[str, int]:
     """Delete what is too old or too much. Returns table → rows deleted, {} when another process has just done it."""
     now = ctx.clock.now()

@@ -19,13 +19,13 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.upkeep.keys_in_use import ProcessRow
 from app.use_cases.context import Context
 from app.use_cases.shared.outages import OUTAGES, met
+from app.use_cases.upkeep.homekeeping import SILENT_SECONDS as SILENT_SECONDS
+from app.use_cases.upkeep.homekeeping import Homekeeping
 from app.use_cases.upkeep.timekeeping import Timekeeping
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 10.0
-SILENT_SECONDS = 60.0
-"""Six beats: a process that stands still for a while, or waits for a locked database, does not count as ended."""
 NOT_GIVEN = "not-given"
 """In place of a key's id: at the first look some stored value was under a key that nobody has given."""
 
@@ -42,6 +42,7 @@ def beat(ctx: Context, name: str, *, since: datetime, clock_skew: float | None =
             started_at=since,
             now=now,
             clock_skew=clock_skew,
+            house=ctx.household.mark,
         )
 
 
@@ -64,6 +65,7 @@ class Heartbeat:
         self._ctx, self._since = ctx, ctx.clock.now()
         self.name = f"{part}@{socket.gethostname()}:{os.getpid()}"
         self._time = Timekeeping(ctx)
+        self._home = Homekeeping(ctx)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
 
@@ -98,6 +100,7 @@ class Heartbeat:
     def _try(self) -> None:
         try:
             skew = self._time.keep()
+            self._home.keep()
             beat(self._ctx, self.name, since=self._since, clock_skew=skew)
         except OUTAGES as error:
             met(error)

@@ -20,12 +20,15 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.employee.hold_mass_change import decide_mass_change_if_ready
 from app.use_cases.finish.finalise import close_run_if_done
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.leading import take_lead
 from app.use_cases.shared.process_name import HOLDER
 from app.use_cases.upkeep.audit_keeping import keep_audit
 from app.use_cases.upkeep.second_person_watch import withdraw_expired
 
 log = structlog.get_logger(__name__)
+
+_NOTHING: dict[str, int] = {}
 
 LEADER = "reconciler"
 DAILY = "daily"
@@ -34,6 +37,7 @@ GRACE = timedelta(seconds=30)
 """How long a job may take from its push to its claim in an idle system, with room for a slow machine."""
 
 
+@only_at_home(_NOTHING)
 def reconcile_once(ctx: Context, *, holder: str = HOLDER) -> dict[str, int]:
     """Make one pass. Returns step → how many cases it found, {} when another process leads or the clock of this host
     is wrong."""

@@ -20,6 +20,7 @@ from app.storage.outgoing.rows import OutboxRow
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import release_gathered
 from app.use_cases.intake.webhook_intake import sort_received
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.room import room_now
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ _JOBS: dict[OutboxKind, Callable[[OutboxRow, str], QueuedJob]] = {
 _ALONE = "_alone"
 
 
+@only_at_home(0)
 def relay_once(ctx: Context) -> int:
     """Sort webhooks into items, release the runs whose quiet window is over, then push the due outbox rows in batches.
     Returns how many rows went out; 0 also when the broker takes nothing. Previews and comparisons go one after the
@@ -48,6 +50,7 @@ def relay_once(ctx: Context) -> int:
     return total
 
 
+@only_at_home(0)
 def relay_items(ctx: Context) -> int:
     """Push the employees for whom there is room, as `relay_once` does. Returns how many went out. One look is enough:
     it finds everybody for whom there is room."""

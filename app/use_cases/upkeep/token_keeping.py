@@ -19,6 +19,7 @@ from app.storage.vault import VaultError
 from app.use_cases.connections.connections import check_system
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import hold_for_consent
+from app.use_cases.shared.at_home import only_at_home
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ TURN_SECONDS = 15.0
 """How long one turn lasts at most: the other periodic jobs of the process must not wait for a slow endpoint."""
 
 
+@only_at_home(0)
 def keep_tokens_alive(ctx: Context) -> int:
     """Renew the pairs that are due, until the door closes or the turn is over. The pair that ends first comes first.
     Returns how many were renewed. The other pairs wait for the next turn, and no work is refused meanwhile."""
@@ -54,6 +56,7 @@ def keep_tokens_alive(ctx: Context) -> int:
     return renewed
 
 
+@only_at_home(0)
 def settle_doubts(ctx: Context) -> int:
     """Find out for every connection in doubt whether freee has carried out its last renewal. One call to freee tells:
     while the old access token works, the renewal has not happened. Returns how many connections were asked for."""

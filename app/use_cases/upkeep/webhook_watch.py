@@ -14,6 +14,7 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.use_cases.connections.webhook_registration import check_webhook
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import tell_webhook_silent
+from app.use_cases.shared.at_home import only_at_home
 from app.use_cases.shared.leading import take_lead
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ CHECK_SECONDS = 900.0
 LEADER = "webhook_check"
 
 
+@only_at_home(0)
 def check_webhooks(ctx: Context) -> int:
     """Check every automatic connection that has a registration; one mail tells when SmartHR no longer sends to it.
     Returns how many connections were checked.

@@ -17,7 +17,7 @@ from werkzeug.routing import BaseConverter
 
 from app.use_cases.accounts.api_keys import Scope
 from app.web.api.response_schemas import ProblemSchema
-from app.web.http.bearer_auth import require
+from app.web.http.bearer_auth import WRITING, require
 from app.web.http.errors import PROBLEM_TYPE, Problem
 from app.web.http.problems import PROBLEMS, code_of_status, title_of
 
@@ -25,6 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 VERSION = "1.0.0"
 _ALWAYS = (401, 403, 429, 500, 503)
+RESTING = ("house_rests",)
+"""What an operation that changes something answers while the house rests."""
 _LOCATION = {"Location": {"schema": {"type": "string"}, "required": True, "description": "実行のアドレス"}}
 _DESCRIPTION = """Awase keeps employee records equal between SmartHR and freee人事労務.
 
@@ -78,7 +80,9 @@ def operation(
 
     def decorate(view: F) -> F:
         wrapped: Any = view
-        wrapped = _documented_problems(blueprint, _problems(body, query, codes))(wrapped)
+        wrapped = _documented_problems(
+            blueprint, _problems(body, query, (*codes, *(RESTING if scope in WRITING else ())))
+        )(wrapped)
         wrapped = blueprint.response(status, answer, headers=_LOCATION if location else None)(wrapped)
         if headers:
             wrapped = blueprint.arguments(headers, location="headers", unknown=ma.EXCLUDE)(wrapped)

@@ -30,6 +30,7 @@ _START = (
     "idempotency_conflict",
     "survey_open",
     "needs_consent",
+    "compare_first",
     "connection_paused",
     "export_settings_incomplete",
     "as_of_date_out_of_range",

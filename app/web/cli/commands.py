@@ -17,11 +17,13 @@ from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
 from app.use_cases.accounts.users import CLI
 from app.use_cases.monitoring.readiness import database_state
+from app.use_cases.shared.at_home import check_at_home
 from app.web.cli.access import db, key, user
 from app.web.cli.audit import audit
 from app.web.cli.deliveries import delivery, trouble
 from app.web.cli.doctor import Diagnose, doctor_command
 from app.web.cli.exit_codes import FAILED, REFUSED
+from app.web.cli.house import house
 from app.web.cli.key_change import secrets
 from app.web.cli.links import link
 from app.web.cli.ops import connection, queue
@@ -32,12 +34,32 @@ LOG_LEVEL = "WARNING"
 """A command says in words what it did; log lines appear in between only when something is wrong."""
 
 
+WHILE_RESTING = frozenset(
+    (
+        *("sync show", "queue status", "delivery list", "delivery show", "trouble list", "link list"),
+        *("connection list", "connection show", "audit verify", "audit export"),
+        *("user add", "user first", "user list", "user set-role", "user disable", "user enable", "user reset-password"),
+        *("key add", "key list", "key revoke", "secrets rotate", "secrets status", "secrets forget"),
+        *("db upgrade", "house show", "house adopt"),
+    )
+)
+"""Commands that begin no work and ask no vendor, so a copy carries them out as well. Every other one is refused."""
+
+
 class _Told(click.Group):
     """Turns the product's errors into Japanese and an exit code; a bug still shows its traceback."""
 
     def __init__(self, group: click.Group, *, refused: str) -> None:
         super().__init__(group.name, commands=group.commands, help=group.help)
         self._refused = refused
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click does; a command that begins or changes work is refused while the house rests."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if not self._refused and f"{self.name} {name}" not in WHILE_RESTING:
+            with ctx.ensure_object(ScriptInfo).load_app().app_context():
+                check_at_home(current_context())
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         configure_logging(LOG_LEVEL)
@@ -71,7 +93,7 @@ def _os_user() -> dict[str, str]:
 
 def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
     """`refused`: what is wrong with the settings; then every command but `doctor` and `version` says that and ends."""
-    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, db):
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, house, db):
         app.cli.add_command(_Told(group, refused=refused))
     app.cli.add_command(doctor_command(diagnose))
     app.cli.add_command(_version)

@@ -14,11 +14,13 @@ from app.domain.access.origin import acting
 from app.use_cases.accounts.api_keys import KeyView, Scope, verify_key
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.context import Context
+from app.use_cases.shared.at_home import check_at_home
 from app.web.current import current_context
 from app.web.http.errors import Problem
 
 FAILURES = parse("20/minute")
 """Failed attempts per address before the answer is 429."""
+WRITING = frozenset({Scope.RUNS_WRITE, Scope.ACCOUNTS_WRITE, Scope.OPS_WRITE})
 _EXTENSION = "awase-failures"
 _REALM = 'Bearer realm="awase"'
 Verify = Callable[[Context, str], KeyView | None]
@@ -37,7 +39,8 @@ def attach_limiter(app: Flask) -> None:
 
 
 def require(scope: Scope, *, verify: Verify = verify_key) -> KeyView:
-    """The key of this request. Raises Problem: unauthorized, too_many_failures, insufficient_scope."""
+    """The key of this request. Raises Problem: unauthorized, too_many_failures, insufficient_scope; and Refused for a
+    scope that changes something while the house rests."""
     key = caller(verify)
     if scope not in key.scopes:
         challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
@@ -46,6 +49,8 @@ def require(scope: Scope, *, verify: Verify = verify_key) -> KeyView:
         subject, told = f"operation:{request.method} {rule}", {"scope": scope.value}
         note_refused(current_context(), action="right_refused", subject=subject, detail=told)
         raise Problem("insufficient_scope", detail=detail, headers={"WWW-Authenticate": challenge})
+    if scope in WRITING:
+        check_at_home(current_context())
     return key
 
 

@@ -59,6 +59,9 @@ def families(seen: MetricsSnapshot, ready: Readiness) -> Iterator[Metric]:
     yield from _unreadable(seen.figures.connections)
     yield from _mails(seen.figures)
     yield _clocks(seen.figures)
+    text = "1 while this process begins nothing, because the database belongs to another installation"
+    yield _one("awase_house_resting", text, float(seen.figures.house_rests))
+    yield _one("awase_houses", "Installations whose processes live on this database", seen.figures.houses)
 
 
 def _broker(seen: MetricsSnapshot) -> Iterator[Metric]:

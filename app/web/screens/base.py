@@ -42,6 +42,7 @@ from app.use_cases.accounts.brakes import TooManyAttempts
 from app.use_cases.accounts.proof import is_fresh, prove
 from app.use_cases.accounts.refusals import note_refused
 from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
+from app.use_cases.shared.at_home import check_at_home
 from app.web.current import current_context
 from app.web.http.browser import browser_here, cookie_name
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
@@ -54,6 +55,10 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; object-src 'none'; form-action 'self'"
 )
+
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+_NOT_BEGINNING = frozenset({None, Permission.MANAGE_PEOPLE})
+"""What a form with these permissions does (the own account, users, keys) begins no work, also while the house rests."""
 
 PROOF = "proof_password"
 """The field of a form that holds the password given again."""
@@ -156,6 +161,8 @@ def needs(
             if permission is not None and not who.may(permission):
                 _note_refusal(permission)
                 return refused_page(403, "layout.forbidden_title", wording_here()("layout.forbidden_text"))
+            if request.method not in _LOOKING and permission not in _NOT_BEGINNING:
+                check_at_home(current_context())
             asked = ask_for_proof() if proof else None
             return view(*args, **kwargs) if asked is None else asked
 
@@ -279,6 +286,7 @@ def _words() -> dict[str, Any]:
         "may": who.may if who else lambda _permission: False,
         "today": today_in_japan(current_context().clock.now()),
         "now": current_context().clock.now(),
+        "household": current_context().household,
     }
 
 

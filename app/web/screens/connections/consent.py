@@ -23,6 +23,7 @@ from app.domain.access.roles import Permission
 from app.domain.errors import Refused
 from app.use_cases.connections import connection_wizard, connections, consent_links
 from app.use_cases.finish.notices import RECONNECT
+from app.use_cases.shared.at_home import check_at_home
 from app.web.callback_address import CALLBACK as CALLBACK
 from app.web.callback_address import callback_url
 from app.web.current import current_context
@@ -55,6 +56,16 @@ REMEDIES: Mapping[str, str] = {
 """What to do about each way a consent can fail."""
 
 connect = Blueprint("connect", __name__)
+
+
+@connect.before_request
+def _only_at_home() -> Response | None:
+    """A copy keeps no tokens and brings nobody to freee: the original's tokens stay as good as they are."""
+    try:
+        check_at_home(current_context())
+    except Refused as refused:
+        return _link_refused(refused)
+    return None
 
 
 @connect.get(f"{RECONNECT}/<token>")
