@@ -56,7 +56,16 @@ CHANGES_NOTHING: Mapping[str, str] = {
         f"flask {name}": "reads"
         for name in (
             *("sync show", "queue status", "delivery list", "delivery show", "trouble list", "link list", "user list"),
-            *("key list", "connection list", "connection show", "audit verify", "secrets status", "house show"),
+            *(
+                "key list",
+                "connection list",
+                "connection show",
+                "audit verify",
+                "secrets status",
+                "house show",
+                "backup create",
+                "backup check",
+            ),
         )
     },
 }

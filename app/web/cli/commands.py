@@ -20,6 +20,7 @@ from app.use_cases.monitoring.readiness import database_state
 from app.use_cases.shared.at_home import check_at_home
 from app.web.cli.access import db, key, user
 from app.web.cli.audit import audit
+from app.web.cli.backup import backup
 from app.web.cli.deliveries import delivery, trouble
 from app.web.cli.doctor import Diagnose, doctor_command
 from app.web.cli.exit_codes import FAILED, REFUSED
@@ -40,7 +41,7 @@ WHILE_RESTING = frozenset(
         *("connection list", "connection show", "audit verify", "audit export"),
         *("user add", "user first", "user list", "user set-role", "user disable", "user enable", "user reset-password"),
         *("key add", "key list", "key revoke", "secrets rotate", "secrets status", "secrets forget"),
-        *("db upgrade", "house show", "house adopt"),
+        *("db upgrade", "house show", "house adopt", "backup create", "backup check"),
     )
 )
 """Commands that begin no work and ask no vendor, so a copy carries them out as well. Every other one is refused."""
@@ -93,7 +94,7 @@ def _os_user() -> dict[str, str]:
 
 def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
     """`refused`: what is wrong with the settings; then every command but `doctor` and `version` says that and ends."""
-    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, house, db):
+    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, house, backup, db):
         app.cli.add_command(_Told(group, refused=refused))
     app.cli.add_command(doctor_command(diagnose))
     app.cli.add_command(_version)
