@@ -70,8 +70,8 @@ def write_backup(url: str, file: Path) -> None:
 
 @contextlib.contextmanager
 def restored(url: str, file: Path, *, folder: Path) -> Iterator[str]:
-    """The URL of a scratch database that holds the backup, and is gone afterwards: in `folder` for SQLite, on the server
-    of `url` for PostgreSQL. Raises BackupError."""
+    """The URL of a scratch database that holds the backup, and is gone afterwards: in `folder` for SQLite, on the
+    server of `url` for PostgreSQL. Raises BackupError."""
     try:
         with file.open("rb") as stream:
             magic = stream.read(len(_SQLITE))
