@@ -1,6 +1,7 @@
-"""What a process tells systemd that has started it (Type=notify): that it is ready, and that it still goes round.
+"""What a process tells whoever has started it: that it is ready, and that it still goes round.
 
-It is the protocol of sd_notify(3), one datagram, without its library. Without NOTIFY_SOCKET nothing is told.
+systemd (Type=notify) hears it by the protocol of sd_notify(3): one datagram to NOTIFY_SOCKET, without its library. A
+container's health check looks how old ALIVE_FILE is. Without these variables nothing is told.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from pathlib import Path
 
 import structlog
 
@@ -27,6 +29,7 @@ class Watchdog:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PAUSE_SECONDS
             tell("READY=1\nWATCHDOG=1")
+            touch()
 
 
 def tell(words: str) -> None:
@@ -40,3 +43,14 @@ def tell(words: str) -> None:
             way.sendto(words.encode(), path)
         except OSError as error:
             log.warning("service_manager_away", kind=type(error).__name__)
+
+
+def touch() -> None:
+    """Leave a sign of life for a health check, where one is wanted."""
+    file = os.environ.get("ALIVE_FILE", "")
+    if not file:
+        return
+    try:
+        Path(file).touch()
+    except OSError as error:
+        log.warning("alive_file_unwritable", kind=type(error).__name__)

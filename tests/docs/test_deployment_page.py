@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from click import Group
 from flask import Flask
 
@@ -76,7 +77,7 @@ def test_the_settings_of_the_units_are_known(page: str) -> None:
 
 def test_its_lines_make_keys_that_are_taken(page: str, tmp_path: Path) -> None:
     """The block that makes them, with another /etc, and the credentials that systemd would hand over."""
-    (making,) = (block for block in blocks(page) if "token_urlsafe" in block)
+    (making,) = (block for block in blocks(page) if "token_urlsafe" in block and "/etc/awase" in block)
     script = making.replace("/etc/", f"{tmp_path}/").replace("/opt/awase", str(ROOT))
     subprocess.run(["sh", "-eu", "-c", script], check=True, timeout=60)
     kept = tmp_path / "awase" / "credentials"
@@ -96,3 +97,16 @@ def test_the_database_that_it_names_is_taken(page: str) -> None:
     (url,) = re.findall(r"^echo 'DATABASE_URL=([^']+)'", page, flags=re.M)
     keys = {"SECRET_KEY": "s" * 32, "ENCRYPTION_KEYS": "k"}
     assert Settings.from_env({**keys, "DATABASE_URL": url}).database_url == url
+
+
+def test_its_lines_make_the_secrets_of_the_composition(page: str, tmp_path: Path) -> None:
+    (making,) = (block for block in blocks(page) if "token_urlsafe" in block and "database_url" in block)
+    lines = [line for line in making.splitlines() if not line.startswith(("cd ", "cp ", "chown "))]
+    subprocess.run(["sh", "-eu", "-c", "\n".join(lines)], cwd=tmp_path, check=True, timeout=60)
+    composed = yaml.safe_load((PAGE.parent / "container" / "compose.yaml").read_text(encoding="utf-8"))
+    wanted = {Path(secret["file"]) for secret in composed["secrets"].values()}
+    assert all((tmp_path / file).read_text(encoding="utf-8").strip() for file in wanted)
+    given = composed["x-awase"]["environment"]
+    env = {name: value.replace("/run/secrets", f"{tmp_path}/secrets") for name, value in given.items()}
+    settings = Settings.from_env({**env, "BASE_URL": "https://awase.example.com"})
+    assert (settings.weaknesses, settings.database_url.endswith("@postgres/awase")) == ([], True)
