@@ -17,7 +17,15 @@ from tests.deploy.units import UNITS, unit_names, variables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "deploy" / "README.md"
-OUTSIDE = {"HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "WEB_CONCURRENCY", "AWASE_REPOSITORY"}
+OUTSIDE = {
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "WEB_CONCURRENCY",
+    "AWASE_REPOSITORY",
+    "PIP_NO_INDEX",
+}
 """Variables that libraries read, or that the page itself sets."""
 
 
@@ -73,6 +81,11 @@ def test_every_variable_is_read(page: str) -> None:
 def test_the_settings_of_the_units_are_known(page: str) -> None:
     text = (UNITS / "awase.env.example").read_text(encoding="utf-8")
     assert set(variables(text)) | set(variables(text.replace("\n#", "\n"))) <= known()
+
+
+def test_the_user_of_the_units_has_no_home_that_would_be_shared_with_the_data(page: str) -> None:
+    """`flask doctor` takes a home for a folder that holds other things as well (data_dir_shared)."""
+    assert re.findall(r"^adduser .*--home (\S+)", page, flags=re.M) == ["/nonexistent"]
 
 
 def test_its_lines_make_keys_that_are_taken(page: str, tmp_path: Path) -> None:
