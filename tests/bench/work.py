@@ -32,6 +32,7 @@ from app.domain.enums import Direction
 from app.domain.ports import QueuedJob
 from app.logs import configure_logging
 from app.practice.staff import practice_company
+from app.telemetry.process import telling
 from app.use_cases.upkeep import relay
 from tests.house import House, open_house
 
@@ -109,13 +110,15 @@ def main() -> int:
     configure_logging("WARNING")
     with tempfile.TemporaryDirectory(prefix="awase-work-") as folder:
         more = {"DATABASE_URL": asked.database} if asked.database else {}
+        more |= {"OTEL_EXPORTER_OTLP_ENDPOINT": asked.collector} if asked.collector else {}
         today = practice_company.japan_today()
         company = practice_company.build_company(today, extra=asked.extra, equal_share=asked.equal_share)
         house = open_house(Path(folder), company, **more)
         gc.collect()
         gc.freeze()  # the vendors' people are none of ours, and the collector would walk through all of them
         try:
-            _measure(house, asked)
+            with telling(house.ctx.settings, "bench"):
+                _measure(house, asked)
         finally:
             house.close()
     return 0
@@ -186,6 +189,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--extra", type=int, default=240, help="generated people beside the base people")
     parser.add_argument("--equal-share", type=float, default=0.5, help="of the generated people")
     parser.add_argument("--database", help="a migrated, empty database of its own; SQLite when not given")
+    parser.add_argument(
+        "--collector", help="tell this address of it, as OTEL_EXPORTER_OTLP_ENDPOINT; not when not given"
+    )
     parser.add_argument("--texts", action="store_true", help="every statement with how often a job sends it")
     parser.add_argument("--profile", default="", help="profile the run with this in its title: first, once, other")
     parser.add_argument("--only", default="sync_item", help="profile only these jobs: sync_item or survey_run")

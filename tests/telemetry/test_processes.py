@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import requests
 
+from app.storage.schema import migrate
 from tests.collector import Collector
+from tests.e2e.processes import below, kill
+from tests.ports import free_port
 from tests.storage.databases import database
-from tests.workers.test_worker import Station, children, station, wait_for
+from tests.web.hooks import FREEE_TOKEN, freee_body
+from tests.workers.test_worker import ROOT, Station, children, station, wait_for
 
 __all__ = ["database", "station"]
 
@@ -57,3 +69,74 @@ def test_a_collector_that_hangs_holds_no_job_and_no_end(station: Station, monkey
         assert pool.wait(30) == 0
         assert time.monotonic() - began < 20
     assert "telemetry_cut_off" in station.log()
+
+
+def service(folder: Path, collector: Collector, **more: str) -> dict[str, str]:
+    """Surroundings of processes on a migrated database in this folder."""
+    made = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(folder),
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEYS": secrets.token_urlsafe(48),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=rehearsal",
+        "WEB_CONCURRENCY": "1",
+        "WEB_THREADS": "4",
+        **more,
+    }
+    migrate(f"sqlite:///{folder}/awase.db")
+    return made
+
+
+@contextmanager
+def started(folder: Path, env: dict[str, str], *module: str) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        for pid in [*below(process.pid), process.pid]:
+            kill(pid)
+        process.wait(10)
+
+
+def test_a_web_process_tells_of_a_webhook_and_ends_in_order(tmp_path: Path) -> None:
+    port = free_port()
+    with Collector() as collector:
+        env = service(tmp_path, collector, PORT=str(port), FREEE_WEBHOOK_TOKEN=FREEE_TOKEN)
+        with started(tmp_path, env, "app.web.serving", "wsgi:app") as web:
+            wait_for(lambda: listens(port), "the web process")
+            address, headers = f"http://127.0.0.1:{port}/webhooks/freee", {"x-freee-token": FREEE_TOKEN}
+            assert requests.post(address, data=freee_body(), headers=headers, timeout=20).status_code == 202
+            web.send_signal(signal.SIGTERM)
+            assert web.wait(30) == 0
+        (told,) = collector.named("webhook")
+    assert told.attributes == {
+        "awase.delivery.id": 1,
+        "awase.system": "freee",
+        "awase.event": "updated",
+        "awase.people": 1,
+        "awase.repeated": False,
+    }
+    assert told.resource["awase.process"] == "web"
+    assert told.resource["process.pid"] != web.pid, "the child tells it, not the parent that listens"
+    assert told.resource["deployment.environment.name"] == "rehearsal"
+
+
+def test_cron_tells_the_figures_and_ends_in_order(tmp_path: Path) -> None:
+    with Collector() as collector:
+        with started(tmp_path, service(tmp_path, collector), "workers.cron") as cron:
+            wait_for(lambda: collector.metrics, "the figures")
+            cron.send_signal(signal.SIGTERM)
+            assert cron.wait(30) == 0
+        assert collector.metrics["awase_database_up"].gauge.data_points[0].as_double == 1
+        assert "awase_clock_skew_seconds" in collector.metrics
+
+
+def listens(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health/live", timeout=5).ok
+    except requests.ConnectionError:
+        return False

@@ -17,8 +17,8 @@ MOST_LINKS = 50
 
 
 def under_run(run: RunRow) -> dict[str, Any]:
-    """For `spans.span`: its place under the run, and whose it is."""
-    return {"under": of_run(run.public_id), **about_run(run)}
+    """For `spans.span`: its place under the run, and whose it is; nothing unless somebody is told."""
+    return {"under": of_run(run.public_id), **about_run(run)} if is_on() else {}
 
 
 def under_run_of(ctx: Context, run_id: int | None) -> dict[str, Any]:
