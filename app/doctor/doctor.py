@@ -13,11 +13,13 @@ from pathlib import Path
 
 from app.config import Settings
 from app.doctor.broker import look_at_broker
+from app.doctor.collector import look_at_collector
 from app.doctor.database import look_at_database
 from app.doctor.files import look_at_disk, look_at_files
 from app.doctor.mail import look_at_mail
 from app.doctor.settings import judge_secrets, judge_settings
 from app.doctor.web import judge_proxies, look_at_vendors, look_at_web
+from app.safety.collector import ENDPOINT, HEADERS
 from app.safety.files import keep_private
 from app.safety.findings import Finding, bad, notice
 
@@ -44,6 +46,7 @@ CHECKS = (
     Check("database", "データベース", look_at_database, frozenset({"DATABASE_URL"})),
     Check("broker", "ブローカー", look_at_broker, frozenset({"REDIS_URL"})),
     Check("mail", "メールサーバー", look_at_mail, frozenset({"SMTP_URL"})),
+    Check("collector", "収集先(OTLP)", look_at_collector, frozenset({ENDPOINT, HEADERS})),
     Check("web", "web プロセス", look_at_web, frozenset({"BIND", "PORT"})),
     Check("proxies", "プロキシ", judge_proxies, frozenset({"TRUSTED_PROXIES"})),
 )

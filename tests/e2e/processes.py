@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def command_of(pid: int) -> str:
@@ -41,3 +47,18 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+@contextmanager
+def started(folder: Path, env: Mapping[str, str], *module: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m` this module, its lines in `log` in the folder; killed afterwards with all that it has started."""
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module], cwd=ROOT, env=dict(env), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        for pid in [*below(process.pid), process.pid]:
+            kill(pid)
+        process.wait(10)

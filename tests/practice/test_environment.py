@@ -46,6 +46,8 @@ REAL = {
     "FREEE_CLIENT_ID": "real-client",
     "FREEE_CLIENT_SECRET": "real-client-secret",
     "FREEE_WEBHOOK_TOKEN": "real-webhook-token",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp.example.com",
+    "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer otlp-key.example.com",
     "DATA_DIR": "/srv/awase.example.com",
     "BIND": "192.0.2.1",
     "PORT": "443",

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from app.practice.house.processes import ROOT
 from tests.chaos.parts import wait_for
-from tests.e2e.processes import below, kill
+from tests.e2e.processes import below, kill, started
 from tests.ports import free_port
 from tests.serving.server import get, heard
 
@@ -39,17 +37,8 @@ def running(
         "WEB_CONCURRENCY": str(processes),
         "WEB_THREADS": "4",
     }
-    with (folder / "log").open("ab") as log:
-        module = command or ["app.web.serving", app]
-        parent = subprocess.Popen(
-            [sys.executable, "-m", *module], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
+    with started(folder, env, *(command or ["app.web.serving", app])) as parent:
         yield parent
-    finally:
-        for pid in [*below(parent.pid), parent.pid]:
-            kill(pid)
-        parent.wait(10)
 
 
 def log_of(folder: Path) -> str:

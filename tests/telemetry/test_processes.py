@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +15,11 @@ import requests
 
 from app.storage.schema import migrate
 from tests.collector import Collector
-from tests.e2e.processes import below, kill
+from tests.e2e.processes import started
 from tests.ports import free_port
 from tests.storage.databases import database
 from tests.web.hooks import FREEE_TOKEN, freee_body
-from tests.workers.test_worker import ROOT, Station, children, station, wait_for
+from tests.workers.test_worker import Station, children, station, wait_for
 
 __all__ = ["database", "station"]
 
@@ -86,20 +82,6 @@ def service(folder: Path, collector: Collector, **more: str) -> dict[str, str]:
     }
     migrate(f"sqlite:///{folder}/awase.db")
     return made
-
-
-@contextmanager
-def started(folder: Path, env: dict[str, str], *module: str) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        for pid in [*below(process.pid), process.pid]:
-            kill(pid)
-        process.wait(10)
 
 
 def test_a_web_process_tells_of_a_webhook_and_ends_in_order(tmp_path: Path) -> None:
