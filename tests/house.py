@@ -308,6 +308,7 @@ def open_house(
         migrate(settings.database_url)
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
     ctx, database = process_of(settings, clock, limiter, queue, postbox)
+    ctx.household.claim()  # as every process that stays does when it starts
     connect(ctx, clock.now())
     return House(
         ctx=ctx,

@@ -29,6 +29,7 @@ from app.doctor.mail import look_at_mail
 from app.doctor.settings import judge_secrets
 from app.doctor.web import judge_proxies, look_at_vendors, look_at_web, proxies
 from app.safety.findings import Finding, Level, bad, notice, ok
+from app.safety.identity import identity_in
 from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database, make_engine
@@ -224,6 +225,25 @@ def test_the_tables_of_every_age_are_told(empty_url: Callable[[Path], str], tmp_
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
     assert told(look_at_database(here))["migrations_ahead"] is Level.NOTICE
+
+
+@pytest.mark.database("sqlite")
+def test_a_copy_and_two_houses_are_told(migrated_url: Callable[[Path], str], tmp_path: Path) -> None:
+    here = settings(tmp_path, DATABASE_URL=migrated_url(tmp_path))
+    database = Database(here.database_url, Vault(here.encryption_keys))
+    mine, now = identity_in(here.house_place, bound=True), datetime.now(UTC)
+    with database.unit_of_work() as uow:
+        uow.houses.claim(mine.digest, now)
+    assert told(look_at_database(here))["house_ok"] is Level.OK
+    with database.unit_of_work() as uow:
+        uow.houses.adopt("f" * 64, now)
+        for name, house in (("web@here:1", mine.mark), ("web@there:1", "another")):
+            uow.processes.beat(name, known={}, using={}, started_at=now, now=now, house=house)
+    database.dispose()
+    found = told(look_at_database(here))
+    assert (found["house_rests"], found["two_houses"]) == (Level.BAD, Level.BAD)
+    here.house_place.write_text("short")
+    assert told(look_at_database(here))["no_identity"] is Level.BAD
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:

@@ -154,6 +154,7 @@ def opened(folder: Path, *, people: int) -> Iterator[Rehearsal]:
         broker.start()
         ground = launch.ground(ports, launch.Company(), broker=False)
         local = environment(folder, ports, around={**os.environ, **TIMES})
+        local["HOUSE_FILE"] = str(folder / "house")  # one installation, whichever host
         vendors = Processes(folder, ground, {"idle": "sleep infinity"}, local)
         stack.callback(vendors.stop)
         vendors.start()
