@@ -24,6 +24,7 @@ from app.practice.house.demo import Api
 from app.practice.house.environment import environment
 from app.practice.house.processes import Processes
 from app.practice.staff.practice_company import build_company, japan_today
+from tests.e2e.processes import below, kill
 from tests.e2e.test_killed import await_items, follow
 from tests.ports import free_port
 
@@ -139,7 +140,7 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
 
 def slow_freee(ports: launch.Ports) -> None:
     """So slow that the run can be met in its middle."""
-    fault = {"method": "GET", "path": "/employees/", "times": 1_000_000, "delay": 0.05}
+    fault = {"method": "GET", "path": "/employees/", "times": 1_000_000, "delay": 0.3}
     requests.post(f"http://127.0.0.1:{ports.freee}/_practice/faults", json=fault, timeout=10).raise_for_status()
 
 
@@ -179,12 +180,14 @@ def test_beside_the_living_original_the_copy_rests(drill: Drill) -> None:
     assert doubled(drill) == []
     assert newcomers() <= set(drill.numbers())
     assert drill.api(drill.copy).get("/health/ready")["checks"]["house"] == "copy"
-    (connection,) = drill.api(drill.original).get("/api/v1/connections")["connections"]
+    (connection,) = drill.api(drill.original).get("/api/v1/connections")["items"]
     assert connection["state"] == "active", "the original has kept its consent"
 
 
 def test_when_the_original_has_stopped_the_copy_goes_on_after_it_was_adopted(drill: Drill) -> None:
-    drill.original.processes.stop()
+    root = drill.original.processes.pid
+    for pid in (root, *below(root)):  # the host is gone from one moment to the next
+        kill(pid)
     before = drill.numbers()
     drill.copy.start()
     assert refused(drill) == (503, "house_rests")

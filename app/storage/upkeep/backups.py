@@ -163,5 +163,6 @@ def _conninfo(url: URL) -> str:
     """libpq's own form of the address, without the password."""
     from psycopg.conninfo import make_conninfo
 
-    query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
-    return make_conninfo(host=url.host, port=url.port, user=url.username, dbname=url.database, **query)
+    asked = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    given = {"host": url.host, "port": url.port, "user": url.username, "dbname": url.database, **asked}
+    return make_conninfo("", **{name: str(value) for name, value in given.items() if value is not None})
