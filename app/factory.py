@@ -20,7 +20,7 @@ from app.web.api.operation import make_api
 from app.web.api.ops_routes import ops
 from app.web.api.run_routes import employees, runs
 from app.web.cli.commands import register_commands
-from app.web.current import attach_context
+from app.web.current import attach_context, attach_meanwhile
 from app.web.http.bearer_auth import attach_limiter
 from app.web.http.errors import log_bug, on_temporary, register_error_handlers
 from app.web.http.problems import MAX_BODY_BYTES
@@ -29,7 +29,7 @@ from app.web.http.request_log import protect_browsers, watch_requests
 from app.web.http.signing import sign_with
 from app.web.http.vendor_turns import attach_vendor_turns
 from app.web.ops.health import health
-from app.web.ops.metrics import metrics
+from app.web.ops.metrics import handing_over, metrics
 from app.web.ops.operators import attach_operations
 from app.web.screens.all_pages import attach_screens, screens
 from app.web.screens.base import signed_in
@@ -110,6 +110,8 @@ def attach_state(app: Flask, ctx: Context) -> None:
     attach_vendor_turns(app)
     attach_operations(app, ctx)
     attach_proxy_watch(app)
+    if ctx.settings.otel_exporter_otlp_endpoint:
+        attach_meanwhile(app, lambda: handing_over(app))
 
 
 def _bare_app() -> Flask:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, cast
 
 from flask import Flask, current_app, g
@@ -14,6 +14,7 @@ from app.use_cases.upkeep.heartbeat import Heartbeat
 
 _EXTENSION = "awase"
 _MIGRATION = "awase-migration"
+_MEANWHILE = "awase-meanwhile"
 
 Migration = Callable[[Settings], None]
 """Brings the database of these settings to the newest schema."""
@@ -32,11 +33,21 @@ def current_context() -> Context:
     return cast(Context, current_app.extensions[_EXTENSION])
 
 
-def announce(app: Any) -> AbstractContextManager[object]:
+def attach_meanwhile(app: Flask, meanwhile: Callable[[], AbstractContextManager[None]]) -> None:
+    """Something more that goes on while the web process serves."""
+    app.extensions[_MEANWHILE] = meanwhile
+
+
+@contextmanager
+def announce(app: Any) -> Iterator[None]:
     """While this lasts the web process tells that it lives, and which keys it knows. Nothing for another application
     than ours, which the benchmarks serve."""
-    ctx: Context | None = getattr(app, "extensions", {}).get(_EXTENSION)
-    return Heartbeat(ctx, "web") if ctx is not None else nullcontext()
+    extensions = getattr(app, "extensions", {})
+    if _EXTENSION not in extensions:
+        yield
+        return
+    with Heartbeat(extensions[_EXTENSION], "web"), extensions.get(_MEANWHILE, nullcontext)():
+        yield
 
 
 def request_id() -> str:

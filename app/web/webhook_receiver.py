@@ -91,7 +91,11 @@ def attach_intake(*apps: Flask, ctx: Context, database_errors: tuple[type[BaseEx
 
 
 def current_intake() -> Intake:
-    intake: Intake = current_app.extensions[_EXTENSION]
+    return intake_of(current_app)
+
+
+def intake_of(app: Flask) -> Intake:
+    intake: Intake = app.extensions[_EXTENSION]
     return intake
 
 

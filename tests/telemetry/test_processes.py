@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from app.storage.schema import migrate
+from app.storage.tables.automatic_models import CounterTable
+from app.storage.unit_of_work import make_engine
+from app.use_cases.intake.webhook_intake import COUNTER
 from tests.collector import Collector
 from tests.e2e.processes import started
 from tests.ports import free_port
@@ -92,6 +97,8 @@ def test_a_web_process_tells_of_a_webhook_and_ends_in_order(tmp_path: Path) -> N
             wait_for(lambda: listens(port), "the web process")
             address, headers = f"http://127.0.0.1:{port}/webhooks/freee", {"x-freee-token": FREEE_TOKEN}
             assert requests.post(address, data=freee_body(), headers=headers, timeout=20).status_code == 202
+            wrong = {"x-freee-token": "an-invented-wrong-token"}
+            assert requests.post(address, data=freee_body(), headers=wrong, timeout=20).status_code == 401
             web.send_signal(signal.SIGTERM)
             assert web.wait(30) == 0
         (told,) = collector.named("webhook")
@@ -105,6 +112,7 @@ def test_a_web_process_tells_of_a_webhook_and_ends_in_order(tmp_path: Path) -> N
     assert told.resource["awase.process"] == "web"
     assert told.resource["process.pid"] != web.pid, "the child tells it, not the parent that listens"
     assert told.resource["deployment.environment.name"] == "rehearsal"
+    assert refusals(tmp_path) == {"unauthorized": 1, "unrouted": 1}, "handed over though nobody reads /metrics"
 
 
 def test_cron_tells_the_figures_and_ends_in_order(tmp_path: Path) -> None:
@@ -115,6 +123,16 @@ def test_cron_tells_the_figures_and_ends_in_order(tmp_path: Path) -> None:
             assert cron.wait(30) == 0
         assert collector.metrics["awase_database_up"].gauge.data_points[0].as_double == 1
         assert "awase_clock_skew_seconds" in collector.metrics
+
+
+def refusals(folder: Path) -> dict[str, int]:
+    """Outcome → webhooks, of those that web processes have counted."""
+    engine = make_engine(f"sqlite:///{folder}/awase.db")
+    with engine.begin() as connection:
+        rows = connection.execute(select(CounterTable.labels, CounterTable.value).where(CounterTable.name == COUNTER))
+        found = {json.loads(labels)["outcome"]: value for labels, value in rows}
+    engine.dispose()
+    return found
 
 
 def listens(port: int) -> bool:
