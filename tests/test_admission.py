@@ -112,7 +112,7 @@ def test_the_version_that_refuses_is_the_next_one() -> None:
 
 @pytest.mark.processes
 def test_refused_settings_end_every_process_with_sentences(tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "LANG": "C.UTF-8"}
+    env = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "LANG": "C.UTF-8", "FLASK_SKIP_DOTENV": "1"}
     env |= {**STRONG, "REDIS_URL": "redis://u:geheim@queue", "BASE_URL": "http://awase.example.com"}
     for module in (["flask", "queue", "status"], ["workers.relay"], ["workers.worker", "bulk"], ["workers.broker"]):
         done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=env, capture_output=True, text=True)
