@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.deploy.installed import ROOT, await_that, clean_environment
 
@@ -92,8 +93,9 @@ class Manager:
     def started(self, unit: Unit) -> Iterator[subprocess.Popen[bytes]]:
         """A unit that stays. With Type=notify it has told that it is ready, and later that it goes round, itself. At
         the end SIGTERM goes to the main process alone (KillMode=mixed), which ends in its time."""
-        address = str(self.folder / f"{unit.name}.sock")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told, self._log(unit) as log:
+        told, log_file = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), self._log(unit)
+        with TemporaryDirectory(prefix="awase-") as short, told, log_file as log:  # a socket's path is a short one
+            address = f"{short}/notify"
             told.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             told.bind(address)
             told.setblocking(False)
