@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.practice.house.processes import procfile
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 ARGUMENTS = {"app.web.serving": ["wsgi:app"], "workers.worker": ["bulk"], "workers.alone": ["send_mail", "1"]}
@@ -66,7 +67,7 @@ def test_every_door_is_known() -> None:
 def test_refused_settings_are_sentences(tmp_path: Path, words: list[str]) -> None:
     for lines, expected in ENV_FILES.values():
         (tmp_path / ".env").write_text(lines, encoding="utf-8")
-        done = begun(tmp_path, words)
+        done = begun(tmp_path, words, PORT=str(free_port()))  # the usual one may be taken, which is told first
         told = done.stdout + done.stderr
         assert done.returncode in (1, 2, 3), told
         assert expected <= set(re.findall(r"\[(\w+)\]$", told, flags=re.M)), told
