@@ -132,16 +132,18 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
         made = Drill(ports, original, copy, key, connection, "", outside / "mail")
         slow_freee(ports)
         made.run = made.api(original).post("/api/v1/runs", made.wanted())["id"]
-        await_items(made.api(original), made.run, at_least=12)
+        await_items(made.api(original), made.run, at_least=6)
         flask(original.env, "backup", "create", str(tmp_path / "backup"))
+        assert made.api(original).get(f"/api/v1/runs/{made.run}")["state"] == "running", "too late for the drill"
         shutil.copy(tmp_path / "backup", copy.folder / "awase.db")
         yield made
 
 
 def slow_freee(ports: launch.Ports) -> None:
     """So slow that the run can be met in its middle."""
-    fault = {"method": "GET", "path": "/employees/", "times": 1_000_000, "delay": 0.3}
-    requests.post(f"http://127.0.0.1:{ports.freee}/_practice/faults", json=fault, timeout=10).raise_for_status()
+    for method in ("GET", "POST", "PUT"):
+        fault = {"method": method, "path": "/employees", "times": 1_000_000, "delay": 1.0}
+        requests.post(f"http://127.0.0.1:{ports.freee}/_practice/faults", json=fault, timeout=10).raise_for_status()
 
 
 def doubled(drill: Drill) -> list[str]:
