@@ -7,7 +7,7 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -134,6 +134,22 @@ def test_a_composition_is_whole_and_gives_little_away(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for each in told["services"].values() for port in each.get("ports", []))
     assert all("password" not in str(each.get("environment", {}).get(key, "")) or key.endswith("_FILE")
                for each in told["services"].values() for key in each.get("environment", {}))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_all_containers_of_a_composition_have_one_identity(name: str) -> None:
+    """A container without the others' identity takes the database for a copy and rests."""
+    made = (CONTAINER / "Containerfile").read_text(encoding="utf-8")
+    usual = f"{image_environment()['DATA_DIR']}/house.id"
+    places = set()
+    for service, each in ours(name).items():
+        file = PurePosixPath(each["environment"].get("HOUSE_FILE", usual))
+        mounts = dict(volume.split(":")[:2] for volume in each.get("volumes", []))
+        (volume,) = [volume for volume, place in mounts.items() if PurePosixPath(place) == file.parent]
+        places.add((volume, file))
+        assert f" {file.parent}" in made, f"{service}: its user could not write a folder that the image does not make"
+    (place,) = places
+    assert place[0] in composed(name)["volumes"]
 
 
 def test_the_broker_of_the_large_one_evicts_nothing_and_stands_apart() -> None:
