@@ -41,6 +41,8 @@ def hung() -> Iterator[Collector]:
     """A collector that takes a request and does not answer."""
     with Collector(held=threading.Event()) as collector:
         yield collector
+    # The thread whose request hung tells of the outage when the collector closes: not in the next test's log.
+    wait_for(lambda: all(each.name != "telemetry" for each in threading.enumerate()), "the thread to end")
 
 
 def test_while_the_collector_hangs_the_queue_ends_at_its_limit_and_nobody_waits(hung: Collector) -> None:
