@@ -73,6 +73,7 @@ class Otlp:
         self._resource = _resource(part)
         self._waiting: queue.Queue[_Piece] = queue.Queue(most_waiting)
         self._thread = threading.Thread(target=self._send_on, name="telemetry", daemon=True)
+        self._cut_off = threading.Event()
         self._counting = threading.Lock()
         self._dropped = self._told_dropped = 0
         self._away_since: float | None = None
@@ -106,6 +107,7 @@ class Otlp:
         with suppress(queue.Full):  # the collector is away: told below
             self._waiting.put(None, timeout=seconds)
         self._thread.join(max(end - time.monotonic(), 0.0))
+        self._cut_off.set()
         for exporter in (self._spans, self._metrics):
             exporter.shutdown()
         if self._thread.is_alive():
@@ -115,7 +117,7 @@ class Otlp:
 
     def _send_on(self) -> None:
         ended = False
-        while not ended:
+        while not ended and not self._cut_off.is_set():
             spans, figures, ended = self._gathered()
             if spans and not self._sent(self._export_spans, spans):
                 self._drop(len(spans))
