@@ -43,13 +43,17 @@ def classify(response: Response) -> AwaseError:
     return RunError("E19") if response.status == 403 else ItemError("E17", vendor_text(response.text))
 
 
+IMPATIENT = (3.0, 0.3)
+"""For what does not answer. Anything else has time enough on a busy machine."""
+
+
 def client(vendor: CannedServer | str, **changes: object) -> HttpClient:
     options: dict[str, object] = {
         "headers": lambda: bearer(TOKEN),
         "classify": classify,
         "limiter": OpenLimiter(),
         "limiter_key": "smarthr:awase-renshu",
-        "timeout": (0.5, 0.3),
+        "timeout": (3.0, 3.0),
         "retry_pauses": (0.01, 0.02),
     }
     url = vendor if isinstance(vendor, str) else vendor.url
@@ -152,10 +156,14 @@ TRANSIENT: dict[str, Reply] = {
 }
 
 
+def patience(fault: str) -> dict[str, object]:
+    return {"timeout": IMPATIENT} if fault == "silence" else {}
+
+
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_read_survives_two_faults(vendor: CannedServer, fault: str) -> None:
     vendor.will(TRANSIENT[fault], TRANSIENT[fault], answer({"id": "7"}))
-    subject = client(vendor)
+    subject = client(vendor, **patience(fault))
     assert get(subject) == {"id": "7"}
     assert subject.calls == len(vendor.seen) == 3
 
@@ -163,7 +171,7 @@ def test_a_read_survives_two_faults(vendor: CannedServer, fault: str) -> None:
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_read_ends_after_three(vendor: CannedServer, fault: str) -> None:
     vendor.will(TRANSIENT[fault])
-    subject = client(vendor)
+    subject = client(vendor, **patience(fault))
     error = failure(lambda: get(subject))
     assert error.code in ("E22", "unreachable")
     assert error.counts
@@ -174,7 +182,7 @@ def test_a_read_ends_after_three(vendor: CannedServer, fault: str) -> None:
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_write_is_never_repeated_and_may_have_happened(vendor: CannedServer, fault: str) -> None:
     vendor.will(TRANSIENT[fault], answer({"id": "7"}))
-    error = failure(lambda: post(client(vendor)))
+    error = failure(lambda: post(client(vendor, **patience(fault))))
     assert error.outcome_unknown
     assert len(vendor.seen) == 1
 
@@ -351,7 +359,9 @@ def test_neither_logs_nor_errors_hold_values_or_tokens(vendor: CannedServer, cap
     )
     with structlog.testing.capture_logs() as logs:
         error = failure(
-            lambda: client(vendor).send("GET", "/v1/crews/c-1", is_read=True, query=query, answer=ThingSchema())
+            lambda: client(vendor, timeout=IMPATIENT).send(
+                "GET", "/v1/crews/c-1", is_read=True, query=query, answer=ThingSchema()
+            )
         )
     everything = repr(logs) + repr(error)
     for secret in ("E-4711", "佐藤", TOKEN, "emp_code", "%E4"):
@@ -428,7 +438,7 @@ def test_a_vendor_that_was_closed_since_gets_no_call_in_spite_of_a_permit(vendor
 
 def test_the_limiter_learns_how_every_request_ended(vendor: CannedServer) -> None:
     limiter = OpenLimiter()
-    subject = client(vendor, limiter=limiter, retry_pauses=())
+    subject = client(vendor, limiter=limiter, retry_pauses=(), timeout=IMPATIENT)
     vendor.will(answer({"id": "7"}), answer({}, status=500), silence(1.0))
     get(subject)
     failure(lambda: get(subject))
