@@ -59,13 +59,17 @@ def test_every_command_exists(app: Flask, page: str) -> None:
         assert not command or not isinstance(entry, Group) or command in entry.commands, (group, command)
 
 
-def test_every_file_and_every_place_of_a_page_is_there(page: str) -> None:
+def places_of(page: str) -> set[str]:
+    """By what a link names its headings."""
     headings = re.findall(r"^#+ (.*)$", page, flags=re.M)
-    places = {re.sub(r"[^a-z0-9 -]", "", each.lower()).replace(" ", "-") for each in headings}
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_every_file_and_every_place_of_a_page_is_there(page: str) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", page):
         file, _, place = link.partition("#")
         assert not file or (PAGE.parent / file).exists(), link
-        assert not place or place in places, link
+        assert not place or place in places_of((PAGE.parent / file).read_text(encoding="utf-8") if file else page), link
     for path in re.findall(r"docs/deploy/[\w./*-]+\w", page):
         assert list(ROOT.glob(path)), path
     named = {f"{name}.service" for name in re.findall(r"`(awase-[\w@]+)`", page)} - {"awase-.service"}
