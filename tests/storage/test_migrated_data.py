@@ -83,6 +83,7 @@ def test_down_and_up_with_data_in_the_tables(url: str, engine: Engine) -> None:
     assert set(counts(engine).values()) == {1}
 
 
+@pytest.mark.reach("test")
 def test_the_rows_of_before_outlive_every_step_up_and_down(url: str) -> None:
     """Each migration meets rows in every table, with every column given and with the required ones only."""
     for nth, (before, revision) in enumerate(STEPS):

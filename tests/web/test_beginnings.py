@@ -18,6 +18,8 @@ from tests.web.application import application_on
 from tests.web.test_cli_access import runner
 from tests.web.visitor import Visitor, visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 TO_FREEE = Direction.SMARTHR_TO_FREEE
 
 

@@ -19,6 +19,8 @@ from tests.use_cases.test_job import only
 from tests.use_cases.test_two_persons import TO_FREEE, Office
 from tests.web.visitor import PASSWORD, Visitor, visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 
 @pytest.fixture
 def office(open_practice: Callable[..., House], company: PracticeCompany) -> Office:

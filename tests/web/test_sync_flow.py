@@ -11,6 +11,8 @@ from tests.house import KEY, House
 from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 
+pytestmark = pytest.mark.reach("test")  # long journeys
+
 
 def run_behind(visitor: Visitor) -> str:
     assert visitor.page is not None
