@@ -41,8 +41,8 @@ class KeptTarget:
         like = wanted(person, keys.fingerprint)
         if like is None or not self._newcomers.are_known(person):
             return None
-        made = self._made(like)
-        if made is None or not self._is_comparable(keys, made):
+        made = self._made(like, keys)
+        if made is None:
             return None
         targets, same_number = self._like(person, like, made), self._same_number(person)
         if targets is None or same_number is None:
@@ -51,26 +51,22 @@ class KeptTarget:
         others = [each for each in same_number if each.id != person.id and sources.by_id(each.id) is None]
         return sources.with_more(others), Directory(targets), links
 
-    def _made(self, like: Wanted) -> Sequence[KnownPerson] | None:
-        """Who has come since the list ended and may be this person."""
+    def _made(self, like: Wanted, keys: DirectoryKeys) -> Sequence[KnownPerson] | None:
+        """Who has come since the list ended and may be this person. None: the marks of everybody else tell nothing."""
         system, tenant = self._target.system, self._connection.tenant_of(self._target.system)
         with self._ctx.unit_of_work().reading() as uow:
             end = uow.directory.end(self._connection.id, system)
-            return None if end is None else uow.known_people.made_since(system, tenant, end.seen_at, like)
-
-    def _is_comparable(self, keys: DirectoryKeys, made: Sequence[KnownPerson]) -> bool:
-        """Whether the marks of everybody tell something, besides those who have come since, who are known otherwise."""
-        system, tenant = self._target.system, self._connection.tenant_of(self._target.system)
-        with self._ctx.unit_of_work().reading() as uow:
-            end = uow.directory.end(self._connection.id, system)
-            since = uow.known_people.made_since(system, tenant, end.seen_at, None) if end else made
-            return uow.directory.is_comparable(
+            if end is None:
+                return None
+            since = uow.known_people.made_since(system, tenant, end.seen_at, None)
+            tells = uow.directory.is_comparable(
                 self._connection.id,
                 system,
                 names_by=keys.names.known,
                 stamps=keys.fingerprint.stamps,
                 besides=[each.person_id for each in since],
             )
+            return uow.known_people.made_since(system, tenant, end.seen_at, like) if tells else None
 
     def _like(self, person: Person, like: Wanted, made: Sequence[KnownPerson]) -> list[Person] | None:
         """Those of the target with whom this person has to be compared, read one by one."""
