@@ -25,8 +25,7 @@ from app.use_cases.planning.plan_employee import Terms, plan_digest
 from app.use_cases.planning.plan_reversal import Undone, plan_back, read_in_its_month, terms_of_undo, undone_by
 from app.use_cases.planning.planned_item import PlannedItem, new_changes, new_notes, state_of
 from app.use_cases.shared.lease import Lease
-
-PORTION = 500
+from app.use_cases.survey.portions import PORTION
 
 
 def everybody_undone(ctx: Context, run_id: int) -> Iterator[Undone]:

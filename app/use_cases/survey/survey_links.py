@@ -10,8 +10,8 @@ from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.link_index import link_index
+from app.use_cases.survey.portions import PORTION
 
-PORTION = 500
 Fetch = Callable[[Sequence[int]], Iterable[LinkRow]]
 
 
