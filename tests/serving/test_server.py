@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from app.web.serving.channel import Deadlines
 from app.web.serving.lanes import Kind, kind_of, rooms
+from app.web.serving.server import CLOSED_AT_ONCE
 from tests.chaos.parts import wait_for
 from tests.serving.server import WEBHOOK_BYTES, Serving, get, heard, serving
 
@@ -209,6 +210,18 @@ def test_a_crowd_pushes_out_itself() -> None:
         assert len(served.server.active_channels) <= 40
         assert heard(halves[0]) == b""
         for each in halves:
+            each.close()
+
+
+def test_a_crowd_that_is_overdue_together_ends_to_the_last() -> None:
+    """In portions: who closes 800 in one round answers nobody for a second."""
+    with serving(plain(), deadlines=SOON) as served:
+        crowd = [served.client() for _ in range(3 * CLOSED_AT_ONCE + 1)]
+        for each in crowd:
+            each.sendall(HALVES["half a head"])
+        assert all(heard(each) == b"" for each in crowd)
+        assert is_served(served)
+        for each in crowd:
             each.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.domain.errors import TemporaryError
+from app.places import Places
 from app.use_cases.accounts.passwords import MOST_WAITING, TURNS, Hashing, hash_password, is_right
 from tests.chaos.parts import wait_for
 from tests.hashing import CHEAP
@@ -40,6 +41,21 @@ def test_whoever_waits_too_long_leaves_and_is_not_computed() -> None:
     over.set()
     wait_for(lambda: pool.taken == 0, seconds=10, what="an empty pool")
     assert computed == []
+
+
+def test_who_waits_for_a_hash_keeps_nobody_from_working() -> None:
+    pool, places, over = Hashing(), Places(1), threading.Event()
+
+    def signs_in() -> bool:
+        with places.taken():
+            return pool.compute(lambda: over.wait(20))
+
+    with ThreadPoolExecutor(1) as people:
+        signed_in = people.submit(signs_in)
+        wait_for(lambda: pool.taken == 1, seconds=10, what="the hash")
+        with places.taken():  # else here for ever
+            over.set()
+        assert signed_in.result(10)
 
 
 def test_an_error_in_the_pool_is_raised_and_leaves_its_place() -> None:

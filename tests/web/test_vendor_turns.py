@@ -16,9 +16,9 @@ from flask import Flask
 
 from app.domain.access.roles import Role
 from app.domain.errors import TemporaryError
+from app.places import Places
 from app.practice.staff import practice_company
 from app.use_cases.accounts.api_keys import Scope, add_key
-from app.web.http.places import Places
 from app.web.http.vendor_turns import OF_PAGES, OF_PROGRAMS, Bounds, VendorTurns, attach_vendor_turns
 from tests.chaos.parts import wait_for
 from tests.house import KEY, House

@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.domain.errors import TemporaryError
+from app.places import place_given_up
 
 TURNS = max(1, min(4, (os.cpu_count() or 1) // 2))
 """At most so many hashes are computed at a time: each takes 64 MiB and several processors, and sign-ins must not eat up
@@ -25,9 +26,9 @@ those of the whole service."""
 MOST_WAITING = 4
 PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 3.0
-_LESS_URGENT = 2
+_LESS_URGENT = 10
 """How much lower the priority of these threads is (as `nice` counts), where the system has one per thread (Linux): the
-library computes with several threads, which leave no processor to the rest otherwise."""
+library computes with several threads, and with a lower figure a flood of sign-ins takes half of two processors."""
 T = TypeVar("T")
 
 
@@ -60,7 +61,8 @@ class Hashing:
             raise _busy() from None
         computed.add_done_callback(self._free)
         try:
-            return computed.result(self._patience)
+            with place_given_up():
+                return computed.result(self._patience)
         except FutureTimeout:
             computed.cancel()
             raise _busy() from None

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 from flask import Flask, current_app, request
 
 from app.domain.errors import TemporaryError
-from app.web.http.places import place_given_up
+from app.places import place_given_up
 
 T = TypeVar("T")
 

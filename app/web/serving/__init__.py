@@ -8,17 +8,19 @@ three quarters of all are used, so that a flood pushes out itself and not who co
 moment ago is spared while there is room (`server`).
 
 **What one kind of request takes, another does not miss** (`lanes`). Each kind has threads of its own, of which only
-some work at a time and the others wait for a vendor, for a hash or for their transaction:
+some work at a time and the others wait for a vendor, for a hash or for their transaction. They are few on purpose:
+Python runs one thread at a time, and the thread of all connections waits behind each one that works whenever it takes,
+reads or closes a connection. With twice as many, the health check took three times as long in `make siege`:
 
 | kind | at work | may wait besides | database connections | broker |
 | --- | --- | --- | --- | --- |
 | `/health/live` | the thread of all connections | 0 | none | none |
 | `/health/ready`, `/metrics` | 2 | 0 | `ready`: those of the webhooks; `/metrics`: common | its time-outs |
 | webhooks | WEB_THREADS | 0 | 10 of their own (`Context.intake_unit_of_work`) | none |
-| sign-in, invitation, passwords | 2 | 4, and those that compute | common | short time-outs |
-| pages that ask a vendor | 2 | 16 | common | short time-outs |
-| API | WEB_THREADS / 8 | 8, for a vendor | common | its time-outs |
-| other pages | WEB_THREADS / 4 | 16, for a vendor | common | its time-outs |
+| sign-in, invitation, passwords | 1 | 6, and those that compute | common | short time-outs |
+| pages that ask a vendor | 1 | 17 | common | short time-outs |
+| API | WEB_THREADS / 16 | 8, for a vendor | common | its time-outs |
+| other pages | WEB_THREADS / 8 | 16, for a vendor | common | its time-outs |
 
 Whoever waits for a vendor or for a password's hash waits in a bounded pool and is told at once when that is full
 (`app.web.http.vendor_turns`, `app.use_cases.accounts.passwords`): so a flood of sign-ins or of slow comparisons leaves

@@ -16,8 +16,8 @@ from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
 
+from app.places import Places
 from app.use_cases.accounts.passwords import MOST_WAITING, TURNS
-from app.web.http.places import Places
 from app.web.http.vendor_turns import OF_PAGES, OF_PROGRAMS
 
 
@@ -73,12 +73,12 @@ class Room:
 
 def rooms(web_threads: int) -> dict[Kind, Room]:
     """What each kind has that is answered by threads."""
-    pages, programs = max(2, web_threads // 4), max(2, web_threads // 8)
+    pages, programs = max(2, web_threads // 8), max(2, web_threads // 16)
     return {
         Kind.OPS: Room(2),
         Kind.WEBHOOKS: Room(web_threads),
-        Kind.PASSWORDS: Room(TURNS + MOST_WAITING + _TELLING),
-        Kind.ASKING: Room(_TELLING + OF_PAGES.most, _TELLING),
+        Kind.PASSWORDS: Room(TURNS + MOST_WAITING + _TELLING, 1),
+        Kind.ASKING: Room(_TELLING + OF_PAGES.most, 1),
         Kind.API: Room(programs + OF_PROGRAMS.most, programs),
         Kind.PAGES: Room(pages + OF_PAGES.most, pages),
     }

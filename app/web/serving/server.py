@@ -31,6 +31,9 @@ HALF_SENT_SECONDS = 2.0
 moment ago may hold a request that nobody has read yet, and would be reset if it were closed at once."""
 LOOK_SECONDS = 0.5
 """How often somebody too slow is looked for."""
+CLOSED_AT_ONCE = 25
+"""So many of the slow are closed in one round. Who came together ends together: 800 in one round would make everybody
+else wait for a second, as each costs a turn of the interpreter."""
 _CROWDED, _FULL = 0.75, 0.95
 _MADE_FREE = 0.1
 NEWCOMER_SECONDS = 1.0
@@ -128,11 +131,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self._make_room(now)
         if now - self._looked_at < LOOK_SECONDS:
             return
-        self._looked_at = now
         self._tell_of_the_crowd()
-        for channel in self._channels():
-            if channel.is_overdue(now, self.deadlines):
-                channel.handle_close()
+        overdue = [channel for channel in self._channels() if channel.is_overdue(now, self.deadlines)]
+        for channel in overdue[:CLOSED_AT_ONCE]:
+            channel.handle_close()
+        if len(overdue) <= CLOSED_AT_ONCE:
+            self._looked_at = now
         if self._parent is not None and os.getppid() != self._parent:
             self.stopping = True
 
