@@ -20,7 +20,7 @@ from pytest_socket import socket_allow_hosts
 import tests.compiled
 import tests.properties  # noqa: F401 - loads the profile before any test module is read
 from app.practice.staff.practice_company import PracticeCompany, build_company
-from tests.reach import REACHES, TEST, reach_of, within
+from tests.reach import REACHES, TEST, beyond_reach
 
 if TYPE_CHECKING:
     from tests.house import House
@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "database(kind): about this kind of database (sqlite or postgresql) and no other",
         "sql: about SQL, so its PostgreSQL twin runs in `make test` (elsewhere in `make test-all`)",
         "reach(name): belongs to `make test` or only to `make test-all`: tests/reach.py",
+        "few(number): so many of its cases belong to `make test`, spread from the first to the last: tests/reach.py",
     ):
         config.addinivalue_line("markers", marker)
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_WANTED:
@@ -63,11 +64,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = config.getoption("reach")
-    beyond = [item for item in items if not within(reach_of(item), wanted)]
+    beyond = beyond_reach(items, config.getoption("reach"))
     if beyond:
         config.hook.pytest_deselected(items=beyond)
-        items[:] = [item for item in items if within(reach_of(item), wanted)]
+        left_out = set(beyond)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish() -> None:

@@ -11,12 +11,16 @@ A test has the reach that `@pytest.mark.reach("test" or "all")` gives it, or its
 - with `processes`: "test".
 - everything else: "check".
 
+Where each case of one law is a journey, `@pytest.mark.few(2)` keeps two of its cases before `make test-all`: the first
+and the last, or so many spread between them (of each kind of database).
+
 The marker on a test counts before the one of its module: of a module with long journeys one may be in `make check`. No
 marker lowers what PostgreSQL or processes need.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
@@ -50,6 +54,28 @@ def thinned(one_in: int, *parameters: Iterable[Any]) -> list[Any]:
         )
         for case in cases
     ]
+
+
+def beyond_reach(items: Sequence[pytest.Item], wanted: str) -> list[pytest.Item]:
+    """Those of the tests that `wanted` does not run."""
+    beyond = [item for item in items if not within(reach_of(item), wanted)]
+    if wanted == ALL:
+        return beyond
+    left, cases = set(beyond), defaultdict[tuple[Any, ...], list[pytest.Item]](list)
+    for item in items:
+        if item not in left and item.get_closest_marker("few"):
+            law = getattr(item, "originalname", item.name)
+            cases[(item.path, law, item.get_closest_marker(POSTGRESQL) is not None)].append(item)
+    for same in cases.values():
+        marker = same[0].get_closest_marker("few")
+        assert marker is not None
+        beyond += [item for place, item in enumerate(same) if place not in spread(len(same), marker.args[0])]
+    return beyond
+
+
+def spread(cases: int, few: int) -> set[int]:
+    """The places of `few` of so many cases, evenly from the first to the last. `few` is 2 or more."""
+    return {round(each * (cases - 1) / (few - 1)) for each in range(few)} if cases > few else set(range(cases))
 
 
 def within(reach: str, wanted: str) -> bool:

@@ -71,6 +71,7 @@ def test_every_table_says_what_its_size_depends_on() -> None:
     assert all(bound.why for bound in BOUNDED) and all(GROWING.values())
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("bound", WITH_OWNER, ids=named)
 def test_a_flood_pushes_out_only_what_its_own_sender_has_sent_before(room: Room, bound: Bound) -> None:
     only_owners(room, bound)
@@ -80,6 +81,7 @@ def test_a_flood_pushes_out_only_what_its_own_sender_has_sent_before(room: Room,
     assert keys(room.database, bound) == {*flood[:MOST], *others}, "the newest stay, and all of the other's"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("bound", BOUNDED, ids=named)
 def test_what_is_too_old_goes_and_what_is_not_stays(room: Room, bound: Bound) -> None:
     only_owners(room, bound)

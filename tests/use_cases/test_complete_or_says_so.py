@@ -92,6 +92,7 @@ ODD_IN_SMARTHR = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", thinned(2, ODD_IN_SMARTHR))
 def test_an_odd_value_in_smarthr_is_one_persons_question(pairs: House, kind: str) -> None:
     path, text, key = ODD_IN_SMARTHR[kind]
@@ -124,6 +125,7 @@ ODD_IN_FREEE = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("kind", "direction"), thinned(3, ODD_IN_FREEE, [TO_FREEE, TO_SMARTHR]))
 def test_an_odd_value_in_freee_is_one_persons_question(pairs: House, kind: str, direction: Direction) -> None:
     path, text, key = ODD_IN_FREEE[kind]

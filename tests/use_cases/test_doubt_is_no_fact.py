@@ -85,6 +85,7 @@ def bodies_for(system: System) -> list[Any]:
 # ── an answer that is not the vendor's own ────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("status", "system"), thinned(2, [200, 204, *REFUSALS], System))
 def test_an_answer_that_is_not_the_vendors_own_ends_no_run(pairs: House, system: System, status: int) -> None:
     """On the lists and on the person's own record; with each status another body (any body: tests/adapters)."""
@@ -99,6 +100,7 @@ def test_an_answer_that_is_not_the_vendors_own_ends_no_run(pairs: House, system:
     assert links(pairs) == 6
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("system", System)
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_something_between_that_goes_on_is_named_for_what_it_is(pairs: House, system: System, status: int) -> None:
@@ -133,6 +135,7 @@ def test_the_vendors_own_word_still_ends_the_run(pairs: House, status: int) -> N
     assert (run.state, run.error_code) == (RunState.FAILED, own[2])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("status", "carried_out"), thinned(2, [200, 302, 400, 403, 404, 409, 422], [True, False]))
 def test_a_write_without_proof_of_refusal_is_looked_up_and_not_doubled(
     open_practice: Callable[..., House], company: PracticeCompany, status: int, carried_out: bool
@@ -159,6 +162,7 @@ def say_gone(house: House, system: System, **more: Any) -> tuple[str, int]:
     return crew, employee
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("direction", Direction)
 def test_one_404_cuts_no_link_that_the_list_still_shows(pairs: House, direction: Direction, times: int) -> None:
@@ -377,6 +381,7 @@ def test_a_swap_is_named_as_a_swap_and_everything_else_is_written(
     assert names == ("新次郎", "新次郎")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("people", [2, 3])
 @pytest.mark.parametrize("direction", Direction)
 def test_the_way_out_of_a_swap_that_is_named_works(pairs: House, direction: Direction, people: int) -> None:
@@ -393,6 +398,7 @@ def test_the_way_out_of_a_swap_that_is_named_works(pairs: House, direction: Dire
     assert differences(pairs) == []
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_number_that_is_handed_down_a_chain_arrives_without_a_person(

@@ -147,6 +147,7 @@ def test_a_thousand_people_without_a_change_cost_a_twentieth_of_a_call_each(
 # ── nothing twice, nothing lost ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("after", [False, True], ids=["before-it-happens", "after-it-happened"])
 @pytest.mark.parametrize("direction", list(Direction))
 def test_nobody_is_created_twice_whichever_request_fails(

@@ -87,6 +87,7 @@ def ends(house: House, runs: list[RunView], source_id: str | None) -> set[str]:
     return {item.state.value for run in runs for item in house.items(run) if item.source_id == source_id}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_comparison_finds_all_equal_and_writes_nothing(told: House, step: str) -> None:
     writes, mails = told.writes(), len(told.postbox.mails)

@@ -312,6 +312,7 @@ def test_a_person_may_ask_for_one_further_try(house: House) -> None:
 # ── (c) the true reason ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("switch", list(NAMES))
 def test_missing_rights_are_named_only_with_evidence(house: House, direction: Direction, switch: str) -> None:

@@ -69,6 +69,7 @@ def equals(company: PracticeCompany) -> PracticeCompany:
     return only(company, "equal")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("switches", BOTH_READINGS, ids=lambda each: "-".join(each.values()))
 @pytest.mark.parametrize("group", ["正社員", "アルバイト"])
 def test_an_address_counts_from_its_pay_month_on_and_moves_nothing_else(

@@ -76,6 +76,7 @@ def held(house: House, nth: int = 0) -> tuple[Any, ...]:
 # ── a permission that goes away ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "form"),
     thinned(2, ["tel_number", "positions,position", "handicapped_type", "resigned_at"], ["null", "absent"]),
@@ -193,6 +194,7 @@ def test_a_permission_that_comes_back_ends_the_question(pairs: House) -> None:
 # ── people who are new ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["resigned_at", "emp_code"])
 @pytest.mark.parametrize("trigger", ["manual", "webhook"])
 def test_nobody_is_created_while_a_decisive_item_cannot_be_read(pairs: House, name: str, trigger: str) -> None:
@@ -258,6 +260,7 @@ def test_an_erasure_costs_two_readings_more_at_most_and_an_unchanged_run_nothing
 # ── freee ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["null", "absent"])
 @pytest.mark.parametrize("name", ["retire_date", "title", "phone1,phone2,phone3"])
 def test_no_erasing_in_smarthr_by_what_freee_hides(pairs: House, name: str, form: str) -> None:

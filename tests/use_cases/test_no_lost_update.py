@@ -140,6 +140,7 @@ OUTSIDE_THE_WINDOW = [
 ]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "nth", "carried_out"),
     [
@@ -162,6 +163,7 @@ def test_every_edit_outside_the_window_of_its_own_object_is_kept(
     assert holds(house, employee, run, FOREIGN[name])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("path", EVERY_REQUEST)
 def test_an_edit_before_the_job_reads_is_kept(pair: Pair, path: str) -> None:
     house, crew, employee = pair
@@ -188,6 +190,7 @@ def test_what_was_blank_is_not_carried(pair: Pair, omitted: str) -> None:
     assert told(house, run) == ({"profile_rule.email": (MOVED, "info")} if omitted == "keep" else {})
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("path", EVERY_REQUEST)
 def test_a_long_window_is_told_with_what_was_carried(pair: Pair, path: str) -> None:
     """freee answers after 2 seconds. Whether somebody's edit was put back no answer shows: the item and the mail say
@@ -421,6 +424,7 @@ def test_the_writes_that_follow_a_create_keep_what_is_edited_between_them(
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("requests", range(6))
 def test_at_most_one_reading_per_request_that_writes(pair: Pair, requests: int) -> None:
     """Nothing more for an unchanged person and for one request; one reading before each further request."""

@@ -279,6 +279,7 @@ def test_a_sweep_asks_as_well(newcomers: House) -> None:
 # ── the law over generated staff ──────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", range(0, 60, every(15)))
 def test_whatever_is_hidden_no_run_makes_a_second_record_of_one_person(
     open_practice: Callable[..., House], company: PracticeCompany, seed: int

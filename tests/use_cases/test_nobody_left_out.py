@@ -131,6 +131,7 @@ def move(house: House, direction: Direction, who: Scenario, *, hired: Any = ...,
 # ── the dates of linked people ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @every_way_both_ways
 def test_a_hire_date_that_moves_to_the_future_arrives_and_comes_back(
     pairs: House, direction: Direction, way: Way
@@ -143,6 +144,7 @@ def test_a_hire_date_that_moves_to_the_future_arrives_and_comes_back(
         assert [side[0] for side in dates(pairs, who)] == [day, day]
 
 
+@pytest.mark.few(2)
 @every_way_both_ways
 def test_a_leaving_entered_after_the_month_arrives_and_a_revoked_one_is_taken_back(
     pairs: House, direction: Direction, way: Way
@@ -276,6 +278,7 @@ def test_somebody_linked_whom_no_month_shows_is_a_question(pairs: House) -> None
     assert sum(run.counts.values()) == len(pairs.smarthr.crews)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", range(0, 60, every(10)))
 def test_everybody_of_the_source_is_in_just_one_count(
     open_practice: Callable[..., House], company: PracticeCompany, seed: int

@@ -218,6 +218,7 @@ def test_somebody_linked_through_another_connection_is_a_question_and_stays_as_t
     assert group.freee.dump()["employees"] == people
 
 
+@pytest.mark.few(2)
 @pytest.mark.sql
 @pytest.mark.reach("test")
 @pytest.mark.parametrize("keys", [(KEY, "second"), (KEY, KEY)])

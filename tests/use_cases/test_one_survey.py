@@ -100,6 +100,7 @@ def test_each_of_many_keys_remembers_the_run_that_it_was_answered_with(room: Roo
     assert caught.value.code == "idempotency_conflict"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "other",
     [{"started_by": "user:4"}, {"started_by": KEY}, {"direction": Direction.FREEE_TO_SMARTHR}, {"dry_run": False}],

@@ -76,6 +76,7 @@ def answer_of(house: House, run: RunView) -> VendorAnswer:
 # ── every step of both vendors ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("step", list(STEPS))
 def test_an_unknown_refusal_of_freee_names_vendor_step_and_words(
     open_practice: Open, company: PracticeCompany, step: Step
@@ -162,6 +163,7 @@ def test_two_refused_steps_are_both_told(open_practice: Open, company: PracticeC
 # ── every form ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("body", "words"),
     [

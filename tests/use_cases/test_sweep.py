@@ -103,6 +103,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("way", "policy"),
     thinned(3, WAYS, [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.FREEE_WINS, ConflictPolicy.HOLD]),

@@ -79,6 +79,7 @@ def planned(people: PracticeCompany, tmp_path_factory: pytest.TempPathFactory) -
     return found
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("at", "direction"),
     thinned(2, [at for at in POSITIONS if at not in STOPPED and at not in HELD and at != PATIENT], Direction),
@@ -112,6 +113,7 @@ def requests_of(house: House, direction: Direction) -> list[Any]:
     return [request for request in injector.requests if "/public_api/" not in request.path]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("direction", list(Direction))
 @pytest.mark.parametrize("at", list(STOPPED), ids=str)
 def test_a_run_that_cannot_work_says_why_and_writes_nothing(

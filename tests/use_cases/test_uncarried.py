@@ -238,6 +238,7 @@ SMARTHR_HELD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", thinned(3, sorted(SMARTHR_HELD)))
 def test_undo_gives_smarthr_back_just_what_stood_there(pair: tuple[House, str, int], name: str) -> None:
     house, crew, employee = pair
@@ -298,6 +299,7 @@ FREEE_HELD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", sorted(FREEE_HELD))
 def test_undo_gives_freee_back_just_what_stood_there(pair: tuple[House, str, int], name: str) -> None:
     house, crew, employee = pair

@@ -173,6 +173,7 @@ def test_export_settings_by_employment_type(wizarding: Wizarding) -> None:
     assert kept(wizarding).export_settings_by_type == {}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
@@ -236,6 +237,7 @@ def test_the_automatic_sync(wizarding: Wizarding) -> None:
     assert actions(wizarding) == ["automatic_changed"] * 2
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

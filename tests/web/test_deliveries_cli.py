@@ -101,6 +101,7 @@ def test_replay_of_one_of_a_range_and_of_the_failed(run: Run, world: World) -> N
     assert [d.replays for d in stored(world.database).deliveries] == [3, 2]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

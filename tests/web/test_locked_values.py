@@ -46,6 +46,7 @@ def without_old_key(world: World) -> Context:
     return with_keys(world.ctx, NEW)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "address", ["/", "/connections", f"/connections/{KEY}", "/runs", "/links", "/engine", "/users"]
 )

@@ -110,6 +110,7 @@ def test_no_run_before_the_company_is_confirmed(wizarding: Wizarding) -> None:
 # ── SmartHR ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("changes", "switches", "fault", "field", "told"),
     [
@@ -153,6 +154,7 @@ def test_a_smarthr_that_cannot_be_used_is_told_at_the_field_and_nothing_is_kept(
     assert SMARTHR_TOKEN not in page.text and SMARTHR_TOKEN not in repr(logs)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
