@@ -232,6 +232,17 @@ def test_commands_say_what_to_do_before_the_migration(unmigrated: World) -> None
     assert run("key", "list").exit_code == 0
 
 
+def test_a_database_of_a_newer_version_is_used_as_it_is(run: Run, world: World) -> None:
+    """A host that still has the version before starts while others are replaced: its migration has nothing to do."""
+    with world.database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    result = run("db", "upgrade")
+    assert (result.exit_code, result.stdout.count("新しいバージョン")) == (0, 1)
+    assert run("key", "list").exit_code == 0
+    with world.database.engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+
+
 def test_commands_say_when_there_is_no_database(without_database: Context) -> None:
     result = runner(create_app(without_database))("key", "list")
     assert result.exit_code == 1

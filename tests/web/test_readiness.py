@@ -152,12 +152,25 @@ def test_a_database_that_was_taken_back(app: Flask, world: World) -> None:
     assert ready(app.test_client()) == (503, {"status": "unavailable"})
 
 
-@pytest.mark.parametrize(("revision", "word"), [("0001", "pending"), ("9999", "ahead")])
-def test_a_database_of_another_version(revision: str, word: str, operator: FlaskClient, world: World) -> None:
+def stands_at(world: World, revision: str) -> None:
     with world.database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+
+
+def test_a_database_that_is_too_old(operator: FlaskClient, world: World) -> None:
+    stands_at(world, "0001")
     status, told = ready(operator)
-    assert (status, told["checks"]["migrations"]) == (503, word)
+    assert (status, told["checks"]["migrations"]) == (503, "pending")
+
+
+def test_a_database_that_a_newer_version_has_migrated(operator: FlaskClient, world: World) -> None:
+    """Processes of the version before go on until they are replaced: no load balancer takes them all away at once."""
+    listen(world)
+    stands_at(world, "9999")
+    status, told = ready(operator)
+    assert (status, told["checks"]["migrations"], told["checks"]["database"]) == (200, "ahead", "ok")
+    assert told["status"] == "degraded"
+    assert stored(operator)
 
 
 def test_a_database_that_is_locked_for_long(operator: FlaskClient, world: World) -> None:

@@ -77,8 +77,9 @@ class MetricsRepository(EngineReading, CountedWork):
     """`uow.metrics`."""
 
     def is_migrated(self) -> bool:
-        """Whether the database stands at the revision this version of the code was written for."""
-        return self.migration_state() == "ok"
+        """Whether the database has what this version of the code needs: its own revision, or a later one. Migrations
+        only add, so what a newer version has migrated serves this one until it is replaced."""
+        return self.migration_state() != "pending"
 
     def migration_state(self) -> str:
         """ "ok"; "pending": the database is older than this version of the code; "ahead": a newer version has migrated

@@ -25,17 +25,21 @@ MOST_COUNTED = 1_000
 log = structlog.get_logger(__name__)
 
 OK = "ok"
+AHEAD = "ahead"
+"""A newer version has migrated the database. Migrations only add, so this version works on until it is replaced."""
 KEPT_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Check:
-    """`needed`: without it no webhook can be stored. `look` returns "ok", or one word for what is wrong."""
+    """`needed`: without it no webhook can be stored. `look` returns "ok", or one word for what is wrong. `stores`: the
+    words with which a webhook can be stored all the same."""
 
     name: str
     needed: bool
     look: Callable[[Context], str]
+    stores: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class _Watched:
                 left = self._began_at + PATIENCE_SECONDS - time.monotonic()
                 self._news.wait_for(lambda: self._began_at is None, timeout=max(left, 0.0))
             word = self._word if self._began_at is None else "no_answer"
-        return Finding(self._check.name, self._check.needed, word)
+        return Finding(self._check.name, self._check.needed and word not in self._check.stores, word)
 
     def _is_fresh(self) -> bool:
         return bool(self._word) and time.monotonic() - self._found_at < KEPT_SECONDS
@@ -117,12 +121,18 @@ class _Watched:
 
 
 def database_state(ctx: Context) -> tuple[bool, bool]:
-    """(the database answers, its tables are migrated to what this version of the code needs)."""
+    """(the database answers, its tables have what this version of the code needs)."""
     try:
         with ctx.unit_of_work().reading() as uow:
             return True, uow.metrics.is_migrated()
     except SQLAlchemyError:
         return False, False
+
+
+def is_ahead(ctx: Context) -> bool:
+    """Whether a newer version has migrated the database. Raises what a database raises that does not answer."""
+    with ctx.unit_of_work().reading() as uow:
+        return uow.metrics.migration_state() == AHEAD
 
 
 def _database(ctx: Context) -> str:
@@ -179,7 +189,7 @@ def _house(ctx: Context) -> str:
 
 CHECKS: tuple[Check, ...] = (
     Check("database", True, _database),
-    Check("migrations", True, _migrations),
+    Check("migrations", True, _migrations, stores=frozenset({AHEAD})),
     Check("broker", False, _broker),
     Check("keys", False, _keys),
     Check("house", False, _house),

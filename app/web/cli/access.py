@@ -13,7 +13,7 @@ from app.domain.access.roles import Role
 from app.use_cases.accounts import api_keys, first_administrator, users
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.accounts.users import CLI, UserView
-from app.use_cases.monitoring.readiness import database_state
+from app.use_cases.monitoring.readiness import database_state, is_ahead
 from app.use_cases.upkeep.upgrade import upgrade as upgrade_database
 from app.web.current import current_context, current_migration
 
@@ -160,9 +160,13 @@ def list_keys() -> None:
 
 @db.command("upgrade")
 def upgrade() -> None:
-    """データベースを最新の形にする"""
+    """データベースを最新の形にする。より新しいバージョンが移行したものは、そのままにする"""
     ctx = current_context()
-    upgrade_database(ctx, current_migration(), migrated=database_state(ctx)[1])
+    reachable, migrated = database_state(ctx)
+    if reachable and is_ahead(ctx):
+        click.echo("データベースは、このバージョンより新しいバージョンのものです。そのまま使えるので、何も変えません。")
+        return
+    upgrade_database(ctx, current_migration(), migrated=migrated)
     click.echo("データベースは最新です。")
     if not first_administrator.has_users(current_context()):
         click.echo("利用者がまだいません。flask user first で最初の管理者を作ってください。", err=True)

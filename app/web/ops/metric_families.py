@@ -79,7 +79,7 @@ def _broker(seen: MetricsSnapshot) -> Iterator[Metric]:
 
 
 def _backlog(figures: DatabaseFigures) -> Iterator[Metric]:
-    yield _one("awase_database_migrated", "1 when the database is as this version needs it", float(figures.migrated))
+    yield _one("awase_database_migrated", "1 when the database has what this version needs", float(figures.migrated))
     runs = [((str(s),), float(figures.runs.get(s, 0))) for s in RunState]
     yield _gauge("awase_runs", "Runs by state", ["state"], runs)
     items = [((str(s),), float(figures.open_items.get(s, 0))) for s in ItemState]
