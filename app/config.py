@@ -193,6 +193,12 @@ class Settings:
         return Path(self.house_file).absolute() if self.house_file else self.data_dir / "house.id"
 
     @property
+    def beats_places(self) -> list[Path]:
+        """Where the count of beats may be remembered (`safety.high_water`): beside the identity, which all hosts share
+        where they have one place for it; else on this host."""
+        return [folder / "house.beats" for folder in (self.house_place.parent, self.data_dir)]
+
+    @property
     def is_practice(self) -> bool:
         """Whether this is the practice company: both vendors are on this machine, and pages say what they are."""
         vendors = (self.smarthr_url, self.freee_api_url, self.freee_accounts_url)

@@ -35,6 +35,7 @@ from app.domain.vendors.tokens import TokenDoor, TokenStore
 from app.logs import configure_logging
 from app.safety.files import close_file, keep_private, private_folder
 from app.safety.folders import faults_of_folder
+from app.safety.high_water import HighWater
 from app.safety.identity import Identity, NoIdentity, identity_in
 from app.safety.strength import only_warned
 from app.storage.keyring import Keys
@@ -236,7 +237,7 @@ def build_context(settings: Settings | None = None) -> Context:
     )
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
     door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
-    household = Household(identity_of(settings), database.unit_of_work, clock)
+    household = Household(identity_of(settings), database.unit_of_work, clock, HighWater(settings.beats_places))
     gateways = Gateways(settings, tokens, door, limiter, clock, household)
     return Context(
         settings=settings,

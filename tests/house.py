@@ -32,6 +32,7 @@ from app.practice.smarthr.simulator import PracticeSmartHR
 from app.practice.staff import practice_company
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
+from app.safety.high_water import HighWater
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.schema import migrate
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
@@ -302,14 +303,20 @@ def open_house(
     clock = TurnedClock(now or datetime.combine(company.today, NOON_IN_JAPAN, UTC))
     freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
     vendors = take_vendors(company, smarthr_switches or {}, freee_switches or {}, freee_clock)
-    smarthr_app, freee_app = vendors.apps
     settings = settings_for(folder, smarthr=vendors.servers[0].url, freee=vendors.servers[1].url, **more)
     if "DATABASE_URL" not in more:  # else it is a migrated one
         migrate(settings.database_url)
+    house = house_on(settings, clock, company, vendors)
+    connect(house.ctx, clock.now())
+    return house
+
+
+def house_on(settings: Settings, clock: TurnedClock, company: PracticeCompany, vendors: Vendors) -> House:
+    """A house on the migrated database of the settings, as it is, with these vendors. Call `close()`."""
+    smarthr_app, freee_app = vendors.apps
     limiter, queue, postbox = OpenLimiter(), HeldQueue(), Postbox()
     ctx, database = process_of(settings, clock, limiter, queue, postbox)
     ctx.household.claim()  # as every process that stays does when it starts
-    connect(ctx, clock.now())
     return House(
         ctx=ctx,
         clock=clock,
@@ -334,7 +341,7 @@ def process_of(
     database = Database(settings.database_url, Vault(keys.encryption), keys)
     tokens = DatabaseTokenStore(database.unit_of_work, clock)
     door = DatabaseTokenDoor(database.unit_of_work, clock, settings.freee_client_id)
-    household = Household(identity_of(settings), database.unit_of_work, clock)
+    household = Household(identity_of(settings), database.unit_of_work, clock, HighWater(settings.beats_places))
     gateways = Gateways(settings, tokens, door, limiter, clock, household)
     ctx = Context(
         settings=settings,

@@ -11,9 +11,11 @@ from app.config import Settings
 from app.doctor.clocks import CLOCK_REMEDY, compare
 from app.safety.addresses import is_local
 from app.safety.findings import Finding, bad, notice, ok
+from app.safety.high_water import HighWater
 from app.safety.identity import NoIdentity, existing_identity
 from app.storage.examination import Examined, examine
 from app.storage.schema import is_missing
+from app.use_cases.household import has_gone_back
 from app.use_cases.shared.leading import SKEW_SECONDS, is_skewed
 
 _UPGRADE = "flask db upgrade を実行してください。"
@@ -59,6 +61,9 @@ def _house(settings: Settings, found: Examined) -> Iterator[Finding]:
     elif found.house is not None and (mine is None or mine.digest != found.house):
         yield bad("house_rests", "このデータベースは別の設置先のもの(写し)なので、Awase は休んでいます。",
                   "元の設置先が止まっていることを確かめてから、flask house adopt を実行してください。")  # fmt: skip
+    elif found.count is not None and has_gone_back(found.count, HighWater(settings.beats_places)):
+        yield bad("house_restored", "このデータベースは以前の状態に戻されているので、Awase は休んでいます。",
+                  "戻したバックアップでよいことを確かめてから、flask house adopt を実行してください。")  # fmt: skip
     elif found.house is not None:
         yield ok("house_ok", "このデータベースは、この設置先のものです。")
     if len(found.houses) > 1:

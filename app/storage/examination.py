@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, make_url, select, text
 
+from app.safety.high_water import Count
 from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.metrics.snapshot import known_revisions
 from app.storage.tables.access_models import SightingTable
@@ -40,6 +41,8 @@ class Examined:
     """The digest of the identity to which the database belongs; None where it belongs to nobody yet."""
     houses: frozenset[str] = frozenset()
     """The marks of the houses whose processes live on it."""
+    count: Count | None = None
+    """How far the house's count of beats has come; None where it does not count yet."""
 
 
 def examine(url: str) -> Examined:
@@ -74,6 +77,7 @@ def _examine(connection: Connection) -> Examined:
         _skews(connection),
         _house(connection),
         _houses(connection),
+        _count(connection),
     )
 
 
@@ -99,6 +103,14 @@ def _house(connection: Connection) -> str | None:
     if "houses" not in inspect(connection).get_table_names():
         return None
     return connection.execute(select(HouseTable.digest)).scalar()
+
+
+def _count(connection: Connection) -> Count | None:
+    there = inspect(connection)
+    if "houses" not in there.get_table_names() or "beats" not in {each["name"] for each in there.get_columns("houses")}:
+        return None
+    row = connection.execute(select(HouseTable.since, HouseTable.beats)).first()
+    return None if row is None else Count(row.since, row.beats)
 
 
 def _houses(connection: Connection) -> frozenset[str]:

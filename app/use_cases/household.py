@@ -4,16 +4,24 @@ A database that wakes up under another identity is a copy: it may stand beside t
 writes is written twice, and a refresh of freee's token takes the original's consent away. So a copy rests until a
 person adopts it (`use_cases.upkeep.adoption`). What rests is decided in `use_cases.shared.at_home`; here is what every
 process remembers, and the last check, which stands before every request that changes something at a vendor.
+
+A database that was put back in place, under the same identity, has forgotten what people decided since: who was
+declined, which connection was paused. It is known by its count of beats, which is lower than the one remembered outside
+(`safety.high_water`). Neither PostgreSQL's own marks would do: a timeline changes with every failover, and the numbers
+of system and database stay as they are in a restore to a point in time, but not when a server moves.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 
 from app.domain.errors import TemporaryError
 from app.domain.ports import Clock
+from app.safety.high_water import Count, HighWater
 from app.safety.identity import Identity, mark_of
 from app.storage.outages import OUTAGES
 from app.storage.unit_of_work import UnitOfWork
@@ -23,6 +31,10 @@ KEPT_SECONDS = 30.0
 RESTING_SECONDS = 2.0
 """The same while it rests, so that it wakes up soon after the adoption."""
 RETRY_SECONDS = 60.0
+BEAT = timedelta(seconds=30)
+LOST_BEATS = 10
+"""So many beats, five minutes of work, a database may lose without being taken for one that was put back: a failover to
+a replica that lags loses some seconds."""
 CODE = "house_rests"
 
 
@@ -30,21 +42,30 @@ class Standing(StrEnum):
     AT_HOME = "at_home"
     UNCLAIMED = "unclaimed"  # belongs to nobody yet: the first process that stays, or writes, claims it
     COPY = "copy"  # belongs to another identity
+    RESTORED = "restored"  # belongs to this identity, and has gone back to an earlier state
     NO_IDENTITY = "no_identity"  # this process has no identity, so nobody knows whether it is at home
     UNMIGRATED = "unmigrated"
 
     @property
     def rests(self) -> bool:
-        return self in (Standing.COPY, Standing.NO_IDENTITY)
+        return self in (Standing.COPY, Standing.RESTORED, Standing.NO_IDENTITY)
 
 
 class Household:
-    """Of one process. `identity`: None where the file could not be read or made."""
+    """Of one process. `identity`: None where the file could not be read or made. `high_water`: None where nothing is
+    remembered outside the database."""
 
-    def __init__(self, identity: Identity | None, unit_of_work: Callable[[], UnitOfWork], clock: Clock) -> None:
+    def __init__(
+        self,
+        identity: Identity | None,
+        unit_of_work: Callable[[], UnitOfWork],
+        clock: Clock,
+        high_water: HighWater | None = None,
+    ) -> None:
         self.identity = identity
         self._unit_of_work = unit_of_work
         self._clock = clock
+        self._high_water = high_water or HighWater(())
         self._known = Standing.UNMIGRATED
         self._kept_until = 0.0
         self.owner: str | None = None
@@ -84,6 +105,20 @@ class Household:
             self.look()
         return self._known
 
+    def beat(self) -> None:
+        """Count that this house goes on, in the database and outside. Nothing is counted while it is not at home."""
+        if self._known is not Standing.AT_HOME:
+            return
+        now = self._clock.now()
+        with self._unit_of_work().reading() as uow:
+            row = uow.houses.get()
+        if row is not None and (row.beat_at is None or row.beat_at <= now - BEAT):
+            with self._unit_of_work() as uow:
+                uow.houses.beat(now, last_before=now - BEAT)
+                row = uow.houses.get()
+        if row is not None:
+            self._high_water.note(Count(row.since, row.beats))
+
     def require(self) -> None:
         """The check before every request that changes something outside. Raises TemporaryError when this process is not
         at home: nothing is sent, and it counts as nobody's failure."""
@@ -99,4 +134,13 @@ class Household:
             return Standing.NO_IDENTITY
         if row is None:
             return Standing.UNCLAIMED
-        return Standing.AT_HOME if row.digest == self.identity.digest else Standing.COPY
+        if row.digest != self.identity.digest:
+            return Standing.COPY
+        gone_back = has_gone_back(Count(row.since, row.beats), self._high_water)
+        return Standing.RESTORED if gone_back else Standing.AT_HOME
+
+
+def has_gone_back(found: Count, high_water: HighWater) -> bool:
+    """Whether a database with this count is an earlier state of the one that is remembered."""
+    remembered = high_water.highest()
+    return remembered is not None and replace(found, beats=found.beats + LOST_BEATS) < remembered

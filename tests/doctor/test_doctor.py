@@ -29,11 +29,13 @@ from app.doctor.mail import look_at_mail
 from app.doctor.settings import judge_secrets
 from app.doctor.web import judge_proxies, look_at_vendors, look_at_web, proxies
 from app.safety.findings import Finding, Level, bad, notice, ok
+from app.safety.high_water import Count, HighWater
 from app.safety.identity import identity_in
 from app.storage.access.sightings import PROXY_HEADERS
 from app.storage.schema import migrate
 from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
+from app.use_cases.household import LOST_BEATS
 from app.use_cases.monitoring.sightings import TOLD_FOR
 from app.web.cli.doctor import doctor_command
 from app.web.cli.exit_codes import DONE, FAILED
@@ -244,6 +246,20 @@ def test_a_copy_and_two_houses_are_told(migrated_url: Callable[[Path], str], tmp
     assert (found["house_rests"], found["two_houses"]) == (Level.BAD, Level.BAD)
     here.house_place.write_text("short")
     assert told(look_at_database(here))["no_identity"] is Level.BAD
+
+
+@pytest.mark.database("sqlite")
+def test_a_database_that_was_put_back_is_told(migrated_url: Callable[[Path], str], tmp_path: Path) -> None:
+    here = settings(tmp_path, DATABASE_URL=migrated_url(tmp_path))
+    database = Database(here.database_url, Vault(here.encryption_keys))
+    now = datetime.now(UTC)
+    with database.unit_of_work() as uow:
+        uow.houses.claim(identity_in(here.house_place, bound=True).digest, now)
+    database.dispose()
+    HighWater(here.beats_places).note(Count(now, LOST_BEATS))
+    assert told(look_at_database(here))["house_ok"] is Level.OK
+    HighWater(here.beats_places).note(Count(now, LOST_BEATS + 1))
+    assert told(look_at_database(here))["house_restored"] is Level.BAD
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:

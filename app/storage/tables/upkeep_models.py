@@ -20,7 +20,8 @@ class StoringProofTable(Base):
 
 class HouseTable(Base):
     """To which installation this database belongs: one row. `digest`: of its identity (`safety.identity`).
-    `adopted_at`: when a person last took the database over for another identity; None where nobody ever has."""
+    `adopted_at`: when a person last took the database over for another identity; None where nobody ever has. `beats`:
+    counted about every half minute in which somebody lives here, last at `beat_at`."""
 
     __tablename__ = "houses"
 
@@ -28,3 +29,5 @@ class HouseTable(Base):
     digest: Mapped[str]
     since: Mapped[datetime]
     adopted_at: Mapped[datetime | None]
+    beats: Mapped[int] = mapped_column(server_default="0")
+    beat_at: Mapped[datetime | None]

@@ -37,7 +37,7 @@ def check_at_home(ctx: Context) -> None:
 
 def resting() -> Refused:
     message = (
-        "このデータベースは別の設置先のものの写しとみられるため、Awase は休んでいます。"
+        "このデータベースは写しか、以前の状態に戻したものとみられるため、Awase は休んでいます。"
         "元の設置先が止まっていることを確かめてから、flask house adopt で引き継いでください。"
     )
     return Refused(CODE, message, status=503)

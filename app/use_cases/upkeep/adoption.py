@@ -76,7 +76,7 @@ def house_view(ctx: Context) -> HouseView:
 
 def adopt(ctx: Context, *, by: str) -> HouseView:
     """Take the database over for this installation. Raises Refused without an identity, and where it belongs to this
-    installation already."""
+    installation already and has not gone back to an earlier state."""
     identity = ctx.household.identity
     if identity is None:
         message = "このプロセスは設置先の印を持っていません。HOUSE_FILE のファイルを確認してください。"
@@ -92,10 +92,10 @@ def adopt(ctx: Context, *, by: str) -> HouseView:
 
 def _take_over(ctx: Context, identity: Identity, *, by: str) -> list[int]:
     """The runs that were stopped."""
-    now = ctx.clock.now()
+    now, went_back = ctx.clock.now(), ctx.household.look() is Standing.RESTORED
     with ctx.unit_of_work() as uow:
         former = uow.houses.adopt(identity.digest, now)
-        if former == identity.digest:
+        if former == identity.digest and not went_back:
             raise Refused("already_at_home", "このデータベースはすでにこの設置先のものです。", status=409)
         for connection in uow.connections.list_all():
             begin_with_preview(ctx, uow, connection.id, all_directions(connection, BeginReason.ADOPTED))

@@ -26,6 +26,7 @@ class Homekeeping:
         """Read where the process stands. A change, for the worse or back, is told once."""
         household = self._ctx.household
         standing = household.claim()
+        household.beat()
         self._look_for_others()
         if standing.rests and standing is not self._told:
             log.error(

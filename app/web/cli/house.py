@@ -20,6 +20,7 @@ _STANDINGS = {
     Standing.AT_HOME: "このデータベースは、この設置先のものです。",
     Standing.UNCLAIMED: "このデータベースは、まだどの設置先のものでもなく、最初に起動した設置先のものになります。",
     Standing.COPY: "このデータベースは別の設置先のものです(写し)。Awase は休んでいます。",
+    Standing.RESTORED: "このデータベースは以前の状態に戻されています。Awase は休んでいます。",
     Standing.NO_IDENTITY: "HOUSE_FILE のファイルを使えないため、どの設置先か分かりません。Awase は休んでいます。",
     Standing.UNMIGRATED: "データベースが古いか、まだ作られていません。",
 }
@@ -38,7 +39,7 @@ def show() -> None:
 @house.command("adopt")
 @click.option("--yes", is_flag=True, help="尋ねない(元の設置先が止まっていることを確かめてから)")
 def adopt_database(yes: bool) -> None:
-    """写しのデータベースを、この設置先のものにする
+    """写しのデータベースを、この設置先のものにする。以前の状態に戻したデータベースで、仕事を続ける
 
     元の設置先が動いていると、二重に書き込まれ、freee の認可も失われるので、先に止めておく。途中だった実行は取り消し、
     両方の向きの比較の確認を作る。だれかがその確認を決めるまで、何も書き込まない。
