@@ -25,19 +25,26 @@ def older_checkout(folder: Path) -> Path | None:
     if len(migrations) < 2:
         return None
     newest = MIGRATIONS / migrations[-1].name
-    checkout, packed = folder / "checkout", folder / "checkout.tar"
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         added = _git("log", "--diff-filter=A", "--format=%H", "--", newest.as_posix()).split()
-        _git("archive", "--format=tar", f"--output={packed}", f"{added[-1]}^" if added else "HEAD")
+        checkout = unpacked(f"{added[-1]}^" if added else "HEAD", folder)
     except (OSError, subprocess.SubprocessError):
         return None
+    is_older = (checkout / "wsgi.py").exists() and not (checkout / newest).exists()
+    return checkout if is_older else None
+
+
+def unpacked(commit: str, folder: Path) -> Path:
+    """The project as it was at this commit, in a new folder below `folder`. Raises CalledProcessError or OSError where
+    git does not know the commit, or where there is no git."""
+    checkout, packed = folder / "checkout", folder / "checkout.tar"
+    folder.mkdir(parents=True, exist_ok=True)
+    _git("archive", "--format=tar", f"--output={packed}", commit)
     with tarfile.open(packed) as archive:
         # Debian 12's Python (3.11.2) knows no filter yet; the archive is git's own.
         archive.extractall(checkout, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     packed.unlink()
-    is_older = (checkout / "wsgi.py").exists() and not (checkout / newest).exists()
-    return checkout.resolve() if is_older else None
+    return checkout.resolve()
 
 
 def _git(*arguments: str) -> str:
