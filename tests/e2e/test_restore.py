@@ -1,7 +1,8 @@
 """The restore drill, with real processes: a backup is taken in the middle of a run with newcomers and wakes up on
 another host, with the same environment and keys but not the identity. The original lives on, or has stopped for good.
 
-Nobody is doubled, nobody is lost beyond the backup, and an original that lives keeps its consent.
+Nobody is doubled, nobody is lost beyond the backup, and an original that lives keeps its consent. On PostgreSQL both
+databases stand on one server, as in a careless rehearsal: only the identity tells the two installations apart.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from app.practice.staff.practice_company import build_company, japan_today
 from tests.e2e.processes import below, kill
 from tests.e2e.test_killed import await_items, follow
 from tests.ports import free_port
+from tests.storage.servers import create_database, drop_database, run_tool
 
 pytestmark = [
     pytest.mark.processes,
@@ -36,6 +38,7 @@ pytestmark = [
 ]
 
 PEOPLE, EQUAL = 100, 0.5
+HERE, THERE = "here", "there"
 REST_SECONDS = 20
 """Longer than a lease, a round of every periodic job that matters and a heartbeat."""
 
@@ -108,8 +111,34 @@ def host_of(folder: Path, env: dict[str, str], stack: ExitStack) -> Host:
     return made
 
 
+@dataclass(frozen=True)
+class Databases:
+    """Where the two installations keep what they have; `cluster`: of PostgreSQL, None for SQLite."""
+
+    cluster: Path | None
+
+    def variables(self, name: str) -> dict[str, str]:
+        """Of an installation with an empty database of its own."""
+        return {} if self.cluster is None else {"DATABASE_URL": create_database(self.cluster, name)}
+
+    def restore(self, backup: Path, host: Host, name: str) -> None:
+        """As the runbook does it."""
+        if self.cluster is None:
+            shutil.copy(backup, host.folder / "awase.db")
+        else:
+            run_tool("pg_restore", "--no-owner", f"--dbname=host={self.cluster} user=awase dbname={name}", str(backup))
+
+
 @pytest.fixture
-def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
+def databases(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Databases]:
+    cluster = request.getfixturevalue("cluster") if database_kind == "postgresql" else None
+    yield Databases(cluster)
+    for name in (HERE, THERE) if cluster else ():
+        drop_database(cluster, name)
+
+
+@pytest.fixture
+def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, databases: Databases) -> Iterator[Drill]:
     monkeypatch.delenv("REDIS_URL", raising=False)
     with ExitStack() as stack:
         ports = launch.Ports.wanted(0)
@@ -124,18 +153,19 @@ def drill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drill]:
         world.start()
         for port in launch.vendor_ports(ports).values():
             world.await_url(f"http://127.0.0.1:{port}/_practice/kept")
-        original = host_of(tmp_path / "here", env, stack)
+        original = host_of(tmp_path / HERE, {**env, **databases.variables(HERE)}, stack)
         flask(original.env, "db", "upgrade")
         original.start()
         connection, key = connect(original.folder, original.env, original.url)
-        copy = host_of(tmp_path / "there", {**original.env, "PORT": str(free_port())}, stack)
+        elsewhere = {**original.env, "PORT": str(free_port()), **databases.variables(THERE)}
+        copy = host_of(tmp_path / THERE, elsewhere, stack)
         made = Drill(ports, original, copy, key, connection, "", outside / "mail")
         slow_freee(ports)
         made.run = made.api(original).post("/api/v1/runs", made.wanted())["id"]
         await_items(made.api(original), made.run, at_least=6)
         flask(original.env, "backup", "create", str(tmp_path / "backup"))
         assert made.api(original).get(f"/api/v1/runs/{made.run}")["state"] == "running", "too late for the drill"
-        shutil.copy(tmp_path / "backup", copy.folder / "awase.db")
+        databases.restore(tmp_path / "backup", copy, THERE)
         yield made
 
 
