@@ -220,6 +220,7 @@ def open_house(
         if checkout != ROOT:  # with that version's own command line; what it has made is known by a file
             run_in(checkout, variables, "-c", CONNECT, str(folder), web)
         connection, api_key = connect(folder, variables, web)
+        more_tenants = tenants(connections)[1:]  # none in a house of an older version, which this command line refuses
         house = House(
             database=database,
             folder=folder,
@@ -236,7 +237,7 @@ def open_house(
             failpoints=failpoints,
             deployment=deployment,
             cluster=cluster,
-            connections=(connection, *connect_all(variables, tenants(connections)[1:])),
+            connections=(connection, *(connect_all(variables, more_tenants) if more_tenants else ())),
         )
         if automatic:
             switch_on(house)
