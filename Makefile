@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 PEERS := .venv-peers
 
-.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots mutate chaos storm siege hosts format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots mutate chaos storm siege hosts bare format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -32,6 +32,7 @@ help:
 	@echo "make audit   asks the advisory database about every pin; says so when it cannot be reached"
 	@echo "make storm   10,000 webhooks while workers are killed, latencies, canaries (ARGS='--database postgresql', '--connections 20')"
 	@echo "make siege   rude and busy clients all at once, what honest callers meet meanwhile (ARGS='--database postgresql')"
+	@echo "make bare    way (a) of docs/deploy/README.md by copy and paste, in a bare Debian that boots its systemd (as root)"
 	@echo "make hosts   three hosts in network namespaces: wrong clocks, a lost host, a cut network, restarts (as root)"
 
 $(VENV)/.installed: requirements.txt
@@ -121,6 +122,10 @@ siege: $(VENV)/.installed-dev
 # Network namespaces: as root, on Linux.
 hosts: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.hosts.run $(ARGS)
+
+# Way (a) of docs/deploy/README.md in a bare Debian that boots its own systemd: as root, with mmdebstrap.
+bare: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m tests.deploy.bare $(ARGS)
 
 # Renew the pins after a change of pyproject.toml (PINS= keeps the versions there are) or to take newer versions. Universal:
 # pip takes only what has a hash, so a need of an older Python or another system has to stand there as well.
