@@ -84,7 +84,7 @@ class FreeeCompany:
 
     def create(self, taken: Mapping[str, Any]) -> Employee:
         """POST /employees: defaults filled in, the rules from the month of entry on."""
-        self._refuse_taken_num(taken.get("num"), but=None)
+        self.refuse_taken_num(taken.get("num"), but=None)
         payroll = not taken.get("no_payroll_calculation", False)
         profile = _only([each.name for each in (*fields.NAMES, fields.GENDER, fields.MARRIED)], taken)
         record: Record = {
@@ -173,7 +173,7 @@ class FreeeCompany:
 
     def update(self, employee: Employee, taken: Mapping[str, Any]) -> None:
         """PUT /employees/{id}: change the attributes that exist only once and not per month."""
-        self._refuse_taken_num(taken.get("num"), but=employee)
+        self.refuse_taken_num(taken.get("num"), but=employee)
         self.people.changed()
         wanted = dict(taken)
         group = wanted.pop(fields.GROUP.name, None)
@@ -289,7 +289,8 @@ class FreeeCompany:
         if kind is PROFILE:
             employee.gender = value["gender"]
 
-    def _refuse_taken_num(self, num: str | None, *, but: Employee | None) -> None:
+    def refuse_taken_num(self, num: str | None, *, but: Employee | None) -> None:
+        """Raises Refusal when somebody else has this number and the switch num_unique forbids that."""
         if not num or not self._switch("num_unique"):
             return
         if any(each.top["num"] == num for each in self.people.values() if each is not but):

@@ -32,7 +32,12 @@ class Month(NamedTuple):
 
     @property
     def following(self) -> Month:
-        return Month(self.year + self.number // 12, self.number % 12 + 1)
+        return self.later(1)
+
+    def later(self, months: int) -> Month:
+        """So many months later, earlier when negative."""
+        count = self.year * 12 + self.number - 1 + months
+        return Month(count // 12, count % 12 + 1)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,10 @@ class PayGroup:
 
     def pay_month(self, closing: Month) -> Month:
         return closing.following if self.month_of_pay_day == NEXT_MONTH else closing
+
+    def closing_of(self, pay: Month) -> Month:
+        """The closing month that is paid in this month."""
+        return pay.later(-1) if self.month_of_pay_day == NEXT_MONTH else pay
 
     def closing_month(self, day: date) -> Month:
         """The month in which the pay period that holds this day closes."""

@@ -20,11 +20,13 @@ from app.practice.freee import auth, hiding, oauth
 from app.practice.freee.admin_ui import admin_routes
 from app.practice.freee.auth import ApiAuth
 from app.practice.freee.company import Record
+from app.practice.freee.desk import FreeeDesk
 from app.practice.freee.oauth import oauth_routes
 from app.practice.freee.registration import Registration
 from app.practice.freee.routes import hr_routes
 from app.practice.freee.simulator import PracticeFreee
 from app.practice.freee.webhooks import WebhookAddress
+from app.practice.pages.screens import people_pages
 from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import CONTROL, FaultInjector, Switch
 from app.practice.vendor_kit.limits import REAL, Clock, FreeeLimits, Rates
@@ -92,6 +94,7 @@ def create_freee(
     api_auth.guard(app, hr)
     app.register_blueprint(hr)
     app.register_blueprint(admin_routes(freee), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(people_pages(FreeeDesk(freee)), url_prefix=CONTROL.rstrip("/"))
     offered = mishaps(update="PUT", create="POST", update_path="/employees/", create_path="/employees$")
     page = switch_routes(injector, title="freee人事労務(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))

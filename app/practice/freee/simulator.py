@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from app.practice.freee.company import FreeeCompany, Record
@@ -105,6 +106,24 @@ class PracticeFreee:
         with self.lock:
             self.company.edit(employee_id, changes, pay_month=month)
             self.notices.edited(employee_id, changes)
+
+    def save(self, employee_id: int, changes: Mapping[str, Any], *, pay_month: Month) -> None:
+        """As `edit`, of a change that has passed the checks of `rules`. Raises Refusal for a number that is taken."""
+        with self.lock:
+            self.company.refuse_taken_num(changes.get("num"), but=self.company.people[employee_id])
+            self.edit(employee_id, changes, pay_month=pay_month)
+
+    def hire(self, sent: Mapping[str, Any]) -> int:
+        """Add one person from the body of a create, checked as the API does. Returns the id. Raises Refusal."""
+        with self.lock:
+            added = self.company.create(self.rules.create(sent)).id
+            self.notices.tell("created", added)
+            return added
+
+    @property
+    def today(self) -> date:
+        """The day in Japan."""
+        return (datetime.fromtimestamp(self._clock(), UTC) + timedelta(hours=9)).date()
 
     def add(self, record: Mapping[str, Any]) -> int:
         """Add one more person from a full or partial employee object; returns the id."""

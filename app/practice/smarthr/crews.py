@@ -68,7 +68,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
         with state.lock:
             if injector.switch("plan_limit"):
                 raise Problem("plan_limit_exceeded")
-            _check(sent, {}, state, injector)
+            check_crew(sent, {}, state, injector)
             crew = state.create(kept(sent, injector.switch))
             announce("crew_created", crew)
             return (
@@ -87,7 +87,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
         """Change a crew. PUT keeps the attributes that the body leaves out, like PATCH [S]."""
         sent = _without_hidden(sent_object(), injector)
         with state.lock:
-            _check(sent, stored(crew_id), state, injector)
+            check_crew(sent, stored(crew_id), state, injector)
             merge = injector.switch("nested_address") == "merge"
             touch = injector.switch("untouched_patch") == "touch"
             after = changed(crew_id, kept(sent, injector.switch), merge=merge, touch=touch)
@@ -124,8 +124,9 @@ def _without_hidden(sent: dict[str, Any], injector: FaultInjector) -> dict[str, 
     return {name: value for name, value in sent.items() if name not in hidden}
 
 
-def _check(sent: Mapping[str, Any], present: Record, state: SmartHRState, injector: FaultInjector) -> None:
-    """Refuse the whole write when one value is wrong. Addresses are judged as they would stand after the write."""
+def check_crew(sent: Mapping[str, Any], present: Record, state: SmartHRState, injector: FaultInjector) -> None:
+    """Refuse the whole write when one value is wrong. Addresses are judged as they would stand after the write.
+    `present`: the stored crew, empty for a new one. Raises Problem."""
     merge = injector.switch("nested_address") == "merge"
     judged = {
         name: address_to_store(value, present.get(name), merge=merge)

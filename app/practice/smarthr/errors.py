@@ -26,4 +26,4 @@ class Problem(Exception):
     def __init__(self, kind: str, *, errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(kind)
         code, self.status, message = _TYPES[kind]
-        self.envelope = {"code": code, "type": kind, "message": message, "errors": errors}
+        self.envelope: dict[str, Any] = {"code": code, "type": kind, "message": message, "errors": errors}

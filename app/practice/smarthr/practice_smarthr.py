@@ -15,8 +15,10 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from app.practice.pages.screens import people_pages
 from app.practice.smarthr.admin_ui import admin_routes
 from app.practice.smarthr.crews import crew_routes
+from app.practice.smarthr.desk import SmartHRDesk
 from app.practice.smarthr.errors import INACTIVE, Problem
 from app.practice.smarthr.lists import BadQuery
 from app.practice.smarthr.masters import master_routes
@@ -77,6 +79,7 @@ def create_smarthr(
     app.register_blueprint(crew_routes(state, injector, announcer), url_prefix=base)
     app.register_blueprint(master_routes(state), url_prefix=base)
     app.register_blueprint(admin_routes(smarthr), url_prefix=CONTROL.rstrip("/"))
+    app.register_blueprint(people_pages(SmartHRDesk(smarthr, company.tenant)), url_prefix=CONTROL.rstrip("/"))
     offered = mishaps(update="PATCH", create="POST", update_path="/crews/", create_path="/crews$")
     page = switch_routes(injector, title="SmartHR(練習用)", offered=offered)
     app.register_blueprint(page, url_prefix=CONTROL.rstrip("/"))

@@ -123,7 +123,7 @@ class SmartHRState:
                 after[name] = value
         if after.get("resigned_at") != before.get("resigned_at"):
             day = after["resigned_at"]
-            after[LEAVES] = day if day and day >= self._japan().date().isoformat() else None
+            after[LEAVES] = day if day and day >= self.today else None
         return after
 
     def leave_due(self) -> list[Record]:
@@ -141,6 +141,15 @@ class SmartHRState:
                 crew[LEAVES] = None
             flipped = [each for each in due if each.get("emp_status") != "retired"]
             return [self.update(each["id"], {"emp_status": "retired"}, merge_addresses=True) for each in flipped]
+
+    @property
+    def today(self) -> str:
+        """The day in Japan, `YYYY-MM-DD`."""
+        return self._japan().date().isoformat()
+
+    def first_crews(self) -> list[Record]:
+        """Everybody as the company began, in the write form."""
+        return copy.deepcopy(self._company.crews)
 
     def _japan(self) -> datetime:
         """The clock on the wall in Japan, without a zone."""

@@ -123,6 +123,7 @@ ul { list-style: none; padding: 0; } form { display: flex; flex-wrap: wrap; gap:
 <h1>{{ title }}</h1>
 {% if companies %}<nav aria-label="事業所">{% for key, name in companies.items() %}<a href="?company={{ key }}"
 {% if key == company %}aria-current="page"{% endif %}>{{ name }}</a> {% endfor %}</nav>{% endif %}
+<p><a href="people{{ here }}">従業員の画面へ</a></p>
 <p>練習用の製品です。ここで切り替えた障害や動きは、この練習用の会社だけに効きます。</p>
 <form method="post" action="clicks{{ here }}"><button name="calm" value="1">すべて元に戻す</button></form>
 <h2>障害を起こす</h2>
