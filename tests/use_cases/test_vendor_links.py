@@ -56,8 +56,9 @@ def test_elsewhere_there_is_none(settings: Settings) -> None:
         assert vendor_page(elsewhere, CONNECTION, system, "1") is None
 
 
-def test_the_practice_vendors_have_one_screen_each(settings: Settings) -> None:
+def test_the_practice_vendors_show_the_person_in_the_right_company(settings: Settings) -> None:
     practice = at_home(settings, practice_path="/_practice/")
-    assert vendor_page(practice, CONNECTION, System.SMARTHR, "1") == "http://127.0.0.1:1/_practice/"
-    assert vendor_page(practice, CONNECTION, System.FREEE, "1") == "http://127.0.0.1:2/_practice/"
+    smarthr = vendor_page(practice, CONNECTION, System.SMARTHR, "a/crew")
+    assert smarthr == "http://127.0.0.1:1/_practice/people/a%2Fcrew?company=mihon"
+    assert vendor_page(practice, CONNECTION, System.FREEE, "1") == "http://127.0.0.1:2/_practice/people/1?company=7"
     assert vendor_page(practice, CONNECTION, System.FREEE, None) is None

@@ -375,10 +375,14 @@ def test_the_page_in_english(wizarding: Wizarding) -> None:
 
 def test_a_rehearsal_says_so_with_ways_to_the_practice_screens(tmp_path: Path, wizarding: Wizarding) -> None:
     assert "練習用の会社に接続しています" not in wizarding.admin.words
+    wizarding.admin.open("/connections/new")
+    assert "練習用" not in wizarding.admin.words
     other = tmp_path / "rehearsal"
     other.mkdir()
     with wizard_house(other, connected=True, PRACTICE_PATH="/_practice/") as rehearsal:
+        rehearsal.admin.open("/connections/new")
+        assert f'href="{rehearsal.house.servers[0].url}/_practice/keys"' in rehearsal.admin.text  # where the token is
         rehearsal.admin.open("/connections")
         assert "練習用の会社に接続しています" in rehearsal.admin.words
         for server in rehearsal.house.servers:
-            assert f'href="{server.url}/_practice/"' in rehearsal.admin.text
+            assert f'href="{server.url}/_practice/people"' in rehearsal.admin.text

@@ -1,13 +1,13 @@
 """The addresses of the screens in SmartHR and freee where a user mends an employee's data.
 
-Awase knows them for the vendors' real hosts, and for the practice company, whose vendors have one screen each. An
+Awase knows them for the vendors' real hosts, and for the practice company, whose vendors have such pages, too. An
 installation that is pointed to another host (a proxy, a sandbox) has none, so that a user is not sent to a stranger's
 page.
 """
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from app.config import Settings
 from app.domain.enums import System
@@ -23,8 +23,7 @@ def vendor_page(settings: Settings, connection: Connection, system: System, pers
     if not person_id:
         return None
     if settings.practice_path:
-        parts = urlsplit(settings.smarthr_url if system is System.SMARTHR else settings.freee_accounts_url)
-        return f"{parts.scheme}://{parts.netloc}{settings.practice_path}"
+        return _practice_page(settings, connection, system, person_id)
     if system is System.SMARTHR:
         if urlsplit(settings.smarthr_url).netloc != _SMARTHR_HOST:
             return None
@@ -32,3 +31,12 @@ def vendor_page(settings: Settings, connection: Connection, system: System, pers
     if urlsplit(settings.freee_api_url).netloc != _FREEE_HOST:
         return None
     return FREEE_EMPLOYEE_PAGE.format(id=quote(person_id, safe=""))
+
+
+def _practice_page(settings: Settings, connection: Connection, system: System, person_id: str) -> str:
+    """`company` tells the practice companies apart, as all of a vendor listen at one address."""
+    at_smarthr = system is System.SMARTHR
+    parts = urlsplit(settings.smarthr_url if at_smarthr else settings.freee_accounts_url)
+    company = connection.smarthr_subdomain if at_smarthr else str(connection.freee_company_id)
+    path = f"{settings.practice_path}people/{quote(person_id, safe='')}?{urlencode({'company': company})}"
+    return f"{parts.scheme}://{parts.netloc}{path}"
