@@ -76,6 +76,7 @@ class Settings:
     freee_client_secret: str = field(repr=False)
     freee_webhook_token: str = field(repr=False)
     practice_path: str
+    practice_guide: str  # the address of the rehearsal's guided tasks; "": there are none
     smarthr_limits: tuple[Window, ...]
     freee_limits: tuple[Window, ...]
     freee_webhook_token_previous: str = field(repr=False)
@@ -148,6 +149,7 @@ class Settings:
             freee_client_secret=read.text("FREEE_CLIENT_SECRET", ""),
             freee_webhook_token=read.text("FREEE_WEBHOOK_TOKEN", ""),
             practice_path=read.text("PRACTICE_PATH", ""),
+            practice_guide=read.text("PRACTICE_GUIDE", ""),
             smarthr_limits=read.limits("SMARTHR_LIMITS", "8/s,4250/h"),
             freee_limits=read.limits("FREEE_LIMITS", "20/10s,8500/h"),
             freee_webhook_token_previous=read.text("FREEE_WEBHOOK_TOKEN_PREVIOUS", ""),

@@ -22,6 +22,8 @@ from typing import Any
 
 import requests
 
+from app.practice.guide.pages import Places, create_guide
+from app.practice.guide.witness import Witness
 from app.practice.house import demo
 from app.practice.house.banner import banner
 from app.practice.house.connecting import (
@@ -33,10 +35,12 @@ from app.practice.house.connecting import (
     hear_of_changes,
     write_command,
 )
+from app.practice.house.demo import Api
 from app.practice.house.environment import Ports, PortTaken, StartError, environment
 from app.practice.house.first_run import leave_something_to_see
 from app.practice.house.process_lock import end_leftovers, only_launcher
 from app.practice.house.processes import ROOT, Processes, local_session, procfile
+from app.practice.server import RunningServer, start_in_thread
 from app.practice.staff import practice_company
 from app.practice.staff.tenants import MOST, tenants
 from app.practice.vendor_kit.private_files import keep_private
@@ -89,17 +93,18 @@ def open_house(
     switches: Mapping[str, Sequence[str]] | None = None,
     own_broker: bool = False,
     webhooks: bool = False,
+    guided: bool = False,
     companies: int = 1,
 ) -> House:
     """Start everything and connect the practice company. Raises StartError; then nothing is left running.
 
     `extra`: how many generated people there are beside the base ones; of these `equal_share` are equal on both sides.
     `own_broker`: the REDIS_URL of the person's environment is used, if there is one. `webhooks`: both vendors tell of
-    changes. `companies`: so many, each with a connection of its own.
+    changes. `guided`: Awase's pages lead to the guide (`open_guide`). `companies`: so many, each with a connection.
     """
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     folder.chmod(0o700)  # keys, tokens and mails
-    env = environment(folder, ports, around=os.environ, own_broker=own_broker)
+    env = environment(folder, ports, around=os.environ, own_broker=own_broker, guided=guided)
     socket = check_broker(env)
     flask(env, "db", "upgrade")
     company = Company(extra, equal_share, switches or {}, companies)
@@ -182,11 +187,14 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"前回の終了で残っていた {left} 個のプロセスを止めました。", file=sys.stderr)
         print("準備しています(30 秒ほどかかります)……", flush=True)
         house = _opened(arguments, folder)
+        guide: RunningServer | None = None
         notes = [] if asked or house.ports.web == USUAL_PORT else [MOVED.format(house.ports.web)]
         try:
             missed = leave_something_to_see(house.url, house.connection, house.api_key, mailbox=house.folder / "mail")
             administrator = first_administrator(house.env)
-            print(banner(house, *filter(None, (*notes, missed)), administrator=administrator), flush=True)
+            guide, blind = open_guide(house, administrator.login)
+            notes += [missed, blind]
+            print(banner(house, *filter(None, notes), administrator=administrator, is_guided=not blind), flush=True)
             code = house.processes.wait()
             print(f"supervisord が終了しました(終了コード {code})。ログ: {house.processes.logs}", file=sys.stderr)
             return 1
@@ -196,12 +204,26 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             with undisturbed():
                 house.processes.stop()
+                if guide is not None:
+                    guide.stop()
+
+
+def open_guide(house: House, login: str) -> tuple[RunningServer | None, str]:
+    """Serve the guided tasks until `stop()`; without them there is a notice, and the house goes on all the same."""
+    smarthr, freee = (f"http://127.0.0.1:{port}" for port in vendor_ports(house.ports).values())
+    witness = Witness(Api(house.url, house.api_key), house.connection, house.folder / "guide.json")
+    try:
+        witness.begin()
+        app = create_guide(Places(house.url, smarthr, freee, house.connection, login), witness)
+        return start_in_thread(app, port=house.ports.guide), ""
+    except (demo.DemoError, requests.RequestException, OSError, SystemExit) as error:
+        return None, f"はじめの15分のガイドを用意できませんでした({error})"
 
 
 def _opened(arguments: argparse.Namespace, folder: Path) -> House:
     """Open the house on the usual ports; on any others when another program took those in the same moment."""
     options: dict[str, Any] = {"extra": _extra(arguments), "switches": _switches(arguments)}
-    options |= {"own_broker": True, "webhooks": True, "companies": arguments.companies}
+    options |= {"own_broker": True, "webhooks": True, "guided": True, "companies": arguments.companies}
     ports = Ports.wanted(arguments.port or USUAL_PORT, strict=bool(arguments.port))
     try:
         return open_house(folder, ports, **options)

@@ -379,10 +379,12 @@ def test_a_rehearsal_says_so_with_ways_to_the_practice_screens(tmp_path: Path, w
     assert "練習用" not in wizarding.admin.words
     other = tmp_path / "rehearsal"
     other.mkdir()
-    with wizard_house(other, connected=True, PRACTICE_PATH="/_practice/") as rehearsal:
+    guide = "http://127.0.0.1:8013/"
+    with wizard_house(other, connected=True, PRACTICE_PATH="/_practice/", PRACTICE_GUIDE=guide) as rehearsal:
         rehearsal.admin.open("/connections/new")
         assert f'href="{rehearsal.house.servers[0].url}/_practice/keys"' in rehearsal.admin.text  # where the token is
         rehearsal.admin.open("/connections")
+        assert f'href="{guide}"' in rehearsal.admin.text
         assert "練習用の会社に接続しています" in rehearsal.admin.words
         for server in rehearsal.house.servers:
             assert f'href="{server.url}/_practice/people"' in rehearsal.admin.text

@@ -41,7 +41,7 @@ class House(Protocol):
     def url(self) -> str: ...
 
 
-def banner(house: House, *notes: str, administrator: Administrator) -> str:
+def banner(house: House, *notes: str, administrator: Administrator, is_guided: bool = False) -> str:
     """What a person who has just started everything wants to know; every command can be pasted as it is."""
     body = {
         "connection": house.connection,
@@ -56,13 +56,13 @@ def banner(house: House, *notes: str, administrator: Administrator) -> str:
     own = (f"ブローカーは REDIS_URL の {without_password(broker)} です。",) if broker else ()
     noted = "".join(f"\n  ※ {note}" for note in (*house.notices, *notes, *own))
     return f"""
-  Awase               {house.url}
+{_guide(house) if is_guided else ""}  Awase               {house.url}
   サインイン          {_sign_in(house, administrator)}
   API の説明          {house.url}/api/docs
   API キー            {house.api_key}
   練習用の接続        {house.connection}{_further(house)}
-  練習用の SmartHR    {smarthr}/_practice/state
-  練習用の freee      {freee}/_practice/state
+  練習用の SmartHR    {smarthr}/_practice/people
+  練習用の freee      {freee}/_practice/people
   届いたメール        {house.folder / "mail"} (*.eml)
   ログ                {house.folder / "log"}
 {noted}
@@ -87,6 +87,10 @@ curl -X PUT {smarthr}/_practice/crews/0001 -H 'Content-Type: application/json' -
 
   練習用の会社は外部に接続しません。データは {house.folder} に残ります。Ctrl-C で終了します。
 """
+
+
+def _guide(house: House) -> str:
+    return f"  はじめの15分        http://127.0.0.1:{house.ports.guide}/  ← ここから始めてください(5つの課題)\n"
 
 
 def _further(house: House) -> str:

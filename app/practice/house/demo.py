@@ -78,10 +78,10 @@ class Api:
         """Raises DemoError, requests.RequestException."""
         return self._answer(self.session.post(self.url + path, json=body, headers=self.headers, timeout=30))
 
-    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         after: int | None = None
         while True:
-            page = self.get(path, limit=100, **({} if after is None else {"after": after}))
+            page = self.get(path, limit=100, **query, **({} if after is None else {"after": after}))
             yield from page["items"]
             after = page["next_after"]
             if after is None:

@@ -56,6 +56,7 @@ class Ports:
     smarthr: int
     freee: int
     mail: int
+    guide: int = 0
 
     @classmethod
     def wanted(cls, web: int, *, strict: bool = False) -> Ports:
@@ -67,7 +68,7 @@ class Ports:
             raise StartError(
                 f"ポート {web} は使えません(使用中か、許可されていません)。--port で別の番号を指定してください"
             )
-        usual = (web, 8011 if web else 0, 8012 if web else 0, 0)
+        usual = (web, *(port if web else 0 for port in (8011, 8012, 0, 8013)))
         with ExitStack() as held:  # held all at once, so that no two ports are the same
             return cls(*(_held_port(port, held) for port in usual))
 
@@ -99,8 +100,11 @@ def _binds(probe: socket.socket, port: int) -> bool:
     return True
 
 
-def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_broker: bool = False) -> dict[str, str]:
-    """Everything the processes see. `around` is the person's environment; `own_broker` takes its REDIS_URL as well."""
+def environment(
+    folder: Path, ports: Ports, *, around: Mapping[str, str], own_broker: bool = False, guided: bool = False
+) -> dict[str, str]:
+    """Everything the processes see. `around` is the person's environment; `own_broker` takes its REDIS_URL as well;
+    `guided`: pages lead to the guide."""
     passed = {name: value for name, value in around.items() if name in PASSED or name.startswith(PASSED_PREFIX)}
     if own_broker and around.get("REDIS_URL"):
         passed["REDIS_URL"] = around["REDIS_URL"]
@@ -114,6 +118,7 @@ def environment(folder: Path, ports: Ports, *, around: Mapping[str, str], own_br
         **practice_vendors(f"http://127.0.0.1:{ports.smarthr}", f"http://127.0.0.1:{ports.freee}"),
         "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
         "PRACTICE_PATH": "/_practice/",
+        "PRACTICE_GUIDE": f"http://127.0.0.1:{ports.guide}/" if guided else "",
         "BIND": "127.0.0.1",
         "PORT": str(ports.web),
         "FLASK_APP": "wsgi.py",
