@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.practice.guide.tasks import TASKS
 from app.practice.guide.witness import Witness
 from app.practice.house.demo import DemoError
-from app.practice.pages.guard import POLICY, same_origin
+from app.practice.pages.guard import guarded, same_origin
 from app.practice.vendor_kit.from_here import comes_from_here
 
 HERE = Path(__file__).parent
@@ -51,13 +51,7 @@ def create_guide(places: Places, witness: Witness) -> Flask:
         if request.method == "POST" and not same_origin(request.environ):
             abort(403)
 
-    @app.after_request
-    def guarded(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+    app.after_request(guarded)
 
     @app.get("/")
     def page() -> str:

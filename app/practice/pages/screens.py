@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.practice.pages.desk import Desk, Imported, Line, Person
 from app.practice.pages.files import BadFile, file_of, rows_of
-from app.practice.pages.guard import POLICY, same_origin
+from app.practice.pages.guard import guarded, same_origin
 from app.practice.pages.items import CHOICE, WAS, Fault, Item, Section, changed
 from app.practice.vendor_kit.companies import NAMES
 from app.practice.vendor_kit.fault_injection import CONTROL
@@ -42,13 +42,7 @@ def people_pages(desk: Desk) -> Blueprint:
         if request.method == "POST" and not same_origin(request.environ):
             abort(403)
 
-    @routes.after_request
-    def guarded(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cache-Control"] = "no-store"
-        return response
+    routes.after_request(guarded)
 
     @routes.errorhandler(403)
     @routes.errorhandler(404)
