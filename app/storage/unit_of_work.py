@@ -36,6 +36,7 @@ from app.storage.connections.connections import ConnectionRepository
 from app.storage.connections.consents import ConsentRepository
 from app.storage.connections.token_doors import TokenDoorRepository
 from app.storage.keyring import Keys
+from app.storage.links.attention import AttentionRepository
 from app.storage.links.directory import DirectoryRepository
 from app.storage.links.finding import teach_sqlite
 from app.storage.links.known_people import KnownPeopleRepository
@@ -54,6 +55,7 @@ from app.storage.runs.items import ItemRepository
 from app.storage.runs.preview_selection import PreviewSelectionRepository
 from app.storage.runs.runs import RunRepository
 from app.storage.runs.second_persons import SecondPersonRepository
+from app.storage.runs.standing import StandingRepository
 from app.storage.runs.steps import StepRepository
 from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
@@ -132,6 +134,8 @@ class UnitOfWork:
     survey_pages = _Lazy(SurveyPageRepository)
     second_persons = _Lazy(SecondPersonRepository)
     stopped_changes = _Lazy(StoppedChangeRepository)
+    standing = _Lazy(StandingRepository)
+    attention = _Lazy(AttentionRepository)
     directory = _Lazy(DirectoryRepository)
     known_people = _Lazy(KnownPeopleRepository)
     consents = _Lazy(ConsentRepository)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from app.domain.enums import Direction, System
+from app.domain.enums import Direction, System, Trigger
 from app.domain.matching.marks import Marks
 from app.domain.matching.name_search import NameMarks
+from app.domain.planning.attention import Cause
 from app.domain.planning.unsettled import Memory, loaded, stored_form
+from app.domain.runs.run_state import ItemState
 from app.storage.enums import (
     UnlinkReason,
 )
@@ -120,3 +122,33 @@ class ListEnd:
     ended: Mapping[str, Any] = field(repr=False)
     people: int
     seen_at: datetime
+
+
+@dataclass(frozen=True)
+class AttentionRow:
+    """One person who waits for somebody's action (`storage.tables.attention_models`)."""
+
+    id: int
+    connection_id: int
+    direction: Direction
+    source_id: str
+    target_id: str | None
+    employee_number: str
+    state: ItemState
+    code: str
+    item_keys: tuple[str, ...]
+    trigger: Trigger
+    run_id: int
+    item_id: int | None
+    since: datetime
+    at: datetime
+    waived_until: date | None
+    waived_at: datetime | None
+    waived_by: str | None
+    name: str = field(default="", repr=False)
+    waived_reason: str | None = field(default=None, repr=False)
+
+    @property
+    def why(self) -> Cause:
+        """The cause, with what it blames."""
+        return Cause(self.code, self.item_keys)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
+from app.storage.links.attention import AttentionRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import table_of
 from app.storage.runs.item_adding import ItemAdding, note_columns
@@ -117,7 +118,9 @@ class ItemRepository(ItemAdding):
         ).one()
         if ends_as is not None:
             state = ItemState.CANCELLED if ends_as is RunState.CANCELLED else ItemState.FAILED
-            return self.record_outcome(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
+            ended = self.record_outcome(item_id, attempt, state=state, error_code=run_error or error_code, now=now)
+            self._attention.of_items(ItemTable.id == item_id)
+            return ended
         values = {
             "state": ItemState.WAITING,
             "next_at": next_at,
@@ -257,11 +260,18 @@ class ItemRepository(ItemAdding):
 
     def end_waiting(self, run_id: int, *, state: ItemState, error_code: str | None, now: datetime) -> int:
         """Every WAITING item of the run → that final state. Returns how many."""
-        return self._changed(
+        ended = self._changed(
             update(ItemTable)
             .where(waits_in(run_id))
             .values(state=state, error_code=checked(error_code), finished_at=now, lease_until=None)
         )
+        if ended and state is not ItemState.CANCELLED:
+            self._attention.of_items(ItemTable.run_id == run_id, ItemTable.state == state, ItemTable.finished_at == now)
+        return ended
+
+    @property
+    def _attention(self) -> AttentionRepository:
+        return AttentionRepository(self._session, self._vault)
 
 
 @cache

@@ -27,6 +27,7 @@ from app.storage.enums import (
     UnlinkReason,
 )
 from app.storage.tables import access_models as access_models  # so that Base knows all tables once it knows one
+from app.storage.tables import attention_models as attention_models
 from app.storage.tables import automatic_models as automatic_models
 from app.storage.tables import directory_models as directory_models
 from app.storage.tables import key_models as key_models

@@ -139,6 +139,7 @@ GROWING: Mapping[str, str] = {
     "known_people": "one per person whom a vendor hides; erased with the retention time",
     "declined": "one per person",
     "troubles": "one per person and direction",
+    "attention": "one per person and direction; its name is erased with the retention time",
     "stopped_changes": "one per person, direction and part of a plan",
     "runs": "one per run that somebody with the right to, a vendor's webhook or the clock has begun; refused requests "
     "add none, a person or key has one open survey, and a run is repeated once",

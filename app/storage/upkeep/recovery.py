@@ -12,6 +12,7 @@ from app.domain.enums import Trigger
 from app.domain.error_catalogue.catalogue import checked
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import OutboxKind
+from app.storage.links.attention import AttentionRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import Repository
 from app.storage.runs.item_reading import OPEN_STATES, running_runs
@@ -128,13 +129,18 @@ class RecoveryRepository(Repository):
     def _end_items(
         self, *where: ColumnElement[bool], code: str | None, now: datetime, state: ItemState = ItemState.FAILED
     ) -> list[int]:
-        ended = self._session.scalars(
+        ended = self._session.execute(
             update(ItemTable)
             .where(*where)
             .values(state=state, error_code=checked(code), finished_at=now, lease_until=None, lease_by=None)
             .returning(ItemTable.run_id)
-        )
-        return sorted(set(ended))
+        ).scalars()
+        runs = sorted(set(ended))
+        if state is not ItemState.CANCELLED:
+            for run_id in runs:
+                just_now = (ItemTable.run_id == run_id, ItemTable.state == state, ItemTable.finished_at == now)
+                AttentionRepository(self._session, self._vault).of_items(*just_now)
+        return runs
 
     # ── surveys, previews ─────────────────────────────────────────────────────────────────────────────────────────
 

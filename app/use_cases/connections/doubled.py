@@ -91,6 +91,7 @@ def _retire(ctx: Context, uow: UnitOfWork, connection: Connection, *, by: str, a
     for link in uow.links.for_connection(connection.id):
         uow.links.unlink(link.id, why=UnlinkReason.BY_PERSON, now=now)
     uow.connections.remove(connection.id, now=now)
+    uow.attention.forget_connection(connection.id)
     uow.directory.forget_names(connection_id=connection.id)
     uow.audit.add(actor=by, action=action, subject=f"connection:{connection.key}", now=now, detail={"kept": into})
 

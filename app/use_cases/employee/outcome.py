@@ -7,8 +7,9 @@ still reaches the other side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from app.domain.completeness.unreadable import UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord
@@ -16,6 +17,7 @@ from app.domain.enums import Trigger
 from app.domain.errors import AwaseError, QuestionError
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import MOVED
+from app.domain.planning.attention import Told, partner_of
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import as_target, same
 from app.domain.planning.unsettled import sent_unit_of
@@ -24,6 +26,7 @@ from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.domain.snapshot import ABSENT, Snapshot
 from app.domain.vendors.answer import packed
+from app.storage.links.attention import Ended
 from app.storage.runs.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -102,10 +105,46 @@ def record_outcome(
         )
         if not ended:
             return
-        _remember_trouble(job, uow, outcome, number=number or item.employee_number)
+        told = [Told(note.code, note.severity.value, note.key) for note in notes]
+        told += [Told("conflict", "review", each.key) for each in (outcome.plan.conflicts if outcome.plan else ())]
         target = target_id or item.target_id
+        partner = partner_of(target, outcome.candidates, job.run.direction.target)
+        ended = _ended(job, outcome, told, number=number, name=name, target_id=partner, now=now)
+        uow.attention.ended([ended] if ended else [])
+        _remember_trouble(job, uow, outcome, number=number or item.employee_number)
         if target is not None and _wants_way_back(job, notes):
             collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction.reverse, target)], now=now)
+
+
+def _ended(
+    job: Job,
+    outcome: ItemOutcome,
+    told: Sequence[Told],
+    *,
+    number: str,
+    name: str,
+    target_id: str | None,
+    now: datetime,
+) -> Ended | None:
+    """What the list of people who wait for somebody's action is told."""
+    item = job.item
+    if item.source_id is None:
+        return None
+    return Ended(
+        connection_id=item.connection_id,
+        direction=item.direction,
+        source_id=item.source_id,
+        target_id=target_id,
+        number=number or item.employee_number,
+        state=outcome.state,
+        code=outcome.code,
+        notes=told,
+        trigger=job.run.trigger,
+        run_id=item.run_id,
+        item_id=item.id,
+        at=now,
+        name=name or item.name,
+    )
 
 
 def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number: str) -> None:

@@ -85,6 +85,7 @@ def approve(
             tick_numbers(ctx, uow, run, overwrite)
         _begin(ctx, uow, run, by=by)
         queued = _keep_chosen(ctx, uow, run, acknowledged=acknowledged)
+        uow.attention.of_run(run.id)
         if uow.preview_selection.plans_any_of(run.id, covered_by(connection.two_persons)):
             refuse_without_scope(uow, connection, by)
         if run.trigger is Trigger.HELD:

@@ -87,6 +87,7 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
         _let_go(uow, [link for link in uow.links.broken(connection.id) if _touches(link, smarthr_id, freee_id)])
         uow.links.no_longer_apart(connection.id, smarthr_id, freee_id)
         link = uow.links.create(connection.id, smarthr_id, freee_id, now=now)
+        uow.attention.decided(connection.id, smarthr_id=smarthr_id, freee_id=freee_id)
         _note(uow, "link_joined", link, by=by, now=now)
         collect_events(
             ctx,
@@ -113,6 +114,7 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
         if not found:
             raise Refused("no_broken_link", "この組み合わせの、切れた紐付けはありません。", status=404)
         _let_go(uow, found)
+        uow.attention.decided(connection.id, smarthr_id=smarthr_id, freee_id=freee_id)
         for link in found:
             _note(uow, "link_released", link, by=by, now=ctx.clock.now())
     log.info("link_released", connection_id=connection.id, by=by)

@@ -33,8 +33,9 @@ def keep_settings(ctx: Context, uow: UnitOfWork, before: Connection, after: Conn
     uow.beginnings.lock(before.id)
     uow.connections.set_options(after)
     begin_with_preview(ctx, uow, before.id, beginnings_by(before, after))
-    for direction in before.automatic.directions:
-        if direction not in after.automatic.directions and uow.beginnings.remove(before.id, direction):
+    for direction in set(before.automatic.directions) - set(after.automatic.directions):
+        uow.attention.no_longer_by_itself(before.id, direction)
+        if uow.beginnings.remove(before.id, direction):
             _withdraw(ctx, uow, before.id, direction)
 
 

@@ -27,6 +27,7 @@ from app.use_cases.planning.mass_change import weighed
 from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, PlannedItem, mark_of
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
+from app.use_cases.survey.attention import keep_attention, note_attention
 from app.use_cases.survey.lost_hours import lost_hours, note_lost_hours
 from app.use_cases.survey.plan_sweep import remember_troubles
 from app.use_cases.survey.portions import portions
@@ -80,6 +81,7 @@ def _store_portion(
             _store_links(uow, run, agreed, ctx=ctx)
             for renewal in filter(None, (planned_item.renewal for planned_item in portion)):
                 renewal.store(uow, run.connection_id)
+            note_attention(uow, run, portion, dict(zip(map(id, with_item), ids, strict=True)))
     stored = zip(ids, with_item, strict=True)
     return [(each, found) for each, found in stored if found.waits or found.item.state in BAD_ITEM_STATES]
 
@@ -110,6 +112,7 @@ def _set_going(
         if run.trigger is Trigger.SCHEDULE:
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
             _replace_previewed(uow, run, now)
+        keep_attention(uow, run, planned_items)
         if begins and state is RunState.PREVIEWED:
             add_beginning_notice(ctx, uow, run, _expected(uow, run, planned_items))
         elif begins:  # nothing to write for anybody, so there is nothing to approve

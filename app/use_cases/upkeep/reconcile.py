@@ -190,6 +190,7 @@ def _forget_old(ctx: Context) -> int:
             return 0
         uow.known_people.purge(oldest)
         uow.directory.forget_names(seen_before=oldest)
+        uow.attention.erase_names(oldest)
         uow.recovery.erase_notices(oldest)
     while True:
         with ctx.unit_of_work() as uow:
