@@ -12,8 +12,9 @@ from app.domain.enums import Step, System
 from app.domain.runs.run_state import ItemState
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
+from app.storage.links.attention import Ended
 from app.storage.links.rows import Identity, KnownPerson
-from app.storage.runs.rows import NewChange
+from app.storage.runs.rows import NewChange, RunRow
 from app.storage.tables.access_models import ConsentTable
 from app.storage.tables.models import Base, ConnectionTable, PreviewNameTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork
@@ -37,6 +38,25 @@ def opened(database: Database, *keys: str) -> Database:
 def changed(item_id: int) -> NewChange:
     raw = {"profile_rule.phone1": "03", "profile_rule.phone2": f"{item_id:04d}"}
     return NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE, raw=raw)
+
+
+def waits(run: RunRow) -> Ended:
+    """Somebody who waits for a person's action."""
+    return Ended(
+        connection_id=run.connection_id,
+        direction=run.direction,
+        source_id="crew-7",
+        target_id=None,
+        number="0007",
+        state=ItemState.FAILED,
+        code="E1",
+        notes=(),
+        trigger=run.trigger,
+        run_id=run.id,
+        item_id=None,
+        at=NOW,
+        name="架空 待子",
+    )
 
 
 @pytest.fixture
@@ -74,6 +94,10 @@ def full(database: Database) -> Database:
     with database.engine.begin() as connection:
         names = database.vault.encrypt_bytes(b"as a former release kept them")
         connection.execute(insert(PreviewNameTable), {"run_id": run.id, "people_enc": names})
+    with database.unit_of_work() as uow:
+        uow.attention.ended([waits(run)])
+        (row,) = uow.attention.of_connection(run.connection_id)
+        uow.attention.waive(row, until=NOW.date(), reason="架空の理由で待つため", by="user:1", now=NOW)
     candidate = {"system": "freee", "id": "9", "number": "", "reason": "kana"}
     end_item(database, ids[0], state=ItemState.FAILED, detail="架空の理由", candidates=[candidate])
     return database
@@ -119,6 +143,7 @@ def everything(uow: UnitOfWork) -> list[object]:
         [uow.wizards.freee_tokens(setup.id) for setup in uow.wizards.all()],
         [invitation.mail for invitation in uow.invitations.open(NOW)],
         uow.second_persons.reason(1),
+        [(row.name, row.waived_reason) for row in uow.attention.of_connection(1)],
         [known.identity for known in uow.known_people.of_tenant(System.FREEE, "1234567").values()],
     ]
 

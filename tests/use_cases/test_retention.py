@@ -46,10 +46,12 @@ KEPT_ENCRYPTED = {
     "invitations",
     "setups",
     "known_people",
+    "attention",
     "audit_head",
 }
 """Tables whose encrypted columns are not blanked: their rows go as a whole, with the connection, with the survey, with
-the values of the run (rosters), or in time. The audit trail's holds a key and nothing of anybody."""
+the values of the run (rosters), or in time. The names of people who wait for somebody are erased by the age of their
+newest outcome (`test_attention_state`). The audit trail's holds a key and nothing of anybody."""
 
 
 def snapshot(database: Database) -> dict[str, list[dict[str, Any]]]:

@@ -227,9 +227,9 @@ class AttentionRepository(AttentionReading):
         self._session.execute(update(TABLE).where(ROW.id.in_([row.id for row in rows])).values(**values))
 
     def erase_names(self, not_seen_since: datetime) -> int:
-        """Erase the names of those whose newest outcome is older. Returns how many."""
-        old = (ROW.at < not_seen_since, ROW.name_enc.is_not(None))
-        return self._changed(update(TABLE).where(*old).values(name_enc=None))
+        """Erase names, and why people were left for now, where the newest outcome is older. Returns how many."""
+        old = (ROW.at < not_seen_since, or_(ROW.name_enc.is_not(None), ROW.waived_reason_enc.is_not(None)))
+        return self._changed(update(TABLE).where(*old).values(name_enc=None, waived_reason_enc=None))
 
 
 def _counts(run: Any) -> ColumnElement[bool]:
