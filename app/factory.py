@@ -15,6 +15,7 @@ from app.safety.findings import Finding
 from app.storage.keyring import SigningList
 from app.storage.outages import OUTAGES, met
 from app.use_cases.context import Context, of_intake
+from app.web.api.attention_routes import attention
 from app.web.api.docs import make_docs
 from app.web.api.operation import make_api
 from app.web.api.ops_routes import ops
@@ -75,10 +76,10 @@ def create_app(ctx: Context | None = None) -> Flask:
         protect_browsers(each)
     trust_proxies(app, ctx.settings)
     watch_for_proxies(app, database_errors=OUTAGES)
-    attach_screens(app, ctx.settings, without_csrf=(runs, employees, ops, connect, health, metrics))
+    attach_screens(app, ctx.settings, without_csrf=(runs, employees, attention, ops, connect, health, metrics))
     attach_error_pages(app, database_errors=OUTAGES)
     api = make_api(app, server=ctx.settings.base_url)
-    for blueprint in (runs, employees, ops):
+    for blueprint in (runs, employees, attention, ops):
         api.register_blueprint(blueprint)
     for plain in (make_docs(api, is_signed_in=lambda: signed_in() is not None), health, metrics, connect, screens):
         app.register_blueprint(plain)

@@ -26,6 +26,7 @@ OPEN = frozenset({"screens.sign_in", "screens.begin", "screens.choose_language",
 OPEN_TO_WHO_WAS_INVITED = frozenset({"screens.invitation", "screens.accept_invitation"})
 
 ALLOWED: Mapping[str, str] = {
+    "attention": EVERYBODY, "attention_people": PEOPLE, "attention_act": SYNC, "attention_resume": ENGINE,
     "home": EVERYBODY, "home_panels": EVERYBODY, "sign_out": EVERYBODY,
     "account": EVERYBODY, "change_language": EVERYBODY, "change_password": EVERYBODY, "sign_out_everywhere": EVERYBODY,
     "own_sessions": EVERYBODY, "end_own_session": EVERYBODY, "end_other_sessions": EVERYBODY,

@@ -21,6 +21,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.webhook_intake import COUNTER
 from app.use_cases.monitoring.clocks import clocks, skew_by_host
+from app.use_cases.queries.attention import counted_in
 from app.use_cases.shared.outages import OUTAGES, met
 from app.use_cases.shared.room import resting_connections
 from app.use_cases.upkeep.heartbeat import living
@@ -76,6 +77,8 @@ class DatabaseFigures:
     outbox_waiting: int
     outbox_oldest_age: float
     stopped: int
+    attention: Mapping[tuple[int, str], int]
+    """(connection, cause) → what waits for a person; connection 0: the installation itself."""
     unsorted: int
     unsorted_oldest_age: float
     gathering: int
@@ -145,6 +148,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
                 outbox_waiting=waiting,
                 outbox_oldest_age=oldest_outbox or 0.0,
                 stopped=uow.stopped_changes.waiting_count(),
+                attention=counted_in(ctx, uow),
                 unsorted=unsorted,
                 unsorted_oldest_age=_age(oldest_unsorted, now),
                 gathering=gathering,

@@ -19,6 +19,7 @@ from app.use_cases.accounts.users import CLI
 from app.use_cases.monitoring.readiness import database_state
 from app.use_cases.shared.at_home import check_at_home
 from app.web.cli.access import db, key, user
+from app.web.cli.attention import attention
 from app.web.cli.audit import audit
 from app.web.cli.backup import backup
 from app.web.cli.deliveries import delivery, trouble
@@ -38,6 +39,7 @@ LOG_LEVEL = "WARNING"
 WHILE_RESTING = frozenset(
     (
         *("sync show", "queue status", "delivery list", "delivery show", "trouble list", "link list"),
+        *("attention list",),
         *("connection list", "connection show", "audit verify", "audit export"),
         *("user add", "user first", "user list", "user set-role", "user disable", "user enable", "user reset-password"),
         *("key add", "key list", "key revoke", "secrets rotate", "secrets status", "secrets forget"),
@@ -94,7 +96,8 @@ def _os_user() -> dict[str, str]:
 
 def register_commands(app: Flask, *, diagnose: Diagnose, refused: str = "") -> None:
     """`refused`: what is wrong with the settings; then every command but `doctor` and `version` says that and ends."""
-    for group in (sync, queue, delivery, trouble, link, connection, user, key, audit, secrets, house, backup, db):
+    of_work = (attention, sync, queue, delivery, trouble, link, connection)
+    for group in (*of_work, user, key, audit, secrets, house, backup, db):
         app.cli.add_command(_Told(group, refused=refused))
     app.cli.add_command(doctor_command(diagnose))
     app.cli.add_command(_version)

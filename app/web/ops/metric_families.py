@@ -98,6 +98,7 @@ def _backlog(figures: DatabaseFigures) -> Iterator[Metric]:
     yield _one("awase_outbox_waiting", "Outbox rows not yet handed to the broker", figures.outbox_waiting)
     yield _one("awase_outbox_oldest_age_seconds", "Age of the oldest such row", figures.outbox_oldest_age)
     yield _one("awase_stopped_changes", "Changes that wait for a person's decision", figures.stopped)
+    yield _attention(figures)
     moment = figures.counters.get("metered_at", {}).get((), 0)
     yield _one("awase_metered_timestamp_seconds", "When runs and items were last counted; 0: never", moment)
 
@@ -208,6 +209,16 @@ def _unreadable(connections: Sequence[ConnectionMetrics]) -> Iterator[Metric]:
     ]
     text = "Attributes that had values and are shown for nobody any more; a person is asked why"
     yield _gauge("awase_unreadable_attributes", text, ["connection", "system"], rows)
+
+
+def _attention(figures: DatabaseFigures) -> GaugeMetricFamily:
+    """Also a connection for which nothing waits has a line, so that an end is a line that falls to 0."""
+    found = {(str(each.figures.id), "any"): 0.0 for each in figures.connections}
+    for (connection, cause), number in figures.attention.items():
+        found[str(connection), cause] = float(number)
+        found[str(connection), "any"] = found.get((str(connection), "any"), 0.0) + number
+    text = "What waits for a person, by cause; any: all causes together; connection 0: the installation itself"
+    return _gauge("awase_attention", text, ["connection", "cause"], found.items())
 
 
 def _clocks(figures: DatabaseFigures) -> GaugeMetricFamily:

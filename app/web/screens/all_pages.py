@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.web.screens import home, links, practice
+from app.web.screens import attention, home, links, practice
 from app.web.screens.accounts import account, audit, keys, sessions, sign_in, users
 from app.web.screens.base import attach_screens, screens
 from app.web.screens.connections import connections, wizard
@@ -12,6 +12,7 @@ from app.web.screens.runs import decisions, history, preview, run, start, undo
 __all__ = [
     "account",
     "attach_screens",
+    "attention",
     "audit",
     "connections",
     "decisions",

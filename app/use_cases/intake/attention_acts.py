@@ -1,0 +1,151 @@
+"""What a person does about an entry of 要対応: sync somebody once more, say which side is right, leave them for now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import structlog
+
+from app.domain.enums import Direction, System, Trigger
+from app.domain.errors import Refused
+from app.domain.runs.commands import StartRun
+from app.domain.runs.dates import today_in_japan
+from app.domain.settings.connection_settings import Connection
+from app.domain.settings.names import is_clean
+from app.storage.links.attention import CHUNK
+from app.storage.links.attention_reading import Sought
+from app.storage.links.rows import AttentionRow
+from app.storage.unit_of_work import UnitOfWork
+from app.use_cases.context import Context
+from app.use_cases.intake.start_run import MAX_NUMBERS, start_run
+from app.use_cases.queries.attention import PREFIX
+from app.use_cases.shared.views import RunView
+
+log = structlog.get_logger(__name__)
+
+LONGEST_REASON = 200
+FARTHEST = timedelta(days=366)
+"""Nobody is left for longer than so long."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    row: AttentionRow
+    connection: Connection
+
+
+def try_again(ctx: Context, entry: str, *, by: str) -> RunView:
+    """Sync a person once more, in the direction in which they wait. Whoever automatic runs leave alone is tried by them
+    again as well. Raises Refused, as `start_run` does, and "attention_gone" when the person does not wait any more."""
+    with ctx.unit_of_work() as uow:
+        found = _found(uow, entry)
+        _lift(uow, [found.row])
+    return _start(ctx, found.connection, found.row.direction, [found.row.employee_number], by=by)
+
+
+def try_all_again(ctx: Context, *, code: str, direction: Direction, by: str) -> list[RunView]:
+    """As `try_again`, for everybody who waits with this cause and has a number: one run per connection."""
+    today = today_in_japan(ctx.clock.now())
+    with ctx.unit_of_work() as uow:
+        wanted: list[tuple[Connection, list[str]]] = []
+        for connection in uow.connections.list_all():
+            sought = Sought(today, [connection.id], direction, code)
+            numbers = uow.attention.numbers(sought, most=MAX_NUMBERS)
+            if numbers:
+                _lift(uow, uow.attention.of_code(connection.id, direction, code))
+                wanted.append((connection, numbers))
+    if not wanted:
+        raise _gone()
+    return [_start(ctx, connection, direction, numbers, by=by) for connection, numbers in wanted]
+
+
+def side_is_right(ctx: Context, entry: str, right: System, *, by: str) -> RunView:
+    """Sync a person with this system as the source, which wins as in every run that a person starts. Raises Refused."""
+    with ctx.unit_of_work() as uow:
+        found = _found(uow, entry)
+        _lift(uow, [found.row, *uow.attention.twins_of(found.row)])
+        number = _number_in(uow, found, right)
+    direction = next(each for each in Direction if each.source is right)
+    return _start(ctx, found.connection, direction, [number], by=by)
+
+
+def waive(ctx: Context, entry: str, *, reason: str, until: date, by: str) -> None:
+    """Leave a person for now: they come back on that day, or when the cause becomes another one. Raises Refused naming
+    every wrong field."""
+    now, reason = ctx.clock.now(), reason.strip()
+    today, faults = today_in_japan(now), {}
+    if not 0 < len(reason) <= LONGEST_REASON or not is_clean(reason):
+        faults["reason"] = f"見送る理由を{LONGEST_REASON}文字以内で入力してください。"
+    if not today < until <= today + FARTHEST:
+        faults["until"] = "明日から1年後までの日を指定してください。"
+    if faults:
+        raise Refused("invalid_waiver", "見送る理由と日付を確認してください。", fields=faults)
+    with ctx.unit_of_work() as uow:
+        row = _found(uow, entry).row
+        uow.attention.waive(row, until=until, reason=reason, by=by, now=now)
+        _note(ctx, uow, "attention_waived", row, by=by, until=until.isoformat())
+    log.info("attention_waived", connection_id=row.connection_id, code=row.code, by=by)
+
+
+def take_up(ctx: Context, entry: str, *, by: str) -> None:
+    """The person waits again at once. Raises Refused."""
+    with ctx.unit_of_work() as uow:
+        row = _found(uow, entry).row
+        uow.attention.take_up(row)
+        _note(ctx, uow, "attention_taken_up", row, by=by)
+    log.info("attention_taken_up", connection_id=row.connection_id, code=row.code, by=by)
+
+
+def _note(ctx: Context, uow: UnitOfWork, action: str, row: AttentionRow, *, by: str, **more: str) -> None:
+    detail = {"connection": row.connection_id, "direction": row.direction.value, "person": row.source_id}
+    detail |= {"code": row.code, **more}
+    uow.audit.add(actor=by, action=action, subject=f"attention:{row.id}", now=ctx.clock.now(), detail=detail)
+
+
+def _found(uow: UnitOfWork, entry: str) -> _Found:
+    number = entry.removeprefix(PREFIX)
+    row = uow.attention.get(int(number)) if entry.startswith(PREFIX) and number.isdecimal() else None
+    connection = uow.connections.get(row.connection_id) if row is not None else None
+    if row is None or connection is None:
+        raise _gone()
+    return _Found(row, connection)
+
+
+def _gone() -> Refused:
+    return Refused("attention_gone", "対応は、もう必要ありません。", status=409)
+
+
+def _lift(uow: UnitOfWork, rows: Sequence[AttentionRow]) -> None:
+    """Let automatic runs, and writes that rest because they did not help, try these people again."""
+    people: dict[tuple[int, Direction], list[str]] = defaultdict(list)
+    for row in rows:
+        people[row.connection_id, row.direction].append(row.source_id)
+    for (connection_id, direction), ids in people.items():
+        for start in range(0, len(ids), CHUNK):
+            some = ids[start : start + CHUNK]
+            uow.troubles.resolve(connection_id, direction, some)
+            uow.links.try_again(connection_id, direction=direction, source_ids=some)
+
+
+def _number_in(uow: UnitOfWork, found: _Found, system: System) -> str:
+    """The person's number in this system, as it was listed last; else the one that is known."""
+    row = found.row
+    person_id = row.source_id if row.direction.source is system else row.target_id or ""
+    listed = uow.directory.entries(found.connection.id, system, [person_id]).get(person_id)
+    return (listed.employee_number if listed else "") or row.employee_number
+
+
+def _start(ctx: Context, connection: Connection, direction: Direction, numbers: Sequence[str], *, by: str) -> RunView:
+    command = StartRun(
+        connection_key=connection.key,
+        direction=direction,
+        as_of_date=today_in_japan(ctx.clock.now()),
+        employees=tuple(numbers),
+        dry_run=False,
+        trigger=Trigger.MANUAL,
+        started_by=by,
+    )
+    return start_run(ctx, command)
