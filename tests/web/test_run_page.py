@@ -212,8 +212,8 @@ def test_by_which_rules_a_value_was_read_in_both_languages(house: House, enter: 
     with house.ctx.unit_of_work() as uow:
         uow.users.change(1, locale="en")
     member.open(f"/runs/{run.id}?number=0042")
-    assert "Signs without any form were taken out." in member.words
-    assert "Hiragana became katakana." in member.words
+    assert "Invisible characters were removed." in member.words
+    assert "Hiragana was converted to katakana." in member.words
 
 
 def test_roles_see_as_much_as_they_may(house: House, enter: Enter) -> None:

@@ -211,7 +211,9 @@ def test_a_page_without_a_turn_says_so(open_practice: Callable[..., House], loca
     person.open("/account")
     person.client.post("/account/language", data={"locale": locale, "csrf_token": person.token})
     text = person.open(f"/links/{KEY}/compare?smarthr=a&freee=1", status=503)
-    told = {"ja": "問い合わせが混み合っています", "en": "being asked too many things"}[locale]
+    told = {"ja": "問い合わせが混み合っています", "en": "Too many requests to SmartHR and freee are in progress"}[
+        locale
+    ]
     assert told in text and person.page is not None and person.page.headers["Retry-After"] == "5"
     key = add_key(house.ctx, "programs", list(Scope))
     answer = app.test_client().get(
