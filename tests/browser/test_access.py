@@ -53,6 +53,8 @@ def test_a_session_is_ended_a_right_proved_and_a_password_chosen(
     admin.goto(f"{site.url}/users/{user}/sessions")
     look(admin, "sessions")
     press(admin, "終わらせる")
+    look(admin, "question")
+    press(admin, "サインアウトさせる")
     admin.get_by_text("その端末をサインアウトしました").wait_for()
     member.goto(f"{site.url}/runs")
     assert "/sign-in" in member.url

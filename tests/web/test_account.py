@@ -92,7 +92,7 @@ def test_the_language_stays_with_the_account(visit: Visit, app: Flask) -> None:
     member = visit(Role.MEMBER, login=LOGIN)
     member.open("/account")
     member.send("/account/language", locale="en")
-    assert 'lang="en"' in member.text and "The language of the screens was changed" in member.words
+    assert 'lang="en"' in member.text and "The display language has been changed" in member.words
     elsewhere = Visitor(app.test_client())
     elsewhere.sign_in(LOGIN)
     assert 'lang="en"' in elsewhere.open("/account")
@@ -109,7 +109,7 @@ def test_signing_out_everywhere(visit: Visit, app: Flask, world: World) -> None:
     elsewhere = Visitor(app.test_client())
     elsewhere.sign_in(LOGIN)
     member.open("/account")
-    member.send("/account/sign-out-everywhere")
+    member.send("/account/sign-out-everywhere", confirmed="yes")
     assert "すべての端末でサインアウトしました" in member.words
     assert "パスワード" in elsewhere.open("/")
     assert "ホーム" in other.open("/")

@@ -97,7 +97,7 @@ def test_declining_writes_nothing(office: Office, app: Flask) -> None:
     run, second = office.waiting[0].run, signed_in(app, "baba")
     before = office.account()
     second.open(f"/runs/{run}/confirm")
-    second.send(f"/runs/{run}/discard")
+    second.send(f"/runs/{run}/discard", confirmed="yes")
     office.house.work()
     assert (office.account(), office.waiting) == (before, [])
     assert "取り下げました" in second.open(f"/runs/{run}")

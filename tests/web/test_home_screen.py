@@ -72,7 +72,7 @@ def test_a_preview_that_was_thrown_away_was_no_attempt(world: World, visit: Visi
     member = visit(Role.MEMBER)
     assert f"/runs/{run_id}/people" in member.open("/")
     member.open(f"/runs/{run_id}/people")
-    member.send("/discard")
+    member.send("/discard", confirmed="yes")
     assert f"/runs/{run_id}" not in panel(member, "SmartHRからfreee人事労務へ")
     assert member.words.count("まだありません") == 4
 

@@ -81,7 +81,7 @@ def test_reading_can_be_stopped(world: World, visit: Visit) -> None:
     run_id = waiting_preview(world)
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
-    member.send("/discard")
+    member.send("/discard", confirmed="yes")
     assert state_of(world, run_id) is RunState.CANCELLED
     assert "何も書き込んでいません" in member.words
     member.open(f"/runs/{run_id}/people")
@@ -247,7 +247,7 @@ def test_after_the_decision_no_tick_is_kept(world: World, visit: Visit) -> None:
     member = visit(Role.MEMBER)
     member.open(f"/runs/{run_id}/people")
     headers = {"X-CSRFToken": member.token}
-    member.send("/discard")
+    member.send("/discard", confirmed="yes")
     answer = member.client.post(f"/runs/{run_id}/choose", json={"position": 0, "chosen": False}, headers=headers)
     assert answer.status_code == 409
 

@@ -119,7 +119,7 @@ def reset(visit: Visit, world: World) -> str:
     visit(Role.MEMBER, login=LOGIN)
     admin = visit(Role.ADMIN)
     admin.open("/users")
-    admin.send(f"/users/{users.user_id_of(world.ctx, LOGIN)}/password")
+    admin.send(f"/users/{users.user_id_of(world.ctx, LOGIN)}/password", confirmed="yes")
     (password,) = re.findall(r"<code>([^<]+)</code>", admin.text)
     return password
 

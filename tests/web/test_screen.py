@@ -83,3 +83,33 @@ def test_static_files_may_be_kept_by_their_content(client: FlaskClient) -> None:
 def test_the_foot_tells_the_version_to_whom_has_signed_in(client: FlaskClient, visit: Visit) -> None:
     assert f"Awase {__version__}" in visit(Role.MEMBER).open("/")
     assert __version__ not in Visitor(client).open("/sign-in")
+
+
+# ── the language before anybody has signed in ─────────────────────────────────────────────────────────────────────────
+
+
+def lang(page: str) -> str:
+    return page.partition('<html lang="')[2][:2]
+
+
+def test_the_sign_in_page_follows_the_browser_until_somebody_chooses(client: FlaskClient) -> None:
+    for asked, shown in (
+        ("en-US,en;q=0.9", "en"),
+        ("ja,en;q=0.9", "ja"),
+        ("en;q=0.1, ja-JP;q=0.9", "ja"),
+        ("fr-FR, en;q=0.5", "en"),
+        ("fr", "ja"),
+        ("", "ja"),
+        ("*;;q=x", "ja"),
+    ):
+        answer = client.get("/sign-in", headers={"Accept-Language": asked})
+        assert lang(answer.text) == shown, asked
+    stranger = Visitor(client)
+    stranger.open("/sign-in")
+    stranger.send("/language", locale="ja")
+    assert lang(client.get("/sign-in", headers={"Accept-Language": "en"}).text) == "ja", "the choice counts"
+
+
+def test_who_has_signed_in_sees_their_own_language(visit: Visit) -> None:
+    member = visit(Role.MEMBER)
+    assert lang(member.client.get("/", headers={"Accept-Language": "en"}).text) == "ja"

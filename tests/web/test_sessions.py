@@ -62,7 +62,7 @@ def test_one_session_is_ended_and_the_others_go_on(visit: Visit, app: Flask, wor
     member = visit(Role.MEMBER, login=LOGIN)
     lost, kept = elsewhere(app), elsewhere(app, SAFARI)
     member.open("/account/sessions")
-    member.send(row_of(member, "Firefox"))
+    member.send(row_of(member, "Firefox"), confirmed="yes")
     assert "その端末をサインアウトしました" in member.words
     assert (is_in(lost), is_in(kept), is_in(member)) == (False, True, True)
     with world.ctx.unit_of_work() as uow:
@@ -79,7 +79,7 @@ def test_all_others_are_ended_and_this_one_goes_on(visit: Visit, app: Flask, wor
     member = visit(Role.MEMBER, login=LOGIN)
     others = [elsewhere(app), elsewhere(app)]
     member.open("/account/sessions")
-    member.send("/account/sessions/end-others")
+    member.send("/account/sessions/end-others", confirmed="yes")
     assert "2台の端末をサインアウトしました" in member.words and "この端末" in member.words
     assert [is_in(each) for each in others] == [False, False]
     assert newest_action(world) == "other_sessions_ended"
@@ -93,7 +93,7 @@ def test_nobody_ends_the_session_of_somebody_else(visit: Visit, app: Flask) -> N
     (action,) = ends(member)
     stranger.open("/account")
     token = stranger.token
-    assert stranger.client.post(action, data={"csrf_token": token}).status_code == 303
+    assert stranger.client.post(action, data={"csrf_token": token, "confirmed": "yes"}).status_code == 303
     member.open("/account/sessions")
     assert ends(member) == [action], "still there"
     assert stranger.client.get("/users/1/sessions").status_code == 403
@@ -106,9 +106,9 @@ def test_an_administrator_sees_and_ends_the_sessions_of_others(visit: Visit, app
     user = users.user_id_of(world.ctx, LOGIN)
     admin.open(f"/users/{user}/sessions")
     assert LOGIN in admin.words and "この端末" not in admin.words
-    admin.send(row_of(admin, "Firefox"))
+    admin.send(row_of(admin, "Firefox"), confirmed="yes")
     assert (is_in(other), is_in(member)) == (False, True)
-    admin.send(f"/users/{user}/sessions/end")
+    admin.send(f"/users/{user}/sessions/end", confirmed="yes")
     assert not is_in(member) and is_in(admin) and "サインイン中の端末はありません" in admin.words
     assert newest_action(world) == "sessions_ended"
     admin.open("/users/999/sessions", status=404)

@@ -144,7 +144,7 @@ def test_the_page_says_when_the_next_attempt_is_looked_at(app: Flask, visit: Vis
     assert "2秒後（12:00:02 以降）" in guesser.words
     guesser.send("/language", locale="en")
     guess(guesser, LOGIN, times=1)
-    assert "Try again in 2 seconds (after 12:00:02, Japan time)" in guesser.words
+    assert "Please try again in 2 seconds (after 12:00:02, Japan time)" in guesser.words
 
 
 @pytest.mark.parametrize("times", [10, 40])
@@ -185,10 +185,10 @@ def test_a_device_is_not_known_for_ever(way: str, app: Flask, visit: Visit, worl
         owner.send("/account/password", current=PASSWORD, password=NEW, again=NEW)
     elif way == "everywhere":
         owner.open("/account")
-        owner.send("/account/sign-out-everywhere")
+        owner.send("/account/sign-out-everywhere", confirmed="yes")
     elif way == "others":
         owner.open("/account/sessions")
-        owner.send("/account/sessions/end-others")
+        owner.send("/account/sessions/end-others", confirmed="yes")
     elif way == "reset":
         users.reset_password(world.ctx, user, by="test")
     elif way == "forged":

@@ -113,7 +113,7 @@ def test_somebody_disabled_is_out_until_enabled(visit: Visit, world: World) -> N
     admin, member = visit(Role.ADMIN), visit(Role.MEMBER)
     user = id_of(world, "member@example.invalid")
     admin.open("/users")
-    admin.send(f"/users/{user}/disable")
+    admin.send(f"/users/{user}/disable", confirmed="yes")
     assert "無効にしました" in admin.words
     assert "パスワード" in member.open("/")
     assert member.sign_in("member@example.invalid").status_code == 401
@@ -129,7 +129,7 @@ def test_the_last_administrator_stays(form: str, visit: Visit, world: World) -> 
     users.disable(world.ctx, id_of(world, "second@example.invalid"), by="test")
     assert "パスワード" in second.open("/")
     admin.open("/users")
-    answer = admin.send(f"/users/{id_of(world, 'first@example.invalid')}/{form}", role="member")
+    answer = admin.send(f"/users/{id_of(world, 'first@example.invalid')}/{form}", role="member", confirmed="yes")
     assert answer.status_code == 409 and "最後の管理者です" in admin.words
     assert "利用者" in admin.open("/users")
 
@@ -195,7 +195,7 @@ def test_a_revoked_invitation_opens_nothing(visit: Visit, world: World, app: Fla
     (link,) = mailed(world)
     (open_one,) = invitations.list_invitations(world.ctx)
     admin.open("/users")
-    admin.send(f"/users/invitations/{open_one.id}/revoke")
+    admin.send(f"/users/invitations/{open_one.id}/revoke", confirmed="yes")
     assert "招待を取り消しました" in admin.words
     Visitor(app.test_client()).open(link, status=404)
     with pytest.raises(Refused, match="invitation_over"):
@@ -309,7 +309,7 @@ def test_a_forgotten_password_is_made_anew_and_shown_once(visit: Visit, world: W
     member = visit(Role.MEMBER, login=HANA)
     admin = visit(Role.ADMIN)
     admin.open("/users")
-    shown = admin.send(f"/users/{id_of(world, HANA)}/password").get_data(as_text=True)
+    shown = admin.send(f"/users/{id_of(world, HANA)}/password", confirmed="yes").get_data(as_text=True)
     (password,) = re.findall(r"<code>([^<]+)</code>", shown)
     assert password not in admin.open("/users")
     assert "サインイン" in member.open("/")  # signed out everywhere

@@ -297,7 +297,7 @@ def test_what_was_begun_is_listed_and_gone_on_with(wizarding: Wizarding) -> None
 
 def test_what_is_given_up_is_forgotten_with_its_token(wizarding: Wizarding) -> None:
     at_freee(wizarding)
-    wizarding.admin.send("/end")
+    wizarding.admin.send("/end", confirmed="yes")
     assert "取りやめ" in wizarding.admin.words
     with wizarding.house.database.engine.connect() as connection:
         assert connection.execute(select(WizardTable)).all() == []
@@ -409,6 +409,6 @@ def test_in_english(wizarding: Wizarding) -> None:
     with wizarding.house.ctx.unit_of_work() as uow:
         uow.users.change(1, locale="en")
     told = wizarding.begin(smarthr_token="wrong", mail_to="")
-    assert "The access token is wrong or was revoked" in told and "Check SmartHR and go on" in told
-    assert "A subdomain has lower-case letters" in wizarding.begin(smarthr_subdomain="X")
+    assert "The access token is wrong or has been revoked" in told and "Check SmartHR and continue" in told
+    assert "A subdomain consists of lower-case letters" in wizarding.begin(smarthr_subdomain="X")
     assert "Kept equal in both directions." in wizarding.begin()

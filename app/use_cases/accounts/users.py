@@ -58,6 +58,15 @@ def user_id_of(ctx: Context, login: str) -> int:
     return row.id
 
 
+def login_of(ctx: Context, user_id: int) -> str:
+    """The login of a user. Raises Refused when there is no such user."""
+    with ctx.unit_of_work().reading() as uow:
+        row = uow.users.get(user_id)
+    if row is None:
+        raise unknown_user()
+    return row.login
+
+
 def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
     """Give a user another role. Raises Refused: unknown user or role, or the user is the last administrator."""
     if role not in list(Role):

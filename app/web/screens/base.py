@@ -45,6 +45,7 @@ from app.use_cases.accounts.sign_in import ABSOLUTE, SignedIn, signed_in_by
 from app.use_cases.shared.at_home import check_at_home
 from app.web.current import current_context
 from app.web.http.browser import browser_here, cookie_name
+from app.web.http.kept_forms import PROOF, KeptForm, is_from_our_page, sent_here
 from app.web.i18n import DEFAULT, LOCALES, Wording, wording
 
 P = ParamSpec("P")
@@ -60,8 +61,11 @@ _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_BEGINNING = frozenset({None, Permission.MANAGE_PEOPLE})
 """What a form with these permissions does (the own account, users, keys) begins no work, also while the house rests."""
 
-PROOF = "proof_password"
-"""The field of a form that holds the password given again."""
+CONFIRMED = "confirmed"
+"""The field of a form whose person has been asked, and has said yes."""
+
+_ASKED_SIGNED_IN: set[str] = set()
+"""Endpoints of the views behind `needs`: what was sent to one of them is kept until somebody has signed in."""
 
 screens = Blueprint("screens", __name__)
 
@@ -118,6 +122,7 @@ def begin_session(token: str, who: SignedIn) -> None:
     session.clear()
     session.permanent = True
     session["locale"] = who.locale  # for a page that must do without the database
+    g.pop("wording", None)
     login_user(Visitor(token, who))
 
 
@@ -144,18 +149,20 @@ def needs(
 ) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Open the view only to signed-in people with this permission (None: to all signed-in people).
 
-    A visitor who is not signed in is sent to the sign-in page; a person without the permission is told that their role
-    does not allow it. Whoever has to change the password first is sent to the page for that, except to views that are
-    part of it (`new_password`). `proof`: the view asks for a proof of a few minutes ago (`ask_for_proof`).
+    A visitor who is not signed in is sent to the sign-in page, which keeps what a form has sent; a person without the
+    permission is told that their role does not allow it. Whoever has to change the password first is sent to the page
+    for that, except to views that are part of it (`new_password`). `proof`: the view asks for a proof of a few minutes
+    ago (`ask_for_proof`).
     """
 
     def guard(view: Callable[P, Any]) -> Callable[P, Any]:
+        _ASKED_SIGNED_IN.add(f"screens.{view.__name__}")
+
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
             who = signed_in()
             if who is None:
-                wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-                return redirect(url("screens.sign_in", next=wanted), code=303)
+                return _sign_in_first()
             if who.must_change and not new_password:
                 return redirect(url("screens.new_password"), code=303)
             if permission is not None and not who.may(permission):
@@ -169,6 +176,20 @@ def needs(
         return guarded
 
     return guard
+
+
+def _sign_in_first() -> AnyResponse:
+    """The way to the sign-in page and back. What a form has sent is kept on the sign-in page itself."""
+    kept = sent_here() if request.method == "POST" else None
+    if kept is not None:
+        return sign_in_page(kept=kept, status=401)
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url("screens.sign_in", next=wanted), code=303)
+
+
+def sign_in_page(*, login: str = "", fault: str = "", kept: KeptForm | None = None, status: int = 200) -> Response:
+    """`kept`: what waits for the sign-in to be sent again."""
+    return render("sign_in.html", status=status, login=login, fault=fault, kept=kept.as_text() if kept else "")
 
 
 def _note_refusal(permission: Permission) -> None:
@@ -190,8 +211,23 @@ def ask_for_proof() -> Response | None:
 
 
 def _proof_page(fault: str = "", *, status: int = 401) -> Response:
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in (PROOF, "csrf_token")]
-    return render("account/proof.html", status=status, fields=fields, fault=fault, proof=PROOF)
+    return render("account/proof.html", status=status, fields=_sent_fields(), fault=fault, proof=PROOF)
+
+
+def ask_first(what: str, *, back: str, proof: bool = False, **names: Any) -> Response | None:
+    """None: the person at this browser has been asked and has said yes. Else the page that asks, once: it says what
+    will be gone (`asks.<what>` of the texts, with these names), and its button sends the form again. `back`: the page
+    for whoever says no. `proof`: the page also asks for the password, unless the proof is fresh."""
+    if request.form.get(CONFIRMED) == "yes":
+        return ask_for_proof() if proof else None
+    field = PROOF if proof and not is_fresh(current_context(), me()) else ""
+    fields = [each for each in _sent_fields() if each[0] != CONFIRMED]
+    status = 401 if field else 200
+    return render("asking/ask.html", status=status, what=what, names=names, fields=fields, back=back, proof=field)
+
+
+def _sent_fields() -> list[tuple[str, str]]:
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in (PROOF, "csrf_token")]
 
 
 def _visitor(token: str) -> Visitor | None:
@@ -224,9 +260,15 @@ def wording_here() -> Wording:
     """The texts in the language of the person who looks at the page."""
     if "wording" not in g:
         who = signed_in()
-        chosen = who.locale if who else session.get("locale", DEFAULT)
+        chosen = who.locale if who else session.get("locale") or _of_the_browser()
         g.wording = wording(chosen)
     return cast(Wording, g.wording)
+
+
+def _of_the_browser() -> str:
+    """The language that the browser asks for, as long as nobody has chosen one."""
+    wanted = (tag.lower().partition("-")[0] for tag, weight in request.accept_languages if weight > 0)
+    return next((each for each in wanted if each in LOCALES), DEFAULT)
 
 
 @cache
@@ -323,8 +365,17 @@ def _on_product_error(error: AwaseError) -> Response:
 
 @screens.app_errorhandler(CSRFError)
 def _on_csrf(_error: CSRFError) -> AnyResponse:
-    """Answer a form with a wrong token: its session ended while the page was open, or the form is not ours."""
+    """Answer a form with a wrong token: its session ended while the page was open, or the form is not ours. What a
+    page of ours has sent is kept: for the sign-in, or, when somebody has signed in meanwhile, to be looked at."""
+    kept = sent_here() if is_from_our_page(current_context().settings.base_url) else None
+    if kept is not None and (request.endpoint or "") in _ASKED_SIGNED_IN:
+        return resend_page(kept) if signed_in() else sign_in_page(kept=kept, status=401)
     return refused_page(400, "layout.csrf_title", wording_here()("layout.csrf_text"))
+
+
+def resend_page(kept: KeptForm, *, status: int = 200) -> Response:
+    """What a form had sent, for the person to look at and to send again."""
+    return render("resend/page.html", status=status, kept=kept)
 
 
 @screens.get("/static/<path:name>")

@@ -16,6 +16,7 @@ from app.web.http.browser import browser_here
 from app.web.i18n import wording
 from app.web.screens.accounts.sign_in import enter
 from app.web.screens.base import (
+    ask_first,
     end_session,
     me,
     my_token,
@@ -88,6 +89,8 @@ def change_language() -> Response:
 @screens.post("/account/sign-out-everywhere")
 @needs(None)
 def sign_out_everywhere() -> Response:
+    if (asked := ask_first("everywhere", back=url("screens.account"))) is not None:
+        return asked
     accounts.sign_out_everywhere(current_context(), me())
     told = wording_here()("account.signed_out_everywhere")
     locale = me().locale

@@ -15,7 +15,7 @@ from app.use_cases.accounts import invitations
 from app.use_cases.accounts import users as user_accounts
 from app.use_cases.connections.two_persons import connections_with_too_few
 from app.web.current import current_context
-from app.web.screens.base import me, needs, render, screens, wording_here
+from app.web.screens.base import ask_first, me, needs, render, screens, wording_here
 
 _ID = "<int(max=2147483647):"
 
@@ -41,6 +41,9 @@ def users_invite() -> Response:
 @screens.post(f"/users/invitations/{_ID}invitation_id>/revoke")
 @needs(Permission.MANAGE_PEOPLE)
 def users_revoke(invitation_id: int) -> Response:
+    mails = [each.mail for each in invitations.list_invitations(current_context()) if each.id == invitation_id]
+    if mails and (asked := ask_first("invitation", back=url("screens.users"), mail=mails[0])) is not None:
+        return asked
     invitations.revoke(current_context(), invitation_id, by=me())
     flash(wording_here()("users.revoked"), "good")
     return _back()
@@ -57,6 +60,8 @@ def users_role(user_id: int) -> Response:
 @screens.post(f"/users/{_ID}user_id>/disable")
 @needs(Permission.MANAGE_PEOPLE)
 def users_disable(user_id: int) -> Response:
+    if (asked := _ask("disable", user_id)) is not None:
+        return asked
     user_accounts.disable(current_context(), user_id, by=me().actor)
     flash(wording_here()("users.disabled"), "good")
     return _back()
@@ -71,10 +76,17 @@ def users_enable(user_id: int) -> Response:
 
 
 @screens.post(f"/users/{_ID}user_id>/password")
-@needs(Permission.MANAGE_PEOPLE, proof=True)
+@needs(Permission.MANAGE_PEOPLE)
 def users_password(user_id: int) -> Response:
     """Reset a password, without a redirect: this answer is the only place where the new password stands."""
+    if (asked := _ask("reset_password", user_id, proof=True)) is not None:
+        return asked
     return _page(password=user_accounts.reset_password(current_context(), user_id, by=me().actor))
+
+
+def _ask(what: str, user_id: int, *, proof: bool = False) -> Response | None:
+    login = user_accounts.login_of(current_context(), user_id)
+    return ask_first(what, back=url("screens.users"), proof=proof, login=login)
 
 
 def _page(

@@ -21,7 +21,7 @@ from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of
-from app.web.screens.base import me, needs, render, screens, session_secret, wording_here
+from app.web.screens.base import ask_first, me, needs, render, screens, session_secret, wording_here
 from app.web.screens.connections.forms import (
     addresses,
     error_words,
@@ -31,6 +31,7 @@ from app.web.screens.connections.forms import (
     text,
     typed_export,
 )
+from app.web.screens.connections.held_names import asked_held, look_up
 
 
 class Stage(StrEnum):
@@ -125,10 +126,18 @@ def setup_export(key: str) -> Any:
     if request.form.get("answer") == "more":
         return _export(connection_wizard.show_setup(current_context(), key), typed=(default, [*sets, {}]))
     try:
-        connection_settings.set_export_settings(current_context(), key, default, sets)
+        connection_settings.check_export(default, sets)
+        looked = look_up(key, default, sets)
+        if not looked.faults:
+            connection_settings.set_export_settings(current_context(), key, default, sets)
     except Refused as refused:
         found = connection_wizard.show_setup(current_context(), key)
         return _export(found, typed=(default, sets), faults=fault_words(refused), status=refused.status)
+    if looked.faults:
+        found, faults = connection_wizard.show_setup(current_context(), key), dict(looked.faults)
+        return _export(found, typed=(default, sets), faults=faults, status=422, doubtful=True)
+    if looked.away:
+        flash(wording_here()("connections.held.not_looked"), "warn")
     return _back(key, Stage.WEBHOOK, wording_here()("wizard.export_saved"), "good")
 
 
@@ -150,7 +159,11 @@ def setup_webhook(key: str) -> Any:
 @needs(Permission.SET_UP)
 def end_setup(key: str) -> Any:
     """End the setup: it is finished, or the person gives it up while there is no connection yet."""
-    connected = connection_wizard.show_setup(current_context(), key).connected
+    found = connection_wizard.show_setup(current_context(), key)
+    connected = found.connected
+    asked = None if connected else ask_first("give_up", back=url("screens.connections"), connection=found.name)
+    if asked is not None:
+        return asked
     connection_wizard.drop_setup(current_context(), me(), key)
     flash(wording_here()("wizard.finished" if connected else "wizard.given_up"), "good")
     return redirect(url("screens.connection", key=key) if connected else url("screens.connections"), code=303)
@@ -180,6 +193,7 @@ def _export(
     typed: tuple[dict[str, str], list[dict[str, str]]] | None = None,
     faults: dict[str, str] | None = None,
     status: int = 200,
+    doubtful: bool = False,
 ) -> Response:
     connection = connection_settings.show_settings(current_context(), found.key).connection
     default, sets = typed or kept_export(connection)
@@ -192,6 +206,8 @@ def _export(
         sets=sets,
         faults=faults or {},
         doubts=export_doubts(connection),
+        held=asked_held(found.key),
+        doubtful=doubtful,
         pay_types=list(PayType),
         stages=Stage,
         stage=Stage.EXPORT,

@@ -18,7 +18,7 @@ from app.use_cases.queries.decisions import decision_of
 from app.use_cases.queries.preview import see_people, see_plan, see_preview, see_reading
 from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
-from app.web.screens.base import has_view, me, needs, refused_page, render, screens, wording_here
+from app.web.screens.base import ask_first, has_view, me, needs, refused_page, render, screens, wording_here
 from app.web.screens.query_args import LONGEST_SEARCH
 
 _WRITABLE = "writable"
@@ -84,6 +84,8 @@ def read_again(run_id: str) -> Response:
 @screens.post("/runs/<public_id:run_id>/discard")
 @needs(Permission.RUN_SYNC)
 def discard(run_id: str) -> Response:
+    if (asked := ask_first("discard", back=url("screens.preview", run_id=run_id))) is not None:
+        return asked
     choose_people.discard(current_context(), run_id, by=me().actor)
     flash(wording_here()("preview.discarded"), "good")
     return redirect(url("screens.home"), code=303)

@@ -1,4 +1,6 @@
 // Ticks of the people page are kept at once, one by one and in their order; without scripts the page's form keeps them.
+import { leadsAway, showSignedOut } from "./signed_out.js";
+
 const form = document.querySelector("form[data-choose]");
 if (form) keepTicks(form);
 
@@ -21,8 +23,9 @@ function keepTicks(form) {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
         body: JSON.stringify({ position: Number(box.value), chosen: wanted }),
-        redirect: "error",
+        redirect: "manual",
       });
+      if (leadsAway(answer)) showSignedOut();
       if (!answer.ok) throw new Error(String(answer.status));
       number.textContent = (await answer.json()).text;
       fault.hidden = true;

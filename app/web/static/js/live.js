@@ -1,5 +1,8 @@
 // <section data-live="/address" data-every="2"> is replaced by what the address answers, every so many seconds, until the
-// answer no longer carries data-live. Keyboard focus and opened <details> outlive the replacement.
+// answer no longer carries data-live. Keyboard focus and opened <details> outlive the replacement. When the session has
+// ended the part stays as it is, and the page offers the sign-in; after one in another window it goes on by itself.
+import { hideSignedOut, leadsAway, showSignedOut } from "./signed_out.js";
+
 const SLOWEST = 30;
 
 export function keepLive(root = document) {
@@ -11,7 +14,12 @@ function follow(part, seconds, pause = seconds) {
     if (!part.isConnected) return;
     if (document.hidden) return follow(part, seconds, seconds);
     try {
-      const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" }, redirect: "error" });
+      const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" }, redirect: "manual" });
+      if (leadsAway(answer)) {
+        showSignedOut();
+        return follow(part, seconds, Math.min(pause * 2, SLOWEST));
+      }
+      hideSignedOut();
       if (!answer.ok) return follow(part, seconds, Math.min(pause * 2, SLOWEST));
       const next = replace(part, await answer.text());
       if (next.dataset.live) follow(next, seconds);
