@@ -16,6 +16,7 @@ from app.domain.errors import TemporaryError
 from app.logs import configure_logging
 from app.telemetry.process import telling
 from app.use_cases.accounts.brakes import BRAKE_SECONDS, forget_brakes
+from app.use_cases.connections.deletion import empty_deleted
 from app.use_cases.context import Context
 from app.use_cases.monitoring.counters import COUNT_SECONDS, count_once
 from app.use_cases.survey.sweep import SECONDS, sweep_due
@@ -29,6 +30,9 @@ from app.use_cases.upkeep.webhook_watch import CHECK_SECONDS, check_webhooks
 from app.wiring import started_context
 from workers.figures import FIGURES_SECONDS, tell_figures
 from workers.loop import Stop, run_loop
+
+EMPTY_SECONDS = 15.0
+"""Between two looks for deleted connections whose data is still there."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,7 @@ def table(settings: Settings) -> tuple[Periodic, ...]:
         Periodic("sweep", SECONDS, sweep_due),
         Periodic("check_webhooks", CHECK_SECONDS, check_webhooks),
         Periodic("keep_bounds", BOUNDS_SECONDS, keep_bounds),
+        Periodic("empty_deleted", EMPTY_SECONDS, empty_deleted),
         Periodic("forget_brakes", BRAKE_SECONDS, forget_brakes),
         Periodic("renew_leftovers", RENEW_SECONDS, renew_leftovers),
         *((Periodic("tell_figures", FIGURES_SECONDS, tell_figures),) if settings.otel_exporter_otlp_endpoint else ()),

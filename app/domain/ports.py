@@ -141,6 +141,11 @@ class EmployeeGateway(Protocol):
         """The next page of all employees, up to 100 a call; `cursor` None starts."""
         ...
 
+    def known_pay_schedules(self, *, as_of_date: date, pages: int) -> tuple[frozenset[str], bool]:
+        """(names of the 締め日支払い日 groups that people have, whether the list was read to its end): at most so many
+        pages of 100 are read. freee has them; of SmartHR there are none."""
+        ...
+
     def listed(self, rows: Iterable[Mapping[str, Any]]) -> Listed:
         """Whether the pages read so far are the whole list. When they are not, the caller starts again with cursor None
         and keeps the rows it has. Pure."""

@@ -34,6 +34,7 @@ from app.storage.connections.connection_facts import ConnectionFactsRepository
 from app.storage.connections.connection_wizard import WizardRepository
 from app.storage.connections.connections import ConnectionRepository
 from app.storage.connections.consents import ConsentRepository
+from app.storage.connections.deletions import DeletionRepository
 from app.storage.connections.token_doors import TokenDoorRepository
 from app.storage.keyring import Keys
 from app.storage.links.attention import AttentionRepository
@@ -59,6 +60,7 @@ from app.storage.runs.standing import StandingRepository
 from app.storage.runs.steps import StepRepository
 from app.storage.runs.stopped_changes import StoppedChangeRepository
 from app.storage.runs.survey_pages import SurveyPageRepository
+from app.storage.runs.trials import TrialRepository
 from app.storage.upkeep.adoptions import AdoptionRepository
 from app.storage.upkeep.bounds import BoundsRepository
 from app.storage.upkeep.houses import HouseRepository
@@ -122,6 +124,7 @@ class UnitOfWork:
     connection_facts = _Lazy(ConnectionFactsRepository)
     runs = _Lazy(RunRepository)
     items = _Lazy(ItemRepository)
+    trials = _Lazy(TrialRepository)
     preview_selection = _Lazy(PreviewSelectionRepository)
     changes = _Lazy(ChangeRepository)
     steps = _Lazy(StepRepository)
@@ -140,6 +143,7 @@ class UnitOfWork:
     known_people = _Lazy(KnownPeopleRepository)
     consents = _Lazy(ConsentRepository)
     wizards = _Lazy(WizardRepository)
+    deletions = _Lazy(DeletionRepository)
     keys = _Lazy(KeyRepository)
     users = _Lazy(UserRepository)
     sessions = _Lazy(SessionRepository)

@@ -110,14 +110,8 @@ def other_items(house: House) -> None:
     with house.ctx.unit_of_work() as uow:
         excluded = ["title"] if not uow.connections.list_all()[0].excluded else []
     with suppress(Refused):
-        connection_settings.set_items(
-            house.ctx,
-            KEY,
-            excluded=excluded,
-            blank_policies={},
-            include_building=True,
-            create_positions=False,
-        )
+        choice = connection_settings.ItemChoice(excluded, {}, include_building=True, create_positions=False)
+        connection_settings.set_items(house.ctx, KEY, choice)
 
 
 STEPS = (edit_smarthr, edit_freee, hear, work, hour, replay, retry, approve_one, cancel_one)

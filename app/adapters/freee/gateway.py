@@ -24,6 +24,7 @@ from app.adapters.freee.bodies import (
 )
 from app.adapters.freee.client import PAGE, FreeeClient
 from app.adapters.freee.directory_cache import DirectoryCache, Numbers
+from app.adapters.freee.masters import Masters
 from app.adapters.freee.survey import (
     DIRECTORY,
     Cursor,
@@ -56,7 +57,7 @@ MAX_ROWS = 200_000
 """A list with more rows than this does not end by itself, because the server ignores the offset."""
 
 
-class FreeeGateway:
+class FreeeGateway(Masters):
     """The port `EmployeeGateway` for freee. Used by one thread."""
 
     system = System.FREEE
@@ -226,10 +227,6 @@ class FreeeGateway:
         cursor = following.as_text() if following else None
         announced = mark(at.list_name, first=False, announced=total)
         return SurveyPage([record_row(each, month) for each in records], cursor, announced)
-
-    def known_positions(self) -> frozenset[str] | None:
-        """None, because a title is free text in freee; Awase does not write freee's 役職 master."""
-        return None
 
     def _list_numbers(self) -> Numbers:
         since = self._cache.now() if self._cache else None

@@ -132,6 +132,10 @@ class SmartHRGateway:
         # SmartHR does not document how its filter compares, so the numbers are compared again here.
         return sorted({crew["id"] for crew in found if comparable_number(crew.get("emp_code") or "") == wanted})
 
+    def known_pay_schedules(self, *, as_of_date: date, pages: int) -> tuple[frozenset[str], bool]:
+        """SmartHR has none."""
+        return frozenset(), True
+
     def known_positions(self) -> frozenset[str]:
         """Names of the 役職 master, without entries that cannot be read."""
         titles = self._client.list_job_titles()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from app.domain.enums import Direction, System, Trigger
+
+TRIAL = "trial"
+"""As what every trial of settings is asked for: a connection has one survey of them at a time, whoever tries."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,15 @@ class StartRun:
     """The run that this one takes back."""
     acknowledged: bool = False
     """The caller has said that a mass change is intended: the run is not held for a person before its first write."""
+    trial: dict[str, Any] | None = field(default=None, repr=False)
+    """A trial of settings that are not saved: the run plans with them, and nobody can approve it."""
 
     @property
     def asked_as(self) -> str | None:
         """As what this is asked for: of each there is one survey at a time per connection and direction. None: there
         may be several (runs that write), or another rule counts them (undo, schedule)."""
+        if self.trial is not None:
+            return TRIAL
         if self.undone_run_id is not None or self.trigger.is_automatic:
             return None
         if self.retried_run_id is not None:

@@ -182,8 +182,9 @@ class PreviewSelectionRepository(ItemReading):
     # ── runs for the dashboard ────────────────────────────────────────────────────────────────────────────────────
 
     def open_runs(self, connection_id: int, *, limit: int = 50) -> list[RunRow]:
-        """Runs that have not ended, the newest first."""
-        query = select(RunTable).where(RunTable.connection_id == connection_id, RunTable.finished_at.is_(None))
+        """Runs that have not ended, the newest first, without trials of settings."""
+        mine = (RunTable.connection_id == connection_id, RunTable.finished_at.is_(None), RunTable.trial.is_(None))
+        query = select(RunTable).where(*mine)
         found = self._session.scalars(query.order_by(RunTable.id.desc()).limit(limit))
         return [as_row(RunRow, record) for record in found]
 
@@ -197,6 +198,7 @@ class PreviewSelectionRepository(ItemReading):
             RunTable.direction == direction,
             RunTable.finished_at.is_not(None),
             ~shown_only,
+            RunTable.trial.is_(None),
             RunTable.state == RunState.SUCCEEDED if succeeded else ~thrown_away,
         )
         record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))
@@ -218,7 +220,10 @@ class PreviewSelectionRepository(ItemReading):
 
     def _choose(self, run_id: int, *who: ColumnElement[bool], chosen: bool) -> int:
         previewed = exists().where(
-            RunTable.id == ItemTable.run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None)
+            RunTable.id == ItemTable.run_id,
+            RunTable.state == RunState.PREVIEWED,
+            RunTable.ends_as.is_(None),
+            RunTable.trial.is_(None),
         )
         return self._changed(update(ItemTable).where(waits_in(run_id), previewed, *who).values(chosen=chosen))
 

@@ -82,6 +82,8 @@ class RunRow:
     deadline_at: datetime
     erased_at: datetime | None
     """When the personal values of the run's people were erased."""
+    trial: dict[str, Any] | None = field(repr=False)
+    """For a trial of settings that are not saved: see `use_cases.connections.trial_settings`. It is never approved."""
 
     @property
     def shows_first(self) -> bool:
@@ -126,6 +128,7 @@ class NewRun:
     gather_until: datetime | None = None
     acknowledged: bool = False
     asked_as: str | None = field(default=None, repr=False)
+    trial: dict[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

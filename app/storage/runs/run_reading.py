@@ -59,8 +59,12 @@ class RunReading(Repository):
         return self.search(RunFilter(connection_id=connection_id), after=after, limit=limit)
 
     def search(self, wanted: RunFilter, *, after: int | None, limit: int) -> list[RunRow]:
-        """Newest first; `after` is the id of the last run of the page before."""
-        query = _narrowed(select(RunTable), wanted).order_by(RunTable.id.desc()).limit(limit)
+        """Newest first, without trials of settings; `after` is the id of the last run of the page before."""
+        query = (
+            _narrowed(select(RunTable).where(RunTable.trial.is_(None)), wanted)
+            .order_by(RunTable.id.desc())
+            .limit(limit)
+        )
         if after is not None:
             query = query.where(RunTable.id < after)
         return [as_row(RunRow, record) for record in self._session.scalars(query)]
@@ -110,6 +114,7 @@ class RunReading(Repository):
             RunTable.ends_as.is_(None),
             RunTable.approved_at.is_(None),
             RunTable.decide_until.is_(None),
+            RunTable.trial.is_(None),
         )
         return list(self._session.scalars(query.order_by(RunTable.id.desc()).offset(beyond).limit(limit)))
 

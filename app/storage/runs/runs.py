@@ -284,7 +284,8 @@ class RunRepository(RunReading):
     def approve(self, run_id: int, *, by: str, now: datetime, deadline_at: datetime) -> bool:
         """PREVIEWED → RUNNING; the time allowed to the run begins anew."""
         values = {"state": RunState.RUNNING, "approved_at": now, "approved_by": by, "deadline_at": deadline_at}
-        return self._update(run_id, RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), values=values)
+        waits = (RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None), RunTable.trial.is_(None))
+        return self._update(run_id, *waits, values=values)
 
     def fail(self, run_id: int, code: str, now: datetime) -> bool:
         """Stop the run as a whole: WAITING items become FAILED with this code. False: it has ended or is ending.

@@ -82,6 +82,9 @@ class ConnectionTable(Base):
     pair_key: Mapped[str | None]
     """Tenant and company in one form, so that a pair is connected once; None: a duplicate from before this rule."""
     removed_at: Mapped[datetime | None]
+    deleted_by: Mapped[str | None]
+    """Who has deleted it with its data; None also for a duplicate that was removed, whose history stays."""
+    emptied_at: Mapped[datetime | None]
 
 
 class KnownPersonTable(Base):
@@ -184,6 +187,8 @@ class RunTable(Base):
     erased_at: Mapped[datetime | None]
     asked_as: Mapped[str | None]
     """`StartRun.asked_as`; None also for the runs of versions that did not know it."""
+    trial: Mapped[dict[str, Any] | None]
+    """For a trial of settings: those that were tried, and what has come of it."""
 
 
 class ItemTable(Base):

@@ -24,12 +24,12 @@ class AdoptionRepository(Repository):
 
     def previews_since(self, moment: datetime) -> list[int]:
         """The previews of everybody that were asked for since then, oldest first."""
-        mine = (RunTable.dry_run, RunTable.scope.is_(None), RunTable.created_at >= moment)
+        mine = (RunTable.dry_run, RunTable.scope.is_(None), RunTable.trial.is_(None), RunTable.created_at >= moment)
         return list(self._session.scalars(select(RunTable.id).where(*mine).order_by(RunTable.id)))
 
     def is_looked_at(self, connection_id: int, direction: Direction, since: datetime) -> bool:
         """Whether a preview made since then was approved, discarded, or had nothing to write."""
-        mine = (RunTable.connection_id == connection_id, RunTable.direction == direction)
+        mine = (RunTable.connection_id == connection_id, RunTable.direction == direction, RunTable.trial.is_(None))
         decided = or_(RunTable.approved_at.is_not(None), RunTable.finished_at.is_not(None))
         query = select(exists().where(*mine, RunTable.dry_run, RunTable.created_at >= since, decided))
         return bool(self._session.scalar(query))

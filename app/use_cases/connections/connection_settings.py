@@ -13,7 +13,7 @@ from typing import Any
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY, FIELDS
-from app.domain.settings.connection_settings import BlankPolicy, Connection
+from app.domain.settings.connection_settings import BlankPolicy, Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_sets, check_export_settings
 from app.storage.access.audit import CHANGED
 from app.storage.enums import WebhookState
@@ -65,6 +65,17 @@ class ListedConnection:
     webhook: WebhookState
     setup_open: bool
     """True: the administrator left the wizard before its last step."""
+
+
+@dataclass(frozen=True)
+class ItemChoice:
+    """Which items are not exchanged, by key of FIELDS, and what a blank of an item at the source does: the value of a
+    BlankPolicy, or "" for the item's own default."""
+
+    excluded: Sequence[str]
+    blank_policies: Mapping[str, str]
+    include_building: bool
+    create_positions: bool
 
 
 def listed_connections(ctx: Context) -> list[ListedConnection]:
@@ -148,6 +159,16 @@ def set_export_settings(
     A set for a 雇用形態 has its name as `employment_type` beside the four values. Raises Refused; the faults of such a
     set are named "<position>.<field>".
     """
+    settings, sets = check_export(default, by_type)
+    with changing(ctx, key, "export_settings_changed") as (uow, connection):
+        uow.connections.set_export_settings(connection.id, settings)
+        keep_settings(ctx, uow, connection, replace(connection, export_settings_by_type=sets))
+
+
+def check_export(
+    default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
+) -> tuple[ExportSettings, dict[str, ExportSettings]]:
+    """The default set and the sets by 雇用形態, as `set_export_settings` would store them. Raises Refused."""
     faults: dict[str, str] = {}
     settings, sets = None, {}
     try:
@@ -162,22 +183,18 @@ def set_export_settings(
         faults |= refused.fields
     if faults or settings is None:
         raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
-    with changing(ctx, key, "export_settings_changed") as (uow, connection):
-        uow.connections.set_export_settings(connection.id, settings)
-        keep_settings(ctx, uow, connection, replace(connection, export_settings_by_type=sets))
+    return settings, sets
 
 
-def set_items(
-    ctx: Context,
-    key: str,
-    *,
-    excluded: Sequence[str],
-    blank_policies: Mapping[str, str],
-    include_building: bool,
-    create_positions: bool,
-) -> None:
-    """Store which items are exchanged, and what a blank at the source does. A policy "" stands for the item's own
-    default. Raises Refused."""
+def set_items(ctx: Context, key: str, choice: ItemChoice) -> None:
+    """Store which items are exchanged, and what a blank at the source does. Raises Refused."""
+    with changing(ctx, key, "items_changed") as (uow, connection):
+        keep_settings(ctx, uow, connection, with_items(connection, choice))
+
+
+def with_items(connection: Connection, choice: ItemChoice) -> Connection:
+    """The connection with these items and blank rules, not stored. Raises Refused."""
+    excluded, blank_policies = choice.excluded, choice.blank_policies
     if not set(excluded) | set(blank_policies) <= {row.key for row in ITEMS}:
         raise Refused("invalid_items", "項目を確認してください。")
     try:
@@ -185,10 +202,8 @@ def set_items(
     except ValueError:
         raise Refused("invalid_items", "空欄の扱いを一覧から選んでください。") from None
     kept = {name: policy for name, policy in policies.items() if policy is not BY_KEY[name].blank}
-    with changing(ctx, key, "items_changed") as (uow, connection):
-        changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
-        changed = replace(changed, include_building=include_building, create_positions=create_positions)
-        keep_settings(ctx, uow, connection, changed)
+    changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
+    return replace(changed, include_building=choice.include_building, create_positions=choice.create_positions)
 
 
 def check_webhook(ctx: Context, key: str) -> WebhookState:

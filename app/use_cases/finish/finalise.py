@@ -77,7 +77,7 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
 def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     if run.error_code == "second_person_expired":  # a mail of its own tells it
         return False
-    if run.error_code == REPLACED:  # by whoever asked for it
+    if run.trial is not None or run.error_code == REPLACED:  # whoever asked for it has seen it, or wants another
         return False
     if run.trigger is Trigger.HELD and run.approved_at is None:  # what waited is gone, or was declined: no news
         return False

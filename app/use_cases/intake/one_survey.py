@@ -19,6 +19,7 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.beginnings import REPLACED
+from app.use_cases.shared.trial_settings import tried_settings
 
 WAITING_PREVIEWS = 10
 """How many previews of one actor, connection and direction wait for an approval; a newer one replaces the oldest."""
@@ -45,7 +46,9 @@ def settle(ctx: Context, uow: UnitOfWork, connection: Connection, command: Start
     if open_run is not None and not _gives_way(open_run, command):
         raise _open(open_run)
     former = [open_run.id] if open_run else []
-    if command.retried_run_id is None:
+    if command.trial is not None:
+        former = uow.trials.waiting(connection.id)  # of both directions
+    elif command.retried_run_id is None:
         beyond = WAITING_PREVIEWS - 1
         former += uow.runs.waiting_previews(connection.id, command.direction, command.started_by, beyond=beyond)
     now = ctx.clock.now()
@@ -53,12 +56,16 @@ def settle(ctx: Context, uow: UnitOfWork, connection: Connection, command: Start
 
 
 def _is_same(open_run: RunRow, command: StartRun) -> bool:
+    if open_run.trial is not None:
+        return tried_settings(open_run.trial) == command.trial
     return command.retried_run_id == open_run.retried_run_id and command.is_same_wish(
         as_of_date=open_run.as_of_date, scope=open_run.scope, acknowledged=open_run.acknowledged
     )
 
 
 def _gives_way(open_run: RunRow, command: StartRun) -> bool:
+    if open_run.trial is not None:
+        return True
     return open_run.dry_run and open_run.retried_run_id is None and command.by_one_person
 
 

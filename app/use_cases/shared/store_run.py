@@ -38,6 +38,7 @@ def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: St
             undone_run_id=command.undone_run_id,
             acknowledged=command.acknowledged,
             asked_as=command.asked_as,
+            trial=command.trial,
         )
     )
     uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)

@@ -49,6 +49,7 @@ from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
 from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
 from app.use_cases.shared.told import under_run
+from app.use_cases.shared.trial_settings import trigger_of, with_tried
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
 from app.use_cases.survey.plan_survey import Everybody, plan_everybody
@@ -57,6 +58,7 @@ from app.use_cases.survey.plan_undo import plan_everybody_undone
 from app.use_cases.survey.stop_in_survey import forget_equals, stop_what_waits
 from app.use_cases.survey.survey_links import all_links
 from app.use_cases.survey.survey_store import fenced, store
+from app.use_cases.survey.trial import keep_moved
 
 log = structlog.get_logger(__name__)
 
@@ -112,13 +114,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
         declined = uow.beginnings.declined(connection.id, run.direction)
-    terms = terms_of_run(
-        connection,
-        direction=run.direction,
-        trigger=run.trigger,
-        as_of_date=run.as_of_date,
-        signing=ctx.keys.signing,
-    )
+    terms = _terms(ctx, run, with_tried(connection, run.trial) if run.trial else connection)
     everybody = Everybody(
         connection, source, target, links, index, declined=declined, incomplete=incomplete, odd_masters=odd
     )
@@ -140,10 +136,21 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     if stops and raised:  # the day has no room for all of a kind: none of that kind is written before a person decides
         stops = replace(stops, closed=frozenset(alarm.effect for alarm in raised if alarm.effect))
         planned_items = planned(Before(planned_items, without(stops.closed)))
+    if run.trial is not None:
+        saved = _terms(ctx, run, connection)
+        as_saved = _planned_items(ctx, run, everybody, terms=saved, troubles={}, stops=None, before=NOBODY)
+        planned_items = keep_moved(ctx, run, planned_items, as_saved, lease=lease)
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
         forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
     store(ctx, run, planned_items, troubles=troubles, lease=lease)
+
+
+def _terms(ctx: Context, run: RunRow, connection: Connection) -> Terms:
+    trigger, signing = trigger_of(run), ctx.keys.signing
+    return terms_of_run(
+        connection, direction=run.direction, trigger=trigger, as_of_date=run.as_of_date, signing=signing
+    )
 
 
 def _stops(ctx: Context, run: RunRow, remembered: Sequence[StoppedRow], terms: Terms) -> Stops | None:

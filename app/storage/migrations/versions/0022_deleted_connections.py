@@ -1,0 +1,22 @@
+"""Connections that an administrator has deleted with their data: by whom, and when nothing of it was left."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.storage.tables.columns import Instant
+
+revision: str = "0022"
+down_revision: str | None = "0021"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    op.add_column("connections", sa.Column("deleted_by", sa.Text(), nullable=True))
+    op.add_column("connections", sa.Column("emptied_at", Instant(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("connections") as table:
+        table.drop_column("emptied_at")
+        table.drop_column("deleted_by")
