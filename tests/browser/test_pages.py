@@ -26,7 +26,17 @@ pytestmark = pytest.mark.processes
 
 NO_PAGES = frozenset(
     f"screens.{name}"
-    for name in ("static_file", "reading", "run_progress", "home_panels", "engine_now", "links_compare", "sign_in")
+    for name in (
+        "static_file",
+        "reading",
+        "run_progress",
+        "home_panels",
+        "engine_now",
+        "links_compare",
+        "sign_in",
+        "pay_schedules",
+        "trial",
+    )
 )
 """Parts of a page that is kept fresh, files, and what leads elsewhere once somebody is signed in."""
 SHOWN = frozenset({"screens.engine", "screens.history", "screens.links", "screens.connection", "screens.users"})

@@ -57,7 +57,8 @@ def test_the_wizard_from_nothing_to_the_first_preview(site: Site, sign_in: SignI
     assert findings(page) == []
     page.click("button[value=confirm]")
     page.fill("[name=working_hours_system_name] >> nth=0", "固定時間制")
-    page.fill("[name=pay_schedule_name] >> nth=0", "正社員")
+    page.wait_for_selector("select#pay_schedule_name")
+    page.select_option("select#pay_schedule_name", "正社員")
     page.fill("[name=base_pay] >> nth=0", "230000")
     page.click("button[name=answer][value=save]")
     page.click("button[value=register]")

@@ -327,7 +327,7 @@ def test_a_lost_answer_is_told_without_the_command_line(wizarding: Wizarding) ->
 
 
 def test_pause_and_resume(wizarding: Wizarding) -> None:
-    assert "一時停止しました" in send(wizarding, "pause", press=("answer", "pause"))
+    assert "一時停止しました" in send(wizarding, "pause", press=("answer", "pause"), confirmed="yes")
     assert kept(wizarding).paused
     assert "再開しました" in send(wizarding, "pause", press=("answer", "resume"))
     assert not kept(wizarding).paused
@@ -369,8 +369,8 @@ def test_the_page_in_english(wizarding: Wizarding) -> None:
     with wizarding.house.ctx.unit_of_work() as uow:
         uow.users.change(1, locale="en")
     told = send(wizarding, "automatic", quiet_seconds="x")
-    assert "Enter a number from 0 to 600." in told and "When both sides changed" in told
-    assert "There is no connection yet" not in told and "自動同期" not in told
+    assert "Enter a number from 0 to 600." in told and "When an item changed on both sides" in told
+    assert "No connections yet" not in told and "自動同期" not in told
 
 
 def test_a_rehearsal_says_so_with_ways_to_the_practice_screens(tmp_path: Path, wizarding: Wizarding) -> None:

@@ -42,6 +42,7 @@ ALLOWED: Mapping[str, str] = {
     "connections": ADMIN, "connection": ADMIN, "change_connection": ADMIN, "connect": ADMIN, "begin_setup": ADMIN,
     "setup": ADMIN, "setup_step": ADMIN, "setup_company": ADMIN, "end_setup": ADMIN, "setup_export": ADMIN,
     "setup_consent": ADMIN, "setup_webhook": ADMIN,
+    "ask_deletion": ADMIN, "delete_connection": ADMIN, "pay_schedules": ADMIN, "trial": ADMIN, "trial_people": ADMIN,
     "engine": ENGINE, "engine_now": ENGINE, "engine_ask": ENGINE, "engine_act": ENGINE, "deliveries": ENGINE,
     "delivery": ENGINE, "replay_delivery": ENGINE, "ask_replay": ENGINE, "replay_deliveries": ENGINE,
     "users": ADMIN, "users_disable": ADMIN, "users_enable": ADMIN, "users_role": ADMIN, "users_password": ADMIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.web.screens import attention, home, links, practice
 from app.web.screens.accounts import account, audit, keys, sessions, sign_in, users
 from app.web.screens.base import attach_screens, screens
-from app.web.screens.connections import connections, wizard
+from app.web.screens.connections import connections, deletion, held_names, trials, wizard
 from app.web.screens.engine import deliveries, engine
 from app.web.screens.runs import decisions, history, preview, run, start, undo
 
@@ -16,8 +16,10 @@ __all__ = [
     "audit",
     "connections",
     "decisions",
+    "deletion",
     "deliveries",
     "engine",
+    "held_names",
     "history",
     "home",
     "keys",
@@ -29,6 +31,7 @@ __all__ = [
     "sessions",
     "sign_in",
     "start",
+    "trials",
     "undo",
     "users",
     "wizard",

@@ -19,16 +19,31 @@ from app.use_cases.connections import (
     connection_settings,
     connection_wizard,
     connections,
+    deletion,
     pause_resume,
+    trials,
     two_persons,
     webhook_registration,
 )
 from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
+from app.use_cases.connections.connection_settings import ItemChoice
+from app.use_cases.connections.trials import Trial
+from app.use_cases.shared.connection_lookup import find_connection
 from app.web.callback_address import callback_url
 from app.web.current import current_context
+from app.web.http.kept_forms import PROOF
 from app.web.http.vendor_turns import ask_vendor
 from app.web.plain_pages import origin_of
-from app.web.screens.base import PROOF, ask_for_proof, me, needs, render, screens, session_secret, wording_here
+from app.web.screens.base import (
+    ask_first,
+    ask_for_proof,
+    me,
+    needs,
+    render,
+    screens,
+    session_secret,
+    wording_here,
+)
 from app.web.screens.connections.forms import (
     addresses,
     error_words,
@@ -38,6 +53,8 @@ from app.web.screens.connections.forms import (
     text,
     typed_export,
 )
+from app.web.screens.connections.held_names import asked_held, look_up
+from app.web.screens.connections.trials import begin, shown_trial
 
 
 @dataclass
@@ -50,6 +67,10 @@ class Sent:
     faults: Mapping[str, str] = field(default_factory=dict)
     told: str = ""
     status: int = 200
+    doubtful: bool = False
+    """A name was typed that nobody at freee has."""
+    shown: Connection | None = None
+    """With the items and blank rules as they were sent."""
 
 
 @screens.get("/connections", endpoint="connections")
@@ -57,13 +78,14 @@ class Sent:
 def connection_list() -> Response:
     ctx = current_context()
     unconnected = [each for each in connection_wizard.open_setups(ctx) if not each.connected]
-    return render("connections/list.html", listed=connection_settings.listed_connections(ctx), setups=unconnected)
+    listed, leaving = connection_settings.listed_connections(ctx), deletion.being_deleted(ctx)
+    return render("connections/list.html", listed=listed, setups=unconnected, leaving=leaving)
 
 
 @screens.get("/connections/<key>", endpoint="connection")
 @needs(Permission.SET_UP)
 def connection_page(key: str) -> Response:
-    return _page(key, Sent())
+    return _page(key, Sent(), trial=shown_trial(key))
 
 
 @screens.post("/connections/<key>/<section>")
@@ -78,13 +100,14 @@ def change_connection(key: str, section: str) -> Any:
     except Refused as refused:
         if refused.code == "unknown_connection":
             raise
-        return _page(key, _sent(section, refused))
+        return _page(key, _sent(key, section, refused))
     except AwaseError as error:
         return _page(key, Sent(section, told=error_words(error), status=503))
     if not isinstance(told, str):
         return told
-    flash(told, "good")
-    return redirect(url("screens.connection", key=key, _anchor=section), code=303)
+    place = _PLACES.get(section, section)
+    flash(told, f"good@{place}")
+    return redirect(url("screens.connection", key=key, _anchor=f"told-{place}"), code=303)
 
 
 # ── the sections ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,9 +131,10 @@ def _attributes(key: str) -> str:
     return wording_here()("connections.attributes_checked", n=check.people)
 
 
-def _cleared(key: str) -> str:
+def _cleared(key: str) -> Any:
     attributes.answer_cleared(current_context(), me().actor, key, text("attribute"))
-    return wording_here()("connections.cleared_told")
+    flash(wording_here()("connections.cleared_told"), "good")
+    return redirect(url("screens.connection", key=key), code=303)
 
 
 def _freee(key: str) -> Any:
@@ -123,16 +147,27 @@ def _export(key: str) -> Any:
     default, sets = typed_export()
     if request.form.get("answer") == "more":
         return _page(key, Sent("export", sets=(default, [*sets, {}])))
-    connection_settings.set_export_settings(current_context(), key, default, sets)
-    return wording_here()("connections.saved")
+    ctx = current_context()
+    connection_settings.check_export(default, sets)
+    looked = look_up(key, default, sets)
+    if looked.faults:
+        return _page(key, Sent("export", sets=(default, sets), faults=looked.faults, status=422, doubtful=True))
+    connection_settings.set_export_settings(ctx, key, default, sets)
+    saved = wording_here()("connections.saved")
+    return f"{saved} {wording_here()('connections.held.not_looked')}" if looked.away else saved
 
 
-def _automatic(key: str) -> str:
+def _automatic(key: str) -> Any:
+    ctx = current_context()
     changes: dict[str, Any] = {name: text(name) for name in ("directions", "policy", "mail")}
     changes |= {name: text(name) or DEFAULT for name in ("quiet_seconds", "sweep_minutes")}
     named = {item: request.form.get(f"policy-{item}", "") for item in ITEM_LABELS}
     changes["item_policies"] = {item: policy or DEFAULT for item, policy in named.items()}
-    automatic_settings.set_automatic(current_context(), key, changes=changes)
+    if request.form.get("answer") == "try":
+        by = me().actor
+        return begin(key, lambda way: trials.try_automatic(ctx, key, changes, direction=way, by=by))
+    automatic_settings.set_automatic(ctx, key, changes=changes)
+    trials.end_trials(ctx, key)
     return wording_here()("connections.saved")
 
 
@@ -149,22 +184,21 @@ def _beginning(key: str) -> str:
     return wording_here()("connections.looking_now")
 
 
-def _items(key: str) -> str:
-    exchanged = set(request.form.getlist("exchanged"))
-    connection_settings.set_items(
-        current_context(),
-        key,
-        excluded=[row.key for row in connection_settings.ITEMS if (row.group or row.key) not in exchanged],
-        blank_policies={row.key: request.form.get(f"blank-{row.key}", "") for row in connection_settings.ITEMS},
-        include_building="include_building" in request.form,
-        create_positions="create_positions" in request.form,
-    )
+def _items(key: str) -> Any:
+    ctx, choice = current_context(), _item_choice()
+    if request.form.get("answer") == "try":
+        by = me().actor
+        return begin(key, lambda way: trials.try_items(ctx, key, choice, direction=way, by=by))
+    connection_settings.set_items(ctx, key, choice)
+    trials.end_trials(ctx, key)
     return wording_here()("connections.saved")
 
 
-def _webhook(key: str) -> str:
+def _webhook(key: str) -> Any:
     ctx, words = current_context(), wording_here()
     answer = request.form.get("answer")
+    if answer == "remove":
+        return _remove_webhook(key)
     if answer == "rotate":
         until = ask_vendor(lambda: webhook_registration.rotate_webhook_secret(ctx, key))
         return words("connections.webhook_rotated", until=words.instant(until))
@@ -175,11 +209,36 @@ def _webhook(key: str) -> str:
     return words("connections.webhook_registered")
 
 
-def _pause(key: str) -> str:
+def _item_choice() -> ItemChoice:
+    exchanged = set(request.form.getlist("exchanged"))
+    return ItemChoice(
+        excluded=[row.key for row in connection_settings.ITEMS if (row.group or row.key) not in exchanged],
+        blank_policies={row.key: request.form.get(f"blank-{row.key}", "") for row in connection_settings.ITEMS},
+        include_building="include_building" in request.form,
+        create_positions="create_positions" in request.form,
+    )
+
+
+def _remove_webhook(key: str) -> Any:
+    ctx = current_context()
+    if (asked := _ask("webhook_remove", key, "webhook")) is not None:
+        return asked
+    ask_vendor(lambda: webhook_registration.remove_webhook(ctx, key))
+    return wording_here()("connections.webhook_removed")
+
+
+def _pause(key: str) -> Any:
     paused = request.form.get("answer") == "pause"
+    if paused and (asked := _ask("pause", key, "pause")) is not None:
+        return asked
     act = pause_resume.pause if paused else pause_resume.resume
     act(current_context(), key)
     return wording_here()("connections.paused" if paused else "connections.resumed")
+
+
+def _ask(what: str, key: str, section: str) -> Response | None:
+    name = find_connection(current_context(), key).name
+    return ask_first(what, back=url("screens.connection", key=key, _anchor=section), connection=name)
 
 
 def _check(key: str) -> Any:
@@ -220,17 +279,24 @@ _SECTIONS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+_PLACES = {"attributes": "token", "beginning": "automatic"}
+"""Sections whose button stands in the panel of another one."""
+
+
 # ── the page ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sent(section: str, refused: Refused) -> Sent:
+def _sent(key: str, section: str, refused: Refused) -> Sent:
     typed = {name: value for name, value in request.form.items() if name not in ("smarthr_token", "csrf_token", PROOF)}
     sets = typed_export() if section == "export" else None
     told = "" if refused.fields else error_words(refused)
-    return Sent(section, typed, sets, fault_words(refused), told, refused.status)
+    shown = None
+    if section == "items" and refused.code != "invalid_items":
+        shown = connection_settings.with_items(find_connection(current_context(), key), _item_choice())
+    return Sent(section, typed, sets, fault_words(refused), told, refused.status, shown=shown)
 
 
-def _page(key: str, sent: Sent) -> Response:
+def _page(key: str, sent: Sent, *, trial: Trial | None = None) -> Response:
     ctx = current_context()
     view = connection_settings.show_settings(ctx, key)
     default, sets = sent.sets or kept_export(view.connection)
@@ -242,6 +308,9 @@ def _page(key: str, sent: Sent) -> Response:
         connection=view.connection,
         state=state_of(view.connection),
         sent=sent,
+        trial=trial,
+        held=asked_held(key),
+        doubtful=sent.doubtful,
         default=default,
         sets=sets,
         doubts=export_doubts(view.connection),
