@@ -36,7 +36,10 @@ _NOT_IN_AUTOMATIC = {
     "ja": _NO_DATE_TO_CHOOSE["ja"] + r"|もう一度同期|再実行して|もう一度「元に戻す」",
     "en": _NO_DATE_TO_CHOOSE["en"] + r"|[Ss]ync (?:this person )?again|repeat the run|run it again|Retry the employees",
 }
-_OF_A_RUN = r"自動で繰り返し|再実行して|もう一度同期|[Rr]epeat the|run it again|Retry the employees|[Ss]ync (?:this person )?again"
+_OF_A_RUN = (
+    r"自動で繰り返し|再実行して|もう一度同期"
+    r"|[Rr]epeat the|run it again|Retry the employees|[Ss]ync (?:this person )?again"
+)
 _ASKS = {"ja": r"ください", "en": r"^(?:Check|Enter|Correct|Decide|Contact|Choose|Ask|Tell)\b"}
 _COMMAND = re.compile(r"\bflask\b")
 
