@@ -5,8 +5,8 @@ from alembic import op
 
 from app.storage.tables.columns import Instant
 
-revision: str = "0022"
-down_revision: str | None = "0021"
+revision: str = "0024"
+down_revision: str | None = "0023"
 branch_labels: str | None = None
 depends_on: str | None = None
 
