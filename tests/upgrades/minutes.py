@@ -1,4 +1,4 @@
-"""`python -m tests.upgrades.minutes [--sqlite]`: how long `flask db upgrade` takes from each release on a large database.
+"""`python -m tests.upgrades.minutes [--sqlite]`: how long `flask db upgrade` takes from each release, on much data.
 
 What the release has left is multiplied: 50,000 people on each list, 200,000 results, 100,000 entries of the audit trail
 (of releases whose trail is no chain yet: later ones are not touched by any migration). The figures stand in
