@@ -31,6 +31,7 @@ from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.runs.dates import JAPAN
+from app.domain.runs.kinds import RunKind
 
 FOLDER = Path(__file__).parent / "texts"
 LOCALES = ("ja", "en")
@@ -50,6 +51,12 @@ class Wording:
         found = self._texts[key] if key in self._texts else self._texts[f"{key}.{_form(values.get('n'))}"]
         shown = {name: self.number(v) if type(v) is int else v for name, v in values.items()}
         return found.format(**shown) if values else found
+
+    def of_kind(self, name: str, kind: RunKind, /, **values: Any) -> str:
+        """The text kinds.`name` for a run of this kind; for one that has none of its own, the text for a sync."""
+        mine = f"kinds.{name}.{kind.value}"
+        known = mine in self._texts or f"{mine}.other" in self._texts
+        return self(mine if known else f"kinds.{name}.{RunKind.SYNC.value}", **values)
 
     # ── words of the domain, which holds the Japanese; texts/<locale>/words.toml and causes.toml hold the others ──
 

@@ -48,6 +48,14 @@ def different(page: Page) -> int:
     return int(page.locator("nav .chips a[href*='show=changed'] b").inner_text())
 
 
+def tick_the_first(page: Page) -> None:
+    """And nobody else."""
+    page.click("button[name=all][value=off]")
+    page.wait_for_selector("table.preview-people")
+    with page.expect_response(lambda answer: answer.url.endswith("/choose")):
+        page.locator("table.preview-people input[name=chosen]").first.check()
+
+
 def go_to_the_plan(page: Page) -> None:
     page.click("button[name=go]")
     page.wait_for_selector("button.preview-sync")
@@ -105,10 +113,7 @@ def test_only_who_is_ticked_is_written(site: Site, sign_in: SignIn) -> None:
     page = sign_in(Role.MEMBER)
     choose_direction(page, site, Direction.SMARTHR_TO_FREEE)
     read_both_sides(page)
-    page.click("button[name=all][value=off]")
-    page.wait_for_selector("table.preview-people")
-    with page.expect_response(lambda answer: answer.url.endswith("/choose")):
-        page.locator("table.preview-people input[name=chosen]").first.check()
+    tick_the_first(page)
     go_to_the_plan(page)
     assert page.locator("main > details.more").count() == 1
     approve(page)

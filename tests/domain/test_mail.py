@@ -101,7 +101,7 @@ def test_the_whole_mail_line_by_line() -> None:
         "失敗: 3 件",
         rule,
         *(f"【{each.number}】 失敗理由: {each.message}" for each in failures),
-        "再実行しても解決しない場合は、サポートにお問い合わせください。",
+        "もう一度試しても解決しない場合は、サポートにお問い合わせください。",
         "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。",
         rule,
         "",
@@ -197,7 +197,7 @@ def test_the_rest_is_counted_when_only_some_are_handed_over() -> None:
 
 def test_what_stopped_the_whole_run_is_told() -> None:
     body = compose(summary(counts={}, failures=(), reviews=(), run_error="needs_consent"))[1]
-    places(body, "失敗: 0 件", message_of("needs_consent"), remedy_of("needs_consent"), "サポート")
+    places(body, "書き込んでいません", message_of("needs_consent"), remedy_of("needs_consent"), "サポート")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_cancelling_ends_what_waits_and_lets_what_runs_finish(room: Room) -> Non
         assert uow.items.claim(waiting, 0, now=room.clock.now(), lease_until=room.clock.now(), worker="late") is None
         assert uow.items.record_outcome(running, attempt, state=ItemState.SUCCEEDED, now=room.clock.now())
     assert close_run_if_done(room.ctx, run.id)
-    assert room.run_row(run.public_id).state is RunState.PARTLY_FAILED
+    assert room.run_row(run.public_id).state is RunState.CANCELLED
     assert states(room, run.id) == {ItemState.SUCCEEDED: 2, ItemState.CANCELLED: 1}
 
 

@@ -169,7 +169,7 @@ def test_a_preview_waits_for_a_person(room: Room) -> None:
     room.clock.turn(hours=3)
     assert progress(room, run) == ProgressView(2, 5, None, None)
     approve(room.ctx, run.public_id, by="cli")
-    assert progress(room, run) == ProgressView(2, 5, None, 3 * LIMITED)
+    assert progress(room, run) == ProgressView(0, 3, None, 3 * LIMITED)
 
 
 def test_an_approved_preview_is_measured_from_its_first_employee(room: Room) -> None:
@@ -178,7 +178,7 @@ def test_an_approved_preview_is_measured_from_its_first_employee(room: Room) -> 
     approve(room.ctx, run.public_id, by="cli")
     room.clock.turn(seconds=20)
     work(room, ids[:2], seconds=5)
-    assert progress(room, run) == ProgressView(4, 6, 0.2, 10.0)
+    assert progress(room, run) == ProgressView(2, 4, 0.2, 10.0)
 
 
 def test_at_the_end_nothing_is_left(room: Room) -> None:

@@ -128,7 +128,7 @@ def test_a_survey_that_nobody_answers_ends_as_a_failed_run_with_a_mail(house: Ho
     assert run.state is RunState.FAILED
     assert run.error_code
     assert len(house.postbox.mails) == 1
-    assert "失敗" in house.postbox.mails[0].body
+    assert "書き込んでいません" in house.postbox.mails[0].body
 
 
 def test_months_of_each_person_follow_the_own_pay_schedule(house: House) -> None:

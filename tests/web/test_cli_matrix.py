@@ -63,7 +63,7 @@ def test_start_and_wait(states: list[ItemState], code: int, as_json: bool, run: 
         assert (shown["id"], shown["state"]) == (view.id, view.state.value)
         assert len(shown["items"]) == states.count(ItemState.FAILED)
     else:
-        assert view.id in result.stdout and view.state.label in result.stdout
+        assert view.id in result.stdout and view.word.label in result.stdout
 
 
 @pytest.mark.parametrize("state", [ItemState.SUCCEEDED, ItemState.FAILED])
@@ -98,7 +98,7 @@ def test_approve_and_wait(run: Run, world: World) -> None:
     object.__setattr__(world.ctx, "unit_of_work", end_it)
     result = run("sync", "approve", preview, "--wait")
     assert result.exit_code == 1, result.output
-    assert "【0002】" in result.stdout and "変更なし 1件" in result.stdout
+    assert "【0002】" in result.stdout and "選択していない従業員: 1件" in result.stdout
 
 
 def test_a_run_that_somebody_else_cancels_ends_the_waiting(run: Run, world: World) -> None:

@@ -296,7 +296,7 @@ def test_changes_that_a_guard_has_stopped_wait_like_a_preview(world: World, visi
         uow.runs.show_stopped(run.id, total=7, alarms=[{"code": "many_creates", "count": 7, "limit": 5}], now=NOW)
     member = visit(Role.MEMBER)
     member.open("/")
-    assert "1日に書き込める人数を超えて止めた変更が、確認を待っています" in member.words
+    assert "1日に書き込める人数を超えて止めた変更が、承認を待っています" in member.words
     member.open(f"/runs/{run_id}/people")
     assert "書き込みの前に止めた変更です" in member.words
     member.open(f"/runs/{run_id}/confirm/ask")
@@ -342,7 +342,7 @@ def test_a_viewer_looks_and_cannot_decide(world: World, visit: Visit) -> None:
     run_id = preview_of(world, CHANGED)
     viewer = visit(Role.VIEWER)
     viewer.open(f"/runs/{run_id}/people")
-    assert 'name="chosen"' not in viewer.text and "同期をやめる" not in viewer.words
+    assert 'name="chosen"' not in viewer.text and "同期を取り消す" not in viewer.words
     assert f"/runs/{run_id}/confirm" in viewer.text
     viewer.open(f"/runs/{run_id}/confirm")
     assert "<dialog" not in viewer.text

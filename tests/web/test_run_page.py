@@ -249,7 +249,7 @@ def test_retry_starts_a_run_for_those_who_failed(house: House, enter: Enter) -> 
     member.send(f"/runs/{run.id}/retry")
     assert member.page is not None
     again = member.page.request.path.removeprefix("/runs/")
-    assert again != run.id and "もう一度、同期を開始しました" in member.words
+    assert again != run.id and "もう一度、同期を始めました" in member.words
     house.work()
     with house.ctx.unit_of_work() as uow:
         row = uow.runs.get_by_public_id(again)
@@ -274,8 +274,8 @@ def test_a_failed_run_says_why_and_may_be_repeated(house: House, enter: Enter) -
     member = enter(Role.MEMBER)
     member.open(f"/runs/{run.id}")
     assert house.seen(run).state is RunState.FAILED
-    assert "実行結果: 失敗" in member.words and "取り消されています" in member.words
-    assert "対象の従業員がいませんでした" in member.words and "もう一度実行" in member.words
+    assert "実行結果: 失敗" in member.words and "無効になっています" in member.words
+    assert "対象の従業員がいませんでした" in member.words and "もう一度同期する" in member.words
 
 
 # ── the mail, the file ────────────────────────────────────────────────────────────────────────────────────────────

@@ -96,7 +96,7 @@ def test_in_english(visit: Visit, world: World) -> None:
         (user,) = uow.users.all()
         uow.users.change(user.id, locale="en")
     member.open(f"/runs/{run_id}/undo")
-    assert "Take a sync back" in member.words
+    assert "Undo a sync" in member.words
     assert "not deleted" in member.words
 
 

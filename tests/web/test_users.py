@@ -196,7 +196,7 @@ def test_a_revoked_invitation_opens_nothing(visit: Visit, world: World, app: Fla
     (open_one,) = invitations.list_invitations(world.ctx)
     admin.open("/users")
     admin.send(f"/users/invitations/{open_one.id}/revoke", confirmed="yes")
-    assert "招待を取り消しました" in admin.words
+    assert "招待を無効にしました" in admin.words
     Visitor(app.test_client()).open(link, status=404)
     with pytest.raises(Refused, match="invitation_over"):
         invitations.revoke(world.ctx, open_one.id, by=SignedIn(1, "x", Role.ADMIN, "ja"))

@@ -67,12 +67,17 @@ class Entry:
 
 
 TRY_LATER: Mapping[str, Any] = {
-    "remedy": "しばらくは自動で繰り返します。失敗のまま終わったときは、時間をおいて再実行してください。",
+    "remedy": "しばらくは自動で繰り返します。失敗のまま終わったときは、時間をおいて、もう一度同期してください。",
     "automatic": "次の自動同期で、もう一度試します。対応は必要ありません。",
     "automatic_who": Who.SYSTEM,
+    "undo": "しばらくは自動で繰り返します。失敗のまま終わったときは、時間をおいて、もう一度元に戻してください。",
     "elsewhere": "少し待ってから、もう一度お試しください。続くときは、製品の障害情報を確かめてください。",
 }
-REPEAT_LATER: Mapping[str, Any] = {**TRY_LATER, "remedy": "時間をおいて、失敗した従業員を再実行してください。"}
+REPEAT_LATER: Mapping[str, Any] = {
+    **TRY_LATER,
+    "remedy": "時間をおいて、失敗した従業員をもう一度同期してください。",
+    "undo": "時間をおいて、もう一度元に戻してください。",
+}
 MEND_BY_HAND = "元の値にしたいときは、{target}の画面で直してください。"
 """The remedy where an undo has nothing that could be done once more."""
 
@@ -144,7 +149,7 @@ _ENTRIES = (
     Entry("E17", Who.HR, "{target}が値を受け付けませんでした。",
           "送った値のどれかが{target}の規則に合いません。",
           "製品の返答を読んで値を確かめ、{source}で直してください。{again}"),
-    Entry("E18", Who.ADMIN, "認証の期限が切れたか、取り消されています。",
+    Entry("E18", Who.ADMIN, "認証の期限が切れたか、無効になっています。",
           "アクセストークンの期限が切れたか、失効しています。freee人事労務のトークンは自動で更新しますが、更新できませんでした。",
           "接続の設定で、freee人事労務は認可をやり直し、SmartHRは新しいアクセストークンを登録してください。"),
     Entry("E19", Who.RIGHTS, "この操作の権限がありません。",

@@ -13,9 +13,11 @@ from datetime import date, datetime
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.error_catalogue.catalogue import Who, message_of, remedy_of, who_of
+from app.domain.mail_text.kinds import beside, counted, opening, told_as
 from app.domain.mapping import BY_KEY
 from app.domain.runs.dates import JAPAN
-from app.domain.runs.run_state import ItemState
+from app.domain.runs.kinds import RunKind
+from app.domain.runs.run_state import ItemState, RunState
 from app.domain.vendors.answer import VendorAnswer
 
 LIST_LIMIT = 50
@@ -64,6 +66,10 @@ class RunSummary:
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Catalogue code → people whom the run has left out."""
     only_target_changed: int = 0
+    looked_at: int = 0
+    """How many people were only looked at; they stand in no count."""
+    kind: RunKind = RunKind.SYNC
+    result: RunState | None = None
     run_error: str | None = None
     """Catalogue code of the error that stopped the whole run, or None."""
 
@@ -75,26 +81,25 @@ def compose(summary: RunSummary) -> tuple[str, str]:
 
 
 def _subject(summary: RunSummary) -> str:
-    source, target = summary.direction.source.label, summary.direction.target.label
-    return f"{source}から{target}へ従業員情報を同期しました｜{one_line(summary.company, _LONGEST_NAME)}"
+    written = summary.counts.get(ItemState.SUCCEEDED, 0)
+    what = told_as(summary.kind, summary.direction, result=summary.result, written=written)
+    return f"{what}｜{one_line(summary.company, _LONGEST_NAME)}"
 
 
 def _documented_part(summary: RunSummary) -> Iterable[str]:
-    source, target = summary.direction.source.label, summary.direction.target.label
     failed = summary.counts.get(ItemState.FAILED, 0)
     yield f"{one_line(summary.company, _LONGEST_NAME)} ご担当者様"
     yield ""
-    yield f"{source}から{target}への従業員情報の同期が終わりましたので、結果をお知らせします。"
+    yield opening(summary.kind, summary.direction, result=summary.result)
     yield ""
-    yield f"成功: {summary.counts.get(ItemState.SUCCEEDED, 0)} 件"
-    yield f"失敗: {failed} 件"
+    yield from counted(summary.counts, stopped=summary.run_error is not None)
     yield _RULE
     if summary.run_error is not None:
-        yield f"同期を最後まで行えませんでした: {message_of(summary.run_error, summary)}"
+        yield f"最後まで行えませんでした: {message_of(summary.run_error, summary)}"
         yield f"対処: {remedy_of(summary.run_error, summary)}"
         yield f"対応する人: {who_of(summary.run_error, summary).label}"
     yield from _listed(summary.failures, total=failed, reason="失敗理由")
-    yield "再実行しても解決しない場合は、サポートにお問い合わせください。"
+    yield "もう一度試しても解決しない場合は、サポートにお問い合わせください。"
     yield "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。"
     yield _RULE
 
@@ -102,12 +107,14 @@ def _documented_part(summary: RunSummary) -> Iterable[str]:
 def _our_part(summary: RunSummary) -> Iterable[str]:
     counts = summary.counts
     reviews = counts.get(ItemState.NEEDS_REVIEW, 0) + counts.get(ItemState.CONFLICT, 0)
-    yield f"変更なし: {counts.get(ItemState.UNCHANGED, 0)} 件"
-    yield f"要確認: {reviews} 件"
+    if counts or summary.run_error is None:
+        yield f"変更なし: {counts.get(ItemState.UNCHANGED, 0)} 件"
+        yield f"要確認: {reviews} 件"
     if counts.get(ItemState.CANCELLED, 0):
         yield f"取り消し: {counts[ItemState.CANCELLED]} 件"
     if counts.get(ItemState.LEFT_OUT, 0):
         yield f"対象外: {counts[ItemState.LEFT_OUT]} 件"
+    yield from beside(summary.looked_at)
     for code, people in summary.left_out.items():
         yield f"　{message_of(code, summary)}（{people} 件）"
     if summary.only_target_changed:

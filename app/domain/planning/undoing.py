@@ -49,7 +49,7 @@ def plan_undo(
     """The plan that puts the written items back. An item that already holds its old value needs nothing.
 
     `direction`: of the run that is taken back; its target is written again. `record`: the target as its vendor shows
-    it. Every note that keeps an item from going back asks for a person (要再確認).
+    it. Every note that keeps an item from going back asks for a person (要確認).
     """
     known = [each for each in written if each.key in BY_KEY]
     bank = [each for each in known if BY_KEY[each.key].group == "bank"]

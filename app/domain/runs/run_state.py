@@ -20,10 +20,6 @@ class RunState(StrEnum):
     def is_final(self) -> bool:
         return self in FINAL_RUN_STATES
 
-    @property
-    def label(self) -> str:
-        return _RUN_LABELS[self]
-
 
 class ItemState(StrEnum):
     WAITING = "waiting"
@@ -49,22 +45,12 @@ class ItemState(StrEnum):
 FINAL_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.PARTLY_FAILED, RunState.FAILED, RunState.CANCELLED})
 FINAL_ITEM_STATES = frozenset(set(ItemState) - {ItemState.WAITING, ItemState.RUNNING})
 
-_RUN_LABELS = {
-    RunState.WAITING: "受付済み",
-    RunState.SURVEYING: "差分を確認中",
-    RunState.PREVIEWED: "確認待ち",
-    RunState.RUNNING: "処理中",
-    RunState.SUCCEEDED: "成功",
-    RunState.PARTLY_FAILED: "一部失敗",
-    RunState.FAILED: "失敗",
-    RunState.CANCELLED: "取り消し",
-}
 _ITEM_LABELS = {
     ItemState.WAITING: "待機中",
     ItemState.RUNNING: "処理中",
     ItemState.SUCCEEDED: "成功",
     ItemState.UNCHANGED: "変更なし",
-    ItemState.NEEDS_REVIEW: "要再確認",
+    ItemState.NEEDS_REVIEW: "要確認",
     ItemState.CONFLICT: "要確認",
     ItemState.FAILED: "失敗",
     ItemState.LEFT_OUT: "対象外",
@@ -94,22 +80,34 @@ def may_become(now: RunState, then: RunState) -> bool:
 
 
 def result_of(counts: Mapping[ItemState, int]) -> RunState:
-    """The final state of a run whose items are all final.
+    """The final state of a run whose items are all final and which nobody has ended before.
 
     A run that attempted nothing is never SUCCEEDED: without a single item, or with nobody but people who are left out,
-    it is FAILED. Items waiting for a person (要再確認, 要確認) do not make a run fail by themselves, but they keep it
-    from being a plain success. Who is left out beside others changes nothing.
+    it is FAILED. Items that wait for a person (要確認) are no failures, but they keep the run from being a plain
+    success; `words.run_word` says then that somebody is to be looked at. Items that were cancelled make a run CANCELLED
+    unless another one failed. Who is left out beside others changes nothing.
     """
     total = sum(counts.values()) - counts.get(ItemState.LEFT_OUT, 0)
     good = counts.get(ItemState.SUCCEEDED, 0) + counts.get(ItemState.UNCHANGED, 0)
-    if total and counts.get(ItemState.CANCELLED, 0) == total:
-        return RunState.CANCELLED
-    if total and good == total:
-        return RunState.SUCCEEDED
-    failed = counts.get(ItemState.FAILED, 0) + counts.get(ItemState.CANCELLED, 0)
-    if not total or failed == total:
+    failed, cancelled = counts.get(ItemState.FAILED, 0), counts.get(ItemState.CANCELLED, 0)
+    if not total or (failed and failed + cancelled == total):
         return RunState.FAILED
+    if good == total:
+        return RunState.SUCCEEDED
+    if cancelled and not failed:
+        return RunState.CANCELLED
     return RunState.PARTLY_FAILED
+
+
+def ended_early(counts: Mapping[ItemState, int], ends_as: RunState) -> RunState:
+    """The final state of a run that was ended before all its people had their turn.
+
+    A cancelled run is CANCELLED whatever it had done until then. A run that was stopped before anything was written is
+    FAILED; what it had written counts.
+    """
+    if ends_as is RunState.CANCELLED or not counts.get(ItemState.SUCCEEDED):
+        return ends_as
+    return result_of(counts)
 
 
 BAD_ITEM_STATES = frozenset({ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT})

@@ -28,7 +28,7 @@ DIRECTIONS = {"smarthr_to_freee": "SmartHR → freee人事労務", "freee_to_sma
 LABELS = {
     "succeeded": "成功",
     "unchanged": "変更なし",
-    "needs_review": "要再確認",
+    "needs_review": "要確認",
     "conflict": "要確認",
     "failed": "失敗",
     "left_out": "対象外",
@@ -187,7 +187,10 @@ def count_writes(vendors: Vendors) -> int:
 def report(told: Told, *, with_mail: bool) -> None:
     run = told.run
     took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["created_at"])
-    counts = "  ".join(f"{label} {run['counts'].get(state, 0)}" for state, label in LABELS.items())
+    people: Counter[str] = Counter()
+    for state, label in LABELS.items():  # 要確認 has two states
+        people[label] += run["counts"].get(state, 0)
+    counts = "  ".join(f"{label} {number}" for label, number in people.items())
     calls = run["vendor_calls"]
     print(f"run         {run['id']}  {run['state']}")
     print(f"結果        {counts}")

@@ -156,7 +156,7 @@ NOTES: Mapping[str, str] = {
     # SmartHR
     "inactive_subdomain": "サブドメインが変わり、前のアドレスでは使えない",
     "ip_not_permitted": "アクセス制限ルールで、接続元が許可されていない",
-    "token_revoked": "アクセストークンが取り消された",
+    "token_revoked": "アクセストークンが無効にされた",
     "plan_limit": "契約の人数の上限に達し、従業員を登録できない",
     "forbidden": "トークンに許可されていないもの(crews、crews:write、job_titles など。カンマ区切り)",
     "hidden_attributes": "トークンに見えない従業員項目(tel_number、birth_at など。カンマ区切り)",

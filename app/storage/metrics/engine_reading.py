@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,7 @@ class EngineReading(Repository):
                 RunTable.total,
                 RunTable.equal,
                 RunTable.left_out,
+                RunTable.looked_at,
                 func.count().over(),
             )
             .join(ConnectionTable, ConnectionTable.id == RunTable.connection_id)
@@ -141,9 +142,9 @@ class EngineReading(Repository):
                 state,
                 created_at,
                 total,
-                done.get(run_id, 0) + equal + sum((left_out or {}).values()),
+                done.get(run_id, 0) + equal + sum((left_out or {}).values()) - _ended(looked_at or {}),
             )
-            for run_id, run, key, direction, trigger, state, created_at, total, equal, left_out, _ in rows
+            for run_id, run, key, direction, trigger, state, created_at, total, equal, left_out, looked_at, _ in rows
         ]
         return (rows[0][-1] if rows else 0), found
 
@@ -181,3 +182,8 @@ def _oldest_due(now: datetime) -> Select[Any]:
         .order_by(ItemTable.next_at)
         .limit(1)
     )
+
+
+def _ended(looked_at: Mapping[str, int]) -> int:
+    """How many people of a run were only looked at, without those whose items left it."""
+    return sum(people for state, people in looked_at.items() if state != ItemState.WAITING)

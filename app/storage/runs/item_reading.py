@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,26 +62,33 @@ class ItemReading(Repository):
         after: int,
         limit: int,
         state: ItemState | None = None,
+        states: Collection[ItemState] = (),
+        chosen: bool | None = None,
         code: str | None = None,
         number: str = "",
     ) -> list[ItemRow]:
-        """Items of a run in their order, from the position behind `after` (start with -1). `number`: only employees
-        whose number begins like this."""
-        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after)
+        """Items of a run in their order, from the position behind `after` (start with -1). `states`: only items in one
+        of them. `chosen`: only items that a person has chosen, or has not. `number`: only employees whose number begins
+        like this."""
+        query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after, *_choice(chosen))
         if state is not None:
             query = query.where(ItemTable.state == state)
+        if states:
+            query = query.where(ItemTable.state.in_(states))
         if code is not None:
             query = query.where(ItemTable.error_code == code)
         if number:
             query = query.where(ItemTable.employee_number.startswith(number, autoescape=True))
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
-    def noted(self, run_id: int, codes: Sequence[str], *, limit: int) -> tuple[list[ItemRow], int]:
+    def noted(
+        self, run_id: int, codes: Sequence[str], *, limit: int, chosen: bool | None = None
+    ) -> tuple[list[ItemRow], int]:
         """The first items with a note of one of these codes that is not the reason of their state, and how many there
         are."""
         notes, reason = cast(ItemTable.notes, String), ItemTable.error_code
         has_one = or_(*(and_(notes.contains(f'"{code}"'), reason.is_distinct_from(code)) for code in codes))
-        query = select(ItemTable).where(ItemTable.run_id == run_id, has_one)
+        query = select(ItemTable).where(ItemTable.run_id == run_id, has_one, *_choice(chosen))
         total = self._session.scalar(select(func.count()).select_from(query.subquery())) or 0
         rows = self._session.scalars(query.order_by(ItemTable.position).limit(limit)) if total else ()
         return [self._row(record) for record in rows], total
@@ -90,7 +98,7 @@ class ItemReading(Repository):
 
     def counts_of(self, run_ids: Sequence[int]) -> dict[int, dict[ItemState, int]]:
         """Run id → {state: employees}, without states that have none. Employees whom a sweep found equal, or has left
-        out, count without an item."""
+        out, count without an item; who was only looked at does not count."""
         query = (
             select(ItemTable.run_id, ItemTable.state, func.count())
             .where(ItemTable.run_id.in_(run_ids))
@@ -99,11 +107,14 @@ class ItemReading(Repository):
         found: dict[int, dict[ItemState, int]] = {run_id: {} for run_id in run_ids}
         for run_id, state, count in self._session.execute(query):
             found[run_id][state] = count
-        counted = select(RunTable.id, RunTable.equal, RunTable.left_out).where(RunTable.id.in_(run_ids))
-        for run_id, equal, left_out in self._session.execute(counted):
-            for state, count in ((ItemState.UNCHANGED, equal), (ItemState.LEFT_OUT, sum((left_out or {}).values()))):
-                if count:
-                    found[run_id][state] = found[run_id].get(state, 0) + count
+        columns = (RunTable.id, RunTable.equal, RunTable.left_out, RunTable.looked_at)
+        for run_id, equal, left_out, looked_at in self._session.execute(
+            select(*columns).where(RunTable.id.in_(run_ids))
+        ):
+            everybody = Counter(found[run_id])
+            everybody[ItemState.UNCHANGED] += equal
+            everybody[ItemState.LEFT_OUT] += sum((left_out or {}).values())
+            found[run_id] = dict(everybody - Counter(_ended_in(looked_at)))
         return found
 
     def left_out(self, run: RunRow) -> dict[str, int]:
@@ -112,11 +123,18 @@ class ItemReading(Repository):
         query = select(ItemTable.error_code, func.count()).where(*mine).group_by(ItemTable.error_code)
         return run.reasons_left_out({str(code): people for code, people in self._session.execute(query)})
 
-    def news(self, run_id: int) -> dict[ItemState, int]:
+    def only_target_changed(self, run_id: int) -> int:
+        """How many people of the run who had nothing to write differ by what only the target has changed."""
+        everybody_counts = exists().where(RunTable.id == ItemTable.run_id, RunTable.looked_at.is_(None))
+        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.UNCHANGED)
+        query = select(func.count()).select_from(ItemTable).where(*mine, ItemTable.error_code == "only_target_changed")
+        return self._session.scalar(query.where(or_(ItemTable.chosen, everybody_counts))) or 0
+
+    def news(self, run_id: int, *, chosen: bool | None = None) -> dict[ItemState, int]:
         """{state: items} without the items that ended as they did the time before, which are no news."""
         query = (
             select(ItemTable.state, func.count().label("items"))
-            .where(ItemTable.run_id == run_id, ~ItemTable.known)
+            .where(ItemTable.run_id == run_id, ~ItemTable.known, *_choice(chosen))
             .group_by(ItemTable.state)
         )
         return {row.state: row.items for row in self._session.execute(query)}
@@ -129,9 +147,9 @@ class ItemReading(Repository):
         began = select(ItemTable.started_at).where(*worked).order_by(ItemTable.started_at).limit(1)
         return self._session.scalar(ended) or 0, self._session.scalar(began)
 
-    def numbers(self, run_id: int, states: Sequence[ItemState]) -> list[str]:
+    def numbers(self, run_id: int, states: Sequence[ItemState], *, chosen: bool | None = None) -> list[str]:
         query = select(ItemTable.employee_number).where(ItemTable.run_id == run_id, ItemTable.state.in_(states))
-        return list(self._session.scalars(query.order_by(ItemTable.position)))
+        return list(self._session.scalars(query.where(*_choice(chosen)).order_by(ItemTable.position)))
 
     def waiting_for(self, connection_id: int, direction: Direction, source_ids: Sequence[str]) -> dict[str, int]:
         """Source id → a waiting item of this employee that will read both sides anew, so that a further event can join
@@ -225,12 +243,13 @@ class ItemReading(Repository):
         )
         return {row.effects: row.items for row in self._session.execute(query)}
 
-    def causes(self, run_id: int) -> list[tuple[ItemState, str, int]]:
+    def causes(self, run_id: int, *, chosen: bool | None = None) -> list[tuple[ItemState, str, int]]:
         """(state, error code, number of items) of ended items that a person has to look at, the most frequent first."""
         number = func.count().label("items")
         query = (
             select(ItemTable.state, ItemTable.error_code, number)
             .where(ItemTable.run_id == run_id, ItemTable.error_code.is_not(None), ItemTable.finished_at.is_not(None))
+            .where(*_choice(chosen))
             .group_by(ItemTable.state, ItemTable.error_code)
             .order_by(number.desc(), ItemTable.error_code)
         )
@@ -246,6 +265,16 @@ class ItemReading(Repository):
             candidates=candidates,
             name=self._shown(record.name_enc) or "",
         )
+
+
+def _choice(chosen: bool | None) -> tuple[ColumnElement[bool], ...]:
+    return () if chosen is None else (ItemTable.chosen.is_(chosen),)
+
+
+def _ended_in(looked_at: Mapping[str, int] | None) -> dict[ItemState, int]:
+    """State → people who were only looked at and have an item, or are counted without one."""
+    found = {ItemState(state): people for state, people in (looked_at or {}).items()}
+    return {state: people for state, people in found.items() if state.is_final}
 
 
 def _may_have_created() -> ColumnElement[bool]:

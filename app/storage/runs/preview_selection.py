@@ -252,7 +252,10 @@ class PreviewSelectionRepository(ItemReading):
         return [self._row(record) for record in self._session.scalars(query)]
 
     def drop_unchosen(self, run_id: int) -> int:
-        """Delete the items of people who wait in a preview and were not chosen: they leave the run. Says how many."""
+        """Delete the items of people who wait in a preview and were not chosen: they leave the run. Says how many. From
+        then on exactly those who wait are chosen."""
+        ended = (ItemTable.run_id == run_id, ItemTable.state != ItemState.WAITING, ItemTable.chosen)
+        self._session.execute(update(ItemTable).where(*ended).values(chosen=False))
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from app.domain.enums import Direction, Step, Trigger
+from app.domain.runs.kinds import RunKind, kind_of
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
 from app.storage.enums import (
@@ -39,6 +40,9 @@ class RunRow:
     """How many employees a scheduled comparison found equal: they count, but have no item of their own."""
     left_out: dict[str, Any] | None = field(repr=False)
     """For a scheduled comparison: {catalogue code: people} of those whom it has left out and who have no item."""
+    looked_at: dict[str, Any] | None = field(repr=False)
+    """For a run that began with an approval: {item state: people} of those who were only looked at, and do not count in
+    the run; "waiting": they were not chosen, and have no item any more. None: everybody of the run counts."""
     only_target_changed: int
     """Of the employees without an item, how many differ by what only the target has changed and no run mends; in a
     finished run, of all."""
@@ -89,6 +93,21 @@ class RunRow:
     def shows_first(self) -> bool:
         """Whether the run writes nothing before a person approves it."""
         return self.dry_run or self.trigger is Trigger.HELD or bool(self.alarms)
+
+    @property
+    def beside(self) -> dict[ItemState, int]:
+        """State → people who were only looked at; {} when everybody of the run counts."""
+        return {ItemState(state): people for state, people in (self.looked_at or {}).items() if people}
+
+    @property
+    def only_chosen(self) -> Literal[True] | None:
+        """True: only the chosen items count. None: every item does."""
+        return None if self.looked_at is None else True
+
+    @property
+    def kind(self) -> RunKind:
+        """What the run is for people."""
+        return kind_of(self.trigger, second=self.decide_until is not None, begins=self.is_beginning)
 
     @property
     def is_beginning(self) -> bool:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Select, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, or_, select
 
 from app.domain.enums import Direction, Trigger
-from app.domain.runs.run_state import RunState
+from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import MailState
 from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.runs.rows import RunRow
 from app.storage.tables.models import MailTable, RunTable
+
+S = TypeVar("S")
 
 _RUN = select(*columns_for(RunRow, RunTable)).where(table_of(RunTable).c.id == bindparam("run_"))
 
@@ -26,6 +29,10 @@ class RunFilter:
     direction: Direction | None = None
     trigger: Trigger | None = None
     state: RunState | None = None
+    failures: bool | None = None
+    """Whether somebody failed; only of runs that are over."""
+    quiet: bool | None = None
+    """Whether it is an automatic run that ended well without having written."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -68,6 +75,11 @@ class RunReading(Repository):
         if after is not None:
             query = query.where(RunTable.id < after)
         return [as_row(RunRow, record) for record in self._session.scalars(query)]
+
+    def quiet_runs(self, wanted: RunFilter, *, limit: int) -> int:
+        """How many quiet runs the filter finds, `limit` at most."""
+        found = _narrowed(select(RunTable.id), replace(wanted, quiet=True)).limit(limit)
+        return self._session.scalar(select(func.count()).select_from(found.subquery())) or 0
 
     def public_ids(self, run_ids: Sequence[int]) -> dict[int, str]:
         if not run_ids:
@@ -153,7 +165,7 @@ class RunReading(Repository):
         return {row.run_id: row.state for row in self._session.execute(query)}
 
 
-def _narrowed(query: Select[RunTable], wanted: RunFilter) -> Select[RunTable]:
+def _narrowed(query: Select[S], wanted: RunFilter) -> Select[S]:
     for column, value in (
         (RunTable.connection_id, wanted.connection_id),
         (RunTable.direction, wanted.direction),
@@ -162,8 +174,24 @@ def _narrowed(query: Select[RunTable], wanted: RunFilter) -> Select[RunTable]:
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.failures is not None:
+        query = query.where(_has(ItemState.FAILED).is_(wanted.failures))
+    if wanted.quiet is not None:
+        query = query.where(_is_quiet().is_(wanted.quiet))
     if wanted.since is not None:
         query = query.where(RunTable.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(RunTable.created_at < wanted.until)
     return query
+
+
+def _has(state: ItemState) -> ColumnElement[bool]:
+    """Whether somebody of a run that is over ended in this state; false for a run that is not over."""
+    return func.coalesce(RunTable.counts[state.value].as_integer(), 0) > 0
+
+
+def _is_quiet() -> ColumnElement[bool]:
+    """An automatic run that ended well, wrote nothing, and found nobody whom a webhook should have named."""
+    told = or_(_has(ItemState.SUCCEEDED), RunTable.missed.is_not(None), RunTable.stopped.is_not(None))
+    automatic = [trigger for trigger in Trigger if trigger.is_automatic]
+    return and_(RunTable.trigger.in_(automatic), RunTable.state == RunState.SUCCEEDED, ~told)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.error_catalogue.catalogue import checked
-from app.domain.runs.run_state import ItemState, RunState, result_of
+from app.domain.runs.run_state import ItemState, RunState, ended_early, result_of
 from app.storage.enums import MassChangeCheck, OutboxKind
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import as_row, table_of
@@ -141,6 +141,12 @@ class RunRepository(RunReading):
 
     def set_size(self, run_id: int, *, total: int, queue: str) -> None:
         self._update(run_id, values={"total": total, "queue": queue})
+
+    def keep_chosen(self, run_id: int, *, total: int, queue: str, looked_at: Mapping[ItemState, int]) -> None:
+        """Store that the run is about the chosen people from now on, and how many people were only looked at."""
+        beside = {state.value: people for state, people in looked_at.items()}
+        values = {"total": total, "queue": queue, "looked_at": beside, "only_target_changed": 0}
+        self._update(run_id, values=values)
 
     # ── a mass change without a survey ────────────────────────────────────────────────────────────────────────────────
 
@@ -328,10 +334,11 @@ class RunRepository(RunReading):
         """
         if not self._changed(_CLOSE, {"run_": run_id, "now_": now}):
             return None
-        counts = ItemRepository(self._session, self._vault).counts(run_id)
+        items = ItemRepository(self._session, self._vault)
+        counts = items.counts(run_id)
         result = self._result(run_id, counts)
         final = {state.value: count for state, count in counts.items()}
-        changed = RunTable.only_target_changed + self._only_target_changed(run_id)
+        changed = RunTable.only_target_changed + items.only_target_changed(run_id)
         values = {"state": result, "survey_lease_until": None, "counts": final, "only_target_changed": changed}
         self._update(run_id, values=values)
         return result
@@ -343,17 +350,9 @@ class RunRepository(RunReading):
         # Both lists were read, or the one whom a webhook named was, and no employee needed a look.
         compared = not set(counts) - {ItemState.LEFT_OUT} and (trigger is Trigger.SCHEDULE or bool(counts))
         compared = compared and trigger.is_automatic
-        result = RunState.SUCCEEDED if compared else result_of(counts)
-        if ends_as is None:
-            return result
-        if not counts.get(ItemState.SUCCEEDED):
-            return ends_as  # stopped before anything was written
-        return RunState.PARTLY_FAILED if ends_as is RunState.FAILED else result
-
-    def _only_target_changed(self, run_id: int) -> int:
-        mine = (ItemTable.run_id == run_id, ItemTable.state == ItemState.UNCHANGED)
-        query = select(func.count()).select_from(ItemTable).where(*mine, ItemTable.error_code == "only_target_changed")
-        return self._session.scalar(query) or 0
+        if ends_as is not None:
+            return ended_early(counts, ends_as)
+        return RunState.SUCCEEDED if compared else result_of(counts)
 
     def closable(self) -> list[int]:
         """Runs at their end that no process has closed (a crash between two transactions)."""

@@ -154,6 +154,7 @@ class RunTable(Base):
     total: Mapped[int | None]
     equal: Mapped[int] = mapped_column(default=0)
     left_out: Mapped[dict[str, Any] | None]
+    looked_at: Mapped[dict[str, Any] | None]
     only_target_changed: Mapped[int] = mapped_column(default=0)
     gather_until: Mapped[datetime | None]
     missed: Mapped[list[Any] | None]

@@ -59,7 +59,7 @@ class Scope(StrEnum):
 
 _SCOPE_LABELS = {
     Scope.RUNS_READ: "実行と従業員ごとの結果を見る(値は伏せ字)",
-    Scope.RUNS_WRITE: "実行を始める、承認する、再実行する、取り消す",
+    Scope.RUNS_WRITE: "実行を始める、承認する、もう一度行う、取り消す",
     Scope.ACCOUNTS_WRITE: "2人での確認が要る変更(口座など)を頼む。承認する2人目にはならない",
     Scope.EMPLOYEES_READ: "同期の対象になる従業員を見る",
     Scope.OPS_READ: "キュー、接続、計測値を見る",

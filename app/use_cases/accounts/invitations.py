@@ -89,7 +89,7 @@ def revoke(ctx: Context, invitation_id: int, *, by: SignedIn) -> None:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if not uow.invitations.revoke(invitation_id, now=now):
-            raise Refused("invitation_over", "この招待は、すでに使われたか取り消されています。", status=409)
+            raise Refused("invitation_over", "この招待は、すでに使われたか無効になっています。", status=409)
         uow.audit.add(actor=by.actor, action="invitation_revoked", subject=f"invitation:{invitation_id}", now=now)
 
 
@@ -163,5 +163,5 @@ def _taken(field_name: str) -> Refused:
 
 def _unknown() -> Refused:
     return Refused(
-        "invitation_unknown", "この招待は使えません。期限が切れたか、使用済みか、取り消されています。", status=404
+        "invitation_unknown", "この招待は使えません。期限が切れたか、使用済みか、無効になっています。", status=404
     )

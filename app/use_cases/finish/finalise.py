@@ -85,7 +85,7 @@ def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
     policy = connection.mail_policy if connection else MailPolicy.ALWAYS
     if run.is_beginning and result is RunState.CANCELLED and run.approved_at is None:
         return False  # its preview was told, and another one follows
-    counts = uow.items.news(run.id) if run.trigger.is_automatic else uow.items.counts(run.id)
+    counts = uow.items.news(run.id, chosen=run.only_chosen) if run.trigger.is_automatic else uow.items.counts(run.id)
     if run.error_code is None or run.ends_as is RunState.CANCELLED:
         stopped = result is RunState.FAILED and not uow.items.counts(run.id)  # the run attempted nothing
     else:

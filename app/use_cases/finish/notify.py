@@ -98,15 +98,16 @@ def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> Mail | None:
 
 
 def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection) -> RunSummary:
-    failures = uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=ItemState.FAILED)
+    chosen = run.only_chosen
+    failures = uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=ItemState.FAILED, chosen=chosen)
     reviews = [
         item
         for state in (ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
-        for item in uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=state)
+        for item in uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=state, chosen=chosen)
     ]
     refused = [item.id for item in (*failures, *reviews) if item.detail]
     changes = uow.changes.of_items(refused) if refused else {}
-    told, told_count = uow.items.noted(run.id, [MOVED, PERHAPS_PUT_BACK], limit=LIST_LIMIT)
+    told, told_count = uow.items.noted(run.id, [MOVED, PERHAPS_PUT_BACK], limit=LIST_LIMIT, chosen=chosen)
     return RunSummary(
         direction=run.direction,
         trigger=run.trigger,
@@ -118,7 +119,10 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         counts=uow.items.counts(run.id),
         failures=[_outcome(item, run, changes.get(item.id, ())) for item in failures],
         reviews=[_outcome(item, run, changes.get(item.id, ())) for item in reviews],
-        left_out=uow.items.left_out(run),
+        left_out={} if chosen else uow.items.left_out(run),
+        looked_at=sum(run.beside.values()),
+        kind=run.kind,
+        result=run.state,
         only_target_changed=run.only_target_changed,
         told=[each for item in told for each in _told(item, run)][:LIST_LIMIT],
         told_count=told_count,

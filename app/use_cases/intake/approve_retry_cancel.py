@@ -55,8 +55,9 @@ def approve(
     """Approve a preview: PREVIEWED → RUNNING, and the chosen people are queued. Raises Refused, and then the preview is
     as it was.
 
-    People who wait and were not chosen leave the run: whether it succeeds is decided by the chosen people and by those
-    for whom there was nothing to choose (equal, 要再確認). `employees`: exactly the employees with these numbers are
+    From then on the run is about the chosen people alone. Who waits and was not chosen leaves it, and those for whom
+    there was nothing to choose (equal, 要確認) have only been looked at: they neither count nor decide whether it
+    succeeds. `employees`: exactly the employees with these numbers are
     chosen, and the ticks do not count. `acknowledged`: the person confirms that a mass change is intended. `overwrite`:
     values that could not be carried and may be overwritten all the same, beside those ticked in the preview. `shown`:
     the moment of the plans that the person has seen (`surveyed_at`); when the run shows others by now, nothing is
@@ -140,22 +141,25 @@ def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> Non
 def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
     """Take the people who were not chosen out of the run. Returns how many people still wait. This transaction has
     locked the run's row already, so the people counted here are exactly those who will be queued. Raises Refused."""
-    left_out = uow.preview_selection.drop_unchosen(run.id)
-    waiting = uow.items.counts(run.id).get(ItemState.WAITING, 0)
+    dropped = uow.preview_selection.drop_unchosen(run.id)
+    counts = uow.items.counts(run.id)
+    waiting = counts.pop(ItemState.WAITING, 0)
     if not waiting and not run.is_beginning:
         raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
     if not acknowledged:
         refuse_mass_change(mass_change_in(ctx, uow, run))
     queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
-    uow.runs.set_size(run.id, total=(run.total or 0) - left_out, queue=queue)
+    looked_at = {**counts, **({ItemState.WAITING: dropped} if dropped else {})}
+    uow.runs.keep_chosen(run.id, total=waiting, queue=queue, looked_at=looked_at)
     uow.items.move_to(run.id, queue)
     return waiting
 
 
 def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
-    """Start a new run over the employees that failed. When the run failed before it had any items, the new run is over
-    the same people. A run that took another run back is repeated by taking that other run back once more. While the
-    automatic sync of the direction begins with a preview, the repetition of an automatic run is one as well.
+    """Start a new run over the employees that failed; of an approved run over those of the chosen ones. When the run
+    failed before it had any items, the new run is over the same people. A run that took another run back is repeated by
+    taking that other run back once more. While the automatic sync of the direction begins with a preview, the
+    repetition of an automatic run is one as well.
 
     A run is repeated once: whoever asks again, or at the same moment, gets the run that is there (`already`), also when
     it is over; what failed there is repeated by repeating that run. A repetition that was cancelled does not count.
@@ -165,7 +169,7 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_public_id)
         connection = uow.connections.get(run.connection_id)
-        failed = uow.items.numbers(run.id, [ItemState.FAILED])
+        failed = uow.items.numbers(run.id, [ItemState.FAILED], chosen=run.only_chosen)
         had_items = bool(uow.items.counts(run.id))
         repeated = uow.runs.retry_of(run.id)
     if repeated is not None:

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.reading import items_under
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.words import RunWord, run_word
 from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
@@ -31,6 +33,10 @@ class LastRun:
     only_target_changed: int = 0
 
     @property
+    def word(self) -> RunWord:
+        return run_word(self.state, self.counts)
+
+    @property
     def failed(self) -> int:
         return self.counts.get(ItemState.FAILED, 0)
 
@@ -51,6 +57,11 @@ class OpenRun:
     held: bool
     begins: bool = False
     """It is the preview with which the automatic sync begins."""
+    kind: RunKind = RunKind.SYNC
+
+    @property
+    def word(self) -> RunWord:
+        return run_word(self.state, {})
 
 
 @dataclass(frozen=True)
@@ -155,7 +166,7 @@ def _last(run: RunRow) -> LastRun:
 def _open(run: RunRow) -> OpenRun:
     approved = run.approved_at is not None or not run.shows_first
     held = run.shows_first and not run.dry_run and run.decide_until is None
-    return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held, run.is_beginning)
+    return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held, run.is_beginning, run.kind)
 
 
 def _silent_webhook(uow: UnitOfWork, connection: Connection) -> WebhookState | None:

@@ -10,6 +10,7 @@ from app.domain.enums import System
 from app.domain.error_catalogue.catalogue import message_of, remedy_of, who_of
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.domain.runs.words import RunWord, run_word
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailState
 from app.storage.runs.rows import RunRow
@@ -60,7 +61,13 @@ def list_items(
         shown = rows[:limit]
         ids = [row.id for row in shown]
         changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
-    views = tuple(item_view(row, changes[row.id], steps[row.id], trigger=run.trigger) for row in shown)
+    views = tuple(
+        replace(
+            item_view(row, changes[row.id], steps[row.id], trigger=run.trigger),
+            counted=row.chosen or not run.only_chosen,
+        )
+        for row in shown
+    )
     return Page(views, shown[-1].position if len(rows) > limit else None)
 
 
@@ -120,9 +127,16 @@ def run_view(
         held_run=(row.stopped or {}).get("run"),
         missed=len(row.missed or ()),
         only_target_changed=row.only_target_changed,
-        left_out=left_out or {},
+        left_out={} if row.only_chosen else left_out or {},
+        looked_at=row.beside,
+        kind=row.kind,
         mail_state=mail.value if mail else "skipped" if row.finished_at else None,
     )
+
+
+def word_of(row: RunRow) -> RunWord:
+    """The word for a run that is over; for another one its state says enough."""
+    return run_word(row.state, {ItemState(state): people for state, people in (row.counts or {}).items()})
 
 
 def counts_of_runs(uow: UnitOfWork, rows: Sequence[RunRow]) -> dict[int, dict[ItemState, int]]:

@@ -207,22 +207,25 @@ def begin_download(ctx: Context, public_id: str, *, by: str) -> tuple[Direction,
     return run.direction, run.trigger, run.as_of_date
 
 
-def results(ctx: Context, public_id: str, visibility: Visibility) -> Iterator[PersonResult]:
-    """All employees' results in the order of the run. Each portion is read in a transaction of its own, so that a slow
-    download does not hold one open."""
+def results(ctx: Context, public_id: str, visibility: Visibility, *, beside: bool = False) -> Iterator[PersonResult]:
+    """The results of all employees whom the run is about, in its order; `beside`: of those who were only looked at.
+
+    Each portion is read in a transaction of its own, so that a slow download does not hold one open.
+    """
     after: int | None = -1
     while after is not None:
-        portion, after = _portion(ctx, public_id, visibility, after=after)
+        portion, after = _portion(ctx, public_id, visibility, after=after, beside=beside)
         yield from portion
 
 
 def _portion(
-    ctx: Context, public_id: str, visibility: Visibility, *, after: int
+    ctx: Context, public_id: str, visibility: Visibility, *, after: int, beside: bool
 ) -> tuple[list[PersonResult], int | None]:
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, public_id)
         connection = uow.connections.get(run.connection_id)
         assert connection is not None  # its runs go with it
-        rows = uow.items.page(run.id, after=after, limit=PORTION)
+        chosen = None if run.looked_at is None else not beside
+        rows = uow.items.page(run.id, after=after, limit=PORTION, chosen=chosen)
         found = person_results(uow, rows, visibility, settings=ctx.settings, connection=connection)
     return found, rows[-1].position if len(rows) == PORTION else None

@@ -182,6 +182,7 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
         needs_consent=found.needs_consent,
         surveyed_at=run.surveyed_at,
         can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD) and not run.is_beginning,
+        kind=run.kind,
         begins=run.is_beginning,
     )
 

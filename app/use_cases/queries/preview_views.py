@@ -11,6 +11,7 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.planning.carrying import decision_unit_of
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings
 from app.storage.enums import ChangeState
@@ -54,6 +55,7 @@ class Preview:
     needs_consent: bool
     surveyed_at: datetime | None
     can_read_again: bool
+    kind: RunKind = RunKind.SYNC
     begins: bool = False
     """The automatic sync of the direction begins with its approval."""
 

@@ -11,6 +11,7 @@ from app.domain.enums import System, Trigger
 from app.domain.error_catalogue.catalogue import who_of
 from app.domain.error_catalogue.entries import Who
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.words import RunWord, states_of
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind
 from app.storage.runs.rows import RunRow
@@ -18,7 +19,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.stop_changes import told_alarms
 from app.use_cases.queries.beginnings import beginnings_in
-from app.use_cases.queries.history import counts_of_runs, progress_of, run_view
+from app.use_cases.queries.history import counts_of_runs, progress_of, run_view, word_of
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.shared.actors import Actor, known_actors
 from app.use_cases.shared.run_lookup import find_run
@@ -35,7 +36,7 @@ class Entry:
     kind: str
     """"start" or "end"."""
     at: datetime
-    result: RunState | None
+    result: RunWord | None
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class RelatedRun:
 
     how: str
     id: str
-    state: RunState
+    word: RunWord
     created_at: datetime
 
 
@@ -104,6 +105,11 @@ class RunDetail:
         return self.is_open and self.run.state is not RunState.PREVIEWED
 
     @property
+    def beside(self) -> int:
+        """How many people were only looked at; they do not count."""
+        return sum(self.run.looked_at.values())
+
+    @property
     def repeatable(self) -> bool:
         """Whether a user can repeat the run: an employee failed, or the run failed before it had any items."""
         return not self.is_open and bool(
@@ -119,12 +125,14 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Look:
-    """Which employees of the run the user looks at. `code`: their cause; `number`: how the employee number begins."""
+    """Which employees of the run the user looks at. `code`: their cause; `number`: how the employee number begins;
+    `beside`: those who were only looked at, instead of those whom the run is about."""
 
     state: ItemState | None = None
     code: str | None = None
     number: str = ""
     after: int | None = None
+    beside: bool = False
 
 
 def run_detail(
@@ -149,7 +157,7 @@ def _detail(ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, 
     words = [row.started_by, *([row.approved_by] if row.approved_by else []), *(row.first_by or ())]
     actors = known_actors(uow, words)
     alone = uow.second_persons.reason(row.id) if row.decide_until else None
-    causes = uow.items.causes(row.id) if over else []
+    causes = uow.items.causes(row.id, chosen=row.only_chosen) if over else []
     left_out = {code: people for state, code, people in causes if state is ItemState.LEFT_OUT}
     return RunDetail(
         run=_view(ctx, uow, row, connection, others, row.reasons_left_out(left_out) if over else {}),
@@ -202,7 +210,7 @@ def _view(
 
 def _entries(uow: UnitOfWork, row: RunRow) -> tuple[Entry, ...]:
     return tuple(
-        Entry("start" if line.kind is HistoryKind.START else "end", line.at, line.result)
+        Entry("start" if line.kind is HistoryKind.START else "end", line.at, word_of(row) if line.result else None)
         for line in uow.history.of_run(row.id)
     )
 
@@ -218,7 +226,7 @@ def _related(row: RunRow, other: RunRow) -> RelatedRun:
         how = "takes_back"
     else:
         how = "taken_back_by" if other.trigger is Trigger.UNDO else "repeated_by"
-    return RelatedRun(how, other.public_id, other.state, other.created_at)
+    return RelatedRun(how, other.public_id, word_of(other), other.created_at)
 
 
 def _missed(uow: UnitOfWork, row: RunRow) -> tuple[MissedPerson, ...]:
@@ -237,7 +245,15 @@ def _people(
 ) -> Page[PersonResult]:
     after = -1 if look.after is None else look.after
     number = look.number if visibility.people else ""
-    rows = uow.items.page(row.id, after=after, limit=PAGE_SIZE + 1, state=look.state, code=look.code, number=number)
+    rows = uow.items.page(
+        row.id,
+        after=after,
+        limit=PAGE_SIZE + 1,
+        states=states_of(look.state) if look.state else (),
+        chosen=None if row.looked_at is None else not look.beside,
+        code=look.code,
+        number=number,
+    )
     shown = rows[:PAGE_SIZE]
     results = person_results(uow, shown, visibility, settings=ctx.settings, connection=connection)
     return Page(tuple(results), shown[-1].position if len(rows) > PAGE_SIZE else None)

@@ -8,18 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from app.domain.enums import Direction, Trigger
 from app.domain.runs.dates import JAPAN
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
+from app.domain.runs.words import RunWord, run_word
 from app.storage.runs.rows import RunRow
 from app.storage.runs.run_reading import RunFilter
 from app.use_cases.context import Context
-from app.use_cases.queries.history import counts_of_runs
+from app.use_cases.queries.history import counts_of_runs, word_of
 from app.use_cases.shared.actors import Actor, known_actors
 from app.use_cases.shared.views import Page
 
 PAGE_SIZE = 50
+FOLDED_MOST = 1_000
+"""How many folded runs are counted at most."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,9 @@ class Wanted:
     """The key of a connection. A key that no connection has finds no run."""
     direction: Direction | None = None
     trigger: Trigger | None = None
-    state: RunState | None = None
+    result: RunWord | None = None
+    quiet: bool = False
+    """True: also automatic runs that had nothing to write and nothing to tell."""
     first_day: date | None = None
     last_day: date | None = None
 
@@ -54,6 +61,13 @@ class ListedRun:
     begun_at: datetime
     ended_at: datetime | None
     error_code: str | None
+    kind: RunKind = RunKind.SYNC
+    beside: int = 0
+    """How many people were only looked at."""
+
+    @property
+    def word(self) -> RunWord:
+        return run_word(self.state, self.counts)
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ class LastTimes:
     direction: Direction
     run: str
     tried_at: datetime
-    state: RunState
+    word: RunWord
     succeeded_at: datetime | None
 
 
@@ -75,6 +89,8 @@ class RunList:
     last: tuple[LastTimes, ...]
     connections: Mapping[str, str]
     """Key → name, of all connections."""
+    folded: int = 0
+    """How many runs the filter finds besides, which had nothing to write and nothing to tell; FOLDED_MOST at most."""
 
 
 def run_list(ctx: Context, wanted: Wanted, *, after: int | None = None, limit: int = PAGE_SIZE) -> RunList:
@@ -88,6 +104,7 @@ def run_list(ctx: Context, wanted: Wanted, *, after: int | None = None, limit: i
         counts = counts_of_runs(uow, shown)
         actors = known_actors(uow, (row.started_by for row in shown))
         last = uow.runs.last_runs()
+        folded = 0 if found is None or wanted.quiet else uow.runs.quiet_runs(found, limit=FOLDED_MOST)
     lines = tuple(_line(row, names[row.connection_id], actors[row.started_by], counts[row.id]) for row in shown)
     return RunList(
         page=Page(lines, shown[-1].id if len(rows) > limit else None),
@@ -97,12 +114,13 @@ def run_list(ctx: Context, wanted: Wanted, *, after: int | None = None, limit: i
                 direction=each.direction,
                 run=each.tried.public_id,
                 tried_at=each.tried.created_at,
-                state=each.tried.state,
+                word=word_of(each.tried),
                 succeeded_at=each.succeeded_at,
             )
             for each in last
         ),
         connections={connection.key: connection.name for connection in connections},
+        folded=folded,
     )
 
 
@@ -114,10 +132,20 @@ def _filter(wanted: Wanted, ids: Mapping[str, int]) -> RunFilter | None:
         connection_id=ids[wanted.connection] if wanted.connection is not None else None,
         direction=wanted.direction,
         trigger=wanted.trigger,
-        state=wanted.state,
+        **_states(wanted.result),
+        quiet=None if wanted.quiet else False,
         since=_begin_of(wanted.first_day) if wanted.first_day else None,
         until=_begin_of(wanted.last_day + timedelta(days=1)) if wanted.last_day else None,
     )
+
+
+def _states(word: RunWord | None) -> dict[str, Any]:
+    """The word as a filter: the state, and for two words of one state whether somebody failed."""
+    if word is None:
+        return {}
+    if word is RunWord.NEEDS_REVIEW:
+        return {"state": RunState.PARTLY_FAILED, "failures": False}
+    return {"state": RunState(word.value), "failures": True if word is RunWord.PARTLY_FAILED else None}
 
 
 def _begin_of(day: date) -> datetime:
@@ -139,4 +167,6 @@ def _line(row: RunRow, connection: str, actor: Actor, counts: Mapping[ItemState,
         begun_at=row.created_at,
         ended_at=row.finished_at,
         error_code=row.error_code,
+        kind=row.kind,
+        beside=sum(row.beside.values()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -11,7 +12,9 @@ from app.domain.enums import Direction, Step, System, Trigger
 from app.domain.error_catalogue.entries import Who
 from app.domain.planning.beginning import BeginReason
 from app.domain.ports import QueueDepth
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.words import RunWord, in_words, run_word
 from app.domain.settings.connection_settings import Automatic
 from app.domain.settings.two_persons import TwoPersons
 from app.storage.enums import DeliveryState as DeliveryState
@@ -74,8 +77,15 @@ class RunView:
     """How many people with nothing to write differ all the same: only the target has changed, and no run mends it."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Catalogue code → people whom the run has left out, the most frequent reason first; {} in a list of runs."""
+    looked_at: Mapping[ItemState, int] = field(default_factory=dict)
+    """For an approved run: state → people who were only looked at and do not count; WAITING: who was not chosen."""
+    kind: RunKind = RunKind.SYNC
     already: bool = False
     """In the answer to a request for a run: it was there already, and the request has begun nothing."""
+
+    @property
+    def word(self) -> RunWord:
+        return run_word(self.state, self.counts)
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,9 @@ class ItemView:
     notes: tuple[NoteView, ...]
     steps: tuple[StepView, ...]
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-    """Who may be the same person, when a link needs 要再確認: [{"system", "id", "number", "reason"}]."""
+    """Who may be the same person, when a link needs 要確認: [{"system", "id", "number", "reason"}]."""
+    counted: bool = True
+    """False: the employee was only looked at before the approval, and stands in none of the run's counts."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +302,11 @@ class DeliveryView:
     replayed_at: datetime | None
     replays: int
     items: tuple[DeliveryItemView, ...]
+
+    @property
+    def results(self) -> Mapping[ItemState, int]:
+        """What came of it, one entry per word."""
+        return in_words(Counter(item.state for item in self.items))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.planning.beginning import BeginReason
 from app.domain.planning.mass_change import MassChangeCode
 from app.domain.planning.plan import PlanKind
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic
 from app.domain.settings.two_persons import TwoPersons
@@ -104,7 +105,9 @@ class RunSchema(AnswerSchema):
     dry_run = fields.Boolean(required=True)
     state = _word(RunState)
     state_label = _text()
-    counts = _counts("従業員ごとの結果の状態 → 人数")
+    counts = _counts("従業員ごとの結果の状態 → 人数。承認した実行では、選んだ従業員だけを数える")
+    looked_at = _counts("承認した実行で、見ただけの従業員の状態 → 人数。waiting は選ばなかった人。ほかの実行では 0")
+    kind = _word(RunKind)
     progress = fields.Nested(ProgressSchema, required=True)
     vendor_calls = fields.Nested(VendorCallsSchema, required=True)
     created_at = _instant()
@@ -115,10 +118,10 @@ class RunSchema(AnswerSchema):
     error_remedy = _maybe()
     error_who = _maybe("だれが対応するか: hr, rights, admin, ops, system")
     error_who_label = _maybe()
-    retried_run = _maybe("もとの実行(再実行のとき)")
+    retried_run = _maybe("もとの実行(もう一度のとき)")
     mail_state = _maybe("結果メール: pending, sending, sent, failed, skipped。まだなければ null")
     missed = _count("Webhook の通知がないまま変わっていた従業員の数(最大1000)")
-    undone_run = _maybe("元に戻す実行(取り消しの実行のとき)")
+    undone_run = _maybe("元に戻した実行(元に戻す実行のとき)")
     decide_until = _instant(maybe=True)
     only_target_changed = _count("変更なしのうち、反映先だけが変わっている従業員の数(終わった実行)")
     left_out = fields.List(
@@ -132,7 +135,7 @@ class RunSchema(AnswerSchema):
         metadata={"description": "1日に書き込む人数の上限を超え、書き込む前に止めた変更があるときの理由"},
     )
     surveyed_at = _instant(maybe=True)
-    held_run = _maybe("止めた変更を承認または取り消す実行。なければ null")
+    held_run = _maybe("止めた変更を承認または取り下げる実行。なければ null")
 
 
 class StartedRunSchema(RunSchema):
@@ -188,6 +191,9 @@ class ItemSchema(AnswerSchema):
     state = _word(ItemState)
     state_label = _text()
     kind = _word(PlanKind)
+    counted = fields.Boolean(
+        required=True, metadata={"description": "承認した実行で、選ばれずに見ただけの従業員は false"}
+    )
     closing_month = _maybe("freee の締め月 YYYY-MM")
     pay_month = _maybe("反映される支払月 YYYY-MM")
     attempts = _count()

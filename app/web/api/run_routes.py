@@ -200,7 +200,7 @@ def retry(body: dict[str, Any], run_id: str) -> Any:
     """失敗した従業員だけを新しい実行で繰り返す
 
     一つの実行を繰り返す実行は一つです。もう一度頼むと、その実行を返します(already が true)。そこで失敗した従業員は、
-    その実行を再実行して繰り返します。取り消した再実行は数えません。
+    その実行をもう一度行います。取り消したものは数えません。
     """
     return _accepted(approve_retry_cancel.retry(current_context(), run_id, by=_who()))
 
@@ -228,7 +228,7 @@ def undo(body: dict[str, Any], run_id: str) -> Any:
     """終わった実行が書き込んだ値を元に戻す
 
     元に戻す内容の確認を返します。承認するまで何も書き込みません。登録した従業員は削除しません。
-    終わっていない取り消しの実行があれば、それを返します(already が true)。
+    終わっていない、元に戻す実行があれば、それを返します(already が true)。
     """
     return _accepted(undoing.undo(current_context(), run_id, by=_who()))
 

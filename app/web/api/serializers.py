@@ -29,9 +29,10 @@ def run(view: RunView) -> dict[str, Any]:
     """A run with every item state listed, so that a reader needs no default."""
     return {
         **_shallow(view),
-        "state_label": view.state.label,
+        "state_label": view.word.label,
         "error_who_label": view.error_who.label if view.error_who else None,
         "counts": all_states(view.counts),
+        "looked_at": all_states(view.looked_at),
         "left_out": [
             {"code": code, "message": message_of(code, view), "people": people}
             for code, people in view.left_out.items()

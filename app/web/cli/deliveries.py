@@ -12,7 +12,6 @@ from flask.cli import AppGroup
 
 from app.domain.enums import Direction
 from app.domain.runs.dates import JAPAN
-from app.domain.runs.run_state import ItemState
 from app.use_cases.intake import delivery_replay
 from app.use_cases.monitoring import deliveries, troubles
 from app.use_cases.shared.delivery_lookup import DeliveryFilter
@@ -192,10 +191,7 @@ def _echo_connection(each: IntakeView) -> None:
 
 
 def _echo_delivery(view: DeliveryView) -> None:
-    results: dict[ItemState, int] = {}
-    for item in view.items:
-        results[item.state] = results.get(item.state, 0) + 1
-    counts = " ".join(f"{state.label}{results[state]}" for state in ItemState if state in results)
+    counts = " ".join(f"{state.label}{people}" for state, people in view.results.items())
     again = f" やり直し{view.replays}回" if view.replays else ""
     where = view.connection or "-"
     state = _DELIVERY_STATES[view.state]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 from flask.cli import AppGroup
 
+from app.domain.runs.words import run_word
 from app.use_cases.upkeep.adoption import Comparison, HouseView, Standing, adopt, house_view
 from app.web.cli.exit_codes import FAILED, REFUSED
 from app.web.current import current_context
@@ -75,4 +76,4 @@ def _compared(each: Comparison) -> str:
         return f"  {each.connection}  {way}  比較していない(一時停止中か、エクスポート設定がない)"
     lost = "比較中" if each.lost is None else _LOST.format(each.lost)
     told = f"{lost}、書き込む予定 {each.waiting}人"
-    return f"  {each.connection}  {way}  {each.state.label}  {told}  {each.run}"
+    return f"  {each.connection}  {way}  {run_word(each.state, {}).label}  {told}  {each.run}"

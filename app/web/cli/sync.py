@@ -17,7 +17,9 @@ from app.domain.error_catalogue.catalogue import message_of
 from app.domain.planning.mass_change import reason_from_dict, sentence
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import JAPAN, today_in_japan
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.words import in_words
 from app.use_cases.accounts.users import user_id_of
 from app.use_cases.intake import approve_retry_cancel, start_run
 from app.use_cases.intake import undo as undoing
@@ -76,7 +78,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="JSON で出
 @click.option("--as-of", type=_Day(), default=None, help="情報取得基準日。省略すると今日(日本)")
 @click.option("--employees", required=True, type=_Employees(), help="基準日に在籍する全員なら all")
 @click.option("--dry-run", is_flag=True, help="差分の確認で止まり、承認まで何も書き込まない")
-@click.option("--idempotency-key", default=None, help="同じ鍵の再実行は新しい実行を作らない")
+@click.option("--idempotency-key", default=None, help="同じ鍵でもう一度頼んでも、新しい実行を作らない")
 @click.option("--acknowledge", is_flag=True, help="一度に多くの人が変わっても、確認を待たずに書き込む")
 @_wait_option
 @_json_option
@@ -156,9 +158,9 @@ def approve_alone(run_id: str, admin: str, reason: str, wait: bool, as_json: boo
 @_wait_option
 @_json_option
 def retry(run_id: str, wait: bool, as_json: bool) -> None:
-    """失敗した従業員だけを新しい実行で繰り返す"""
+    """失敗した従業員だけを、新しい実行でもう一度同期する"""
     view = approve_retry_cancel.retry(current_context(), run_id, by=WHO)
-    _follow(view, wait=wait, as_json=as_json, told="再実行を受け付けました")
+    _follow(view, wait=wait, as_json=as_json, told="もう一度の同期を受け付けました")
 
 
 @sync.command("undo")
@@ -193,7 +195,7 @@ def _follow(view: RunView, *, wait: bool, as_json: bool, told: str) -> None:
 
 def _wait(view: RunView) -> RunView:
     """Wait until the run is final or waits for a person. Ctrl-C stops the waiting, not the run."""
-    with tqdm(total=view.progress.total, desc=view.state.label, bar_format=_BAR, dynamic_ncols=True) as bar:
+    with tqdm(total=view.progress.total, desc=view.word.label, bar_format=_BAR, dynamic_ncols=True) as bar:
         while True:
             _draw(bar, view)
             if view.state.is_final or view.state is RunState.PREVIEWED:
@@ -209,7 +211,7 @@ def _wait(view: RunView) -> RunView:
 def _draw(bar: Any, view: RunView) -> None:
     bar.total, bar.n = view.progress.total, view.progress.done
     bar.bar_format = _BAR if view.progress.total is not None else _UNKNOWN_BAR
-    bar.set_description_str(view.state.label, refresh=False)
+    bar.set_description_str(view.word.label, refresh=False)
     bar.set_postfix_str(pace_text(view.progress), refresh=True)
 
 
@@ -233,7 +235,9 @@ def _exit_code(view: RunView) -> int:
 
 
 def _failures(view: RunView) -> list[ItemView]:
-    return list(_items(view.id, state=ItemState.FAILED)) if view.counts.get(ItemState.FAILED, 0) else []
+    if not view.counts.get(ItemState.FAILED, 0):
+        return []
+    return [item for item in _items(view.id, state=ItemState.FAILED) if item.counted]
 
 
 def _items(run_id: str, *, state: ItemState | None = None) -> Iterator[ItemView]:
@@ -247,12 +251,14 @@ def _items(run_id: str, *, state: ItemState | None = None) -> Iterator[ItemView]
 
 
 def _echo_run(view: RunView) -> None:
-    click.echo(
-        f"{view.direction.source.label} → {view.direction.target.label}({view.as_of_date} 時点): {view.state.label}"
-    )
-    click.echo(
-        " / ".join(f"{state.label} {count}件" for state in ItemState if (count := view.counts.get(state, 0))) or "0件"
-    )
+    what = "" if view.kind is RunKind.SYNC else f"{view.kind.label}: "
+    way = f"{view.direction.source.label} → {view.direction.target.label}"
+    click.echo(f"{what}{way}({view.as_of_date} 時点): {view.word.label}")
+    if view.counts or not view.error_message:  # a run that was stopped before it tried anybody counts nobody
+        counted = (f"{state.label} {people}件" for state, people in in_words(view.counts).items())
+        click.echo(" / ".join(counted) or "0件")
+    if beside := sum(view.looked_at.values()):
+        click.echo(f"選択していない従業員: {beside}件（何も書き込んでいません）")
     for code, people in view.left_out.items():
         click.echo(f"対象外の理由: {message_of(code, view)} {people}件")
     if view.only_target_changed:
@@ -302,7 +308,8 @@ def _answered(answer: AnswerView) -> str:
 
 def _echo_item(item: ItemView) -> None:
     month = f" {item.pay_month}支払分" if item.pay_month else ""
-    click.echo(f"[{item.employee_number}] {item.state.label}{month}")
+    beside = "" if item.counted else "（選択していない）"
+    click.echo(f"[{item.employee_number}] {item.state.label}{month}{beside}")
     for change in item.changes:
         click.echo(f"    {change.label}: {_shown(change.before)} → {_shown(change.after)}{_mark(change)}")
     for note in item.notes:

@@ -37,7 +37,9 @@ from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, Refused, TemporaryError
 from app.domain.runs.dates import today_in_japan
+from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.runs.words import RunWord, in_words
 from app.use_cases.accounts.brakes import TooManyAttempts
 from app.use_cases.accounts.proof import is_fresh, prove
 from app.use_cases.accounts.refusals import note_refused
@@ -99,6 +101,8 @@ def attach_screens(app: Flask, settings: Settings, *, without_csrf: tuple[Bluepr
     )
     app.jinja_env.globals["version"] = __version__
     app.jinja_env.globals.update(RunState=RunState, ItemState=ItemState, here=here, menu=menu, has_view=has_view)
+    app.jinja_env.globals.update(RunWord=RunWord, RunKind=RunKind)
+    app.jinja_env.filters["in_words"] = in_words
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -10,7 +11,7 @@ from flask import Response, request
 
 from app.domain.access.roles import Permission
 from app.domain.enums import Direction, Trigger
-from app.domain.runs.run_state import RunState
+from app.domain.runs.words import RunWord
 from app.use_cases.queries.run_list import Wanted, run_list
 from app.web.current import current_context
 from app.web.screens.base import needs, render, screens
@@ -27,12 +28,13 @@ def history() -> Response:
         connection=request.args.get("connection") or None,
         direction=chosen(Direction, request.args.get("direction")),
         trigger=chosen(Trigger, request.args.get("trigger")),
-        state=chosen(RunState, request.args.get("result")),
+        result=chosen(RunWord, request.args.get("result")),
+        quiet=request.args.get("quiet") == "1",
         first_day=day(request.args.get("from")),
         last_day=day(request.args.get("to")),
     )
     shown = run_list(current_context(), wanted, after=position(request.args.get("after")))
-    return render("history/list.html", wanted=wanted, shown=shown, narrowed=wanted != Wanted())
+    return render("history/list.html", wanted=wanted, shown=shown, narrowed=replace(wanted, quiet=False) != Wanted())
 
 
 def chosen(words: type[W], given: str | None) -> W | None:

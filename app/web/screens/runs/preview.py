@@ -86,8 +86,9 @@ def read_again(run_id: str) -> Response:
 def discard(run_id: str) -> Response:
     if (asked := ask_first("discard", back=url("screens.preview", run_id=run_id))) is not None:
         return asked
-    choose_people.discard(current_context(), run_id, by=me().actor)
-    flash(wording_here()("preview.discarded"), "good")
+    ctx = current_context()
+    choose_people.discard(ctx, run_id, by=me().actor)
+    flash(wording_here().of_kind("dropped", see_preview(ctx, run_id).kind), "good")
     return redirect(url("screens.home"), code=303)
 
 
@@ -119,7 +120,7 @@ def approve(run_id: str) -> Response:
             return _not_approved(run_id, refused)
         flash(wording_here()("preview.not_acknowledged"), "bad")
         return redirect(url("screens.ask_approval", run_id=run_id), code=303)
-    flash(wording_here()("preview.approved"), "good")
+    flash(wording_here().of_kind("begun", see_preview(ctx, run_id).kind), "good")
     return _to_run(run_id)
 
 
@@ -171,7 +172,7 @@ def _plan_page(run_id: str, template: str) -> Response:
     if page.preview.state is not RunState.PREVIEWED:
         return redirect(url("screens.preview", run_id=run_id), code=303)
     if not page.chosen and not page.preview.begins:
-        flash(wording_here()("preview.nobody_chosen"), "warn")
+        flash(wording_here().of_kind("nobody_chosen", page.preview.kind), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
     return render(template, page=page, decision=decision_of(current_context(), run_id, by=me().actor))
 
@@ -179,12 +180,11 @@ def _plan_page(run_id: str, template: str) -> Response:
 def _not_approved(run_id: str, refused: Refused) -> Response:
     """The answer when an approval was refused: another person decided meanwhile, or the connection takes no work."""
     words = wording_here()
-    if refused.code == "not_previewed":
-        shown = see_preview(current_context(), run_id)
-        if shown.approved:
-            flash(words("preview.approved_already"), "warn")
-            return _to_run(run_id)
-    return refused_page(refused.status, "preview.not_approved", words.refusal(refused))
+    shown = see_preview(current_context(), run_id)
+    if refused.code == "not_previewed" and shown.approved:
+        flash(words.of_kind("begun_already", shown.kind), "warn")
+        return _to_run(run_id)
+    return refused_page(refused.status, f"kinds.not_begun.{shown.kind.value}", words.refusal(refused))
 
 
 def _to_run(run_id: str) -> Response:

@@ -11,6 +11,7 @@ from app.domain.error_catalogue.catalogue import Place
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.queries.history import get_run
 from app.use_cases.queries.person_results import Visibility, begin_download, results
 from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import run_mail as mail_of
@@ -30,6 +31,7 @@ def run(run_id: str) -> Response:
         code=_printable(request.args.get("cause")) or None,
         number=_printable(request.args.get("number")).strip(),
         after=position(request.args.get("after")),
+        beside=request.args.get("beside") == "1",
     )
     detail, people = run_detail(current_context(), _printable(run_id), visibility=_visibility(), look=look)
     return render("run/page.html", detail=detail, people=people, look=look, next_place=_place_of(detail))
@@ -53,10 +55,10 @@ def run_mail(run_id: str) -> Response:
 @needs(Permission.SEE_RUNS)
 def run_csv(run_id: str) -> Response:
     ctx, visibility, words = current_context(), _visibility(), wording_here()
+    beside = request.args.get("beside") == "1"
     direction, trigger, as_of = begin_download(ctx, _printable(run_id), by=me().actor)
-    answer = Response(
-        lines(results(ctx, run_id, visibility), words, visibility, Place(direction, trigger)), mimetype="text/csv"
-    )
+    people = results(ctx, run_id, visibility, beside=beside)
+    answer = Response(lines(people, words, visibility, Place(direction, trigger)), mimetype="text/csv")
     name = f"awase-{direction.value}-{as_of:%Y%m%d}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -73,11 +75,14 @@ def ask(run_id: str, what: str) -> Response:
 @screens.post("/runs/<run_id>/cancel")
 @needs(Permission.RUN_SYNC)
 def cancel_run(run_id: str) -> AnyResponse:
+    ctx, words = current_context(), wording_here()
+    before = get_run(ctx, _printable(run_id))
     try:
-        approve_retry_cancel.cancel(current_context(), _printable(run_id), by=me().actor)
+        approve_retry_cancel.cancel(ctx, before.id, by=me().actor)
     except Refused as refused:
         return _told(run_id, refused)
-    flash(wording_here()("run.told.cancel"), "good")
+    waited = before.state is RunState.PREVIEWED
+    flash(words.of_kind("dropped", before.kind) if waited else words("run.told.cancel"), "good")
     return redirect(url("screens.run", run_id=run_id), code=303)
 
 
@@ -88,7 +93,8 @@ def retry_run(run_id: str) -> AnyResponse:
         again = approve_retry_cancel.retry(current_context(), _printable(run_id), by=me().actor)
     except Refused as refused:
         return _told(run_id, refused)
-    flash(wording_here()("run.told.already" if again.already else "run.told.retry"), "good")
+    words = wording_here()
+    flash(words("run.told.already") if again.already else words.of_kind("again_begun", again.kind), "good")
     return redirect(url("screens.run", run_id=again.id), code=303)
 
 
