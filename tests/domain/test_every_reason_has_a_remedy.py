@@ -36,9 +36,7 @@ _NOT_IN_AUTOMATIC = {
     "ja": _NO_DATE_TO_CHOOSE["ja"] + r"|もう一度同期|もう一度元に戻",
     "en": _NO_DATE_TO_CHOOSE["en"] + r"|[Ss]ync (?:this person )?again|repeat the run|run it again|[Rr]etry the",
 }
-_OF_A_RUN = (
-    r"自動で繰り返し|もう一度同期|[Rr]etry the|[Rr]epeat the|run it again|[Ss]ync (?:this person )?again"
-)
+_OF_A_RUN = r"自動で繰り返し|もう一度同期|[Rr]etry the|[Rr]epeat the|run it again|[Ss]ync (?:this person )?again"
 _ASKS = {"ja": r"ください", "en": r"^(?:Check|Enter|Correct|Decide|Contact|Choose|Ask|Tell)\b"}
 _COMMAND = re.compile(r"\bflask\b")
 
