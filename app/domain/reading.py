@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from app.domain.codecs.bank import salary_account
-from app.domain.codecs.base import UNKNOWN_VALUE, Raw, rules_used
+from app.domain.codecs.base import UNKNOWN_VALUE, Raw
 from app.domain.employee import EmployeeRecord, Person, Record
 from app.domain.enums import Step, System
-from app.domain.mapping import BY_KEY, FIELDS, KEPT, FieldMapping, Place
+from app.domain.mapping import FIELDS, KEPT, FieldMapping, Place
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.settings.readability import DIRECTORY_ATTRIBUTES, Listing, witnesses_of
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Snapshot
@@ -39,7 +39,7 @@ def take_snapshot(record: EmployeeRecord, options: MappingOptions) -> Snapshot:
             continue
         if state is not BLANK or shows(reader, record.record, options):
             values[reader.row.key] = state
-    return Snapshot(values, rules=partial(_rules_used, system, record.record))
+    return Snapshot(values)
 
 
 def name_of(record: EmployeeRecord) -> str:
@@ -150,11 +150,6 @@ def raw_values(system: System, record: Record | None, place: Place) -> Raw:
     """What the system holds at the place's paths, then beside them; None for each missing or misshapen value."""
     found = _found(system, record or {}, (*place.paths, *place.beside))
     return tuple(None if value is _MISSING or value is _MISSHAPEN else value for value in found)
-
-
-def _rules_used(system: System, record: Record, key: str) -> tuple[str, ...]:
-    place = BY_KEY[key].place(system)
-    return rules_used(place.codec, raw_values(system, record, place), paths=len(place.paths))
 
 
 def held_values(system: System, record: Record | None, paths: Iterable[str]) -> dict[str, Any]:

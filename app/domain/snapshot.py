@@ -6,7 +6,7 @@ BLANK overwrites only where the item's policy says so; a value is a plain str, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -39,19 +39,11 @@ Plain = str | int | bool | date
 FieldState = Plain | Missing | Unconvertible
 
 
-def _no_rules(_key: str) -> tuple[str, ...]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Snapshot:
-    """The items of one employee on one side: key of FIELDS → state. A key not in `values` is ABSENT.
-
-    `rules`: key → the names of the rules that changed what the system holds on the way to the state.
-    """
+    """The items of one employee on one side: key of FIELDS → state. A key not in `values` is ABSENT."""
 
     values: Mapping[str, FieldState] = field(repr=False)
-    rules: Callable[[str], tuple[str, ...]] = field(default=_no_rules, repr=False, compare=False)
 
     def __getitem__(self, key: str) -> FieldState:
         return self.values.get(key, ABSENT)

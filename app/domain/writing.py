@@ -53,6 +53,25 @@ def encode(
     return written
 
 
+def as_written(
+    target: System, changes: Sequence[Change], current: Record | None, options: MappingOptions
+) -> dict[str, tuple[Raw, Raw]]:
+    """Key → what `encode` puts at the row's paths, and what the target then holds beside them. A change that cannot be
+    encoded is left out."""
+    found: dict[str, tuple[Raw, Raw]] = {}
+    draft = _Draft(target, current or {})
+    for change in _in_order(changes):
+        row = BY_KEY[change.key]
+        place, held = row.place(target), draft.raw(row)
+        try:
+            values = _encoded(row, change, held, target=target, options=options)
+        except CannotEncode:
+            continue
+        draft.put(dict(zip(place.paths, values, strict=True)))
+        found[change.key] = values, held[len(place.paths) :]
+    return found
+
+
 def keys_by_step(target: System, changes: Sequence[Change]) -> dict[Step, tuple[str, ...]]:
     """Which rows each request carries: the requests in the order in which they are sent, the rows in that of FIELDS."""
     keys: dict[Step, tuple[str, ...]] = {}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.codecs.base import rules_used
+from app.domain.codecs.steps import rules_used
 from app.domain.error_catalogue.named_rules import NAMED_RULES
 from app.domain.japanese.normal_form import normal, question
 from app.domain.mapping import FIELDS, Place

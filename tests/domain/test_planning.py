@@ -498,13 +498,6 @@ def test_one_item_of_the_account_that_cannot_be_encoded_holds_all() -> None:
     assert noted(decided)["bank_code"] == "bank_incomplete"
 
 
-def test_a_lossy_conversion_is_told() -> None:
-    assert noted(decide(side(title="部長"), side(), direction=TO_SMARTHR)) == {"title": "lossy"}
-    assert noted(decide(side(title="部長"), side(), direction=TO_FREEE)) == {}
-    cleared = decide(side(title=BLANK), side(), direction=TO_SMARTHR, baseline=agreed_on(side()))
-    assert noted(cleared) == {}
-
-
 # ── creating ──
 
 

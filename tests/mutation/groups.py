@@ -42,13 +42,15 @@ def _state(*sources: str, storage: str, use_cases: str) -> Group:
 
 
 GROUPS: Mapping[str, Group] = {
-    "planning": _domain("planning/*.py", tests="planning mass_change stopping seconding content undoing convergence"),
+    "planning": _domain(
+        "planning/*.py", tests="planning mass_change stopping seconding content undoing convergence traces"
+    ),
     "runs": _domain("runs/*.py", tests="run_state progress dates queues"),
     "matching": _domain("matching/*.py", tests="linking selection"),
     "mapping": _domain("mapping.py", tests="mapping planning"),
     "reading": _domain("reading.py", tests="reading mapping"),
     "writing": _domain("writing.py", "meanwhile.py", tests="writing mapping meanwhile"),
-    "codecs": _domain("codecs/*.py", tests="codecs mapping convergence"),
+    "codecs": _domain("codecs/*.py", tests="codecs mapping convergence traces"),
     "japanese": _domain("japanese/*.py", tests="address kana municipalities phone codecs"),
     "completeness": Group(
         ("app/domain/completeness/*.py",),

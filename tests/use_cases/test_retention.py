@@ -33,7 +33,7 @@ pytestmark = pytest.mark.sql
 
 ERASED = {
     "runs": {"alone_reason_enc"},
-    "field_changes": {"before_enc", "after_enc", "raw_enc"},
+    "field_changes": {"before_enc", "after_enc", "raw_enc", "trace_enc"},
     "items": {"detail_enc", "candidates_enc", "name_enc"},
     "mails": {"to_enc", "subject", "body_enc"},
 }

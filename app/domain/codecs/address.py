@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from app.domain.codecs.base import (
+    CODE,
     DIGIT_COUNT,
     KANA_CHARACTERS,
     LETTERS_IN_NUMBER,
@@ -56,6 +58,17 @@ class InJapan:
     def rules(self) -> tuple[Rule, ...]:
         return own_rules(self.codec)
 
+    @property
+    def reads(self) -> str:
+        return str(getattr(self.codec, "reads", ""))
+
+    @property
+    def writes(self) -> str:
+        return str(getattr(self.codec, "writes", ""))
+
+    def not_carried(self, raw: Raw, options: MappingOptions) -> tuple[str, ...]:
+        return self.codec.not_carried(raw[:-1], options) if hasattr(self.codec, "not_carried") else ()
+
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         return self.codec.decode(raw[:-1], options) if is_in_japan(raw[-1]) else FOREIGN_ADDRESS
 
@@ -84,6 +97,8 @@ class SplitZipCode:
 
     name: str = "split_zip_code"
     lossy: bool = False
+    reads: ClassVar[str] = "zip_code_joined"
+    writes: ClassVar[str] = "zip_code_split"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         parts = [text_of(value) for value in raw[:2]]
@@ -139,6 +154,8 @@ class PrefectureCode:
 
     name: str = "prefecture_code"
     lossy: bool = False
+    reads: ClassVar[str] = CODE
+    writes: ClassVar[str] = CODE
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         code = raw[0]
@@ -208,6 +225,11 @@ class AddressInParts:
 
     name: str = "address_in_parts"
     lossy: bool = True
+    reads: ClassVar[str] = "address_joined"
+    writes: ClassVar[str] = "address_split"
+
+    def not_carried(self, raw: Raw, options: MappingOptions) -> tuple[str, ...]:
+        return ("building",) if isinstance(text_of(raw[2]), str) and not options.include_building else ()
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         texts = [text_of(value) for value in raw[:3]]
@@ -270,6 +292,8 @@ class AddressInOne:
     max_length: int = 255
     name: str = "address_in_one"
     lossy: bool = False
+    reads: ClassVar[str] = "prefecture_left_out"
+    writes: ClassVar[str] = "prefecture_left_out"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
@@ -297,6 +321,8 @@ class AddressKana:
     rules: tuple[Rule, ...] = TO_FULL_WIDTH
     name: str = "address_kana"
     lossy: bool = False
+    reads: ClassVar[str] = "prefecture_reading_left_out"
+    writes: ClassVar[str] = "prefecture_reading_fitted"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from app.domain.codecs.base import (
     DIGIT_COUNT,
@@ -28,7 +28,7 @@ from app.domain.japanese.kana import (
     stable,
     without_spaces,
 )
-from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, carried, normal
+from app.domain.japanese.normal_form import Rule, carried, normal
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import SMARTHR_SAVING_IS_ORDINARY, YUCHO_BANK_CODE
@@ -101,6 +101,7 @@ class AccountNumber:
 
     name: str = "account_number"
     lossy: bool = True
+    writes: ClassVar[str] = "own_number_kept"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
@@ -119,9 +120,12 @@ class AccountNumber:
     def comparable(self, plain: Plain) -> str:
         return _SEVEN_DIGITS.comparable(plain)
 
-    def rules_used(self, raw: Raw) -> tuple[str, ...]:
-        rules = _YUCHO_RULES if _is_yucho(raw) else _SEVEN_DIGITS.rules
-        return applied(raw[0], (*NORMAL_FORM, *rules)) if isinstance(raw[0], str) else ()
+    def rules_for(self, raw: Raw) -> tuple[Rule, ...]:
+        return _YUCHO_RULES if _is_yucho(raw) else _SEVEN_DIGITS.rules
+
+    def not_carried(self, raw: Raw, options: MappingOptions) -> tuple[str, ...]:
+        digits = carried(normal(raw[0]), (WIDTH,)) if isinstance(raw[0], str) and _is_yucho(raw) else ""
+        return ("last_digit",) if transfer_number(digits) != digits else ()
 
 
 def _is_yucho(raw: Raw) -> bool:

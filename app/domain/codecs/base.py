@@ -5,7 +5,8 @@ answers in the same order. `decode` never raises: a value that has no counterpar
 CannotEncode. Numbers, addresses, telephone and positions, and the bank account have modules of their own.
 
 A codec changes a value only by named rules: those of the normal form, and its own (`rules`); what they do not
-bring into a form both systems take is a question for a person. `rules_used` tells which of them changed a value.
+bring into a form both systems take is a question for a person. What a codec does besides, because the two systems keep
+a value in different places or words, it names in `reads` and `writes`. `steps` follows one value through all of these.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from app.domain.errors import ItemError
 from app.domain.japanese.kana import HYPHENS, TO_READING, fold_hyphens, katakana, narrow, stable, without_spaces
 from app.domain.japanese.normal_form import (
-    NORMAL_FORM,
     Rule,
-    applied,
     carried,
     is_plain,
     length_at_most,
@@ -77,16 +76,6 @@ def own_rules(codec: Codec) -> tuple[Rule, ...]:
     return rules
 
 
-def rules_used(codec: Codec, raw: Raw, *, paths: int) -> tuple[str, ...]:
-    """The names of the rules by which the codec changes the texts of `raw`, whose first `paths` values are the item."""
-    if hasattr(codec, "rules_used"):
-        used: tuple[str, ...] = codec.rules_used(raw)
-        return used
-    rules = (*NORMAL_FORM, *own_rules(codec))
-    names = [name for value in raw[:paths] if isinstance(value, str) for name in applied(value, rules)]
-    return tuple(dict.fromkeys(names))
-
-
 def text_of(value: object) -> str | Missing | Unconvertible:
     """A vendor's text in normal form; null and what is blank then are BLANK, what cannot be carried is a question."""
     if value is None:
@@ -139,6 +128,8 @@ def digits_of(text: str) -> str | None:
 
 
 WIDTH = Rule("rule_width", narrow)
+CODE = "code"
+"""What a codec does that turns a system's own words or codes into ours, and back: `reads` and `writes`."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +261,8 @@ class Choice:
     refused: tuple[tuple[str, str], ...] = ()
     name: str = "choice"
     lossy: bool = False
+    reads: ClassVar[str] = CODE
+    writes: ClassVar[str] = CODE
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from app.domain.codecs.base import (
     UNKNOWN_VALUE,
@@ -17,7 +17,7 @@ from app.domain.codecs.base import (
     text_to_write,
 )
 from app.domain.japanese import phone
-from app.domain.japanese.normal_form import NORMAL_FORM, Rule, applied, normal
+from app.domain.japanese.normal_form import NORMAL_FORM, Rule, normal
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState, Plain, Unconvertible
 from app.domain.vendors.assumptions import POSITION_LOWEST_RANK_FIRST
@@ -49,8 +49,11 @@ class PhoneInOne:
 class SplitPhone:
     """freee's phone1, phone2, phone3 (at most 5, 4 and 4 digits)."""
 
+    rules: tuple[Rule, ...] = phone.RULES
     name: str = "split_phone"
     lossy: bool = False
+    reads: ClassVar[str] = "phone_joined"
+    writes: ClassVar[str] = "phone_split"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         parts = [text_of(value) for value in raw[:3]]
@@ -60,11 +63,8 @@ class SplitPhone:
         texts = [part for part in parts if isinstance(part, str)]
         return hyphenated("-".join(texts)) if texts else BLANK
 
-    def rules_used(self, raw: Raw) -> tuple[str, ...]:
-        texts = [value for value in raw[:3] if isinstance(value, str)]
-        before = [name for text in texts for name in applied(text, NORMAL_FORM)]
-        whole = "-".join(text for text in map(normal, texts) if text)
-        return tuple(dict.fromkeys([*before, *applied(whole, phone.RULES)]))
+    def gathered(self, raw: Raw) -> Raw:
+        return ("-".join(text for value in raw[:3] if isinstance(value, str) and (text := normal(value))),)
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         (written,) = PHONE_IN_ONE.encode(plain, current, options)
@@ -92,8 +92,11 @@ class FirstPosition:
     allows it.
     """
 
+    rules: tuple[Rule, ...] = NORMAL_FORM
     name: str = "first_position"
     lossy: bool = True
+    reads: ClassVar[str] = "first_position"
+    writes: ClassVar[str] = "position_placed"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         if raw[0] is not None and not isinstance(raw[0], list):
@@ -101,10 +104,17 @@ class FirstPosition:
         entries = named_positions(raw[0] or ())
         return text_of(entries[first_by_rank(entries)]["name"] if entries else raw[1])
 
-    def rules_used(self, raw: Raw) -> tuple[str, ...]:
+    def gathered(self, raw: Raw) -> Raw:
         entries = named_positions(raw[0] or ()) if isinstance(raw[0], list) else []
-        title = entries[first_by_rank(entries)]["name"] if entries else raw[1]
-        return applied(title, NORMAL_FORM) if isinstance(title, str) else ()
+        return (entries[first_by_rank(entries)]["name"] if entries else raw[1],)
+
+    def holds(self, plain: Plain, written: Raw) -> bool:
+        """It writes names and reads entries."""
+        return plain in written[0]
+
+    def not_carried(self, raw: Raw, options: MappingOptions) -> tuple[str, ...]:
+        several = isinstance(raw[0], list) and len(named_positions(raw[0])) > 1
+        return ("other_positions",) if several else ()
 
     def encode(self, plain: Plain, current: Raw, options: MappingOptions) -> Raw:
         title = text_to_write(plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from app.domain.codecs.base import (
     DIGIT_COUNT,
@@ -44,6 +45,8 @@ class Grouped:
     rules: tuple[Rule, ...] = (WIDTH, Rule("rule_hyphens", with_plain_hyphens))
     name: str = "grouped_digits"
     lossy: bool = False
+    reads: ClassVar[str] = "hyphens_placed"
+    writes: ClassVar[str] = "hyphens_left_out"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         text = text_of(raw[0])
@@ -76,6 +79,7 @@ class NumberAsInteger:
     rules: tuple[Rule, ...] = (WIDTH,)
     name: str = "number_as_integer"
     lossy: bool = True
+    writes: ClassVar[str] = "whole_number"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         value = raw[0]
@@ -103,6 +107,7 @@ class NumberAsText:
     rules: tuple[Rule, ...] = (WIDTH,)
     name: str = "number_as_text"
     lossy: bool = False
+    writes: ClassVar[str] = "own_number_kept"
 
     def decode(self, raw: Raw, options: MappingOptions) -> FieldState:
         return number_text(raw[0])

@@ -50,8 +50,7 @@ def hold_uncarried(
     beside = {c.key for c in held if c.key not in notes and decision_unit_of(c.key) != "bank"}
     notes |= {key: Note("address_incomplete", Severity.REVIEW, key) for key in beside}
     kept = tuple(change for change in draft.changes if change not in held)
-    told = tuple(note for note in draft.notes if note.code != "lossy" or note.key not in {c.key for c in held})
-    return Draft(kept, draft.conflicts, (*told, *notes.values())), held
+    return Draft(kept, draft.conflicts, (*draft.notes, *notes.values())), held
 
 
 def _could_not_be_carried(key: str, target: Snapshot, baseline: Baseline, carried: Carried) -> bool:

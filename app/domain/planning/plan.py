@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.domain.codecs.steps import TraceStep
 from app.domain.snapshot import FieldState
 
 
@@ -25,6 +26,22 @@ class Severity(StrEnum):
     STOP = "stop"  # the employee cannot be written at all: the item fails before the first request
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One value on its way from the source to the target.
+
+    `read`: what the source holds, at the paths of its row. `steps`: which named rule made what of it, down to the
+    plain value; `writing`: what the target's form makes of that. Where a step is missing, it changed nothing. `lost`:
+    words for what of this very value the target does not get. `held`: why the value waits for a tick.
+    """
+
+    read: tuple[Any, ...] = field(repr=False)
+    steps: tuple[TraceStep, ...] = ()
+    writing: tuple[TraceStep, ...] = ()
+    lost: tuple[str, ...] = field(default=(), repr=False)
+    held: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True)
 class Change:
     """One item to write: `before` is what the target holds now, `after` what it shall hold, both in plain form."""
@@ -36,6 +53,8 @@ class Change:
     """The vendor's own values that the target holds now (`exact.raw_of`); None: nobody has looked."""
     exact: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
     """The vendor's own values to write as they are, in place of `after` in the vendor's form: what an undo restores."""
+    trace: Trace | None = field(default=None, repr=False, compare=False)
+    """How the source's value became the target's (`trace.with_traces`); None: nobody has followed it."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -53,7 +53,7 @@ def within_limits(
     draft = _whole_address(draft, target)
     if direction.target is System.FREEE:
         draft = with_standard_income(draft, target)
-    return replace(draft, notes=(*draft.notes, *_lossy(draft, direction.target)))
+    return draft
 
 
 def _dates_in_order(draft: Draft, target: Snapshot) -> Draft:
@@ -115,9 +115,3 @@ def with_standard_income(draft: Draft, target: Snapshot) -> Draft:
         held = [change.key for change in draft.changes if BY_KEY[change.key].step is step]
         draft = draft.without({k: Note("standard_income_missing", Severity.REVIEW, k) for k in held})
     return draft
-
-
-def _lossy(draft: Draft, target: System) -> Iterable[Note]:
-    for change in draft.changes:
-        if BY_KEY[change.key].place(target).codec.lossy and change.after is not BLANK:
-            yield Note("lossy", Severity.INFO, change.key)

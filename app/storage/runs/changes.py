@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.domain.enums import Step
+from app.domain.planning.plan import Trace
 from app.domain.snapshot import FieldState
 from app.storage.enums import ChangeState
 from app.storage.repository import Repository, as_row, table_of
 from app.storage.runs.rows import ChangeRow, NewChange
+from app.storage.runs.traces import SealedTrace, is_trivial, seal_trace
 from app.storage.tables.models import FieldChangeTable
 from app.storage.values import dump_state, load_state
 
@@ -41,7 +43,8 @@ class ChangeRepository(Repository):
         for change in fresh:
             if change.key in written:
                 again = self.values(item_id, change, state)
-                del again["before_enc"], again["raw_enc"]
+                for first in ("before_enc", "raw_enc", "same"):
+                    del again[first]
                 self._session.execute(
                     update(FieldChangeTable).where(mine, FieldChangeTable.key == change.key).values(**again)
                 )
@@ -56,6 +59,9 @@ class ChangeRepository(Repository):
             "raw_enc": None if change.raw is None else self._vault.encrypt(json.dumps(dict(change.raw))),
             "state": ChangeState.HELD if change.held else state,
             "step": change.step,
+            "same": is_same(change),
+            "as_it_is": isinstance(change.trace, Trace) and is_trivial(change.trace),
+            "trace_enc": seal_trace(self._vault, change.trace),
         }
 
     def insert(self, values: Sequence[dict[str, Any]]) -> None:
@@ -74,11 +80,20 @@ class ChangeRepository(Repository):
         found: dict[int, list[ChangeRow]] = {item_id: [] for item_id in item_ids}
         for record in self._session.scalars(query):
             values = {"before": self._state(record.before_enc), "after": self._state(record.after_enc)}
-            found[record.item_id].append(as_row(ChangeRow, record, **values, raw=self._raw(record.raw_enc)))
+            raw, trace = self._raw(record.raw_enc), self._trace(record.trace_enc)
+            found[record.item_id].append(as_row(ChangeRow, record, **values, raw=raw, trace=trace))
         return found
 
     def _raw(self, token: str | None) -> Mapping[str, Any] | None:
         return None if token is None else dict(self._vault.decrypt_json(token))
 
+    def _trace(self, token: str | None) -> SealedTrace | None:
+        return None if token is None else SealedTrace(self._vault, token)
+
     def _state(self, token: str | None) -> FieldState | None:
         return None if token is None else load_state(self._vault.decrypt(token))
+
+
+def is_same(change: NewChange) -> bool:
+    """Whether the target holds the value already. Only equal values of one kind are: 1 is not True."""
+    return type(change.before) is type(change.after) and change.before == change.after and not change.exact

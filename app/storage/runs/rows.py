@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from app.domain.enums import Direction, Step, Trigger
+from app.domain.planning.plan import Trace
 from app.domain.runs.kinds import RunKind, kind_of
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
@@ -18,6 +19,7 @@ from app.storage.enums import (
     MassChangeCheck,
     StepState,
 )
+from app.storage.runs.traces import SealedTrace
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,10 @@ class NewChange:
     raw: Mapping[str, Any] | None = field(default=None, repr=False)
     """What the target held before, in the vendor's own form."""
     held: bool = False
+    trace: Trace | SealedTrace | None = field(default=None, repr=False)
+    """How the source's value became the target's; None: nobody has followed it."""
+    exact: bool = False
+    """What an undo puts back character for character, also where it reads like what stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +270,11 @@ class ChangeRow:
     step: Step | None
     raw: Mapping[str, Any] | None = field(default=None, repr=False)
     """What the target held before, in the vendor's own form. None: not kept (older runs), or erased."""
+    same: bool = False
+    """The target holds this very value already: it is written because it belongs to others that change."""
+    as_it_is: bool = False
+    """The value was carried as it stands, so that there is no trace to keep."""
+    trace: SealedTrace | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

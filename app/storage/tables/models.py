@@ -259,6 +259,9 @@ class FieldChangeTable(Base):
     raw_enc: Mapped[str | None]
     state: Mapped[ChangeState]
     step: Mapped[Step | None]
+    same: Mapped[bool] = mapped_column(default=False)
+    as_it_is: Mapped[bool] = mapped_column(default=False)
+    trace_enc: Mapped[str | None]
 
 
 class ItemStepTable(Base):

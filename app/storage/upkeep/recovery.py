@@ -215,7 +215,7 @@ class RecoveryRepository(Repository):
         self._session.execute(
             update(FieldChangeTable)
             .where(FieldChangeTable.item_id.in_(items))
-            .values(before_enc=None, after_enc=None, raw_enc=None)
+            .values(before_enc=None, after_enc=None, raw_enc=None, trace_enc=None)
         )
         personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
         self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))

@@ -24,7 +24,7 @@ from app.domain.planning.keyed import Fingerprint, KeyedFingerprint
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.rule_version import UNKNOWN
 from app.domain.planning.three_way import brought_up, renewed
-from app.domain.planning.trace import with_rules
+from app.domain.planning.trace import with_traces
 from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot, unreadable_items
 from app.domain.runs.employment import MONTHLY_ITEMS
@@ -181,7 +181,7 @@ def decide(
         unreadable=unreadable_items(source, terms.options) if target is None else (),
         one_way=terms.one_way,
     )
-    plan = with_rules(plan, source_items)
+    plan = _followed(plan, terms, source, target, target_items)
     if target is None or target_items is None:
         return Decided(plan, source_items, None, baseline)
     plan = with_raw(limits.with_true_reasons(plan, source_items, target_items), target)
@@ -304,6 +304,25 @@ def _carried(terms: Terms, source: EmployeeRecord) -> Carried:
         return writing.uncarried(terms.direction.source, key, target, source.record, terms.options)
 
     return why_not
+
+
+def _followed(
+    plan: Plan, terms: Terms, source: EmployeeRecord, target: EmployeeRecord | None, items: Snapshot | None
+) -> Plan:
+    """The plan with the trace of every value that it changes or holds."""
+    if source.record is None or not (plan.changes or plan.held):
+        return plan
+    carried = _carried(terms, source)
+    return with_traces(
+        plan,
+        source.record,
+        writing.as_written(
+            terms.direction.target, (*plan.changes, *plan.held), target.record if target else None, terms.options
+        ),
+        direction=terms.direction,
+        options=terms.options,
+        why_held=lambda key: carried(key, items) if items else None,
+    )
 
 
 def with_raw(plan: Plan, target: EmployeeRecord) -> Plan:

@@ -15,6 +15,7 @@ from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import NewChange, NewItem, NewNote
 from app.use_cases.planning.plan_employee import Terms
 from app.use_cases.planning.renewal import Renewal
+from app.use_cases.planning.stored_change import new_change
 
 Baseline = Mapping[str, Any]
 """Key of FIELDS → digest, as a link keeps it."""
@@ -112,12 +113,12 @@ def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
 
 
 def new_changes(plan: Plan) -> tuple[NewChange, ...]:
-    return tuple(NewChange(each.key, each.before, each.after, raw=each.raw) for each in plan.changes)
+    return tuple(map(new_change, plan.changes))
 
 
 def held_changes(plan: Plan) -> tuple[NewChange, ...]:
     """The changes that a preview stores beside the planned ones, for a person to tick."""
-    return tuple(NewChange(each.key, each.before, each.after, raw=each.raw, held=True) for each in plan.held)
+    return tuple(new_change(each, held=True) for each in plan.held)
 
 
 def candidates_of(decision: LinkDecision) -> tuple[Mapping[str, str], ...]:

@@ -29,7 +29,7 @@ from app.domain.planning.mass_change import (
     reason_from_dict,
     sentence,
 )
-from app.domain.planning.plan import Change, Plan, PlanKind
+from app.domain.planning.plan import Plan, PlanKind
 from app.domain.planning.stopping import (
     CREATE,
     Piece,
@@ -48,6 +48,7 @@ from app.storage.runs.stopped_changes import StoppedRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.finish.notices import add_held_notice
+from app.use_cases.planning.stored_change import new_change
 
 log = structlog.get_logger(__name__)
 
@@ -307,7 +308,7 @@ class _HeldRun:
         )
         if person.ticked:
             uow.items.keep_ticks(item_id, person.ticked)
-        _show(uow, item_id, [_new_change(change) for piece in person.pieces for change in piece.changes])
+        _show(uow, item_id, [new_change(change) for piece in person.pieces for change in piece.changes])
 
     def _alarms(self) -> list[Mapping[str, int | str]]:
         """Why the run waits, with the highest number that was told of each kind."""
@@ -330,13 +331,9 @@ def waiting_effects(rows: Iterable[StoppedRow]) -> dict[Effect, int]:
     return {effect: sum(found is effect for found, _ in people) for effect in Effect}
 
 
-def _new_change(change: Change) -> NewChange:
-    return NewChange(change.key, change.before, change.after, raw=change.raw)
-
-
 def _kept(change: ChangeRow) -> NewChange:
     assert change.before is not None and change.after is not None
-    return NewChange(change.key, change.before, change.after, raw=change.raw)
+    return NewChange(change.key, change.before, change.after, raw=change.raw, trace=change.trace)
 
 
 # ── what is shown to people ───────────────────────────────────────────────────────────────────────────────────────
