@@ -53,6 +53,7 @@ from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
 from app.storage.runs.items import ItemRepository
+from app.storage.runs.person_history import PersonHistoryRepository
 from app.storage.runs.preview_selection import PreviewSelectionRepository
 from app.storage.runs.runs import RunRepository
 from app.storage.runs.second_persons import SecondPersonRepository
@@ -126,6 +127,7 @@ class UnitOfWork:
     items = _Lazy(ItemRepository)
     trials = _Lazy(TrialRepository)
     preview_selection = _Lazy(PreviewSelectionRepository)
+    history_of_people = _Lazy(PersonHistoryRepository)
     changes = _Lazy(ChangeRepository)
     steps = _Lazy(StepRepository)
     links = _Lazy(LinkRepository)

@@ -101,6 +101,9 @@ def searches(stock: Stock) -> Iterator[tuple[str, str]]:
     for typed in ("00012", "花子12", "見本", "かくう", "誰でもない"):
         yield "screens.preview", f"/runs/{stock.previewed}/people?show=all&q={quote(typed)}"
         yield "screens.links_all", f"/links/{stock.connection}/all?q={quote(typed)}"
+        yield "screens.run", f"/runs/{stock.finished}?q={quote(typed)}"
+        yield "screens.confirm", f"/runs/{stock.previewed}/confirm?q={quote(typed)}"
+        yield "screens.people_found", f"/people/{stock.connection}?q={quote(typed)}"
     yield "screens.links_join", f"/links/{stock.connection}/join?smarthr_q={quote('見本花子')}&freee_q=00012"
 
 

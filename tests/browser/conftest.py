@@ -92,9 +92,9 @@ def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Pat
     """`picture(page, name)` saves a screenshot: into docs/screenshots with --screenshots, else beside the test."""
     folder = SCREENSHOTS if request.config.getoption("screenshots") else tmp_path / "screenshots"
 
-    def taken(page: Page, name: str) -> Path:
-        path = folder / f"{name}.png"
-        page.screenshot(path=path, animations="disabled")
+    def taken(page: Page, name: str, *, full_page: bool = False) -> Path:
+        path = (tmp_path if full_page else folder) / f"{name}.png"
+        page.screenshot(path=path, animations="disabled", full_page=full_page)
         return path
 
     return taken

@@ -90,7 +90,7 @@ def test_a_sync_from_the_dashboard_to_its_result(
     shown("people")
     assert findings(page) == []
     go_to_the_plan(page)
-    page.locator("main > details.more summary").first.click()
+    page.locator("table.results details.row-more:not([open]) > summary").first.click()
     shown("confirm")
     assert findings(page) == []
     assert site.house.writes() == 0
@@ -115,7 +115,7 @@ def test_only_who_is_ticked_is_written(site: Site, sign_in: SignIn) -> None:
     read_both_sides(page)
     tick_the_first(page)
     go_to_the_plan(page)
-    assert page.locator("main > details.more").count() == 1
+    assert page.locator("table.results > tbody > tr").count() == 1
     approve(page)
     writes = [each for each in site.house.freee_injector.requests if each.method != "GET" and "/employees" in each.path]
     assert len({each.path.split("/employees/")[-1].split("/")[0] for each in writes}) == 1

@@ -47,6 +47,14 @@ def too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
+def sideways(page: Page) -> list[str]:
+    """Tables that are wider than what is seen of them, by their class and their headings."""
+    told = "[...t.querySelectorAll('th')].slice(0, 4).map(th => th.innerText).join(' ')"
+    wide = "[...document.querySelectorAll('.table')].filter(t => t.scrollWidth > t.clientWidth + 1)"
+    found: list[str] = page.evaluate(f"{wide}.map(t => {told})")
+    return found
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_the_sign_in_page(site: Site, window: Callable[..., Page], scheme: str, size: dict[str, int]) -> None:
@@ -90,6 +98,7 @@ def test_every_page(
             assert answer is not None and answer.status in (200, 404, 409, 422), (address, answer and answer.status)
             faults += [f"{address}: {found}" for found in findings(page)]
             faults += [f"{address}: wider than the screen"] if too_wide(page) else []
+            faults += [f"{address}: {table} has to be pushed sideways" for table in sideways(page)]
             if (size, locale) == (WIDE, "ja"):
                 picture(page, endpoint.removeprefix("screens.")) if endpoint in SHOWN else None
     assert len(visited) > 20

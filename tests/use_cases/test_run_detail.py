@@ -14,6 +14,7 @@ from app.storage.links.rows import DirectoryEntry
 from app.storage.runs.rows import NewChange, RunRow
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.queries.person_results import Holds, PersonResult, Visibility
+from app.use_cases.queries.person_tables import TableLook
 from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import MailStands, run_mail
 from app.use_cases.shared.actors import Actor, known_actors
@@ -140,8 +141,8 @@ def test_values_are_shown_as_far_as_one_may_see(room: Room) -> None:
 
 def test_the_number_is_no_way_to_find_out_for_who_may_not_see_it(room: Room) -> None:
     run = ended(room)
-    assert len(people_of(room, run, ALL, number="9")) == 0
-    assert len(people_of(room, run, NOTHING, number="9")) == 1
+    assert len(people_of(room, run, ALL, table=TableLook(search="9"))) == 0
+    assert len(people_of(room, run, NOTHING, table=TableLook(search="9"))) == 1
 
 
 def test_erased_values_say_so(room: Room) -> None:

@@ -29,7 +29,7 @@ class Stock:
     def places(self, endpoint: str) -> dict[str, Any]:
         run = self.previewed if endpoint in PREVIEWS else self.finished
         own = {"run_id": run, "key": self.connection, "connection": self.connection, "connection_key": self.connection}
-        return {**own, "direction": self.direction, "what": "retry", **self.more}
+        return {**own, "direction": self.direction, "what": "retry", "place": 1, **self.more}
 
 
 def addresses(app: Flask, stock: Stock) -> Iterator[tuple[str, str]]:
@@ -52,5 +52,9 @@ def _variants(stock: Stock) -> Iterator[tuple[str, str]]:
     yield "screens.run", f"/runs/{stock.running}"
     yield "screens.run_progress", f"/runs/{stock.running}/progress"
     yield "screens.run", f"/runs/{stock.finished}?state=failed"
-    yield "screens.run", f"/runs/{stock.finished}?number=01"
-    yield "screens.run", f"/runs/{stock.finished}?after=5"
+    yield "screens.run", f"/runs/{stock.finished}?q=01"
+    for sort in ("number", "-items", "ended", "-ended"):
+        yield "screens.run", f"/runs/{stock.finished}?sort={sort}&page=2"
+    for sort in ("number", "kind", "-items", "month"):
+        yield "screens.confirm", f"/runs/{stock.previewed}/confirm?sort={sort}&page=2"
+    yield "screens.people_found", f"/people/{stock.connection}?q=0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,23 +62,13 @@ class ItemReading(Repository):
         after: int,
         limit: int,
         state: ItemState | None = None,
-        states: Collection[ItemState] = (),
         chosen: bool | None = None,
-        code: str | None = None,
-        number: str = "",
     ) -> list[ItemRow]:
-        """Items of a run in their order, from the position behind `after` (start with -1). `states`: only items in one
-        of them. `chosen`: only items that a person has chosen, or has not. `number`: only employees whose number begins
-        like this."""
+        """Items of a run in their order, from the position behind `after` (start with -1). `chosen`: only items that a
+        person has chosen, or has not."""
         query = select(ItemTable).where(ItemTable.run_id == run_id, ItemTable.position > after, *_choice(chosen))
         if state is not None:
             query = query.where(ItemTable.state == state)
-        if states:
-            query = query.where(ItemTable.state.in_(states))
-        if code is not None:
-            query = query.where(ItemTable.error_code == code)
-        if number:
-            query = query.where(ItemTable.employee_number.startswith(number, autoescape=True))
         return [self._row(record) for record in self._session.scalars(query.order_by(ItemTable.position).limit(limit))]
 
     def noted(

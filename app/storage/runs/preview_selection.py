@@ -18,6 +18,7 @@ from app.storage.enums import ChangeState
 from app.storage.links.finding import Sought, in_list, is_named
 from app.storage.repository import as_row
 from app.storage.runs.item_reading import ItemReading, waits_in
+from app.storage.runs.person_orders import PersonOrder
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.tables.models import DirectoryTable, FieldChangeTable, ItemTable, RunTable, SurveyPageTable
 
@@ -35,13 +36,18 @@ class Asked:
     run: RunRow
     among: Mapping[ItemState, Collection[str]] | None = None
     sought: Sought | None = None
-    only_chosen: bool = False
+    chosen: bool | None = None
+    """Only those whom a person has chosen, or has not."""
+    code: str | None = None
+    """Only people whose state has this reason."""
 
     @property
     def where(self) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = [ItemTable.run_id == self.run.id]
-        if self.only_chosen:
-            conditions.append(ItemTable.chosen.is_(True))
+        if self.code is not None:
+            conditions.append(ItemTable.error_code == self.code)
+        if self.chosen is not None:
+            conditions.append(ItemTable.chosen.is_(self.chosen))
         if self.among is not None:
             conditions.append(or_(*(_is(state, kinds) for state, kinds in self.among.items())))
         if self.sought is not None:
@@ -75,6 +81,14 @@ class Cut(NamedTuple):
     rows: list[ItemRow]
     before: int | None
     after: int | None
+
+
+class Listed(NamedTuple):
+    """The rows of one page of a table, how many the table has, and which page it is."""
+
+    rows: list[ItemRow]
+    total: int
+    page: int
 
 
 class PreviewSelectionRepository(ItemReading):
@@ -117,6 +131,26 @@ class PreviewSelectionRepository(ItemReading):
             return Cut(page, first if is_behind else None, last if more else None)
         return Cut(page, first if more else None, last if self._is_any(*mine, place > last) else None)
 
+    def listed(self, asked: Asked, order: PersonOrder, *, page: int, size: int, everybody: int | None = None) -> Listed:
+        """One page, counted from 1, of a table that a person has sorted; behind the last one the last one. `everybody`:
+        how many people the table has without a search, None: to be counted.
+
+        The names of a list are tried only once, for the page and for the number of all.
+        """
+        mine, ids = tuple(asked.where), select(ItemTable.id)
+        if asked.sought is not None:
+            known = list(self._session.scalars(ids.where(*mine).order_by(*order.columns)))
+            page = _within(page, len(known), size)
+            wanted = known[(page - 1) * size : page * size]
+            found = {row.id: row for row in self.items(wanted)}
+            return Listed([found[each] for each in wanted], len(known), page)
+        counted = select(func.count()).select_from(ItemTable).where(*mine)
+        total = (self._session.scalar(counted) or 0) if everybody is None else everybody
+        page = _within(page, total, size)
+        ordered = select(ItemTable).where(*mine).order_by(*order.columns)
+        rows = self._session.scalars(ordered.limit(size).offset((page - 1) * size))
+        return Listed([self._row(record) for record in rows], total, page)
+
     def _is_any(self, *where: ColumnElement[bool]) -> bool:
         return self._session.scalar(select(ItemTable.id).where(*where).limit(1)) is not None
 
@@ -133,9 +167,10 @@ class PreviewSelectionRepository(ItemReading):
         return [self._row(record) for record in self._session.scalars(query)]
 
     def keys_of(self, ids: Sequence[int]) -> dict[int, list[str]]:
-        """Item id → keys of FIELDS that its plan changes; opens no value. Held changes are not among them."""
+        """Item id → keys of FIELDS that its plan changes; opens no value. Not among them are held changes, and values
+        that the target holds already."""
         query = select(FieldChangeTable.item_id, FieldChangeTable.key).where(
-            FieldChangeTable.item_id.in_(ids), FieldChangeTable.state != ChangeState.HELD
+            FieldChangeTable.item_id.in_(ids), FieldChangeTable.state != ChangeState.HELD, ~FieldChangeTable.same
         )
         found: dict[int, list[str]] = {item_id: [] for item_id in ids}
         for item_id, key in self._session.execute(query.order_by(FieldChangeTable.id)):
@@ -148,7 +183,8 @@ class PreviewSelectionRepository(ItemReading):
             select(FieldChangeTable.key, func.count())
             .join(ItemTable, ItemTable.id == FieldChangeTable.item_id)
             .where(ItemTable.run_id == run_id, ItemTable.kind == kind)
-            .where(ItemTable.chosen, ItemTable.state == ItemState.WAITING, FieldChangeTable.state != ChangeState.HELD)
+            .where(ItemTable.chosen, ItemTable.state == ItemState.WAITING)
+            .where(FieldChangeTable.state != ChangeState.HELD, ~FieldChangeTable.same)
             .group_by(FieldChangeTable.key)
         )
         return {row[0]: row[1] for row in self._session.execute(query)}
@@ -257,6 +293,10 @@ class PreviewSelectionRepository(ItemReading):
         ended = (ItemTable.run_id == run_id, ItemTable.state != ItemState.WAITING, ItemTable.chosen)
         self._session.execute(update(ItemTable).where(*ended).values(chosen=False))
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))
+
+
+def _within(page: int, total: int, size: int) -> int:
+    return max(1, min(page, -(-total // size)))
 
 
 def _is(state: ItemState, kinds: Collection[str]) -> ColumnElement[bool]:

@@ -84,6 +84,7 @@ def _change(change: ChangeRow, row: ItemRow, *, reveal: bool) -> ChangeView:
         retroactive=field.retroactive if field else False,
         state=change.state.value,
         ticked=change.state is ChangeState.HELD and change.key in (row.ticked or ()),
+        same=change.same,
     )
 
 

@@ -63,6 +63,9 @@ class ChangeResult:
     after: Shown
     retroactive: bool
     written: bool
+    same: bool = False
+    """The target held this value already. It is compared before anything is masked, so a masked value that differs is
+    never called the same."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,16 @@ class PersonResult:
     started_at: datetime | None
     finished_at: datetime | None
 
+    @property
+    def changed(self) -> tuple[ChangeResult, ...]:
+        """The items that really change."""
+        return tuple(change for change in self.changes if not change.same)
+
+    @property
+    def kept(self) -> tuple[ChangeResult, ...]:
+        """Items that are written again as they are, because they belong to others that change."""
+        return tuple(change for change in self.changes if change.same)
+
 
 def person_results(
     uow: UnitOfWork, rows: Sequence[ItemRow], visibility: Visibility, *, settings: Settings, connection: Connection
@@ -137,7 +150,7 @@ def _result(
         answers=_answers(row, changes, visibility),
         pay_month=row.pay_month,
         attempts=row.attempt,
-        changes=tuple(_change(change, visibility, row.direction.target) for change in changes),
+        changes=tuple(change_result(change, visibility, row.direction.target) for change in changes),
         notes=tuple(_note(note) for note in row.notes),
         steps=tuple(StepResult(s.step, s.state, s.attempt, s.at, s.error_code) for s in steps),
         pages=_pages(row, settings, connection) if visibility.people else (),
@@ -153,7 +166,7 @@ def _answers(row: ItemRow, changes: Iterable[ChangeRow], visibility: Visibility)
     return answers_in_plain(row) if visibility.masked else answers_without_masked(row, changes)
 
 
-def _change(change: ChangeRow, visibility: Visibility, target: System) -> ChangeResult:
+def change_result(change: ChangeRow, visibility: Visibility, target: System) -> ChangeResult:
     field = BY_KEY.get(change.key)
     return ChangeResult(
         key=change.key,
@@ -161,6 +174,7 @@ def _change(change: ChangeRow, visibility: Visibility, target: System) -> Change
         after=_shown(change.key, change.after, visibility),
         retroactive=field.retroactive if field else False,
         written=change.state is ChangeState.WRITTEN,
+        same=change.same,
     )
 
 

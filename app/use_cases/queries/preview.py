@@ -22,6 +22,7 @@ from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in
 from app.use_cases.planning.stop_changes import alarms_of_held
 from app.use_cases.queries.item_views import item_view
+from app.use_cases.queries.person_tables import TableLook, cut_table, is_by_name
 from app.use_cases.queries.preview_views import (
     GROUPS,
     WRITABLE,
@@ -99,8 +100,7 @@ def see_people(
             listed = [each for each in people if group_of(each.state, each.kind) in groups]
             cut = _cut(uow, listed, after=after, before=before, size=PAGE)
         keys = uow.preview_selection.keys_of([row.id for row in cut.rows])
-        source = [run.direction.source]
-        by_name = wanted is None or uow.links.is_nobody_nameless(run.connection_id, source, wanted)
+        by_name = is_by_name(uow, run, wanted)
         preview = preview_of(uow, run)
     return PeoplePage(
         preview=preview,
@@ -119,19 +119,19 @@ def see_people(
     )
 
 
-def see_plan(
-    ctx: Context, run_id: str, *, after: int | None = None, before: int | None = None, reveal: bool = False
-) -> PlanPage:
+def see_plan(ctx: Context, run_id: str, *, look: TableLook | None = None, reveal: bool = False) -> PlanPage:
     """What an approval would write now, one page of people. `reveal`: show masked items in plain. Raises
     Refused("run_not_found")."""
+    look = look or TableLook()
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
         everybody = uow.preview_selection.tally(Asked(run))
         chosen = [each for each in everybody if _is_chosen(each)]
         created = sum(each.people for each in chosen if each.kind == PlanKind.CREATE)
-        asked = Asked(run, _kinds_in(WRITABLE), only_chosen=True)
-        cut = uow.preview_selection.cut(asked, after=after, before=before, size=PLANS)
-        changes = uow.changes.of_items([row.id for row in cut.rows])
+        wanted = sought(look.search, ctx.keys.signing)
+        asked = Asked(run, _kinds_in(WRITABLE), wanted, chosen=True)
+        found, cut = cut_table(uow, asked, look, size=PLANS, everybody=sum(each.people for each in chosen))
+        changes = uow.changes.of_items([row.id for row in found.rows])
         by_key = uow.preview_selection.changes_by_key(run.id, kind=PlanKind.UPDATE)
         connection = uow.connections.get(run.connection_id)
         alarms = mass_change_in(ctx, uow, run) or (alarms_of_held(run) if run.trigger is Trigger.HELD else ())
@@ -152,10 +152,9 @@ def see_plan(
                 item_view(row, changes[row.id], (), trigger=run.trigger, reveal=reveal),
                 _lossy(row),
             )
-            for row in cut.rows
+            for row in found.rows
         ),
-        before=cut.before,
-        after=cut.after,
+        cut=cut,
     )
 
 

@@ -15,6 +15,7 @@ from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import ExportSettings
 from app.storage.enums import ChangeState
+from app.use_cases.queries.person_tables import TableCut
 from app.use_cases.shared.views import ChangeView, ItemView
 
 
@@ -154,7 +155,13 @@ class PlannedPerson:
 
     @property
     def planned(self) -> tuple[ChangeView, ...]:
-        return tuple(change for change in self.item.changes if change.state != ChangeState.HELD)
+        """What really changes."""
+        return tuple(each for each in self.item.changes if each.state != ChangeState.HELD and not each.same)
+
+    @property
+    def kept(self) -> tuple[ChangeView, ...]:
+        """What is written again as it is, because it belongs to others that change."""
+        return tuple(each for each in self.item.changes if each.state != ChangeState.HELD and each.same)
 
     @property
     def held(self) -> tuple[HeldUnit, ...]:
@@ -178,8 +185,7 @@ class PlanPage:
     export_settings: ExportSettings | None
     """The export settings that freee gets for created employees; None: the run creates no employee at freee."""
     people: tuple[PlannedPerson, ...]
-    before: int | None
-    after: int | None
+    cut: TableCut
 
     @property
     def chosen(self) -> int:

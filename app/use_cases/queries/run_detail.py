@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from app.domain.enums import System, Trigger
 from app.domain.error_catalogue.catalogue import who_of
 from app.domain.error_catalogue.entries import Who
+from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.runs.words import RunWord, states_of
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind
+from app.storage.runs.preview_selection import Asked
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -21,9 +23,11 @@ from app.use_cases.planning.stop_changes import told_alarms
 from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.queries.history import counts_of_runs, progress_of, run_view, word_of
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
+from app.use_cases.queries.person_tables import TableCut, TableLook, cut_table
 from app.use_cases.shared.actors import Actor, known_actors
+from app.use_cases.shared.name_search import sought
 from app.use_cases.shared.run_lookup import find_run
-from app.use_cases.shared.views import Page, RunView
+from app.use_cases.shared.views import RunView
 
 PAGE_SIZE = 30
 MISSED_SHOWN = 50
@@ -125,19 +129,30 @@ class RunDetail:
 
 @dataclass(frozen=True)
 class Look:
-    """Which employees of the run the user looks at. `code`: their cause; `number`: how the employee number begins;
-    `beside`: those who were only looked at, instead of those whom the run is about."""
+    """Which employees of the run the user looks at. `code`: their cause. `beside`: those who were only looked at,
+    instead of those whom the run is about."""
 
     state: ItemState | None = None
     code: str | None = None
-    number: str = ""
-    after: int | None = None
     beside: bool = False
+    table: TableLook = field(default_factory=TableLook)
+
+    @property
+    def narrowed(self) -> bool:
+        return self.state is not None or bool(self.code or self.table.search)
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One page of the results."""
+
+    items: tuple[PersonResult, ...] = field(default=(), repr=False)
+    cut: TableCut = field(default_factory=TableCut)
 
 
 def run_detail(
     ctx: Context, public_id: str, *, visibility: Visibility, look: Look | None = None
-) -> tuple[RunDetail, Page[PersonResult]]:
+) -> tuple[RunDetail, ResultTable]:
     """The page of a run; with `look` also its employees' results, once the run is over. Raises
     Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
@@ -145,7 +160,7 @@ def run_detail(
         connection = uow.connections.get(row.connection_id)
         assert connection is not None  # its runs go with it
         detail = _detail(ctx, uow, row, connection, visibility)
-        people = Page[PersonResult]((), None)
+        people = ResultTable()
         if look is not None and not detail.is_open:
             people = _people(ctx, uow, row, connection, visibility=visibility, look=look)
     return detail, people
@@ -242,18 +257,12 @@ def _missed(uow: UnitOfWork, row: RunRow) -> tuple[MissedPerson, ...]:
 
 def _people(
     ctx: Context, uow: UnitOfWork, row: RunRow, connection: Connection, *, visibility: Visibility, look: Look
-) -> Page[PersonResult]:
-    after = -1 if look.after is None else look.after
-    number = look.number if visibility.people else ""
-    rows = uow.items.page(
-        row.id,
-        after=after,
-        limit=PAGE_SIZE + 1,
-        states=states_of(look.state) if look.state else (),
-        chosen=None if row.looked_at is None else not look.beside,
-        code=look.code,
-        number=number,
-    )
-    shown = rows[:PAGE_SIZE]
-    results = person_results(uow, shown, visibility, settings=ctx.settings, connection=connection)
-    return Page(tuple(results), shown[-1].position if len(rows) > PAGE_SIZE else None)
+) -> ResultTable:
+    table = look.table if visibility.people else replace(look.table, search="")
+    kinds = [kind.value for kind in PlanKind]
+    among = None if look.state is None else dict.fromkeys(states_of(look.state), kinds)
+    chosen = None if row.looked_at is None else not look.beside
+    asked = Asked(row, among, sought(table.search, ctx.keys.signing), code=look.code, chosen=chosen)
+    found, cut = cut_table(uow, asked, table, size=PAGE_SIZE)
+    results = person_results(uow, found.rows, visibility, settings=ctx.settings, connection=connection)
+    return ResultTable(tuple(results), cut)

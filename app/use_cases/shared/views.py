@@ -100,6 +100,8 @@ class ChangeView:
     """"planned", "written", or "held": written only when a person ticks it, because `before` could not be carried to
     the source."""
     ticked: bool = False
+    same: bool = False
+    """The target holds this value already, compared before anything is masked."""
 
 
 @dataclass(frozen=True)

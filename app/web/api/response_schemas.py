@@ -157,6 +157,10 @@ class ChangeSchema(AnswerSchema):
     retroactive = fields.Boolean(required=True, metadata={"description": "過去の月にもさかのぼって変わる項目"})
     state = _word(("planned", "written", "held"))
     ticked = fields.Boolean(required=True, metadata={"description": "held の項目を書き換えると人が決めたかどうか"})
+    same = fields.Boolean(
+        required=True,
+        metadata={"description": "反映先がすでに同じ値を持ち、一緒に書き込むだけの項目かどうか（伏せる前に比べる）"},
+    )
 
 
 class NoteSchema(AnswerSchema):

@@ -7,7 +7,7 @@ from app.web.screens.accounts import account, audit, keys, sessions, sign_in, us
 from app.web.screens.base import attach_screens, screens
 from app.web.screens.connections import connections, deletion, held_names, trials, wizard
 from app.web.screens.engine import deliveries, engine
-from app.web.screens.runs import decisions, history, preview, run, start, undo
+from app.web.screens.runs import decisions, history, people, preview, run, start, undo
 
 __all__ = [
     "account",
@@ -24,6 +24,7 @@ __all__ = [
     "home",
     "keys",
     "links",
+    "people",
     "practice",
     "preview",
     "run",

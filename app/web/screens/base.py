@@ -298,7 +298,7 @@ class MenuEntry:
 _MENU: tuple[tuple[str, str, tuple[str, ...], Permission | None], ...] = (
     ("attention", "screens.attention", ("/attention",), Permission.SEE_RUNS),
     ("home", "screens.home", ("/sync/",), None),
-    ("history", "screens.history", ("/runs",), Permission.SEE_RUNS),
+    ("history", "screens.history", ("/runs", "/people"), Permission.SEE_RUNS),
     ("decisions", "screens.decisions", ("/decisions",), Permission.SEE_PEOPLE),
     ("links", "screens.links", ("/links",), Permission.SEE_PEOPLE),
     ("connections", "screens.connections", ("/connections",), Permission.SET_UP),

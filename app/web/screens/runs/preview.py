@@ -11,6 +11,7 @@ from flask import url_for as url
 from werkzeug.wrappers import Response
 
 from app.domain.access.roles import Permission
+from app.domain.display import MASK
 from app.domain.errors import Refused
 from app.domain.runs.run_state import RunState
 from app.use_cases.intake import approve_retry_cancel, choose_people, tick_held
@@ -20,6 +21,7 @@ from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
 from app.web.screens.base import ask_first, has_view, me, needs, refused_page, render, screens, wording_here
 from app.web.screens.query_args import LONGEST_SEARCH
+from app.web.screens.runs.table_args import PLANS, table_look
 
 _WRITABLE = "writable"
 _FILTERS: Mapping[str, frozenset[Group]] = {
@@ -135,7 +137,7 @@ def overwrite(run_id: str) -> Response:
     except Refused as refused:
         return _not_approved(run_id, refused)
     flash(wording_here()("preview.saved"), "good")
-    page = {name: request.form.get(name) or None for name in ("after", "before")}
+    page = {name: request.form.get(name) or None for name in ("page", "sort", "q")}
     place = url("screens.confirm", run_id=run_id, _anchor=f"p{position}", **cast(dict[str, Any], page))
     return redirect(place, code=303)
 
@@ -162,11 +164,11 @@ def _people_page(run_id: str) -> Response:
 
 
 def _plan_page(run_id: str, template: str) -> Response:
+    look = table_look(PLANS)
     page = see_plan(
         current_context(),
         run_id,
-        after=_position("after"),
-        before=_position("before"),
+        look=look,
         reveal=me().may(Permission.SEE_MASKED),
     )
     if page.preview.state is not RunState.PREVIEWED:
@@ -174,7 +176,8 @@ def _plan_page(run_id: str, template: str) -> Response:
     if not page.chosen and not page.preview.begins:
         flash(wording_here().of_kind("nobody_chosen", page.preview.kind), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
-    return render(template, page=page, decision=decision_of(current_context(), run_id, by=me().actor))
+    decision = decision_of(current_context(), run_id, by=me().actor)
+    return render(template, page=page, look=look, orders=PLANS, MASK=MASK, decision=decision)
 
 
 def _not_approved(run_id: str, refused: Refused) -> Response:

@@ -49,9 +49,9 @@ def _cells(person: PersonResult, words: Wording, visibility: Visibility, where: 
     for tell in (words.why, words.remedy, words.who):
         yield _quoted(tell(person.error_code, where) if person.error_code else "")
     if visibility.people:
-        yield _quoted(words("run.csv.between").join(words.item(change.key) for change in person.changes))
+        yield _quoted(words("run.csv.between").join(words.item(change.key) for change in person.changed))
         yield _quoted(words.month(person.pay_month) if person.pay_month else "")
-        yield _quoted("\n".join(_change(change, words) for change in person.changes))
+        yield _quoted("\n".join(_change(change, words) for change in person.changed))
 
 
 def _cause(person: PersonResult, words: Wording, where: Happened) -> str:

@@ -15,12 +15,15 @@ from app.use_cases.queries.history import get_run
 from app.use_cases.queries.person_results import Visibility, begin_download, results
 from app.use_cases.queries.run_detail import Look, RunDetail, run_detail
 from app.use_cases.queries.run_mail import run_mail as mail_of
+from app.use_cases.queries.value_traces import person_values as values_of
 from app.web.current import current_context
 from app.web.screens.base import has_view, me, needs, render, screens, wording_here
-from app.web.screens.runs.history import chosen, position
+from app.web.screens.runs.history import chosen
 from app.web.screens.runs.results_file import lines
+from app.web.screens.runs.table_args import RESULTS, table_look
 
 LONGEST_NUMBER = 64
+LAST_PLACE = 2**31 - 1
 
 
 @screens.get("/runs/<run_id>")
@@ -29,12 +32,20 @@ def run(run_id: str) -> Response:
     look = Look(
         state=chosen(ItemState, request.args.get("state")),
         code=_printable(request.args.get("cause")) or None,
-        number=_printable(request.args.get("number")).strip(),
-        after=position(request.args.get("after")),
         beside=request.args.get("beside") == "1",
+        table=table_look(RESULTS),
     )
     detail, people = run_detail(current_context(), _printable(run_id), visibility=_visibility(), look=look)
-    return render("run/page.html", detail=detail, people=people, look=look, next_place=_place_of(detail))
+    next_place = _place_of(detail)
+    return render("run/page.html", detail=detail, people=people, look=look, orders=RESULTS, next_place=next_place)
+
+
+@screens.get("/runs/<run_id>/people/<int:place>")
+@needs(Permission.SEE_PEOPLE)
+def person_values(run_id: str, place: int) -> Response:
+    """One employee of a run, value by value, with what turned one system's value into the other's."""
+    shown = values_of(current_context(), _printable(run_id), min(place, LAST_PLACE), visibility=_visibility())
+    return render("run/values.html", shown=shown, run=shown.run, person=shown.person)
 
 
 @screens.get("/runs/<run_id>/progress")
