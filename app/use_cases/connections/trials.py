@@ -22,6 +22,7 @@ from app.use_cases.connections.connection_settings import ItemChoice, with_items
 from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.start_run import start_run
+from app.use_cases.queries.person_tables import TableLook
 from app.use_cases.queries.preview import see_plan, see_reading
 from app.use_cases.queries.preview_views import PlanPage, Reading
 from app.use_cases.shared.beginnings import REPLACED
@@ -118,8 +119,6 @@ def _found(ctx: Context, run: RunRow) -> dict[str, Any]:
     return {"people": plan.chosen, "created": plan.created, "by_item": frequent, "fewer": fewer}
 
 
-def see_trial_people(ctx: Context, key: str, run_id: str, *, after: int | None, before: int | None, reveal: bool) -> (
-    tuple[Trial, PlanPage]
-):  # fmt: skip
-    """A trial and one page of the people it would change. Raises Refused as `see_trial`."""
-    return see_trial(ctx, key, run_id), see_plan(ctx, run_id, after=after, before=before, reveal=reveal)
+def see_trial_people(ctx: Context, key: str, run_id: str, *, page: int, reveal: bool) -> tuple[Trial, PlanPage]:
+    """A trial and one page, from 1, of the people it would change. Raises Refused as `see_trial`."""
+    return see_trial(ctx, key, run_id), see_plan(ctx, run_id, look=TableLook(page=page), reveal=reveal)

@@ -15,7 +15,7 @@ from app.use_cases.connections import trials
 from app.use_cases.connections.trials import Trial
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens
-from app.web.screens.query_args import whole_number
+from app.web.screens.runs.table_args import table_look
 
 _RUN = "<public_id:run_id>"
 
@@ -45,6 +45,6 @@ def trial(key: str, run_id: str) -> Response:
 @needs(Permission.SET_UP)
 def trial_people(key: str, run_id: str) -> Response:
     reveal = me().may(Permission.SEE_MASKED)
-    places = {"after": whole_number("after"), "before": whole_number("before")}
-    found, page = trials.see_trial_people(current_context(), key, run_id, reveal=reveal, **places)
+    wanted = table_look(()).page
+    found, page = trials.see_trial_people(current_context(), key, run_id, page=wanted, reveal=reveal)
     return render("connections/trial_people.html", trial=found, page=page)
