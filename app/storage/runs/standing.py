@@ -73,7 +73,8 @@ class StandingRepository(Repository):
         """Connection → when people were last told that freee's consent is missing."""
         told = (MailTable.kind == MailKind.CONSENT, MailTable.connection_id.in_(connection_ids))
         query = select(MailTable.connection_id, func.max(MailTable.created_at)).where(*told)
-        return {row[0]: row[1] for row in self._session.execute(query.group_by(MailTable.connection_id))}
+        found = self._session.execute(query.group_by(MailTable.connection_id))
+        return {row[0]: row[1] for row in found if row[0] is not None}
 
     def compared(self, connection_ids: Collection[int]) -> list[Compared]:
         whole = _newest().where(

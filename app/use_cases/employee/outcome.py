@@ -109,8 +109,8 @@ def record_outcome(
         told += [Told("conflict", "review", each.key) for each in (outcome.plan.conflicts if outcome.plan else ())]
         target = target_id or item.target_id
         partner = partner_of(target, outcome.candidates, job.run.direction.target)
-        ended = _ended(job, outcome, told, number=number, name=name, target_id=partner, now=now)
-        uow.attention.ended([ended] if ended else [])
+        waits = _ended(job, outcome, told, number=number, name=name, target_id=partner, now=now)
+        uow.attention.ended([waits] if waits else [])
         _remember_trouble(job, uow, outcome, number=number or item.employee_number)
         if target is not None and _wants_way_back(job, notes):
             collect_events(ctx, uow, [SyncRequest(job.connection, job.run.direction.reverse, target)], now=now)

@@ -26,7 +26,7 @@ def keep_attention(uow: UnitOfWork, run: RunRow, planned_items: Sequence[Planned
         return
     if any((found.trouble_key or "").startswith(f"?{LIST_INCOMPLETE}") for found in planned_items):
         return
-    known = {_key(found) for found in planned_items}
+    known = {key for found in planned_items if (key := _key(found)) is not None}
     began = run.started_at or run.created_at
     uow.attention.keep_only(run.connection_id, run.direction, known, seen_at=began)
 
