@@ -16,6 +16,7 @@ Bearer = Callable[..., dict[str, str]]
 ROUTES = {
     ("POST", "/api/v1/runs"): Scope.RUNS_WRITE,
     ("GET", "/api/v1/runs"): Scope.RUNS_READ,
+    ("GET", "/api/v1/attention"): Scope.RUNS_READ,
     ("GET", "/api/v1/runs/<public_id:run_id>"): Scope.RUNS_READ,
     ("GET", "/api/v1/runs/<public_id:run_id>/items"): Scope.RUNS_READ,
     ("POST", "/api/v1/runs/<public_id:run_id>/approve"): Scope.RUNS_WRITE,

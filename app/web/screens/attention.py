@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.domain.runs.dates import today_in_japan
 from app.use_cases.connections import pause_resume
 from app.use_cases.intake import attention_acts
 from app.use_cases.queries.attention import Which, list_attention, see_attention
-from app.use_cases.queries.attention_views import Act, Kind
+from app.use_cases.queries.attention_views import Act, Attention, Kind
 from app.use_cases.queries.dashboard import connection_names
 from app.use_cases.shared.views import RunView
 from app.web.current import current_context
@@ -36,6 +37,8 @@ def attention() -> Response:
     names = connection_names(ctx)
     wanted = asked if asked in dict(names) else None
     seen = see_attention(ctx, wanted)
+    if not me().may(Permission.SEE_PEOPLE):
+        seen = _nameless(seen)
     return render("attention/list.html", seen=seen, connections=names, wanted=wanted, **_words())
 
 
@@ -86,6 +89,15 @@ def attention_resume(key: str) -> Response:
     else:
         flash(wording_here()("attention.done.resume"), "good")
     return redirect(url("screens.attention"), code=303)
+
+
+def _nameless(seen: Attention) -> Attention:
+    """The list without a name or number of anybody."""
+    groups = (
+        replace(group, entries=tuple(replace(each, name="", number="", pages={}) for each in group.entries))
+        for group in seen.groups
+    )
+    return replace(seen, groups=tuple(groups))
 
 
 def _words() -> dict[str, Any]:
