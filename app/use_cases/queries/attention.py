@@ -65,16 +65,20 @@ class Which:
 # ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def see_attention(ctx: Context, connection: str | None = None, *, of_each: int = OF_EACH) -> Attention:
-    """The list grouped by cause, of one connection or of all. Raises Refused("unknown_connection")."""
+def see_attention(
+    ctx: Context, connection: str | None = None, *, of_each: int = OF_EACH, summary: bool = False
+) -> Attention:
+    """The list grouped by cause, of one connection or of all. `summary`: while something waits, nobody asks what was
+    left for now and when all were compared. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         of = _connections(uow, connection)
         sought = _sought(ctx, of, Which(connection))
         causes = uow.attention.causes(sought)
         first = uow.attention.first_of_each(sought, most=of_each) if causes and of_each else []
         besides = entries_besides_people(Asked(ctx, uow, of))
-        waived = uow.attention.waived(sought.today, sought.connections)
-        checked_at = _checked_at(uow, of)
+        asks = not summary or not (causes or besides)
+        waived = uow.attention.waived(sought.today, sought.connections) if asks else 0
+        checked_at = _checked_at(uow, of) if asks else None
     groups = [*_groups_besides(besides), *_groups_of_people(ctx, causes, first, _by_id(of))]
     return Attention(
         total=len(besides) + sum(each.people for each in causes),

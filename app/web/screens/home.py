@@ -20,7 +20,7 @@ def home() -> Response:
         return render("home.html", connections=names, board=None, attention=None)
     wanted = request.args.get("connection", "")
     key = wanted if wanted in dict(names) else names[0][0]
-    attention = see_attention(ctx, of_each=0)
+    attention = see_attention(ctx, of_each=0, summary=True)
     return render("home.html", connections=names, board=see_dashboard(ctx, key), attention=attention)
 
 
