@@ -17,9 +17,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import beginnings_in
 from app.use_cases.shared.connection_lookup import known_connection
-from app.use_cases.shared.views import BeginningView, WebhookState
-
-_SILENT = frozenset({WebhookState.DISABLED, WebhookState.MISSING, WebhookState.CHANGED})
+from app.use_cases.shared.views import BeginningView
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,7 @@ class Dashboard:
     needs_consent: bool
     export_settings_missing: bool
     automatic: Automatic
-    webhook: WebhookState | None
-    """State of a webhook registration at SmartHR that does not work. None: it works, there is none, or the automatic
-    sync does not rely on it."""
     broken_links: int
-    quarantined: int
-    second_person: int
-    """How many runs wait for a second person."""
     unreadable: tuple[str, ...]
     """Keys of items that had values and are shown for nobody any more: a person is asked why."""
     panels: tuple[DirectionPanel, ...]
@@ -122,10 +114,7 @@ def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
             needs_consent=connection.needs_consent,
             export_settings_missing=connection.export_settings is None,
             automatic=connection.automatic,
-            webhook=_silent_webhook(uow, connection),
             broken_links=len(uow.links.broken(connection.id)),
-            second_person=len(uow.second_persons.waiting(connection.id)),
-            quarantined=uow.troubles.quarantined_counts().get(connection.id, 0),
             unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
             panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
             beginnings=beginnings,
@@ -167,12 +156,3 @@ def _open(run: RunRow) -> OpenRun:
     approved = run.approved_at is not None or not run.shows_first
     held = run.shows_first and not run.dry_run and run.decide_until is None
     return OpenRun(run.public_id, run.trigger, run.state, run.created_at, approved, held, run.is_beginning, run.kind)
-
-
-def _silent_webhook(uow: UnitOfWork, connection: Connection) -> WebhookState | None:
-    if Direction.SMARTHR_TO_FREEE not in connection.automatic.directions:
-        return None
-    registration = uow.webhook_registrations.get(connection.id)
-    if registration is None:
-        return None
-    return registration.state if registration.state in _SILENT else None
