@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.domain.settings.names import is_clean
+from app.domain.settings.recipients import is_contact
 from app.domain.vendors.rates import Window as Window
 from app.domain.vendors.rates import parse_limits as parse_limits
 from app.safety.addresses import ALLOW, broker_password, exposures, is_local
@@ -69,6 +70,7 @@ class Settings:
     base_url: str
     smtp_url: str = field(repr=False)
     mail_from: str
+    support_contact: str  # where mails say that help is to be had: an address of a mail or of a page; "": nowhere
     smarthr_url: str
     freee_api_url: str
     freee_accounts_url: str
@@ -142,6 +144,7 @@ class Settings:
             base_url=read.url("BASE_URL", "http://127.0.0.1:8000"),
             smtp_url=read.mail_server("SMTP_URL", "smtp://127.0.0.1:25"),
             mail_from=read.text("MAIL_FROM", "awase@localhost"),
+            support_contact=read.contact("SUPPORT_CONTACT"),
             smarthr_url=read.url("SMARTHR_URL", "https://{subdomain}.smarthr.jp/api"),
             freee_api_url=read.url("FREEE_API_URL", "https://api.freee.co.jp/hr"),
             freee_accounts_url=read.url("FREEE_ACCOUNTS_URL", "https://accounts.secure.freee.co.jp"),
@@ -324,6 +327,13 @@ class _Reader:
             return default
         forms = ("redis", "rediss", "unix")
         return value if self._split(name, value, forms, "redis://…、rediss://… か unix:///…") else default
+
+    def contact(self, name: str) -> str:
+        """Where people get help: an address of a mail, or of a page; "" where none is set."""
+        value = self.text(name, "")
+        if value and not is_contact(value):
+            return self._instead("", name, "はメールアドレスか https:// で始まるアドレスにしてください。")
+        return value
 
     def mail_server(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -46,6 +46,7 @@ from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.use_cases.household import Household
+from app.web.i18n import wording
 
 BROKER_TIMEOUT_SECONDS = 5
 SESSIONS_A_THREAD = 8
@@ -255,6 +256,7 @@ def build_context(settings: Settings | None = None) -> Context:
         job_queue=RqJobQueue(broker, clock),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from, before_write=household.require),
         household=household,
+        wording=wording,
         intake_unit_of_work=of_intake.unit_of_work,
         steered_clock=clock,
     )

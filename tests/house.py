@@ -47,6 +47,7 @@ from app.use_cases.queries import history
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
+from app.web.i18n import wording
 from app.wiring import Gateways, identity_of, keys_of
 from tests.clock import TurnedClock
 from tests.never_silent import NeverSilent
@@ -358,6 +359,7 @@ def process_of(
         limiter=limiter,
         job_queue=queue,
         mailer=postbox,
+        wording=wording,
         household=household,
     )
     return ctx, database

@@ -144,6 +144,16 @@ def test_addresses_that_are_taken_as_they_are(name: str, value: str) -> None:
     assert getattr(read(**{name: value}), name.lower()) == value
 
 
+@pytest.mark.parametrize("contact", ["", "help@example.com", "https://help.example/awase?a=1"])
+def test_where_help_is_to_be_had_is_an_address(contact: str) -> None:
+    assert read(SUPPORT_CONTACT=contact).support_contact == contact
+
+
+@pytest.mark.parametrize("contact", ["ask us", "javascript:alert(1)", "a@b@c", "https://", "https://u:p@x/", "<a@b>"])
+def test_what_leads_nowhere_is_no_contact(contact: str) -> None:
+    assert refused(SUPPORT_CONTACT=contact).startswith("SUPPORT_CONTACT ")
+
+
 @pytest.mark.parametrize("name", ["SMARTHR_LIMITS", "FREEE_LIMITS"])
 @pytest.mark.parametrize("value", ["8", "0/s", "8/0s", "8/d", "8 pro s", "-1/s", ",", " , "])
 def test_a_limit_that_is_none_is_refused(name: str, value: str) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import structlog
 
 from app.adapters.http import BeforeWrite, always
+from app.adapters.mail_headers import address_header, text_header
 from app.domain.errors import AwaseError, ItemError, TemporaryError
 from app.domain.ports import Mail
 from app.domain.settings.names import cleaned
@@ -112,11 +113,14 @@ class SmtpMailer:
         message = EmailMessage()
         message["Message-ID"] = mail.message_id
         message["Date"] = format_datetime(localtime())
-        message["From"] = self._mail_from
-        message["To"] = ", ".join(map(cleaned, mail.to))
-        message["Subject"] = cleaned(mail.subject)
+        message["From"] = address_header("From", [self._mail_from])
+        message["To"] = address_header("To", map(cleaned, mail.to))
+        message["Subject"] = text_header("Subject", cleaned(mail.subject))
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.body, charset="utf-8", cte="base64")
+        if mail.html:  # beside the text, which stays first
+            message.add_alternative(mail.html, subtype="html", charset="utf-8", cte="base64")
+        message["Content-Language"] = mail.language  # now, because contents take along what begins with Content
         return message
 
 

@@ -54,6 +54,12 @@ def _thoughts(settings: Settings, env: Mapping[str, str]) -> Iterator[Finding]:
             "SMTP_URL は smtp:// です。結果のメールが暗号化されずに別のマシンへ届きます。",
             "smtps:// か smtp+starttls:// にしてください。",
         )
+    if not settings.support_contact:
+        yield notice(
+            "support_contact_unset",
+            "結果のメールに、問い合わせ先がありません。",
+            "SUPPORT_CONTACT に、問い合わせ先のメールアドレスかページのアドレスを設定してください。",
+        )
     postgresql = settings.database_url.startswith("postgresql")
     if postgresql and encryption(settings.database_url, env) == "perhaps":
         yield notice(

@@ -389,6 +389,9 @@ class Mail:
     to: tuple[str, ...] = field(repr=False)
     subject: str = field(repr=False)
     body: str = field(repr=False)
+    html: str = field(default="", repr=False)
+    """The same as `body`, as HTML; "": there is none."""
+    language: str = "ja"
 
 
 class Mailer(Protocol):

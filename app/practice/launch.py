@@ -160,6 +160,7 @@ def ground(ports: Ports, company: Company, *, broker: bool, webhooks: bool = Fal
             (f"python -m app.practice.server {name} --port {port} {vendor} {kept}", told, switches)
         )
     mailbox = f'mailbox --port {ports.mail} --folder "{in_folder("mail")}"'
+    mailbox += f" --control {ports.inbox}" if ports.inbox else ""
     return {**started, "practice_mailbox": f"python -m app.practice.server {mailbox}"}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -36,6 +37,7 @@ class Inbox:
 
     answers: dict[str, str | Callable[[SMTP], Any]] = field(default_factory=dict)
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     signed_in: list[str] = field(default_factory=list)
 
@@ -55,6 +57,7 @@ class Inbox:
             parsed = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(parsed, EmailMessage)
             self.mails.append(parsed)
+            self.raw.append(bytes(envelope.content))
             self.recipients.append(list(envelope.rcpt_tos))
         return said
 
@@ -122,13 +125,41 @@ def test_the_mail_arrives_as_written(inbox: Inbox, port: int) -> None:
     mailer(port).send(MAIL)
     (mail,) = inbox.mails
     assert mail["Subject"] == MAIL.subject
-    assert mail.get_content().replace("\r\n", "\n") == MAIL.body
+    assert content(mail) == MAIL.body
     assert mail["Message-ID"] == "<run-7@awase.test>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["From"] == "Awase <awase@example.com>"
     assert mail["To"] == "jinji@example.com"
     assert mail["Date"].datetime.tzinfo is not None
     assert mail.get_content_charset() == "utf-8"
+
+
+def content(mail: EmailMessage) -> str:
+    return str(mail.get_content()).replace("\r\n", "\n")
+
+
+def test_the_html_stands_beside_the_text_which_is_first(inbox: Inbox, port: int) -> None:
+    html = "<!doctype html>\n<html lang=en><p>成功: 3件</p></html>\n"
+    mailer(port).send(replace(MAIL, html=html, language="en"))
+    (mail,) = inbox.mails
+    assert mail.get_content_type() == "multipart/alternative"
+    text, rich = mail.iter_parts()
+    assert isinstance(text, EmailMessage) and isinstance(rich, EmailMessage)
+    assert (text.get_content_type(), rich.get_content_type()) == ("text/plain", "text/html")
+    assert (content(text), content(rich)) == (MAIL.body, html)
+    assert mail["Content-Language"] == "en"
+    assert (mail["Subject"], mail["Message-ID"]) == (MAIL.subject, MAIL.message_id)
+
+
+def test_headers_leave_within_the_rules(inbox: Inbox, port: int) -> None:
+    """Lines of at most 76 characters, encoded words of at most 75 (RFC 2047)."""
+    subject = "freee人事労務からSmartHRへ従業員情報を同期しました｜株式会社" + " 見本" * 30
+    mailer(port).send(replace(MAIL, subject=subject, to=tuple(f"jinji{n}@example.com" for n in range(9))))
+    (raw,) = inbox.raw
+    head = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert max(map(len, head)) <= 76
+    assert max(len(word) for word in re.findall(rb"=\?utf-8\?b\?[^?]*\?=", raw)) <= 75
+    assert len(inbox.recipients[0]) == 9
 
 
 def test_a_repetition_has_the_same_message_id(inbox: Inbox, port: int) -> None:

@@ -76,7 +76,7 @@ def mails(folder: Path) -> list[Mail]:
     found = []
     for file in sorted(folder.glob("*.eml")):
         message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
-        body = message.get_body()
+        body = message.get_body(("plain",))
         link = _RUN_LINK.search(body.get_content() if body else "")
         found.append(Mail(link[1] if link else "", str(message["Message-ID"])))
     return found

@@ -105,6 +105,7 @@ def test_what_hangs_has_its_time_and_a_bug_hides_nothing() -> None:
     assert time.monotonic() - began < 5
     assert told(findings) == {
         "setting_missing": Level.BAD,
+        "support_contact_unset": Level.NOTICE,
         "slow_timeout": Level.BAD,
         "bug_failed": Level.BAD,
         "well": Level.OK,
@@ -157,11 +158,16 @@ def test_weak_secrets_are_as_bad_as_they_are_for_this_installation(tmp_path: Pat
         ({"ALLOW_PLAINTEXT": "REDIS_URL", "REDIS_URL": "redis://queue"}, "allow_plaintext_used"),
         ({"ALLOW_PLAINTEXT": "BASE_URL"}, "allow_plaintext_unneeded"),
         ({"SMTP_URL": "smtp://mail"}, "mail_plaintext"),
+        ({"SUPPORT_CONTACT": ""}, "support_contact_unset"),
         ({"DATABASE_URL": "postgresql+psycopg://u@db/awase"}, "database_tls_optional"),
     ],
 )
 def test_what_is_allowed_or_could_be_better_is_said(env: dict[str, str], code: str) -> None:
     assert code in told(diagnose({**KEYS, **env}, checks=()))
+
+
+def test_nothing_is_said_of_a_contact_that_is_set() -> None:
+    assert "support_contact_unset" not in told(diagnose({**KEYS, "SUPPORT_CONTACT": "help@example.com"}, checks=()))
 
 
 def test_open_files_are_named_few_and_without_what_a_link_leads_to(tmp_path: Path) -> None:

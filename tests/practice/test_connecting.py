@@ -24,7 +24,7 @@ from app.practice.house.connecting import (
 from app.practice.house.environment import Ports, StartError, environment
 from app.practice.staff.tenants import tenants
 
-PORTS = Ports(8000, 8011, 8012, 8025)
+PORTS = Ports(8000, 8011, 8012, 8025, inbox=8014)
 TRAPS = "a b $HOME `id` 'q' \"d\" é練習?"
 
 
@@ -75,6 +75,7 @@ def test_a_webhook_that_cannot_be_registered_is_told_and_no_reason_to_stop(tmp_p
 def test_the_practice_freee_is_given_its_address_only_when_webhooks_are_wanted() -> None:
     with_them = launch.ground(PORTS, launch.Company(), broker=False, webhooks=True)
     without = launch.ground(PORTS, launch.Company(), broker=False)
+    assert without["practice_mailbox"].endswith(" --control 8014")
     assert "--webhook-url %(ENV_BASE_URL)s/webhooks/freee" in with_them["practice_freee"]
     others = [*without.values(), with_them["practice_smarthr"]]
     assert [command for command in others if "--webhook" in command] == []
@@ -98,6 +99,7 @@ def test_the_first_start_tells_the_password_and_every_later_one_how_to_get_anoth
     assert first.password is not None and first.password not in repr(first)
     assert f"admin / {first.password}" in banner(house, administrator=first)
     told = banner(house, administrator=second)
+    assert f"{tmp_path}/mail (*.eml)\n  メールを読む        http://127.0.0.1:8014/\n" in told
     assert "x\n                      z(?company=2)\n" in told
     assert first.password not in told
     assert f"{tmp_path}/flask user reset-password admin" in told

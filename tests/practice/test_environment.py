@@ -31,6 +31,8 @@ from app.practice.house.environment import (
 from app.practice.vendor_kit.private_files import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = ("MAIL_FROM", "SUPPORT_CONTACT")
+"""The practice company's own addresses."""
 PORTS = Ports(8000, 8011, 8012, 8025)
 REAL = {
     "DATABASE_URL": "postgresql+psycopg://awase@db.example.com/awase",
@@ -72,7 +74,7 @@ BESIDE = {
 
 def test_nothing_of_a_real_system_comes_through(tmp_path: Path) -> None:
     found = environment(tmp_path, PORTS, around={**REAL, **BESIDE})
-    own = {name: value.replace(str(tmp_path), "") for name, value in found.items() if name != "MAIL_FROM"}
+    own = {name: value.replace(str(tmp_path), "") for name, value in found.items() if name not in OWN}
     assert [name for name, value in own.items() if "example.com" in value or "real" in value.lower()] == []
     settings = Settings.from_env(found)
     assert settings.data_dir == tmp_path
@@ -210,7 +212,7 @@ def test_a_port_whose_connections_fade_out_is_free() -> None:
 def test_ports_differ_from_each_other() -> None:
     for _ in range(20):
         ports = Ports.wanted(0)
-        assert len({ports.web, ports.smarthr, ports.freee, ports.mail}) == 4
+        assert len({ports.web, ports.smarthr, ports.freee, ports.mail, ports.inbox}) == 5
 
 
 # ── somebody's own broker ─────────────────────────────────────────────────────────────────────────────────────────────

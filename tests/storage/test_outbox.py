@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.mail_text.letter import Letter
+from app.domain.settings.recipients import Language
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
 from app.storage.unit_of_work import Database
@@ -156,7 +158,7 @@ def test_a_repetition_sends_the_text_that_was_kept(database: Database) -> None:
     mail_id = add_mail(database, add_run(database, add_connection(database)).id)
     other = add_mail(database, add_run(database, add_connection(database, key="other")).id)
     with database.unit_of_work() as uow:
-        uow.mails.keep_text(mail_id, to=["jinji@example.com"], subject="件名", body="本文")
+        uow.mails.keep_letters(mail_id, [Letter(Language.JAPANESE, ("jinji@example.com",), "件名", "本文")])
     row = mail(database, mail_id)
     assert (row.to, row.subject, row.body) == (("jinji@example.com",), "件名", "本文")
     assert (mail(database, other).to, mail(database, other).body) == ((), None)

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import event, insert, select, update
 
 from app.domain.enums import Step, System
+from app.domain.mail_text.letter import Letter
 from app.domain.runs.run_state import ItemState
+from app.domain.settings.recipients import Language
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
 from app.storage.links.attention import Ended
@@ -69,7 +71,7 @@ def full(database: Database) -> Database:
             uow.changes.replace(item_id, [changed(item_id)])
         uow.survey_pages.add(run.id, System.SMARTHR, seq=0, rows=ROWS, next_cursor=None)
         mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
-        uow.mails.keep_text(mail, to=["jinji@example.com"], subject="件名", body="本文")
+        uow.mails.keep_letters(mail, [Letter(Language.JAPANESE, ("jinji@example.com",), "件名", "本文")])
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-1", previous_until=NOW)
         uow.webhook_registrations.set_secret(connection.id, "ein-geheimnis-2", previous_until=NOW)
         uow.audit.add(actor="cli", action="queue_requeued", subject="queue", now=NOW)

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy.exc import StatementError
 
 from app.domain.enums import Step, System
+from app.domain.mail_text.letter import Letter
 from app.domain.runs.run_state import ItemState
+from app.domain.settings.recipients import Language
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.enums import MailKind
@@ -112,7 +114,10 @@ def test_nothing_personal_or_secret_can_be_read_in_the_database_file(tmp_path: P
             run.id, System.SMARTHR, seq=0, rows=[{"last_name": SECRETS["survey row"]}], next_cursor=None
         )
         mail = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id="<1@x>", now=NOW)
-        uow.mails.keep_text(mail, to=[SECRETS["recipient"]], subject="件名", body=SECRETS["mail body"])
+        uow.mails.keep_letters(
+            mail,
+            [Letter(Language.JAPANESE, (SECRETS["recipient"],), "件名", SECRETS["mail body"], SECRETS["mail body"])],
+        )
         uow.consents.add(
             "hash", connection.id, verifier=SECRETS["oauth verifier"], redirect_uri="http://x", expires_at=NOW
         )

@@ -23,6 +23,7 @@ from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.use_cases.context import Context
 from app.use_cases.household import Household
+from app.web.i18n import wording
 from app.wiring import keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
@@ -83,15 +84,16 @@ class Broker:
 
 
 class Postbox:
-    """Takes mails, or raises what the test put into `answers` (one per attempt)."""
+    """Takes mails, or raises what the test put into `answers` (one per attempt; None: the mail is taken)."""
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
-        self.answers: list[AwaseError] = []
+        self.answers: list[BaseException | None] = []
 
     def send(self, mail: Mail) -> None:
-        if self.answers:
-            raise self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
         self.mails.append(mail)
 
 
@@ -299,6 +301,7 @@ def open_room(database: Database, **settings: str) -> Room:
         limiter=limiter,
         job_queue=broker,
         mailer=postbox,
+        wording=wording,
         household=Household(Identity("e" * 64), database.unit_of_work, clock),
     )
     return Room(ctx, database, clock, broker, postbox, limiter, sign_in, listings, connection)

@@ -108,7 +108,7 @@ def test_switching_on_writes_nothing_and_shows_what_would_happen(pairs: House) -
     assert set(previews(pairs)) == set(Direction)
     assert [each for each in subjects(pairs) if "自動同期を始める前の確認" in each] == subjects(pairs)
     assert len(subjects(pairs)) == 2
-    assert "書き込む予定の従業員: 1 人" in pairs.postbox.mails[0].body
+    assert "書き込む予定の従業員: 1人" in pairs.postbox.mails[0].body
 
 
 def test_one_preview_stays_open_and_one_mail_tells_it_however_many_hours_pass(pairs: House) -> None:

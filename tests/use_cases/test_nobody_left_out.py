@@ -255,7 +255,7 @@ def test_who_is_not_employed_and_not_linked_is_left_out_with_the_reason(
     (compared,) = sweep(pairs)
     seen = pairs.seen(compared)
     assert (seen.left_out, seen.counts[ItemState.LEFT_OUT], pairs.items(seen)) == ({code: 1}, 1, [])
-    assert "対象外: 1 件" in pairs.postbox.mails[-1].body
+    assert "対象外: 1件" in pairs.postbox.mails[-1].body
     by_webhook(pairs, TO_FREEE, added)
     assert pairs.freee.ids_by_num("99001") == []
 
@@ -383,7 +383,7 @@ def test_somebody_who_left_at_the_target_alone_is_shown(pairs: House) -> None:
     item = pairs.item(run, who.number)
     assert (item.state, item.error_code) == (ItemState.UNCHANGED, "only_target_changed")
     assert pairs.seen(run).only_target_changed == 1
-    assert "反映先だけが変わっています: 1 件" in pairs.postbox.mails[-1].body
+    assert "反映先だけが変わっています: 1件" in pairs.postbox.mails[-1].body
     assert dates(pairs, who)[1][1] == "2026-08-31"
 
 

@@ -35,7 +35,7 @@ ERASED = {
     "runs": {"alone_reason_enc"},
     "field_changes": {"before_enc", "after_enc", "raw_enc", "trace_enc"},
     "items": {"detail_enc", "candidates_enc", "name_enc"},
-    "mails": {"to_enc", "subject", "body_enc"},
+    "mails": {"to_enc", "subject", "body_enc", "letters_enc"},
 }
 KEPT_ENCRYPTED = {
     "webhooks",
@@ -247,7 +247,7 @@ def test_a_preview_nobody_decided_on_ends_and_is_erased(room: Room) -> None:
     mail = room.mail_of(run_id)
     assert mail is not None
     notify.send_mail(room.ctx, mail.id)
-    assert "取り消し: 1 件" in room.postbox.mails[0].body
+    assert "取り消し: 1件" in room.postbox.mails[0].body
     assert planned(room, item_id) == "03-1111-1111"
     assert grow_old(room, days=1) == {"erased_runs": 1}
     assert planned(room, item_id) is None

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Step, System, Trigger
+from app.domain.mail_text.letter import Letter
 from app.domain.runs.run_state import ItemState
+from app.domain.settings.recipients import Language
 from app.domain.snapshot import BLANK, Unconvertible
 from app.storage.enums import MailState
 from app.storage.links.rows import DirectoryEntry
@@ -169,7 +171,7 @@ def test_how_its_mail_stands(room: Room, state: MailState, code: str | None, sta
         row = uow.mails.of_runs([run.id])[run.id]
         claimed = uow.mails.claim(row.id, now=now, lease_until=now)
         assert claimed is not None
-        uow.mails.keep_text(row.id, to=["hr@example.invalid"], subject="件名", body="本文")
+        uow.mails.keep_letters(row.id, [Letter(Language.JAPANESE, ("hr@example.invalid",), "件名", "本文")])
         uow.mails.record_result(row.id, attempts=claimed.attempts, state=state, now=now, error_code=code)
     mail = run_mail(room.ctx, run.public_id)
     assert (mail.stands, mail.error_code, mail.body) == (stands, code, "本文")

@@ -10,7 +10,7 @@ import pytest
 from app.config import Settings
 from app.domain.enums import System
 from app.domain.settings.connection_settings import Connection
-from app.use_cases.queries.vendor_links import vendor_page
+from app.use_cases.shared.vendor_links import vendor_page
 
 CONNECTION = Connection(1, "renshu", "見本", smarthr_subdomain="mihon", freee_company_id=7, export_settings=None)
 

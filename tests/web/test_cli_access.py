@@ -279,14 +279,16 @@ def test_pause_resume_requeue(run: Run) -> None:
 
 def test_a_connection_with_all_tokens_from_standard_input(run: Run, world: World) -> None:
     secrets = "token-one\naccess-two\nrefresh-three\n"
-    result = run(*ADD, *SETTINGS, "--mail-to", "hr@example.invalid", "--with-freee-tokens", input=secrets)
+    to = ("--mail-to", "hr@example.invalid", "--mail-to-english", "en@example.invalid")
+    result = run(*ADD, *SETTINGS, *to, "--with-freee-tokens", input=secrets)
     assert result.exit_code == 0, result.output
     key = result.stdout.strip()
     assert len(key) >= 16, "a key nobody can guess"
     with world.ctx.unit_of_work() as uow:
         connection = uow.connections.get_by_key(key)
         assert connection and connection.export_settings
-        assert (connection.name, connection.mail_to) == ("新会社", ("hr@example.invalid",))
+        assert (connection.name, connection.mail_to) == ("新会社", ("hr@example.invalid", "en@example.invalid"))
+        assert [each.language.value for each in connection.recipients] == ["ja", "en"]
         assert uow.connections.smarthr_token(connection.id) == "token-one"
         tokens = uow.connections.freee_tokens(connection.id)
     assert tokens and (tokens.access_token, tokens.refresh_token) == ("access-two", "refresh-three")

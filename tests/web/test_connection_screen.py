@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +91,31 @@ def test_name_and_recipients(wizarding: Wizarding) -> None:
     assert "Bcc:x</textarea>" in wizarding.admin.text
     assert kept(wizarding).mail_to == ("a@example.com", "b@example.com") and len(actions(wizarding)) == 1
     assert "a@example.com" not in wizarding.stored()
+
+
+def test_who_reads_english_is_chosen_beside_those_who_read_japanese(wizarding: Wizarding) -> None:
+    send(wizarding, "names", name="合わせ", mail_to="a@example.com", mail_english="b@example.com\nc@example.com")
+    assert [(each.address, each.language.value) for each in kept(wizarding).recipients] == [
+        ("a@example.com", "ja"),
+        ("b@example.com", "en"),
+        ("c@example.com", "en"),
+    ]
+    wizarding.admin.open(PAGE)
+    shown = {name: _area(wizarding.admin.text, name) for name in ("mail_to", "mail_english")}
+    assert shown == {"mail_to": "a@example.com", "mail_english": "b@example.com\nc@example.com"}
+    assert "b@example.com" not in wizarding.stored()
+    told = send(wizarding, "names", name="合わせ", mail_to="a@example.com", mail_english="nobody")
+    assert "メールアドレスの形が正しくありません" in told
+    assert _area(wizarding.admin.text, "mail_english") == "nobody"
+    send(wizarding, "names", name="合わせ", mail_to="b@example.com", mail_english="")
+    assert [(each.address, each.language.value) for each in kept(wizarding).recipients] == [("b@example.com", "ja")]
+
+
+def _area(page: str, name: str) -> str:
+    """What stands in a text field of several lines."""
+    found = re.search(rf'<textarea id="{name}"[^>]*>([^<]*)</textarea>', page)
+    assert found is not None
+    return found[1]
 
 
 def test_a_token_replaces_the_other_only_when_smarthr_takes_it(wizarding: Wizarding) -> None:

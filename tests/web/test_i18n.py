@@ -49,7 +49,8 @@ _BUILT = re.compile(r"""["']([a-z_]+\.[\w.]*?)\.?["']\s*(?:~|\+)|f["']([a-z_]+\.
 
 
 def sources() -> Iterator[str]:
-    files = chain((APP / "web" / "templates").rglob("*.html"), (APP / "web").rglob("*.py"))
+    mails = (APP / "domain" / "mail_text").rglob("*.py")
+    files = chain((APP / "web" / "templates").rglob("*.html"), (APP / "web").rglob("*.py"), mails)
     return (file.read_text(encoding="utf-8") for file in files)
 
 

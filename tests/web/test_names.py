@@ -82,6 +82,7 @@ DOORS: dict[str, Door] = {
     "command: connection key": by_command(*ADD, "--key", TEXT),
     "command: external cid": by_command(*ADD, "--freee-external-cid", TEXT),
     "command: mail": by_command(*ADD, "--mail-to", TEXT),
+    "command: mail in English": by_command(*ADD, "--mail-to-english", TEXT),
     "command: export": by_command("connection", "set-export-settings", KEY, "--pay-schedule-name", TEXT),
     "use case: key": by_use_case(lambda world, text: api_keys.add_key(world.ctx, text, ["ops:read"])),
     "use case: user": by_use_case(lambda world, text: api_keys.add_user(world.ctx, text, "an-invented-password")),

@@ -305,6 +305,18 @@ def test_the_mail_of_an_invitation(visit: Visit, world: World) -> None:
     assert mail.subject == "【Awase】利用者としての招待"
 
 
+def test_an_invitation_in_english(visit: Visit, world: World) -> None:
+    admin = visit(Role.ADMIN)
+    admin.open("/users")
+    admin.send("/users/invitations", mail=HANA, role=Role.VIEWER.value, language="en")
+    with world.ctx.unit_of_work() as uow:
+        mail = uow.mails.get(1)
+    assert mail is not None and mail.body is not None
+    assert mail.subject == "[Awase] You are invited as a user" and "Role: Viewer" in mail.body
+    (letter,) = mail.letters
+    assert '<html lang="en">' in letter.html and "/invitation/" in letter.html
+
+
 def test_a_forgotten_password_is_made_anew_and_shown_once(visit: Visit, world: World, app: Flask) -> None:
     member = visit(Role.MEMBER, login=HANA)
     admin = visit(Role.ADMIN)

@@ -26,6 +26,7 @@ from app.storage.unit_of_work import Database, make_engine
 from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.use_cases.household import Household
+from app.web.i18n import wording
 from app.wiring import identity_of, keys_of
 from tests.clock import TurnedClock
 from tests.hashing import CHEAP
@@ -228,6 +229,7 @@ def make_world(settings: Settings) -> World:
         limiter=OpenLimiter(),
         job_queue=broker,
         mailer=Postbox(),
+        wording=wording,
         household=Household(identity_of(settings), database.unit_of_work, clock),
     )
     return World(ctx, clock, sign_in, broker, companies, database)

@@ -28,6 +28,11 @@ def unreadable_notes(record: EmployeeRecord) -> tuple[Note, ...]:
     return tuple(Note(_IN[system], Severity.REVIEW, name) for name in dict.fromkeys(names))
 
 
+def fields_of(notes: Iterable[Mapping[str, Any]]) -> tuple[tuple[System, str], ...]:
+    """(system, item or field) that could not be read, by the notes of a record."""
+    return tuple((_OF_NOTE[note["code"]], note["key"]) for note in notes if note["code"] in _OF_NOTE and note["key"])
+
+
 def said(code: str, notes: Iterable[Mapping[str, Any]], where: Happened = ANYWHERE) -> str:
     """What happened, one Japanese sentence; of a record that cannot be read with the names of the fields."""
     message = message_of(code, where)

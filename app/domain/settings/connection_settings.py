@@ -10,6 +10,7 @@ from enum import StrEnum
 from app.domain.employee import PaySchedule
 from app.domain.enums import Direction, System
 from app.domain.settings.readability import Standing
+from app.domain.settings.recipients import Language, Recipient
 from app.domain.settings.two_persons import USUAL_HOURS, TwoPersons
 
 
@@ -121,6 +122,8 @@ class Connection:
     """How often both sides are compared as a whole; None: the setting SWEEP_MINUTES."""
     mail_policy: MailPolicy = MailPolicy.CHANGES
     mail_to: Sequence[str] = field(default=(), repr=False)
+    mail_english: Sequence[str] = field(default=(), repr=False)
+    """Those of `mail_to` who read English; the others read Japanese."""
     blank_policies: Mapping[str, BlankPolicy] = field(default_factory=dict)
     excluded: frozenset[str] = frozenset()
     two_persons: TwoPersons = TwoPersons.OFF
@@ -146,6 +149,13 @@ class Connection:
     needs_consent: bool = False
     doubled: bool = False
     """Another connection has the same tenant and company: this one stays paused until a person merges or removes it."""
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        english = frozenset(self.mail_english)
+        return tuple(
+            Recipient(each, Language.ENGLISH if each in english else Language.JAPANESE) for each in self.mail_to
+        )
 
     @property
     def second_person_within(self) -> timedelta:

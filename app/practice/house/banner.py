@@ -41,6 +41,11 @@ class House(Protocol):
     def url(self) -> str: ...
 
 
+def _inbox(house: House) -> str:
+    """Where a person reads the mails."""
+    return f"\n  メールを読む        http://127.0.0.1:{house.ports.inbox}/" if house.ports.inbox else ""
+
+
 def banner(house: House, *notes: str, administrator: Administrator, is_guided: bool = False) -> str:
     """What a person who has just started everything wants to know; every command can be pasted as it is."""
     body = {
@@ -63,7 +68,7 @@ def banner(house: House, *notes: str, administrator: Administrator, is_guided: b
   練習用の接続        {house.connection}{_further(house)}
   練習用の SmartHR    {smarthr}/_practice/people
   練習用の freee      {freee}/_practice/people
-  届いたメール        {house.folder / "mail"} (*.eml)
+  届いたメール        {house.folder / "mail"} (*.eml){_inbox(house)}
   ログ                {house.folder / "log"}
 {noted}
   同期を始める(SmartHR → freee人事労務。逆は freee_to_smarthr、下見だけなら "dry_run": true):

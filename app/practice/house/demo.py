@@ -199,7 +199,8 @@ def report(told: Told, *, with_mail: bool) -> None:
     if with_mail:
         for mail in told.mails:
             print(f"\n  │ Subject: {mail['Subject']}\n  │ To: {mail['To']}\n  │")
-            body = mail.get_content()
+            text = mail.get_body(("plain",))
+            body = text.get_content() if text is not None else ""
             print("\n".join(f"  │ {line}" for line in body.splitlines()))
 
 

@@ -57,6 +57,8 @@ class Ports:
     freee: int
     mail: int
     guide: int = 0
+    inbox: int = 0
+    """Where the mails can be read; 0: nowhere."""
 
     @classmethod
     def wanted(cls, web: int, *, strict: bool = False) -> Ports:
@@ -68,7 +70,7 @@ class Ports:
             raise StartError(
                 f"ポート {web} は使えません(使用中か、許可されていません)。--port で別の番号を指定してください"
             )
-        usual = (web, *(port if web else 0 for port in (8011, 8012, 0, 8013)))
+        usual = (web, *(port if web else 0 for port in (8011, 8012, 0, 8013, 8014)))
         with ExitStack() as held:  # held all at once, so that no two ports are the same
             return cls(*(_held_port(port, held) for port in usual))
 
@@ -115,6 +117,7 @@ def environment(
         "BASE_URL": f"http://127.0.0.1:{ports.web}",
         "SMTP_URL": f"smtp://127.0.0.1:{ports.mail}",
         "MAIL_FROM": "awase@example.com",
+        "SUPPORT_CONTACT": "support@example.com",
         **practice_vendors(f"http://127.0.0.1:{ports.smarthr}", f"http://127.0.0.1:{ports.freee}"),
         "FREEE_WEBHOOK_TOKEN": FREEE_WEBHOOK_TOKEN,
         "PRACTICE_PATH": "/_practice/",

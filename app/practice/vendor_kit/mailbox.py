@@ -22,6 +22,7 @@ from aiosmtpd.smtp import SMTP
 from flask import Flask
 
 from app.practice.vendor_kit.fault_injection import FaultInjector, Switch
+from app.practice.vendor_kit.mailbox_page import mailbox_routes
 
 ACCEPT, NOT_NOW, NEVER, HANG, DROP = "accept", "451", "550", "hang", "drop_after_dot"
 SWITCHES = (
@@ -83,10 +84,14 @@ class Mailbox:
         return [message_from_bytes(each.read_bytes(), policy=modern) for each in self.files]
 
     def control_app(self) -> Flask:
-        """The wire's routes under /_practice/: switches, state, reset."""
+        """The wire's routes under /_practice/ (switches, state, reset), and at / the pages on which mails are read."""
         app = Flask("practice_mailbox")
+        app.register_blueprint(mailbox_routes(self._named))
         self.injector.attach(app, state=lambda: {"messages": [each.name for each in self.files]}, on_reset=self._forget)
         return app
+
+    def _named(self) -> list[tuple[str, EmailMessage]]:
+        return [(each.stem, message) for each, message in zip(self.files, self.messages, strict=False)]
 
     def _forget(self) -> None:
         with self._lock:

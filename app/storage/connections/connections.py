@@ -132,6 +132,7 @@ class ConnectionRepository(Repository):
             sweep_minutes=options.get("sweep_minutes"),
             mail_policy=MailPolicy(options.get("mail_policy", MailPolicy.CHANGES)),
             mail_to=SealedList(self._vault, record.mail_to_enc),
+            mail_english=SealedList(self._vault, record.mail_english_enc) if record.mail_english_enc else (),
             blank_policies={key: BlankPolicy(value) for key, value in options.get("blank_policies", {}).items()},
             excluded=frozenset(options.get("excluded", ())),
             two_persons=TwoPersons(record.two_persons),
@@ -160,6 +161,7 @@ class ConnectionRepository(Repository):
             connection.id,
             name=connection.name,
             mail_to_enc=self._vault.sealed_list(connection.mail_to),
+            mail_english_enc=self._vault.sealed_list(connection.mail_english),
             options={
                 "export_by_type": {name: asdict(each) for name, each in connection.export_settings_by_type.items()},
                 "include_building": connection.include_building,
@@ -313,8 +315,7 @@ class ConnectionRepository(Repository):
         return self._token_update(connection_id, version, mine, values={"freee_refresh_state": RefreshState.OK})
 
     def release_refresh(self, connection_id: int, *, version: int) -> bool:
-        """freee has not listened: the pair is good as it is, and the next process that finds the door open may ask at
-        once."""
+        """freee has not listened: the pair is good as it is; who finds the door open may ask at once."""
         mine = ConnectionTable.freee_refresh_state == RefreshState.SENDING
         values = {"freee_refresh_state": RefreshState.OK, "freee_claimed_until": None}
         return self._token_update(connection_id, version, mine, values=values)

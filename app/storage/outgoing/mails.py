@@ -4,12 +4,16 @@ is fixed when the mail is added."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.error_catalogue.catalogue import checked
+from app.domain.mail_text.letter import Letter
+from app.domain.settings.recipients import Language
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
 from app.storage.repository import Repository, as_row
@@ -72,13 +76,21 @@ class MailRepository(Repository):
         changed = self._changed(update(MailTable).where(MailTable.id == mail_id, free).values(values))
         return self.get(mail_id) if changed else None
 
-    def keep_text(self, mail_id: int, *, to: Sequence[str], subject: str, body: str) -> None:
-        """Keep the text that is about to be sent, so that a repetition sends the same text."""
-        self._session.execute(
-            update(MailTable)
-            .where(MailTable.id == mail_id)
-            .values(to_enc=self._vault.encrypt_json(list(to)), subject=subject, body_enc=self._vault.encrypt(body))
-        )
+    def keep_letters(self, mail_id: int, letters: Sequence[Letter]) -> None:
+        """Keep what is about to leave, one letter per language, so that a repetition sends the same."""
+        first, to = letters[0], [address for each in letters for address in each.to]
+        values = {
+            "to_enc": self._vault.encrypt_json(to),
+            "subject": first.subject,
+            "body_enc": self._vault.encrypt(first.text),
+            "letters_enc": self._vault.encrypt_json([asdict(each) for each in letters]),
+        }
+        self._session.execute(update(MailTable).where(MailTable.id == mail_id).values(values))
+
+    def record_taken(self, mail_id: int, *, attempts: int, languages: Sequence[str], lease_until: datetime) -> bool:
+        """The mail server has taken the letters in these languages; the next one leaves under a lease of its own.
+        False: another sender took over."""
+        return self._if_mine(mail_id, attempts, {"letters_taken": list(languages), "lease_until": lease_until})
 
     def record_result(
         self, mail_id: int, *, attempts: int, state: MailState, now: datetime, error_code: str | None = None
@@ -131,4 +143,13 @@ class MailRepository(Repository):
 
     def _row(self, record: MailTable) -> MailRow:
         to = tuple(self._vault.decrypt_json(record.to_enc)) if record.to_enc else ()
-        return as_row(MailRow, record, to=to, body=self._open(record.body_enc))
+        body, sealed = self._open(record.body_enc), record.letters_enc
+        letters = tuple(map(_letter, self._vault.decrypt_json(sealed))) if sealed else ()
+        if not letters and to and body is not None and record.subject is not None:  # of an earlier version
+            letters = (Letter(Language.JAPANESE, to, record.subject, body),)
+        taken = tuple(record.letters_taken or ())
+        return as_row(MailRow, record, to=to, body=body, letters=letters, letters_taken=taken)
+
+
+def _letter(stored: Mapping[str, Any]) -> Letter:
+    return Letter(**{**stored, "language": Language(stored["language"]), "to": tuple(stored["to"])})

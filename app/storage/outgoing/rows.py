@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.domain.mail_text.letter import Letter
 from app.storage.enums import (
     MailKind,
     MailState,
@@ -44,5 +45,10 @@ class MailRow:
     error_code: str | None
     created_at: datetime
     sent_at: datetime | None
+    letters_taken: tuple[str, ...] = ()
+    """The languages in which the mail has left already."""
     to: tuple[str, ...] = field(default=(), repr=False)
+    """All who get it, in whichever language."""
     body: str | None = field(default=None, repr=False)
+    letters: tuple[Letter, ...] = field(default=(), repr=False)
+    """What leaves, one per language that somebody reads; () before it is written, and after it was erased."""

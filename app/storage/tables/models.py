@@ -73,6 +73,7 @@ class ConnectionTable(Base):
     options: Mapped[dict[str, Any]]
     learned: Mapped[dict[str, Any]]
     mail_to_enc: Mapped[str]
+    mail_english_enc: Mapped[str | None]
     paused: Mapped[bool] = mapped_column(default=False)
     needs_consent: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
@@ -341,6 +342,9 @@ class MailTable(Base):
     to_enc: Mapped[str | None]
     subject: Mapped[str | None]
     body_enc: Mapped[str | None]
+    letters_enc: Mapped[str | None]
+    """One per language; subject and body of the first stand in their columns too, for an earlier version."""
+    letters_taken: Mapped[list[str] | None]
     error_code: Mapped[str | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]

@@ -3,7 +3,7 @@ be erased."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
@@ -26,6 +26,8 @@ from app.storage.tables.models import (
     PreviewNameTable,
     RunTable,
 )
+
+_ERASED_MAIL: Mapping[str, None] = {"to_enc": None, "subject": None, "body_enc": None, "letters_enc": None}
 
 
 class RecoveryRepository(Repository):
@@ -220,9 +222,7 @@ class RecoveryRepository(Repository):
         personal = {"detail_enc": None, "candidates_enc": None, "name_enc": None}
         self._session.execute(update(ItemTable).where(ItemTable.run_id.in_(runs)).values(personal))
         self._session.execute(delete(PreviewNameTable).where(PreviewNameTable.run_id.in_(runs)))
-        self._session.execute(
-            update(MailTable).where(MailTable.run_id.in_(runs)).values(to_enc=None, subject=None, body_enc=None)
-        )
+        self._session.execute(update(MailTable).where(MailTable.run_id.in_(runs)).values(_ERASED_MAIL))
         self._session.execute(
             update(RunTable).where(RunTable.id.in_(runs)).values(alone_reason_enc=None, erased_at=now)
         )
@@ -232,7 +232,7 @@ class RecoveryRepository(Repository):
         """Erase the texts and recipients of mails about connections, which belong to no run, at the same age. Returns
         how many."""
         old = (MailTable.run_id.is_(None), MailTable.created_at < created_before, MailTable.to_enc.is_not(None))
-        return self._changed(update(MailTable).where(*old).values(to_enc=None, subject=None, body_enc=None))
+        return self._changed(update(MailTable).where(*old).values(_ERASED_MAIL))
 
     def _queue(self, kind: OutboxKind, rows: Sequence[tuple[int, int, str]], now: datetime) -> None:
         OutboxRepository(self._session, self._vault).add_many(rows, kind=kind, due_at=now, now=now)

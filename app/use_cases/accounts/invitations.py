@@ -18,8 +18,10 @@ from app.domain.access.roles import Role
 from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.domain.mail_text.notices import invited
+from app.domain.mail_text.rendering import letters
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.names import is_clean
+from app.domain.settings.recipients import Language, Recipient
 from app.storage.access.rows import InvitationRow
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.unit_of_work import UnitOfWork
@@ -48,9 +50,9 @@ class InvitationView:
     mail_state: MailState | None
 
 
-def invite(ctx: Context, mail: str, role: str, *, by: SignedIn) -> None:
-    """Invite a person: queue the mail with the link. An open invitation of the same address is replaced. Raises
-    Refused."""
+def invite(ctx: Context, mail: str, role: str, *, by: SignedIn, locale: str = "ja") -> None:
+    """Invite a person: queue the mail with the link, in the language of `locale`. An open invitation of the same
+    address is replaced. Raises Refused."""
     address = mail.strip().lower()
     _check(address, role)
     token, now = secrets.token_urlsafe(32), ctx.clock.now()
@@ -68,7 +70,8 @@ def invite(ctx: Context, mail: str, role: str, *, by: SignedIn) -> None:
             now=now,
             expires_at=now + GOOD_FOR,
         )
-        _queue_mail(ctx, uow, invitation_id, address=address, token=token, role=Role(role))
+        to = Recipient(address, Language.of(locale))
+        _queue_mail(ctx, uow, invitation_id, to=to, token=token, role=Role(role))
         subject = f"invitation:{invitation_id}"
         uow.audit.add(actor=by.actor, action="user_invited", subject=subject, now=now, detail={"role": role})
     log.info("user_invited", invitation_id=invitation_id, by=by.actor)
@@ -125,7 +128,7 @@ def accept(ctx: Context, token: str, password: str, *, locale: str, browser: Bro
     return session
 
 
-def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, address: str, token: str, role: Role) -> None:
+def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, to: Recipient, token: str, role: Role) -> None:
     """Queue the mail of an invitation. Its text is stored at once, because the token is known only now."""
     now, occasion = ctx.clock.now(), _occasion(invitation_id)
     host = urlsplit(ctx.settings.base_url).hostname or "localhost"
@@ -133,8 +136,8 @@ def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, address: s
     mail_id = uow.mails.add_notice(None, kind=MailKind.INVITATION, occasion=occasion, message_id=message_id, now=now)
     assert mail_id is not None  # the invitation is new, and so is the occasion
     link = f"{ctx.settings.base_url}/invitation/{token}"
-    subject, body = invited(link, role=role.label, until=now + GOOD_FOR)
-    uow.mails.keep_text(mail_id, to=[address], subject=subject, body=body)
+    written = letters(ctx.wording, [to], lambda say: invited(say, link, role=role, until=now + GOOD_FOR))
+    uow.mails.keep_letters(mail_id, written)
     uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
 
 

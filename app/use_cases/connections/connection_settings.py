@@ -130,11 +130,14 @@ def show_settings(ctx: Context, key: str) -> SettingsView:
 # ── changes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def set_names(ctx: Context, key: str, *, name: str, mail_to: Sequence[str]) -> None:
-    """Change the connection's name and the recipients of its mails. Raises Refused."""
+def set_names(ctx: Context, key: str, *, name: str, mail_to: Sequence[str], mail_english: Sequence[str] = ()) -> None:
+    """Change the connection's name and the recipients of its mails: `mail_to` those who read Japanese, `mail_english`
+    those who read English (who stands in both reads English). Raises Refused."""
+    everybody = tuple(dict.fromkeys((*mail_to, *mail_english)))
     with changing(ctx, key, "connection_renamed") as (uow, connection):
-        connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=mail_to)
-        keep_settings(ctx, uow, connection, replace(connection, name=name.strip(), mail_to=tuple(mail_to)))
+        connections.check_names(name=name, subdomain=connection.smarthr_subdomain, token=None, mail_to=everybody)
+        named = replace(connection, name=name.strip(), mail_to=everybody, mail_english=tuple(mail_english))
+        keep_settings(ctx, uow, connection, named)
 
 
 def set_smarthr_token(ctx: Context, key: str, token: str) -> None:

@@ -64,6 +64,7 @@ def add_connection(
     freee_external_cid: str | None = None,
     freee_tokens: FreeeTokens | None = None,
     mail_to: Sequence[str] = (),
+    mail_english: Sequence[str] = (),
     export_settings: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> ConnectionView:
@@ -74,7 +75,7 @@ def add_connection(
     for field, given in (("key", key), ("freee_external_cid", freee_external_cid)):
         if given and not (is_clean(given) and len(given.split()) == 1):
             faults[field] = f"空白は使えません。{names.MESSAGE}"
-    check_names(name=name, subdomain=subdomain, token=token, mail_to=mail_to, faults=faults)
+    check_names(name=name, subdomain=subdomain, token=token, mail_to=(*mail_to, *mail_english), faults=faults)
     new = NewConnection(
         key=key or secrets.token_hex(12),  # hexadecimal: a command line cannot take it for an option
         name=name,
@@ -84,6 +85,7 @@ def add_connection(
         freee_external_cid=freee_external_cid,
         freee_tokens=freee_tokens,
         mail_to=mail_to,
+        mail_english=mail_english,
         export_settings=None if export_settings is None else check_export_settings(export_settings),
     )
     with ctx.unit_of_work().reading() as uow:

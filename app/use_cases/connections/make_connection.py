@@ -30,6 +30,7 @@ class NewConnection:
     freee_company_id: int
     smarthr_token: str = field(repr=False)
     mail_to: Sequence[str] = field(default=(), repr=False)
+    mail_english: Sequence[str] = field(default=(), repr=False)
     freee_tokens: FreeeTokens | None = field(default=None, repr=False)
     freee_company_name: str | None = None
     freee_external_cid: str | None = None
@@ -71,11 +72,13 @@ def stored(ctx: Context, uow: UnitOfWork, new: NewConnection, check: TokenCheck)
             smarthr_token=new.smarthr_token,
             freee_company_id=new.freee_company_id,
             freee_external_cid=new.freee_external_cid,
-            mail_to=new.mail_to,
+            mail_to=tuple(dict.fromkeys((*new.mail_to, *new.mail_english))),
             now=now,
         )
     except IntegrityError:
         raise _connected_already() from None
+    if new.mail_english:
+        uow.connections.set_options(replace(connection, mail_english=tuple(new.mail_english)))
     if new.freee_tokens is not None:
         name = new.freee_company_name
         uow.connections.set_freee_tokens(connection.id, new.freee_tokens, company_name=name, now=now)

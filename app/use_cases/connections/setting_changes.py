@@ -45,6 +45,8 @@ def setting_changes(before: Connection, after: Connection) -> dict[str, tuple[An
     found = {name: (was.get(name), now.get(name)) for name in sorted(was.keys() | now.keys())}
     if _differ(before.mail_to, after.mail_to):
         found["mail_to"] = ("", CHANGED)
+    if _differ(before.mail_english, after.mail_english):
+        found["mail_english"] = ("", CHANGED)
     return found
 
 

@@ -10,7 +10,9 @@ import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.domain.enums import System
+from app.domain.mail_text.letter import Draft, Words, Writer
 from app.domain.mail_text.notices import (
+    BANK,
     Expected,
     automatic_begins,
     consent_needed,
@@ -18,7 +20,9 @@ from app.domain.mail_text.notices import (
     unreadable,
     webhook_silent,
 )
+from app.domain.mail_text.rendering import letters
 from app.domain.mapping import BY_KEY
+from app.domain.planning.mass_change import MassChangeReason
 from app.domain.reading import items_under
 from app.domain.runs.queues import INTERACTIVE
 from app.domain.settings.connection_settings import Connection
@@ -59,7 +63,7 @@ def tell_webhook_silent(ctx: Context, connection_id: int, *, occasion: str) -> b
     return _tell(ctx, connection_id, kind=MailKind.WEBHOOK, occasion=f"webhook:{connection_id}:{occasion}")
 
 
-def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequence[str]) -> None:
+def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequence[MassChangeReason]) -> None:
     """Queue one mail per run that was held as a mass change, in the transaction that holds the run. The mail's text is
     stored at once, because the caller knows now what raised the alarm."""
     connection = uow.connections.get(run.connection_id)
@@ -67,13 +71,12 @@ def add_held_notice(ctx: Context, uow: UnitOfWork, run: RunRow, reasons: Sequenc
         return
     mail_id = queue_notice(ctx, uow, connection.id, kind=MailKind.GUARD, occasion=f"guard:{run.id}")
     if mail_id is not None:
-        subject, body = run_held(
-            connection.name,
-            direction=run.direction,
-            reasons=reasons,
-            link=f"{ctx.settings.base_url}/runs/{run.public_id}/confirm",
-        )
-        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+        link = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm"
+
+        def write(say: Words) -> Draft:
+            return run_held(say, connection.name, direction=run.direction, reasons=reasons, link=link)
+
+        uow.mails.keep_letters(mail_id, letters(ctx.wording, connection.recipients, write))
 
 
 def add_beginning_notice(ctx: Context, uow: UnitOfWork, run: RunRow, expected: Expected) -> None:
@@ -88,8 +91,11 @@ def add_beginning_notice(ctx: Context, uow: UnitOfWork, run: RunRow, expected: E
     mail_id = queue_notice(ctx, uow, connection.id, kind=MailKind.BEGIN, occasion=occasion)
     if mail_id is not None:
         link = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm"
-        subject, body = automatic_begins(connection.name, direction=run.direction, expected=expected, link=link)
-        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+        def write(say: Words) -> Draft:
+            return automatic_begins(say, connection.name, direction=run.direction, expected=expected, link=link)
+
+        uow.mails.keep_letters(mail_id, letters(ctx.wording, connection.recipients, write))
 
 
 def add_unreadable_notice(
@@ -98,7 +104,7 @@ def add_unreadable_notice(
     """Queue one mail for the attributes that have gone now, in the transaction that stores that they have: the next
     survey finds them gone already and says nothing."""
     connection = uow.connections.get(connection_id)
-    items = [(system, label) for system, names in sorted(gone.items()) for label in labels_of(system, names)]
+    items = [(system, key) for system, names in sorted(gone.items()) for key in _things_under(system, names)]
     if connection is None or not items:
         return
     log.warning(
@@ -112,8 +118,17 @@ def add_unreadable_notice(
     mail_id = queue_notice(ctx, uow, connection_id, kind=MailKind.UNREADABLE, occasion=occasion)
     if mail_id is not None:
         link = f"{ctx.settings.base_url}/connections/{connection.key}"
-        subject, body = unreadable(connection.name, items=items, link=link)
-        uow.mails.keep_text(mail_id, to=connection.mail_to, subject=subject, body=body)
+
+        def write(say: Words) -> Draft:
+            return unreadable(say, connection.name, items=items, link=link)
+
+        uow.mails.keep_letters(mail_id, letters(ctx.wording, connection.recipients, write))
+
+
+def _things_under(system: System, names: Sequence[str]) -> list[str]:
+    """The keys of the items that stand under these attributes; a bank account is one."""
+    rows = [BY_KEY[key] for key in items_under(system, names)]
+    return list(dict.fromkeys(BANK if row.group == "bank" else row.key for row in rows))
 
 
 def labels_of(system: System, names: Sequence[str]) -> list[str]:
@@ -139,14 +154,15 @@ def queue_notice(ctx: Context, uow: UnitOfWork, connection_id: int, *, kind: Mai
     return mail_id
 
 
-def notice_text(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connection) -> tuple[str, str]:
-    """Subject and body of a notice."""
+def notice_writer(ctx: Context, uow: UnitOfWork, row: MailRow, connection: Connection) -> Writer:
+    """What writes a notice that is written only when it leaves."""
+    name, key = connection.name, connection.key
     if row.kind is MailKind.CONSENT:
-        link = f"{ctx.settings.base_url}{RECONNECT}/{reconnect_token(ctx.keys.signing, connection.key)}"
-        return consent_needed(connection.name, link=link, days=RECONNECT_DAYS)
+        link = f"{ctx.settings.base_url}{RECONNECT}/{reconnect_token(ctx.keys.signing, key)}"
+        return lambda say: consent_needed(say, name, link=link, days=RECONNECT_DAYS)
     webhook = uow.webhook_registrations.get(connection.id)
     since = webhook.disabled_at if webhook else None
-    return webhook_silent(connection.name, connection_key=connection.key, since=since)
+    return lambda say: webhook_silent(say, name, connection_key=key, since=since)
 
 
 # ── the link of the mail ──────────────────────────────────────────────────────────────────────────────────────────

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 
 from app.domain.access.roles import Permission, Role
 from app.domain.access.second_person import able
+from app.domain.mail_text.letter import Draft, Words, Writer
+from app.domain.mail_text.rendering import letters
 from app.domain.mail_text.second_person import decided_alone, second_person_expired, second_person_needed
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.recipients import Language, Recipient
 from app.storage.access.rows import UserRow
 from app.storage.enums import MailKind
 from app.storage.runs.rows import RunRow
@@ -28,21 +31,25 @@ def tell_second_person_needed(
     assert run.decide_until is not None
     told = {actor_of(user): user for user in entitled_users(uow)}
     may = able(first=run.first_by or (), switched_off_by=connection.two_persons_off_by, entitled=frozenset(told))
-    to = _addresses(told[actor] for actor in sorted(may)) or connection.mail_to
-    link = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm"
-    text = second_person_needed(
-        connection.name, direction=run.direction, items=list(items), until=run.decide_until, link=link
-    )
-    _queue(ctx, uow, connection, MailKind.SECOND_PERSON, f"second-person:{run.id}", to=to, text=text)
+    to = _readers(told[actor] for actor in sorted(may)) or connection.recipients
+    link, things, until = f"{ctx.settings.base_url}/runs/{run.public_id}/confirm", list(items), run.decide_until
+
+    def write(say: Words) -> Draft:
+        return second_person_needed(say, connection.name, direction=run.direction, items=things, until=until, link=link)
+
+    _queue(ctx, uow, connection, f"second-person:{run.id}", to=to, write=write)
 
 
 def tell_second_person_expired(
     ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection, *, people: int
 ) -> None:
-    to = _addresses(entitled_users(uow)) or connection.mail_to
+    to = _readers(entitled_users(uow)) or connection.recipients
     link = f"{ctx.settings.base_url}/runs/{run.public_id}"
-    text = second_person_expired(connection.name, direction=run.direction, people=people, link=link)
-    _queue(ctx, uow, connection, MailKind.SECOND_PERSON, f"second-person-expired:{run.id}", to=to, text=text)
+
+    def write(say: Words) -> Draft:
+        return second_person_expired(say, connection.name, direction=run.direction, people=people, link=link)
+
+    _queue(ctx, uow, connection, f"second-person-expired:{run.id}", to=to, write=write)
 
 
 def tell_decided_alone(
@@ -51,38 +58,43 @@ def tell_decided_alone(
     """Queue the mail that tells all administrators, and the recipients of the connection's mails, of the emergency
     way."""
     administrators = [user for user in uow.users.all() if user.disabled_at is None and _is_administrator(user)]
-    to = tuple(dict.fromkeys((*_addresses(administrators), *connection.mail_to)))
-    text = decided_alone(
-        connection.name,
-        direction=run.direction,
-        people=uow.second_persons.people([run.id]).get(run.id, 0),
-        who=administrator.login,
-        reason=reason,
-        at=ctx.clock.now(),
-        link=f"{ctx.settings.base_url}/runs/{run.public_id}",
-    )
-    _queue(ctx, uow, connection, MailKind.SECOND_PERSON, f"decided-alone:{run.id}", to=to, text=text)
+    to = (*_readers(administrators), *connection.recipients)
+    people, at = uow.second_persons.people([run.id]).get(run.id, 0), ctx.clock.now()
+
+    def write(say: Words) -> Draft:
+        return decided_alone(
+            say,
+            connection.name,
+            direction=run.direction,
+            people=people,
+            who=administrator.login,
+            reason=reason,
+            at=at,
+            link=f"{ctx.settings.base_url}/runs/{run.public_id}",
+        )
+
+    _queue(ctx, uow, connection, f"decided-alone:{run.id}", to=to, write=write)
 
 
 def _queue(
     ctx: Context,
     uow: UnitOfWork,
     connection: Connection,
-    kind: MailKind,
     occasion: str,
     *,
-    to: Iterable[str],
-    text: tuple[str, str],
+    to: tuple[Recipient, ...],
+    write: Writer,
 ) -> None:
-    recipients = tuple(to)
-    mail_id = queue_notice(ctx, uow, connection.id, kind=kind, occasion=occasion) if recipients else None
+    kind = MailKind.SECOND_PERSON
+    mail_id = queue_notice(ctx, uow, connection.id, kind=kind, occasion=occasion) if to else None
     if mail_id is not None:
-        uow.mails.keep_text(mail_id, to=recipients, subject=text[0], body=text[1])
+        uow.mails.keep_letters(mail_id, letters(ctx.wording, to, write))
 
 
-def _addresses(users: Iterable[UserRow]) -> tuple[str, ...]:
-    """The logins that are mail addresses."""
-    return tuple(user.login for user in users if "@" in user.login.strip("@"))
+def _readers(users: Iterable[UserRow]) -> tuple[Recipient, ...]:
+    """The users whose login is a mail address, each with the language of their pages."""
+    found = (user for user in users if "@" in user.login.strip("@"))
+    return tuple(Recipient(user.login, Language.of(user.locale)) for user in found)
 
 
 def _is_administrator(user: UserRow) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain.enums import Trigger
-from app.domain.mapping import BY_KEY
+from app.domain.mail_text.second_person import ACCOUNTS, INCOMES
 from app.domain.planning.stopping import StopReason
 from app.domain.planning.two_persons import ACCOUNT, INCOME, covered_by
 from app.domain.runs.run_state import RunState
@@ -112,8 +112,8 @@ def ask_about_open_undo(ctx: Context, run_public_id: str) -> None:
 
 
 def words_of(keys: Iterable[str]) -> list[str]:
-    """What waits, in the words of mails."""
+    """What waits, as mails call it: ACCOUNTS, INCOMES or the keys of the items."""
     wanted = frozenset(keys)
-    words = ["口座"] if wanted & ACCOUNT else []
-    words += ["標準報酬月額"] if wanted & INCOME else []
-    return words or list(dict.fromkeys(BY_KEY[key].label for key in sorted(wanted)))
+    words = [ACCOUNTS] if wanted & ACCOUNT else []
+    words += [INCOMES] if wanted & INCOME else []
+    return words or sorted(wanted)

@@ -27,7 +27,6 @@ from app.domain.planning.mass_change import (
     from_text,
     reason_as_dict,
     reason_from_dict,
-    sentence,
 )
 from app.domain.planning.plan import Plan, PlanKind
 from app.domain.planning.stopping import (
@@ -267,7 +266,7 @@ class _HeldRun:
             keys = {change.key for person in people for piece in person.pieces for change in piece.changes}
             self._question.tell(self._ctx, uow, run, keys)
         elif self._is_new:
-            add_held_notice(self._ctx, uow, run, [sentence(reason_from_dict(each)) for each in told])
+            add_held_notice(self._ctx, uow, run, [reason_from_dict(each) for each in told])
         log.warning("changes_stopped", run_id=self._cause.id, held_run_id=run.id, people=len(people))
 
     def _item(self, person: StoppedPerson, position: int) -> NewItem:

@@ -31,8 +31,8 @@ from app.use_cases.queries.attention_views import (
     Waiver,
     place_of,
 )
-from app.use_cases.queries.vendor_links import vendor_page
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.vendor_links import vendor_page
 from app.use_cases.shared.views import Page
 
 PREFIX = "person:"

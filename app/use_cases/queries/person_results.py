@@ -21,9 +21,9 @@ from app.storage.enums import ChangeState, StepState
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.queries.vendor_links import vendor_page
 from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.vendor_answers import answers_in_plain, answers_without_masked
+from app.use_cases.shared.vendor_links import vendor_page
 
 PORTION = 500
 """How many employees are read at once, so that a run of 10,000 people is never in memory as a whole."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from app.domain.mail_text.letter import Letter
 from app.storage.enums import MailState
 from app.storage.outgoing.rows import MailRow
 from app.storage.runs.rows import RunRow
@@ -26,12 +27,13 @@ class MailStands(StrEnum):
 @dataclass(frozen=True)
 class RunMail:
     """The mail of one run. `subject` and `body` are the texts that Awase has sent; "" where there are none, or none any
-    more."""
+    more. `letters`: the same, and what has left in other languages."""
 
     stands: MailStands
     to: tuple[str, ...] = field(default=(), repr=False)
     subject: str = field(default="", repr=False)
     body: str = field(default="", repr=False)
+    letters: tuple[Letter, ...] = field(default=(), repr=False)
     sent_at: datetime | None = None
     next_at: datetime | None = None
     attempts: int = 0
@@ -50,6 +52,7 @@ def run_mail(ctx: Context, public_id: str) -> RunMail:
         to=mail.to,
         subject=mail.subject or "",
         body=mail.body or "",
+        letters=mail.letters,
         sent_at=mail.sent_at,
         next_at=mail.next_at if mail.state is MailState.PENDING else None,
         attempts=mail.attempts,

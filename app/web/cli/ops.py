@@ -111,6 +111,7 @@ def _export_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--freee-external-cid", default=None, help="freee の事業所番号")
 @click.option("--key", default=None, help="接続キー。省略すると推測できないものを作る")
 @click.option("--mail-to", multiple=True, help="結果メールの宛先。繰り返して指定できる")
+@click.option("--mail-to-english", "mail_english", multiple=True, help="英語のメールの宛先。繰り返して指定できる")
 @_export_options
 @click.option(
     "--with-freee-tokens", is_flag=True, help="freee のトークンもいま渡す(なければ flask connection authorise)"
@@ -123,6 +124,7 @@ def add_connection(
     freee_external_cid: str | None,
     key: str | None,
     mail_to: tuple[str, ...],
+    mail_english: tuple[str, ...],
     with_freee_tokens: bool,
     freee_expires_in: int,
     **export_settings: str | None,
@@ -150,6 +152,7 @@ def add_connection(
         freee_external_cid=freee_external_cid,
         freee_tokens=tokens,
         mail_to=mail_to,
+        mail_english=mail_english,
         export_settings=export_settings if any(export_settings.values()) else None,
         key=key,
     )

@@ -29,11 +29,11 @@ def users() -> Response:
 @screens.post("/users/invitations")
 @needs(Permission.MANAGE_PEOPLE, proof=True)
 def users_invite() -> Response:
-    mail, role = request.form.get("mail", ""), request.form.get("role", "")
+    typed = {name: request.form.get(name, "") for name in ("mail", "role", "language")}
     try:
-        invitations.invite(current_context(), mail, role, by=me())
+        invitations.invite(current_context(), typed["mail"], typed["role"], by=me(), locale=typed["language"])
     except Refused as refused:
-        return _page(faults=_faults(refused), typed={"mail": mail, "role": role}, status=refused.status)
+        return _page(faults=_faults(refused), typed=typed, status=refused.status)
     flash(wording_here()("users.invited"), "good")
     return _back()
 

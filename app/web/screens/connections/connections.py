@@ -114,8 +114,8 @@ def change_connection(key: str, section: str) -> Any:
 
 
 def _names(key: str) -> str:
-    mail_to = addresses(request.form.get("mail_to", ""))
-    connection_settings.set_names(current_context(), key, name=text("name"), mail_to=mail_to)
+    japanese, english = (addresses(request.form.get(name, "")) for name in ("mail_to", "mail_english"))
+    connection_settings.set_names(current_context(), key, name=text("name"), mail_to=japanese, mail_english=english)
     return wording_here()("connections.saved")
 
 

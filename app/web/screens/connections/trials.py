@@ -15,7 +15,7 @@ from app.use_cases.connections import trials
 from app.use_cases.connections.trials import Trial
 from app.web.current import current_context
 from app.web.screens.base import me, needs, render, screens
-from app.web.screens.runs.table_args import table_look
+from app.web.screens.table_args import table_look
 
 _RUN = "<public_id:run_id>"
 

@@ -21,7 +21,7 @@ from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
 from app.web.screens.base import ask_first, has_view, me, needs, refused_page, render, screens, wording_here
 from app.web.screens.query_args import LONGEST_SEARCH
-from app.web.screens.runs.table_args import PLANS, table_look
+from app.web.screens.table_args import PLANS, table_look
 
 _WRITABLE = "writable"
 _FILTERS: Mapping[str, frozenset[Group]] = {

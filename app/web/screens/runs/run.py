@@ -20,7 +20,7 @@ from app.web.current import current_context
 from app.web.screens.base import has_view, me, needs, render, screens, wording_here
 from app.web.screens.runs.history import chosen
 from app.web.screens.runs.results_file import lines
-from app.web.screens.runs.table_args import RESULTS, table_look
+from app.web.screens.table_args import RESULTS, table_look
 
 LONGEST_NUMBER = 64
 LAST_PLACE = 2**31 - 1
