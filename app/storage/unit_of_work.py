@@ -40,6 +40,7 @@ from app.storage.keyring import Keys
 from app.storage.links.attention import AttentionRepository
 from app.storage.links.directory import DirectoryRepository
 from app.storage.links.finding import teach_sqlite
+from app.storage.links.healing import HealingRepository
 from app.storage.links.known_people import KnownPeopleRepository
 from app.storage.links.links import LinkRepository
 from app.storage.metrics.counters import CounterRepository
@@ -141,6 +142,7 @@ class UnitOfWork:
     stopped_changes = _Lazy(StoppedChangeRepository)
     standing = _Lazy(StandingRepository)
     attention = _Lazy(AttentionRepository)
+    healing = _Lazy(HealingRepository)
     directory = _Lazy(DirectoryRepository)
     known_people = _Lazy(KnownPeopleRepository)
     consents = _Lazy(ConsentRepository)

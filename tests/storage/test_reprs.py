@@ -41,7 +41,7 @@ HARMLESS = {
     "name", "smarthr_subdomain", "freee_external_cid", "freee_company_name", "company", "company_name", "redirect_uri",
     # who did what ("user:3", a verb of ours), why a run waits (codes and numbers)
     "actor", "action", "locale", "alarms", "effects", "undone_run", "first_by", "two_persons_off_by",
-    "unit", "removed", "stopped", "held_run", "waived_by", "item_keys",
+    "unit", "removed", "stopped", "held_run", "waived_by", "item_keys", "mended",
     "run_url", "working_hours_system_name", "pay_schedule_name", "excluded", "readable_attributes",
     "missing_attributes", "employment_types", "known_positions",
     "blank_policies", "pay_schedules", "employees", "export_settings", "run_error", "calls",

@@ -39,6 +39,14 @@ class Blames:
     items: frozenset[str] = frozenset()
     settings: frozenset[Setting] = frozenset()
     whole: bool = field(default=False)
+    refused: bool = field(default=False)
+    """A vendor has refused one of the values, without saying which."""
+
+    @property
+    def is_refused_value(self) -> bool:
+        """Whether the same values would be refused again. False where a moment, or what lies outside the person's
+        records, may be to blame."""
+        return bool(self.items) or self.refused
 
     def touched_by(self, items: Collection[str]) -> bool:
         """Whether the cause may be gone now that these items of the person have changed."""
@@ -49,9 +57,10 @@ def blames_of(code: str, keys: Collection[str] = ()) -> Blames:
     """What a cause blames. `keys`: the items that the outcome itself names."""
     items, settings = _OF_CODES.get(code, ((), ()))
     named = frozenset(items) | frozenset(keys)
-    return Blames(named, frozenset(settings), whole=not named and not settings)
+    return Blames(named, frozenset(settings), whole=not named and not settings, refused=code == _REFUSED)
 
 
+_REFUSED = "E17"
 _NUMBER = (("employee_number",), (Setting.LINK,))
 _WHO = (("employee_number", *NAMES), (Setting.LINK,))
 _DATES = (("hired_on", "resigned_on"), ())

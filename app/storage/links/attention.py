@@ -19,6 +19,8 @@ from sqlalchemy.orm import aliased
 from app.domain.enums import Direction, System, Trigger
 from app.domain.matching.linking import QUESTIONS
 from app.domain.planning.attention import ONLY_TARGET_CHANGED, Cause, Told, cause_of_end
+from app.domain.planning.healing import Seen
+from app.domain.planning.healing import kept as kept_with
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.storage.links.attention_reading import ROW, TABLE, AttentionReading
 from app.storage.links.rows import AttentionRow
@@ -53,6 +55,8 @@ class Ended:
     name: str = field(default="", repr=False)
     sealed_name: str | None = field(default=None, repr=False)
     """The name as an item keeps it, in place of `name`."""
+    seen: Seen | None = field(default=None, repr=False)
+    """What the outcome has looked at; None: nothing was read."""
 
     @property
     def is_equal(self) -> bool:
@@ -161,6 +165,8 @@ class AttentionRepository(AttentionReading):
             "trigger": ended.trigger,
             "run_id": ended.run_id,
             "item_id": ended.item_id,
+            "seen": kept_with(ended.seen, cause.blames) if ended.seen else None,
+            "mended": None,
             "since": ended.at,
             "at": ended.at,
         }
@@ -307,7 +313,7 @@ def _put(dialect: Any) -> Any:
     new = dialect.insert(TABLE)
     given = new.excluded
     same_code, same_cause = ROW.code == given.code, ROW.cause == given.cause
-    newest = ("state", "code", "item_keys", "cause", "trigger", "at")
+    newest = ("state", "code", "item_keys", "cause", "trigger", "seen", "mended", "at")
     only_counted = and_(given.item_id.is_(None), same_cause)
     values: dict[str, Any] = {name: given[name] for name in newest}
     values |= {

@@ -137,7 +137,14 @@ class AttentionReading(Repository):
 
     def _row(self, record: Row[Any]) -> AttentionRow:
         name, reason = self._shown(record.name_enc) or "", self._shown(record.waived_reason_enc)
-        return as_row(AttentionRow, record, name=name, waived_reason=reason, item_keys=tuple(record.item_keys))
+        return as_row(
+            AttentionRow,
+            record,
+            name=name,
+            waived_reason=reason,
+            item_keys=tuple(record.item_keys),
+            mended=tuple(record.mended or ()),
+        )
 
 
 def _is_twin() -> ColumnElement[bool]:

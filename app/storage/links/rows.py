@@ -145,6 +145,8 @@ class AttentionRow:
     waived_until: date | None
     waived_at: datetime | None
     waived_by: str | None
+    mended: tuple[str, ...] = ()
+    """What of the blamed was found changed since, while nobody has tried the person again (`planning.healing`)."""
     name: str = field(default="", repr=False)
     waived_reason: str | None = field(default=None, repr=False)
 

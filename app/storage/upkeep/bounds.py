@@ -114,6 +114,13 @@ BOUNDED: tuple[Bound, ...] = (
     Bound(
         "processes", since="seen_at", age=timedelta(days=1), why="Every process that ends without a word leaves one."
     ),
+    Bound(
+        "told",
+        since="at",
+        age=timedelta(days=30),  # longer than a mail waits for its server
+        where="healed_mail_id IS NOT NULL",
+        why="Every person whose trouble a mail has told leaves one, when another mail has told that it is over.",
+    ),
     Bound("outbox", since="sent_at", age=timedelta(days=1), why="Every job passes through; unsent ones are work."),
 )
 

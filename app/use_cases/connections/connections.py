@@ -30,6 +30,7 @@ from app.use_cases.connections.setting_changes import changing
 from app.use_cases.context import Context
 from app.use_cases.queries.beginnings import all_beginnings_in
 from app.use_cases.shared.connection_lookup import find_connection
+from app.use_cases.shared.mended_settings import look_after
 from app.use_cases.shared.views import ConnectionView, ConsentView
 
 log = structlog.get_logger(__name__)
@@ -317,6 +318,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant, *, link_hash:
         detail = {"freee_company_id": grant.company_id, "token": CHANGED}
         uow.audit.add(action="consent_given", subject=f"connection:{connection.key}", now=now, detail=detail)
         uow.links.try_again(connection.id)
+        look_after(uow, connection)
         uow.recovery.push_lost_items(now, pushed_before=now, connection_id=connection.id)
         for run_id in uow.recovery.lost_surveys(now, pushed_before=now, connection_id=connection.id):
             uow.runs.queue_survey(run_id, due_at=now, now=now)

@@ -13,6 +13,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.storage.vault import VaultError
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.mended_settings import look_after
 
 _PLAIN = (
     *("name", "automatic", "conflict_policy", "quiet_seconds", "sweep_minutes", "mail_policy", "include_building"),
@@ -29,6 +30,7 @@ def changing(
     with ctx.unit_of_work() as uow:
         before = known_connection(uow, key)
         yield uow, before
+        look_after(uow, before)
         uow.audit.add(
             action=action,
             subject=f"connection:{key}",

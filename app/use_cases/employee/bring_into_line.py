@@ -105,6 +105,7 @@ class EmployeeJob:
             try:
                 outcome = with_notes(self._bring_into_line(), self._writer.notes)
             except ItemError as error:
+                self._job.sides[1:] = self._writer.shown or self._job.sides[1:]
                 if not self._writer.notes:
                     raise
                 return ended_by(self._job, error, self._writer.notes)
@@ -120,6 +121,7 @@ class EmployeeJob:
         self._writer.has_read()
         person = pair.source.person
         self._number, self._name = person.number, name_of(pair.source)
+        self._job.sides[:] = [pair.source]
         return self._with(pair)
 
     def _with(self, pair: EmployeePair) -> ItemOutcome:
@@ -151,6 +153,7 @@ class EmployeeJob:
         self, source: EmployeeRecord, target: EmployeeRecord, link: LinkRow | None, *, just_created: bool = False
     ) -> ItemOutcome:
         """`just_created`: the target is the answer to our own create, which proves nothing about what stays."""
+        self._job.sides[:] = (source, target)
         if target.unreadable:
             return unreadable_outcome(target)
         self._job.ledger.store_seen()  # what this attempt has written before belongs to what is decided now
@@ -191,6 +194,7 @@ class EmployeeJob:
         except MovedSince as moved:
             self._writer.count_move()
             return self._write(source, moved.target, link)
+        self._job.sides[:] = (source, after)
         decided = replace(decided, plan=replace(plan, changes=tuple(self._writer.written)))
         now = take_target(after, self._terms)
         self._agree(link, decided, now)

@@ -37,7 +37,8 @@ class MovedSince(Exception):
 
 
 class FreshWriter:
-    """For one job. `written`: the changes that were sent and taken so far; `notes`: what else was seen."""
+    """For one job. `written`: the changes that were sent and taken so far; `notes`: what else was seen; `shown`: the
+    target as the answers to all requests show it, () before they were sent."""
 
     def __init__(self, target: EmployeeGateway, steps: StepRecorder, *, source: EmployeeGateway | None = None) -> None:
         self._target, self._steps, self._source = target, steps, source
@@ -47,6 +48,7 @@ class FreshWriter:
         self._answered: dict[str, object] = {}
         self.written: list[Change] = []
         self.notes: list[Note] = []
+        self.shown: tuple[EmployeeRecord, ...] = ()
 
     def has_read(self) -> None:
         """The target has just been read."""
@@ -72,8 +74,10 @@ class FreshWriter:
             with self._target.window.permit_ahead():
                 current = self._as_planned(current, list(left.values()), replan)
                 current = self._send(step, [left.pop(key) for key in keys], current, options)
+        after = replace(current, record={**(current.record or {}), **self._answered})
+        self.shown = (after,)
         self.end()
-        return replace(current, record={**(current.record or {}), **self._answered})
+        return after
 
     def end(self) -> None:
         """Raise the first refusal, if there was one."""

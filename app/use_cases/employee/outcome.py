@@ -18,6 +18,7 @@ from app.domain.errors import AwaseError, QuestionError
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import MOVED
 from app.domain.planning.attention import Told, partner_of
+from app.domain.planning.healing import Looked
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.three_way import as_target, same
 from app.domain.planning.unsettled import sent_unit_of
@@ -31,6 +32,7 @@ from app.storage.runs.rows import ClaimedItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
+from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.planning.planned_item import new_notes, state_without_write
 from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.repeated_trouble import note_trouble
@@ -70,6 +72,8 @@ class Job:
     run: RunRow
     connection: Connection
     ledger: ItemLedger
+    sides: list[EmployeeRecord] = field(default_factory=list, repr=False)
+    """Both records as the attempt has read them last; what a bad end is remembered with."""
 
 
 def record_outcome(
@@ -130,7 +134,7 @@ def _ended(
     item = job.item
     if item.source_id is None:
         return None
-    return Ended(
+    ended = Ended(
         connection_id=item.connection_id,
         direction=item.direction,
         source_id=item.source_id,
@@ -145,6 +149,9 @@ def _ended(
         at=now,
         name=name or item.name,
     )
+    if ended.cause is None:
+        return ended
+    return replace(ended, seen=Looked(job.connection, tuple(job.sides)).seen(fingerprint_of(job.ctx.keys.signing)))
 
 
 def _remember_trouble(job: Job, uow: UnitOfWork, outcome: ItemOutcome, *, number: str) -> None:

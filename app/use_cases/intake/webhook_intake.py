@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -186,6 +186,7 @@ def _sort(ctx: Context, uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> None:
             last[day] = max(row.received_at, last.get(day, row.received_at))
         sorted_rows.setdefault(state, []).append(row.id)
         counts[COUNTER, labels(system=row.system.value, event=row.event, outcome=state.value)] += 1
+    _look_after(uow, rows, connections.values())
     for state, ids in sorted_rows.items():
         uow.deliveries.sorted_as(state, ids)
     for day, sync_requests in sorted(by_day.items()):
@@ -207,6 +208,18 @@ def sync_requests_of(uow: UnitOfWork, row: DeliveryRow, connection: Connection |
         links = (uow.links.by_source(connection.id, row.system, person) for person in row.people)
         sources = [link.id_in(direction.source) for link in links if link]
     return [SyncRequest(connection, direction, source_id, row.id) for source_id in sources]
+
+
+def _look_after(uow: UnitOfWork, rows: Sequence[DeliveryRow], connections: Iterable[Connection | None]) -> None:
+    """Ask for a comparison where deliveries tell of somebody at the target of an automatic direction with whom an
+    employee waits: perhaps the trouble is mended there. The comparison sees whether what the trouble blames has
+    changed."""
+    for connection in filter(None, connections):
+        for direction in connection.automatic.directions:
+            mine = (row for row in rows if (row.connection_id, row.system) == (connection.id, direction.target))
+            people = sorted({person for row in mine for person in row.people})
+            if people and uow.healing.waits_at_target(connection.id, direction, people):
+                uow.sweeps.ask(connection.id)
 
 
 def _direction(system: System, connection: Connection | None, *, deleted: bool) -> Direction | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 import structlog
 
 from app.domain.enums import System
+from app.domain.error_catalogue.blames import Setting
 from app.domain.errors import Refused
 from app.domain.runs.dates import today_in_japan
 from app.storage.enums import UnlinkReason
@@ -24,6 +25,7 @@ from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.links.compare_pair import is_an_id
 from app.use_cases.shared.connection_lookup import known_connection
+from app.use_cases.shared.mended_settings import look_after
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +119,7 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
         uow.attention.decided(connection.id, smarthr_id=smarthr_id, freee_id=freee_id)
         for link in found:
             _note(uow, "link_released", link, by=by, now=ctx.clock.now())
+        look_after(uow, connection, Setting.LINK)
     log.info("link_released", connection_id=connection.id, by=by)
 
 
@@ -131,6 +134,7 @@ def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
             raise Refused("not_linked", "この従業員は紐付いていません。", status=404)
         uow.links.unlink(link.id, why=UnlinkReason.DIFFERENT, now=now)
         _note(uow, "link_cut", link, by=by, now=now)
+        look_after(uow, connection, Setting.LINK)
     log.info("link_cut", connection_id=connection.id, by=by)
 
 
@@ -152,6 +156,7 @@ def keep_apart(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: 
         if pair not in uow.links.different(connection.id):
             noted = uow.links.keep_apart(connection.id, smarthr_id, freee_id, now=now)
             _note(uow, "people_kept_apart", noted, by=by, now=now)
+        look_after(uow, connection, Setting.LINK)
     log.info("people_kept_apart", connection_id=connection.id, by=by)
 
 

@@ -4,6 +4,7 @@ transactions that store the survey. A preview tells nothing: its people come to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from app.domain.completeness.unreadable import LIST_INCOMPLETE
 from app.domain.planning.attention import Told, partner_of
@@ -11,11 +12,19 @@ from app.storage.links.attention import Ended
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.planning.planned_item import PlannedItem
+from app.use_cases.survey.healing import Healing
 
 
-def note_attention(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem], item_ids: Mapping[int, int]) -> None:
+def note_attention(
+    uow: UnitOfWork,
+    run: RunRow,
+    portion: Sequence[PlannedItem],
+    item_ids: Mapping[int, int],
+    *,
+    healing: Healing | None,
+) -> None:
     """Bring the list up to date with one portion of a survey. `item_ids`: `id` of a planned item → id of its row."""
-    ended = (_ended(run, found, item_ids.get(id(found))) for found in portion)
+    ended = (_ended(run, found, item_ids.get(id(found)), healing) for found in portion)
     uow.attention.ended([each for each in ended if each is not None])
 
 
@@ -35,11 +44,11 @@ def _key(found: PlannedItem) -> str | None:
     return found.item.source_id or found.trouble_key
 
 
-def _ended(run: RunRow, found: PlannedItem, item_id: int | None) -> Ended | None:
+def _ended(run: RunRow, found: PlannedItem, item_id: int | None, healing: Healing | None) -> Ended | None:
     item, key = found.item, _key(found)
     if key is None or found.look is not None or not item.state.is_final:
         return None
-    return Ended(
+    ended = Ended(
         connection_id=item.connection_id,
         direction=item.direction,
         source_id=key,
@@ -54,3 +63,4 @@ def _ended(run: RunRow, found: PlannedItem, item_id: int | None) -> Ended | None
         at=item.created_at,
         name=item.name,
     )
+    return replace(ended, seen=healing.seen(item)) if healing is not None and ended.cause is not None else ended

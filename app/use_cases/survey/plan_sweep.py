@@ -26,6 +26,7 @@ from app.use_cases.planning.plan_employee import Terms, plan_digest
 from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.shared.repeated_trouble import note_trouble
+from app.use_cases.survey.healing import Healing
 from app.use_cases.survey.plan_again import NOBODY, Before
 from app.use_cases.survey.plan_survey import Everybody, SurveyPlanner, in_order
 
@@ -43,11 +44,13 @@ def compare_everybody(
     troubles: Mapping[str, TroubleRow],
     stops: Stops | None = None,
     before: Before = NOBODY,
+    healing: Healing | None = None,
 ) -> list[PlannedItem]:
     """The planned items of a sweep, in the order of employee numbers: one per employee of the source, and one per link
     whose person the source no longer lists. `troubles`: source id → trouble. `before`: who may keep the plan they
-    have."""
-    comparison = _Comparison(SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large, before), troubles)
+    have. `healing`: what is known of those who wait for somebody."""
+    planner = SurveyPlanner(run, everybody, terms, now, stops, everybody.is_large, before)
+    comparison = _Comparison(planner, troubles, None if run.dry_run else healing)
     planned_items = [*(comparison.find(source) for source in everybody.in_order()), *comparison.vanished()]
     planned_items += comparison.planner.incomplete_lists()
     return in_order(_without_surprises(planned_items, run, terms), bulk_from=bulk_from)
@@ -104,6 +107,7 @@ def remember_troubles(
 class _Comparison:
     planner: SurveyPlanner
     troubles: Mapping[str, TroubleRow]
+    healing: Healing | None = None
 
     def find(self, source: EmployeeRecord) -> PlannedItem:
         """The planned item of one person of the source."""
@@ -114,10 +118,18 @@ class _Comparison:
             return replace(planned_item, has_item=False)
         trouble = self.troubles.get(source.person.id)
         if trouble is None:
-            return planned_item
-        left_alone = trouble.quarantined_at is not None and not self._is_news(trouble.content, source, planned_item)
+            return replace(planned_item, has_item=not self._is_blind(planned_item))
+        quarantined = trouble.quarantined_at is not None and not self._is_news(trouble.content, source, planned_item)
+        left_alone = (quarantined and not self._is_mended(planned_item)) or self._is_blind(planned_item)
         content = self._content(source, planned_item, self.planner.terms.fingerprint)
         return replace(planned_item, content=content, has_item=not left_alone)
+
+    def _is_mended(self, planned_item: PlannedItem) -> bool:
+        return self.healing is not None and bool(self.healing.changed(planned_item.item))
+
+    def _is_blind(self, planned_item: PlannedItem) -> bool:
+        """Whether the job would only repeat a write that was refused, of a person of whom nothing has changed."""
+        return self.healing is not None and planned_item.waits and self.healing.is_blind(planned_item.item)
 
     def _is_news(self, before: str | None, source: EmployeeRecord, planned_item: PlannedItem) -> bool:
         """Whether the employee is found otherwise than before. The digest of an older release cannot tell."""

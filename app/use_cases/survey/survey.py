@@ -51,6 +51,7 @@ from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met,
 from app.use_cases.shared.told import under_run
 from app.use_cases.shared.trial_settings import trigger_of, with_tried
 from app.use_cases.survey.change_detection import entries_of, keep_shown
+from app.use_cases.survey.healing import Healing
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
 from app.use_cases.survey.plan_survey import Everybody, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
@@ -114,6 +115,7 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         troubles = _troubles(uow, run)
         remembered = uow.stopped_changes.of_connection(connection.id)
         declined = uow.beginnings.declined(connection.id, run.direction)
+        standing = uow.healing.standing(connection.id, run.direction)
     terms = _terms(ctx, run, with_tried(connection, run.trial) if run.trial else connection)
     everybody = Everybody(
         connection, source, target, links, index, declined=declined, incomplete=incomplete, odd_masters=odd
@@ -121,7 +123,10 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     stops = _stops(ctx, run, remembered, terms)
 
     def planned(before: Before) -> list[PlannedItem]:
-        return _planned_items(ctx, run, everybody, terms=terms, troubles=troubles, stops=stops, before=before)
+        healing = Healing(everybody, standing, terms.fingerprint)
+        return _planned_items(
+            ctx, run, everybody, terms=terms, troubles=troubles, stops=stops, before=before, healing=healing
+        )
 
     planned_items = planned(NOBODY)
     if looks := [planned_item.look for planned_item in planned_items if planned_item.look is not None]:
@@ -143,7 +148,8 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
         forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
-    store(ctx, run, planned_items, troubles=troubles, lease=lease)
+    healing = Healing(everybody, standing, terms.fingerprint)
+    store(ctx, run, planned_items, troubles=troubles, lease=lease, healing=healing)
 
 
 def _terms(ctx: Context, run: RunRow, connection: Connection) -> Terms:
@@ -218,8 +224,10 @@ def _planned_items(
     troubles: Mapping[str, TroubleRow],
     stops: Stops | None,
     before: Before,
+    healing: Healing,
 ) -> list[PlannedItem]:
-    plan = partial(compare_everybody, troubles=troubles) if run.trigger is Trigger.SCHEDULE else plan_everybody
+    sweep = partial(compare_everybody, troubles=troubles, healing=healing)
+    plan = sweep if run.trigger is Trigger.SCHEDULE else plan_everybody
     now, bulk_from = ctx.clock.now(), ctx.settings.bulk_from
     return plan(run, everybody, terms=terms, now=now, bulk_from=bulk_from, stops=stops, before=before)
 

@@ -28,6 +28,7 @@ from app.use_cases.planning.planned_item import ONLY_TARGET_CHANGED, Agreement, 
 from app.use_cases.shared.beginnings import OUTDATED, begun
 from app.use_cases.shared.lease import Lease, LeaseLost, lease_end
 from app.use_cases.survey.attention import keep_attention, note_attention
+from app.use_cases.survey.healing import Healing, mended_people, note_mended
 from app.use_cases.survey.lost_hours import lost_hours, note_lost_hours
 from app.use_cases.survey.plan_sweep import remember_troubles
 from app.use_cases.survey.portions import portions
@@ -57,20 +58,21 @@ def store(
     *,
     troubles: Mapping[str, TroubleRow],
     lease: Lease,
+    healing: Healing | None = None,
 ) -> None:
     with fenced(ctx, run, lease) as uow:
         uow.items.clear(run.id)  # portions left by a survey that did not reach its end
     stored: list[tuple[int, PlannedItem]] = []
     for portion in portions(planned_items):
         try:
-            stored += _store_portion(ctx, run, portion, lease=lease)
+            stored += _store_portion(ctx, run, portion, lease=lease, healing=healing)
         except IntegrityError:  # another run linked one of them just now (PostgreSQL): the repetition sees it
-            stored += _store_portion(ctx, run, portion, lease=lease)
-    _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles)
+            stored += _store_portion(ctx, run, portion, lease=lease, healing=healing)
+    _set_going(ctx, run, stored, planned_items=planned_items, troubles=troubles, healing=healing)
 
 
 def _store_portion(
-    ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease
+    ctx: Context, run: RunRow, portion: Sequence[PlannedItem], *, lease: Lease, healing: Healing | None
 ) -> list[tuple[int, PlannedItem]]:
     """Store one portion. Returns the id of each new item that goes on or has ended badly, with its planned item."""
     with_item = [planned_item for planned_item in portion if planned_item.has_item]
@@ -81,7 +83,7 @@ def _store_portion(
             _store_links(uow, run, agreed, ctx=ctx)
             for renewal in filter(None, (planned_item.renewal for planned_item in portion)):
                 renewal.store(uow, run.connection_id)
-            note_attention(uow, run, portion, dict(zip(map(id, with_item), ids, strict=True)))
+            note_attention(uow, run, portion, dict(zip(map(id, with_item), ids, strict=True)), healing=healing)
     stored = zip(ids, with_item, strict=True)
     return [(each, found) for each, found in stored if found.waits or found.item.state in BAD_ITEM_STATES]
 
@@ -93,12 +95,13 @@ def _set_going(
     *,
     planned_items: Sequence[PlannedItem],
     troubles: Mapping[str, TroubleRow],
+    healing: Healing | None,
 ) -> None:
     now = ctx.clock.now()
     waiting = [(item_id, 0, found.item.queue) for item_id, found in stored if not found.item.state.is_final]
     counted = _without_item(planned_items)
     state = RunState.PREVIEWED if run.dry_run and waiting else RunState.RUNNING
-    lost = lost_hours(ctx, run, planned_items)
+    lost, mended = lost_hours(ctx, run, planned_items), mended_people(run, planned_items, healing)
     with ctx.unit_of_work() as uow:
         attempt, begins = run.survey_attempt, run.is_beginning
         if begins:
@@ -113,6 +116,7 @@ def _set_going(
             remember_troubles(ctx, uow, run, stored, planned_items=planned_items, troubles=troubles)
             _replace_previewed(uow, run, now)
         keep_attention(uow, run, planned_items)
+        note_mended(ctx, uow, run, mended)
         if begins and state is RunState.PREVIEWED:
             add_beginning_notice(ctx, uow, run, _expected(uow, run, planned_items))
         elif begins:  # nothing to write for anybody, so there is nothing to approve
