@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import structlog
@@ -60,6 +60,34 @@ def try_all_again(ctx: Context, *, code: str, direction: Direction, by: str) -> 
     if not wanted:
         raise _gone()
     return [_start(ctx, connection, direction, numbers, by=by) for connection, numbers in wanted]
+
+
+def check_now(ctx: Context, *, by: str) -> int:
+    """Compare everybody of each connection on which somebody waits, in the directions in which they do, and write
+    nothing: whoever was mended is offered afterwards. Returns how many comparisons were begun. Raises Refused, also
+    when every such connection is being compared already."""
+    refused, begun = _checking(), 0
+    for connection, directions in _to_check(ctx):
+        for direction in directions:
+            try:
+                start_run(ctx, replace(_command(ctx, connection, direction, by=by), dry_run=True))
+                begun += 1
+            except Refused as error:
+                refused = error
+    if not begun:
+        raise refused
+    return begun
+
+
+def _to_check(ctx: Context) -> list[tuple[Connection, list[Direction]]]:
+    with ctx.unit_of_work().reading() as uow:
+        usable = [each for each in uow.connections.list_all() if not each.paused and not each.needs_consent]
+        free = [each for each in usable if not uow.healing.is_being_checked(each.id)]
+        return [(each, uow.healing.directions(each.id)) for each in free]
+
+
+def _checking() -> Refused:
+    return Refused("check_under_way", "いま確認しているか、確認できる接続がありません。", status=409)
 
 
 def side_is_right(ctx: Context, entry: str, right: System, *, by: str) -> RunView:
@@ -139,13 +167,16 @@ def _number_in(uow: UnitOfWork, found: _Found, system: System) -> str:
 
 
 def _start(ctx: Context, connection: Connection, direction: Direction, numbers: Sequence[str], *, by: str) -> RunView:
-    command = StartRun(
+    return start_run(ctx, replace(_command(ctx, connection, direction, by=by), employees=tuple(numbers)))
+
+
+def _command(ctx: Context, connection: Connection, direction: Direction, *, by: str) -> StartRun:
+    return StartRun(
         connection_key=connection.key,
         direction=direction,
         as_of_date=today_in_japan(ctx.clock.now()),
-        employees=tuple(numbers),
+        employees=None,
         dry_run=False,
         trigger=Trigger.MANUAL,
         started_by=by,
     )
-    return start_run(ctx, command)

@@ -184,6 +184,7 @@ def _person(ctx: Context, listed: Listed, connection: Connection) -> Entry:
         number=row.employee_number,
         ids=ids,
         items=row.item_keys,
+        mended=row.mended,
         run=listed.run,
         left_alone=listed.left_alone_since is not None,
         waiver=waiver,
@@ -211,6 +212,8 @@ def _acts(kind: Kind, row: AttentionRow, ids: Mapping[System, str], *, waived: b
     later = Act.TAKE_UP if waived else Act.WAIVE
     if kind is Kind.LINK:
         return (*((Act.COMPARE,) if len(ids) > 1 else ()), Act.LINKS, *_again(row), later)
+    if row.mended and (again := _again(row)):
+        return (*again, later)
     if kind in (Kind.CONFLICT, Kind.ONE_WAY) and len(ids) > 1 and row.employee_number:
         return (Act.SMARTHR_IS_RIGHT, Act.FREEE_IS_RIGHT, later)
     return (*_again(row), later)

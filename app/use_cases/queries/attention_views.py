@@ -84,7 +84,8 @@ class Entry:
     """One matter that waits for a person.
 
     `id`: stays while the matter waits; of a person "person:<number>". `code`: of the error catalogue. `where`: for its
-    words. `people`: how many it is about. `items`: keys of FIELDS. `run`: where its outcome stands, or the run to
+    words. `people`: how many it is about. `items`: keys of FIELDS. `mended`: what of the blamed has changed since,
+    so that sending again is offered (`domain.planning.healing`). `run`: where its outcome stands, or the run to
     decide on. `pages`: the person's page at each vendor, None where Awase knows none.
     """
 
@@ -100,6 +101,7 @@ class Entry:
     number: str = ""
     ids: Mapping[System, str] = field(default_factory=dict)
     items: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
     run: str | None = None
     left_alone: bool = False
     waiver: Waiver | None = None

@@ -70,6 +70,11 @@ class EntrySchema(AnswerSchema):
     smarthr_id = _text(maybe=True)
     freee_id = _text(maybe=True)
     item_keys = fields.List(fields.String(), required=True, metadata={"description": "原因に挙がっている項目"})
+    mended = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "後から直された項目(設定は setting:名前)。もう一度送れる"},
+    )
     run = _text("結果のある実行、または決める実行", maybe=True)
     left_alone = fields.Boolean(required=True, metadata={"description": "自動同期の対象から外れている"})
 
@@ -157,6 +162,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "smarthr_id": entry.ids.get(System.SMARTHR),
         "freee_id": entry.ids.get(System.FREEE),
         "item_keys": list(entry.items),
+        "mended": list(entry.mended),
         "run": entry.run,
         "left_alone": entry.left_alone,
     }

@@ -54,7 +54,8 @@ def _line(entry: Entry) -> str:
     who = f"[{entry.number or '番号なし'}]" if entry.is_person else f"{entry.company or 'Awase'}"
     people = f"  {entry.people}人" if entry.people and not entry.is_person else ""
     run = f"  実行 {entry.run}" if entry.run else ""
-    return f"{who}  {entry.connection}  {message_of(entry.code, entry.where)}{people}  {_time(entry.since)}から{run}"
+    more = people, f"  {_time(entry.since)}から", run, "  直ったようです" if entry.mended else ""
+    return f"{who}  {entry.connection}  {message_of(entry.code, entry.where)}{''.join(more)}"
 
 
 def _time(moment: datetime | None) -> str:

@@ -124,6 +124,10 @@ def _again() -> RunView | None:
     return attention_acts.try_again(current_context(), _entry(), by=me().actor)
 
 
+def _check() -> None:
+    attention_acts.check_now(current_context(), by=me().actor)
+
+
 def _all_again() -> RunView | None:
     direction = _direction(request.form.get("direction"))
     code = request.form.get("cause", "")[:60]
@@ -153,6 +157,7 @@ def _take_up() -> None:
 _ACTS: Mapping[str, Callable[[], RunView | None]] = {
     Act.AGAIN.value: _again,
     "again_all": _all_again,
+    "check": _check,
     Act.SMARTHR_IS_RIGHT.value: _right(System.SMARTHR),
     Act.FREEE_IS_RIGHT.value: _right(System.FREEE),
     Act.WAIVE.value: _waive,
