@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from app.domain.enums import Direction, System, Trigger
+from app.domain.mail_text.healed import healed_part
 from app.domain.mail_text.letter import (
     GAP,
     LONGEST_NAME,
@@ -51,6 +52,10 @@ class RunSummary:
     told: Sequence[Outcome] = field(default=(), repr=False)
     """Employees who were written and of whom something else is to be known; their state counts them already."""
     told_count: int = 0
+    healed: Sequence[str] = field(default=(), repr=False)
+    """Numbers of employees of whom an earlier mail told and who wait for nobody any more; may be fewer than their
+    count."""
+    healed_count: int = 0
     calls: Mapping[System, int] = field(default_factory=dict)
     trigger: Trigger | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -63,7 +68,7 @@ class RunSummary:
     result: RunState | None = None
     looked_at: int = 0
     """How many people were only looked at; they stand in no count."""
-    help_from: str = ""
+    help_from: str = field(default="", repr=False)
     """Where help is to be had: an address of a mail or of a page, or "" where none is set."""
 
     @property
@@ -168,6 +173,7 @@ def _our_part(summary: RunSummary, say: Words) -> Iterator[Line]:
     yield from remedies(say, failed, summary, title=say("mail.to_do_failed"))
     yield from _reviews(summary, say)
     yield from _told(summary, say)
+    yield from healed_part(summary.healed, summary.healed_count, say)
     yield GAP
     yield fact(say("mail.as_of_label"), summary.as_of_date.isoformat())
     yield fact(say("mail.started_label"), _clock(summary.started_at))

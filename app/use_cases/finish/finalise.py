@@ -72,6 +72,10 @@ def _add_mail(ctx: Context, uow: UnitOfWork, run: RunRow) -> None:
     message_id = f"<{run.public_id}.{MailKind.SUMMARY.value}@{host}>"
     mail_id = uow.mails.add(run.id, kind=MailKind.SUMMARY, message_id=message_id, now=now)
     uow.outbox.add(OutboxKind.MAIL, mail_id, attempt=0, queue=INTERACTIVE, due_at=now, now=now)
+    connection = uow.connections.get(run.connection_id)
+    if connection is not None and connection.mail_to:
+        uow.healing.healed(run.connection_id, mail_id, now)
+        uow.healing.tell(run.id, now)
 
 
 def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:

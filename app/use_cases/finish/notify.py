@@ -134,13 +134,13 @@ def _prepare(ctx: Context, uow: UnitOfWork, row: MailRow) -> tuple[Letter, ...]:
     if run is None:
         write = notice_writer(ctx, uow, row, connection)
     else:
-        write = partial(compose, _summary(ctx, uow, run, connection))
+        write = partial(compose, _summary(ctx, uow, run, connection, row.id))
     written = letters(ctx.wording, connection.recipients, write)
     uow.mails.keep_letters(row.id, written)
     return written
 
 
-def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection) -> RunSummary:
+def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection, mail_id: int) -> RunSummary:
     chosen = run.only_chosen
     failures = uow.items.page(run.id, after=-1, limit=LIST_LIMIT, state=ItemState.FAILED, chosen=chosen)
     reviews = [
@@ -152,6 +152,7 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
     changes = uow.changes.of_items(refused) if refused else {}
     told, told_count = uow.items.noted(run.id, [MOVED, PERHAPS_PUT_BACK], limit=LIST_LIMIT, chosen=chosen)
     who = partial(_who, ctx, connection)
+    healed, healed_count = uow.healing.of_mail(mail_id, limit=LIST_LIMIT)
     return RunSummary(
         direction=run.direction,
         trigger=run.trigger,
@@ -171,6 +172,8 @@ def _summary(ctx: Context, uow: UnitOfWork, run: RunRow, connection: Connection)
         only_target_changed=run.only_target_changed,
         told=[each for item in told for each in _told(who(item), item)][:LIST_LIMIT],
         told_count=told_count,
+        healed=healed,
+        healed_count=healed_count,
         calls={System.SMARTHR: run.smarthr_calls, System.FREEE: run.freee_calls},
         run_error=run.error_code,
         help_from=ctx.settings.support_contact,
