@@ -50,6 +50,28 @@ def test_from_home_to_mended_and_gone_with_the_keyboard_only(site: Site, sign_in
     assert page.locator("main").inner_text().count(f"{before - 1}件、対応が必要です。") == 1
 
 
+def test_while_automatic_is_off_a_check_offers_to_send_again(site: Site, sign_in: Callable[..., Page]) -> None:
+    finished(site)
+    page = sign_in(Role.MEMBER)
+    site.house.smarthr.edit(site.house.smarthr.ids_by_number(HIRED_LATE)[0], {"entered_at": "2026-04-01"})
+    page.goto(f"{site.url}/attention")
+    page.get_by_role("button", name="今すぐ確認").press("Enter")
+    page.get_by_text("確認しています。").wait_for()
+    site.house.work()
+    page.goto(f"{site.url}/attention")
+    mine = page.locator(".attention-entry", has_text=HIRED_LATE)
+    assert "直ったようです（直された項目: 入社年月日）。" in mine.inner_text()
+    page.set_viewport_size(PHONE)
+    assert not too_wide(page)
+    assert findings(page) == []
+    page.set_viewport_size(WIDE)
+    mine.get_by_role("button", name="もう一度送る").press("Enter")
+    page.wait_for_url(f"{site.url}/runs/*")
+    page.get_by_text("成功", exact=True).first.wait_for()
+    page.goto(f"{site.url}/attention")
+    assert page.locator(".attention-entry", has_text=HIRED_LATE).count() == 0
+
+
 def test_left_for_now_with_a_reason_and_taken_up_again(site: Site, sign_in: Callable[..., Page]) -> None:
     finished(site)
     before = see_attention(site.house.ctx).total

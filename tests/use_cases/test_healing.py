@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from app.domain.enums import Direction, Trigger
+from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.links.attention import Ended
 from app.use_cases.connections import pause_resume
+from app.use_cases.intake import attention_acts
+from app.use_cases.queries.attention import see_attention
+from app.use_cases.queries.attention_views import Act
 from app.use_cases.shared.mended_settings import look_after
 from app.use_cases.survey import sweep
 from tests.house import KEY, House
@@ -146,3 +151,38 @@ def test_a_webhook_about_the_target_of_somebody_who_waits_asks_for_a_comparison(
         house.freee.edit(employee(house), {"profile_rule": {"nickname": "架空"}})
         settle(house)
         assert sweep.sweep_due(house.ctx) == 1
+
+
+def test_who_was_told_of_a_trouble_is_told_once_that_it_is_over(house: House) -> None:
+    with house.ctx.unit_of_work() as uow:
+        uow.connections.set_options(replace(house.connection, mail_to=("someone@example.test",)))
+    break_(house)
+    number = house.company.scenarios[0].number
+    house.run(TO_FREEE)
+    house.run(TO_FREEE)
+    assert not any("解消しました" in mail.body for mail in house.postbox.mails)
+    mend(house)
+    house.run(TO_FREEE)
+    assert "解消しました: 1 件\n" in house.postbox.mails[-1].body
+    assert f"【{number}】" in house.postbox.mails[-1].body
+    house.run(TO_FREEE)
+    assert "解消しました" not in house.postbox.mails[-1].body
+
+
+def test_check_now_compares_and_writes_nothing(house: House) -> None:
+    with pytest.raises(Refused, match="確認できる接続がありません"):
+        attention_acts.check_now(house.ctx, by="user:1")
+    break_(house)
+    house.run(TO_FREEE)
+    house.smarthr.edit(crew(house), {"tel_number": "080-0000-7777"})
+    writes = house.writes()
+    assert attention_acts.check_now(house.ctx, by="user:1") == 1
+    with pytest.raises(Refused):
+        attention_acts.check_now(house.ctx, by="user:2")
+    house.work()
+    assert house.writes() == writes
+    (entry,) = (each for group in see_attention(house.ctx).groups for each in group.entries if each.is_person)
+    assert (entry.mended, entry.acts[0]) == (("phone",), Act.AGAIN)
+    attention_acts.try_again(house.ctx, entry.id, by="user:1")
+    house.work()
+    assert rows(house) == {}
