@@ -391,7 +391,7 @@ class Mail:
     body: str = field(repr=False)
     html: str = field(default="", repr=False)
     """The same as `body`, as HTML; "": there is none."""
-    language: str = "ja"
+    language: str = field(default="ja", repr=False)
 
 
 class Mailer(Protocol):

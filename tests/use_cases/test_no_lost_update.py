@@ -205,7 +205,7 @@ def test_a_long_window_is_told_with_what_was_carried(pair: Pair, path: str) -> N
     assert note == (PERHAPS_PUT_BACK, "info")
     assert key.removesuffix("_rule") in path.replace("employees/", "employee_")
     mail = house.postbox.mails[-1].body
-    assert "書き込みの間に変わった可能性がある項目: 1 件" in mail and "お知らせ: 書き込みに時間がかかった" in mail
+    assert "書き込みの間に変わった可能性がある従業員: 1件" in mail and "お知らせ: 書き込みに時間がかかった" in mail
 
 
 def test_an_answer_that_is_late_does_not_hide_a_later_edit(pair: Pair) -> None:

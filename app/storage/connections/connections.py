@@ -48,10 +48,10 @@ class ConnectionRepository(Repository):
         freee_company_id: int,
         freee_external_cid: str | None = None,
         mail_to: Iterable[str] = (),
+        mail_english: Iterable[str] = (),
         now: datetime,
     ) -> Connection:
-        """A connection with default settings, without freee tokens yet (`set_freee_tokens`). Raises IntegrityError when
-        this tenant and this company are connected already."""
+        """A connection with default settings, without freee tokens. Raises IntegrityError when the pair is there."""
         record = ConnectionTable(
             key=key,
             name=name,
@@ -64,6 +64,7 @@ class ConnectionRepository(Repository):
             options={},
             learned={},
             mail_to_enc=self._vault.encrypt_json(list(mail_to)),
+            mail_english_enc=self._vault.encrypt_json(list(mail_english)),
             created_at=now,
             pair_key=pair_key(smarthr_subdomain, freee_company_id),
         )
@@ -251,9 +252,8 @@ class ConnectionRepository(Repository):
         marks: Mapping[System, str] = MappingProxyType({}),
         now: datetime,
     ) -> dict[System, list[str]]:
-        """Store what a survey saw: how the attributes of both systems stand, the pay schedule groups as they are now,
-        and SmartHR's 役職 master where it was read. `marks`: of the tokens that were shown this. Returns the attributes
-        that have gone with it."""
+        """Store what a survey saw: how the attributes of both systems stand, the pay schedule groups, and the master of
+        役職 where it was read. `marks`: of the tokens that were shown this. Returns the attributes that have gone."""
         known = self._learned(connection_id)
         gone = {
             system: learn_listing(known, system, listing, by=marks.get(system, ""), now=now)

@@ -45,7 +45,7 @@ class MailRow:
     error_code: str | None
     created_at: datetime
     sent_at: datetime | None
-    letters_taken: tuple[str, ...] = ()
+    letters_taken: tuple[str, ...] = field(default=(), repr=False)
     """The languages in which the mail has left already."""
     to: tuple[str, ...] = field(default=(), repr=False)
     """All who get it, in whichever language."""

@@ -73,12 +73,11 @@ def stored(ctx: Context, uow: UnitOfWork, new: NewConnection, check: TokenCheck)
             freee_company_id=new.freee_company_id,
             freee_external_cid=new.freee_external_cid,
             mail_to=tuple(dict.fromkeys((*new.mail_to, *new.mail_english))),
+            mail_english=new.mail_english,
             now=now,
         )
     except IntegrityError:
         raise _connected_already() from None
-    if new.mail_english:
-        uow.connections.set_options(replace(connection, mail_english=tuple(new.mail_english)))
     if new.freee_tokens is not None:
         name = new.freee_company_name
         uow.connections.set_freee_tokens(connection.id, new.freee_tokens, company_name=name, now=now)
