@@ -11,7 +11,8 @@ import pytest
 import redis
 from sqlalchemy.engine import make_url
 
-from app.config import LONGEST_SOCKET_PATH, Settings, SettingsError, Window, embedded_socket
+from app.config import Settings, SettingsError, Window
+from app.safety.socket_path import LONGEST_SOCKET_PATH, embedded_socket
 
 NEEDED = {"SECRET_KEY": "s" * 32, "ENCRYPTION_KEYS": "k"}
 NUMBERS = ["LIMITER_PATIENCE", "RETRY_BASE_SECONDS"]

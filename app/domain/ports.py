@@ -389,8 +389,7 @@ class Mail:
     to: tuple[str, ...] = field(repr=False)
     subject: str = field(repr=False)
     body: str = field(repr=False)
-    html: str = field(default="", repr=False)
-    """The same as `body`, as HTML; "": there is none."""
+    html: str = field(default="", repr=False)  # the same as `body`; "": there is none
     language: str = field(default="ja", repr=False)
 
 

@@ -77,24 +77,24 @@ class Wording:
 
     def message(self, code: str, where: Happened = ANYWHERE) -> str:
         """What a code of the error catalogue means, in the run (or direction and trigger) where it came up."""
-        return message_of(code, where) if self.locale == DEFAULT else self._cause(code, "message", where) or code
+        return message_of(code, where) if self.locale == DEFAULT else self._told_of(code, "message", where) or code
 
     def why(self, code: str, where: Happened = ANYWHERE) -> str:
         """Why it happened."""
-        return cause_of(code, where) if self.locale == DEFAULT else self._cause(code, "cause", where)
+        return cause_of(code, where) if self.locale == DEFAULT else self._told_of(code, "cause", where)
 
     def remedy(self, code: str, where: Happened = ANYWHERE) -> str:
         """What a person can do about a code of the error catalogue."""
         if self.locale == DEFAULT:
             return remedy_of(code, where)
-        return self._cause(code, occasion(where), where) or self._cause(code, "remedy", where)
+        return self._told_of(code, occasion(where), where) or self._told_of(code, "remedy", where)
 
     def who(self, code: str, where: Happened = ANYWHERE) -> str:
         """Who has to do that."""
         who: Who = who_of(code, where)
         return self.label(who)
 
-    def _cause(self, code: str, part: str, where: Happened) -> str:
+    def _told_of(self, code: str, part: str, where: Happened) -> str:
         """A text of causes.toml, with its places filled; "" for one that is not there."""
         say = self._texts
         source, target = say["causes.words.source"], say["causes.words.target"]

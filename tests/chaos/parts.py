@@ -16,8 +16,8 @@ from typing import Any
 import redis
 import requests
 
-from app.config import embedded_socket
 from app.practice.house.processes import local_session
+from app.safety.socket_path import embedded_socket
 from workers import broker as embedded
 
 

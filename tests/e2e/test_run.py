@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import requests
 
-from app.config import embedded_socket
 from app.practice.house.demo import Api
 from app.practice.house.processes import ROOT
 from app.safety.files import open_to_others
+from app.safety.socket_path import embedded_socket
 from tests.beginnings_outside import begin_outside
 from tests.e2e.processes import below, command_of, kill, matching
 from tests.e2e.strangers import Strangers

@@ -14,7 +14,8 @@ from app.domain.matching.name_search import Names
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.rows import DirectoryEntry
 from app.storage.runs.rows import NewChange
-from app.storage.tables.models import Base, OutboxTable, PreviewNameTable
+from app.storage.tables.models import Base, PreviewNameTable
+from app.storage.tables.outgoing_models import OutboxTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish import notify
 from app.use_cases.finish.finalise import close_run_if_done

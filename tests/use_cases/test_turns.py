@@ -11,7 +11,8 @@ from sqlalchemy import event, update
 from app.domain.ports import Outlook, QueuedJob, Silence
 from app.domain.settings.connection_settings import Connection
 from app.storage.runs.rows import RunRow
-from app.storage.tables.models import ItemTable, OutboxTable
+from app.storage.tables.models import ItemTable
+from app.storage.tables.outgoing_models import OutboxTable
 from app.use_cases.monitoring.queue_admin import queue_status
 from app.use_cases.upkeep.reconcile import GRACE, reconcile_once
 from app.use_cases.upkeep.relay import relay_items, relay_once

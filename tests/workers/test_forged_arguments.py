@@ -13,7 +13,8 @@ from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import MailState
-from app.storage.tables.models import ItemTable, MailTable, RunTable
+from app.storage.tables.models import ItemTable, RunTable
+from app.storage.tables.outgoing_models import MailTable
 from app.storage.unit_of_work import Database
 from app.use_cases.employee import job
 from app.use_cases.finish import notify

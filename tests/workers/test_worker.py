@@ -29,7 +29,7 @@ from app.adapters.job_queue import RqJobQueue
 from app.domain.ports import QueuedJob
 from app.storage.enums import MailState, OutboxKind
 from app.storage.outgoing.rows import OutboxRow
-from app.storage.tables.models import MailTable
+from app.storage.tables.outgoing_models import MailTable
 from app.storage.unit_of_work import Database
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.upkeep.relay import job_of, relay_once

@@ -18,7 +18,8 @@ from app.domain.runs.run_state import ItemState
 from app.storage.enums import OutboxKind, RefreshState
 from app.storage.repository import Repository, table_of
 from app.storage.tables.base import Base
-from app.storage.tables.models import ConnectionTable, ItemTable, LinkTable, MailTable, OutboxTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, LinkTable, RunTable
+from app.storage.tables.outgoing_models import MailTable, OutboxTable
 
 PORTION = 200
 """How many rows one transaction deletes: of an item its values and steps go with it."""

@@ -17,7 +17,8 @@ from app.storage.repository import Repository
 from app.storage.tables.access_models import LeaderTable
 from app.storage.tables.automatic_models import DeliveryTable
 from app.storage.tables.conditions import waits_its_turn
-from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, OutboxTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
+from app.storage.tables.outgoing_models import MailTable, OutboxTable
 
 TROUBLED = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT)
 

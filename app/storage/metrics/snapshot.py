@@ -35,7 +35,8 @@ from app.storage.tables.automatic_models import (
     WebhookRegistrationTable,
 )
 from app.storage.tables.conditions import held_back
-from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
+from app.storage.tables.outgoing_models import MailTable
 
 
 @dataclass(frozen=True)

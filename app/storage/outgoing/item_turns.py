@@ -17,7 +17,8 @@ from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, table_of
 from app.storage.tables.conditions import item_in_hand
-from app.storage.tables.models import ItemTable, OutboxTable
+from app.storage.tables.models import ItemTable
+from app.storage.tables.outgoing_models import OutboxTable
 
 Lane = tuple[int, str]
 """A connection and a queue."""

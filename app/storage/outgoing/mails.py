@@ -17,7 +17,7 @@ from app.domain.settings.recipients import Language
 from app.storage.enums import MailKind, MailState, OutboxKind
 from app.storage.outgoing.rows import MailRow
 from app.storage.repository import Repository, as_row
-from app.storage.tables.models import MailTable, OutboxTable
+from app.storage.tables.outgoing_models import MailTable, OutboxTable
 
 
 class MailRepository(Repository):

@@ -26,7 +26,8 @@ from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.conditions import waits_its_turn
-from app.storage.tables.models import ItemTable, MailTable, OutboxTable, RunTable
+from app.storage.tables.models import ItemTable, RunTable
+from app.storage.tables.outgoing_models import MailTable, OutboxTable
 
 _ITEM = "item_of_row"
 _ROWS = table_of(OutboxTable)

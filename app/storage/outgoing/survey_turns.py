@@ -15,7 +15,8 @@ from app.storage.enums import OutboxKind
 from app.storage.outgoing.rows import OutboxRow
 from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.conditions import in_hand, only_looks
-from app.storage.tables.models import OutboxTable, RunTable
+from app.storage.tables.models import RunTable
+from app.storage.tables.outgoing_models import OutboxTable
 
 _ROWS, _RUNS = table_of(OutboxTable), table_of(RunTable)
 

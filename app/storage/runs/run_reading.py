@@ -14,7 +14,8 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import MailState
 from app.storage.repository import Repository, as_row, columns_for, table_of
 from app.storage.runs.rows import RunRow
-from app.storage.tables.models import MailTable, RunTable
+from app.storage.tables.models import RunTable
+from app.storage.tables.outgoing_models import MailTable
 
 S = TypeVar("S")
 

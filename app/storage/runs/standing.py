@@ -15,7 +15,8 @@ from app.storage.enums import MailKind
 from app.storage.repository import Repository
 from app.storage.tables.access_models import AuditTable
 from app.storage.tables.automatic_models import WebhookRegistrationTable
-from app.storage.tables.models import ConnectionTable, ItemTable, MailTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
+from app.storage.tables.outgoing_models import MailTable
 
 
 class HeldRun(NamedTuple):

@@ -11,7 +11,8 @@ from app.domain.enums import Trigger
 from app.domain.runs.run_state import RunState
 from app.storage.enums import OutboxKind
 from app.storage.tables.automatic_models import BeginningTable
-from app.storage.tables.models import ConnectionTable, ItemTable, OutboxTable, RunTable
+from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
+from app.storage.tables.outgoing_models import OutboxTable
 
 
 def held_back() -> ColumnElement[bool]:

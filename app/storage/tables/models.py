@@ -2,7 +2,7 @@
 
 `*_enc` columns hold Fernet tokens (see `vault`). Instants are UTC. Closed lists that decide (states) are enums, stored
 by value. The tables of access (keys, users, single uses) are in `access_models`, those of the automatic sync (webhooks
-and what follows from them) in `automatic_models`.
+and what follows from them) in `automatic_models`, what has to leave in `outgoing_models`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from app.domain.runs.run_state import ItemState, RunState
 from app.storage.enums import (
     ChangeState,
     HistoryKind,
-    MailKind,
-    MailState,
     MassChangeCheck,
-    OutboxKind,
     RefreshState,
     StepState,
     UnlinkReason,
@@ -31,6 +28,7 @@ from app.storage.tables import attention_models as attention_models
 from app.storage.tables import automatic_models as automatic_models
 from app.storage.tables import directory_models as directory_models
 from app.storage.tables import key_models as key_models
+from app.storage.tables import outgoing_models as outgoing_models
 from app.storage.tables import stopped_models as stopped_models
 from app.storage.tables import upkeep_models as upkeep_models
 from app.storage.tables.base import Base as Base
@@ -38,7 +36,6 @@ from app.storage.tables.base import partial, refers
 
 _OPEN = "state IN ('waiting', 'running')"
 _IN_HAND = "pushed_at IS NOT NULL AND finished_at IS NULL"
-_TURNS = "sent_at IS NULL AND connection_id IS NOT NULL"
 _ASKING = "state = 'needs_review'"
 _OPEN_UNDO = "undone_run_id IS NOT NULL AND finished_at IS NULL"
 _OPEN_SURVEY = "asked_as IS NOT NULL AND state IN ('waiting', 'surveying') AND ends_as IS NULL"
@@ -302,52 +299,6 @@ class LinkTable(Base):
     created_at: Mapped[datetime]
     unlinked_at: Mapped[datetime | None]
     unlinked_why: Mapped[UnlinkReason | None]
-
-
-class OutboxTable(Base):
-    __tablename__ = "outbox"
-    __table_args__ = (
-        partial("ix_outbox_due", "due_at", where="sent_at IS NULL"),
-        # Whose turn it is: from one connection to the next, and to the oldest rows of each.
-        partial("ix_outbox_turns", "queue", "connection_id", "due_at", "id", where=_TURNS),
-        Index("ix_outbox_ref", "kind", "ref_id"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[OutboxKind]
-    ref_id: Mapped[int]
-    connection_id: Mapped[int | None]  # of items only
-    attempt: Mapped[int]
-    queue: Mapped[str]
-    due_at: Mapped[datetime]
-    created_at: Mapped[datetime]
-    sent_at: Mapped[datetime | None]
-
-
-class MailTable(Base):
-    __tablename__ = "mails"
-    __table_args__ = (Index("uq_mails_run_kind", "run_id", "kind", unique=True),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    run_id: Mapped[int | None] = mapped_column(refers("runs.id"))
-    connection_id: Mapped[int | None] = mapped_column(refers("connections.id"))
-    occasion: Mapped[str | None] = mapped_column(unique=True)
-    kind: Mapped[MailKind]
-    state: Mapped[MailState]
-    message_id: Mapped[str]
-    attempts: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None]
-    next_at: Mapped[datetime]
-    pushed_at: Mapped[datetime | None]
-    to_enc: Mapped[str | None]
-    subject: Mapped[str | None]
-    body_enc: Mapped[str | None]
-    letters_enc: Mapped[str | None]
-    """One per language; subject and body of the first stand in their columns too, for an earlier version."""
-    letters_taken: Mapped[list[str] | None]
-    error_code: Mapped[str | None]
-    created_at: Mapped[datetime]
-    sent_at: Mapped[datetime | None]
 
 
 class HistoryTable(Base):

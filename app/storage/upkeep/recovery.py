@@ -17,15 +17,8 @@ from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.repository import Repository
 from app.storage.runs.item_reading import OPEN_STATES, running_runs
 from app.storage.tables.conditions import held_back
-from app.storage.tables.models import (
-    ConnectionTable,
-    FieldChangeTable,
-    ItemTable,
-    MailTable,
-    OutboxTable,
-    PreviewNameTable,
-    RunTable,
-)
+from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, PreviewNameTable, RunTable
+from app.storage.tables.outgoing_models import MailTable, OutboxTable
 
 _ERASED_MAIL: Mapping[str, None] = {"to_enc": None, "subject": None, "body_enc": None, "letters_enc": None}
 

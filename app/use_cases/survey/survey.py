@@ -20,7 +20,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.completeness.unreadable import LIST_INCOMPLETE
 from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System, Trigger
-from app.domain.errors import AwaseError, RunError, TemporaryError
+from app.domain.errors import RunError, TemporaryError
 from app.domain.planning.mass_change import MassChangeReason
 from app.domain.planning.plan import PlanKind
 from app.domain.ports import EmployeeGateway
@@ -35,7 +35,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.telemetry.spans import span
 from app.use_cases.context import Context
 from app.use_cases.finish import finalise
-from app.use_cases.finish.notices import CONSENT_PAUSE, add_unreadable_notice, hold_for_consent
+from app.use_cases.finish.notices import add_unreadable_notice
 from app.use_cases.planning.employment_month import read_in_employment
 from app.use_cases.planning.hidden_people import HiddenPeople, Told
 from app.use_cases.planning.mass_change import more_than_a_day_may, weighed
@@ -44,14 +44,14 @@ from app.use_cases.planning.planned_item import PlannedItem
 from app.use_cases.planning.second_person import ask_about_open_undo
 from app.use_cases.planning.stop_changes import Stops, is_asked
 from app.use_cases.shared.at_home import only_at_home
-from app.use_cases.shared.backoff import next_try
 from app.use_cases.shared.call_counter import counted
 from app.use_cases.shared.lease import Lease, LeaseLost, held, lease_end
-from app.use_cases.shared.outages import CODE, OUTAGES, REST, handing_back, met, when_it_answers
+from app.use_cases.shared.outages import OUTAGES, handing_back
 from app.use_cases.shared.told import under_run
 from app.use_cases.shared.trial_settings import trigger_of, with_tried
 from app.use_cases.survey.change_detection import entries_of, keep_shown
 from app.use_cases.survey.healing import Healing
+from app.use_cases.survey.interruptions import hand_back_claimed, postpone, renew, stop
 from app.use_cases.survey.plan_again import NOBODY, Before, is_the_same_pair, needed_no_other_month, without
 from app.use_cases.survey.plan_survey import Everybody, plan_everybody
 from app.use_cases.survey.plan_sweep import compare_everybody
@@ -86,16 +86,16 @@ def survey_run(ctx: Context, run_id: int) -> None:
         return
     try:
         told = span("survey", attempt=run.survey_attempt, **under_run(run))
-        with told, held(ctx, lambda until: _renew(ctx, run, until)) as lease:
+        with told, held(ctx, lambda until: renew(ctx, run, until)) as lease:
             _survey(ctx, run, connection, lease=lease)
     except LeaseLost:
         log.warning("survey_taken_over", run_id=run.id)
     except TemporaryError as error:
-        _postpone(ctx, run, error)
+        postpone(ctx, run, error)
     except RunError as error:
-        _stop(ctx, run, error)
+        stop(ctx, run, error)
     except OUTAGES as error:
-        _hand_back_claimed(ctx, run, error)
+        hand_back_claimed(ctx, run, error)
     finalise.close_run_if_done(ctx, run_id)
 
 
@@ -143,7 +143,10 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         planned_items = planned(Before(planned_items, without(stops.closed)))
     if run.trial is not None:
         saved = _terms(ctx, run, connection)
-        as_saved = _planned_items(ctx, run, everybody, terms=saved, troubles={}, stops=None, before=NOBODY)
+        healing = Healing(everybody, standing, saved.fingerprint)
+        as_saved = _planned_items(
+            ctx, run, everybody, terms=saved, troubles={}, stops=None, before=NOBODY, healing=healing
+        )
         planned_items = keep_moved(ctx, run, planned_items, as_saved, lease=lease)
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
@@ -348,59 +351,3 @@ def _keep_readable(
     assert before is not None and learned is not None
     moved = {system: before.gone(system).keys() != learned.gone(system).keys() for system in listings}
     return learned, moved
-
-
-# ── interruptions ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _stop(ctx: Context, run: RunRow, error: RunError) -> None:
-    """Hold the run until an administrator has given freee's consent, if that is all it waits for; else the run
-    fails."""
-    if not error.needs_consent:
-        _fail(ctx, run, error)
-        return
-    hold_for_consent(ctx, run.connection_id)
-    _postpone(ctx, run, TemporaryError(error.code, retry_after=CONSENT_PAUSE.total_seconds(), counts=False))
-
-
-def _fail(ctx: Context, run: RunRow, error: AwaseError) -> None:
-    """Fail the run with its survey, unless another worker has taken the survey over or finished it."""
-    with ctx.unit_of_work() as uow:
-        ours = uow.runs.renew_survey(run.id, lease_end(ctx), attempt=run.survey_attempt)
-        if ours:
-            uow.runs.fail(run.id, error.code, ctx.clock.now())
-    log.warning("run_failed" if ours else "survey_taken_over", run_id=run.id, code=error.code)
-
-
-def _renew(ctx: Context, run: RunRow, until: datetime) -> bool:
-    with ctx.unit_of_work() as uow:
-        return uow.runs.renew_survey(run.id, until, attempt=run.survey_attempt)
-
-
-def _hand_back_claimed(ctx: Context, run: RunRow, error: Exception) -> None:
-    """The database went away under the survey: it goes on at the page where it was, as soon as there is one again."""
-    met(error)
-
-    def back(uow: UnitOfWork) -> None:
-        now, mine = ctx.clock.now(), run.survey_attempt
-        uow.runs.postpone_survey(run.id, next_at=now + REST, counts=False, error_code=CODE, now=now, attempt=mine)
-
-    when_it_answers(ctx, back)
-
-
-def _postpone(ctx: Context, run: RunRow, error: TemporaryError) -> None:
-    now = ctx.clock.now()
-    failures = run.survey_failures + (1 if error.counts else 0)
-    if failures >= ctx.settings.max_attempts:
-        _fail(ctx, run, error)
-        return
-    with ctx.unit_of_work() as uow:
-        uow.runs.postpone_survey(
-            run.id,
-            next_at=now + next_try(ctx.settings, failures=failures, retry_after=error.retry_after),
-            counts=error.counts,
-            error_code=error.code,
-            now=now,
-            attempt=run.survey_attempt,
-        )
-    log.info("survey_postponed", run_id=run.id, code=error.code)

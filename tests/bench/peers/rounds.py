@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from app.config import embedded_socket
 from app.practice import launch
 from app.practice.house.processes import ROOT
+from app.safety.socket_path import embedded_socket
 from tests.bench.house import BenchHouse, bench_house
 from tests.bench.measure import straight_script
 
