@@ -115,7 +115,7 @@ def test_what_waits_for_somebody_is_told(world: World, visit: Visit) -> None:
         )
     admin = visit(Role.ADMIN)
     admin.open("/")
-    for told in ("紐付けが切れた従業員が1人", "1人を、自動同期の対象から外して", "無効化されています", "双方向"):
+    for told in ("紐付けが切れた従業員が1人", "1件、対応が必要です", "双方向"):
         assert told in admin.words
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Text, and_, case, delete, exists, func, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, exists, func, or_, select, type_coerce, update
 
 from app.domain.enums import Direction, System, Trigger
 from app.domain.runs.run_state import ItemState, RunState
@@ -224,20 +224,18 @@ class PreviewSelectionRepository(ItemReading):
         found = self._session.scalars(query.order_by(RunTable.id.desc()).limit(limit))
         return [as_row(RunRow, record) for record in found]
 
-    def last_attempt(self, connection_id: int, direction: Direction, *, succeeded: bool = False) -> RunRow | None:
-        """The newest run of this direction that has ended, or ended well. A preview thrown away does not count, nor
-        a run of stopped changes that nobody approved."""
-        shown_only = (RunTable.trigger == Trigger.HELD) & RunTable.approved_at.is_(None)
+    def last_attempts(self, connection_id: int) -> dict[Direction, RunRow]:
+        """Direction → its newest run that has ended. A preview thrown away does not count, nor a run of stopped changes
+        that nobody approved."""
         thrown_away = (RunTable.state == RunState.CANCELLED) & RunTable.dry_run & RunTable.approved_at.is_(None)
-        query = select(RunTable).where(
-            RunTable.connection_id == connection_id,
-            RunTable.direction == direction,
-            RunTable.finished_at.is_not(None),
-            ~shown_only,
-            RunTable.trial.is_(None),
-            RunTable.state == RunState.SUCCEEDED if succeeded else ~thrown_away,
-        )
-        record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))
+        newest = [_ended(connection_id, each, ~thrown_away).scalar_subquery() for each in Direction]
+        found = self._session.scalars(select(RunTable).where(RunTable.id.in_(newest)))
+        return {record.direction: as_row(RunRow, record) for record in found}
+
+    def last_success(self, connection_id: int, direction: Direction) -> RunRow | None:
+        """The newest run of this direction that has ended well, with the same exceptions."""
+        newest = _ended(connection_id, direction, RunTable.state == RunState.SUCCEEDED).scalar_subquery()
+        record = self._session.scalar(select(RunTable).where(RunTable.id == newest))
         return None if record is None else as_row(RunRow, record)
 
     # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -309,3 +307,11 @@ def _is_found(run: RunRow, sought: Sought) -> ColumnElement[bool]:
     if not sought.number:
         return by_name
     return or_(ItemTable.employee_number.startswith(sought.number, autoescape=True), by_name)
+
+
+def _ended(connection_id: int, direction: Direction, how: ColumnElement[bool]) -> Select[int]:
+    """The id of the newest run of this direction that has ended so."""
+    shown_only = (RunTable.trigger == Trigger.HELD) & RunTable.approved_at.is_(None)
+    mine = (RunTable.connection_id == connection_id, RunTable.direction == direction)
+    ended = (RunTable.finished_at.is_not(None), ~shown_only, RunTable.trial.is_(None), how)
+    return select(RunTable.id).where(*mine, *ended).order_by(RunTable.id.desc()).limit(1)

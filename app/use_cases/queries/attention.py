@@ -65,26 +65,31 @@ class Which:
 # ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def see_attention(
-    ctx: Context, connection: str | None = None, *, of_each: int = OF_EACH, summary: bool = False
-) -> Attention:
-    """The list grouped by cause, of one connection or of all. `summary`: while something waits, nobody asks what was
-    left for now and when all were compared. Raises Refused("unknown_connection")."""
+def see_attention(ctx: Context, connection: str | None = None, *, of_each: int = OF_EACH) -> Attention:
+    """The list grouped by cause, of one connection or of all. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
-        of = _connections(uow, connection)
-        sought = _sought(ctx, of, Which(connection))
-        causes = uow.attention.causes(sought)
-        first = uow.attention.first_of_each(sought, most=of_each) if causes and of_each else []
-        besides = entries_besides_people(Asked(ctx, uow, of))
-        asks = not summary or not (causes or besides)
-        waived = uow.attention.waived(sought.today, sought.connections) if asks else 0
-        checked_at = _checked_at(uow, of) if asks else None
-    groups = [*_groups_besides(besides), *_groups_of_people(ctx, causes, first, _by_id(of))]
+        asked = Asked(ctx, uow, _connections(uow, connection))
+        return _attention(asked, _sought(ctx, asked.connections, Which(connection)), of_each=of_each, summary=False)
+
+
+def attention_summary(asked: Asked) -> Attention:
+    """The list without its people, inside the caller's transaction. While something waits, nobody asks what was left
+    for now and when all were compared."""
+    return _attention(asked, _sought(asked.ctx, asked.connections, Which()), of_each=0, summary=True)
+
+
+def _attention(asked: Asked, sought: Sought, *, of_each: int, summary: bool) -> Attention:
+    uow = asked.uow
+    causes = uow.attention.causes(sought)
+    first = uow.attention.first_of_each(sought, most=of_each) if causes and of_each else []
+    besides = entries_besides_people(asked)
+    asks = not summary or not (causes or besides)
+    groups = [*_groups_besides(besides), *_groups_of_people(asked.ctx, causes, first, _by_id(asked.connections))]
     return Attention(
         total=len(besides) + sum(each.people for each in causes),
         groups=tuple(sorted(groups, key=_oldest_first)),
-        waived=waived,
-        checked_at=checked_at,
+        waived=uow.attention.waived(sought.today, sought.connections) if asks else 0,
+        checked_at=_checked_at(uow, asked.connections) if asks else None,
     )
 
 

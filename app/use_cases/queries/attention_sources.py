@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from app.domain.enums import Direction, System
 from app.domain.error_catalogue.catalogue import ANYWHERE, Place
 from app.domain.planning.stopping import WAITS, WAITS_FOR_SECOND_PERSON
 from app.domain.reading import items_under
 from app.domain.settings.connection_settings import Connection
+from app.storage.automatic.beginnings import Waiting
 from app.storage.enums import WebhookState
 from app.storage.runs.standing import HeldRun
 from app.storage.unit_of_work import UnitOfWork
@@ -33,6 +35,10 @@ class Asked:
     ctx: Context
     uow: UnitOfWork
     connections: Sequence[Connection]
+
+    @cached_property
+    def beginnings(self) -> list[Waiting]:
+        return self.uow.beginnings.overview()
 
     def named(self, connection_id: int) -> Connection | None:
         return next((each for each in self.connections if each.id == connection_id), None)
@@ -93,7 +99,7 @@ def _rights(asked: Asked) -> Iterator[Entry]:
 
 
 def _begins(asked: Asked) -> Iterator[Entry]:
-    for mark, preview, gathered in asked.uow.beginnings.overview():
+    for mark, preview, gathered in asked.beginnings:
         connection = asked.named(mark.connection_id)
         if connection is None or preview is None:  # the preview is on its way: nobody has to do anything yet
             continue

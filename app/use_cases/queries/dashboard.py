@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.enums import Direction, System, Trigger
@@ -15,7 +15,10 @@ from app.domain.settings.connection_settings import Automatic, Connection
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.queries.beginnings import beginnings_in
+from app.use_cases.queries.attention import attention_summary
+from app.use_cases.queries.attention_sources import Asked
+from app.use_cases.queries.attention_views import Attention
+from app.use_cases.queries.beginnings import beginnings_in, by_connection
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import BeginningView
 
@@ -100,25 +103,51 @@ def connection_names(ctx: Context) -> list[tuple[str, str]]:
         return [(connection.key, connection.name) for connection in uow.connections.list_all()]
 
 
+@dataclass(frozen=True)
+class Home:
+    """The first page. `names`: (key, name) of every connection, the oldest first; without any there is nothing else."""
+
+    names: tuple[tuple[str, str], ...] = field(repr=False)
+    board: Dashboard | None = None
+    attention: Attention | None = None
+
+
+def see_home(ctx: Context, wanted: str) -> Home:
+    """What needs somebody in any connection, and the dashboard of the wanted one, else of the oldest."""
+    with ctx.unit_of_work().reading() as uow:
+        known = uow.connections.list_all()
+        if not known:
+            return Home(())
+        asked = Asked(ctx, uow, known)
+        attention = attention_summary(asked)
+        shown = next((each for each in known if each.key == wanted), known[0])
+        board = _dashboard(uow, shown, by_connection(asked.beginnings).get(shown.id, ()))
+    return Home(tuple((each.key, each.name) for each in known), board, attention)
+
+
 def see_dashboard(ctx: Context, connection_key: str) -> Dashboard:
     """The dashboard of one connection. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        beginnings = beginnings_in(uow, connection.id)
-        waiting = {each.direction for each in beginnings}
-        open_runs = [run for run in uow.preview_selection.open_runs(connection.id) if not _waits(run, waiting)]
-        return Dashboard(
-            key=connection.key,
-            name=connection.name,
-            paused=connection.paused,
-            needs_consent=connection.needs_consent,
-            export_settings_missing=connection.export_settings is None,
-            automatic=connection.automatic,
-            broken_links=len(uow.links.broken(connection.id)),
-            unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
-            panels=tuple(_panel(uow, connection, direction, open_runs) for direction in reversed(Direction)),
-            beginnings=beginnings,
-        )
+        return _dashboard(uow, connection, beginnings_in(uow, connection.id))
+
+
+def _dashboard(uow: UnitOfWork, connection: Connection, beginnings: tuple[BeginningView, ...]) -> Dashboard:
+    waiting = {each.direction for each in beginnings}
+    open_runs = [run for run in uow.preview_selection.open_runs(connection.id) if not _waits(run, waiting)]
+    last = uow.preview_selection.last_attempts(connection.id)
+    return Dashboard(
+        key=connection.key,
+        name=connection.name,
+        paused=connection.paused,
+        needs_consent=connection.needs_consent,
+        export_settings_missing=connection.export_settings is None,
+        automatic=connection.automatic,
+        broken_links=len(uow.links.broken(connection.id)),
+        unreadable=tuple(key for system in System for key in items_under(system, connection.gone(system).keys())),
+        panels=tuple(_panel(uow, connection, each, open_runs, last.get(each)) for each in reversed(Direction)),
+        beginnings=beginnings,
+    )
 
 
 def _waits(run: RunRow, waiting: Collection[Direction]) -> bool:
@@ -127,12 +156,11 @@ def _waits(run: RunRow, waiting: Collection[Direction]) -> bool:
 
 
 def _panel(
-    uow: UnitOfWork, connection: Connection, direction: Direction, open_runs: Sequence[RunRow]
+    uow: UnitOfWork, connection: Connection, direction: Direction, open_runs: Sequence[RunRow], last: RunRow | None
 ) -> DirectionPanel:
-    last = uow.preview_selection.last_attempt(connection.id, direction)
     success = last
     if last is not None and last.state is not RunState.SUCCEEDED:
-        success = uow.preview_selection.last_attempt(connection.id, direction, succeeded=True)
+        success = uow.preview_selection.last_success(connection.id, direction)
     mine = [_open(run) for run in open_runs if run.direction is direction]
     return DirectionPanel(
         direction=direction,

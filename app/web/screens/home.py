@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from app.domain.access.roles import Permission
-from app.use_cases.queries.attention import see_attention
-from app.use_cases.queries.dashboard import connection_names, see_dashboard
+from app.use_cases.queries.dashboard import see_dashboard, see_home
 from app.web.current import current_context
 from app.web.screens.base import needs, render, screens
 
@@ -14,14 +13,8 @@ from app.web.screens.base import needs, render, screens
 @screens.get("/")
 @needs(None)
 def home() -> Response:
-    ctx = current_context()
-    names = connection_names(ctx)
-    if not names:
-        return render("home.html", connections=names, board=None, attention=None)
-    wanted = request.args.get("connection", "")
-    key = wanted if wanted in dict(names) else names[0][0]
-    attention = see_attention(ctx, of_each=0, summary=True)
-    return render("home.html", connections=names, board=see_dashboard(ctx, key), attention=attention)
+    seen = see_home(current_context(), request.args.get("connection", ""))
+    return render("home.html", connections=seen.names, board=seen.board, attention=seen.attention)
 
 
 @screens.get("/panels/<public_id:connection_key>")
