@@ -35,7 +35,11 @@ def test_a_group_a_file_and_everything() -> None:
     assert set(groups.chosen(["state"])) == {name for name in GROUPS if name.startswith("state.")}
     assert groups.chosen(["domain/mail_text/"]) == {
         "words": [
+            "app/domain/mail_text/healed.py",
+            "app/domain/mail_text/letter.py",
             "app/domain/mail_text/notices.py",
+            "app/domain/mail_text/people.py",
+            "app/domain/mail_text/rendering.py",
             "app/domain/mail_text/second_person.py",
             "app/domain/mail_text/summary.py",
         ]

@@ -21,7 +21,7 @@ from tests.storage.databases import KEY, NOW, add_connection, add_run, new_item
 
 pytestmark = pytest.mark.sql
 
-BEFORE = "0021"
+BEFORE = "0022"
 FREEE = Direction.SMARTHR_TO_FREEE
 
 

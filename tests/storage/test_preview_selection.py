@@ -137,13 +137,13 @@ def test_the_last_attempt_is_no_preview_that_was_thrown_away(database: Database)
     ended(database, connection, RunState.CANCELLED, dry_run=True)
     ended(database, connection, RunState.FAILED, direction=Direction.FREEE_TO_SMARTHR)
     with database.unit_of_work() as uow:
-        last = uow.preview_selection.last_attempt(connection.id, to_freee)
+        last = uow.preview_selection.last_attempts(connection.id).get(to_freee)
         assert last is not None and last.public_id == failed
-        assert uow.preview_selection.last_attempt(connection.id, to_freee, succeeded=True) is None
+        assert uow.preview_selection.last_success(connection.id, to_freee) is None
         assert uow.preview_selection.open_runs(connection.id) == []
     cancelled = ended(database, connection, RunState.CANCELLED)
     waiting = add_run(database, connection, dry_run=True)
     with database.unit_of_work() as uow:
-        last = uow.preview_selection.last_attempt(connection.id, to_freee)
+        last = uow.preview_selection.last_attempts(connection.id).get(to_freee)
         assert last is not None and last.public_id == cancelled
         assert [run.public_id for run in uow.preview_selection.open_runs(connection.id)] == [waiting.public_id]

@@ -10,6 +10,7 @@ from sqlalchemy import event, insert, select, update
 
 from app.domain.enums import Step, System
 from app.domain.mail_text.letter import Letter
+from app.domain.planning.plan import Trace
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.recipients import Language
 from app.domain.vendors.tokens import FreeeTokens
@@ -39,7 +40,8 @@ def opened(database: Database, *keys: str) -> Database:
 
 def changed(item_id: int) -> NewChange:
     raw = {"profile_rule.phone1": "03", "profile_rule.phone2": f"{item_id:04d}"}
-    return NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE, raw=raw)
+    trace = Trace(read=(f"03-0000-{item_id:04d}",), lost=("hyphens",))
+    return NewChange("phone", f"03-0000-{item_id:04d}", "03-1111-1111", Step.PROFILE, raw=raw, trace=trace)
 
 
 def waits(run: RunRow) -> Ended:
@@ -134,7 +136,7 @@ def everything(uow: UnitOfWork) -> list[object]:
     mail = uow.mails.get(1)
     return [
         [(item.detail, item.candidates) for item in items],
-        [(change.before, change.after, change.raw) for item in items for change in changes[item.id]],
+        [(change.before, change.after, change.raw, change.trace) for item in items for change in changes[item.id]],
         list(uow.survey_pages.rows(1, System.SMARTHR)),
         (mail.to, mail.body) if mail else None,
         uow.connections.smarthr_token(1),

@@ -18,6 +18,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("houses") as table:
-        table.drop_column("beat_at")
-        table.drop_column("beats")
+    op.drop_column("houses", "beat_at")
+    op.drop_column("houses", "beats")

@@ -17,6 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("connections") as table:
-        table.drop_column("emptied_at")
-        table.drop_column("deleted_by")
+    op.drop_column("connections", "emptied_at")
+    op.drop_column("connections", "deleted_by")

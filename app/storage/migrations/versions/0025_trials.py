@@ -14,5 +14,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("runs") as table:
-        table.drop_column("trial")
+    op.drop_column("runs", "trial")

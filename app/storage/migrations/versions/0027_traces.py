@@ -19,6 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("field_changes") as table:
-        for name in ("trace_enc", "as_it_is", "same"):
-            table.drop_column(name)
+    for name in ("trace_enc", "as_it_is", "same"):
+        op.drop_column("field_changes", name)

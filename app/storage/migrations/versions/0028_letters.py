@@ -16,8 +16,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("mails") as table:
-        table.drop_column("letters_taken")
-        table.drop_column("letters_enc")
-    with op.batch_alter_table("connections") as table:
-        table.drop_column("mail_english_enc")
+    op.drop_column("mails", "letters_taken")
+    op.drop_column("mails", "letters_enc")
+    op.drop_column("connections", "mail_english_enc")

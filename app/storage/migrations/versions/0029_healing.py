@@ -41,6 +41,5 @@ def downgrade() -> None:
     op.drop_index("ix_told_healed_mail", table_name="told")
     op.drop_index("uq_told_person", table_name="told")
     op.drop_table("told")
-    with op.batch_alter_table("attention") as table:
-        table.drop_column("mended")
-        table.drop_column("seen")
+    op.drop_column("attention", "mended")
+    op.drop_column("attention", "seen")
