@@ -18,6 +18,7 @@ from app.storage.enums import MailKind
 from app.storage.links.attention import Ended
 from app.storage.links.rows import Identity, KnownPerson
 from app.storage.runs.rows import NewChange, RunRow
+from app.storage.runs.traces import SealedTrace
 from app.storage.tables.access_models import ConsentTable
 from app.storage.tables.models import Base, ConnectionTable, PreviewNameTable, SurveyPageTable
 from app.storage.unit_of_work import Database, UnitOfWork
@@ -36,6 +37,10 @@ def opened(database: Database, *keys: str) -> Database:
     other = Database(database.engine.url.render_as_string(hide_password=False), Vault(keys))
     other.engine.dispose()
     return other
+
+
+def traced(trace: Trace | SealedTrace | None) -> Trace | None:
+    return trace.open() if isinstance(trace, SealedTrace) else trace
 
 
 def changed(item_id: int) -> NewChange:
@@ -136,7 +141,11 @@ def everything(uow: UnitOfWork) -> list[object]:
     mail = uow.mails.get(1)
     return [
         [(item.detail, item.candidates) for item in items],
-        [(change.before, change.after, change.raw, change.trace) for item in items for change in changes[item.id]],
+        [
+            (change.before, change.after, change.raw, traced(change.trace))
+            for item in items
+            for change in changes[item.id]
+        ],
         list(uow.survey_pages.rows(1, System.SMARTHR)),
         (mail.to, mail.body) if mail else None,
         uow.connections.smarthr_token(1),
