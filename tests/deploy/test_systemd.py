@@ -42,6 +42,7 @@ def analyzed(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["systemd-analyze", *words], env=env, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.few(2)
 @pytest.mark.processes
 @pytest.mark.parametrize("name", unit_names())
 def test_systemd_finds_nothing_wrong(folder: Path, name: str) -> None:
@@ -49,6 +50,7 @@ def test_systemd_finds_nothing_wrong(folder: Path, name: str) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+@pytest.mark.few(2)
 @pytest.mark.processes
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_unit_gives_little_away(folder: Path, name: str) -> None:

@@ -15,7 +15,7 @@ from app.practice.staff.practice_company import build_company, japan_today
 from tests.e2e.street import Street, open_street
 from tests.use_cases.test_job import only
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900), pytest.mark.reach("all")]
 
 ROUNDS = 2
 PROBES = 6

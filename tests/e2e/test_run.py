@@ -296,6 +296,7 @@ def test_a_busy_port_that_was_asked_for(start: Start, way: str) -> None:
         assert port in refusal(launcher)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("arguments", [("--port", "0"), ("--port", "65536"), ("--port", "http"), ("--employees", "1")])
 def test_wrong_arguments(start: Start, arguments: tuple[str, str]) -> None:
     launcher = start(*arguments)
@@ -303,6 +304,7 @@ def test_wrong_arguments(start: Start, arguments: tuple[str, str]) -> None:
     assert arguments[0] in launcher.text
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("switch", ["mood", "mood=", "mood=sunny", "a b=true", "=true"])
 def test_wrong_switches(start: Start, switch: str) -> None:
     launcher = start("--smarthr-switch", switch)

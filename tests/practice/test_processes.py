@@ -109,6 +109,7 @@ def test_a_killed_program_is_started_again(opened: Callable[..., Processes]) -> 
     processes.stop()  # a second time is no mistake
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_a_program_that_keeps_falling_is_named_with_its_last_words(opened: Callable[..., Processes]) -> None:
     processes = opened(service={"falling": "sh -c \"echo first; echo 'the port is taken' >&2; exit 3\""})
@@ -134,6 +135,7 @@ def test_nobody_answers(opened: Callable[..., Processes]) -> None:
         opened().await_url("http://127.0.0.1:9/", seconds=0.5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.processes
 @pytest.mark.parametrize("name", ["with space", "100%d %(here)s", "a ;b #c", "練習", "it's", "d" * 120])
 def test_a_folder_may_be_called_anything(opened: Callable[..., Processes], tmp_path: Path, name: str) -> None:
@@ -152,6 +154,7 @@ def test_a_folder_the_supervisor_cannot_be_told_is_refused(tmp_path: Path, name:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_when_the_supervisor_is_killed_its_orphans_are_ended(opened: Callable[..., Processes]) -> None:
     program, url = mailbox()
@@ -165,6 +168,7 @@ def test_when_the_supervisor_is_killed_its_orphans_are_ended(opened: Callable[..
     assert [pid for pid in orphans if command_of(pid)] == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_leftovers_of_a_killed_launcher_are_ended_by_the_next(opened: Callable[..., Processes], tmp_path: Path) -> None:
     program, url = mailbox()

@@ -87,6 +87,7 @@ def test_who_dies_is_replaced_and_the_end_is_in_order(tmp_path: Path) -> None:
         assert not answers(port)
 
 
+@pytest.mark.reach("all")
 def test_children_do_not_outlive_their_parent_and_its_successor_gets_the_port(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port=port, processes=1) as parent:
@@ -116,6 +117,7 @@ def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
     assert log_of(tmp_path).count('"web_process_silent"') == 1
 
 
+@pytest.mark.reach("all")
 def test_the_last_line_of_an_orderly_end_is_in_the_log(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port=port, app=f"{ODD}:app", processes=1) as parent:

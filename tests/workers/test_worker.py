@@ -239,6 +239,7 @@ def test_the_pool_outlives_its_broker_and_its_workers(station: Station) -> None:
     assert pool.poll() is None
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_orphans_end(station: Station) -> None:
     pool = station.start_pool("interactive")
@@ -265,6 +266,7 @@ def slow_pool(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     broker.stop()
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_workers_end_whose_pool_dies_before_they_begin(slow_pool: subprocess.Popen[bytes]) -> None:
     orphans = children(slow_pool.pid)
@@ -273,6 +275,7 @@ def test_workers_end_whose_pool_dies_before_they_begin(slow_pool: subprocess.Pop
     wait_for(lambda: not any(alive(orphan) for orphan in orphans), "the orphans' end", SECONDS + 15)
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_a_replaced_worker_told_to_stop_before_it_begins_ends_and_stops_no_other(
     slow_pool: subprocess.Popen[bytes],
