@@ -19,7 +19,7 @@ from tests.browser.test_pages import too_wide, until
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 PHONE = {"width": 390, "height": 844}
 HIRED_LATE = "0069"

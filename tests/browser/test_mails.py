@@ -33,7 +33,7 @@ from tests.domain.mail_reader import differences
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 TELEPHONE, WIDE = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 LINK = "https://awase.example:8443/runs/3f1c0a5e-6f0a-4e57-9a35-1c6f2c0a9b11"

@@ -17,7 +17,7 @@ from tests.browser.conftest import NARROW, WIDE
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 PATHS = ("people", "people/new", "people/import", "keys", "people/{id}", "people/{id}/edit", "people/{id}/leave")
 

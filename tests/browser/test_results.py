@@ -20,7 +20,7 @@ from tests.browser.test_pages import too_wide
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 PHONE = {"width": 390, "height": 844}
 WORDS = {

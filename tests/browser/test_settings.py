@@ -19,7 +19,7 @@ from tests.house import KEY
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 Picture = Callable[..., Path]
 SignIn = Callable[..., "Page"]

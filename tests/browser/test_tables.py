@@ -18,7 +18,7 @@ from tests.browser.test_pages import sideways, too_wide, until
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2), pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 

@@ -163,7 +163,7 @@ def test_who_was_told_of_a_trouble_is_told_once_that_it_is_over(house: House) ->
     assert not any("解消しました" in mail.body for mail in house.postbox.mails)
     mend(house)
     house.run(TO_FREEE)
-    assert "解消しました: 1 件\n" in house.postbox.mails[-1].body
+    assert "解消しました: 1件\n" in house.postbox.mails[-1].body
     assert f"【{number}】" in house.postbox.mails[-1].body
     house.run(TO_FREEE)
     assert "解消しました" not in house.postbox.mails[-1].body

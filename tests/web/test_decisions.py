@@ -46,7 +46,7 @@ def signed_in(app: Flask, name: str) -> Visitor:
 def test_the_list_tells_who_is_first_until_when_and_who_may_decide(office: Office, app: Flask) -> None:
     run = office.waiting[0].run
     first, second, viewer = (signed_in(app, name) for name in ("aoki", "baba", "view"))
-    assert "口座などの変更が、2人目の承認を待っています" in first.open("/")
+    assert "1件、対応が必要です" in first.open("/")
     page = second.open("/decisions")
     assert "練習用の会社" in page and "aoki@example.invalid" in page and f"/runs/{run}/confirm" in page
     assert "確かめて決める" in page

@@ -101,7 +101,7 @@ def test_thrown_away_it_says_so_in_its_own_words(visit: Visit, world: World, kin
     member = visit(Role.MEMBER)
     run, _ = preview(world, kind)
     member.open(f"/runs/{run.public_id}/people")
-    member.send("/discard")
+    member.send("/discard", confirmed="yes")
     told = {
         RunKind.UNDO: "元に戻すのを取り消しました。",
         RunKind.BEGIN: "取り下げました。",

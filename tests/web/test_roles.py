@@ -34,6 +34,7 @@ ALLOWED: Mapping[str, str] = {
     "history": EVERYBODY, "run": EVERYBODY, "run_progress": EVERYBODY, "run_csv": EVERYBODY,
     "run_mail": PEOPLE, "preview": PEOPLE, "reading": PEOPLE, "confirm": PEOPLE,
     "decisions": PEOPLE, "approve_alone": ADMIN,
+    "person_values": PEOPLE, "people_found": PEOPLE, "person_history": PEOPLE,
     "links": PEOPLE, "links_all": PEOPLE, "links_compare": PEOPLE, "links_pair": PEOPLE, "links_join": SYNC,
     "links_decide": SYNC,
     "start": SYNC, "begin_sync": SYNC, "choose": SYNC, "overwrite": SYNC, "ask_approval": SYNC, "approve": SYNC,

@@ -123,6 +123,10 @@ class Company:
     def assemble(self, rows: Iterable[Mapping[str, Any]], *, as_of_date: date) -> list[EmployeeRecord]:
         return self.directory(as_of_date=as_of_date)
 
+    def known_pay_schedules(self, *, as_of_date: date, pages: int) -> tuple[frozenset[str], bool]:
+        self.directory(as_of_date=as_of_date)
+        return frozenset(), True
+
     def read(self, person_id: str, *, month: YearMonth | None) -> EmployeeRecord | None:
         return next((EmployeeRecord(p, {}, month) for p in self.people if p.id == person_id), None)
 
