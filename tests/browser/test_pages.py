@@ -48,9 +48,9 @@ def too_wide(page: Page) -> bool:
 
 
 def sideways(page: Page) -> list[str]:
-    """Tables that are wider than what is seen of them, by their class and their headings."""
+    """Tables that are wider than what is seen of them, by their headings. One that is folded away is not seen."""
     told = "[...t.querySelectorAll('th')].slice(0, 4).map(th => th.innerText).join(' ')"
-    wide = "[...document.querySelectorAll('.table')].filter(t => t.scrollWidth > t.clientWidth + 1)"
+    wide = "[...document.querySelectorAll('.table')].filter(t => t.clientWidth && t.scrollWidth > t.clientWidth + 1)"
     found: list[str] = page.evaluate(f"{wide}.map(t => {told})")
     return found
 
