@@ -120,6 +120,7 @@ def test_every_row_of_the_table_runs(room: Room) -> None:
         "sweep": 30.0,
         "check_webhooks": 900.0,
         "keep_bounds": 300.0,
+        "empty_deleted": 15.0,
         "forget_brakes": 300.0,
         "renew_leftovers": 30.0,
     }
