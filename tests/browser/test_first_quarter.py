@@ -79,7 +79,7 @@ def test_all_five_tasks_by_clicking_only(launcher: Launcher, window: Callable[..
         approve(page)
     guided.await_tick(SYNC)
 
-    with guided.follow(MEND, "連携履歴") as page:
+    with guided.follow(MEND, "要対応") as page:
         mend(page)
     guided.await_tick(MEND)
 
@@ -126,28 +126,27 @@ def sign_in(guided: Guided, launcher: Launcher) -> None:
 
 
 def mend(page: Page) -> None:
-    """From the history to the failed employee, to SmartHR and back."""
-    page.locator("table a[href^='/runs/']").first.click()
-    page.wait_for_selector("#people")
-    result = page.url
-    page.locator("a", has_text="入社年月日が入力されていません").click()
-    person = page.locator("details.person", has_text=FORGOTTEN).first
-    person.locator("summary").first.click()
-    person.locator("a", has_text="SmartHR で開く").click()
-    assert "練習用の会社です" in page.inner_text("body") and FORGOTTEN in page.inner_text("main")
-    assert findings(page) == []
-    page.click("text=編集する")
-    page.fill("[name=entered_at]", f"{japan_today().year}-04-01")
-    page.click("text=保存する")
-    assert "保存しました" in page.inner_text("main")
-    page.goto(result)
-    page.click("button[data-opens=ask-retry]")
-    page.click("dialog#ask-retry button.primary")
-    page.wait_for_function("first => location.href !== first", arg=result)
-    page.wait_for_selector("table.preview-people, #people")
-    if page.locator("button[name=go]").count():
-        go_to_the_plan(page)
-        approve(page)
+    """From the list of what needs action to SmartHR and back, until the person is gone from the list."""
+    waiting = page.locator("li.attention-entry", has_text=FORGOTTEN)
+    needs_action = page.url
+    with page.expect_popup() as opened:
+        waiting.locator("a", has_text="SmartHRで開く").click()
+    there = opened.value
+    there.wait_for_load_state()
+    assert "練習用の会社です" in there.inner_text("body") and FORGOTTEN in there.inner_text("main")
+    assert findings(there) == []
+    there.click("text=編集する")
+    there.fill("[name=entered_at]", f"{japan_today().year}-04-01")
+    there.click("text=保存する")
+    assert "保存しました" in there.inner_text("main")
+    there.close()
+    page.goto(needs_action)
+    waiting.locator("button.primary").click()
+    page.wait_for_function("first => location.href !== first", arg=needs_action)
+    page.goto(needs_action)
+    while waiting.count():
+        page.wait_for_timeout(500)
+        page.reload()
 
 
 def import_sample(page: Page, title: str) -> None:

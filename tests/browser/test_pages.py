@@ -98,7 +98,10 @@ def test_every_page(
             assert answer is not None and answer.status in (200, 404, 409, 422), (address, answer and answer.status)
             faults += [f"{address}: {found}" for found in findings(page)]
             faults += [f"{address}: wider than the screen"] if too_wide(page) else []
+            if size == NARROW:
+                page.set_viewport_size({"width": 390, "height": NARROW["height"]})
             faults += [f"{address}: {table} has to be pushed sideways" for table in sideways(page)]
+            page.set_viewport_size(size)
             if (size, locale) == (WIDE, "ja"):
                 picture(page, endpoint.removeprefix("screens.")) if endpoint in SHOWN else None
     assert len(visited) > 20

@@ -244,7 +244,12 @@ def test_in_english_cause_and_remedy_are_english_and_the_words_as_they_came(
     house.freee_injector.fault(method="PUT", path="/bank_account_rule", times=50, status=400, body=freee_says(WORDS))
     run = house.run(TO_FREEE)
     page = see(house, run, language="en").words
-    for text in ("freee HR did not accept the value.", "violates a rule of freee HR", "correct the value in SmartHR", WORDS):
+    for text in (
+        "freee HR did not accept the value.",
+        "violates a rule of freee HR",
+        "correct the value in SmartHR",
+        WORDS,
+    ):
         assert text in page
     assert "Then sync this person again." in page
 
