@@ -72,8 +72,8 @@ class Witness:
         return Seen(tuple(runs), _numbers(troubled), _numbers(wrote), accounts)
 
     def _people(self, run: Run, state: str) -> tuple[Person, ...]:
-        """The run's employees in this state; of a run that rests they are asked for once."""
-        if not run["counts"][state]:
+        """The run's employees in this state, chosen or only looked at; of a run that rests they are asked for once."""
+        if not run["counts"][state] and not (run.get("looked_at") or {}).get(state):
             return ()
         key = (f"{run['id']}/{run['state']}", state)
         if key in self._known:
