@@ -18,6 +18,7 @@ from app.storage.runs.rows import RunRow
 from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.connections.trials import see_trial
 from app.use_cases.intake.approve_retry_cancel import approve
+from app.use_cases.queries.attention import see_attention
 from app.use_cases.queries.dashboard import see_dashboard
 from tests.house import KEY, House
 from tests.web.wizard_house import Wizarding, wizard_house
@@ -199,6 +200,23 @@ def test_no_page_and_no_mail_takes_it_for_a_preview(wizarding: Wizarding) -> Non
     assert answer.status_code == 409
     house.work()
     assert len(house.postbox.mails) == mails and run_of(house, run_id).approved_at is None
+
+
+def test_what_needs_action_knows_nothing_of_trials(wizarding: Wizarding) -> None:
+    """Neither while one is shown nor after it was replaced: home goes on to say when all were compared."""
+    save_without(wizarding, "gender")
+    changed_gender(wizarding.house)
+    before = see_attention(wizarding.house.ctx)
+    assert before.checked_at is not None
+    trials = []
+    wizarding.house.clock.turn(minutes=5)
+    for direction in Direction:
+        try_items(wizarding, direction, exchanged=[*without(wizarding), "gender"])
+        trials.append(trial_id(wizarding))
+        wizarding.house.work()
+        assert see_attention(wizarding.house.ctx) == before
+    states = [run_of(wizarding.house, each).state for each in trials]
+    assert states == [RunState.CANCELLED, RunState.PREVIEWED]
 
 
 def test_when_a_vendor_does_not_let_us_in_the_page_says_so_and_saving_goes_on(wizarding: Wizarding) -> None:

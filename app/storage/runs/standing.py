@@ -51,7 +51,7 @@ class StandingRepository(Repository):
             select(*columns, func.count(ItemTable.id), RunTable.created_at, RunTable.decide_until)
             .outerjoin(ItemTable, waits)
             .where(RunTable.finished_at.is_(None), RunTable.state == RunState.PREVIEWED, RunTable.ends_as.is_(None))
-            .where(held)
+            .where(held, RunTable.trial.is_(None))
             .group_by(RunTable.id)
             .order_by(RunTable.id)
         )
@@ -94,7 +94,8 @@ class StandingRepository(Repository):
 
 
 def _newest() -> Select[datetime | None]:
-    """When the newest finished run of the connection ended."""
-    ended = (RunTable.connection_id == ConnectionTable.id, RunTable.finished_at.is_not(None))
+    """When the newest finished run of the connection ended; a trial of settings says nothing about people."""
+    mine = RunTable.connection_id == ConnectionTable.id
+    ended = (mine, RunTable.finished_at.is_not(None), RunTable.trial.is_(None))
     query = select(RunTable.finished_at).where(*ended).order_by(RunTable.id.desc()).limit(1)
     return query.correlate(ConnectionTable)
