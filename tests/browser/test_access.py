@@ -27,11 +27,12 @@ NEW = "quite-another-password"
 
 
 def press(page: Page, name: str) -> None:
-    """Reach the button with the keyboard and press it."""
+    """Reach the button with the keyboard and press it; the page that it leads to has come."""
     for _ in range(60):
         page.keyboard.press("Tab")
         if name in page.evaluate("document.activeElement.matches('button') ? document.activeElement.innerText : ''"):
-            page.keyboard.press("Enter")
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
             return
     raise AssertionError(f"no {name} within reach of the Tab key")
 
@@ -63,7 +64,8 @@ def test_a_session_is_ended_a_right_proved_and_a_password_chosen(
         for session in uow.sessions.of_user(users.user_id_of(site.house.ctx, site.login(Role.ADMIN))):
             uow.sessions.prove(session.id, now=session.created_at - FRESH - timedelta(minutes=1))
     admin.goto(f"{site.url}/users")
-    admin.click(f"form[action='/users/{user}/password'] button")
+    with admin.expect_navigation():
+        admin.click(f"form[action='/users/{user}/password'] button")
     look(admin, "proof")
     admin.keyboard.type(PASSWORD)
     admin.keyboard.press("Enter")

@@ -170,6 +170,7 @@ def test_a_run_is_taken_back(site: Site, sign_in: SignIn, picture: Picture) -> N
     go_to_the_plan(page)
     approve(page)
     page.click("main a[href$='/undo']")
+    page.wait_for_url("**/undo")
     picture(page, "undo")
     assert findings(page) == []
     page.click("main form button.primary, main form button.danger")

@@ -27,7 +27,10 @@ PHONE = {"width": 390, "height": 844}
 
 
 def settings_of(page: Page, site: Site) -> None:
+    """The settings with what freee holds: it comes after the page and moves what stands below it, so that a press on a
+    button that moves away in the middle of it is none."""
     page.goto(f"{site.url}/connections/{KEY}")
+    page.wait_for_load_state("networkidle")
 
 
 def in_english(page: Page, site: Site) -> None:
