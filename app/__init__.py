@@ -8,6 +8,6 @@ import re as _re
 from pathlib import Path as _Path
 
 _PROJECT = _Path(__file__).resolve().parent.parent / "pyproject.toml"
-_NAMED = _re.search(r'^version = "([\w.+-]+)"$', _PROJECT.read_text(encoding="utf-8"), _re.M)
+_NAMED = _re.search(r'^version = "([\w.+-]+)"$', _PROJECT.read_text(encoding="utf-8"), _re.MULTILINE)
 assert _NAMED is not None, f"{_PROJECT} names no version"
 __version__ = _NAMED[1]

@@ -360,7 +360,7 @@ class _Reader:
 
     def period(self, name: str, default: float) -> float:
         value = self.number(name, default)
-        return value if value else self._instead(default, name, "は 0 より大きい数にしてください。")
+        return value or self._instead(default, name, "は 0 より大きい数にしてください。")
 
     def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
         value = self.number(name, float(default))

@@ -129,7 +129,9 @@ def differences(house: House) -> list[tuple[str, str]]:
         if pair[0] is None or pair[1] is None or pair[1].record is None:
             continue
         one, other = (take_snapshot(side, terms.options) for side in pair if side)
-        for row in FIELDS:
-            if is_value(one[row.key]) and is_value(other[row.key]) and not same(row, one[row.key], other[row.key]):
-                found.append((link.smarthr_id, row.key))
+        found += [
+            (link.smarthr_id, row.key)
+            for row in FIELDS
+            if is_value(one[row.key]) and is_value(other[row.key]) and not same(row, one[row.key], other[row.key])
+        ]
     return found

@@ -117,7 +117,10 @@ def test_refused_settings_end_every_process_with_sentences(tmp_path: Path) -> No
     for module in (["flask", "queue", "status"], ["workers.relay"], ["workers.worker", "bulk"], ["workers.broker"]):
         done = subprocess.run([sys.executable, "-m", *module], cwd=ROOT, env=env, capture_output=True, text=True)
         assert done.returncode in (1, 2), module
-        assert set(re.findall(r"\[(\w+)\]$", done.stderr, flags=re.M)) == {"broker_plaintext", "base_url_plaintext"}
+        assert set(re.findall(r"\[(\w+)\]$", done.stderr, flags=re.MULTILINE)) == {
+            "broker_plaintext",
+            "base_url_plaintext",
+        }
         assert "Traceback" not in done.stderr and "geheim" not in done.stderr
     done = subprocess.run([sys.executable, "-m", "flask", "doctor", "--json"], cwd=ROOT, env=env, capture_output=True)
     assert done.returncode == 1

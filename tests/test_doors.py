@@ -71,7 +71,7 @@ def test_refused_settings_are_sentences(tmp_path: Path, words: list[str]) -> Non
         done = begun(tmp_path, words, PORT=str(free_port()))  # the usual one may be taken, which is told first
         told = done.stdout + done.stderr
         assert done.returncode in (1, 2, 3), told
-        assert expected <= set(re.findall(r"\[(\w+)\]$", told, flags=re.M)), told
+        assert expected <= set(re.findall(r"\[(\w+)\]$", told, flags=re.MULTILINE)), told
         assert "Traceback" not in told
 
 

@@ -27,8 +27,8 @@ def test_it_is_the_one_of_the_project_file() -> None:
 def test_the_changelog_names_it() -> None:
     """By a heading of its own, or as what the unreleased changes become."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.M)
-    becomes = re.search(r"^## \[Unreleased\]\n\nThis becomes `([^`]+)`\.$", changelog, flags=re.M)
+    headings = re.findall(r"^## \[([^\]]+)\]", changelog, flags=re.MULTILINE)
+    becomes = re.search(r"^## \[Unreleased\]\n\nThis becomes `([^`]+)`\.$", changelog, flags=re.MULTILINE)
     assert __version__ in [*headings, *(becomes.groups() if becomes else [])]
 
 

@@ -100,7 +100,7 @@ class Housekeeping:
         self._refuse(self._broker.zremrangebyscore(key, f"({end}", "+inf"))
 
     def _refuse(self, number: object) -> None:
-        self._queue.refusals.note(Reason.REGISTRY, number=cast(int, number))
+        self._queue.refusals.note(Reason.REGISTRY, number=cast("int", number))
 
     def _fail(self, raw: bytes) -> None:
         """Move the job to the failed ones, if it is one of ours and was being run."""

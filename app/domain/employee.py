@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +29,10 @@ class YearMonth(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> YearMonth:
         """`YYYY-MM` → YearMonth. Raises ValueError."""
-        year, month = text.split("-")
-        if not 1 <= int(month) <= 12:
+        found = re.fullmatch(r"([0-9]{4})-(0[1-9]|1[0-2])", text)
+        if found is None:
             raise ValueError(f"not a month: {text}")
-        return cls(int(year), int(month))
+        return cls(int(found[1]), int(found[2]))
 
     def next(self) -> YearMonth:
         return YearMonth(self.year + self.month // 12, self.month % 12 + 1)

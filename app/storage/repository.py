@@ -43,7 +43,7 @@ class Repository:
         """Run an UPDATE or DELETE and say how many rows it changed. With parameters it stands ready."""
         if parameters is not None:
             return self._run(statement, parameters).rowcount
-        return cast(CursorResult[Any], self._session.execute(statement)).rowcount
+        return cast("CursorResult[Any]", self._session.execute(statement)).rowcount
 
     def _first(self, statement: Executable, parameters: Mapping[str, Any]) -> Row[Any] | None:
         """The first row of a query that stands ready."""
@@ -90,7 +90,7 @@ def _names(row_type: type[DataclassInstance]) -> tuple[str, ...]:
 
 
 def table_of(entity: type[Base]) -> Table:
-    return cast(Table, entity.__table__)
+    return cast("Table", entity.__table__)
 
 
 def columns_for(row_type: type[DataclassInstance], entity: type[Base], *besides: str) -> list[ColumnElement[Any]]:

@@ -26,11 +26,11 @@ def attach_context(app: Flask, ctx: Context, *, migration: Migration) -> None:
 
 
 def current_migration() -> Migration:
-    return cast(Migration, current_app.extensions[_MIGRATION])
+    return cast("Migration", current_app.extensions[_MIGRATION])
 
 
 def current_context() -> Context:
-    return cast(Context, current_app.extensions[_EXTENSION])
+    return cast("Context", current_app.extensions[_EXTENSION])
 
 
 def attach_meanwhile(app: Flask, meanwhile: Callable[[], AbstractContextManager[None]]) -> None:
@@ -52,4 +52,4 @@ def announce(app: Any) -> Iterator[None]:
 
 def request_id() -> str:
     """The id in `X-Request-ID`, in the log line and in a problem document; "" outside a request."""
-    return cast(str, g.get("request_id", ""))
+    return cast("str", g.get("request_id", ""))

@@ -46,8 +46,10 @@ def source() -> str:
     lines = [HEAD]
     for prefecture, names in municipalities().items():
         lines.append(f'    "{prefecture}": (\n')
-        for start in range(0, len(names), 8):
-            lines.append("        " + " ".join(f'"{name}",' for name in names[start : start + 8]) + "\n")
+        lines += [
+            "        " + " ".join(f'"{name}",' for name in names[start : start + 8]) + "\n"
+            for start in range(0, len(names), 8)
+        ]
         lines.append("    ),\n")
     lines.append("}\n")
     return "".join(lines)

@@ -94,7 +94,7 @@ def test_any_value_in_a_crew_stops_nobody_else_and_is_named(path: str, text: str
     odd = with_text({"id": "c-2", "emp_code": "2"}, path, text)
     rows = read(f'[{{"id": "c-1"}}, {odd}]', smarthr.CREWS)
     json.dumps(rows, allow_nan=False, ensure_ascii=False).encode()
-    people = SmartHRGateway(cast(SmartHRClient, Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
+    people = SmartHRGateway(cast("SmartHRClient", Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
     assert len(people) == 2
     others = [each for each in people if each.person.id != "c-1"] or people[1:]
     check_named(others[0], path)
@@ -132,7 +132,7 @@ def test_any_value_in_the_list_of_everybody_stops_nobody_else_and_is_named(path:
 @pytest.mark.parametrize("text", ["null", "7", '"x"', "[]", "true", "NaN"])
 def test_an_element_that_is_no_record_is_one_question(text: str) -> None:
     rows = read(f'[{{"id": "c-1"}}, {text}]', smarthr.CREWS)
-    people = SmartHRGateway(cast(SmartHRClient, Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
+    people = SmartHRGateway(cast("SmartHRClient", Vendor([], [], appends=True))).assemble(rows, as_of_date=TODAY)
     assert [each.person.id for each in people] == ["c-1", ""]
     assert [note.key for note in unreadable_notes(people[1])] == ["従業員情報の全体"]
 
@@ -165,7 +165,7 @@ class Vendor:
     requests: int = 0
     born: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
-    window: HttpWriteWindow = field(default_factory=lambda: HttpWriteWindow(cast(HttpClient, None)))
+    window: HttpWriteWindow = field(default_factory=lambda: HttpWriteWindow(cast("HttpClient", None)))
     """Of a client that never writes: nothing opens or asks it."""
 
     def asked(self) -> list[int]:
@@ -217,7 +217,7 @@ def check_complete(vendor: Vendor, at_first: range, read_all: Callable[[], list[
 @given(size=st.integers(95, 320), script=CHANGES)
 def test_nobody_is_skipped_while_smarthr_is_read(size: int, script: list[tuple[int, str, int]]) -> None:
     vendor = Vendor(list(range(1, size + 1)), script, appends=True)
-    gateway = SmartHRGateway(cast(SmartHRClient, vendor))
+    gateway = SmartHRGateway(cast("SmartHRClient", vendor))
     check_complete(vendor, range(1, size + 1), lambda: gateway.directory(as_of_date=TODAY))
 
 
@@ -225,17 +225,17 @@ def test_nobody_is_skipped_while_smarthr_is_read(size: int, script: list[tuple[i
 @given(size=st.integers(95, 320), script=CHANGES)
 def test_nobody_is_skipped_while_freee_is_read(size: int, script: list[tuple[int, str, int]]) -> None:
     vendor = Vendor(list(range(1, size + 1)), script, appends=False)
-    gateway = FreeeGateway(cast(FreeeClient, vendor), 1)
+    gateway = FreeeGateway(cast("FreeeClient", vendor), 1)
     check_complete(vendor, range(1, size + 1), lambda: gateway.directory(as_of_date=TODAY))
 
 
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 200, 300])
 def test_a_list_that_rests_is_read_once(size: int) -> None:
     vendor = Vendor(list(range(1, size + 1)), [], appends=True)
-    assert len(SmartHRGateway(cast(SmartHRClient, vendor)).directory(as_of_date=TODAY)) == size
+    assert len(SmartHRGateway(cast("SmartHRClient", vendor)).directory(as_of_date=TODAY)) == size
     assert vendor.requests == max(1, -(-size // PAGE))
     vendor.requests = 0
-    assert len(FreeeGateway(cast(FreeeClient, vendor), 1).directory(as_of_date=TODAY)) == size
+    assert len(FreeeGateway(cast("FreeeClient", vendor), 1).directory(as_of_date=TODAY)) == size
     of_everybody, of_the_month = size // (PAGE - 1) + 1, max(1, -(-size // PAGE)) if size else 0
     assert vendor.requests <= of_everybody + of_the_month
 
@@ -248,5 +248,5 @@ def test_a_total_that_is_not_what_was_listed_is_told(announced: int) -> None:
 
     vendor = Miscounting(list(range(1, 101)), [], appends=True)
     with pytest.raises(TemporaryError) as caught:
-        SmartHRGateway(cast(SmartHRClient, vendor)).directory(as_of_date=TODAY)
+        SmartHRGateway(cast("SmartHRClient", vendor)).directory(as_of_date=TODAY)
     assert caught.value.code == "list_incomplete"

@@ -214,7 +214,7 @@ NOT_OWN = {"HTML with 200", "empty", "redirect", "redirect that keeps the method
 @pytest.mark.parametrize("fault", UNREADABLE)
 def test_an_unreadable_answer_is_named_and_not_repeated(vendor: CannedServer, fault: str, is_read: bool) -> None:
     vendor.will(UNREADABLE[fault])
-    subject = client(vendor, max_bytes=6000 if fault in ("number without end",) else 2000)
+    subject = client(vendor, max_bytes=6000 if fault == "number without end" else 2000)
     if fault == "nested without end":
         subject = client(vendor)
     error = failure(lambda: get(subject) if is_read else post(subject))

@@ -47,8 +47,10 @@ def test_every_job_that_is_queued_by_name_exists_in_the_workers() -> None:
 
 def test_settings_are_documented_in_three_places() -> None:
     fields = {field.name.upper() for field in dataclasses.fields(Settings)}
-    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.M))
-    readme = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M))
+    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    readme = set(
+        re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
     assert fields == example
     assert fields == readme
 
@@ -69,7 +71,7 @@ def test_the_procfile_starts_modules_that_exist() -> None:
 
 
 def test_makefile_has_the_fixed_targets() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert {"run", "demo", "test", "lint", "bench"} <= targets
 
 

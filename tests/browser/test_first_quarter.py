@@ -113,7 +113,7 @@ def test_all_five_tasks_by_clicking_only(launcher: Launcher, window: Callable[..
 
 
 def sign_in(guided: Guided, launcher: Launcher) -> None:
-    found = re.search(r"^  サインイン +(\S+) / (\S+?)\(", launcher.text, flags=re.M)
+    found = re.search(r"^  サインイン +(\S+) / (\S+?)\(", launcher.text, flags=re.MULTILINE)
     assert found, launcher.text
     with guided.guide.expect_popup() as opened:
         guided.guide.click("text=Awase を開く")

@@ -45,7 +45,9 @@ class Options:
 
     def wants(self, name: str) -> bool:
         """`F13` means F13a to F13e, and not F1 all the others that begin with it."""
-        return not self.only or any(re.fullmatch(rf"{re.escape(each)}[a-z]?", name, re.I) for each in self.only)
+        return not self.only or any(
+            re.fullmatch(rf"{re.escape(each)}[a-z]?", name, re.IGNORECASE) for each in self.only
+        )
 
 
 @dataclass

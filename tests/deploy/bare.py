@@ -172,7 +172,7 @@ def fill_in(machine: Machine, url: str, port: int, practice: dict[str, str]) -> 
     settings = {"BASE_URL": url, "MAIL_FROM": "awase@example.com", "TRUSTED_PROXIES": "0", "PORT": str(port)}
     settings |= {name: value for name, value in practice.items() if name not in AS_FILES}
     for name, value in settings.items():
-        text = re.sub(rf"^{name}=.*\n", "", text, flags=re.M) + f"{name}={value}\n"
+        text = re.sub(rf"^{name}=.*\n", "", text, flags=re.MULTILINE) + f"{name}={value}\n"
     file.write_text(text, encoding="utf-8")
 
 
@@ -195,7 +195,7 @@ def trial(machine: Machine, practice: dict[str, str]) -> None:
     machine.step("keys and settings", f"cd /opt/awase\n{keys}")
     fill_in(machine, url, port, practice)
     told = machine.step("units, start, doctor, first administrator", f"cd /opt/awase\n{starting}")
-    login, password = re.findall(r"^(?:ログイン名|パスワード): (\S+)$", told, flags=re.M)
+    login, password = re.findall(r"^(?:ログイン名|パスワード): (\S+)$", told, flags=re.MULTILINE)
     print(f"           signed in: {signed_in(url, login, password)}", flush=True)
     words = shlex.join(words_to_add(tenant(1)))
     key = machine.step("the practice company is connected", f"awase {words}", **tokens_of(tenant(1))).strip()

@@ -30,7 +30,7 @@ def install(folder: Path, **settings: str) -> Path:
     given = {"SECRET_KEY": secrets.token_urlsafe(48), "ENCRYPTION_KEYS": secrets.token_urlsafe(48), **settings}
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name, value in given.items():
-        text, number = re.subn(rf"^{name}=.*$", lambda _, line=f"{name}={value}": line, text, flags=re.M)
+        text, number = re.subn(rf"^{name}=.*$", lambda _, line=f"{name}={value}": line, text, flags=re.MULTILINE)
         assert number == 1, name
     (folder / ".env").write_text(text, encoding="utf-8")
     (folder / ".env").chmod(0o600)

@@ -45,7 +45,7 @@ def installation(tmp_path: Path) -> Path:
 def image_environment() -> dict[str, str]:
     """What the image sets."""
     told = (CONTAINER / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
-    (line,) = re.findall(r"^ENV (.*)$", told, flags=re.M)
+    (line,) = re.findall(r"^ENV (.*)$", told, flags=re.MULTILINE)
     return dict(pair.split("=", 1) for pair in line.split())
 
 
@@ -162,11 +162,13 @@ def test_the_broker_of_the_large_one_evicts_nothing_and_stands_apart() -> None:
 
 def test_the_image_is_nobody_and_holds_what_the_service_needs() -> None:
     told = (CONTAINER / "Containerfile").read_text(encoding="utf-8")
-    assert re.search(r"^USER 10001:10001$", told, flags=re.M)
-    assert re.search(r"^HEALTHCHECK .*healthy", told, flags=re.M)
+    assert re.search(r"^USER 10001:10001$", told, flags=re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK .*healthy", told, flags=re.MULTILINE)
     # A person's home is never taken for a folder of Awase alone (`flask doctor`: data_dir_shared).
     assert "--home-dir /nonexistent" in told
-    copied = {word for line in re.findall(r"^COPY (?!--from)(.*)$", told, flags=re.M) for word in line.split()[:-1]}
+    copied = {
+        word for line in re.findall(r"^COPY (?!--from)(.*)$", told, flags=re.MULTILINE) for word in line.split()[:-1]
+    }
     copied -= {"wheelhouse*"}  # there where no index can be reached
     assert all((ROOT / each).exists() for each in copied)
     taken = {

@@ -28,7 +28,7 @@ def honcho() -> list[str]:
 def printed(start: str) -> str:
     """The command that the page prints, by its beginning."""
     page = (ROOT / "docs" / "deploy" / "README.md").read_text(encoding="utf-8")
-    (found,) = set(re.findall(rf"^({re.escape(start)}[^#\n]*?)\s*(?:#.*)?$", page, flags=re.M))
+    (found,) = set(re.findall(rf"^({re.escape(start)}[^#\n]*?)\s*(?:#.*)?$", page, flags=re.MULTILINE))
     return str(found)
 
 

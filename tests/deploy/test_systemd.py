@@ -64,7 +64,7 @@ def test_the_units_start_what_the_procfile_names() -> None:
     started = {" ".join(read_unit(UNITS, name).command[1:]).replace("-m ", "python -m ", 1) for name in SERVICES}
     procfile = {line.partition(": ")[2] for line in (ROOT / "Procfile").read_text("utf-8").splitlines()}
     assert started == {*procfile, "python -m workers.broker", "db upgrade"}
-    wanted = re.search(r"^Wants=(.*)$", (UNITS / "awase.target").read_text("utf-8"), flags=re.M)
+    wanted = re.search(r"^Wants=(.*)$", (UNITS / "awase.target").read_text("utf-8"), flags=re.MULTILINE)
     assert wanted is not None
     assert set(wanted[1].split()) == {*SERVICES} - {"awase-broker.service", "awase-migrate.service"}
 

@@ -43,7 +43,7 @@ def page() -> str:
 
 
 def blocks(page: str) -> list[str]:
-    return re.findall(r"^```sh\n(.*?)^```$", page, flags=re.M | re.S)
+    return re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
 
 
 def known() -> set[str]:
@@ -52,7 +52,7 @@ def known() -> set[str]:
 
 
 def test_every_command_exists(app: Flask, page: str) -> None:
-    found = re.findall(r"(?:^|`|: )(?:flask|awase) ([a-z]+)(?: ([a-z]+))?", page, flags=re.M)
+    found = re.findall(r"(?:^|`|: )(?:flask|awase) ([a-z]+)(?: ([a-z]+))?", page, flags=re.MULTILINE)
     assert len(found) >= 8
     for group, command in found:
         entry = app.cli.commands[group]
@@ -61,7 +61,7 @@ def test_every_command_exists(app: Flask, page: str) -> None:
 
 def places_of(page: str) -> set[str]:
     """By what a link names its headings."""
-    headings = re.findall(r"^#+ (.*)$", page, flags=re.M)
+    headings = re.findall(r"^#+ (.*)$", page, flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
@@ -89,7 +89,7 @@ def test_the_settings_of_the_units_are_known(page: str) -> None:
 
 def test_the_user_of_the_units_has_no_home_that_would_be_shared_with_the_data(page: str) -> None:
     """`flask doctor` takes a home for a folder that holds other things as well (data_dir_shared)."""
-    assert re.findall(r"^adduser .*--home (\S+)", page, flags=re.M) == ["/nonexistent"]
+    assert re.findall(r"^adduser .*--home (\S+)", page, flags=re.MULTILINE) == ["/nonexistent"]
 
 
 def test_its_lines_make_keys_that_are_taken(page: str, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_its_lines_make_keys_that_are_taken(page: str, tmp_path: Path) -> None:
 
 
 def test_the_database_that_it_names_is_taken(page: str) -> None:
-    (url,) = re.findall(r"^echo 'DATABASE_URL=([^']+)'", page, flags=re.M)
+    (url,) = re.findall(r"^echo 'DATABASE_URL=([^']+)'", page, flags=re.MULTILINE)
     keys = {"SECRET_KEY": "s" * 32, "ENCRYPTION_KEYS": "k"}
     assert Settings.from_env({**keys, "DATABASE_URL": url}).database_url == url
 

@@ -135,7 +135,7 @@ def test_expressions_are_well_formed(rules: list[dict[str, Any]], dashboard: dic
 def test_alerts_and_headings_of_the_runbook_are_the_same(rules: list[dict[str, Any]], runbook: str) -> None:
     names = [rule["alert"] for rule in rules]
     assert len(names) == len(set(names)) > 20
-    assert sorted(re.findall(r"^### (\w+)$", runbook, flags=re.M)) == sorted(names)
+    assert sorted(re.findall(r"^### (\w+)$", runbook, flags=re.MULTILINE)) == sorted(names)
     for rule in rules:
         assert rule["labels"]["severity"] in ("page", "warning")
         assert not rule["annotations"]["summary"].isascii()
@@ -157,7 +157,7 @@ def test_every_command_of_the_runbook_exists(app: Flask, runbook: str) -> None:
 def test_settings_of_the_runbook_are_settings(runbook: str) -> None:
     example = (OPS.parents[1] / ".env.example").read_text(encoding="utf-8")
     for name in set(re.findall(r"`([A-Z]+_[A-Z_]+)`", runbook)):
-        assert re.search(rf"^{name}=", example, flags=re.M), name
+        assert re.search(rf"^{name}=", example, flags=re.MULTILINE), name
 
 
 def test_the_dashboard_can_be_imported(dashboard: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def test_what_the_page_names_besides_is_there() -> None:
         assert (ROOT / path).exists(), path
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in set(re.findall(r"`make ([a-z-]+)`", PAGE)):
-        assert re.search(rf"^{target}:", targets, flags=re.M), target
+        assert re.search(rf"^{target}:", targets, flags=re.MULTILINE), target
 
 
 def test_only_expected_files_lie_at_the_top() -> None:

@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "deploy" / "upgrades.md"
 
 
 def test_the_releases_are_those_that_are_tried() -> None:
-    told = re.findall(r"^\| (\d{4}) \|", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    told = re.findall(r"^\| (\d{4}) \|", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert told == [release.revision for release in RELEASES]
     assert told == [release.left().head["revision"] for release in RELEASES]
     assert set(told) <= set(REVISIONS)

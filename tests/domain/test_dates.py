@@ -111,5 +111,5 @@ def test_a_month_is_read_as_it_is_written() -> None:
 
 @pytest.mark.parametrize("text", ["2026-00", "2026-13", "2026-11-22", "2026", "", "2026-x", "x-11"])
 def test_what_is_no_month_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not a month"):
         YearMonth.parse(text)

@@ -114,7 +114,7 @@ def causes_of(draw: st.DrawFn, people: int) -> Mapping[str, int]:
 def sums_of_headings(text: str, title: str) -> int | None:
     """What the headings below a title count, None when there is no such title."""
     _, found, rest = text.partition(f"● {title}\n")
-    part = re.split(r"^(?:● |$)", rest, maxsplit=1, flags=re.M)[0]
+    part = re.split(r"^(?:● |$)", rest, maxsplit=1, flags=re.MULTILINE)[0]
     headings = [line for line in part.splitlines() if line.startswith("■ ")]
     counted = [int(line.rpartition("（")[2].removesuffix("件）").replace(",", "")) for line in headings]
     return sum(counted) if found else None

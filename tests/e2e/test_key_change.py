@@ -47,7 +47,7 @@ def changes() -> dict[str, list[tuple[str, str]]]:
     page = (ROOT / "docs" / "ops" / "runbook.md").read_text(encoding="utf-8")
     section = page.partition("\n## 鍵を入れ替える\n")[2].partition("\n## ")[0]
     found = {}
-    for block in re.findall(r"^```text\n(.*?)^```", section, flags=re.M | re.S):
+    for block in re.findall(r"^```text\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
         title, *steps = block.splitlines()
         found[title] = [(match[1], match[2]) for step in steps if (match := re.match(r"\d\. (\S+)\s+(.*)", step))]
         assert len(found[title]) == len(steps), block

@@ -62,7 +62,7 @@ class Launcher:
         return self
 
     def value(self, label: str) -> str:
-        found = re.search(rf"^  {label} +(\S+)", self.text, flags=re.M)
+        found = re.search(rf"^  {label} +(\S+)", self.text, flags=re.MULTILINE)
         assert found, self.text
         return found[1]
 

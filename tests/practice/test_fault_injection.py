@@ -168,7 +168,7 @@ def test_garbage_is_declared_as_json_and_is_none(vendor: Counting) -> None:
     vendor.injector.fault(garbage=True)
     answer = vendor.app.test_client().get("/things/1")
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(answer.data)
 
 

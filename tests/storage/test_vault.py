@@ -165,4 +165,4 @@ def test_instants_keep_their_zone(database: Database) -> None:
 def test_instants_without_a_zone_are_refused(database: Database) -> None:
     connection = add_connection(database)
     with pytest.raises(StatementError, match="zone"):
-        add_run(database, connection, deadline_at=datetime(2026, 11, 22))
+        add_run(database, connection, deadline_at=datetime(2026, 11, 22))  # noqa: DTZ001 - this is what is refused

@@ -56,7 +56,7 @@ def look_at_database(house: House, search: Search) -> None:
     if house.cluster is None:
         search.look_at_files("database", sorted(house.folder.glob("awase.db*")))
         return
-    program = sorted(Path("/").glob(PG_DUMP[1:]))[-1]
+    program = max(Path("/").glob(PG_DUMP[1:]))
     command = [str(program), "-h", str(house.cluster), "-U", "awase", "awase"]
     done = subprocess.run(command, capture_output=True, check=True)
     search.look("database", "pg_dump", done.stdout)

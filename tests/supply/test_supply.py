@@ -29,7 +29,7 @@ def test_every_pin_is_exact_and_has_hashes(file: str) -> None:
     assert {kind for pin in found for kind, _ in pin.hashes} == {"sha256"}
     assert all(len(digest) == 64 for pin in found for _, digest in pin.hashes)
     text = (ROOT / file).read_text(encoding="utf-8")
-    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host|^/", text, flags=re.M)
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host|^/", text, flags=re.MULTILINE)
 
 
 def test_what_is_tested_is_what_is_shipped() -> None:

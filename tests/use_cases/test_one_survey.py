@@ -54,7 +54,7 @@ def actions(room: Room) -> list[str]:
 
 
 def _together(work: Callable[[int], RunView], threads: int) -> list[RunView]:
-    return cast(list[RunView], together(work, threads))
+    return cast("list[RunView]", together(work, threads))
 
 
 def surveyed(room: Room, run: RunView) -> None:

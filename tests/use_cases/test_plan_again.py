@@ -48,7 +48,7 @@ def found(target_id: str | None = "f1", *, look: str | None = None, **item: Any)
 
 
 def kept(planned: PlannedItem, stands: Stands, planner: Decides | None = None) -> PlannedItem | None:
-    return Before([planned], stands).standing(cast(Planner, planner or Decides()), SOURCE)
+    return Before([planned], stands).standing(cast("Planner", planner or Decides()), SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_a_plan_is_given_once_and_taken_out_of_the_list_from_before() -> None:
     planned_items = [found()]
     before = Before(planned_items, without(()))
     assert planned_items == []
-    planner = cast(Planner, Decides())
+    planner = cast("Planner", Decides())
     assert before.standing(planner, SOURCE) is not None
     assert before.standing(planner, SOURCE) is None
     assert NOBODY.standing(planner, SOURCE) is None
 
 
 def test_what_the_planner_from_before_knew_goes_with_it() -> None:
-    first, second = (cast(Planner, Decides(LinkDecision(LinkKind.MATCHED, "f1"))) for _ in range(2))
+    first, second = (cast("Planner", Decides(LinkDecision(LinkKind.MATCHED, "f1"))) for _ in range(2))
     planned = PlannedItem(found().item, Agreement("s1", "f1", Again(first, "s1", "f1")))
     stands = Before([planned], is_the_same_pair).standing(second, SOURCE)
     assert stands is not None
     assert stands.agreement is not None
-    assert cast(Again, stands.agreement.compared).planner is second
+    assert cast("Again", stands.agreement.compared).planner is second
 
 
 def test_a_baseline_that_has_moved_since_the_plan_was_made_is_not_replaced() -> None:

@@ -77,7 +77,7 @@ def test_the_links_of_whoever_is_expected_come_in_portions_in_any_order() -> Non
         for system, letter in ((System.SMARTHR, "s"), (System.FREEE, "f"))
     }
     index = LinkIndex((f"s{each}", f"f{each}") for each in range(MANY))
-    everybody = Everybody(cast(Connection, None), people[System.FREEE], people[System.SMARTHR], links(table), index)
+    everybody = Everybody(cast("Connection", None), people[System.FREEE], people[System.SMARTHR], links(table), index)
     some = random.Random(7).sample(people[System.FREEE], MANY // 2)
     everybody.expect(each.person.id for each in some)
     found = [everybody.link_of(each) for each in some]

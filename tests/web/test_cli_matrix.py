@@ -196,7 +196,9 @@ def test_several_reasons_are_told_one_by_one(run: Run) -> None:
     arguments = ["connection", "add", "--name", " ", "--smarthr-subdomain", "大文字", "--freee-company-id", "0"]
     result = run(*arguments, env={"AWASE_SMARTHR_TOKEN": "t"})
     assert result.exit_code == 2
-    assert {"name", "smarthr_subdomain", "freee_company_id"} <= set(re.findall(r"^  (\w+):", result.stderr, re.M))
+    assert {"name", "smarthr_subdomain", "freee_company_id"} <= set(
+        re.findall(r"^  (\w+):", result.stderr, re.MULTILINE)
+    )
 
 
 # ── secrets: from standard input or the environment, never shown ──────────────────────────────────────────────────

@@ -38,7 +38,7 @@ JOBS = "tests.workers.jobs_of_tests"
 @pytest.fixture
 def broker() -> Iterator[fakeredis.FakeStrictRedis]:
     jobs_of_tests.RAN.clear()
-    yield fakeredis.FakeStrictRedis()
+    return fakeredis.FakeStrictRedis()
 
 
 def push(broker: fakeredis.FakeStrictRedis, job_id: str, function: str, *arguments: int) -> None:

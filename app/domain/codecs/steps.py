@@ -36,7 +36,7 @@ class TraceStep:
         return self.name.startswith("rule_")
 
 
-def read_steps(codec: Codec, raw: Raw, options: MappingOptions, *, paths: int, plain: FieldState) -> list[TraceStep]:
+def read_steps(codec: Codec, raw: Raw, *, paths: int, plain: FieldState) -> list[TraceStep]:
     """The steps from the values that a system holds to `plain`, which is what `codec.decode` makes of them. `raw`: the
     values at the paths, `paths` of them, and beside them."""
     name, values = _name(codec, "reads"), raw[:paths]
@@ -61,7 +61,7 @@ def write_steps(codec: Codec, plain: Plain, written: Raw) -> list[TraceStep]:
 
 def rules_used(codec: Codec, raw: Raw, *, paths: int) -> tuple[str, ...]:
     """The names of the rules by which the codec changes the texts of `raw`, whose first `paths` values are the item."""
-    steps = read_steps(codec, raw, MappingOptions(), paths=paths, plain=BLANK)
+    steps = read_steps(codec, raw, paths=paths, plain=BLANK)
     return tuple(dict.fromkeys(step.name for step in steps if step.is_rule))
 
 

@@ -59,7 +59,7 @@ def _trace(
     row, after = BY_KEY[change.key], change.after
     place, codec = row.place(direction.source), row.place(direction.target).codec
     raw = raw_values(direction.source, source, place)
-    steps = read_steps(place.codec, raw, options, paths=len(place.paths), plain=after)
+    steps = read_steps(place.codec, raw, paths=len(place.paths), plain=after)
     trace = Trace(raw[: len(place.paths)], tuple(steps), lost=not_carried(place.codec, raw, options))
     if change.key not in written:
         return trace

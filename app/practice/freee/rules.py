@@ -94,9 +94,11 @@ class Rules:
         messages: list[str] = []
         taken = self.body(sent, fields.CREATE, messages=messages)
         if taken.get("no_payroll_calculation"):
-            for each in (fields.PAY_TYPE, fields.PAY_AMOUNT, fields.WORKING_HOURS, fields.GROUP):
-                if each.name in sent:
-                    messages.append(f"給与計算対象外の従業員に{each.label}は指定できません")
+            messages += [
+                f"給与計算対象外の従業員に{each.label}は指定できません"
+                for each in (fields.PAY_TYPE, fields.PAY_AMOUNT, fields.WORKING_HOURS, fields.GROUP)
+                if each.name in sent
+            ]
         elif isinstance(sent, Mapping):
             messages += [
                 f"{each.label}を入力してください"

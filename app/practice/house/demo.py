@@ -209,12 +209,11 @@ def check_first(told: Told, direction: str) -> list[str]:
     problems = [] if len(told.mails) == 1 else [f"{direction}: {len(told.mails)} 通のメール（1通のはず）"]
     expected = practice_company.expected_counts(direction, told.run["progress"]["total"])
     got = Counter(item["state"] for item in told.items)
-    for state in sorted(set(expected) | set(got)):
-        if expected.get(state, 0) != got.get(state, 0):
-            problems.append(
-                f"{direction}: {LABELS.get(state, state)} {got.get(state, 0)} 件（予定 {expected.get(state, 0)} 件）"
-            )
-    return problems
+    return problems + [
+        f"{direction}: {LABELS.get(state, state)} {got.get(state, 0)} 件（予定 {expected.get(state, 0)} 件）"
+        for state in sorted(set(expected) | set(got))
+        if expected.get(state, 0) != got.get(state, 0)
+    ]
 
 
 def check_second(told: Told) -> list[str]:

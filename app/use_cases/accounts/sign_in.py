@@ -67,7 +67,7 @@ def sign_in(ctx: Context, login: str, password: str, browser: Browser = _NOWHERE
         note_refused(ctx, actor=NOBODY, action="sign_in_braked", subject=_subject(user))
         raise
     if not is_right(ctx.hasher, user.password_hash if user else None, password) or user is None:
-        raise _failed(ctx, user, browser)
+        raise _failed(ctx, user)
     renewed = hash_password(ctx.hasher, password) if is_outdated(ctx.hasher, user.password_hash) else user.password_hash
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
@@ -81,7 +81,7 @@ def sign_in(ctx: Context, login: str, password: str, browser: Browser = _NOWHERE
             token = begin_session(uow, user.id, now=now, browser=browser)
             uow.audit.add(actor=f"user:{user.id}", action="signed_in", subject=f"user:{user.id}", now=now)
     if not good:
-        raise _failed(ctx, user, browser)
+        raise _failed(ctx, user)
     log.info("signed_in", user_id=user.id)
     return token
 
@@ -104,7 +104,7 @@ def _use_up(uow: UnitOfWork, user: UserRow, now: datetime) -> None:
     uow.users.change(user.id, password_good_until=now)
 
 
-def _failed(ctx: Context, user: UserRow | None, browser: Browser) -> Refused:
+def _failed(ctx: Context, user: UserRow | None) -> Refused:
     """Note the failed sign-in. Writes the same row whether a user has this login or not, so that the time it takes does
     not tell a stranger which logins exist."""
     note_refused(ctx, actor=NOBODY, action="sign_in_failed", subject=_subject(user))

@@ -213,7 +213,7 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
     run is over already."""
     with ctx.unit_of_work() as uow:
         run = find_run(uow, run_public_id)
-        check_decline(uow, run, by=by)
+        check_decline(run, by=by)
         asked_for = uow.deliveries.asked_for(run.id)
         code = None if run.decide_until is None else "second_person_declined"
         if not uow.runs.cancel(run.id, ctx.clock.now(), code=code):

@@ -60,7 +60,7 @@ def why_not(uow: UnitOfWork, run: RunRow, connection: Connection, by: str) -> Wh
     )
 
 
-def check_decline(uow: UnitOfWork, run: RunRow, *, by: str) -> None:
+def check_decline(run: RunRow, *, by: str) -> None:
     """Check that this actor may decline what waits. Nothing is written by that, so whoever has asked may withdraw it;
     a program decides on nothing that it has not asked for. Raises Refused."""
     if run.decide_until is None or by in (run.first_by or ()) or not by.startswith(("key:", "api")):

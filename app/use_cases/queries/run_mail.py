@@ -9,7 +9,6 @@ from enum import StrEnum
 from app.domain.mail_text.letter import Letter
 from app.storage.enums import MailState
 from app.storage.outgoing.rows import MailRow
-from app.storage.runs.rows import RunRow
 from app.use_cases.context import Context
 from app.use_cases.shared.run_lookup import find_run
 
@@ -48,7 +47,7 @@ def run_mail(ctx: Context, public_id: str) -> RunMail:
     if mail is None:
         return RunMail(MailStands.NOT_WANTED if run.finished_at else MailStands.NOT_YET)
     return RunMail(
-        stands=_stands(run, mail),
+        stands=_stands(mail),
         to=mail.to,
         subject=mail.subject or "",
         body=mail.body or "",
@@ -60,7 +59,7 @@ def run_mail(ctx: Context, public_id: str) -> RunMail:
     )
 
 
-def _stands(run: RunRow, mail: MailRow) -> MailStands:
+def _stands(mail: MailRow) -> MailStands:
     if mail.state in (MailState.PENDING, MailState.SENDING):
         return MailStands.WAITING
     if mail.state is MailState.SKIPPED:

@@ -91,7 +91,7 @@ def operation(
         if body:
             wrapped = blueprint.arguments(body, required=bool(body().fields))(wrapped)
         wrapped = blueprint.doc(security=[{"apiKey": [str(scope)]}])(_guarded(wrapped, scope))
-        return cast(F, blueprint.route(rule, methods=[method])(wrapped))
+        return cast("F", blueprint.route(rule, methods=[method])(wrapped))
 
     return decorate
 

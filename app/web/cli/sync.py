@@ -46,7 +46,7 @@ class _Day(click.ParamType[date]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         try:
-            day = datetime.strptime(value, "%Y-%m-%d").date()
+            day = datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
         except ValueError:
             self.fail("実在する日付を YYYY-MM-DD の形で指定してください。", param, ctx)
         if not FIRST_YEAR <= day.year <= LAST_YEAR:

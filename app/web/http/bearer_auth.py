@@ -76,7 +76,7 @@ def may_see_values() -> bool:
 
 
 def _refusal(*, given: bool) -> Problem:
-    limiter = cast(FixedWindowRateLimiter, current_app.extensions[_EXTENSION])
+    limiter = cast("FixedWindowRateLimiter", current_app.extensions[_EXTENSION])
     if not limiter.hit(FAILURES, "auth", request.remote_addr or "unknown"):
         return Problem("too_many_failures", headers={"Retry-After": "60"})
     challenge = f'{_REALM}, error="invalid_token"' if given else _REALM

@@ -111,7 +111,7 @@ def attach_screens(app: Flask, settings: Settings, *, without_csrf: tuple[Bluepr
 
 def signed_in() -> SignedIn | None:
     """The person who looks at this page; None before the sign-in."""
-    return cast(Visitor, current_user).who if current_user.is_authenticated else None
+    return cast("Visitor", current_user).who if current_user.is_authenticated else None
 
 
 def me() -> SignedIn:
@@ -132,7 +132,7 @@ def begin_session(token: str, who: SignedIn) -> None:
 
 def my_token() -> str:
     """The token of the session that asks, for views behind `needs`."""
-    return cast(Visitor, current_user).id
+    return cast("Visitor", current_user).id
 
 
 def session_secret() -> str:
@@ -266,7 +266,7 @@ def wording_here() -> Wording:
         who = signed_in()
         chosen = who.locale if who else session.get("locale") or _of_the_browser()
         g.wording = wording(chosen)
-    return cast(Wording, g.wording)
+    return cast("Wording", g.wording)
 
 
 def _of_the_browser() -> str:

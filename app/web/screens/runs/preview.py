@@ -71,7 +71,7 @@ def choose(run_id: str) -> Response:
     flash(wording_here()("preview.saved"), "good")
     place = {"show": show, "q": search or None}
     place |= {name: request.form.get(name) or None for name in ("after", "before")}
-    return redirect(url("screens.preview", run_id=run_id, **cast(dict[str, Any], place)), code=303)
+    return redirect(url("screens.preview", run_id=run_id, **cast("dict[str, Any]", place)), code=303)
 
 
 @screens.post("/runs/<public_id:run_id>/again")
@@ -138,7 +138,7 @@ def overwrite(run_id: str) -> Response:
         return _not_approved(run_id, refused)
     flash(wording_here()("preview.saved"), "good")
     page = {name: request.form.get(name) or None for name in ("page", "sort", "q")}
-    place = url("screens.confirm", run_id=run_id, _anchor=f"p{position}", **cast(dict[str, Any], page))
+    place = url("screens.confirm", run_id=run_id, _anchor=f"p{position}", **cast("dict[str, Any]", page))
     return redirect(place, code=303)
 
 
