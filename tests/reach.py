@@ -14,7 +14,7 @@ A test has the reach that `@pytest.mark.reach("test" or "all")` gives it, or its
 Where each case of one law is a journey, `@pytest.mark.few(2)` keeps two of its cases before `make test-all`: the first
 and the last, or so many spread between them (of each kind of database).
 
-The marker on a test counts before the one of its module: of a module with long journeys one may be in `make check`. No
+Of a test and its parameters the larger reach counts. The marker on a test counts before the one of its module: of a module with long journeys one may be in `make check`. No
 marker lowers what PostgreSQL or processes need.
 """
 
@@ -33,8 +33,9 @@ POSTGRESQL = "postgresql"
 
 def reach_of(item: pytest.Item) -> str:
     """The smallest reach that runs this test."""
+    own = [marker.args[0] for marker in item.own_markers if marker.name == "reach"]
     marker = item.get_closest_marker("reach")
-    found = [marker.args[0] if marker else CHECK]
+    found = own or [marker.args[0] if marker else CHECK]
     if item.get_closest_marker("processes"):
         found.append(TEST)
     if item.get_closest_marker(POSTGRESQL):

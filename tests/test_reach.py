@@ -28,3 +28,17 @@ def test_everything_runs_in_the_end(pytester: pytest.Pytester, wanted: str, runs
     """
     items = pytester.getitems(pytester.makepyfile(law))
     assert len(items) - len(beyond_reach(items, wanted)) == runs
+
+
+@pytest.mark.parametrize(("wanted", "runs"), [("check", 0), ("test", 1), ("all", 2)])
+def test_a_case_may_reach_farther_than_its_test(pytester: pytest.Pytester, wanted: str, runs: int) -> None:
+    law = """
+        import pytest
+
+        @pytest.mark.reach("test")
+        @pytest.mark.parametrize("case", [1, pytest.param(2, marks=pytest.mark.reach("all"))])
+        def test_law(case):
+            pass
+    """
+    items = pytester.getitems(pytester.makepyfile(law))
+    assert len(items) - len(beyond_reach(items, wanted)) == runs
