@@ -116,16 +116,6 @@ def cluster() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy: to migrate anew takes longer than most tests."""
-    from app.storage.schema import migrate
-
-    path = tmp_path_factory.mktemp("template") / "awase.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
 def postgresql_shelf(cluster: Path) -> Iterator[Shelf]:
     """Migrated databases which go from test to test."""
     from tests.storage.shelf import Shelf
@@ -139,7 +129,7 @@ def empty_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Ca
     """`empty_url(folder)` → the URL of a new database without tables, which is gone after the test. For tests which
     make, change or drop tables."""
     if database_kind == SQLITE:
-        yield lambda folder: _new_file(folder, None)
+        yield lambda folder: f"sqlite:///{folder / 'awase.db'}"
         return
     from tests.storage.servers import create_database, drop_database
 
@@ -160,8 +150,9 @@ def migrated_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator
     """`migrated_url(folder)` → the URL of a database at the newest revision without a row, which nobody else uses; on
     SQLite the new file `awase.db` in the folder. On PostgreSQL the database of the test before, emptied."""
     if database_kind == SQLITE:
-        template = request.getfixturevalue("sqlite_template")
-        yield lambda folder: _new_file(folder, template)
+        from tests.new_database import new_database
+
+        yield lambda folder: new_database(folder / "awase.db")
         return
     shelf = request.getfixturevalue("postgresql_shelf")
     taken: list[str] = []
@@ -173,12 +164,6 @@ def migrated_url(request: pytest.FixtureRequest, database_kind: str) -> Iterator
     yield take
     for name in taken:
         shelf.give_back(name)
-
-
-def _new_file(folder: Path, template: Path | None) -> str:
-    if template:
-        shutil.copy(template, folder / "awase.db")
-    return f"sqlite:///{folder / 'awase.db'}"
 
 
 @pytest.fixture(scope="session")

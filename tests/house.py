@@ -34,7 +34,7 @@ from app.practice.staff.practice_company import PracticeCompany
 from app.practice.vendor_kit.fault_injection import FaultInjector, injector_of
 from app.safety.high_water import HighWater
 from app.storage.runs.rows import ItemRow, RunRow
-from app.storage.schema import migrate
+from app.storage.schema import is_missing
 from app.storage.token_store import DatabaseTokenDoor, DatabaseTokenStore
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
@@ -50,7 +50,9 @@ from app.use_cases.upkeep import reconcile, relay
 from app.web.i18n import wording
 from app.wiring import Gateways, identity_of, keys_of
 from tests.clock import TurnedClock
+from tests.hashing import CHEAP
 from tests.never_silent import NeverSilent
+from tests.new_database import new_database
 from tests.vendors import Vendors, take_vendors
 
 KEY = "renshu"
@@ -305,8 +307,8 @@ def open_house(
     freee_clock = (lambda: clock.now().timestamp()) if turn_freee else None
     vendors = take_vendors(company, smarthr_switches or {}, freee_switches or {}, freee_clock)
     settings = settings_for(folder, smarthr=vendors.servers[0].url, freee=vendors.servers[1].url, **more)
-    if "DATABASE_URL" not in more:  # else it is a migrated one
-        migrate(settings.database_url)
+    if is_missing(settings.database_url):
+        new_database(folder / "awase.db")
     house = house_on(settings, clock, company, vendors)
     connect(house.ctx, clock.now())
     return house
@@ -360,6 +362,7 @@ def process_of(
         job_queue=queue,
         mailer=postbox,
         wording=wording,
+        hasher=CHEAP,
         household=household,
     )
     return ctx, database

@@ -14,8 +14,8 @@ A test has the reach that `@pytest.mark.reach("test" or "all")` gives it, or its
 Where each case of one law is a journey, `@pytest.mark.few(2)` keeps two of its cases before `make test-all`: the first
 and the last, or so many spread between them (of each kind of database).
 
-Of a test and its parameters the larger reach counts. The marker on a test counts before the one of its module: of a module with long journeys one may be in `make check`. No
-marker lowers what PostgreSQL or processes need.
+Of a test and its parameters the larger reach counts. The marker on a test counts before the one of its module: of a
+module with long journeys one may be in `make check`. No marker lowers what PostgreSQL or processes need.
 """
 
 from __future__ import annotations

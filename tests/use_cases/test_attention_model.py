@@ -40,7 +40,6 @@ from tests.listening import automatic, now_in_japan
 from tests.properties import examples
 from tests.use_cases.test_attention_state import surveyed
 from tests.use_cases.test_job import only
-from tests.use_cases.test_promises_model import _template
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -66,9 +65,8 @@ class Attention(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        shutil.copy(_template(), self.folder / "awase.db")
         company = only(build_company(TODAY), "equal", most=PEOPLE)
-        self.house: House = open_house(self.folder, company, DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self.house: House = open_house(self.folder, company)
         self.crews = [str(each.crew_id) for each in company.scenarios]
         self.numbers = [each.number for each in company.scenarios]
         phones = {each["id"]: each["tel_number"] for each in company.crews}

@@ -35,7 +35,6 @@ from tests.house import KEY, House, open_house
 from tests.listening import now_in_japan
 from tests.properties import examples
 from tests.use_cases.test_job import only
-from tests.use_cases.test_promises_model import _template
 from tests.use_cases.test_two_persons import TO_FREEE, Office
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -63,9 +62,8 @@ class Decisions(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        shutil.copy(_template(), self.folder / "awase.db")
         company = only(build_company(TODAY), "equal", most=PEOPLE)
-        self.house: House = open_house(self.folder, company, DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self.house: House = open_house(self.folder, company)
         self.house.run(TO_FREEE, as_of_date=now_in_japan(self.house))
         self.office = Office(self.house)
         self.users = (self.office.aoki, self.office.baba, self.office.chiba)

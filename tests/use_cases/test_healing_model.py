@@ -21,7 +21,6 @@ from tests.use_cases.test_attention_model import TODAY
 from tests.use_cases.test_attention_state import rows
 from tests.use_cases.test_healing import REFUSED
 from tests.use_cases.test_job import only
-from tests.use_cases.test_promises_model import _template
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -37,9 +36,8 @@ class Healing:
         self.folder = Path(tempfile.mkdtemp(prefix="healing-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
     def open(self, on: bool) -> None:
-        shutil.copy(_template(), self.folder / "awase.db")
         company = only(build_company(TODAY), "equal", most=PEOPLE)
-        self.house: House = open_house(self.folder, company, DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self.house: House = open_house(self.folder, company)
         self.scenarios = company.scenarios
         self.phones: list[str] = [""] * PEOPLE
         self.there, self.refused = list(self.phones), [""] * PEOPLE

@@ -29,7 +29,6 @@ from app.use_cases.upkeep.secrets_status import secrets_status
 from tests.house import House, open_house
 from tests.properties import examples
 from tests.use_cases.test_job import only
-from tests.use_cases.test_promises_model import _template
 from tests.use_cases.test_sweep import phones, set_freee_phone, set_smarthr_phone, settle, sweep
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -49,9 +48,8 @@ class KeyChange(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        shutil.copy(_template(), self.folder / "awase.db")
         company = only(build_company(date(2026, 11, 11)), "equal", most=2)
-        self.house: House = open_house(self.folder, company, DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self.house: House = open_house(self.folder, company)
         settings = self.house.ctx.settings
         self.given = [[settings.encryption_keys[0]], [settings.secret_key]]
         self.running = {name: self._started(name) for name in PROCESSES}

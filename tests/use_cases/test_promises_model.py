@@ -36,7 +36,6 @@ from app.domain.settings.connection_settings import Connection
 from app.practice.staff import practice_company
 from app.practice.staff.forms import stable_id
 from app.practice.staff.practice_company import PracticeCompany, build_company
-from app.storage.schema import migrate
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.undo import undo
 from app.use_cases.shared.views import RunView
@@ -132,8 +131,7 @@ class Promises(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        shutil.copy(_template(), self.folder / "awase.db")
-        self.house: House = open_house(self.folder, _people(), DATABASE_URL=f"sqlite:///{self.folder / 'awase.db'}")
+        self.house: House = open_house(self.folder, _people())
         self._open_second()
         self.house.run(Direction.SMARTHR_TO_FREEE)
         self._count_alike()
@@ -342,13 +340,6 @@ def _people() -> PracticeCompany:
     if "company" not in _MADE:
         _MADE["company"] = only(build_company(TODAY), "equal", "update", "create", most=2)
     return _MADE["company"]
-
-
-def _template() -> Path:
-    if "template" not in _MADE:
-        _MADE["template"] = Path(tempfile.mkdtemp(prefix="promises-template-")) / "awase.db"
-        migrate(f"sqlite:///{_MADE['template']}")
-    return _MADE["template"]
 
 
 def test_edits_permissions_hidden_people_runs_and_undo_keep_every_promise() -> None:
