@@ -66,7 +66,7 @@ test: $(VENV)/.installed-dev
 ifdef ARGS
 	@$(PYTEST) $(ARGS)
 else
-	@told=$$(mktemp); $(PYTEST) --reach=test -m processes $(TWO_HOUSES) >$$told 2>&1 & houses=$$!; \
+	@told=$$(mktemp); $(PYTEST) --reach=test -m processes $(TWO_HOUSES) $$(grep -lrw "mark.processes" tests --include="test_*.py") >$$told 2>&1 & houses=$$!; \
 	trap 'kill $$houses; rm -f $$told; exit 130' INT TERM; status=0; \
 	nice -n 5 env $(PYTEST) --reach=test -m "not live and not processes" $(SHARED) || status=1; \
 	wait $$houses || status=1; cat $$told; rm -f $$told; exit $$status

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -19,12 +20,23 @@ from app.storage.links import link_reading
 from app.web.i18n import LOCALES, catalogue, wording
 from tests.domain import reasons_in_source
 
-FOUND = list(reasons_in_source.codes())
-REFUSED = list(reasons_in_source.refusals())
-CODES = sorted({each.code for each in FOUND} | set(CATALOGUE))
+CODES = sorted(CATALOGUE)
+"""All that the source makes, as the first test shows."""
 ONLY_DOCUMENTED = frozenset({"E15"})
 """Of the documented list, but Awase names the item that cannot be read instead."""
 PLACES = [Place(direction, trigger) for direction in Direction for trigger in Trigger]
+
+
+@cache
+def found() -> list[reasons_in_source.Found]:
+    """What the source makes. To read all of it takes seconds, so it is not done where tests are only collected."""
+    return list(reasons_in_source.codes())
+
+
+@cache
+def refused() -> list[reasons_in_source.Found]:
+    return list(reasons_in_source.refusals())
+
 
 _HOLES = re.compile(r"[{}]|\bNone\b|  ")
 _WRITES_TO = {
@@ -62,23 +74,23 @@ def places_of(code: str) -> Iterator[Place]:
 
 
 def test_every_code_in_the_source_has_an_entry() -> None:
-    missing = {(each.module, each.line, each.code) for each in FOUND if each.code not in CATALOGUE}
+    missing = {(each.module, each.line, each.code) for each in found() if each.code not in CATALOGUE}
     assert sorted(missing) == []
 
 
 def test_the_search_finds_every_entry() -> None:
     """So it sees what the app makes, and no entry is left from a code of before."""
-    unseen = set(CATALOGUE) - {each.code for each in FOUND}
+    unseen = set(CATALOGUE) - {each.code for each in found()}
     assert unseen == ONLY_DOCUMENTED
 
 
 def test_the_search_follows_a_code_to_where_it_is_written() -> None:
     """Through a constant, a condition, a dictionary, a generator, a text with a hole, and the return of a function
     of another module."""
-    found = {each.code for each in FOUND}
-    assert {"hidden_person", "overwritten_since", "control_signs", "no_recipient", "E13"} <= found
-    assert {"left_before", "other_way_waits", "waits_for_second_person", "quarantined", "numbers_swapped"} <= found
-    assert {f"list_incomplete_{system.value}" for system in System} <= found
+    codes = {each.code for each in found()}
+    assert {"hidden_person", "overwritten_since", "control_signs", "no_recipient", "E13"} <= codes
+    assert {"left_before", "other_way_waits", "waits_for_second_person", "quarantined", "numbers_swapped"} <= codes
+    assert {f"list_incomplete_{system.value}" for system in System} <= codes
 
 
 def test_a_code_without_an_entry_cannot_be_stored_or_told() -> None:
@@ -192,8 +204,8 @@ def test_every_refusal_is_told_in_english() -> None:
     told_elsewhere = set(CATALOGUE)
     missing = {
         (each.module, each.line, each.code)
-        for each in REFUSED
+        for each in refused()
         if f"refusals.{each.code}" not in catalogue("en") and each.code not in told_elsewhere
     }
-    assert len(REFUSED) > 60
+    assert len(refused()) > 60
     assert sorted(missing) == []
