@@ -120,7 +120,7 @@ def sums_of_headings(text: str, title: str) -> int | None:
     return sum(counted) if found else None
 
 
-@examples(150)
+@examples(50)
 @given(summaries())
 def test_the_headings_count_every_failure_once(told: RunSummary) -> None:
     text = letter(compose(told, wording("ja")), Language.JAPANESE, ()).text
@@ -128,7 +128,7 @@ def test_the_headings_count_every_failure_once(told: RunSummary) -> None:
     assert (sums_of_headings(text, "確認が必要な従業員への対処") or 0) == told.to_review
 
 
-@examples(150)
+@examples(50)
 @given(summaries())
 def test_each_failed_person_is_named_once_and_the_rest_counted(told: RunSummary) -> None:
     """And nobody's line can be taken for another's."""
@@ -143,7 +143,7 @@ def test_each_failed_person_is_named_once_and_the_rest_counted(told: RunSummary)
     assert (f"ほか {rest:,}件（連携履歴で確認できます）" in lines) == (rest > 0)
 
 
-@examples(150)
+@examples(50)
 @given(summaries(), st.sampled_from(list(Language)))
 def test_text_and_html_say_the_same(told: RunSummary, language: Language) -> None:
     same(compose(told, wording(language.value)), language)

@@ -57,7 +57,7 @@ def digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(sign)) for sign in text if unicodedata.category(sign) == "Nd")
 
 
-@examples(300)
+@examples(150)
 @given(NASTY)
 def test_the_normal_form_is_final_and_holds_nothing_invisible(text: str) -> None:
     form = normal(text)
@@ -69,7 +69,7 @@ def test_the_normal_form_is_final_and_holds_nothing_invisible(text: str) -> None
 
 
 @pytest.mark.parametrize("place", PLACES)
-@examples(60)
+@examples(30)
 @given(text=NASTY)
 def test_every_change_of_a_value_has_a_named_rule(place: Place, text: str) -> None:
     state = read(place, text)
@@ -85,7 +85,7 @@ def test_every_change_of_a_value_has_a_named_rule(place: Place, text: str) -> No
 
 
 @pytest.mark.parametrize("place", PLACES)
-@examples(60)
+@examples(30)
 @given(text=NASTY)
 def test_no_digit_is_lost_or_added_except_by_its_rule(place: Place, text: str) -> None:
     state, used = read(place, text), names(place, text)
@@ -103,7 +103,7 @@ def test_no_digit_is_lost_or_added_except_by_its_rule(place: Place, text: str) -
 
 
 @pytest.mark.parametrize("place", PLACES)
-@examples(60)
+@examples(30)
 @given(text=NASTY)
 def test_how_a_letter_is_coded_makes_no_difference(place: Place, text: str) -> None:
     if re.search("[\uf900-\ufaff]", text):
@@ -113,7 +113,7 @@ def test_how_a_letter_is_coded_makes_no_difference(place: Place, text: str) -> N
 
 
 @pytest.mark.parametrize("place", PLACES)
-@examples(60)
+@examples(30)
 @given(text=NASTY)
 def test_what_is_compared_depends_on_the_value_alone(place: Place, text: str) -> None:
     state = read(place, text)
