@@ -8,9 +8,27 @@ tells only what a vendor or a rule said about the *kind* of fault.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from app.domain.vendors.answer import VendorAnswer
+
+
+@dataclass(init=False)
+class Sentence:
+    """What people are told: the key of a text in the catalogue of every language, and what is filled in.
+
+    `key`: "causes.<code>" stands for what the error catalogue says about that code and what to do, and with ".message"
+    after it for the first alone. `values`: numbers and names as they are, members of closed lists, further texts, and
+    tuples, which are listed.
+    """
+
+    key: str
+    values: dict[str, Any] = field(repr=False)
+
+    def __init__(self, key: str, /, **values: Any) -> None:
+        self.key, self.values = key, values
 
 
 class AwaseError(Exception):
@@ -84,13 +102,25 @@ class RunError(AwaseError):
 
 
 class Refused(AwaseError):
-    """A request that is refused before anything is stored: `code` is stable, `message` is Japanese, `status` is HTTP's.
+    """A request that is refused before anything is stored: `code` is stable, `status` is HTTP's, `told` is the reason.
 
-    `fields`: which part of the request is wrong, as {field path: Japanese message}.
+    `key`: the code, and after a dot which of its texts (`refusals.<key>`); `values` fill it. `told`: another text.
+    `fields`: which parts of the request are wrong, and why (as the whole, for those that are only named). A `str` is no
+    text but the id of something that the caller needs.
     """
 
-    def __init__(self, code: str, message: str, *, status: int = 422, fields: dict[str, str] | None = None) -> None:
-        super().__init__(code, message)
-        self.message = message
+    def __init__(
+        self,
+        key: str,
+        /,
+        *,
+        told: Sentence | None = None,
+        status: int = 422,
+        fields: Mapping[str, Sentence | str] | tuple[str, ...] = (),
+        **values: Any,
+    ) -> None:
+        super().__init__(key.partition(".")[0])
+        self.told = told or Sentence(f"refusals.{key}", **values)
         self.status = status
-        self.fields = fields or {}
+        named = fields if isinstance(fields, Mapping) else dict.fromkeys(fields, self.told)
+        self.fields: dict[str, Sentence | str] = dict(named)

@@ -11,13 +11,13 @@ import math
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from app.domain.error_catalogue.catalogue import (
     ANYWHERE,
-    CATALOGUE,
     Happened,
     Who,
     cause_of,
@@ -27,7 +27,7 @@ from app.domain.error_catalogue.catalogue import (
     remedy_of,
     who_of,
 )
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.runs.dates import JAPAN
@@ -36,6 +36,8 @@ from app.domain.runs.kinds import RunKind
 FOLDER = Path(__file__).parent / "texts"
 LOCALES = ("ja", "en")
 DEFAULT = "ja"
+MOST_LISTED = 20
+"""How many of many names a sentence lists."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -48,9 +50,12 @@ class Wording:
 
     def __call__(self, key: str, /, **values: Any) -> str:
         """The text of a key. Raises KeyError for a key that is not in the catalogue."""
-        found = self._texts[key] if key in self._texts else self._texts[f"{key}.{_form(values.get('n'))}"]
+        found = self._pattern(key, values)
         shown = {name: self.number(v) if type(v) is int else v for name, v in values.items()}
         return found.format(**shown) if values else found
+
+    def _pattern(self, key: str, values: Mapping[str, Any]) -> str:
+        return self._texts[key] if key in self._texts else self._texts[f"{key}.{_form(values.get('n'))}"]
 
     def of_kind(self, name: str, kind: RunKind, /, **values: Any) -> str:
         """The text kinds.`name` for a run of this kind; for one that has none of its own, the text for a sync."""
@@ -105,14 +110,30 @@ class Wording:
         return text if where.direction else text[:1].upper() + text[1:]
 
     def refusal(self, refused: Refused) -> str:
-        """The message of a refused request. A message that no catalogue holds (it names values) stays Japanese."""
-        if self.locale == DEFAULT:
-            return refused.message
-        own = self._texts.get(f"refusals.{refused.code}")
-        of_vendor = refused.code.partition("_")[2]
-        if own is None and refused.code.startswith(("freee_", "smarthr_")) and of_vendor in CATALOGUE:
-            return f"{self.message(of_vendor)} {self.remedy(of_vendor)}"
-        return own or refused.message
+        """Why a request is refused."""
+        return self.tell(refused.told)
+
+    def faults(self, refused: Refused) -> dict[str, str]:
+        """Field → what is wrong with it."""
+        return {path: self.tell(told) for path, told in refused.fields.items()}
+
+    def tell(self, told: Any) -> str:
+        """A text with its values; a value alone as it stands in a text."""
+        if isinstance(told, tuple):
+            shown = self("refusals.comma").join(map(self.tell, told[:MOST_LISTED]))
+            return shown if len(told) <= MOST_LISTED else self("refusals.more", shown=shown, n=len(told) - MOST_LISTED)
+        if isinstance(told, Enum):
+            return self.label(told)
+        if not isinstance(told, Sentence):
+            return str(told)
+        if told.key.startswith("causes."):
+            return self._cause(*told.key.split(".")[1:])
+        values = {name: v if isinstance(v, int | float) else self.tell(v) for name, v in told.values.items()}
+        return self._pattern(told.key, values).format(**values)
+
+    def _cause(self, code: str, only: str = "") -> str:
+        remedy = "" if only else self.remedy(code)
+        return ("" if self.locale == DEFAULT else " ").join(filter(None, (self.message(code), remedy)))
 
     # ── numbers, dates, spans ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -126,21 +126,8 @@ def places() -> dict[str, int]:
         for _, definition in definitions:
             given = [arg.arg for arg in definition.args.args if arg.arg not in ("self", "cls")]
             for place, parameter in enumerate(given):
-                if parameter in NAMES and name != "__init__" and name not in {*NOT_OURS, *refusers()}:
+                if parameter in NAMES and name != "__init__" and name not in NOT_OURS:
                     found.setdefault(name, place)
-    return found
-
-
-@cache
-def refusers() -> dict[str, int]:
-    """Name of a call → place of the code of a refused request: `Refused`, and functions that make one of their code."""
-    found = {"Refused": 0}
-    for name, definitions in functions().items():
-        for _, definition in definitions:
-            given = [arg.arg for arg in definition.args.args]
-            makes = any(isinstance(node, ast.Call) and _called(node) == "Refused" for node in _inside(definition))
-            if makes and "code" in given:
-                found[name] = given.index("code")
     return found
 
 
@@ -186,26 +173,9 @@ def _errors(root: str, *, but: str = "") -> frozenset[ast.FunctionDef]:
     return frozenset(part for part in parts if isinstance(part, ast.FunctionDef) and part.name == "__init__")
 
 
-def refusals() -> Iterator[Found]:
-    """The code of every refused request, as far as it is written as text."""
-    for module in modules().values():
-        for scope in _scopes(module.tree):
-            for node in _inside(scope):
-                place = refusers().get(_called(node)) if isinstance(node, ast.Call) else None
-                if place is not None and isinstance(node, ast.Call) and len(node.args) > place:
-                    for code in _texts(node.args[place], module, scope, _DEEPEST):
-                        yield Found(module.name, node.lineno, code)
-    for module, definition in functions()["__init__"]:
-        if definition in _errors("Refused"):
-            for node in _inside(definition):
-                if isinstance(node, ast.Call) and _called(node) == "__init__" and node.args:
-                    for code in _texts(node.args[0], module, definition, _DEEPEST):
-                        yield Found(module.name, node.lineno, code)
-
-
 def _given(node: ast.Call) -> Iterator[ast.expr]:
     name = _called(node)
-    if name in NOT_OURS or name in refusers():
+    if name in NOT_OURS:
         return
     place = places().get(name)
     if place is not None and len(node.args) > place:

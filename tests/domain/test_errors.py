@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.errors import ItemError, Refused, RunError, TemporaryError
+from app.domain.errors import ItemError, Refused, RunError, Sentence, TemporaryError
 
 
 def test_an_error_is_written_with_its_code_and_detail() -> None:
@@ -27,13 +27,20 @@ def test_a_run_error_needs_no_consent_unless_it_says_so() -> None:
 
 
 def test_a_refusal_has_words_a_status_and_the_fields_that_are_wrong() -> None:
-    refused = Refused("unknown_run", "その同期はありません。")
-    assert (refused.code, refused.message, refused.status, refused.fields) == (
-        "unknown_run",
-        "その同期はありません。",
-        422,
-        {},
+    refused = Refused("unknown_run", run="7")
+    assert (refused.code, refused.status, refused.fields) == ("unknown_run", 422, {})
+    assert refused.told == Sentence("refusals.unknown_run", run="7") and str(refused) == "unknown_run"
+    wrong = Refused("not_valid.early", status=409, fields={"date": Sentence("fields.until"), "run": "7"})
+    assert (wrong.code, wrong.told, wrong.status) == ("not_valid", Sentence("refusals.not_valid.early"), 409)
+    assert wrong.fields == {"date": Sentence("fields.until"), "run": "7"}
+
+
+def test_a_field_without_a_reason_of_its_own_has_that_of_the_refusal() -> None:
+    refused = Refused("not_valid", fields=("date", "run"), most=3)
+    assert refused.fields == dict.fromkeys(("date", "run"), Sentence("refusals.not_valid", most=3))
+    other = Refused("smarthr_E18", told=Sentence("causes.E18"), fields=("token",))
+    assert (other.code, other.told, other.fields) == (
+        "smarthr_E18",
+        Sentence("causes.E18"),
+        {"token": Sentence("causes.E18")},
     )
-    assert str(refused) == "unknown_run: その同期はありません。"
-    wrong = Refused("not_valid", "入力を確かめてください。", status=409, fields={"date": "日付ではありません。"})
-    assert (wrong.status, wrong.fields) == (409, {"date": "日付ではありません。"})

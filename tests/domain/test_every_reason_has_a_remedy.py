@@ -33,11 +33,6 @@ def found() -> list[reasons_in_source.Found]:
     return list(reasons_in_source.codes())
 
 
-@cache
-def refused() -> list[reasons_in_source.Found]:
-    return list(reasons_in_source.refusals())
-
-
 _HOLES = re.compile(r"[{}]|\bNone\b|  ")
 _WRITES_TO = {
     "ja": r"{}(?:人事労務)?(?:に|へ)(?:は)?(?:反映|書き込|登録でき|渡せ)",
@@ -191,21 +186,10 @@ def test_the_english_catalogue_has_what_the_japanese_has_and_no_more() -> None:
     assert sorted(wanted ^ there) == []
 
 
-# ── questions and refusals ────────────────────────────────────────────────────────────────────────────────────────
+# ── questions ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_question_on_the_page_of_links_says_what_to_do(locale: str) -> None:
     for code in link_reading.QUESTIONS:
         assert wording(locale)(f"links.remedies.{code}").strip(), code
-
-
-def test_every_refusal_is_told_in_english() -> None:
-    told_elsewhere = set(CATALOGUE)
-    missing = {
-        (each.module, each.line, each.code)
-        for each in refused()
-        if f"refusals.{each.code}" not in catalogue("en") and each.code not in told_elsewhere
-    }
-    assert len(refused()) > 60
-    assert sorted(missing) == []

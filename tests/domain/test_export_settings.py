@@ -11,6 +11,7 @@ from app.domain.enums import System
 from app.domain.errors import Refused
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.domain.settings.export_settings import check_export_sets, check_export_settings, complete, doubts, settings_for
+from app.web.i18n import wording
 
 GOOD: dict[str, Any] = {
     "working_hours_system_name": "固定時間",
@@ -29,7 +30,7 @@ def refused_fields(raw: dict[str, Any]) -> set[str]:
         check_export_settings(raw)
     assert caught.value.code == "invalid_export_settings"
     assert caught.value.status == 422
-    assert all(caught.value.fields.values())
+    assert all(wording("ja").faults(caught.value).values())
     return set(caught.value.fields)
 
 
@@ -150,15 +151,15 @@ SETTINGS = ("invalid_export_settings", "エクスポート設定を確認して�
 def test_a_refusal_says_what_is_wrong_with_each_field() -> None:
     with pytest.raises(Refused) as caught:
         check_export_settings({**GOOD, "working_hours_system_name": "", "pay_schedule_name": "あ" * 16, "base_pay": ""})
-    assert (caught.value.code, caught.value.message) == SETTINGS
-    assert caught.value.fields == {
+    assert (caught.value.code, wording("ja").refusal(caught.value)) == SETTINGS
+    assert wording("ja").faults(caught.value) == {
         "working_hours_system_name": "勤務・賃金設定名を入力してください。",
         "pay_schedule_name": "締め日支払い日グループ名は15文字以内で入力してください。",
         "base_pay": "基本給は0から99,999,999までの整数で入力してください。",
     }
     with pytest.raises(Refused) as caught:
         check_export_settings({**GOOD, "working_hours_system_name": "固定\n時間", "pay_type": "x"})
-    assert caught.value.fields == {
+    assert wording("ja").faults(caught.value) == {
         "working_hours_system_name": "勤務・賃金設定名に改行、制御文字、見えない文字は使えません。",
         "pay_type": "給与方式は月給・日給・時給から選んでください。",
     }
@@ -167,8 +168,8 @@ def test_a_refusal_says_what_is_wrong_with_each_field() -> None:
 def test_sets_are_refused_with_all_their_faults() -> None:
     with pytest.raises(Refused) as caught:
         check_export_sets({"あ" * 101: GOOD, "役員": {**GOOD, "pay_type": "x"}})
-    assert (caught.value.code, caught.value.message) == SETTINGS
-    assert caught.value.fields == {
+    assert (caught.value.code, wording("ja").refusal(caught.value)) == SETTINGS
+    assert wording("ja").faults(caught.value) == {
         "0.employment_type": "雇用形態は100文字以内で入力してください。",
         "1.pay_type": "給与方式は月給・日給・時給から選んでください。",
     }
@@ -179,7 +180,8 @@ def test_as_many_sets_and_as_long_names_as_are_allowed() -> None:
     assert set(check_export_sets({"あ" * 100: GOOD})) == {"あ" * 100}
     with pytest.raises(Refused) as caught:
         check_export_sets({str(number): GOOD for number in range(21)})
-    assert (caught.value.code, caught.value.message) == (SETTINGS[0], "雇用形態ごとの設定は20件までです。")
+    assert caught.value.code == SETTINGS[0]
+    assert wording("ja").refusal(caught.value) == "雇用形態ごとの設定は20件までです。"
 
 
 def test_sets_are_checked_like_the_default_and_named_by_their_position() -> None:

@@ -21,6 +21,7 @@ from app.domain.planning.mass_change import (
 )
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.snapshot import BLANK, Unconvertible
+from app.web.i18n import wording
 
 TODAY = date(2026, 11, 22)
 BEFORE, AFTER = date(2026, 10, 31), date(2026, 12, 31)
@@ -102,9 +103,10 @@ def test_an_alarm_is_kept_plainly_and_told_in_words() -> None:
     alarm = MassChangeReason(MassChangeCode.RETIRES, 12, 5)
     kept = {"code": "many_retires", "count": 12, "limit": 5, "written": 0}
     assert mass_change.reason_as_dict(alarm) == kept
-    assert mass_change.sentence(alarm) == "退職にする人が12人（1日の上限5人）"
+    assert wording("ja").tell(mass_change.sentence(alarm)) == "退職にする人が12人（1日の上限5人）"
     accounts = MassChangeReason(MassChangeCode.BANK_ACCOUNTS, 4, 3, written=3)
-    assert mass_change.sentence(accounts) == "口座を書き込む人が4人（1日の上限3人、うち3人は書き込み済み）"
+    said = wording("ja").tell(mass_change.sentence(accounts))
+    assert said == "口座を書き込む人が4人（1日の上限3人、うち3人は書き込み済み）"
     assert accounts.effect is Effect.BANK
     assert MassChangeReason(MassChangeCode.PEOPLE, 6, 5).effect is None
     assert {alarm.effect for alarm in alarms(dict.fromkeys(Effect, 99), linked=0)} == set(Effect)

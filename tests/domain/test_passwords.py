@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.access.passwords import LONGEST, check_password, new_password
 from app.domain.errors import Refused
+from app.web.i18n import wording
 
 LOGIN = "Hanako.Yamada@Example.com"
 COMPANIES = ["株式会社みどり商事", "Midori Shoji"]
@@ -55,8 +56,9 @@ def test_what_a_password_must_be(password: str, expected: tuple[str, str] | None
         return
     with pytest.raises(Refused) as caught:
         check_password(password, login=LOGIN, words=COMPANIES)
-    assert (caught.value.code, caught.value.message) == expected
-    assert caught.value.fields == {"password": expected[1]}
+    say = wording("ja")
+    assert (caught.value.code, say.refusal(caught.value)) == expected
+    assert say.faults(caught.value) == {"password": expected[1]}
     assert caught.value.status == 422
 
 

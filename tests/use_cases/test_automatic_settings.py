@@ -10,7 +10,8 @@ from app.domain.errors import Refused
 from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
 from app.storage.enums import WebhookState
-from app.use_cases.connections.automatic_settings import ITEM_LABELS, AutomaticView, set_automatic, show_automatic
+from app.use_cases.connections.automatic_settings import POLICY_ITEMS, AutomaticView, set_automatic, show_automatic
+from app.web.i18n import wording
 from tests.use_cases.engine_room import Room
 
 EVERYTHING = {
@@ -33,7 +34,7 @@ def refused(room: Room, **changes: Any) -> dict[str, str]:
     with pytest.raises(Refused) as caught:
         changed(room, **changes)
     assert show_automatic(room.ctx, room.connection.key) == before
-    return caught.value.fields
+    return wording("ja").faults(caught.value)
 
 
 def test_at_first_nothing_is_automatic_and_the_numbers_are_the_services(room: Room) -> None:
@@ -108,9 +109,9 @@ def test_an_unknown_item_is_answered_with_the_known_ones(room: Room, key: str) -
 
 
 def test_every_item_is_either_itself_or_part_of_the_account(room: Room) -> None:
-    assert len(ITEM_LABELS) == len(FIELDS) - 5 + 1
-    view = changed(room, item_policies=dict.fromkeys(ITEM_LABELS, "hold"))
-    assert set(view.item_policies) == set(ITEM_LABELS)
+    assert len(POLICY_ITEMS) == len(FIELDS) - 5 + 1
+    view = changed(room, item_policies=dict.fromkeys(POLICY_ITEMS, "hold"))
+    assert set(view.item_policies) == set(POLICY_ITEMS)
 
 
 @pytest.mark.parametrize(("directions", "fine"), [("both", False), ("smarthr_to_freee", False), ("off", True)])

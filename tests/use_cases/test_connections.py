@@ -23,6 +23,7 @@ from app.use_cases.intake.start_run import start_run
 from app.use_cases.monitoring import queue_admin
 from app.use_cases.survey.kept_people import LISTED_ANEW
 from app.use_cases.upkeep.relay import relay_once
+from app.web.i18n import wording
 from tests.storage.databases import end_item, running_run
 from tests.use_cases.engine_room import TODAY, Room, open_room, person
 
@@ -147,7 +148,8 @@ def test_another_company_is_refused_and_its_tokens_are_not_kept(room: Room) -> N
     room.sign_in.answer = replace(room.sign_in.answer, company_id=999)  # type: ignore[type-var]
     error = refusal(room, begin(room))
     assert error.code == "wrong_company"
-    assert "999" in error.message and "1234567" in error.message
+    said = wording("ja").refusal(error)
+    assert "999" in said and "1234567" in said
     assert room.ctx.tokens.freee_tokens(room.connection.id).access_token == "freee-access-invented"
 
 

@@ -170,7 +170,7 @@ def test_who_was_told_of_a_trouble_is_told_once_that_it_is_over(house: House) ->
 
 
 def test_check_now_compares_and_writes_nothing(house: House) -> None:
-    with pytest.raises(Refused, match="確認できる接続がありません"):
+    with pytest.raises(Refused, match="check_under_way"):
         attention_acts.check_now(house.ctx, by="user:1")
     break_(house)
     house.run(TO_FREEE)

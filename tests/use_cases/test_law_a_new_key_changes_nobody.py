@@ -22,6 +22,7 @@ from app.use_cases.shared.views import RunView
 from app.use_cases.upkeep.heartbeat import SILENT_SECONDS, beat
 from app.use_cases.upkeep.rotation import renew_leftovers, rotate_secrets
 from app.use_cases.upkeep.secrets_status import DECISIONS, LINKS, NAMES, KeyKind, KeyUse, secrets_status
+from app.web.i18n import wording
 from tests.house import KEY, House
 from tests.statements import statements
 from tests.use_cases.test_job import only
@@ -232,7 +233,8 @@ def test_no_key_comes_into_use_while_a_living_process_does_not_know_it(told: Hou
     with pytest.raises(Refused) as refused:
         list(rotate_secrets(both.ctx))
     assert refused.value.code == "key_unknown_to_process"
-    assert "worker_bulk@there:7" in refused.value.message and "only@here" not in refused.value.message
+    said = wording("ja").refusal(refused.value)
+    assert "worker_bulk@there:7" in said and "only@here" not in said
     assert both.ctx.keys.encryption.in_use.text == OLD_SEAL and both.ctx.keys.signing.in_use.text == OLD
     told.clock.turn(seconds=SILENT_SECONDS + 1)
     beat(both.ctx, "only@here:1", since=told.clock.now())

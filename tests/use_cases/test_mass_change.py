@@ -24,6 +24,7 @@ from app.use_cases.queries.preview import see_people
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import sweep
 from app.use_cases.upkeep import reconcile, relay
+from app.web.i18n import wording
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, heard_out, listening, now_in_japan
 from tests.statements import statements
@@ -113,7 +114,7 @@ def test_a_person_who_has_looked_lets_it_go_on(linked: House) -> None:
     run = held_run(linked)
     why = refused(linked, run)
     assert (why.code, why.status) == ("mass_change", 409)
-    assert "退職にする人が6人" in why.fields["acknowledge_mass_change"]
+    assert "退職にする人が6人" in wording("ja").faults(why)["acknowledge_mass_change"]
     assert linked.seen(run).state is RunState.PREVIEWED
     approve_retry_cancel.approve(linked.ctx, run.id, by="user:1", acknowledged=True)
     linked.work()

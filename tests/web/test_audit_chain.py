@@ -17,7 +17,7 @@ from app.storage.access.rows import AuditRow
 from app.storage.tables.access_models import AuditTable
 from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
-from app.use_cases.monitoring.audit_check import AuditCheck, FaultKind, check_audit
+from app.use_cases.monitoring.audit_check import AuditCheck, check_audit
 from tests.together import together
 from tests.web.world import NOW, World
 
@@ -246,10 +246,6 @@ PLAIN = st.recursive(
 def test_whatever_the_details_are_they_come_back_as_they_were_chained(detail: dict[str, Any], world: World) -> None:
     add(world, detail=detail)
     assert check_audit(world.ctx).ok
-
-
-def test_every_fault_has_its_words() -> None:
-    assert all(kind.label for kind in FaultKind)
 
 
 def test_where_an_act_comes_from_ends_with_its_door(world: World) -> None:

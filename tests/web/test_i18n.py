@@ -15,23 +15,28 @@ import pytest
 from app.domain import enums
 from app.domain.access import roles
 from app.domain.error_catalogue.catalogue import CATALOGUE, Who
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.mapping import FIELDS
 from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.planning import plan
+from app.domain.planning.mass_change import MassChangeCode, MassChangeReason, sentence
 from app.domain.runs import kinds, run_state, words
 from app.domain.settings import connection_settings
 from app.storage.enums import ChangeState, DeliveryState, MailState, StepState, WebhookState
+from app.storage.upkeep.backups import Trouble
+from app.use_cases.accounts.api_keys import Scope
+from app.use_cases.monitoring.audit_check import FaultKind
 from app.web.i18n import LOCALES, Wording, catalogue, wording
 
 APP = Path(__file__).resolve().parents[2] / "app"
 ONLY_ENGLISH = re.compile(
-    r"(words\.(Role|System|RunWord|RunKind|ItemState|Step|Who|Scope|BeginReason|item|other_item)|causes|refusals)\."
+    r"(words\.(Role|System|RunWord|RunKind|ItemState|Step|Who|BeginReason|item|other_item)|causes)\."
 )
 """What is Japanese in the domain itself."""
 SHOWN = (
     kinds.RunKind,
     *(enums.Direction, enums.System, enums.Step, enums.Trigger, words.RunWord, run_state.ItemState, roles.Role),
+    *(Scope, FaultKind),
     *(plan.PlanKind, plan.Severity, Who, ChangeState, DeliveryState, MailState, StepState, WebhookState),
     *(
         connection_settings.Automatic,
@@ -43,14 +48,13 @@ SHOWN = (
 )
 _CALL = re.compile(r"""(?<![\w.])(?:t|words|wording_here\(\)|told|say)\(\s*["']([a-z_]+\.[\w.]+)["']\s*[,)]""")
 _KEY = re.compile(r"""["']([a-z_]+(?:\.\w+)+)["']""")
-_REFUSED = re.compile(r"""(?:Refused|_wrong)\(\s*(?:"[a-z_]+",\s*)?"([a-z_]+)",""")
 _BUILT = re.compile(r"""["']([a-z_]+\.[\w.]*?)\.?["']\s*(?:~|\+)|f["']([a-z_]+\.[\w.]*?)\{""")
 """Keys that are put together: what stands before the variable part."""
 
 
 def sources() -> Iterator[str]:
-    mails = (APP / "domain" / "mail_text").rglob("*.py")
-    files = chain((APP / "web" / "templates").rglob("*.html"), (APP / "web").rglob("*.py"), mails)
+    rooms = ((APP / name).rglob("*.py") for name in ("domain", "use_cases", "web"))
+    files = chain((APP / "web" / "templates").rglob("*.html"), *rooms)
     return (file.read_text(encoding="utf-8") for file in files)
 
 
@@ -86,13 +90,15 @@ def test_every_text_a_page_asks_for_exists() -> None:
 
 
 def test_every_text_is_asked_for_somewhere() -> None:
-    """Named as a whole, or by the beginning of a key that is put together."""
+    """Named as a whole, or by the beginning of a key that is put together. Refusals: `test_refusal_texts`."""
     whole = {key for source in sources() for key in _KEY.findall(source)}
     begun = {"".join(found) for source in sources() for found in _BUILT.findall(source)}
     unused = [
         key
         for key in catalogue("ja")
-        if not key.startswith("words.") and base(key) not in whole and not any(key.startswith(b) for b in begun if b)
+        if not key.startswith(("words.", "refusals.", "fields."))
+        and base(key) not in whole
+        and not any(key.startswith(b) for b in begun if b)
     ]
     assert unused == []
 
@@ -118,17 +124,36 @@ def test_every_item_and_every_cause_has_english_words() -> None:
 
 
 def test_a_refusal_is_told_in_the_language_of_the_page() -> None:
-    refused = Refused("run_not_found", "この同期は見つかりません。")
+    refused = Refused("run_not_found")
     assert wording("ja").refusal(refused) == "この同期は見つかりません。"
     assert wording("en").refusal(refused).isascii()
 
 
-def test_every_refusal_has_english_words() -> None:
-    """Also one whose code stands on the line below `Refused(`."""
-    files = chain((APP / "use_cases").rglob("*.py"), (APP / "domain").rglob("*.py"))
-    raised = {code for file in files for code in _REFUSED.findall(file.read_text(encoding="utf-8"))}
-    assert len(raised) > 30
-    assert sorted(code for code in raised if f"refusals.{code}" not in catalogue("en")) == []
+def test_values_stand_in_a_refusal_as_people_write_them() -> None:
+    """Numbers as the text asks, members of lists by their names, many names cut short, codes by what they mean."""
+    japanese, english = wording("ja"), wording("en")
+    many = Refused("unknown_employee_number", source=enums.System.FREEE, numbers=tuple(f"{n:04}" for n in range(22)))
+    assert japanese.refusal(many).startswith("freee人事労務にいない従業員番号です: 0000、0001、")
+    assert japanese.refusal(many).endswith("、0019 ほか2件") and english.refusal(many).endswith(", 0019 and 2 more")
+    assert "従業員番号は10,000件まで" in japanese.refusal(Refused("too_many_employees", most=10_000))
+    why = Refused("freee_E18", told=Sentence("refusals.freee_tokens", cause=Sentence("causes.E18")), fields=("token",))
+    assert japanese.message("E18") + japanese.remedy("E18") in japanese.faults(why)["token"]
+    assert f"{english.message('E18')} {english.remedy('E18')}" in english.refusal(why)
+    assert japanese.tell(Sentence("causes.E18.message")) == japanese.message("E18")
+    assert japanese.faults(Refused("survey_open", fields={"run": "7"}, run="7"))["run"] == "7"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_way_a_backup_fails_has_its_words(locale: str) -> None:
+    told = {wording(locale).refusal(Refused(f"backup_failed.{trouble}", subject="(file)")) for trouble in Trouble}
+    assert len(told) == len(Trouble) and all(each.endswith("(file)") for each in told)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_alarm_has_its_words(locale: str) -> None:
+    alarms = [MassChangeReason(code, 12, 5, written=3) for code in MassChangeCode]
+    told = {wording(locale).tell(sentence(alarm)) for alarm in alarms}
+    assert len(told) == len(alarms) and all("12" in each and "5" in each and "3" in each for each in told)
 
 
 def test_numbers_choose_their_form() -> None:

@@ -11,6 +11,7 @@ from zxcvbn import zxcvbn
 from app.domain.errors import Refused
 
 SHORTEST, LONGEST = 12, 256
+_FIELD = ("password",)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Small letters and digits without those that people easily misread: i, l, o, 0, 1."""
 _FEWEST_CHARACTERS = 4
@@ -28,15 +29,11 @@ def check_password(password: str, *, login: str, words: Iterable[str] = ()) -> N
     whoever guesses at this account would try first, such as the company's name."""
     plain = password.casefold().strip()
     if not SHORTEST <= len(password) <= LONGEST:
-        raise _refused("invalid_password", f"パスワードは{SHORTEST}〜{LONGEST}文字で指定してください。")
+        raise Refused("invalid_password", fields=_FIELD, shortest=SHORTEST, longest=LONGEST)
     if plain in (login.casefold(), login.casefold().partition("@")[0]):
-        raise _refused("password_is_login", "ログイン名と同じパスワードは使えません。")
+        raise Refused("password_is_login", fields=_FIELD)
     if len(set(plain)) < _FEWEST_CHARACTERS or _strength(password, [login, *words]) < _STRONG_ENOUGH:
-        raise _refused(
-            "password_too_common",
-            "推測されやすいパスワードです。互いに関係のない言葉を3つ以上並べるか、パスワード管理ツールに作らせてください。"
-            "ログイン名や会社名、製品名、よくある言葉、日付、キーボードの並び、くり返しは、足しても強くなりません。",
-        )
+        raise Refused("password_too_common", fields=_FIELD)
 
 
 def _strength(password: str, words: Iterable[str]) -> int:
@@ -51,7 +48,3 @@ def _strength(password: str, words: Iterable[str]) -> int:
 def new_password() -> str:
     """A password that no attacker can guess (99 bits) and that a person can copy by hand."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
-
-
-def _refused(code: str, message: str) -> Refused:
-    return Refused(code, message, fields={"password": message})

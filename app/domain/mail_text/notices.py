@@ -28,7 +28,7 @@ from app.domain.mail_text.letter import (
     one_line,
     said,
 )
-from app.domain.planning.mass_change import Effect, MassChangeReason
+from app.domain.planning.mass_change import Effect, MassChangeReason, sentence
 from app.domain.runs.dates import JAPAN
 
 BANK = "bank"
@@ -65,7 +65,7 @@ def run_held(
         said(say("mail.held.rest")),
         GAP,
         Line(Kind.SECTION, say("mail.held.why")),
-        *bullets(_alarm(say, each) for each in reasons),
+        *bullets(say.tell(sentence(each)) for each in reasons),
         GAP,
         said(say("mail.held.please")),
         GAP,
@@ -73,11 +73,6 @@ def run_held(
         *no_reply(say),
     )
     return Draft(say("mail.held.subject", way=way, company=name), lines)
-
-
-def _alarm(say: Words, reason: MassChangeReason) -> str:
-    written = say("mail.alarm.written", n=reason.written) if reason.written else ""
-    return say(f"mail.alarm.{reason.code.value}", count=str(reason.count), limit=str(reason.limit), written=written)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from app.domain.errors import Sentence
 from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import Change, Plan, PlanKind
 from app.domain.planning.three_way import says_something
@@ -144,16 +145,7 @@ def reason_from_dict(kept: Mapping[str, int | str]) -> MassChangeReason:
     return MassChangeReason(code, int(kept["count"]), int(kept["limit"]), int(written))
 
 
-_SENTENCES = {
-    MassChangeCode.CREATES: "新しく登録する人が{count}人（1日の上限{limit}人{written}）",
-    MassChangeCode.RETIRES: "退職にする人が{count}人（1日の上限{limit}人{written}）",
-    MassChangeCode.BLANKS: "値が消える人が{count}人（1日の上限{limit}人{written}）",
-    MassChangeCode.BANK_ACCOUNTS: "口座を書き込む人が{count}人（1日の上限{limit}人{written}）",
-    MassChangeCode.PEOPLE: "登録・退職・値の消去の対象が{count}人（上限{limit}人{written}）",
-}
-
-
-def sentence(alarm: MassChangeReason) -> str:
-    """The reason in Japanese, as mails and refusals say it."""
-    written = f"、うち{alarm.written}人は書き込み済み" if alarm.written else ""
-    return _SENTENCES[alarm.code].format(count=alarm.count, limit=alarm.limit, written=written)
+def sentence(alarm: MassChangeReason) -> Sentence:
+    """The reason as mails, refusals and commands say it."""
+    written = Sentence("mail.alarm.written", n=alarm.written) if alarm.written else ""
+    return Sentence(f"mail.alarm.{alarm.code}", count=alarm.count, limit=alarm.limit, written=written)

@@ -12,10 +12,10 @@ from typing import Any
 
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.japanese.kana import narrow
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
-from app.domain.settings.names import MESSAGE, is_clean
+from app.domain.settings.names import is_clean
 
 MAX_WORKING_HOURS_SYSTEM_NAME = 30
 MAX_PAY_SCHEDULE_NAME = 15
@@ -36,34 +36,36 @@ _PAY_TYPE_WORDS = {
 
 def check_export_settings(raw: Mapping[str, Any]) -> ExportSettings:
     """Form or API input → ExportSettings. Raises Refused("invalid_export_settings") naming every wrong field."""
-    faults: dict[str, str] = {}
-    hours = _name(raw, "working_hours_system_name", "勤務・賃金設定名", MAX_WORKING_HOURS_SYSTEM_NAME, faults)
-    schedule = _name(raw, "pay_schedule_name", "締め日支払い日グループ名", MAX_PAY_SCHEDULE_NAME, faults)
+    faults: dict[str, Sentence | str] = {}
+    hours = _name(raw, "working_hours_system_name", MAX_WORKING_HOURS_SYSTEM_NAME, faults)
+    schedule = _name(raw, "pay_schedule_name", MAX_PAY_SCHEDULE_NAME, faults)
     pay_type = _pay_type(raw.get("pay_type"), faults)
     base_pay = _base_pay(raw.get("base_pay"), faults)
     if faults or pay_type is None or base_pay is None:
-        raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
+        raise Refused("invalid_export_settings", fields=faults)
     return ExportSettings(hours, schedule, pay_type, base_pay)
 
 
 def check_export_sets(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, ExportSettings]:
     """Name of a 雇用形態 → its four values. Raises Refused("invalid_export_settings"); `fields` are named
     "<position>.<field>", the position counted from 0."""
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence | str] = {}
     found: dict[str, ExportSettings] = {}
     if len(raw) > MAX_SETS:
-        raise Refused("invalid_export_settings", f"雇用形態ごとの設定は{MAX_SETS}件までです。")
+        raise Refused("invalid_export_settings", told=Sentence("fields.sets", most=MAX_SETS))
     for position, (name, values) in enumerate(raw.items()):
         if len(name) > MAX_EMPLOYMENT_TYPE:
-            faults[f"{position}.employment_type"] = f"雇用形態は{MAX_EMPLOYMENT_TYPE}文字以内で入力してください。"
+            faults[f"{position}.employment_type"] = Sentence(
+                "fields.employment_type.too_long", most=MAX_EMPLOYMENT_TYPE
+            )
         elif not is_clean(name):
-            faults[f"{position}.employment_type"] = f"雇用形態に{MESSAGE}"
+            faults[f"{position}.employment_type"] = Sentence("fields.employment_type.unclean")
         try:
             found[name.strip()] = check_export_settings(values)
         except Refused as refused:
-            faults |= {f"{position}.{field}": message for field, message in refused.fields.items()}
+            faults |= {f"{position}.{field}": told for field, told in refused.fields.items()}
     if faults:
-        raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
+        raise Refused("invalid_export_settings", fields=faults)
     return found
 
 
@@ -96,30 +98,30 @@ def doubts(settings: ExportSettings) -> tuple[str, ...]:
     return ()
 
 
-def _name(raw: Mapping[str, Any], field: str, label: str, limit: int, faults: dict[str, str]) -> str:
+def _name(raw: Mapping[str, Any], field: str, limit: int, faults: dict[str, Sentence | str]) -> str:
     """The name without blanks around it: freee compares exactly, and a blank at the end cannot be seen on a screen."""
     value = raw.get(field)
     text = value.strip() if isinstance(value, str) else ""
     if not text:
-        faults[field] = f"{label}を入力してください。"
+        faults[field] = Sentence(f"fields.{field}.missing")
     elif len(text) > limit:
-        faults[field] = f"{label}は{limit}文字以内で入力してください。"
+        faults[field] = Sentence(f"fields.{field}.too_long", most=limit)
     elif not is_clean(text):
-        faults[field] = f"{label}に{MESSAGE}"
+        faults[field] = Sentence(f"fields.{field}.unclean")
     return text
 
 
-def _pay_type(value: Any, faults: dict[str, str]) -> PayType | None:
+def _pay_type(value: Any, faults: dict[str, Sentence | str]) -> PayType | None:
     pay_type = _PAY_TYPE_WORDS.get(value.strip()) if isinstance(value, str) else None
     if pay_type is None:
-        faults["pay_type"] = "給与方式は月給・日給・時給から選んでください。"
+        faults["pay_type"] = Sentence("fields.pay_type")
     return pay_type
 
 
-def _base_pay(value: Any, faults: dict[str, str]) -> int | None:
+def _base_pay(value: Any, faults: dict[str, Sentence | str]) -> int | None:
     amount = _whole_number(value)
     if amount is None or not 0 <= amount <= MAX_BASE_PAY:
-        faults["base_pay"] = "基本給は0から99,999,999までの整数で入力してください。"
+        faults["base_pay"] = Sentence("fields.base_pay", most=MAX_BASE_PAY)
         return None
     return amount
 

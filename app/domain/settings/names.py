@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-MESSAGE = "改行、制御文字、見えない文字は使えません。"
-
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Control signs (NUL, NEL), formats (zero width, direction overrides), halves of surrogate pairs, line and paragraph
 separators."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 
 USUAL_HOURS = 72
 FEWEST_HOURS, MOST_HOURS = 1, 720
@@ -27,22 +27,18 @@ class TwoPersons(StrEnum):
 def checked(mode: str, hours: str | int | None) -> tuple[TwoPersons, int | None]:
     """The setting as somebody typed it; no hours, or "default", stand for USUAL_HOURS. Raises Refused naming every
     wrong part."""
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence | str] = {}
     if mode not in list(TwoPersons):
-        faults["two_persons"] = f"{'、'.join(TwoPersons)} のどれかを指定してください。"
+        faults["two_persons"] = Sentence("fields.one_of", choices=tuple(each.value for each in TwoPersons))
     kept = None if hours in (None, "", "default") else str(hours).strip()
     if kept is not None and not (kept.isdecimal() and FEWEST_HOURS <= int(kept) <= MOST_HOURS):
-        faults["hours"] = f"{FEWEST_HOURS}から{MOST_HOURS}までの整数を指定してください。"
+        faults["hours"] = Sentence("fields.hours", fewest=FEWEST_HOURS, most=MOST_HOURS)
     if faults:
-        raise Refused("invalid_two_persons", "2人での確認の設定を確認してください。", fields=faults)
+        raise Refused("invalid_two_persons", fields=faults)
     return TwoPersons(mode), None if kept is None else int(kept)
 
 
 def refuse_too_few(before: TwoPersons, wanted: TwoPersons, entitled: int) -> None:
     """Raises Refused when more changes would wait than before while fewer than two people may decide."""
     if before.is_less_than(wanted) and entitled < FEWEST_PERSONS:
-        raise Refused(
-            "too_few_second_persons",
-            "2人での確認には、承認できる利用者(管理者か担当者)が2人以上必要です。先に利用者を加えてください。",
-            status=409,
-        )
+        raise Refused("too_few_second_persons", status=409)

@@ -64,7 +64,7 @@ def choose_password(ctx: Context, who: SignedIn, new: str, *, browser: Browser) 
     with ctx.unit_of_work().reading() as uow:
         user = uow.users.get(who.user_id)
     if user is None or user.password_good_until is None:
-        raise Refused("password_is_own", "パスワードは、すでに決められています。", status=409)
+        raise Refused("password_is_own", status=409)
     check_chosen(ctx, new, login=user.login)
     if is_right(ctx.hasher, user.password_hash, new):
         raise _unchanged()
@@ -97,7 +97,7 @@ def renew_password(
 def choose_locale(ctx: Context, who: SignedIn, locale: str) -> None:
     """Store the language of the screens with the account. Raises Refused for a language that Awase does not have."""
     if locale not in LOCALES:
-        raise Refused("unknown_locale", "この言語は選べません。")
+        raise Refused("unknown_locale")
     with ctx.unit_of_work() as uow:
         uow.users.change(who.user_id, locale=locale)
         moved = {"locale": (who.locale, locale)}
@@ -116,9 +116,8 @@ def sign_out_everywhere(ctx: Context, who: SignedIn) -> int:
 
 
 def _unchanged() -> Refused:
-    message = "いまのパスワードと同じです。別のものにしてください。"
-    return Refused("password_unchanged", message, fields={"password": message})
+    return Refused("password_unchanged", fields=("password",))
 
 
 def _ended() -> Refused:
-    return Refused("session_ended", "サインインの期限が切れました。もう一度サインインしてください。", status=401)
+    return Refused("session_ended", status=401)

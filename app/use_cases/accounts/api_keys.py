@@ -23,7 +23,7 @@ from app.domain.access.roles import Role
 from app.domain.access.token_hash import hash_of
 from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN, today_in_japan
-from app.domain.settings.names import MESSAGE, cleaned, is_clean
+from app.domain.settings.names import cleaned, is_clean
 from app.storage.access.rows import KeyRow
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.vault import VaultError
@@ -52,21 +52,6 @@ class Scope(StrEnum):
     OPS_WRITE = "ops:write"
     PERSONAL_READ = "personal:read"
 
-    @property
-    def label(self) -> str:
-        return _SCOPE_LABELS[self]
-
-
-_SCOPE_LABELS = {
-    Scope.RUNS_READ: "実行と従業員ごとの結果を見る(値は伏せ字)",
-    Scope.RUNS_WRITE: "実行を始める、承認する、もう一度行う、取り消す",
-    Scope.ACCOUNTS_WRITE: "2人での確認が要る変更(口座など)を頼む。承認する2人目にはならない",
-    Scope.EMPLOYEES_READ: "同期の対象になる従業員を見る",
-    Scope.OPS_READ: "キュー、接続、計測値を見る",
-    Scope.OPS_WRITE: "キューへの入れ直し、接続の一時停止と再開",
-    Scope.PERSONAL_READ: "差分の値を見る(口座、被保険者番号、標準報酬月額は常に伏せ字)",
-}
-
 
 @dataclass(frozen=True)
 class KeyView:
@@ -86,10 +71,10 @@ def add_key(ctx: Context, name: str, scopes: Iterable[str], *, by: str = "cli") 
     """Make a new key and return it. Awase keeps only a hash of its secret, so it can never show the secret again.
     Raises Refused."""
     if not 1 <= len(name.strip()) <= MAX_KEY_NAME or not is_clean(name):
-        raise Refused("invalid_key_name", f"キーの名前は1〜{MAX_KEY_NAME}文字で指定してください。{MESSAGE}")
+        raise Refused("invalid_key_name", longest=MAX_KEY_NAME)
     wanted = sorted({_scope(scope) for scope in scopes})
     if not wanted:
-        raise Refused("empty_scopes", "スコープを1つ以上指定してください。")
+        raise Refused("empty_scopes")
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
@@ -104,9 +89,7 @@ def revoke_key(ctx: Context, prefix: str, *, by: str = "cli") -> None:
     no such key."""
     with ctx.unit_of_work() as uow:
         if uow.keys.by_prefix(prefix) is None:
-            raise Refused(
-                "unknown_key", "この接頭辞の API キーはありません。flask key list で確認してください。", status=404
-            )
+            raise Refused("unknown_key.listed", status=404)
         now = ctx.clock.now()
         if uow.keys.revoke(prefix, now=now):
             uow.audit.add(actor=by, action="key_revoked", subject=f"key:{prefix}", now=now)
@@ -145,11 +128,11 @@ def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER
     check_login(login)
     check_chosen(ctx, password, login=login)
     if role not in list(Role):
-        raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
+        raise Refused("invalid_role", roles=tuple(each.value for each in Role))
     hashed, now = hash_password(ctx.hasher, password), ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if uow.users.by_login(login) is not None:
-            raise Refused("login_taken", "このログイン名はすでに使われています。", status=409)
+            raise Refused("login_taken", status=409)
         user = uow.users.add(login=login, password_hash=hashed, role=role, now=now)
         uow.audit.add(actor=by, action="user_added", subject=f"user:{user.id}", now=now, detail={"role": role})
 
@@ -157,7 +140,7 @@ def add_user(ctx: Context, login: str, password: str, *, role: str = Role.MEMBER
 def check_login(login: str) -> None:
     """Check the form of a login. Raises Refused when this text cannot be a login."""
     if not (_LOGIN.fullmatch(login) and is_clean(login)):
-        raise Refused("invalid_login", "ログイン名は空白を含まない1〜254文字で指定してください。")
+        raise Refused("invalid_login")
 
 
 def _note_use(ctx: Context, row: KeyRow) -> None:
@@ -223,7 +206,7 @@ _SEEN = _Seen()
 
 def _scope(text: str) -> Scope:
     if text not in list(Scope):
-        raise Refused("unknown_scope", f"スコープは次から指定してください: {', '.join(Scope)}")
+        raise Refused("unknown_scope", scopes=", ".join(Scope))
     return Scope(text)
 
 

@@ -50,16 +50,12 @@ class TooManyAttempts(Refused):
     def __init__(self, until: datetime, *, now: datetime) -> None:
         self.until = until
         self.seconds = max(1, math.ceil((until - now).total_seconds()))
-        message = f"サインインの試行が多すぎます。{in_words(self.seconds)}ほど待ってから、もう一度お試しください。"
-        super().__init__("too_many_sign_ins", message, status=429)
+        unit, size = ("seconds", 1) if self.seconds < 60 else ("minutes", 60)
+        super().__init__(f"too_many_sign_ins.{unit}", status=429, n=math.ceil(self.seconds / size))
 
     @property
     def retry_after(self) -> float:
         return float(self.seconds)
-
-
-def in_words(seconds: int) -> str:
-    return f"{seconds}秒" if seconds < 60 else f"{math.ceil(seconds / 60)}分"
 
 
 @dataclass(frozen=True)

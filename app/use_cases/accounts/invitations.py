@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.access.roles import Role
 from app.domain.access.token_hash import hash_of
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.mail_text.notices import invited
 from app.domain.mail_text.rendering import letters
 from app.domain.runs.queues import INTERACTIVE
@@ -92,7 +92,7 @@ def revoke(ctx: Context, invitation_id: int, *, by: SignedIn) -> None:
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         if not uow.invitations.revoke(invitation_id, now=now):
-            raise Refused("invitation_over", "この招待は、すでに使われたか無効になっています。", status=409)
+            raise Refused("invitation_over", status=409)
         uow.audit.add(actor=by.actor, action="invitation_revoked", subject=f"invitation:{invitation_id}", now=now)
 
 
@@ -142,13 +142,13 @@ def _queue_mail(ctx: Context, uow: UnitOfWork, invitation_id: int, *, to: Recipi
 
 
 def _check(address: str, role: str) -> None:
-    faults = {}
+    faults: dict[str, Sentence | str] = {}
     if len(address) > _LONGEST or not (is_clean(address) and _ADDRESS.fullmatch(address)):
-        faults["mail"] = "メールアドレスの形が正しくありません。"
+        faults["mail"] = Sentence("fields.mail")
     if role not in list(Role):
-        faults["role"] = "役割を選んでください。"
+        faults["role"] = Sentence("fields.role")
     if faults:
-        raise Refused("invalid_invitation", "招待の内容を確認してください。", fields=faults)
+        raise Refused("invalid_invitation", fields=faults)
 
 
 def _occasion(invitation_id: int) -> str:
@@ -160,11 +160,8 @@ def _view(row: InvitationRow, inviter: str, state: MailState | None) -> Invitati
 
 
 def _taken(field_name: str) -> Refused:
-    message = "このメールアドレスの利用者は、すでにいます。"
-    return Refused("address_taken", message, status=409, fields={field_name: message})
+    return Refused("address_taken", status=409, fields=(field_name,))
 
 
 def _unknown() -> Refused:
-    return Refused(
-        "invitation_unknown", "この招待は使えません。期限が切れたか、使用済みか、無効になっています。", status=404
-    )
+    return Refused("invitation_unknown", status=404)

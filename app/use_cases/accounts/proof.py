@@ -59,5 +59,4 @@ def check_own_password(
 
 
 def wrong_password() -> Refused:
-    message = "いまのパスワードが違います。"
-    return Refused("wrong_password", message, fields={"current": message})
+    return Refused("wrong_password", fields=("current",))

@@ -97,4 +97,4 @@ def _views(rows: Sequence[SessionRow], mine: int | None, now: datetime) -> tuple
 
 
 def unknown_user() -> Refused:
-    return Refused("unknown_user", "この利用者はいません。一覧で確認してください。", status=404)
+    return Refused("unknown_user", status=404)

@@ -99,8 +99,7 @@ def _use_up(uow: UnitOfWork, user: UserRow, now: datetime) -> None:
     if user.password_good_until is None:
         return
     if user.password_good_until <= now:
-        message = "このパスワードは使用済みか、期限切れです。管理者に、もう一度作り直すよう依頼してください。"
-        raise Refused("password_expired", message, status=401)
+        raise Refused("password_expired", status=401)
     uow.users.change(user.id, password_good_until=now)
 
 
@@ -109,7 +108,7 @@ def _failed(ctx: Context, user: UserRow | None) -> Refused:
     not tell a stranger which logins exist."""
     note_refused(ctx, actor=NOBODY, action="sign_in_failed", subject=_subject(user))
     log.warning("sign_in_failed", user_id=user.id if user else None, address=current_origin().address)
-    return Refused("sign_in_failed", "ログイン名かパスワードが違います。", status=401)
+    return Refused("sign_in_failed", status=401)
 
 
 def _subject(user: UserRow | None) -> str:

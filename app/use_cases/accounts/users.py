@@ -70,7 +70,7 @@ def login_of(ctx: Context, user_id: int) -> str:
 def set_role(ctx: Context, user_id: int, role: str, *, by: str) -> None:
     """Give a user another role. Raises Refused: unknown user or role, or the user is the last administrator."""
     if role not in list(Role):
-        raise Refused("invalid_role", f"役割は {'、'.join(Role)} から指定してください。")
+        raise Refused("invalid_role", roles=tuple(each.value for each in Role))
     with _changing(ctx, user_id) as (uow, user):
         if user.role == role:
             return
@@ -145,8 +145,7 @@ def _changing(ctx: Context, user_id: int) -> Iterator[tuple[UnitOfWork, UserRow]
 def _keep_one_administrator(uow: UnitOfWork, user: UserRow) -> None:
     able = [each.id for each in uow.users.all() if each.role == Role.ADMIN and each.disabled_at is None]
     if able == [user.id]:
-        message = "最後の管理者です。先に、ほかの人を管理者にしてください。"
-        raise Refused("last_administrator", message, status=409)
+        raise Refused("last_administrator", status=409)
 
 
 def _take_away(uow: UnitOfWork, user: UserRow, *, now: datetime, invites: bool) -> int:

@@ -18,8 +18,7 @@ from typing import Any
 
 from app.domain.employee import EmployeeRecord, Record
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
-from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.planning.beginning import BeginReason, shows_more
 from app.domain.ports import EmployeeGateway
@@ -29,7 +28,7 @@ from app.domain.settings.connection_settings import Connection
 from app.domain.settings.readability import Listing, Standing, Standings
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.finish.notices import add_unreadable_notice, labels_of
+from app.use_cases.finish.notices import add_unreadable_notice, things_under
 from app.use_cases.shared.beginnings import all_directions, begin_with_preview
 from app.use_cases.shared.connection_lookup import find_connection
 
@@ -85,12 +84,12 @@ class TokenCheck:
 @dataclass(frozen=True)
 class GoneAttribute:
     """An attribute that had values and is shown for nobody any more. `missing`: not even its name, so that it cannot
-    have been emptied."""
+    have been emptied. `keys`: of the items under it; `things`: the same, a bank account as one (BANK)."""
 
     system: System
     name: str
     keys: tuple[str, ...]
-    labels: tuple[str, ...]
+    things: tuple[str, ...]
     since: datetime | None
     missing: bool
 
@@ -163,7 +162,7 @@ def keep_check(ctx: Context, uow: UnitOfWork, connection_id: int, check: TokenCh
 def gone_items(connection: Connection) -> list[GoneAttribute]:
     """The attributes of both systems about which a person is asked."""
     return [
-        GoneAttribute(system, name, keys, tuple(labels_of(system, [name])), standing.gone_at, standing.missing)
+        GoneAttribute(system, name, keys, tuple(things_under(system, [name])), standing.gone_at, standing.missing)
         for system in System
         for name, standing in sorted(connection.gone(system).items())
         if (keys := items_under(system, [name]))
@@ -179,7 +178,7 @@ def answer_cleared(ctx: Context, who: str, connection_key: str, attribute: str) 
     with ctx.unit_of_work() as uow:
         uow.beginnings.lock(connection.id)
         if system is None or not uow.connections.answer_cleared(connection.id, system, attribute):
-            raise Refused("nothing_asked", "この項目について、答えを待っている質問はありません。", status=409)
+            raise Refused("nothing_asked", status=409)
         erasing = {
             each: BeginReason.CLEARED_FOR_ALL for each in connection.automatic.directions if each.source is system
         }
@@ -241,9 +240,8 @@ def _told_by(people: Sequence[EmployeeRecord], listing: Listing) -> TokenCheck:
 def _unusable(error: AwaseError) -> Refused:
     cause = error.code if error.code in _SHAPES | _OF_THE_SUBDOMAIN else _other(error)
     field = _SUBDOMAIN if cause in _OF_THE_SUBDOMAIN or isinstance(error, TemporaryError) else _TOKEN
-    message = f"{message_of(error.code)}{remedy_of(error.code)}"
     status = 503 if isinstance(error, TemporaryError) else 422
-    return Refused(f"smarthr_{cause}", message, status=status, fields={field: message})
+    return Refused(f"smarthr_{cause}", told=Sentence(f"causes.{error.code}"), status=status, fields=(field,))
 
 
 def _other(error: AwaseError) -> str:

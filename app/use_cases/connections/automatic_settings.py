@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from app.domain.enums import Direction, System
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.mapping import FIELDS
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, Connection, MailPolicy
 from app.domain.settings.export_settings import complete
@@ -33,10 +33,7 @@ SWEEP_RANGE = (5, 1440)
 POLICIES = tuple(policy for policy in ConflictPolicy if policy is not ConflictPolicy.SOURCE_WINS)
 """The policies an administrator may choose. Not SOURCE_WINS: with both directions on, the system whose run comes last
 would win, and no administrator could tell which one that is."""
-ITEM_LABELS: Mapping[str, str] = {
-    **{row.key: row.label for row in FIELDS if row.group != BANK},
-    BANK: "口座(5項目)",
-}
+POLICY_ITEMS = (*(row.key for row in FIELDS if row.group != BANK), BANK)
 """Which items may have a policy of their own. The five items of a bank account share one, because an account put
 together from both sides would belong to no employee."""
 
@@ -110,7 +107,7 @@ def look_now(ctx: Context, who: str, connection_key: str) -> AutomaticView:
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         if not look_again(ctx, uow, connection.id):
-            raise Refused("nothing_begins", "承認を待っている自動同期はありません。", status=409)
+            raise Refused("nothing_begins", status=409)
         subject = f"connection:{connection_key}"
         uow.audit.add(actor=who, action="beginning_looked_at", subject=subject, now=ctx.clock.now())
     return show_automatic(ctx, connection_key)
@@ -121,29 +118,30 @@ def look_now(ctx: Context, who: str, connection_key: str) -> AutomaticView:
 
 def changed(connection: Connection, changes: Mapping[str, Any]) -> Connection:
     """The connection with these changes, not stored yet. Raises Refused naming every wrong setting."""
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence | str] = {}
     values: dict[str, Any] = {}
     for name, given in changes.items():
         field, read = _READERS.get(name, (name, _unknown))
         try:
             values[field] = read(given)
-        except ValueError as error:
-            faults[name] = str(error)
+        except Refused as refused:
+            faults[name] = refused.told
     kept = {**connection.conflict_policies, **values.pop("item_policies", {})}
     values["conflict_policies"] = {key: policy for key, policy in kept.items() if policy is not None}
     result = replace(connection, **values)
     if Direction.SMARTHR_TO_FREEE in result.automatic.directions and not complete(result.export_settings):
-        faults["directions"] = (
-            "freee人事労務に従業員を作成するには、先に flask connection set-export-settings で"
-            "エクスポート設定を登録してください。"
-        )
+        faults["directions"] = Sentence("fields.directions")
     if faults:
-        raise Refused("invalid_automatic", "自動同期の設定を確認してください。", fields=faults)
+        raise Refused("invalid_automatic", fields=faults)
     return result
 
 
+def _wrong(told: Sentence) -> Refused:
+    return Refused("invalid_automatic", told=told)
+
+
 def _unknown(_given: Any) -> Any:
-    raise ValueError(f"指定できるのは {', '.join(_READERS)} です。")
+    raise _wrong(Sentence("fields.setting", settings=", ".join(_READERS)))
 
 
 def _one_of(choices: tuple[E, ...]) -> Callable[[Any], E]:
@@ -151,16 +149,16 @@ def _one_of(choices: tuple[E, ...]) -> Callable[[Any], E]:
         for choice in choices:
             if choice.value == given:
                 return choice
-        raise ValueError(f"{'、'.join(choice.value for choice in choices)} のどれかを指定してください。")
+        raise _wrong(Sentence("fields.one_of", choices=tuple(choice.value for choice in choices)))
 
     return read
 
 
 def _policies(given: Mapping[str, Any]) -> dict[str, ConflictPolicy | None]:
     """Item → its policy; None: the item follows the connection's policy again."""
-    unknown = [key for key in given if key not in ITEM_LABELS]
+    unknown = tuple(key for key in given if key not in POLICY_ITEMS)
     if unknown:
-        raise ValueError(f"{'、'.join(unknown)} という項目はありません。指定できる項目: {', '.join(ITEM_LABELS)}")
+        raise _wrong(Sentence("fields.items", unknown=unknown, items=", ".join(POLICY_ITEMS)))
     read = _one_of(POLICIES)
     return {key: None if value == DEFAULT else read(value) for key, value in given.items()}
 
@@ -176,7 +174,7 @@ def _number(kind: type[int] | type[float], between: tuple[int, int]) -> Callable
         except (TypeError, ValueError):
             number = math.nan
         if not low <= number <= high:
-            raise ValueError(f"{low}から{high}までの数か {DEFAULT} を指定してください。")
+            raise _wrong(Sentence(f"fields.number.{kind.__name__}", low=low, high=high))
         return number
 
     return read
@@ -190,4 +188,4 @@ _READERS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "sweep_minutes": ("sweep_minutes", _number(int, SWEEP_RANGE)),
     "mail": ("mail_policy", _one_of(tuple(MailPolicy))),
 }
-"""Setting → (field of Connection, function that reads the given text). The functions raise ValueError in Japanese."""
+"""Setting → (field of Connection, function that reads the given text). The functions raise Refused."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.enums import Direction, System
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.settings.connection_settings import BlankPolicy, Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_sets, check_export_settings
@@ -172,7 +172,7 @@ def check_export(
     default: Mapping[str, Any], by_type: Sequence[Mapping[str, Any]]
 ) -> tuple[ExportSettings, dict[str, ExportSettings]]:
     """The default set and the sets by 雇用形態, as `set_export_settings` would store them. Raises Refused."""
-    faults: dict[str, str] = {}
+    faults: dict[str, Sentence | str] = {}
     settings, sets = None, {}
     try:
         settings = check_export_settings(default)
@@ -185,7 +185,7 @@ def check_export(
             raise
         faults |= refused.fields
     if faults or settings is None:
-        raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=faults)
+        raise Refused("invalid_export_settings", fields=faults)
     return settings, sets
 
 
@@ -199,11 +199,11 @@ def with_items(connection: Connection, choice: ItemChoice) -> Connection:
     """The connection with these items and blank rules, not stored. Raises Refused."""
     excluded, blank_policies = choice.excluded, choice.blank_policies
     if not set(excluded) | set(blank_policies) <= {row.key for row in ITEMS}:
-        raise Refused("invalid_items", "項目を確認してください。")
+        raise Refused("invalid_items.unknown")
     try:
         policies = {name: BlankPolicy(value) for name, value in blank_policies.items() if value}
     except ValueError:
-        raise Refused("invalid_items", "空欄の扱いを一覧から選んでください。") from None
+        raise Refused("invalid_items.blanks") from None
     kept = {name: policy for name, policy in policies.items() if policy is not BY_KEY[name].blank}
     changed = replace(connection, excluded=_whole_account(excluded), blank_policies=kept)
     return replace(changed, include_building=choice.include_building, create_positions=choice.create_positions)
@@ -223,9 +223,9 @@ def _by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     for position, row in enumerate(rows):
         name = str(row.get("employment_type", "")).strip()
         if not name or name in found:
-            message = "雇用形態が重複しています。" if name else "雇用形態を入力してください。"
-            field = {f"{position}.employment_type": message}
-            raise Refused("invalid_export_settings", "エクスポート設定を確認してください。", fields=field)
+            why = Sentence(f"fields.employment_type.{'doubled' if name else 'missing'}")
+            field = {f"{position}.employment_type": why}
+            raise Refused("invalid_export_settings", fields=field)
         found[name] = row
     return found
 

@@ -156,14 +156,14 @@ def receive_consent(
     with ctx.unit_of_work() as uow:
         taken = uow.wizards.take_state(hash_of(state), now=ctx.clock.now())
     if taken is None:
-        raise Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
+        raise Refused("consent_unknown", status=409)
     try:
         return _granted(ctx, taken, code, error)
     except Refused as refused:
         log.warning("setup_consent_failed", code=refused.code)
         note_failed_consent(ctx, taken.setup.key, refused)
-        fields = {**refused.fields, "setup": taken.setup.key}
-        raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+        refused.fields["setup"] = taken.setup.key
+        raise
 
 
 def _granted(ctx: Context, taken: WizardConsent, code: str | None, error: str | None) -> str:
@@ -198,7 +198,7 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
         setup = _unconnected(uow, key)
         tokens = uow.wizards.freee_tokens(setup.id)
         if tokens is None or setup.freee_company_id != company_id:
-            raise Refused("company_changed", "表示していた事業所と違います。もう一度確認してください。", status=409)
+            raise Refused("company_changed", status=409)
         new = NewConnection(
             key=setup.key,
             name=setup.name,
@@ -233,14 +233,14 @@ def reject_company(ctx: Context, who: SignedIn, key: str) -> None:
 def _known(uow: UnitOfWork, key: str) -> WizardRow:
     setup = uow.wizards.get(key)
     if setup is None:
-        raise Refused("unknown_setup", "この接続の設定は、終わったか取りやめられています。", status=404)
+        raise Refused("unknown_setup", status=404)
     return setup
 
 
 def _unconnected(uow: UnitOfWork, key: str) -> WizardRow:
     setup = _known(uow, key)
     if setup.connection_id is not None:
-        raise Refused("already_connected", "この接続は、すでにつながっています。", status=409)
+        raise Refused("already_connected.setup", status=409)
     return setup
 
 

@@ -13,10 +13,9 @@ import structlog
 
 from app.domain.access.token_hash import hash_of
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
-from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.domain.error_catalogue.catalogue import message_of
+from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.domain.runs.dates import today_in_japan
-from app.domain.settings import names
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.domain.settings.names import is_clean
@@ -72,10 +71,12 @@ def add_connection(
     """Make a connection with tokens that both vendors have served. Without `freee_tokens` it waits for freee's consent.
     Raises Refused; then nothing is stored."""
     subdomain, token = smarthr_subdomain.strip(), smarthr_token.strip()
-    faults = {} if freee_company_id > 0 else {"freee_company_id": "freeeの事業所IDは正の整数で入力してください。"}
+    faults: dict[str, Sentence | str] = (
+        {} if freee_company_id > 0 else {"freee_company_id": Sentence("fields.freee_company_id")}
+    )
     for field, given in (("key", key), ("freee_external_cid", freee_external_cid)):
         if given and not (is_clean(given) and len(given.split()) == 1):
-            faults[field] = f"空白は使えません。{names.MESSAGE}"
+            faults[field] = Sentence("fields.no_blanks")
     check_names(name=name, subdomain=subdomain, token=token, mail_to=(*mail_to, *mail_english), faults=faults)
     new = NewConnection(
         key=key or secrets.token_hex(12),  # hexadecimal: a command line cannot take it for an option
@@ -103,7 +104,7 @@ def add_connection(
 
 def _refuse_known_key(uow: UnitOfWork, key: str) -> None:
     if uow.connections.knows_key(key):
-        raise Refused("connection_exists", "このキーの接続はすでにあります。", status=409)
+        raise Refused("connection_exists", status=409)
 
 
 def list_connections(ctx: Context) -> list[ConnectionView]:
@@ -209,9 +210,7 @@ def begin_consent(
 def freee_app(ctx: Context) -> None:
     """Check that an app at freee is set for this installation. Raises Refused when it is not."""
     if not (ctx.settings.freee_client_id and ctx.settings.freee_client_secret):
-        raise Refused(
-            "freee_app_missing", "FREEE_CLIENT_ID と FREEE_CLIENT_SECRET を設定してから始めてください。", status=409
-        )
+        raise Refused("freee_app_missing", status=409)
 
 
 def finish_consent(
@@ -229,8 +228,8 @@ def finish_consent(
         return _finished(ctx, consent, connection, code=code, error=error)
     except Refused as refused:
         note_failed_consent(ctx, connection.key, refused)
-        fields = {**refused.fields, "connection": connection.key}
-        raise Refused(refused.code, refused.message, status=refused.status, fields=fields) from refused
+        refused.fields["connection"] = connection.key
+        raise
 
 
 def note_failed_consent(ctx: Context, connection_key: str, refused: Refused) -> None:
@@ -254,17 +253,14 @@ def _finished(
         raise consent_failed(failure) from failure
     if grant.company_id != connection.freee_company_id:
         bound.warning("consent_failed", code="wrong_company")
-        chosen, wanted = grant.company_id, connection.freee_company_id
-        raise Refused(
-            "wrong_company", f"選ばれた事業所(ID {chosen})は、この接続の事業所(ID {wanted})ではありません。", status=409
-        )
+        raise Refused("wrong_company", status=409, chosen=grant.company_id, wanted=connection.freee_company_id)
     return _keep(ctx, connection, grant, link_hash=consent.link_hash)
 
 
 def _take(ctx: Context, state: str, browsers: Collection[str]) -> tuple[ConsentRow, Connection]:
     """Use up a state, which works once. A stranger may call this address with an invented state, so an unknown one
     costs no write lock. Raises Refused."""
-    unknown = Refused("consent_unknown", "認可の手続きが30分を過ぎたか、すでに使われています。", status=409)
+    unknown = Refused("consent_unknown", status=409)
     with ctx.unit_of_work().reading() as uow:
         known, browser_hash = uow.consents.browser_of(hash_of(state))
     if not known:
@@ -284,27 +280,26 @@ def check_browser(browser_hash: str | None, browsers: Collection[str]) -> None:
     to finish what somebody else has begun, and a stolen state is worth nothing."""
     if browser_hash not in {hash_of(each) for each in browsers}:
         log.warning("consent_of_another_browser")
-        message = "この認可は、いまサインインしている人がこのブラウザーで始めたものではありません。"
-        raise Refused("consent_foreign", message, status=403)
+        raise Refused("consent_foreign", status=403)
 
 
 def consent_denied(error: str | None) -> Refused:
     """The refusal when freee sent the administrator back without a code."""
     if error == "access_denied":
-        return Refused("consent_denied", "freeeの画面で連携が許可されませんでした。", status=409)
-    return Refused("consent_refused", "freeeから認可コードが届きませんでした。", status=409)
+        return Refused("consent_denied", status=409)
+    return Refused("consent_refused.no_code", status=409)
 
 
 def consent_failed(error: AwaseError) -> Refused:
     """The refusal when freee gave no tokens for the code: freee is away, the person who authorised is not an
     administrator, the code no longer works, or the app's registration is wrong."""
     if isinstance(error, TemporaryError):
-        return Refused("freee_away", "freeeから応答がないため、認可を終えられませんでした。", status=503)
+        return Refused("freee_away.consent", status=503)
     if error.code == "E19":
-        return Refused("not_administrator", "認可した人が、選ばれた事業所の管理者ではありません。", status=409)
+        return Refused("not_administrator", status=409)
     if error.code == "E3":
-        return Refused("freee_address_refused", f"{message_of(error.code)}{remedy_of(error.code)}", status=409)
-    return Refused("consent_refused", "freeeが認可コードを受け付けませんでした。", status=409)
+        return Refused("freee_address_refused", told=Sentence(f"causes.{error.code}"), status=409)
+    return Refused("consent_refused.code", status=409)
 
 
 def _keep(ctx: Context, connection: Connection, grant: FreeeGrant, *, link_hash: str | None) -> ConsentView:
@@ -327,7 +322,7 @@ def _keep(ctx: Context, connection: Connection, grant: FreeeGrant, *, link_hash:
 
 
 def link_used() -> Refused:
-    return Refused("consent_link_used", "このリンクは、すでに使われています。", status=409)
+    return Refused("consent_link_used", status=409)
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -355,20 +350,25 @@ def _is_address(text: str) -> bool:
 
 
 def check_names(
-    *, name: str, subdomain: str, token: str | None, mail_to: Sequence[str], faults: Mapping[str, str] | None = None
+    *,
+    name: str,
+    subdomain: str,
+    token: str | None,
+    mail_to: Sequence[str],
+    faults: Mapping[str, Sentence | str] | None = None,
 ) -> None:
     """Check what an administrator has typed for a connection (`token` None: the token stays as it is). Raises Refused
     naming every wrong field, those of `faults` included."""
     found = dict(faults or {})
     if not 0 < len(name.strip()) <= LONGEST_NAME:
-        found["name"] = f"名前を{LONGEST_NAME}文字以内で入力してください。"
+        found["name"] = Sentence("fields.name.length", longest=LONGEST_NAME)
     elif not is_clean(name):
-        found["name"] = names.MESSAGE
+        found["name"] = Sentence("fields.name.unclean")
     if not _SUBDOMAIN.fullmatch(subdomain):
-        found["smarthr_subdomain"] = "サブドメインは半角英小文字・数字・ハイフンで入力してください。"
+        found["smarthr_subdomain"] = Sentence("fields.smarthr_subdomain")
     if token is not None and not _TOKEN.fullmatch(token):
-        found["smarthr_token"] = "SmartHRのアクセストークンを入力してください。"  # noqa: S105 - a message
+        found["smarthr_token"] = Sentence("fields.smarthr_token")
     if len(mail_to) > MOST_ADDRESSES or not all(_is_address(address) for address in mail_to):
-        found["mail_to"] = "メールアドレスの形が正しくありません。"
+        found["mail_to"] = Sentence("fields.mail")
     if found:
-        raise Refused("invalid_connection", "接続の内容を確認してください。", fields=found)
+        raise Refused("invalid_connection", fields=found)

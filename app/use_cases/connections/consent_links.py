@@ -34,5 +34,5 @@ def begin_by_link(ctx: Context, token: str, *, browser: str, redirect_uri: str) 
 def _key(ctx: Context, token: str) -> str:
     key = connection_key_of(ctx.keys.signing, token)
     if key is None:
-        raise Refused("unknown_link", "リンクのアドレスが途中で切れているか、期限が過ぎています。", status=404)
+        raise Refused("unknown_link", status=404)
     return key

@@ -94,8 +94,7 @@ def delete_connection(ctx: Context, key: str, *, typed: str, by: str) -> None:
 def check_typed_name(ctx: Context, key: str, typed: str) -> None:
     """Raises Refused unless the person has typed the connection's name."""
     if _plain(typed) != _plain(find_connection(ctx, key).name):
-        message = "接続の名前と一致しません。"
-        raise Refused("name_differs", message, fields={"typed": message})
+        raise Refused("name_differs", fields=("typed",))
 
 
 @only_at_home(0)

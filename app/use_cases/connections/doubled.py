@@ -70,11 +70,7 @@ def remove(ctx: Context, key: str, *, by: str) -> None:
 def refuse_doubled(connection: Connection) -> None:
     """Raises Refused for a doubled connection, which stays paused."""
     if connection.doubled:
-        message = (
-            "同じSmartHRと事業所の接続がほかにあるため、再開できません。"
-            "flask connection merge か flask connection remove で整理してください。"
-        )
-        raise Refused("connection_doubled", message, status=409)
+        raise Refused("connection_doubled", status=409)
 
 
 def _doubled(uow: UnitOfWork, key: str) -> tuple[Connection, Connection]:
@@ -82,7 +78,7 @@ def _doubled(uow: UnitOfWork, key: str) -> tuple[Connection, Connection]:
     connection = known_connection(uow, key)
     kept = uow.connections.get_by_pair(connection.smarthr_subdomain, connection.freee_company_id)
     if not connection.doubled or kept is None:
-        raise Refused("not_doubled", "この接続は重複していません。", status=409)
+        raise Refused("not_doubled", status=409)
     return connection, kept
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
-from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.unit_of_work import UnitOfWork
@@ -87,13 +86,12 @@ def stored(ctx: Context, uow: UnitOfWork, new: NewConnection, check: TokenCheck)
 
 
 def _connected_already() -> Refused:
-    return Refused("already_connected", "このSmartHRとこの事業所は、すでに接続されています。", status=409)
+    return Refused("already_connected.pair", status=409)
 
 
 def _unusable(error: AwaseError) -> Refused:
     """The refusal of a pair of tokens that freee did not serve."""
     if isinstance(error, TemporaryError):
-        message = "freeeから応答がないため、トークンを確かめられませんでした。時間をおいて、もう一度お試しください。"
-        return Refused("freee_away", message, status=503)
-    message = f"freeeのトークンを使えません。{message_of(error.code)}{remedy_of(error.code)}"
-    return Refused(f"freee_{error.code}", message, fields={"freee_access_token": message})
+        return Refused("freee_away.tokens", status=503)
+    why = Sentence("refusals.freee_tokens", cause=Sentence(f"causes.{error.code}"))
+    return Refused(f"freee_{error.code}", told=why, fields=("freee_access_token",))

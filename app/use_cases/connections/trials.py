@@ -94,7 +94,7 @@ def see_trial(ctx: Context, key: str, run_id: str) -> Trial:
     with ctx.unit_of_work().reading() as uow:
         connection, run = known_connection(uow, key), find_run(uow, run_id)
     if run.trial is None or run.connection_id != connection.id:
-        raise Refused("run_not_found", "この同期は見つかりません。", status=404)
+        raise Refused("run_not_found", status=404)
     going = run.finished_at is None and run.ends_as is None and run.surveyed_at is None
     shown: dict[str, Any] = {
         "run_id": run.public_id,

@@ -17,8 +17,8 @@ import structlog
 
 from app.domain.errors import AwaseError, ItemError, Refused, TemporaryError
 from app.domain.ports import WebhookRegistration, WebhookRegistry
-from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.recipients import Language
 from app.storage.access.audit import CHANGED
 from app.storage.automatic.rows import WebhookRegistrationRow
 from app.storage.enums import WebhookState
@@ -31,19 +31,15 @@ log = structlog.get_logger(__name__)
 OVERLAP = timedelta(hours=24)
 """How long Awase still takes the secret from before a rotation: for webhooks that are on their way, and while SmartHR's
 answer is missing."""
-DESCRIPTION = "Awase 従業員情報の同期"
 _SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
 class WebhookCheck:
-    """What a check of the registration has found. `message` and `remedy` are Japanese; `remedy` "": nothing has to be
-    done."""
+    """What a check of the registration has found."""
 
     state: WebhookState
     disabled_at: datetime | None
-    message: str
-    remedy: str
 
     @property
     def ok(self) -> bool:
@@ -134,7 +130,7 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
     with ctx.unit_of_work().reading() as uow:
         stored = uow.webhook_registrations.get(connection.id)
     if stored is None:
-        return _told(WebhookState.NONE, None, connection)
+        return WebhookCheck(WebhookState.NONE, None)
     registry = ctx.webhook_registry(connection)
     ours = _ours(registry, webhook_url(ctx, connection), stored)
     if ours:
@@ -142,7 +138,7 @@ def check_webhook(ctx: Context, connection: Connection) -> WebhookCheck:
     # State NONE: the answer of the first POST was lost, and SmartHR has no registration, so there never was one.
     state = WebhookState.NONE if stored.state is WebhookState.NONE else WebhookState.MISSING
     _keep(ctx, connection, vendor_id=None, state=state)
-    return _told(state, None, connection)
+    return WebhookCheck(state, None)
 
 
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,7 +151,7 @@ def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
     ours = _ours(registry, url, stored)
     secret = stored.secret if stored else _new_secret(ctx, connection, previous_until=ctx.clock.now())
     try:
-        registration = _registered(registry, ours, url=url, secret=secret)
+        registration = _registered(ctx, registry, ours, url=url, secret=secret)
     except AwaseError as error:
         if stored is None and not _may_be_done(error):
             _forget_secrets(ctx, connection)
@@ -168,16 +164,17 @@ def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
     return check
 
 
-def _registered(registry: WebhookRegistry, ours: list[WebhookRegistration], *, url: str, secret: str) -> (
-    WebhookRegistration
-):  # fmt: skip
+def _registered(
+    ctx: Context, registry: WebhookRegistry, ours: list[WebhookRegistration], *, url: str, secret: str
+) -> WebhookRegistration:
     """Our first registration, repaired. A new one when SmartHR has none of ours, or cannot enable ours again ([G])."""
     if ours:
         repaired = _sent(registry, ours[0].id, url=url, secret=secret)
         if repaired.disabled_at is None:
             return repaired
+    description = ctx.wording(Language.JAPANESE)("connections.webhook_description")
     try:
-        return registry.register(url=url, secret=secret, description=DESCRIPTION)
+        return registry.register(url=url, secret=secret, description=description)
     except TemporaryError as error:
         if not error.outcome_unknown:
             raise
@@ -264,11 +261,7 @@ def _stored(ctx: Context, connection: Connection) -> WebhookRegistrationRow:
 
 
 def _unregistered() -> Refused:
-    return Refused(
-        "webhook_unregistered",
-        "SmartHRにWebhookが登録されていません。flask connection register-webhook で登録してください。",
-        status=409,
-    )
+    return Refused("webhook_unregistered", status=409)
 
 
 def _may_be_done(error: AwaseError) -> bool:
@@ -279,13 +272,9 @@ def _in_words(error: AwaseError) -> AwaseError:
     """The error as the administrator reads it: SmartHR's own reason for a refusal, or what to do when SmartHR did not
     answer."""
     if isinstance(error, ItemError):
-        return Refused("webhook_refused", f"SmartHRがWebhookを受け付けませんでした({error.detail})。")
+        return Refused("webhook_refused", said=error.detail)
     if _may_be_done(error):
-        return Refused(
-            "webhook_unsure",
-            "SmartHRの応答がなく、結果が分かりません。後で flask connection check --repair を実行してください。",
-            status=503,
-        )
+        return Refused("webhook_unsure", status=503)
     return error
 
 
@@ -294,7 +283,7 @@ def _store(
 ) -> WebhookCheck:
     state = _state_of(registry, webhook_url(ctx, connection), registration)
     _keep(ctx, connection, vendor_id=registration.id, state=state, disabled_at=registration.disabled_at)
-    return _told(state, registration.disabled_at, connection)
+    return WebhookCheck(state, registration.disabled_at)
 
 
 def _state_of(registry: WebhookRegistry, url: str, registration: WebhookRegistration) -> WebhookState:
@@ -318,19 +307,3 @@ def _keep(
         uow.webhook_registrations.found(
             connection.id, vendor_id=vendor_id, state=state, disabled_at=disabled_at, now=now
         )
-
-
-def _told(state: WebhookState, disabled_at: datetime | None, connection: Connection) -> WebhookCheck:
-    moment = f"{disabled_at.astimezone(JAPAN):%Y-%m-%d %H:%M} に" if disabled_at else ""
-    message = {
-        WebhookState.NONE: "登録していません",
-        WebhookState.OK: "登録されていて、有効です",
-        WebhookState.DISABLED: f"SmartHRで{moment}無効になりました",
-        WebhookState.MISSING: "SmartHRから登録が消えています",
-        WebhookState.CHANGED: "SmartHRで登録のアドレスかイベントが変えられています",
-    }[state]
-    remedy = {
-        WebhookState.NONE: f"flask connection register-webhook {connection.key}",
-        WebhookState.OK: "",
-    }.get(state, f"flask connection check {connection.key} --repair")
-    return WebhookCheck(state, disabled_at, message, remedy)

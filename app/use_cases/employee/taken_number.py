@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.domain.employee import Person
-from app.domain.errors import ItemError, TemporaryError
+from app.domain.errors import ItemError, Sentence, TemporaryError
 from app.domain.matching.linking import Directory, LinkIndex, comparable_number
 from app.domain.planning.plan import Note, Plan, Severity
 from app.domain.ports import EmployeeGateway
 from app.domain.runs.run_state import ItemState
+from app.domain.settings.recipients import Language
 from app.use_cases.employee.outcome import Job
 from app.use_cases.employee.read_pair import EmployeePair
 from app.use_cases.shared.link_index import link_index
@@ -31,9 +32,6 @@ class Holder:
 
     there: Person
     here: Person
-
-    def __str__(self) -> str:
-        return f"{self.here.number}（反映先ではまだ{self.there.number}）"
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,10 @@ def why_taken(
     if not holders:
         raise error
     if comparable_number(holders[-1].here.number) == held:
-        return TakenNumber("numbers_swapped", ItemState.NEEDS_REVIEW, f"交換の相手: {_listed(holders)}")
+        return TakenNumber("numbers_swapped", ItemState.NEEDS_REVIEW, _in_words(job, "swapped_with", holders))
     if _is_under_way(job, holders[0]):
         raise TemporaryError("number_not_free_yet", retry_after=_pause(job), counts=False)
-    return TakenNumber("number_not_free_yet", ItemState.FAILED, f"先に同期する従業員: {_listed(holders[:1])}")
+    return TakenNumber("number_not_free_yet", ItemState.FAILED, _in_words(job, "synced_first", holders[:1]))
 
 
 class _Numbers:
@@ -118,5 +116,6 @@ def _pause(job: Job) -> float:
     return min(max((job.ctx.clock.now() - began).total_seconds(), SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
-def _listed(holders: Sequence[Holder]) -> str:
-    return "、".join(map(str, holders[:10]))
+def _in_words(job: Job, text: str, holders: Sequence[Holder]) -> str:
+    people = (Sentence("run.numbers.holder", here=each.here.number, there=each.there.number) for each in holders[:10])
+    return job.ctx.wording(Language.JAPANESE).tell(Sentence(f"run.numbers.{text}", holders=tuple(people)))

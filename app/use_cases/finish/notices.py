@@ -104,7 +104,7 @@ def add_unreadable_notice(
     """Queue one mail for the attributes that have gone now, in the transaction that stores that they have: the next
     survey finds them gone already and says nothing."""
     connection = uow.connections.get(connection_id)
-    items = [(system, key) for system, names in sorted(gone.items()) for key in _things_under(system, names)]
+    items = [(system, key) for system, names in sorted(gone.items()) for key in things_under(system, names)]
     if connection is None or not items:
         return
     log.warning(
@@ -125,16 +125,10 @@ def add_unreadable_notice(
         uow.mails.keep_letters(mail_id, letters(ctx.wording, connection.recipients, write))
 
 
-def _things_under(system: System, names: Sequence[str]) -> list[str]:
-    """The keys of the items that stand under these attributes; a bank account is one."""
+def things_under(system: System, names: Sequence[str]) -> list[str]:
+    """The keys of the items that stand under these attributes; a bank account is one, BANK."""
     rows = [BY_KEY[key] for key in items_under(system, names)]
     return list(dict.fromkeys(BANK if row.group == "bank" else row.key for row in rows))
-
-
-def labels_of(system: System, names: Sequence[str]) -> list[str]:
-    """The labels of the items that stand under these attributes; a bank account is one."""
-    rows = [BY_KEY[key] for key in items_under(system, names)]
-    return list(dict.fromkeys("給与振込口座" if row.group == "bank" else row.label for row in rows))
 
 
 def _tell(ctx: Context, connection_id: int, *, kind: MailKind, occasion: str) -> bool:

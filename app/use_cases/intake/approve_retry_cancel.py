@@ -23,7 +23,7 @@ from app.use_cases.context import Context
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.second_person import Alone, check_decision, check_decline
-from app.use_cases.intake.start_run import listing, start_run, usable_connection
+from app.use_cases.intake.start_run import start_run, usable_connection
 from app.use_cases.intake.tick_held import Ticks, tick_numbers
 from app.use_cases.intake.undo import undo
 from app.use_cases.planning.mass_change import mass_change_in, refuse_mass_change
@@ -78,7 +78,7 @@ def approve(
         if run.is_beginning:
             uow.beginnings.lock(run.connection_id)
         if not uow.runs.approve(run.id, by=approver, now=now, deadline_at=deadline_at):
-            raise Refused("not_previewed", "確認待ちの同期だけを承認できます。", status=409)
+            raise Refused("not_previewed.approval", status=409)
         _check_shown(uow, run, shown)
         if employees is not None:
             _choose_numbers(uow, run, employees)
@@ -128,14 +128,12 @@ def _check_shown(uow: UnitOfWork, run: RunRow, shown: str | None) -> None:
     has locked the run's row already."""
     now = uow.runs.get(run.id)
     if shown is not None and now is not None and now.surveyed_at and now.surveyed_at.isoformat() != shown:
-        message = "表示した後に、確認を待つ変更が増えたか変わりました。もう一度内容を確かめてください。"
-        raise Refused("shown_otherwise", message, status=409)
+        raise Refused("shown_otherwise", status=409)
 
 
 def _choose_numbers(uow: UnitOfWork, run: RunRow, numbers: Sequence[str]) -> None:
     if unknown := uow.preview_selection.choose_numbers(run.id, numbers):
-        message = f"この確認で同期を待っていない従業員番号です: {listing(unknown)}"
-        raise Refused("not_waiting", message, fields={"employees": message})
+        raise Refused("not_waiting", fields=("employees",), numbers=tuple(unknown))
 
 
 def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bool) -> int:
@@ -145,7 +143,7 @@ def _keep_chosen(ctx: Context, uow: UnitOfWork, run: RunRow, *, acknowledged: bo
     counts = uow.items.counts(run.id)
     waiting = counts.pop(ItemState.WAITING, 0)
     if not waiting and not run.is_beginning:
-        raise Refused("nobody_chosen", "同期する従業員が選ばれていません。1人以上選んでください。")
+        raise Refused("nobody_chosen")
     if not acknowledged:
         refuse_mass_change(mass_change_in(ctx, uow, run))
     queue = queue_for(waiting, bulk_from=ctx.settings.bulk_from)
@@ -175,13 +173,13 @@ def retry(ctx: Context, run_public_id: str, *, by: str) -> RunView:
     if repeated is not None:
         return replace(get_run(ctx, repeated.public_id), already=True)
     if not run.state.is_final:
-        raise Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
+        raise Refused("run_not_finished", status=409)
     numbers = tuple(dict.fromkeys(number for number in failed if number.strip()))
     if run.undone_run_id is not None:
         return _undo_again(ctx, run.undone_run_id, by=by)
     if had_items or run.state is not RunState.FAILED:
         if not numbers:
-            raise Refused("nothing_to_retry", "番号のある失敗した従業員がいません。", status=409)
+            raise Refused("nothing_to_retry", status=409)
         scope: tuple[str, ...] | None = numbers
     else:
         scope = None if run.scope is None else tuple(run.scope)
@@ -217,7 +215,7 @@ def cancel(ctx: Context, run_public_id: str, *, by: str) -> None:
         asked_for = uow.deliveries.asked_for(run.id)
         code = None if run.decide_until is None else "second_person_declined"
         if not uow.runs.cancel(run.id, ctx.clock.now(), code=code):
-            raise Refused("run_finished", "この同期はすでに終わっているか、終わるところです。", status=409)
+            raise Refused("run_finished", status=409)
         if run.trigger is Trigger.HELD:
             uow.stopped_changes.decline(run.id, now=ctx.clock.now())
         subject, detail = f"run:{run.public_id}", {"code": code} if code else None

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import structlog
 
 from app.domain.enums import Direction, System, Trigger
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection
@@ -87,7 +87,7 @@ def _to_check(ctx: Context) -> list[tuple[Connection, list[Direction]]]:
 
 
 def _checking() -> Refused:
-    return Refused("check_under_way", "いま確認しているか、確認できる接続がありません。", status=409)
+    return Refused("check_under_way", status=409)
 
 
 def side_is_right(ctx: Context, entry: str, right: System, *, by: str) -> RunView:
@@ -104,13 +104,14 @@ def waive(ctx: Context, entry: str, *, reason: str, until: date, by: str) -> Non
     """Leave a person for now: they come back on that day, or when the cause becomes another one. Raises Refused naming
     every wrong field."""
     now, reason = ctx.clock.now(), reason.strip()
-    today, faults = today_in_japan(now), {}
+    today = today_in_japan(now)
+    faults: dict[str, Sentence | str] = {}
     if not 0 < len(reason) <= LONGEST_REASON or not is_clean(reason):
-        faults["reason"] = f"見送る理由を{LONGEST_REASON}文字以内で入力してください。"
+        faults["reason"] = Sentence("fields.reason", longest=LONGEST_REASON)
     if not today < until <= today + FARTHEST:
-        faults["until"] = "明日から1年後までの日を指定してください。"
+        faults["until"] = Sentence("fields.until")
     if faults:
-        raise Refused("invalid_waiver", "見送る理由と日付を確認してください。", fields=faults)
+        raise Refused("invalid_waiver", fields=faults)
     with ctx.unit_of_work() as uow:
         row = _found(uow, entry).row
         uow.attention.waive(row, until=until, reason=reason, by=by, now=now)
@@ -143,7 +144,7 @@ def _found(uow: UnitOfWork, entry: str) -> _Found:
 
 
 def _gone() -> Refused:
-    return Refused("attention_gone", "対応は、もう必要ありません。", status=409)
+    return Refused("attention_gone", status=409)
 
 
 def _lift(uow: UnitOfWork, rows: Sequence[AttentionRow]) -> None:

@@ -47,7 +47,7 @@ def read_again(ctx: Context, run_id: str, *, by: str, key: str) -> str:
         run = find_run(uow, run_id)
         preview = preview_of(uow, run)
     if not preview.can_read_again:
-        raise Refused("cannot_read_again", "この同期は読み直せません。", status=409)
+        raise Refused("cannot_read_again", status=409)
     command = StartRun(
         connection_key=preview.connection,
         direction=run.direction,
@@ -77,12 +77,12 @@ def discard(ctx: Context, run_id: str, *, by: str) -> None:
     with ctx.unit_of_work().reading() as uow:
         run = find_run(uow, run_id)
     if run.state is RunState.RUNNING or run.state.is_final:
-        raise Refused("not_previewed", "この同期はすでに始まっているか、終わっています。", status=409)
+        raise Refused("not_previewed.discard", status=409)
     approve_retry_cancel.cancel(ctx, run_id, by=by)
 
 
 def _open_preview(uow: UnitOfWork, run_id: str) -> RunRow:
     run = find_run(uow, run_id)
     if run.state is not RunState.PREVIEWED or run.ends_as is not None:
-        raise Refused("not_previewed", "この確認は、すでに承認されたか取り消されています。", status=409)
+        raise Refused("not_previewed.over", status=409)
     return run

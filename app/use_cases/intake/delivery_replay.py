@@ -40,7 +40,7 @@ def replay(ctx: Context, delivery_id: int, *, by: str | None = None) -> ReplayVi
             now = ctx.clock.now()
             uow.audit.add(actor=by, action="delivery_replayed", subject=f"delivery:{delivery_id}", now=now)
     if not done.replayed:
-        raise Refused("nothing_to_replay", "この通知からは、いまの設定で同期する従業員がいません。", status=409)
+        raise Refused("nothing_to_replay", status=409)
     return done
 
 
@@ -52,9 +52,7 @@ def replay_many(
     connection; or neither `since` nor `failed` is given, because no operator wants to replay every delivery there is.
     """
     if wanted.since is None and not wanted.failed:
-        raise Refused(
-            "replay_needs_since", "いつ以後の通知かを指定してください(よく終わらなかったものだけなら不要です)。"
-        )
+        raise Refused("replay_needs_since")
     replayed = people = skipped = 0
     while limit > 0:
         with ctx.unit_of_work() as uow:

@@ -8,8 +8,7 @@ from datetime import date
 
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import message_of
-from app.domain.errors import ItemError, Refused, RunError, TemporaryError
+from app.domain.errors import ItemError, Refused, RunError, Sentence, TemporaryError
 from app.domain.matching.linking import comparable_number
 from app.domain.matching.selection import offer
 from app.domain.settings.connection_settings import Connection
@@ -75,9 +74,9 @@ def _shown(
                 return found
         people = gateway.directory(as_of_date=as_of_date)
     except TemporaryError as error:
-        raise Refused(error.code, message_of(error.code), status=503) from error
+        raise Refused(error.code, told=Sentence(f"causes.{error.code}.message"), status=503) from error
     except (RunError, ItemError) as error:
-        raise Refused(error.code, message_of(error.code), status=409) from error
+        raise Refused(error.code, told=Sentence(f"causes.{error.code}.message"), status=409) from error
     keep_numbers(ctx, connection.id, source, people)
     if number is None:
         return people

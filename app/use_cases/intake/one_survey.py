@@ -70,8 +70,4 @@ def _gives_way(open_run: RunRow, command: StartRun) -> bool:
 
 
 def _open(run: RunRow) -> Refused:
-    message = (
-        "この接続と向きでは、先に頼んだ確認やもう一度の同期の差分をまだ調べています。"
-        f"終わるのを待つか、取り消してから、改めて実行してください: {run.public_id}"
-    )
-    return Refused("survey_open", message, status=409, fields={"run": run.public_id})
+    return Refused("survey_open", status=409, fields={"run": run.public_id}, run=run.public_id)

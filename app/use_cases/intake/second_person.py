@@ -40,7 +40,7 @@ def check_decision(
     in the same transaction. Raises Refused."""
     if run.decide_until is None:
         if alone is not None:
-            raise Refused("waits_for_nobody", "この同期は2人目の承認を待っていません。", status=409)
+            raise Refused("waits_for_nobody", status=409)
         return
     if run.decide_until <= ctx.clock.now():
         raise expired()
@@ -82,8 +82,7 @@ def checked_reason(reason: str) -> str:
     """Raises Refused: no reason, or too short to tell anybody anything."""
     given = cleaned(reason).strip()
     if not SHORTEST_REASON <= len(given) <= LONGEST_REASON:
-        message = f"理由を{SHORTEST_REASON}〜{LONGEST_REASON}文字で書いてください。"
-        raise Refused("reason_missing", message, fields={"reason": message})
+        raise Refused("reason_missing", fields=("reason",), shortest=SHORTEST_REASON, longest=LONGEST_REASON)
     return given
 
 
@@ -91,7 +90,7 @@ def _administrator(uow: UnitOfWork, user_id: int) -> UserRow:
     user = uow.users.get(user_id)
     role = Role(user.role) if user is not None and user.role in list(Role) else None
     if user is None or user.disabled_at is not None or role is None or Permission.DECIDE_ALONE not in role.permissions:
-        raise Refused("alone_needs_administrator", "緊急の承認ができるのは、有効な管理者だけです。", status=403)
+        raise Refused("alone_needs_administrator", status=403)
     return user
 
 
@@ -99,15 +98,7 @@ def _refusal(why: WhyNot) -> Refused:
     if why is WhyNot.NO_USER:
         return no_user()
     if why is WhyNot.NOT_ENTITLED:
-        return Refused("second_person_not_entitled", "2人目になれるのは、有効な管理者と担当者だけです。", status=403)
+        return Refused("second_person_not_entitled", status=403)
     if why is WhyNot.IS_FIRST:
-        return Refused(
-            "second_person_is_first",
-            "この変更の同期を始めた人、または承認した人は、2人目になれません。別の利用者に頼んでください。",
-            status=403,
-        )
-    return Refused(
-        "second_person_switched_off",
-        "2人での確認の設定を最後に切った人は、2人目になれません。別の利用者に頼んでください。",
-        status=403,
-    )
+        return Refused("second_person_is_first", status=403)
+    return Refused("second_person_switched_off", status=403)

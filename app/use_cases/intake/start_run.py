@@ -42,7 +42,7 @@ FARTHEST_BACK = timedelta(days=5 * 366)
 FARTHEST_AHEAD = timedelta(days=366)
 """How far an as-of date may lie from today. freee calculates months around today; farther away Awase could read and
 write nothing sensible."""
-_NAMED = 20
+_NUMBERS = ("employees",)
 """How many numbers the text of a refusal names at most."""
 
 
@@ -84,9 +84,9 @@ def usable_connection(uow: UnitOfWork, key: str) -> Connection:
     """The connection, if runs may start on it. Raises Refused."""
     connection = known_connection(uow, key)
     if connection.needs_consent:
-        raise Refused("needs_consent", "freeeの認可が必要です。接続の設定から認可をやり直してください。", status=409)
+        raise Refused("needs_consent", status=409)
     if connection.paused:
-        raise Refused("connection_paused", "この接続は一時停止中です。再開してから実行してください。", status=409)
+        raise Refused("connection_paused", status=409)
     return connection
 
 
@@ -95,41 +95,31 @@ def _check_looked_at(uow: UnitOfWork, connection: Connection, direction: Directi
     house = uow.houses.get()
     adopted_at = house.adopted_at if house else None
     if adopted_at is not None and not uow.adoptions.is_looked_at(connection.id, direction, adopted_at):
-        message = (
-            "データベースを引き継いだ後の比較を、まだだれも確かめていません。"
-            "比較の確認を承認するか破棄してから、実行してください。"
-        )
-        raise Refused("compare_first", message, status=409)
+        raise Refused("compare_first", status=409)
 
 
 def _check_settings(connection: Connection, command: StartRun) -> None:
     if command.direction.target is System.FREEE and not complete(connection.export_settings):
-        raise Refused(
-            "export_settings_incomplete",
-            "エクスポート設定が登録されていません。設定してから実行してください。",
-            status=409,
-        )
+        raise Refused("export_settings_incomplete", status=409)
 
 
 def _check_date(as_of_date: date, today: date) -> None:
     if not today - FARTHEST_BACK <= as_of_date <= today + FARTHEST_AHEAD:
-        raise _wrong(
-            "as_of_date", "as_of_date_out_of_range", "情報取得基準日は5年前から1年後までの日を指定してください。"
-        )
+        raise Refused("as_of_date_out_of_range", fields=("as_of_date",))
 
 
 def _check_numbers(numbers: Sequence[str] | None) -> None:
     if numbers is None:
         return
     if not numbers:
-        raise _wrong("employees", "no_employees", "従業員番号を1つ以上指定してください。")
+        raise Refused("no_employees", fields=_NUMBERS)
     if len(numbers) > MAX_NUMBERS:
-        raise _wrong("employees", "too_many_employees", f"一度に指定できる従業員番号は{MAX_NUMBERS:,}件までです。")
+        raise Refused("too_many_employees", fields=_NUMBERS, most=MAX_NUMBERS)
     if any(not number.strip() for number in numbers):
-        raise _wrong("employees", "blank_employee_number", "空の従業員番号は指定できません。")
-    doubled = [number for number, count in Counter(numbers).items() if count > 1]
+        raise Refused("blank_employee_number", fields=_NUMBERS)
+    doubled = tuple(number for number, count in Counter(numbers).items() if count > 1)
     if doubled:
-        raise _wrong("employees", "duplicate_employee_number", f"従業員番号が重複しています: {listing(doubled)}")
+        raise Refused("duplicate_employee_number", fields=_NUMBERS, numbers=doubled)
 
 
 def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dict[System, int]:
@@ -150,11 +140,7 @@ def _check_known(ctx: Context, connection: Connection, command: StartRun) -> dic
     if there is None:
         return {source: gateway.calls}  # accepted: an unknown number ends as E9 in the run
     if unknown := [number for number in unknown if number not in there]:
-        raise _wrong(
-            "employees",
-            "unknown_employee_number",
-            f"{source.label}にいない従業員番号です: {listing(unknown)}",
-        )
+        raise Refused("unknown_employee_number", fields=_NUMBERS, source=source, numbers=tuple(unknown))
     return {source: gateway.calls}
 
 
@@ -162,15 +148,6 @@ def _unknown(ctx: Context, connection: Connection, source: System, numbers: Sequ
     with ctx.unit_of_work().reading() as uow:
         known = uow.directory.known_numbers(connection.id, source, numbers)
     return [number for number in numbers if number not in known]
-
-
-def _wrong(field: str, code: str, message: str) -> Refused:
-    return Refused(code, message, fields={field: message})
-
-
-def listing(numbers: Sequence[str]) -> str:
-    shown = "、".join(numbers[:_NAMED])
-    return shown if len(numbers) <= _NAMED else f"{shown} ほか{len(numbers) - _NAMED}件"
 
 
 # ── storing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,11 +211,7 @@ def _replayed(ctx: Context, command: StartRun) -> str | None:
         found = uow.idempotency.find(key.key_hash, key.owner)
         public_id = uow.runs.public_ids([found.run_id])[found.run_id] if found else None
     if found is not None and found.request_hash != key.request_hash:
-        raise Refused(
-            "idempotency_conflict",
-            "この Idempotency-Key は、内容の異なる要求ですでに使われています。",
-            status=409,
-        )
+        raise Refused("idempotency_conflict", status=409)
     return public_id
 
 

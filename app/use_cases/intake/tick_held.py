@@ -42,15 +42,14 @@ def tick_numbers(ctx: Context, uow: UnitOfWork, run: RunRow, ticks: Ticks) -> No
 
 
 def _no_preview() -> Refused:
-    return Refused("not_previewed", "この確認は、すでに承認されたか取り消されています。", status=409)
+    return Refused("not_previewed.over", status=409)
 
 
 def _tick(ctx: Context, uow: UnitOfWork, run_state: RunState, items: Sequence[ItemRow], keys: Collection[str]) -> None:
     changes = uow.changes.of_items([item.id for item in items])
     held = {c.key for each in changes.values() for c in each if c.state is ChangeState.HELD}
     if not set(keys) <= held:
-        message = "この項目には、チェックして書き換える値がありません。"
-        raise Refused("not_held", message, fields={"overwrite": message})
+        raise Refused("not_held", fields=("overwrite",))
     for item in items:
         _tick_one(ctx, uow, run_state, item, changes[item.id], keys)
 

@@ -121,17 +121,16 @@ def outlook(ctx: Context, run_public_id: str) -> Outlook:
 
 def _refusal(run: RunRow, counts: WrittenCounts) -> Refused | None:
     if not run.state.is_final:
-        return Refused("run_not_finished", "この同期はまだ終わっていません。", status=409)
+        return Refused("run_not_finished", status=409)
     if not counts.people and not counts.created:
-        return Refused("nothing_to_undo", "この同期は何も書き込んでいないため、元に戻すものがありません。", status=409)
+        return Refused("nothing_to_undo", status=409)
     if run.erased_at is not None:
-        return Refused("values_erased", "保存期間を過ぎて値が消去されているため、元に戻せません。", status=409)
+        return Refused("values_erased", status=409)
     return None
 
 
 def _already_open() -> Refused:
-    message = "この同期を元に戻す実行がすでにあります。先に承認するか取り消してください。"
-    return Refused("undo_open", message, status=409)
+    return Refused("undo_open", status=409)
 
 
 def _in_order(counts: WrittenCounts) -> tuple[tuple[str, int], ...]:

@@ -80,12 +80,12 @@ def join(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str, b
     for system, person_id in wanted.items():
         known = is_an_id(system, person_id)
         if not known or ctx.gateway(connection, system).find(person_id, as_of_date=today) is None:
-            raise Refused("unknown_employee", f"{system.label}にこのIDの従業員はいません。", status=404)
+            raise Refused("unknown_employee.id", status=404, system=system)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         for system, person_id in wanted.items():
             if uow.links.by_source(connection.id, system, person_id) is not None:
-                raise Refused("already_linked", f"{system.label}のこの従業員は、すでに紐付いています。", status=409)
+                raise Refused("already_linked.one", status=409, system=system)
         _let_go(uow, [link for link in uow.links.broken(connection.id) if _touches(link, smarthr_id, freee_id)])
         uow.links.no_longer_apart(connection.id, smarthr_id, freee_id)
         link = uow.links.create(connection.id, smarthr_id, freee_id, now=now)
@@ -114,7 +114,7 @@ def release(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: str
             if (link.smarthr_id, link.freee_id) == (smarthr_id, freee_id)
         ]
         if not found:
-            raise Refused("no_broken_link", "この組み合わせの、切れた紐付けはありません。", status=404)
+            raise Refused("no_broken_link", status=404)
         _let_go(uow, found)
         uow.attention.decided(connection.id, smarthr_id=smarthr_id, freee_id=freee_id)
         for link in found:
@@ -131,7 +131,7 @@ def cut(ctx: Context, connection_key: str, *, smarthr_id: str, by: str) -> None:
         connection = known_connection(uow, connection_key)
         link = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
         if link is None:
-            raise Refused("not_linked", "この従業員は紐付いていません。", status=404)
+            raise Refused("not_linked", status=404)
         uow.links.unlink(link.id, why=UnlinkReason.DIFFERENT, now=now)
         _note(uow, "link_cut", link, by=by, now=now)
         look_after(uow, connection, Setting.LINK)
@@ -142,15 +142,13 @@ def keep_apart(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: 
     """Note that these two look alike but are two people, so that no run asks about them again. If a deletion has broken
     their link, the pair is let go. Raises Refused: an id is blank, or the two are linked (`cut` ends that)."""
     if not smarthr_id or not freee_id:
-        raise Refused("unknown_employee", "従業員が指定されていません。", status=404)
+        raise Refused("unknown_employee.nobody", status=404)
     now = ctx.clock.now()
     with ctx.unit_of_work() as uow:
         connection = known_connection(uow, connection_key)
         live = uow.links.by_source(connection.id, System.SMARTHR, smarthr_id)
         if live is not None and live.freee_id == freee_id:
-            raise Refused(
-                "already_linked", "この二人は紐付いています。別人なら、紐付けを解除してください。", status=409
-            )
+            raise Refused("already_linked.pair", status=409)
         pair = (smarthr_id, freee_id)
         _let_go(uow, [each for each in uow.links.broken(connection.id) if (each.smarthr_id, each.freee_id) == pair])
         if pair not in uow.links.different(connection.id):

@@ -25,22 +25,6 @@ class FaultKind(StrEnum):
     NO_KEY = "no_key"
     NOT_PURGED = "not_purged"
 
-    @property
-    def label(self) -> str:
-        return _LABELS[self]
-
-
-_LABELS = {
-    FaultKind.MISSING: "この記録がありません",
-    FaultKind.CHANGED: "内容か順序が変えられています",
-    FaultKind.FORGED: "封印がこの環境のものではありません",
-    FaultKind.CUT: "ここから後の記録が切り取られています",
-    FaultKind.HEAD: "末尾の封印がこの環境のものではありません",
-    FaultKind.OTHER_HEAD: "控えた末尾と一致しません",
-    FaultKind.NOT_PURGED: "ここまでの記録がありません(保存期間による消去の記録がありません)",
-    FaultKind.NO_KEY: "封印の鍵を開けません(ENCRYPTION_KEYS を確認してください)",
-}
-
 
 @dataclass(frozen=True)
 class Fault:

@@ -17,25 +17,10 @@ from app.storage.tables.base import Base
 from app.storage.tables.key_models import ProcessTable
 from app.storage.tables.models import RunTable
 from app.storage.unit_of_work import Database, make_engine
-from app.storage.upkeep.backups import BackupError, Trouble, restored, write_backup
+from app.storage.upkeep.backups import BackupError, restored, write_backup
 from app.storage.vault import Vault
 from app.use_cases.context import Context
 from app.use_cases.monitoring.audit_check import AuditCheck, check_audit
-
-CODE = "backup_failed"
-_TOLD: Mapping[Trouble, str] = {
-    Trouble.EXISTS: "そのファイルはすでにあります。別の名前を指定してください。",
-    Trouble.NO_FILE: "ファイルを読めません。パスと権限を確認してください。",
-    Trouble.NO_FOLDER: "置き場所のフォルダがありません。先に作ってください。",
-    Trouble.IN_MEMORY: "メモリーの中のデータベースは、バックアップできません。",
-    Trouble.NOT_WRITTEN: "バックアップを書けませんでした。ディスクの空きと、フォルダの権限を確認してください。",
-    Trouble.NO_TOOL: "PostgreSQL の道具がありません。サーバーと同じ版のクライアントを入れてください。",
-    Trouble.TOOL_FAILED: "PostgreSQL の道具が失敗しました。サーバーより古い版のときも失敗します。",
-    Trouble.NOT_A_BACKUP: "バックアップではありません(SQLite のファイルでも pg_dump のカスタム形式でもない)。",
-    Trouble.OTHER_KIND: "PostgreSQL のバックアップです。DATABASE_URL が PostgreSQL の環境で確かめてください。",
-    Trouble.DAMAGED: "バックアップが壊れています。これは使えません。",
-    Trouble.NO_SCRATCH: "確かめるための一時データベースを作れません。利用者に CREATEDB の権限が要ります。",
-}
 
 
 @dataclass(frozen=True)
@@ -111,4 +96,4 @@ def _last_sign(database: Database) -> datetime | None:
 
 def _refused(error: BackupError) -> Refused:
     subject = f"({error.subject})" if error.subject else ""
-    return Refused(CODE, f"{_TOLD[error.trouble]}{subject}", status=409)
+    return Refused(f"backup_failed.{error.trouble}", status=409, subject=subject)

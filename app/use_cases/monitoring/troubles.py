@@ -9,7 +9,7 @@ import structlog
 
 from app.domain.enums import Trigger
 from app.domain.error_catalogue.catalogue import Place, message_of, remedy_of
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.storage.automatic.rows import TroubleRow
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
@@ -37,9 +37,8 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
         if missing:
             raise Refused(
                 "unknown_trouble",
-                "止まっている従業員ではありません。",
-                fields=dict.fromkeys(sorted(missing), "この番号は一覧(flask trouble list)にありません。"),
                 status=404,
+                fields=dict.fromkeys(sorted(missing), Sentence("fields.trouble")),
             )
         lifted = [row for row in rows if numbers is None or row.employee_number in numbers]
         for row in lifted:
@@ -62,7 +61,7 @@ def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> i
             uow.links.try_again(connection.id, direction=row.direction, source_ids=[row.source_id])
         released = uow.troubles.release(connection.id, code)
         if not released:
-            raise Refused("nobody_in_quarantine", "この原因で止まっている従業員は、もういません。", status=409)
+            raise Refused("nobody_in_quarantine", status=409)
         uow.audit.add(
             actor=by,
             action="quarantine_released",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.enums import Trigger
-from app.domain.errors import Refused
+from app.domain.errors import Refused, Sentence
 from app.domain.planning.mass_change import (
     Effect,
     MassChangeReason,
@@ -68,10 +68,5 @@ def room_left(ctx: Context, uow: UnitOfWork, connection_id: int) -> int:
 def refuse_mass_change(raised: Sequence[MassChangeReason]) -> None:
     """Raises Refused("mass_change") when there is an alarm."""
     if raised:
-        why = "、".join(sentence(alarm) for alarm in raised)
-        raise Refused(
-            "mass_change",
-            "一度に変わる人数が多いため止めました。内容を確かめ、意図したものであれば、その旨を指定して承認してください。",
-            status=409,
-            fields={"acknowledge_mass_change": f"{why}。"},
-        )
+        why = Sentence("fields.acknowledge_mass_change", alarms=tuple(map(sentence, raised)))
+        raise Refused("mass_change", status=409, fields={"acknowledge_mass_change": why})

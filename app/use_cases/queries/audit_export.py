@@ -57,7 +57,7 @@ def begin_export(ctx: Context, since: date, until: date, form: Format) -> Export
     """Note the export, and find what it holds: the entries from the first to the last one of these days (in Japan, both
     included). Raises Refused when the days are the wrong way round."""
     if until < since:
-        raise Refused("invalid_period", "終わりの日は、始まりの日か、それより後にしてください。", fields={"until": ""})
+        raise Refused("invalid_period.order", fields={"until": ""})
     begin, end = (datetime.combine(day, time.min, JAPAN) for day in (since, until + timedelta(days=1)))
     with ctx.unit_of_work() as uow:
         detail = {"since": since.isoformat(), "until": until.isoformat(), "format": form.value}

@@ -74,7 +74,7 @@ def person_values(ctx: Context, public_id: str, place: int, *, visibility: Visib
         assert connection is not None  # its runs go with it
         row = uow.items.at(run.id, place - 1) if place > 0 else None
         if row is None:
-            raise Refused("no_such_person", "この同期に、その従業員はいません。", status=404)
+            raise Refused("no_such_person", status=404)
         (person,) = person_results(uow, [row], visibility, settings=ctx.settings, connection=connection)
         changes = uow.changes.of_items([row.id])[row.id] if visibility.people else []
     return PersonValues(run, person, tuple(_value(change, row, visibility) for change in changes))

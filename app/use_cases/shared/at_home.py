@@ -13,7 +13,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from app.domain.errors import Refused
 from app.use_cases.context import Context
-from app.use_cases.household import CODE
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,11 +35,7 @@ def check_at_home(ctx: Context) -> None:
 
 
 def resting() -> Refused:
-    message = (
-        "このデータベースは写しか、以前の状態に戻したものとみられるため、Awase は休んでいます。"
-        "元の設置先が止まっていることを確かめてから、flask house adopt で引き継いでください。"
-    )
-    return Refused(CODE, message, status=503)
+    return Refused("house_rests", status=503)
 
 
 def only_at_home(otherwise: R) -> Callable[[Work[P, R]], Work[P, R]]:

@@ -12,7 +12,7 @@ def known_connection(uow: UnitOfWork, key: str) -> Connection:
     """Find the connection inside the caller's transaction. Raises Refused("unknown_connection")."""
     connection = uow.connections.get_by_key(key)
     if connection is None:
-        raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+        raise Refused("unknown_connection", status=404)
     return connection
 
 

@@ -49,5 +49,5 @@ def columns_of(uow: UnitOfWork, wanted: DeliveryFilter) -> dict[str, Any]:
 def find_delivery(uow: UnitOfWork, delivery_id: int) -> DeliveryRow:
     row = uow.deliveries.get(delivery_id) if 0 < delivery_id <= _LAST_ID else None
     if row is None:
-        raise Refused("delivery_not_found", "この通知は見つかりません。", status=404)
+        raise Refused("delivery_not_found", status=404)
     return row

@@ -11,5 +11,5 @@ def find_run(uow: UnitOfWork, public_id: str) -> RunRow:
     """The run with this public id. Raises Refused("run_not_found")."""
     run = uow.runs.get_by_public_id(public_id)
     if run is None:
-        raise Refused("run_not_found", "この同期は見つかりません。", status=404)
+        raise Refused("run_not_found", status=404)
     return run

@@ -52,20 +52,12 @@ def refuse_without_scope(uow: UnitOfWork, connection: Connection, by: str) -> No
     """Raises Refused when a program would ask for changes that wait for a second person, with a key that lacks the
     scope for them."""
     if connection.two_persons is not TwoPersons.OFF and lacks_scope(uow, by):
-        raise Refused(
-            "accounts_scope_missing",
-            f"この接続では、口座などの変更に2人での確認が要ります。API キーにスコープ {ACCOUNTS_SCOPE} が必要です。",
-            status=403,
-        )
+        raise Refused("accounts_scope_missing", status=403, scope=ACCOUNTS_SCOPE)
 
 
 def no_user() -> Refused:
-    return Refused(
-        "second_person_no_user",
-        "2人目として決められるのは利用者だけです。API キーやコマンドからは決められません。",
-        status=403,
-    )
+    return Refused("second_person_no_user", status=403)
 
 
 def expired() -> Refused:
-    return Refused("second_person_expired", "承認の期限が過ぎています。", status=409)
+    return Refused("second_person_expired", status=409)

@@ -13,6 +13,7 @@ from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
 from app.domain.enums import System, Trigger
 from app.domain.matching.linking import Candidate, LinkDecision, LinkKind, decide_link
 from app.domain.matching.selection import offer
+from app.domain.meanwhile import OTHER_ITEMS
 from app.domain.planning.declined import CREATION, CREATION_DECLINED
 from app.domain.planning.mass_change import Effect, as_text, effects_of
 from app.domain.planning.plan import Note, Plan, PlanKind, Severity
@@ -122,7 +123,9 @@ class SurveyPlanner:
             )
             for system in sorted(self.everybody.incomplete)
         ]
-        return lists + ([self._about("master_unreadable", "役職")] if self.everybody.odd_masters else [])
+        return lists + (
+            [self._about("master_unreadable", OTHER_ITEMS["position"])] if self.everybody.odd_masters else []
+        )
 
     def _about(self, code: str, name: str, *, notes: tuple[Note, ...] = ()) -> PlannedItem:
         """The question that no employee has."""

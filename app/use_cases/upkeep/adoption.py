@@ -79,8 +79,7 @@ def adopt(ctx: Context, *, by: str) -> HouseView:
     installation already and has not gone back to an earlier state."""
     identity = ctx.household.identity
     if identity is None:
-        message = "このプロセスは設置先の印を持っていません。HOUSE_FILE のファイルを確認してください。"
-        raise Refused("no_identity", message, status=409)
+        raise Refused("no_identity", status=409)
     stopped = _take_over(ctx, identity, by=by)
     for run_id in stopped:
         close_run_if_done(ctx, run_id)
@@ -96,7 +95,7 @@ def _take_over(ctx: Context, identity: Identity, *, by: str) -> list[int]:
     with ctx.unit_of_work() as uow:
         former = uow.houses.adopt(identity.digest, now)
         if former == identity.digest and not went_back:
-            raise Refused("already_at_home", "このデータベースはすでにこの設置先のものです。", status=409)
+            raise Refused("already_at_home", status=409)
         for connection in uow.connections.list_all():
             begin_with_preview(ctx, uow, connection.id, all_directions(connection, BeginReason.ADOPTED))
         stopped = [run_id for run_id in uow.adoptions.about_to_write() if uow.runs.cancel(run_id, now, code=CODE)]

@@ -26,18 +26,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 RENEW_SECONDS = 30.0
-_WRONG_KEYS = (
-    "保存した値のうち{}件は、どの暗号鍵でも開けません(そのまま残しました)。ENCRYPTION_KEYS に以前の鍵も並べてから、"
-    "もう一度実行してください。どこにあるかは flask secrets status に出ます。"
-)
-_FORMER_MISSING = (
-    "使っている鍵 {} がこのコマンドの設定にありません。ENCRYPTION_KEYS(SECRET_KEY なら SECRET_KEY_PREVIOUS)に以前の鍵も"
-    "並べてから、もう一度実行してください。"
-)
-_UNKNOWN_TO = (
-    "新しい鍵を知らないプロセスが動いています: {}。新しい設定で起動し直してから、もう一度実行してください"
-    "(終わったプロセスは {:.0f} 秒で数えなくなります)。"
-)
 
 
 def rotate_secrets(ctx: Context) -> Iterator[int]:
@@ -56,7 +44,7 @@ def rotate_secrets(ctx: Context) -> Iterator[int]:
             detail = {"values": done - locked}
             uow.audit.add(action="secrets_rotated", subject="secrets", now=ctx.clock.now(), detail=detail)
     if locked:
-        raise Refused("wrong_encryption_keys", _WRONG_KEYS.format(locked), status=409)
+        raise Refused("wrong_encryption_keys.locked", status=409, values=locked)
 
 
 def renew_leftovers(ctx: Context) -> int:
@@ -110,13 +98,13 @@ def _begin_to_use(ctx: Context) -> None:
 def _refuse_without_former(uow: UnitOfWork, ring: Ring) -> None:
     used = next((row.key_id for row in uow.key_uses.all(ring.kind) if row.use is KeyUse.IN_USE), None)
     if used is not None and used not in ring.ids:
-        raise Refused("wrong_encryption_keys", _FORMER_MISSING.format(used), status=409)
+        raise Refused("wrong_encryption_keys.former", status=409, key=used)
 
 
 def _refuse_unknown(ring: Ring, processes: Sequence[ProcessRow]) -> None:
     names = [each.name for each in processes if not each.knows(ring.kind, ring.newest.id)]
     if names:
-        raise Refused("key_unknown_to_process", _UNKNOWN_TO.format(", ".join(names), SILENT_SECONDS), status=409)
+        raise Refused("key_unknown_to_process", status=409, names=", ".join(names), seconds=SILENT_SECONDS)
 
 
 def _renewed(ctx: Context) -> Iterator[tuple[int, int]]:

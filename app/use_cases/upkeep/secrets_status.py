@@ -22,7 +22,6 @@ REPEATED_FOR = timedelta(days=3)
 """How long a vendor repeats a webhook that got no answer in time. A repetition that comes after the key of its first
 delivery is gone looks new, so a run compares its people once more."""
 VALUES, LINKS, DECISIONS, NAMES = "values", "links", "decisions", "names"
-_NO_SUCH_KEY = "この鍵は記録にないか、まだ使われています。flask secrets status に出る以前の鍵の番号を指定してください。"
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def forget_key(ctx: Context, key_id: str) -> None:
         rows = [row for kind in KeyKind for row in uow.key_uses.all(kind)]
         row = next((row for row in rows if row.key_id == key_id and row.use is not KeyUse.IN_USE), None)
         if row is None:
-            raise Refused("key_not_former", _NO_SUCH_KEY, status=404)
+            raise Refused("key_not_former", status=404)
         uow.key_uses.retire(row.kind, key_id)
         now = ctx.clock.now()
         uow.audit.add(actor="cli", action="key_forgotten", subject=f"{row.kind.value}_key:{key_id}", now=now)

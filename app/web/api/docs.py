@@ -14,6 +14,7 @@ from app.web.current import current_context
 from app.web.http.bearer_auth import caller
 from app.web.http.problems import PROBLEMS
 from app.web.http.request_log import allow_style
+from app.web.i18n import DEFAULT, wording
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -41,6 +42,7 @@ def make_docs(api: Any, *, is_signed_in: Callable[[], bool]) -> Blueprint:
             spec=spec,
             operations=_operations(spec),
             scopes=list(Scope),
+            label=wording(DEFAULT).label,
             problems=PROBLEMS,
             catalogue=[(code, message_of(code), remedy_of(code), who_of(code).label) for code in CATALOGUE],
         )

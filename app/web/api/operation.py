@@ -20,6 +20,7 @@ from app.web.api.response_schemas import ProblemSchema
 from app.web.http.bearer_auth import WRITING, require
 from app.web.http.errors import PROBLEM_TYPE, Problem
 from app.web.http.problems import PROBLEMS, code_of_status, title_of
+from app.web.i18n import DEFAULT, wording
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -157,7 +158,7 @@ class AwaseApi(Api):  # type: ignore[misc]
 def make_api(app: Flask, *, server: str) -> Any:
     app.config.update(API_TITLE="Awase API", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     app.url_map.converters["public_id"] = PublicId
-    scopes = "\n".join(f"- `{scope}`: {scope.label}" for scope in Scope)
+    scopes = "\n".join(f"- `{scope}`: {wording(DEFAULT).label(scope)}" for scope in Scope)
     options = {
         "info": {"description": _DESCRIPTION},
         "servers": [{"url": server}],

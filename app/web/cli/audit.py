@@ -12,7 +12,7 @@ from app.use_cases.monitoring.audit_check import check_audit
 from app.use_cases.queries.audit_export import Format, begin_export, lines_of
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
-from app.web.i18n import DEFAULT, catalogue
+from app.web.i18n import DEFAULT, catalogue, wording
 
 audit = AppGroup("audit", help="操作記録")
 
@@ -35,8 +35,9 @@ def verify(noted: tuple[int, str] | None) -> None:
     末尾の番号とダイジェストは、この命令と書き出したファイルと毎日のログ(audit_head)に出る。別の場所に控えておくと、後ろが切り取られたことも分かる。
     """
     check = check_audit(current_context(), noted=noted)
+    say = wording(DEFAULT)
     for fault in check.faults:
-        click.echo(f"記録 {fault.position}: {fault.kind.label}")
+        click.echo(f"記録 {fault.position}: {say.label(fault.kind)}")
     if check.waiting:
         click.echo(f"古い版が書いた {check.waiting} 件は、次の記録のときに鎖に加わります。")
     click.echo(f"{check.entries}件を確かめました。{'誤りはありません。' if check.ok else '誤りがあります。'}")

@@ -12,11 +12,14 @@ from app.domain.settings.connection_settings import Automatic, ConflictPolicy, M
 from app.domain.settings.two_persons import TwoPersons
 from app.use_cases.accounts.users import CLI
 from app.use_cases.connections import automatic_settings, two_persons, webhook_registration
-from app.use_cases.connections.automatic_settings import DEFAULT, ITEM_LABELS, AutomaticView
+from app.use_cases.connections.automatic_settings import BANK, DEFAULT, AutomaticView
 from app.use_cases.connections.webhook_registration import WebhookCheck
 from app.use_cases.shared.connection_lookup import find_connection
+from app.use_cases.shared.views import WebhookState
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
+from app.web.i18n import DEFAULT as JAPANESE
+from app.web.i18n import wording
 
 automatic = AppGroup("automatic")
 WHO = "cli"
@@ -39,6 +42,14 @@ _POLICIES = {
     ConflictPolicy.SOURCE_WINS: "取得元を優先",
 }
 _MAILS = {MailPolicy.ALWAYS: "毎回", MailPolicy.CHANGES: "変更か失敗があったとき", MailPolicy.FAILURES: "失敗したとき"}
+_BANK_ITEMS = "口座(5項目)"
+_CHECKED = {
+    WebhookState.NONE: "登録していません",
+    WebhookState.OK: "登録されていて、有効です",
+    WebhookState.DISABLED: "SmartHRで{since}無効になりました",
+    WebhookState.MISSING: "SmartHRから登録が消えています",
+    WebhookState.CHANGED: "SmartHRで登録のアドレスかイベントが変えられています",
+}
 _WEBHOOKS = {
     "none": "未登録",
     "ok": "有効",
@@ -56,7 +67,7 @@ def register_webhook(key: str) -> None:
     SmartHR から届くアドレスは BASE_URL の後に /webhooks/smarthr/KEY を付けたもの。社内のアドレスは SmartHR が断る。
     秘密のトークンは自動で作り、表示しない。
     """
-    _end_with(webhook_registration.register_webhook(current_context(), key))
+    _end_with(webhook_registration.register_webhook(current_context(), key), key)
 
 
 @automatic.command("rotate-webhook-secret")
@@ -143,11 +154,11 @@ def look_now(key: str) -> None:
 
 def echo_automatic(key: str) -> None:
     """Print the automatic settings, what waits for an approval, and the webhook as the last check found it."""
-    view = automatic_settings.show_automatic(current_context(), key)
+    view, say = automatic_settings.show_automatic(current_context(), key), wording(JAPANESE)
     click.echo(f"  自動の同期: {_DIRECTIONS[view.automatic]}")
     click.echo(f"  両方で変わった項目: {_POLICIES[view.policy]}")
     for item, policy in view.item_policies.items():
-        click.echo(f"    {ITEM_LABELS.get(item, item)}({item}): {_POLICIES[policy]}")
+        click.echo(f"    {_BANK_ITEMS if item == BANK else say.item(item)}({item}): {_POLICIES[policy]}")
     click.echo(f"  通知をまとめる時間: {view.quiet_seconds:g}秒")
     click.echo(f"  全員を照合する間隔: {view.sweep_minutes:g}分")
     click.echo(f"  自動の同期の結果メール: {_MAILS[view.mail]}")
@@ -178,21 +189,27 @@ def check_webhook(key: str, *, repair: bool) -> bool:
         click.echo(f"SmartHR の Webhook: {message_of(error.code)}")
         return False
     if repair and check.registered and not check.ok:
-        click.echo(f"SmartHR の Webhook: {check.message}。直します。")
+        click.echo(f"SmartHR の Webhook: {_found(check)}。直します。")
         check = webhook_registration.repair_webhook(ctx, key)
-    _echo_check(check)
+    _echo_check(check, key)
     return check.ok or (not check.registered and connection.automatic is Automatic.OFF)
 
 
-def _end_with(check: WebhookCheck) -> None:
-    _echo_check(check)
+def _end_with(check: WebhookCheck, key: str) -> None:
+    _echo_check(check, key)
     raise SystemExit(DONE if check.ok else FAILED)
 
 
-def _echo_check(check: WebhookCheck) -> None:
-    click.echo(f"SmartHR の Webhook: {check.message}")
-    if check.remedy:
-        click.echo(f"  {check.remedy}")
+def _echo_check(check: WebhookCheck, key: str) -> None:
+    click.echo(f"SmartHR の Webhook: {_found(check)}")
+    if not check.ok:
+        command = f"check {key} --repair" if check.registered else f"register-webhook {key}"
+        click.echo(f"  flask connection {command}")
+
+
+def _found(check: WebhookCheck) -> str:
+    since = f"{check.disabled_at.astimezone(JAPAN):%Y-%m-%d %H:%M} に" if check.disabled_at else ""
+    return _CHECKED[check.state].format(since=since)
 
 
 def _webhook_words(view: AutomaticView) -> str:

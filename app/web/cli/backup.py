@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from app.use_cases.monitoring.backup import BackupCheck, check_backup, create_backup
 from app.web.cli.exit_codes import FAILED
 from app.web.current import current_context
+from app.web.i18n import DEFAULT, wording
 
 backup = AppGroup("backup", help="データベースのバックアップ")
 _File = click.Path(path_type=Path, dir_okay=False)
@@ -50,4 +51,4 @@ def _lines(found: BackupCheck) -> Iterator[str]:
     yield f"操作記録 {found.audit.entries}件、{'誤りはありません' if found.audit.ok else '誤りがあります'}"
     yield f"末尾 {found.audit.head}:{found.audit.digest}"
     for fault in found.audit.faults:
-        yield f"記録 {fault.position}: {fault.kind.label}"
+        yield f"記録 {fault.position}: {wording(DEFAULT).label(fault.kind)}"

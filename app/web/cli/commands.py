@@ -31,6 +31,7 @@ from app.web.cli.links import link
 from app.web.cli.ops import connection, queue
 from app.web.cli.sync import sync
 from app.web.current import current_context
+from app.web.i18n import DEFAULT, wording
 
 LOG_LEVEL = "WARNING"
 """A command says in words what it did; log lines appear in between only when something is wrong."""
@@ -77,8 +78,9 @@ class _Told(click.Group):
         try:
             return super().invoke(ctx)
         except Refused as error:
-            told = {path: text for path, text in error.fields.items() if text != error.message}
-            lines = [error.message, *(f"  {path}: {text}" for path, text in told.items())]
+            say = wording(DEFAULT)
+            message, faults = say.refusal(error), say.faults(error)
+            lines = [message, *(f"  {path}: {text}" for path, text in faults.items() if text != message)]
             raise _ended(lines, REFUSED) from error
         except AwaseError as error:
             raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error

@@ -11,6 +11,7 @@ import click
 from flask.cli import AppGroup
 
 from app.domain.error_catalogue.catalogue import message_of
+from app.domain.mail_text.notices import BANK
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
 from app.domain.settings.export_settings import doubts
@@ -25,6 +26,7 @@ from app.web.cli import automatic, deliveries
 from app.web.cli.access import read_secret
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
+from app.web.i18n import DEFAULT, wording
 
 queue = AppGroup("queue", help="待ち行列と滞留")
 connection = AppGroup("connection", help="SmartHR と freee人事労務の接続")
@@ -277,10 +279,12 @@ def _echo_with_settings(key: str) -> None:
 
 def _echo_gone(key: str) -> bool:
     """Print the attributes that had values and are shown for nobody any more. True: there are some."""
+    say = wording(DEFAULT)
     gone = attributes.gone_items(find_connection(current_context(), key))
     for each in gone:
         form = "項目ごと返ってきません" if each.missing else "全員が空欄です"
-        click.echo(f"  {each.system.label} {'、'.join(each.labels)}({each.name}): {form}")
+        names = "、".join(say("mail.bank_account") if key == BANK else say.item(key) for key in each.things)
+        click.echo(f"  {each.system.label} {names}({each.name}): {form}")
     if gone:
         click.echo("  これらの項目は同期しません。アクセストークンの許可を確かめてください。")
     if any(not each.missing for each in gone):

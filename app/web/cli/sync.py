@@ -30,6 +30,7 @@ from app.web.api import response_schemas, serializers
 from app.web.cli.exit_codes import DONE, FAILED
 from app.web.current import current_context
 from app.web.http.problems import FIRST_YEAR, LAST_YEAR
+from app.web.i18n import DEFAULT, wording
 
 POLL_SECONDS = 0.5
 PAGE = 100
@@ -285,7 +286,7 @@ def _echo_run(view: RunView) -> None:
 def _echo_stopped(view: RunView) -> None:
     """Which kinds of changes wait for a person, how many people, and where they are decided."""
     for alarm in view.alarms:
-        click.echo(f"確認が必要: {sentence(reason_from_dict(alarm))}")
+        click.echo(f"確認が必要: {wording(DEFAULT).tell(sentence(reason_from_dict(alarm)))}")
     if view.held_run is not None:
         click.echo(f"止めた変更は、決まるまで書き込みません。内容と承認: flask sync show {view.held_run} --items")
 

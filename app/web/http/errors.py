@@ -11,16 +11,17 @@ from flask import Flask, Response, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
 from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of
-from app.domain.errors import AwaseError, Refused, TemporaryError
+from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.web.current import current_context, request_id
 from app.web.http.problems import FIELD_PROBLEMS, PROBLEMS, code_of_status, title_of
+from app.web.i18n import DEFAULT, wording
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 _PROGRAMS = frozenset({"api", "webhooks", "metrics", "health"})
 """First parts of addresses that only programs call."""
 _EXTENSION = "awase-error-page"
-ErrorPage = Callable[[str, int, str], Response]
+ErrorPage = Callable[[str, int, Sentence | str], Response]
 """(code, status, detail) → a page."""
 
 log = structlog.get_logger("awase.web")
@@ -40,13 +41,13 @@ def problem(
     code: str,
     *,
     status: int,
-    detail: str,
+    detail: Sentence | str,
     fields: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The answer to an error: a page for a browser, else {type, title, status, detail, code, request_id, fields?}.
 
-    `detail` and `fields` are for people.
+    `detail` and `fields` are for people; programs get them in Japanese.
     """
     page = cast("ErrorPage | None", current_app.extensions.get(_EXTENSION))
     if page is not None and wants_page():
@@ -57,7 +58,7 @@ def problem(
         "type": f"{current_context().settings.base_url}/api/docs#{code}",
         "title": title_of(code, status=status),
         "status": status,
-        "detail": detail,
+        "detail": wording(DEFAULT).tell(detail),
         "code": code,
         "request_id": request_id(),
     }
@@ -97,7 +98,8 @@ def on_problem(error: Problem) -> Response:
 
 def on_refused(error: Refused) -> Response:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.status in (429, 503) else None
-    return problem(error.code, status=error.status, detail=error.message, fields=error.fields, headers=headers)
+    fields = wording(DEFAULT).faults(error)
+    return problem(error.code, status=error.status, detail=error.told, fields=fields, headers=headers)
 
 
 def on_temporary(error: TemporaryError) -> Response:

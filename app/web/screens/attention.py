@@ -64,12 +64,12 @@ def attention_act() -> Response:
     """One button of one entry, or of one cause."""
     act = _ACTS.get(request.form.get("act", ""))
     if act is None:
-        raise Refused("unknown_decision", "選ばれた操作がありません。")
+        raise Refused("unknown_decision")
     words = wording_here()
     try:
         run = ask_vendor(act)
     except Refused as refused:
-        flash(" ".join(dict.fromkeys((told(refused), *_faults(refused)))), "bad")
+        flash(" ".join(dict.fromkeys((told(refused), *words.faults(refused).values()))), "bad")
     except AwaseError as error:
         flash(f"{words.message(error.code)} {words.remedy(error.code)}".strip(), "bad")
     else:
@@ -105,10 +105,6 @@ def _words() -> dict[str, Any]:
     return {"Act": Act, "Kind": Kind, "week": week}
 
 
-def _faults(refused: Refused) -> tuple[str, ...]:
-    return tuple(refused.fields.values()) if wording_here().locale == "ja" else ()
-
-
 def _direction(given: str | None) -> Direction | None:
     return next((each for each in Direction if each.value == given), None)
 
@@ -132,7 +128,7 @@ def _all_again() -> RunView | None:
     direction = _direction(request.form.get("direction"))
     code = request.form.get("cause", "")[:60]
     if direction is None:
-        raise Refused("unknown_decision", "選ばれた操作がありません。")
+        raise Refused("unknown_decision")
     runs = attention_acts.try_all_again(current_context(), code=code, direction=direction, by=me().actor)
     return runs[0] if len(runs) == 1 else None
 

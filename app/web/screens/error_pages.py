@@ -9,7 +9,7 @@ from flask import Flask, Response, g
 from flask_login import AnonymousUserMixin
 
 from app.domain.error_catalogue.catalogue import CATALOGUE
-from app.domain.errors import Refused
+from app.domain.errors import Sentence
 from app.web.current import request_id
 from app.web.http.errors import answer_browsers_with
 from app.web.http.problems import code_of_status
@@ -31,7 +31,7 @@ def attach_error_pages(app: Flask, *, database_errors: tuple[type[Exception], ..
     `database_errors`: what the database raises when it is away; the web package does not know these exceptions itself.
     """
 
-    def page(code: str, status: int, detail: str) -> Response:
+    def page(code: str, status: int, detail: Sentence | str) -> Response:
         _who_looks(status, database_errors)
         known = code if code in _PAGES else code_of_status(status)
         words = wording_here()
@@ -42,12 +42,12 @@ def attach_error_pages(app: Flask, *, database_errors: tuple[type[Exception], ..
     answer_browsers_with(app, page)
 
 
-def _text(words: Wording, code: str, detail: str) -> str:
+def _text(words: Wording, code: str, detail: Sentence | str) -> str:
     if code in _PAGES:
         return words(f"errors.{code}.text")
     if code in CATALOGUE:
         return " ".join(filter(None, (words.message(code), words.remedy(code))))
-    return words.refusal(Refused(code, detail))
+    return words.tell(detail)
 
 
 def _who_looks(status: int, database_errors: tuple[type[Exception], ...]) -> None:

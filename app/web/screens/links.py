@@ -125,7 +125,7 @@ _DECISIONS: Mapping[str, Callable[..., None]] = {
 def links_decide(key: str) -> Response:
     decision = request.form.get("decision", "")
     if decision not in _DECISIONS:
-        raise Refused("unknown_decision", "選ばれた操作がありません。")
+        raise Refused("unknown_decision")
     ids = {f"{system.value}_id": request.form.get(system.value, "") for system in System}
     ctx, words, who = current_context(), wording_here(), me()
     try:
@@ -149,7 +149,7 @@ def _named(connections: list[ConnectionView], key: str) -> ConnectionView:
     for connection in connections:
         if connection.key == key:
             return connection
-    raise Refused("unknown_connection", "この接続は登録されていません。", status=404)
+    raise Refused("unknown_connection", status=404)
 
 
 def _pair(key: str) -> Any:

@@ -154,8 +154,7 @@ def _page(*, faults: dict[str, str] | None = None, status: int = 200) -> Respons
 
 def _same_twice(password: str, again: str) -> None:
     if password != again:
-        text = wording_here()("account.not_the_same")
-        raise Refused("not_the_same", text, fields={"again": text})
+        raise Refused("not_the_same", fields=("again",))
 
 
 def _faults(refused: Refused) -> dict[str, str]:

@@ -69,7 +69,7 @@ def _day(typed: str) -> date:
     try:
         return date.fromisoformat(typed.strip())
     except ValueError:
-        raise Refused("invalid_period", wording_here()("audit.no_date")) from None
+        raise Refused("invalid_period.no_date") from None
 
 
 def _before() -> int | None:

@@ -83,7 +83,7 @@ def _known(prefix: str) -> KeyView:
     """Raises Refused for a prefix that no key has."""
     found = api_keys.find_key(current_context(), prefix)
     if found is None:
-        raise Refused("unknown_key", "この接頭辞の API キーはありません。", status=404)
+        raise Refused("unknown_key.plain", status=404)
     return found
 
 

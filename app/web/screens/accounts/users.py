@@ -109,10 +109,7 @@ def _page(
 
 def _faults(refused: Refused) -> dict[str, str]:
     """Field → what is wrong with it, in the language of the page."""
-    words = wording_here()
-    if refused.code != "invalid_invitation":
-        return dict.fromkeys(refused.fields, words.refusal(refused))
-    return {name: words("users.wrong_" + name) for name in refused.fields}
+    return wording_here().faults(refused)
 
 
 def _back() -> Response:

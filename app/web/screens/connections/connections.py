@@ -25,7 +25,7 @@ from app.use_cases.connections import (
     two_persons,
     webhook_registration,
 )
-from app.use_cases.connections.automatic_settings import BANK, DEFAULT, ITEM_LABELS, POLICIES
+from app.use_cases.connections.automatic_settings import BANK, DEFAULT, POLICIES, POLICY_ITEMS
 from app.use_cases.connections.connection_settings import ItemChoice
 from app.use_cases.connections.trials import Trial
 from app.use_cases.shared.connection_lookup import find_connection
@@ -94,7 +94,7 @@ def change_connection(key: str, section: str) -> Any:
     """Change what one section's form sends; a wrong value is shown in its place, and then nothing has changed."""
     change = _SECTIONS.get(section)
     if change is None:
-        raise Refused("unknown_section", "このページにはありません。", status=404)
+        raise Refused("unknown_section", status=404)
     try:
         told = change(key)
     except Refused as refused:
@@ -161,7 +161,7 @@ def _automatic(key: str) -> Any:
     ctx = current_context()
     changes: dict[str, Any] = {name: text(name) for name in ("directions", "policy", "mail")}
     changes |= {name: text(name) or DEFAULT for name in ("quiet_seconds", "sweep_minutes")}
-    named = {item: request.form.get(f"policy-{item}", "") for item in ITEM_LABELS}
+    named = {item: request.form.get(f"policy-{item}", "") for item in POLICY_ITEMS}
     changes["item_policies"] = {item: policy or DEFAULT for item, policy in named.items()}
     if request.form.get("answer") == "try":
         by = me().actor
@@ -319,7 +319,7 @@ def _page(key: str, sent: Sent, *, trial: Trial | None = None) -> Response:
         settings=ctx.settings,
         freee_address=f"{ctx.settings.base_url}/webhooks/freee",
         freee_token_set=bool(ctx.settings.freee_webhook_token),
-        item_policies=list(ITEM_LABELS),
+        item_policies=POLICY_ITEMS,
         policies=POLICIES,
         automatics=list(Automatic),
         two_persons=list(TwoPersons),

@@ -29,6 +29,7 @@ from app.web.callback_address import callback_url
 from app.web.current import current_context
 from app.web.http.browser import keep_cookie, kept_cookie
 from app.web.http.vendor_turns import ask_vendor
+from app.web.i18n import DEFAULT, wording
 from app.web.plain_pages import origin_of, page
 from app.web.screens.base import session_secret, signed_in, wording_here
 
@@ -137,7 +138,8 @@ def _link_refused(refused: Refused) -> Response:
     if refused.code == "unknown_link":
         answer = page("reconnect.html", known=False)
     else:
-        answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
+        told, remedy = wording(DEFAULT).refusal(refused), REMEDIES.get(refused.code, "")
+        answer = page("consent.html", given=None, told=told, remedy=remedy)
     answer.status_code = refused.status
     return answer
 
@@ -145,13 +147,12 @@ def _link_refused(refused: Refused) -> Response:
 def _refused(refused: Refused) -> Any:
     """Send the browser back to the page where the consent began, or give the reason on a page here."""
     known = {"setup": "screens.setup", "connection": "screens.connection"}
-    back = next((url(view, key=refused.fields[name]) for name, view in known.items() if name in refused.fields), None)
+    fields = refused.fields
+    back = next((url(view, key=str(fields[name])) for name, view in known.items() if name in fields), None)
     if back and _sets_up():
         flash(wording_here().refusal(refused), "bad")
         return redirect(back, code=303)
-    answer = page("consent.html", given=None, refused=refused, remedy=REMEDIES.get(refused.code, ""))
-    answer.status_code = refused.status
-    return answer
+    return _link_refused(refused)
 
 
 def _sets_up() -> bool:

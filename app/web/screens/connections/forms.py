@@ -12,7 +12,6 @@ from flask import request
 from app.domain.errors import AwaseError, Refused
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import doubts
-from app.web.i18n import DEFAULT, Wording
 from app.web.screens.base import wording_here
 
 EXPORT_FIELDS = ("working_hours_system_name", "pay_schedule_name", "pay_type", "base_pay")
@@ -60,7 +59,10 @@ def fault_words(refused: Refused) -> dict[str, str]:
     words = wording_here()
     if refused.code.startswith("smarthr_"):
         return {field: words(f"connections.smarthr_faults.{refused.code}") for field in refused.fields}
-    return {field: _fault(words, field, message) for field, message in refused.fields.items()}
+    faults = words.faults(refused)
+    if "directions" in faults:  # the refusal's own words are for the command line
+        faults["directions"] = words("connections.needs_export_settings")
+    return faults
 
 
 def error_words(error: AwaseError) -> str:
@@ -71,16 +73,6 @@ def error_words(error: AwaseError) -> str:
     if isinstance(error, Refused):
         return words.refusal(error)
     return f"{words.message(error.code)} {words.remedy(error.code)}".strip()
-
-
-def _fault(words: Wording, field: str, message: str) -> str:
-    """The text for one wrong field.
-
-    In Japanese it is the domain's own message, unless that speaks of the command line; otherwise it says what the field
-    takes.
-    """
-    speaks_here = words.locale == DEFAULT and "flask" not in message
-    return message if speaks_here else words(f"connections.faults.{field.rpartition('.')[2]}")
 
 
 def _values(settings: ExportSettings) -> Values:

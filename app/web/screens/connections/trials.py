@@ -24,7 +24,7 @@ def begin(key: str, start: Callable[[Direction], str]) -> AnyResponse:
     """Begin a trial by `start`, and show the settings page with what was typed and what comes of it. Raises Refused."""
     sent = request.form.get("try_direction", "")
     if sent not in list(Direction):
-        raise Refused("unknown_direction", "試す向きを一覧から選んでください。")
+        raise Refused("unknown_direction")
     return redirect(url("screens.connection", key=key, trial=start(Direction(sent)), _anchor="trial"), code=303)
 
 

@@ -113,7 +113,7 @@ _ACTIONS: Mapping[str, Callable[[Asked], int]] = {
 def _asked(given: Mapping[str, str]) -> Asked:
     action = given.get("action", "")
     if action not in _ACTIONS:
-        raise Refused("unknown_action", "選ばれた操作がありません。")
+        raise Refused("unknown_action")
     return Asked(action, given.get("connection", ""), given.get("code", ""))
 
 

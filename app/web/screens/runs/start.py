@@ -76,8 +76,7 @@ def _date(typed: str) -> date:
     try:
         return date.fromisoformat(typed.strip())
     except ValueError:
-        told = wording_here()("start.no_date")
-        raise Refused("no_date", told, fields={"as_of_date": told}) from None
+        raise Refused("no_date", fields=("as_of_date",)) from None
 
 
 def _form(connection_key: str, direction: Direction, *, typed: Any, refused: Refused | None = None) -> Response:
