@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.domain.settings.names import is_clean
 from app.domain.settings.recipients import is_contact
 from app.domain.vendors.rates import Window as Window
 from app.domain.vendors.rates import parse_limits as parse_limits
-from app.safety.addresses import ALLOW, broker_password, exposures, is_local
+from app.safety.addresses import broker_password, exposures, is_local
 from app.safety.collector import collector_faults
 from app.safety.env_file import surroundings
 from app.safety.faults import Fault
@@ -36,66 +36,232 @@ class SettingsError(Exception):
         super().__init__("\n".join(map(str, self.faults)))
 
 
+class _Reader:
+    """Reads variables and gathers what is wrong with them, so that all of it can be told at once."""
+
+    def __init__(self, env: Mapping[str, str], faults: list[Fault], *, known: list[str]) -> None:
+        """`known`: the variables that hold addresses."""
+        self._env = env
+        self._known = known
+        self.faults = faults
+        self._data_dir = Path(self.text("DATA_DIR", "var")).absolute()
+
+    def refuse(self, name: str, told: str, *, code: str = "setting_malformed") -> None:
+        """Note a fault, unless the variable has no value because its file has one."""
+        if any(each.variable == f"{name}{FILE}" for each in self.faults):
+            return
+        self.faults.append(Fault(code, name, told))
+
+    def _instead(self, value: _Value, name: str, told: str) -> _Value:
+        self.refuse(name, told)
+        return value
+
+    def folder(self, _name: str) -> Path:
+        return self._data_dir
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._given(name) or default
+
+    def _given(self, name: str) -> str:
+        """The variable, "" when it is unset or holds signs that would end up in headers and logs."""
+        value = self._env.get(name, "")
+        return value if is_clean(value) else self._instead("", name, "に改行や見えない文字は使えません。")
+
+    def required(self, name: str, *, at_least: int = 1) -> str:
+        value = self._given(name)
+        if len(value) < at_least:
+            self.refuse(name, f"を設定してください({at_least}文字以上)。", code="setting_missing")
+        return value
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        value = self.required(name)
+        found = _listed(value)
+        if value and not found:
+            self.refuse(name, "に鍵がありません。", code="setting_missing")
+        return found
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Variables that hold an address."""
+        given = _listed(self.text(name))
+        unknown = [each for each in given if each not in self._known]
+        if unknown:
+            told = f"に {'、'.join(map(repr, unknown))} は指定できません。指定できる名前: {'、'.join(self._known)}"
+            self.refuse(name, told, code="allow_plaintext_unknown")
+        return tuple(each for each in given if each in self._known)
+
+    def former_keys(self, name: str, *, at_least: int) -> tuple[str, ...]:
+        found = _listed(self.text(name, ""))
+        if any(len(key) < at_least for key in found):
+            self.refuse(name, f"には、{at_least}文字以上の鍵をコンマで区切って並べてください。")
+        return found
+
+    def url(self, name: str, default: str) -> str:
+        value = self.text(name, default).rstrip("/")
+        whole = self._split(name, value, ("http", "https"), "http:// か https:// で始まるアドレス")
+        return value if whole else default
+
+    def base(self, name: str) -> str:
+        """What paths are put behind; the collector's own check says what it has to look like."""
+        return self.text(name).rstrip("/")
+
+    def database(self, name: str) -> str:
+        """The database's URL. The default quotes the file, as a folder's name may hold signs with a meaning in URLs."""
+        default = f"sqlite:///{quote(str(self._data_dir / 'awase.db'))}"
+        value = self.text(name, default)
+        if not value.partition(":")[0].startswith(("sqlite", "postgresql")) or "://" not in value:
+            return self._instead(default, name, "は sqlite:///… か postgresql+psycopg://… の形で指定してください。")
+        if value.startswith("postgresql") and not self._split(name, value, (value.partition(":")[0],), "URL"):
+            return default
+        return value
+
+    def broker(self, name: str) -> str:
+        value = self._given(name)
+        default = f"unix://{quote(str(embedded_socket(self._data_dir)))}"
+        if not value:
+            return default
+        forms = ("redis", "rediss", "unix")
+        return value if self._split(name, value, forms, "redis://…、rediss://… か unix:///…") else default
+
+    def contact(self, name: str) -> str:
+        """Where people get help: an address of a mail, or of a page; "" where none is set."""
+        value = self.text(name, "")
+        if value and not is_contact(value):
+            return self._instead("", name, "はメールアドレスか https:// で始まるアドレスにしてください。")
+        return value
+
+    def mail_server(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        forms = ("smtp", "smtps", "smtp+starttls")
+        parts = self._split(name, value, forms, "smtp://、smtps:// か smtp+starttls://ホスト:ポート")
+        if parts and not parts.hostname:
+            return self._instead(default, name, "にホスト名がありません。")
+        return value if parts else default
+
+    def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult | None:
+        """The parts of a URL; None when it is malformed, which is told without the value: that may hold a password."""
+        wrong = f"は {expected} の形で指定してください。"
+        try:
+            parts = urlsplit(value)
+            parts.port  # noqa: B018 - raises when it is no port
+        except ValueError:
+            return self._instead(None, name, wrong)
+        # What two libraries would read differently leads one of them past the checks of the other.
+        odd = re.search(r"[\\\s\x00-\x1f\x7f]", value)
+        if odd or parts.scheme not in schemes or not (parts.netloc or _may_lack_host(parts)):
+            return self._instead(None, name, wrong)
+        return parts
+
+    def word(self, name: str, default: str, words: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        return value if value in words else self._instead(default, name, f"は {' か '.join(words)} にしてください。")
+
+    def switch(self, name: str) -> bool:
+        return self.word(name, "off", ("off", "on")) == "on"
+
+    def level(self, name: str, default: str) -> str:
+        value = self.text(name, default).upper()
+        if value not in logging.getLevelNamesMapping():
+            return self._instead(default, name, "は DEBUG、INFO、WARNING、ERROR、CRITICAL のどれかにしてください。")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        try:
+            value = float(self.text(name, str(default)))
+        except ValueError:
+            return self._instead(default, name, "は数で指定してください。")
+        if not math.isfinite(value) or value < 0:
+            return self._instead(default, name, "は 0 以上の有限の数にしてください。")
+        return value
+
+    def period(self, name: str, default: float) -> float:
+        value = self.number(name, default)
+        return value or self._instead(default, name, "は 0 より大きい数にしてください。")
+
+    def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
+        value = self.number(name, float(default))
+        if value != int(value) or value < at_least:
+            return self._instead(default, name, f"は {at_least} 以上の整数にしてください。")
+        if at_most is not None and value > at_most:
+            return self._instead(default, name, f"は {at_most} 以下にしてください。")
+        return int(value)
+
+    def limits(self, name: str, default: str) -> tuple[Window, ...]:
+        try:
+            return parse_limits(self.text(name, default))
+        except ValueError as error:
+            return self._instead(parse_limits(default), name, str(error))
+
+
+def _read(by: Callable[..., Any], *default: Any, secret: bool = False, **bounds: Any) -> Any:
+    """A field that a method of the reader reads from its variable. A secret is hidden from repr."""
+    return field(repr=not secret, metadata={"read": lambda reader, name: by(reader, name, *default, **bounds)})
+
+
 @dataclass(frozen=True)
 class Settings:
     """One field per environment variable (upper-case name), secrets hidden from repr."""
 
-    data_dir: Path
-    house_file: str  # where the identity of the installation is; "": in the data folder, bound to this machine
-    secrets_file: str  # the file from which the keys were read; "": from the variables
-    database_url: str = field(repr=False)
-    redis_url: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    secret_key_previous: tuple[str, ...] = field(repr=False)
+    data_dir: Path = _read(_Reader.folder)
+    house_file: str = _read(_Reader.text)
+    """Where the identity of the installation is; "": in the data folder, bound to this machine."""
+    secrets_file: str = _read(_Reader.text)  # the file from which the keys were read; "": from the variables
+    database_url: str = _read(_Reader.database, secret=True)
+    redis_url: str = _read(_Reader.broker, secret=True)
+    secret_key: str = _read(_Reader.required, at_least=32, secret=True)
+    secret_key_previous: tuple[str, ...] = _read(_Reader.former_keys, at_least=32, secret=True)
     """Former values of `secret_key`, newest first: what was signed or compared with them still counts."""
-    encryption_keys: tuple[str, ...] = field(repr=False)
-    base_url: str
-    smtp_url: str = field(repr=False)
-    mail_from: str
-    support_contact: str  # where mails say that help is to be had: an address of a mail or of a page; "": nowhere
-    smarthr_url: str
-    freee_api_url: str
-    freee_accounts_url: str
-    freee_client_id: str
-    freee_client_secret: str = field(repr=False)
-    freee_webhook_token: str = field(repr=False)
-    practice_path: str
-    practice_guide: str  # the address of the rehearsal's guided tasks; "": there are none
-    smarthr_limits: tuple[Window, ...]
-    freee_limits: tuple[Window, ...]
-    freee_webhook_token_previous: str = field(repr=False)
-    webhook_max_bytes: int
-    quiet_seconds: float
-    sweep_minutes: float
-    quarantine_after: int
-    limiter_patience: float
-    lease_seconds: float
-    reconcile_seconds: float
-    relay_seconds: float
-    max_starts: int
-    max_attempts: int
-    retry_base_seconds: float
-    run_deadline_hours: float
-    bulk_from: int
-    workers_interactive: int
-    workers_bulk: int
-    worker_threads: int  # jobs that one worker process does at a time
-    connection_jobs: int  # employees of one connection that a queue may have in hand at once
-    item_seconds: float
-    retention_days: int
-    audit_days: int  # after so many days entries of the audit trail are purged; 0: never
-    log_level: str
-    otel_exporter_otlp_endpoint: str  # the collector of traces and metrics, without /v1/…; "": nobody is told
-    otel_exporter_otlp_headers: str = field(repr=False)  # name=value, by comma: the collector's key
-    bind: str
-    port: int
-    web_threads: int
-    api_docs: str
+    encryption_keys: tuple[str, ...] = _read(_Reader.keys, secret=True)
+    base_url: str = _read(_Reader.url, "http://127.0.0.1:8000")
+    smtp_url: str = _read(_Reader.mail_server, "smtp://127.0.0.1:25", secret=True)
+    mail_from: str = _read(_Reader.text, "awase@localhost")
+    support_contact: str = _read(_Reader.contact)
+    """Where mails say that help is to be had: an address of a mail or of a page; "": nowhere."""
+    smarthr_url: str = _read(_Reader.url, "https://{subdomain}.smarthr.jp/api")
+    freee_api_url: str = _read(_Reader.url, "https://api.freee.co.jp/hr")
+    freee_accounts_url: str = _read(_Reader.url, "https://accounts.secure.freee.co.jp")
+    freee_client_id: str = _read(_Reader.text)
+    freee_client_secret: str = _read(_Reader.text, secret=True)
+    freee_webhook_token: str = _read(_Reader.text, secret=True)
+    practice_path: str = _read(_Reader.text)
+    practice_guide: str = _read(_Reader.text)  # the address of the rehearsal's guided tasks; "": there are none
+    smarthr_limits: tuple[Window, ...] = _read(_Reader.limits, "8/s,4250/h")
+    freee_limits: tuple[Window, ...] = _read(_Reader.limits, "20/10s,8500/h")
+    freee_webhook_token_previous: str = _read(_Reader.text, secret=True)
+    webhook_max_bytes: int = _read(_Reader.whole, 1_048_576)
+    quiet_seconds: float = _read(_Reader.number, 10.0)
+    sweep_minutes: float = _read(_Reader.period, 60.0)
+    quarantine_after: int = _read(_Reader.whole, 3)
+    limiter_patience: float = _read(_Reader.number, 2.0)
+    lease_seconds: float = _read(_Reader.period, 30.0)
+    reconcile_seconds: float = _read(_Reader.period, 15.0)
+    relay_seconds: float = _read(_Reader.period, 0.25)
+    max_starts: int = _read(_Reader.whole, 3)
+    max_attempts: int = _read(_Reader.whole, 6)
+    retry_base_seconds: float = _read(_Reader.number, 5.0)
+    run_deadline_hours: float = _read(_Reader.period, 24.0)
+    bulk_from: int = _read(_Reader.whole, 200)
+    workers_interactive: int = _read(_Reader.whole, 2)
+    workers_bulk: int = _read(_Reader.whole, 2)
+    worker_threads: int = _read(_Reader.whole, 32, at_most=256)  # jobs that one worker process does at a time
+    connection_jobs: int = _read(_Reader.whole, 12)  # employees of one connection that a queue may have in hand at once
+    item_seconds: float = _read(_Reader.period, 300.0)
+    retention_days: int = _read(_Reader.whole, 400)
+    audit_days: int = _read(_Reader.whole, 1100, at_least=0)
+    """After so many days entries of the audit trail are purged; 0: never."""
+    log_level: str = _read(_Reader.level, "INFO")
+    otel_exporter_otlp_endpoint: str = _read(_Reader.base)
+    """The collector of traces and metrics, without /v1/…; "": nobody is told."""
+    otel_exporter_otlp_headers: str = _read(_Reader.text, secret=True)  # name=value, by comma: the collector's key
+    bind: str = _read(_Reader.text, "127.0.0.1")
+    port: int = _read(_Reader.whole, 8000, at_most=65_535)
+    web_threads: int = _read(_Reader.whole, 32)
+    api_docs: str = _read(_Reader.word, "open", ("open", "signed_in"))
     """Who may read the description of the API: "open" (everybody) or "signed_in" (users, and programs with a key)."""
-    hsts_subdomains: bool  # whether the browser is told to ask subdomains of our host by TLS only, too
-    trusted_proxies: int
+    hsts_subdomains: bool = _read(_Reader.switch)
+    """Whether the browser is told to ask subdomains of our host by TLS only, too."""
+    trusted_proxies: int = _read(_Reader.whole, 0, at_least=0)
     """How many proxies in front of the web process set X-Forwarded headers that it may believe."""
-    allow_plaintext: tuple[str, ...]
+    allow_plaintext: tuple[str, ...] = _read(_Reader.addresses)
     """Variables whose address may lead to another machine unencrypted, because somebody has said so."""
 
     @classmethod
@@ -112,63 +278,8 @@ class Settings:
         Without `env` they are those of this process, `.env` included."""
         env, of_env_file = surroundings() if env is None else (env, [])
         env, of_secrets = with_secrets(env, _secret_variables(cls))
-        read = _Reader(env, [*of_env_file, *of_secrets])
-        data_dir = Path(read.text("DATA_DIR", "var")).absolute()
-        settings = cls(
-            data_dir=data_dir,
-            house_file=read.text("HOUSE_FILE", ""),
-            secrets_file=read.text("SECRETS_FILE", ""),
-            database_url=read.database("DATABASE_URL", data_dir / "awase.db"),
-            redis_url=read.broker("REDIS_URL", data_dir),
-            secret_key=read.required("SECRET_KEY", at_least=32),
-            secret_key_previous=read.former_keys("SECRET_KEY_PREVIOUS", at_least=32),
-            encryption_keys=read.keys("ENCRYPTION_KEYS"),
-            base_url=read.url("BASE_URL", "http://127.0.0.1:8000"),
-            smtp_url=read.mail_server("SMTP_URL", "smtp://127.0.0.1:25"),
-            mail_from=read.text("MAIL_FROM", "awase@localhost"),
-            support_contact=read.contact("SUPPORT_CONTACT"),
-            smarthr_url=read.url("SMARTHR_URL", "https://{subdomain}.smarthr.jp/api"),
-            freee_api_url=read.url("FREEE_API_URL", "https://api.freee.co.jp/hr"),
-            freee_accounts_url=read.url("FREEE_ACCOUNTS_URL", "https://accounts.secure.freee.co.jp"),
-            freee_client_id=read.text("FREEE_CLIENT_ID", ""),
-            freee_client_secret=read.text("FREEE_CLIENT_SECRET", ""),
-            freee_webhook_token=read.text("FREEE_WEBHOOK_TOKEN", ""),
-            practice_path=read.text("PRACTICE_PATH", ""),
-            practice_guide=read.text("PRACTICE_GUIDE", ""),
-            smarthr_limits=read.limits("SMARTHR_LIMITS", "8/s,4250/h"),
-            freee_limits=read.limits("FREEE_LIMITS", "20/10s,8500/h"),
-            freee_webhook_token_previous=read.text("FREEE_WEBHOOK_TOKEN_PREVIOUS", ""),
-            webhook_max_bytes=read.whole("WEBHOOK_MAX_BYTES", 1_048_576),
-            quiet_seconds=read.number("QUIET_SECONDS", 10.0),
-            sweep_minutes=read.period("SWEEP_MINUTES", 60.0),
-            quarantine_after=read.whole("QUARANTINE_AFTER", 3),
-            limiter_patience=read.number("LIMITER_PATIENCE", 2.0),
-            lease_seconds=read.period("LEASE_SECONDS", 30.0),
-            reconcile_seconds=read.period("RECONCILE_SECONDS", 15.0),
-            relay_seconds=read.period("RELAY_SECONDS", 0.25),
-            max_starts=read.whole("MAX_STARTS", 3),
-            max_attempts=read.whole("MAX_ATTEMPTS", 6),
-            retry_base_seconds=read.number("RETRY_BASE_SECONDS", 5.0),
-            run_deadline_hours=read.period("RUN_DEADLINE_HOURS", 24.0),
-            bulk_from=read.whole("BULK_FROM", 200),
-            workers_interactive=read.whole("WORKERS_INTERACTIVE", 2),
-            workers_bulk=read.whole("WORKERS_BULK", 2),
-            worker_threads=read.whole("WORKER_THREADS", 32, at_most=256),
-            connection_jobs=read.whole("CONNECTION_JOBS", 12),
-            item_seconds=read.period("ITEM_SECONDS", 300.0),
-            retention_days=read.whole("RETENTION_DAYS", 400),
-            audit_days=read.whole("AUDIT_DAYS", 1100, at_least=0),
-            log_level=read.level("LOG_LEVEL", "INFO"),
-            otel_exporter_otlp_endpoint=read.text("OTEL_EXPORTER_OTLP_ENDPOINT", "").rstrip("/"),
-            otel_exporter_otlp_headers=read.text("OTEL_EXPORTER_OTLP_HEADERS", ""),
-            bind=read.text("BIND", "127.0.0.1"),
-            port=read.whole("PORT", 8000, at_most=65_535),
-            web_threads=read.whole("WEB_THREADS", 32),
-            api_docs=read.word("API_DOCS", "open", ("open", "signed_in")),
-            hsts_subdomains=read.word("HSTS_SUBDOMAINS", "off", ("off", "on")) == "on",
-            trusted_proxies=read.whole("TRUSTED_PROXIES", 0, at_least=0),
-            allow_plaintext=read.names(ALLOW, _url_variables(cls)),
-        )
+        read = _Reader(env, [*of_env_file, *of_secrets], known=_url_variables(cls))
+        settings = cls(**{each.name: each.metadata["read"](read, each.name.upper()) for each in fields(cls)})
         if "{subdomain}" not in settings.smarthr_url:
             read.refuse("SMARTHR_URL", "には {subdomain} が必要です。")
         read.faults += collector_faults(settings.otel_exporter_otlp_endpoint, settings.otel_exporter_otlp_headers)
@@ -233,148 +344,6 @@ def _secret_variables(settings: type[Settings]) -> list[str]:
 
 def _url_variables(settings: type[Settings]) -> list[str]:
     return [each.name.upper() for each in fields(settings) if each.name.endswith(("_url", "_endpoint"))]
-
-
-class _Reader:
-    """Reads variables and gathers what is wrong with them, so that all of it can be told at once."""
-
-    def __init__(self, env: Mapping[str, str], faults: list[Fault]) -> None:
-        self._env = env
-        self.faults = faults
-
-    def refuse(self, name: str, told: str, *, code: str = "setting_malformed") -> None:
-        """Note a fault, unless the variable has no value because its file has one."""
-        if any(each.variable == f"{name}{FILE}" for each in self.faults):
-            return
-        self.faults.append(Fault(code, name, told))
-
-    def _instead(self, value: _Value, name: str, told: str) -> _Value:
-        self.refuse(name, told)
-        return value
-
-    def text(self, name: str, default: str) -> str:
-        return self._given(name) or default
-
-    def _given(self, name: str) -> str:
-        """The variable, "" when it is unset or holds signs that would end up in headers and logs."""
-        value = self._env.get(name, "")
-        return value if is_clean(value) else self._instead("", name, "に改行や見えない文字は使えません。")
-
-    def required(self, name: str, *, at_least: int = 1) -> str:
-        value = self._given(name)
-        if len(value) < at_least:
-            self.refuse(name, f"を設定してください({at_least}文字以上)。", code="setting_missing")
-        return value
-
-    def keys(self, name: str) -> tuple[str, ...]:
-        value = self.required(name)
-        found = _listed(value)
-        if value and not found:
-            self.refuse(name, "に鍵がありません。", code="setting_missing")
-        return found
-
-    def names(self, name: str, known: Iterable[str]) -> tuple[str, ...]:
-        given = _listed(self.text(name, ""))
-        unknown = [each for each in given if each not in known]
-        if unknown:
-            told = f"に {'、'.join(map(repr, unknown))} は指定できません。指定できる名前: {'、'.join(known)}"
-            self.refuse(name, told, code="allow_plaintext_unknown")
-        return tuple(each for each in given if each in known)
-
-    def former_keys(self, name: str, *, at_least: int) -> tuple[str, ...]:
-        found = _listed(self.text(name, ""))
-        if any(len(key) < at_least for key in found):
-            self.refuse(name, f"には、{at_least}文字以上の鍵をコンマで区切って並べてください。")
-        return found
-
-    def url(self, name: str, default: str) -> str:
-        value = self.text(name, default).rstrip("/")
-        whole = self._split(name, value, ("http", "https"), "http:// か https:// で始まるアドレス")
-        return value if whole else default
-
-    def database(self, name: str, file: Path) -> str:
-        """The database's URL. The default quotes the file, as a folder's name may hold signs with a meaning in URLs."""
-        default = f"sqlite:///{quote(str(file))}"
-        value = self.text(name, default)
-        if not value.partition(":")[0].startswith(("sqlite", "postgresql")) or "://" not in value:
-            return self._instead(default, name, "は sqlite:///… か postgresql+psycopg://… の形で指定してください。")
-        if value.startswith("postgresql") and not self._split(name, value, (value.partition(":")[0],), "URL"):
-            return default
-        return value
-
-    def broker(self, name: str, data_dir: Path) -> str:
-        value = self._given(name)
-        default = f"unix://{quote(str(embedded_socket(data_dir)))}"
-        if not value:
-            return default
-        forms = ("redis", "rediss", "unix")
-        return value if self._split(name, value, forms, "redis://…、rediss://… か unix:///…") else default
-
-    def contact(self, name: str) -> str:
-        """Where people get help: an address of a mail, or of a page; "" where none is set."""
-        value = self.text(name, "")
-        if value and not is_contact(value):
-            return self._instead("", name, "はメールアドレスか https:// で始まるアドレスにしてください。")
-        return value
-
-    def mail_server(self, name: str, default: str) -> str:
-        value = self.text(name, default)
-        forms = ("smtp", "smtps", "smtp+starttls")
-        parts = self._split(name, value, forms, "smtp://、smtps:// か smtp+starttls://ホスト:ポート")
-        if parts and not parts.hostname:
-            return self._instead(default, name, "にホスト名がありません。")
-        return value if parts else default
-
-    def _split(self, name: str, value: str, schemes: tuple[str, ...], expected: str) -> SplitResult | None:
-        """The parts of a URL; None when it is malformed, which is told without the value: that may hold a password."""
-        wrong = f"は {expected} の形で指定してください。"
-        try:
-            parts = urlsplit(value)
-            parts.port  # noqa: B018 - raises when it is no port
-        except ValueError:
-            return self._instead(None, name, wrong)
-        # What two libraries would read differently leads one of them past the checks of the other.
-        odd = re.search(r"[\\\s\x00-\x1f\x7f]", value)
-        if odd or parts.scheme not in schemes or not (parts.netloc or _may_lack_host(parts)):
-            return self._instead(None, name, wrong)
-        return parts
-
-    def word(self, name: str, default: str, words: tuple[str, ...]) -> str:
-        value = self.text(name, default).lower()
-        return value if value in words else self._instead(default, name, f"は {' か '.join(words)} にしてください。")
-
-    def level(self, name: str, default: str) -> str:
-        value = self.text(name, default).upper()
-        if value not in logging.getLevelNamesMapping():
-            return self._instead(default, name, "は DEBUG、INFO、WARNING、ERROR、CRITICAL のどれかにしてください。")
-        return value
-
-    def number(self, name: str, default: float) -> float:
-        try:
-            value = float(self.text(name, str(default)))
-        except ValueError:
-            return self._instead(default, name, "は数で指定してください。")
-        if not math.isfinite(value) or value < 0:
-            return self._instead(default, name, "は 0 以上の有限の数にしてください。")
-        return value
-
-    def period(self, name: str, default: float) -> float:
-        value = self.number(name, default)
-        return value or self._instead(default, name, "は 0 より大きい数にしてください。")
-
-    def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int | None = None) -> int:
-        value = self.number(name, float(default))
-        if value != int(value) or value < at_least:
-            return self._instead(default, name, f"は {at_least} 以上の整数にしてください。")
-        if at_most is not None and value > at_most:
-            return self._instead(default, name, f"は {at_most} 以下にしてください。")
-        return int(value)
-
-    def limits(self, name: str, default: str) -> tuple[Window, ...]:
-        try:
-            return parse_limits(self.text(name, default))
-        except ValueError as error:
-            return self._instead(parse_limits(default), name, str(error))
 
 
 def _listed(text: str) -> tuple[str, ...]:
