@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from marshmallow import fields
 
 from app.domain.access.roles import Role
-from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import cause_of, message_of, remedy_of
+from app.domain.enums import Direction
+from app.domain.error_catalogue.catalogue import Place, cause_of, message_of, remedy_of
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.queries.attention import Which, list_attention, see_attention
-from app.use_cases.queries.attention_views import Attention, Entry, Group, Kind
+from app.use_cases.queries.attention_views import Attention, Entry, Kind
 from app.use_cases.shared.views import Page
 from app.web.api.operation import make_blueprint, operation
 from app.web.api.request_schemas import Choice, PageSchema, PatternText, connection_field
@@ -32,8 +33,16 @@ class AttentionListSchema(PageSchema):
     )
 
 
-def _text(note: str = "", *, maybe: bool = False) -> fields.String:
-    return fields.String(required=True, allow_none=maybe, metadata={"description": note} if note else {})
+def _text(note: str = "", *, maybe: bool = False, of: str | None = None) -> fields.String:
+    """`of`: where the text stands, if not under its own name."""
+    described = {"description": note} if note else {}
+    return fields.String(required=True, allow_none=maybe, attribute=of, dump_default=None, metadata=described)
+
+
+def _words(say: Callable[[str, Place], str]) -> fields.Function:
+    """What the catalogue says of a code."""
+    metadata = {"type": "string"}
+    return fields.Function(lambda shown: say(shown.code, shown.where), required=True, metadata=metadata)
 
 
 def _count(note: str, *, maybe: bool = False) -> fields.Integer:
@@ -47,10 +56,10 @@ def _moment(note: str) -> fields.DateTime:
 class CauseSchema(AnswerSchema):
     code = _text("エラー一覧の番号か語")
     kind = _text("何が待っているか: " + ", ".join(Kind))
-    direction = _text("同期の向き。従業員と実行のほかは null", maybe=True)
-    message = _text()
-    cause = _text()
-    remedy = _text()
+    direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
+    message = _words(message_of)
+    cause = _words(cause_of)
+    remedy = _words(remedy_of)
     owner = _text("対応できる役割: " + ", ".join(Role))
     count = _count("この原因で待っている件数")
     since = _moment("いちばん古いものの時刻。分からなければ null")
@@ -60,16 +69,18 @@ class EntrySchema(AnswerSchema):
     id = _text("待っている間は変わらない名前")
     kind = _text("何が待っているか: " + ", ".join(Kind))
     connection = _text("接続キー。接続のことでなければ空")
-    direction = _text("同期の向き。従業員と実行のほかは null", maybe=True)
+    direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
     code = _text("エラー一覧の番号か語")
-    message = _text()
+    message = _words(message_of)
     owner = _text("対応できる役割: " + ", ".join(Role))
     since = _moment("いつから待っているか。分からなければ null")
     people = _count("関わる従業員の数")
-    employee_number = _text("従業員でなければ空")
-    smarthr_id = _text(maybe=True)
-    freee_id = _text(maybe=True)
-    item_keys = fields.List(fields.String(), required=True, metadata={"description": "原因に挙がっている項目"})
+    employee_number = _text("従業員でなければ空", of="number")
+    smarthr_id = _text(maybe=True, of="ids.smarthr")
+    freee_id = _text(maybe=True, of="ids.freee")
+    item_keys = fields.List(
+        fields.String(), required=True, attribute="items", metadata={"description": "原因に挙がっている項目"}
+    )
     mended = fields.List(
         fields.String(),
         required=True,
@@ -98,14 +109,7 @@ class AttentionSchema(AnswerSchema):
     scope=Scope.RUNS_READ,
     query=AttentionListSchema,
     answer=AttentionSchema,
-    codes=(
-        "invalid_limit",
-        "invalid_after",
-        "invalid_connection",
-        "invalid_direction",
-        "invalid_text",
-        "unknown_connection",
-    ),
+    codes=("unknown_connection",),
 )
 def show_attention(query: dict[str, Any]) -> Any:
     """人の対応を待っているもの
@@ -120,49 +124,13 @@ def show_attention(query: dict[str, Any]) -> Any:
 
 
 def as_answer(seen: Attention, page: Page[Entry]) -> dict[str, Any]:
-    """The list as plain values, for the API and for `--json` on the command line."""
+    """What `AttentionSchema` shows, for the API and for `--json` on the command line."""
     return {
         "total": seen.total,
         "waived": seen.waived,
         "all_in_line": seen.all_in_line,
         "checked_at": seen.checked_at,
-        "causes": [_cause(group) for group in seen.groups],
-        "items": [_entry(entry) for entry in page.items],
+        "causes": seen.groups,
+        "items": page.items,
         "next_after": page.next_after,
-    }
-
-
-def _cause(group: Group) -> dict[str, Any]:
-    where = group.where
-    return {
-        "code": group.code,
-        "kind": group.kind.value,
-        "direction": where.direction.value if where.direction else None,
-        "message": message_of(group.code, where),
-        "cause": cause_of(group.code, where),
-        "remedy": remedy_of(group.code, where),
-        "owner": group.owner.value,
-        "count": group.count,
-        "since": group.since,
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "kind": entry.kind.value,
-        "connection": entry.connection,
-        "direction": entry.direction.value if entry.direction else None,
-        "code": entry.code,
-        "message": message_of(entry.code, entry.where),
-        "owner": entry.owner.value,
-        "since": entry.since,
-        "people": entry.people,
-        "employee_number": entry.number,
-        "smarthr_id": entry.ids.get(System.SMARTHR),
-        "freee_id": entry.ids.get(System.FREEE),
-        "item_keys": list(entry.items),
-        "mended": list(entry.mended),
-        "run": entry.run,
-        "left_alone": entry.left_alone,
     }

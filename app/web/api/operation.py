@@ -16,6 +16,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.routing import BaseConverter
 
 from app.use_cases.accounts.api_keys import Scope
+from app.web.api.request_schemas import NothingSchema
 from app.web.api.response_schemas import ProblemSchema
 from app.web.http.bearer_auth import WRITING, require
 from app.web.http.errors import PROBLEM_TYPE, Problem
@@ -26,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 VERSION = "1.0.0"
 _ALWAYS = (401, 403, 429, 500, 503)
+_USUAL = ("required", "null", "validator_failed")
 RESTING = ("house_rests",)
 """What an operation that changes something answers while the house rests."""
 _LOCATION = {"Location": {"schema": {"type": "string"}, "required": True, "description": "実行のアドレス"}}
@@ -67,7 +69,6 @@ def operation(
     *,
     scope: Scope,
     answer: type[ma.Schema],
-    status: int = 200,
     body: type[ma.Schema] | None = None,
     query: type[ma.Schema] | None = None,
     headers: type[ma.Schema] | None = None,
@@ -76,21 +77,27 @@ def operation(
 ) -> Callable[[F], F]:
     """Make a view an operation: it gets path values first, then body, query and headers as dicts (those declared here).
 
-    `codes`: codes of `problems.PROBLEMS` that this operation may answer with beside the usual ones.
+    A POST has a body, if only an empty one, and answers 202; a GET answers 200.
+
+    `codes`: codes of `problems.PROBLEMS` that this operation may answer with beside the usual ones and those of the
+    fields that it takes.
     """
+
+    posted = method == "POST"
+    taken = body or (NothingSchema if posted else None)
 
     def decorate(view: F) -> F:
         wrapped: Any = view
-        wrapped = _documented_problems(
-            blueprint, _problems(body, query, (*codes, *(RESTING if scope in WRITING else ())))
-        )(wrapped)
-        wrapped = blueprint.response(status, answer, headers=_LOCATION if location else None)(wrapped)
+        of_fields = [code for schema in (taken, query, headers) if schema for code in _codes_of(schema)]
+        more = (*of_fields, *codes, *(RESTING if scope in WRITING else ()))
+        wrapped = _documented_problems(blueprint, _problems(taken, query, more))(wrapped)
+        wrapped = blueprint.response(202 if posted else 200, answer, headers=_LOCATION if location else None)(wrapped)
         if headers:
             wrapped = blueprint.arguments(headers, location="headers", unknown=ma.EXCLUDE)(wrapped)
         if query:
             wrapped = blueprint.arguments(query, location="query", unknown=ma.RAISE)(wrapped)
-        if body:
-            wrapped = blueprint.arguments(body, required=bool(body().fields))(wrapped)
+        if taken:
+            wrapped = blueprint.arguments(taken, required=bool(taken().fields))(wrapped)
         wrapped = blueprint.doc(security=[{"apiKey": [str(scope)]}])(_guarded(wrapped, scope))
         return cast("F", blueprint.route(rule, methods=[method])(wrapped))
 
@@ -104,6 +111,12 @@ def _guarded(view: Any, scope: Scope) -> Any:
         return view(*args, **kwargs)
 
     return guarded
+
+
+def _codes_of(schema: type[ma.Schema]) -> list[str]:
+    """What the fields of a request say of values that are wrong in themselves, each once."""
+    said = (field.error_messages.items() for field in schema().fields.values())
+    return list(dict.fromkeys(str(code) for each in said for about, code in each if about not in _USUAL))
 
 
 def _problems(

@@ -18,7 +18,6 @@ from app.web.current import current_context
 ops = make_blueprint("ops", description="運用")
 
 _UNKNOWN = ("unknown_connection",)
-_FILTER = ("invalid_connection", "invalid_instant", "invalid_boolean", "invalid_after", "unknown_connection")
 
 
 @operation(ops, "GET", "/queue", scope=Scope.OPS_READ, answer=response_schemas.QueueSchema)
@@ -27,15 +26,7 @@ def show_queue() -> Any:
     return serializers.queue(queue_admin.queue_status(current_context()))
 
 
-@operation(
-    ops,
-    "POST",
-    "/queue/requeue",
-    scope=Scope.OPS_WRITE,
-    body=request_schemas.NothingSchema,
-    answer=response_schemas.QueueSchema,
-    status=202,
-)
+@operation(ops, "POST", "/queue/requeue", scope=Scope.OPS_WRITE, answer=response_schemas.QueueSchema)
 def requeue(body: dict[str, Any]) -> Any:
     """待っている処理をキューに入れ直す"""
     queue_admin.requeue(current_context())
@@ -45,7 +36,7 @@ def requeue(body: dict[str, Any]) -> Any:
 @operation(ops, "GET", "/connections", scope=Scope.OPS_READ, answer=response_schemas.ConnectionsSchema)
 def list_connections() -> Any:
     """接続の一覧と状態"""
-    return serializers.connections(connection_cases.list_connections(current_context()))
+    return serializers.listed(connection_cases.list_connections(current_context()))
 
 
 @operation(
@@ -53,15 +44,13 @@ def list_connections() -> Any:
     "POST",
     "/connections/<public_id:key>/pause",
     scope=Scope.OPS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.ConnectionsSchema,
-    status=202,
     codes=_UNKNOWN,
 )
 def pause(body: dict[str, Any], key: str) -> Any:
     """接続を一時停止する(処理中の従業員は最後まで行い、新しい実行は 409 で断る)"""
     pause_resume.pause(current_context(), key)
-    return serializers.connections(connection_cases.list_connections(current_context()))
+    return serializers.listed(connection_cases.list_connections(current_context()))
 
 
 @operation(
@@ -69,15 +58,13 @@ def pause(body: dict[str, Any], key: str) -> Any:
     "POST",
     "/connections/<public_id:key>/resume",
     scope=Scope.OPS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.ConnectionsSchema,
-    status=202,
     codes=_UNKNOWN,
 )
 def resume(body: dict[str, Any], key: str) -> Any:
     """一時停止した接続を再開する"""
     pause_resume.resume(current_context(), key)
-    return serializers.connections(connection_cases.list_connections(current_context()))
+    return serializers.listed(connection_cases.list_connections(current_context()))
 
 
 @operation(
@@ -87,7 +74,7 @@ def resume(body: dict[str, Any], key: str) -> Any:
     scope=Scope.OPS_READ,
     query=request_schemas.DeliveryListSchema,
     answer=response_schemas.DeliveryPageSchema,
-    codes=("invalid_limit", "invalid_delivery_state", *_FILTER),
+    codes=_UNKNOWN,
 )
 def list_deliveries(query: dict[str, Any]) -> Any:
     """届いた Webhook の一覧(新しい順)"""
@@ -114,9 +101,7 @@ def show_delivery(delivery_id: int) -> Any:
     "POST",
     "/deliveries/<int:delivery_id>/replay",
     scope=Scope.OPS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.ReplaySchema,
-    status=202,
     codes=("delivery_not_found", "nothing_to_replay"),
 )
 def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
@@ -124,7 +109,7 @@ def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
 
     従業員を両方のシステムから読み直します。すでにそろっていれば、変更なしで終わります。
     """
-    return vars(delivery_replay.replay(current_context(), delivery_id))
+    return delivery_replay.replay(current_context(), delivery_id)
 
 
 @operation(
@@ -134,13 +119,12 @@ def replay_delivery(body: dict[str, Any], delivery_id: int) -> Any:
     scope=Scope.OPS_WRITE,
     body=request_schemas.ReplayRangeSchema,
     answer=response_schemas.ReplaySchema,
-    status=202,
-    codes=("invalid_replay_limit", "replay_needs_since", *_FILTER),
+    codes=("replay_needs_since", *_UNKNOWN),
 )
 def replay_deliveries(body: dict[str, Any]) -> Any:
     """期間を決めて Webhook をやり直す(新しいものから limit 件まで)"""
-    done = delivery_replay.replay_many(current_context(), _filter(body), after=body.get("after"), limit=body["limit"])
-    return vars(done)
+    wanted = _filter(body)
+    return delivery_replay.replay_many(current_context(), wanted, after=body.get("after"), limit=body["limit"])
 
 
 def _filter(given: dict[str, Any], **more: Any) -> DeliveryFilter:

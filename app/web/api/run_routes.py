@@ -50,19 +50,8 @@ _START = (
     body=request_schemas.StartRunSchema,
     headers=request_schemas.IdempotencySchema,
     answer=response_schemas.StartedRunSchema,
-    status=202,
     location=True,
-    codes=(
-        "invalid_connection",
-        "invalid_direction",
-        "invalid_date",
-        "invalid_employees",
-        "empty_employees",
-        "invalid_employee_number",
-        "invalid_boolean",
-        "invalid_idempotency_key",
-        *_START,
-    ),
+    codes=_START,
 )
 def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
     """同期を始める
@@ -96,7 +85,7 @@ def start_run(body: dict[str, Any], headers: dict[str, Any]) -> Any:
     scope=Scope.RUNS_READ,
     query=request_schemas.RunListSchema,
     answer=response_schemas.RunPageSchema,
-    codes=("invalid_limit", "invalid_after", "invalid_connection", "unknown_connection"),
+    codes=("unknown_connection",),
 )
 def list_runs(query: dict[str, Any]) -> Any:
     """実行の一覧(新しい順)"""
@@ -126,7 +115,7 @@ def show_run(run_id: str) -> Any:
     scope=Scope.RUNS_READ,
     query=request_schemas.ItemListSchema,
     answer=response_schemas.ItemPageSchema,
-    codes=("invalid_limit", "invalid_after", "invalid_state", _RUN_GONE),
+    codes=(_RUN_GONE,),
 )
 def list_items(query: dict[str, Any], run_id: str) -> Any:
     """従業員ごとの結果と差分"""
@@ -143,15 +132,8 @@ def list_items(query: dict[str, Any], run_id: str) -> Any:
     scope=Scope.RUNS_WRITE,
     body=request_schemas.ApproveSchema,
     answer=response_schemas.RunSchema,
-    status=202,
     location=True,
     codes=(
-        "invalid_employees",
-        "empty_employees",
-        "invalid_employee_number",
-        "invalid_boolean",
-        "invalid_overwrite",
-        "invalid_shown",
         _RUN_GONE,
         "not_previewed",
         "shown_otherwise",
@@ -190,9 +172,7 @@ def approve(body: dict[str, Any], run_id: str) -> Any:
     "POST",
     "/runs/<public_id:run_id>/retry",
     scope=Scope.RUNS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.StartedRunSchema,
-    status=202,
     location=True,
     codes=(_RUN_GONE, "run_not_finished", "nothing_to_retry", *_START),
 )
@@ -210,9 +190,7 @@ def retry(body: dict[str, Any], run_id: str) -> Any:
     "POST",
     "/runs/<public_id:run_id>/undo",
     scope=Scope.RUNS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.StartedRunSchema,
-    status=202,
     location=True,
     codes=(
         _RUN_GONE,
@@ -238,9 +216,7 @@ def undo(body: dict[str, Any], run_id: str) -> Any:
     "POST",
     "/runs/<public_id:run_id>/cancel",
     scope=Scope.RUNS_WRITE,
-    body=request_schemas.NothingSchema,
     answer=response_schemas.RunSchema,
-    status=202,
     location=True,
     codes=(_RUN_GONE, "run_finished", "second_person_no_user"),
 )
@@ -257,21 +233,14 @@ def cancel(body: dict[str, Any], run_id: str) -> Any:
     scope=Scope.EMPLOYEES_READ,
     query=request_schemas.OfferedQuerySchema,
     answer=response_schemas.OfferedSchema,
-    codes=(
-        "invalid_connection",
-        "invalid_direction",
-        "invalid_date",
-        "invalid_employee_number",
-        "unknown_connection",
-        "conflict",
-    ),
+    codes=("unknown_connection", "conflict"),
 )
 def list_employees(query: dict[str, Any]) -> Any:
     """基準日に同期の対象になる従業員"""
     ctx, key, direction = current_context(), query["connection"], query["direction"]
     on, number = query["as_of_date"], query.get("employee_number")
     found = ask_vendor(lambda: offered_employees(ctx, key, as_of_date=on, direction=direction, number=number))
-    return serializers.offered(found)
+    return serializers.listed(found)
 
 
 def _accepted(view: RunView) -> Any:

@@ -1,4 +1,7 @@
-"""Views of the use cases → plain dicts, for the JSON answers and for `--json` on the command line."""
+"""Views of the use cases as the schemas of the answers take them, for the API and for `--json` on the command line.
+
+A schema reads a view by itself. Here stands what an answer has besides, and what it hides.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,9 @@ from app.domain.runs.run_state import ItemState
 from app.use_cases.shared.views import (
     AnswerView,
     ChangeView,
-    ConnectionView,
     DeliveryState,
     DeliveryView,
     ItemView,
-    OfferedEmployee,
     Page,
     QueueView,
     RunView,
@@ -37,7 +38,6 @@ def run(view: RunView) -> dict[str, Any]:
             {"code": code, "message": message_of(code, view), "people": people}
             for code, people in view.left_out.items()
         ],
-        "progress": _shallow(view.progress),
         "vendor_calls": {system: view.vendor_calls.get(system, 0) for system in ("smarthr", "freee")},
     }
 
@@ -55,9 +55,6 @@ def item(view: ItemView, *, values: bool) -> dict[str, Any]:
         "state_label": view.state.label,
         "answers": [_answer(answer, values=values) for answer in view.answers],
         "changes": [_change(change, values=values) for change in view.changes],
-        "notes": [_shallow(note) for note in view.notes],
-        "steps": [_shallow(step) for step in view.steps],
-        "candidates": [dict(candidate) for candidate in view.candidates],
     }
 
 
@@ -69,46 +66,24 @@ def item_page(page: Page[ItemView], *, values: bool) -> dict[str, Any]:
     return {"items": [item(view, values=values) for view in page.items], "next_after": page.next_after}
 
 
-def offered(people: Iterable[OfferedEmployee]) -> dict[str, Any]:
-    return {"items": [_shallow(person) for person in people]}
-
-
-def connections(views: Iterable[ConnectionView]) -> dict[str, Any]:
-    return {"items": [_connection(view) for view in views]}
-
-
-def _connection(view: ConnectionView) -> dict[str, Any]:
-    return {**_shallow(view), "beginnings": [_shallow(each) for each in view.beginnings]}
+def listed(views: Iterable[Any]) -> dict[str, Any]:
+    """A list that always fits on one page."""
+    return {"items": list(views)}
 
 
 def queue(view: QueueView) -> dict[str, Any]:
-    return {
-        **_shallow(view),
-        "queues": [_shallow(depth) for depth in view.queues],
-        "items": all_states(view.items),
-        "connections": [_connection(connection) for connection in view.connections],
-        "deliveries_last_hour": {str(s): view.deliveries_last_hour.get(s, 0) for s in DeliveryState},
-        "intake": [_shallow(each) for each in view.intake],
-        "clocks": [_shallow(each) for each in view.clocks],
-    }
+    received = {str(state): view.deliveries_last_hour.get(state, 0) for state in DeliveryState}
+    return {**_shallow(view), "items": all_states(view.items), "deliveries_last_hour": received}
 
 
 def delivery(view: DeliveryView) -> dict[str, Any]:
-    """A delivery with its people and the result of every item."""
-    items = [{**_shallow(item), "state_label": item.state.label} for item in view.items]
-    return {**_short(view), "people": list(view.people), "items": items}
+    """A delivery. A list shows only how many people and which results: an import may name thousands of employees."""
+    results = Counter(item.state for item in view.items)
+    return {**_shallow(view), "people_count": len(view.people), "results": all_states(results)}
 
 
 def delivery_page(page: Page[DeliveryView]) -> dict[str, Any]:
-    return {"items": [_short(view) for view in page.items], "next_after": page.next_after}
-
-
-def _short(view: DeliveryView) -> dict[str, Any]:
-    """A delivery with only the number of its people and results: an import may name thousands of employees."""
-    left_out = ("people", "items")
-    shown = {name: value for name, value in _shallow(view).items() if name not in left_out}
-    results = Counter(item.state for item in view.items)
-    return {**shown, "people_count": len(view.people), "results": all_states(results)}
+    return {"items": [delivery(view) for view in page.items], "next_after": page.next_after}
 
 
 def all_states(counts: Mapping[ItemState, int]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.runs.dates import JAPAN
 from app.use_cases.queries.attention import Which, list_attention, see_attention
 from app.use_cases.queries.attention_views import Attention, Entry
-from app.web.api.attention_routes import as_answer
+from app.web.api.attention_routes import AttentionSchema, as_answer
 from app.web.current import current_context
 
 attention = AppGroup("attention", help="人の対応を待っているもの(要対応)")
@@ -29,7 +29,7 @@ def list_waiting(key: str | None, limit: int, after: int | None, as_json: bool) 
     seen = see_attention(ctx, key, of_each=0)
     page = list_attention(ctx, Which(connection=key), after=after, limit=limit)
     if as_json:
-        click.echo(json.dumps(as_answer(seen, page), ensure_ascii=False, indent=2, default=datetime.isoformat))
+        click.echo(json.dumps(AttentionSchema().dump(as_answer(seen, page)), ensure_ascii=False, indent=2))
         return
     click.echo(_summary(seen))
     for group in seen.groups:

@@ -88,7 +88,7 @@ def list_connections(as_json: bool) -> None:
     """接続の一覧"""
     views = connections.list_connections(current_context())
     if as_json:
-        shown = response_schemas.ConnectionsSchema().dump(serializers.connections(views))
+        shown = response_schemas.ConnectionsSchema().dump(serializers.listed(views))
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
         return
     for view in views:
