@@ -43,7 +43,8 @@ class Decides:
 
 def found(target_id: str | None = "f1", *, look: str | None = None, **item: Any) -> PlannedItem:
     columns = {"state": ItemState.UNCHANGED, "kind": PlanKind.NOTHING.value, "queue": "bulk", "effects": "", **item}
-    made = NewItem(1, 1, Direction.SMARTHR_TO_FREEE, 0, "0001", "s1", target_id, created_at=NOW, **columns)
+    who = {"run_id": 1, "connection_id": 1, "direction": Direction.SMARTHR_TO_FREEE, "position": 0}
+    made = NewItem(**who, employee_number="0001", source_id="s1", target_id=target_id, created_at=NOW, **columns)
     return PlannedItem(made, look=look)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.enums import Direction, System
 from app.domain.planning.beginning import BeginReason
-from app.storage.enums import (
-    DeliveryState,
-    WebhookState,
-)
+from app.storage.enums import DeliveryState, WebhookState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NewDelivery:
     """A delivery to store. `dedup` None: Awase cannot tell it from a repetition, so it never takes it for one."""
 
@@ -23,23 +21,14 @@ class NewDelivery:
     dedup: str | None
     digest: str
     state: DeliveryState
-    people: tuple[str, ...]
+    people: Sequence[str]
     received_at: datetime
     triggered_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class DeliveryRow:
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow(NewDelivery):
     id: int
-    system: System
-    connection_id: int | None
-    event: str
-    dedup: str | None
-    digest: str
-    state: DeliveryState
-    people: list[str]
-    received_at: datetime
-    triggered_at: datetime | None
     replayed_at: datetime | None
     replays: int
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from app.storage.enums import (
-    RefreshState,
-)
+from app.storage.enums import RefreshState
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ from app.domain.matching.name_search import NameMarks
 from app.domain.planning.attention import Cause
 from app.domain.planning.unsettled import Memory, loaded, stored_form
 from app.domain.runs.run_state import ItemState
-from app.storage.enums import (
-    UnlinkReason,
-)
+from app.storage.enums import UnlinkReason
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,6 @@ class AttentionRow:
     since: datetime
     at: datetime
     waived_until: date | None
-    waived_at: datetime | None
     waived_by: str | None
     mended: tuple[str, ...] = ()
     """What of the blamed was found changed since, while nobody has tried the person again (`planning.healing`)."""

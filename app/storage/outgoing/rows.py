@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.mail_text.letter import Letter
-from app.storage.enums import (
-    MailKind,
-    MailState,
-    OutboxKind,
-)
+from app.storage.enums import MailKind, MailState, OutboxKind
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
@@ -13,27 +13,43 @@ from app.domain.planning.plan import Trace
 from app.domain.runs.kinds import RunKind, kind_of
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import FieldState
-from app.storage.enums import (
-    ChangeState,
-    HistoryKind,
-    MassChangeCheck,
-    StepState,
-)
+from app.storage.enums import ChangeState, HistoryKind, MassChangeCheck, StepState
 from app.storage.runs.traces import SealedTrace
 
 
-@dataclass(frozen=True)
-class RunRow:
-    id: int
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A run as it is asked for."""
+
     public_id: str
     connection_id: int
     direction: Direction
     trigger: Trigger
     as_of_date: date
     dry_run: bool
-    scope: list[str] | None
+    scope: Sequence[str] | None
     """Employee numbers, or None for all employees."""
     queue: str
+    started_by: str
+    created_at: datetime
+    deadline_at: datetime
+    retried_run_id: int | None = None
+    undone_run_id: int | None = None
+    """The run that this one takes back."""
+    gather_until: datetime | None = None
+    """For a run that webhooks fill: until then it takes in more employees."""
+    acknowledged: bool = False
+    """The user or program that started the run has said beforehand that a mass change is intended."""
+    asked_as: str | None = field(default=None, repr=False)
+    trial: dict[str, Any] | None = field(default=None, repr=False)
+    """For a trial of settings that are not saved: see `use_cases.connections.trial_settings`. It is never approved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow(NewRun):
+    """A run as it is kept."""
+
+    id: int
     state: RunState
     ends_as: RunState | None
     """Set once the run is failed or cancelled as a whole: it closes with this when its running items have ended."""
@@ -48,11 +64,8 @@ class RunRow:
     only_target_changed: int
     """Of the employees without an item, how many differ by what only the target has changed and no run mends; in a
     finished run, of all."""
-    gather_until: datetime | None
-    """For a run that webhooks fill: until then it takes in more employees."""
     missed: list[Any] | None
     """For a scheduled comparison: [{"system", "id"}] of people who had changed without a webhook telling of it."""
-    started_by: str
     survey_attempt: int
     survey_starts: int
     survey_failures: int
@@ -61,9 +74,6 @@ class RunRow:
     smarthr_calls: int
     freee_calls: int
     error_code: str | None
-    retried_run_id: int | None
-    undone_run_id: int | None
-    """The run that this one takes back."""
     surveyed_at: datetime | None
     """When the lists from which the plans come were complete."""
     alarms: list[Any] | None
@@ -74,22 +84,16 @@ class RunRow:
     """For a run that waits for a second person: until then."""
     stopped: dict[str, Any] | None
     """What the run has left for a person to decide: {"run": public id of the run that shows it, "alarms": reasons}."""
-    acknowledged: bool
-    """The user or program that started the run has said beforehand that a mass change is intended."""
     gate: MassChangeCheck | None
     """For a gathered run of many people: whether its items may write yet. None: the run has no such gate."""
     counts: dict[str, Any] | None
     """For a finished run: {item state: people}, so that a list of runs need not count items."""
-    created_at: datetime
     started_at: datetime | None
     approved_at: datetime | None
     approved_by: str | None
     finished_at: datetime | None
-    deadline_at: datetime
     erased_at: datetime | None
     """When the personal values of the run's people were erased."""
-    trial: dict[str, Any] | None = field(repr=False)
-    """For a trial of settings that are not saved: see `use_cases.connections.trial_settings`. It is never approved."""
 
     @property
     def shows_first(self) -> bool:
@@ -132,27 +136,6 @@ class WithoutItem:
 
 
 @dataclass(frozen=True)
-class NewRun:
-    public_id: str
-    connection_id: int
-    direction: Direction
-    trigger: Trigger
-    as_of_date: date
-    dry_run: bool
-    scope: tuple[str, ...] | None
-    queue: str
-    started_by: str
-    created_at: datetime
-    deadline_at: datetime
-    retried_run_id: int | None = None
-    undone_run_id: int | None = None
-    gather_until: datetime | None = None
-    acknowledged: bool = False
-    asked_as: str | None = field(default=None, repr=False)
-    trial: dict[str, Any] | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
 class NewNote:
     """A note as it is stored: codes and keys only. `severity` is the value of `plan.Severity`."""
 
@@ -176,13 +159,9 @@ class NewChange:
     """What an undo puts back character for character, also where it reads like what stands there."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewItem:
-    """One employee of a run. `state` is WAITING, or final when the survey already knows the end.
-
-    `holds_slot`: take the one slot per employee and direction, if free; otherwise the claim takes it. False for the
-    items of a preview. `candidates`: [{"system", "id", "number", "reason"}]. `next_at` None means now.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """What is known of a run's employee from the beginning. `candidates`: [{"system", "id", "number", "reason"}]."""
 
     run_id: int
     connection_id: int
@@ -197,7 +176,6 @@ class NewItem:
     state: ItemState
     created_at: datetime
     holds_slot: bool = False
-    next_at: datetime | None = None
     closing_month: str | None = None
     pay_month: str | None = None
     approved_digest: str | None = None
@@ -209,25 +187,27 @@ class NewItem:
     effects: str = ""
     """The effects of its plan that count for a mass change (`domain.planning.mass_change.effects_of`)."""
     detail: str | None = field(default=None, repr=False)
-    notes: tuple[NewNote, ...] = ()
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem(_Item):
+    """An employee as the survey adds them. `state` is WAITING, or final when the survey already knows the end.
+
+    `holds_slot`: take the one slot per employee and direction, if free; otherwise the claim takes it. False for the
+    items of a preview. `next_at` None means now.
+    """
+
+    next_at: datetime | None = None
+    notes: tuple[NewNote, ...] = ()
     changes: tuple[NewChange, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True)
-class ItemRow:
+@dataclass(frozen=True, kw_only=True)
+class ItemRow(_Item):
+    """An employee of a run as they are kept."""
+
     id: int
-    run_id: int
-    connection_id: int
-    direction: Direction
-    position: int
-    employee_number: str
-    source_id: str | None
-    target_id: str | None
-    kind: str
-    queue: str
-    state: ItemState
-    holds_slot: bool
     attempt: int
     starts: int
     attempts_failed: int
@@ -235,24 +215,14 @@ class ItemRow:
     lease_by: str | None
     next_at: datetime
     pushed_at: datetime | None
-    closing_month: str | None
-    pay_month: str | None
-    approved_digest: str | None
-    error_code: str | None
     notes: list[Any]
     """[{"code", "severity", "key"}]"""
-    created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     known: bool = False
     """The item ended with the same cause as the time before, which is no news for a mail."""
-    chosen: bool = False
-    effects: str = ""
     ticked: list[str] | None = None
     """Keys of the held changes that a person has ticked in the preview."""
-    name: str = field(default="", repr=False)
-    detail: str | None = field(default=None, repr=False)
-    candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
 
 
 ClaimedItem = ItemRow
