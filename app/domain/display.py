@@ -1,4 +1,4 @@
-"""Values and the mapping itself in the form people read: history, mail, README."""
+"""Values in the form people read: history, mail."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-from app.domain.mapping import BY_KEY, FIELDS, FieldMapping, Place
-from app.domain.settings.connection_settings import BlankPolicy
+from app.domain.mapping import BY_KEY
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Plain, Unconvertible
 
 MASK: Final = "••••"
@@ -23,11 +22,6 @@ _WORDS: Mapping[str, Mapping[Plain, str]] = {
     "bank_account_type": {"futsu": "普通", "toza": "当座", "chochiku": "貯蓄"},
 }
 _YEN_KEYS = frozenset({"health_standard_income", "pension_standard_income"})
-_BLANK_POLICIES: Mapping[BlankPolicy, str] = {
-    BlankPolicy.KEEP: "消さない",
-    BlankPolicy.ERASE_IF_AGREED: "一致していた値だけ消す",
-    BlankPolicy.ERASE: "消す",
-}
 
 
 def show(key: str, state: FieldState, *, reveal: bool = False) -> str | None:
@@ -51,33 +45,3 @@ def _shown(key: str, value: object) -> str:
     if isinstance(value, (str, bool)):
         return _WORDS.get(key, {}).get(value, str(value))
     return str(value)
-
-
-def mapping_table_markdown() -> str:
-    """FIELDS as the table of README: number, label, both places, request, conversion, blank rule, marks."""
-    lines = [
-        "| 番号 | 項目 | SmartHR | freee人事労務 | freeeへの書き込み | 変換（SmartHR / freee） | 空欄の反映 | 備考 |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        *(_line(row) for row in FIELDS),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _line(row: FieldMapping) -> str:
-    numbers = "・".join(str(number) for number in row.numbers)
-    codecs = " / ".join(dict.fromkeys((row.smarthr.codec.name, row.freee.codec.name)))
-    cells = [numbers, row.label, _paths(row.smarthr), _paths(row.freee), row.step.label, codecs]
-    return "| " + " | ".join([*cells, _BLANK_POLICIES[row.blank], _marks(row)]) + " |"
-
-
-def _paths(place: Place) -> str:
-    return " ".join(f"`{path}`" for path in place.paths)
-
-
-def _marks(row: FieldMapping) -> str:
-    marks = {
-        "過去の月にも反映": row.retroactive,
-        "伏せ字": row.masked,
-        "可逆でない": row.smarthr.codec.lossy or row.freee.codec.lossy,
-    }
-    return "、".join(mark for mark, applies in marks.items() if applies)

@@ -80,11 +80,6 @@ _PREMIUMS = ("manual_", "_calc_type")
 """Parts of the names of the premiums, which freee works out from the standard income."""
 
 
-def name_of_item(key: str) -> str:
-    """The Japanese name of what a note names."""
-    return BY_KEY[key].label if key in BY_KEY else OTHER_ITEMS.get(key, key)
-
-
 def notes_of_answer(
     system: System, changes: Sequence[Change], before: Record, after: Record, options: MappingOptions
 ) -> list[Note]:

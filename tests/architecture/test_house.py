@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.config import Settings
-from app.domain.display import mapping_table_markdown
 from app.practice.house.processes import procfile
+from tests.mapping_table import mapping_table_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = ("flask", "rq", "redis", "sqlalchemy", "requests", "marshmallow", "werkzeug", "structlog")

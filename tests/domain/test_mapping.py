@@ -13,11 +13,12 @@ import pytest
 
 from app.domain.codecs.address import InJapan
 from app.domain.codecs.base import Choice, Text
-from app.domain.display import BLANK_TEXT, MASK, UNCONVERTIBLE_TEXT, mapping_table_markdown, show
+from app.domain.display import BLANK_TEXT, MASK, UNCONVERTIBLE_TEXT, show
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS, FieldMapping
 from app.domain.settings.connection_settings import BlankPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
+from tests.mapping_table import mapping_table_markdown
 
 ROWS = [pytest.param(row, id=row.key) for row in FIELDS]
 KEYS = [

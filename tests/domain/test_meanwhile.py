@@ -15,7 +15,6 @@ from app.domain.meanwhile import (
     MOVED,
     OTHER_ITEMS,
     PERHAPS_PUT_BACK,
-    name_of_item,
     notes_of_answer,
     notes_of_lost_answer,
     notes_of_window,
@@ -117,7 +116,5 @@ def test_a_lost_answer_names_what_it_carried() -> None:
 
 
 def test_everything_that_a_note_can_name_has_a_name() -> None:
-    assert name_of_item("phone") == BY_KEY["phone"].label
-    assert name_of_item("profile_rule.householder") == OTHER_ITEMS["profile_rule.householder"] == "世帯主の続柄"
-    assert name_of_item("profile_rule.something_new") == "profile_rule.something_new"
+    assert OTHER_ITEMS["profile_rule.householder"] == "世帯主の続柄"
     assert not OTHER_ITEMS.keys() & BY_KEY.keys()

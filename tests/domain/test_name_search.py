@@ -16,12 +16,12 @@ from app.domain.matching.name_search import (
     STEP,
     NameKeys,
     Names,
-    begins_with,
     carries,
     prefixes_of,
     searchable,
     typed,
 )
+from tests.plain_search import begins_with
 
 KEYS = NameKeys({"": b"an invented key", "b": b"the key before it"}, "")
 HANAKO = Names("加藤", "花子", "カトウ", "ハナコ")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.codecs.steps import rules_used
+from app.domain.codecs.steps import read_steps
 from app.domain.error_catalogue.named_rules import NAMED_RULES
 from app.domain.japanese.normal_form import normal, question
 from app.domain.mapping import FIELDS, Place
 from app.domain.settings.connection_settings import MappingOptions
-from app.domain.snapshot import Missing, Unconvertible
+from app.domain.snapshot import BLANK, Missing, Unconvertible
 from tests.properties import examples
 
 OPTIONS = MappingOptions(create_positions=True)
@@ -50,7 +50,8 @@ def read(place: Place, text: str) -> Any:
 
 
 def names(place: Place, text: str) -> tuple[str, ...]:
-    return rules_used(place.codec, raw_of(place, text), paths=len(place.paths))
+    steps = read_steps(place.codec, raw_of(place, text), paths=len(place.paths), plain=BLANK)
+    return tuple(dict.fromkeys(step.name for step in steps if step.is_rule))
 
 
 def digits(text: str) -> str:

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from app.domain.employee import Person
 from app.domain.enums import System
 from app.domain.matching.marks import marks_of, wanted
-from app.domain.matching.name_search import NameKeys, Names, begins_with
+from app.domain.matching.name_search import NameKeys, Names
 from app.domain.planning.keyed import KeyedFingerprint
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.finding import Sought
 from app.storage.links.rows import DirectoryEntry
 from app.storage.runs.preview_selection import Asked
 from app.storage.unit_of_work import Database
+from tests.plain_search import begins_with
 from tests.properties import examples
 from tests.storage.databases import NOW, add_connection, new_item, running_run
 

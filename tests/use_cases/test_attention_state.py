@@ -153,7 +153,8 @@ def test_who_is_left_alone_waits_on_and_is_found_mended_by_the_comparison(house:
         house.clock.turn(minutes=6)
         swept(house)
     with house.ctx.unit_of_work().reading() as uow:
-        assert uow.troubles.quarantined_counts() == {house.connection.id: 1}
+        (trouble,) = uow.troubles.of_connection(house.connection.id, TO_FREEE)
+    assert trouble.quarantined_at is not None
     row = rows(house)[crew(house)]
     assert row.item_id is not None
     mend(house)

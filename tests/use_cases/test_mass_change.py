@@ -12,15 +12,17 @@ import pytest
 
 from app.domain.enums import Direction, Trigger
 from app.domain.errors import Refused
+from app.domain.planning.mass_change import MassChangeReason
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Automatic, MailPolicy
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.enums import MassChangeCheck
 from app.storage.runs.rows import RunRow
 from app.use_cases.intake import approve_retry_cancel
-from app.use_cases.planning import mass_change
+from app.use_cases.planning.mass_change import mass_change_in
 from app.use_cases.queries.history import get_run
 from app.use_cases.queries.preview import see_people
+from app.use_cases.shared.run_lookup import find_run
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import sweep
 from app.use_cases.upkeep import reconcile, relay
@@ -34,6 +36,12 @@ from tests.use_cases.test_job import only
 pytestmark = pytest.mark.reach("test")  # long journeys
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
+
+
+def weighed_by(house: House, run_id: str) -> tuple[MassChangeReason, ...]:
+    """Why writing the chosen people of a preview would be a mass change."""
+    with house.ctx.unit_of_work().reading() as uow:
+        return mass_change_in(house.ctx, uow, find_run(uow, run_id))
 
 
 @pytest.fixture
@@ -194,7 +202,7 @@ def test_a_retry_is_guarded_too(linked: House) -> None:
 def test_only_the_chosen_people_are_weighed(linked: House) -> None:
     retire(linked, 6)
     preview = unguarded(linked, dry_run=True)
-    assert [alarm.count for alarm in mass_change.mass_change_of(linked.ctx, preview.id)] == [6]
+    assert [alarm.count for alarm in weighed_by(linked, preview.id)] == [6]
     assert refused(linked, preview).code == "mass_change"
     chosen = [item.employee_number for item in linked.items(preview) if item.state is ItemState.WAITING][:5]
     approve_retry_cancel.approve(linked.ctx, preview.id, by="test", employees=chosen)
@@ -214,7 +222,7 @@ def test_a_preview_asked_for_is_not_told_by_mail(linked: House) -> None:
 def test_the_alarms_of_a_preview_take_three_queries(linked: House) -> None:
     preview = unguarded(linked, dry_run=True)
     with statements(linked.database.engine) as asked:
-        mass_change.mass_change_of(linked.ctx, preview.id)
+        weighed_by(linked, preview.id)
     assert len([statement for statement in asked if statement.lstrip().upper().startswith("SELECT")]) <= 3
 
 

@@ -23,7 +23,6 @@ from app.storage.enums import KeyKind
 from app.storage.keyring import Ring
 from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.intake.undo import outlook, undo
-from app.use_cases.planning import mass_change
 from app.use_cases.planning.plan_employee import terms_of_run
 from app.use_cases.queries.history import get_run
 from app.use_cases.shared.views import RunView
@@ -33,6 +32,7 @@ from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
 from tests.properties import every
 from tests.use_cases.test_interleaving import Interrupted, Killed, a_few, die, work_through_deaths
 from tests.use_cases.test_job import contents, only
+from tests.use_cases.test_mass_change import weighed_by
 
 SIGNING = Ring(KeyKind.SIGNING, ["k" * 32])
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -427,7 +427,7 @@ def test_the_guard_looks_at_an_undo_as_at_every_run(
     run = house.run(TO_FREEE)
     preview = undo(house.ctx, run.id, by="test")
     house.work()
-    (alarm,) = mass_change.mass_change_of(house.ctx, preview.id)
+    (alarm,) = weighed_by(house, preview.id)
     assert (alarm.code, alarm.count) == (MassChangeCode.BLANKS, len(house.smarthr.crews))
     with pytest.raises(Refused) as caught:
         approve_retry_cancel.approve(house.ctx, preview.id, by="test")

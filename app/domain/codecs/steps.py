@@ -21,7 +21,7 @@ from typing import Any
 from app.domain.codecs.base import CODE, Codec, Raw, own_rules
 from app.domain.japanese.normal_form import NORMAL_FORM, Rule, is_plain
 from app.domain.settings.connection_settings import MappingOptions
-from app.domain.snapshot import BLANK, FieldState, Missing, Plain, Unconvertible
+from app.domain.snapshot import FieldState, Missing, Plain, Unconvertible
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,6 @@ def write_steps(codec: Codec, plain: Plain, written: Raw) -> list[TraceStep]:
     """The step from the plain value to the values that `codec.encode` has made of it; [] where they look alike."""
     name = _name(codec, "writes")
     return [TraceStep(name, written)] if _is_told(name, (plain,), written) else []
-
-
-def rules_used(codec: Codec, raw: Raw, *, paths: int) -> tuple[str, ...]:
-    """The names of the rules by which the codec changes the texts of `raw`, whose first `paths` values are the item."""
-    steps = read_steps(codec, raw, paths=paths, plain=BLANK)
-    return tuple(dict.fromkeys(step.name for step in steps if step.is_rule))
 
 
 def not_carried(codec: Codec, raw: Raw, options: MappingOptions) -> tuple[str, ...]:

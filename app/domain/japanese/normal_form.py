@@ -29,17 +29,6 @@ def carried(text: str, rules: Iterable[Rule]) -> str:
     return text
 
 
-def applied(text: str, rules: Iterable[Rule]) -> tuple[str, ...]:
-    """The names of the rules that change this text, in their order."""
-    names = []
-    for rule in rules:
-        after = rule.apply(text)
-        if after != text:
-            names.append(rule.name)
-        text = after
-    return tuple(dict.fromkeys(names))
-
-
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd"
 _SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
 # Unicode's signs that are ignored when shown (Default_Ignorable_Code_Point) without the variation selectors, and three

@@ -99,12 +99,6 @@ def prefixes_of(names: Names) -> frozenset[str]:
     return frozenset(form[:length] for form in names.forms for length in range(1, len(form) + 1))
 
 
-def begins_with(names: Names, text: str) -> bool:
-    """Whether the search for this text finds these names: the law that the digests follow."""
-    wanted = typed(text)
-    return bool(wanted) and any(form.startswith(wanted) for form in names.forms)
-
-
 class NameKeys:
     """The keys of this process that make and recognise digests of names. Kept as long as a survey, or a page."""
 

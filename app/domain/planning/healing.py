@@ -80,10 +80,6 @@ def items_of(changed: Collection[str]) -> tuple[str, ...]:
     return tuple(each for each in changed if each and not _is_setting(each))
 
 
-def settings_of(changed: Collection[str]) -> tuple[Setting, ...]:
-    return tuple(Setting(each.partition(":")[2]) for each in changed if _is_setting(each))
-
-
 def _comparable(before: Seen | None, looked: Looked, fingerprint: Fingerprint) -> dict[str, str]:
     """What both hold, made with the key of then."""
     if not before:

@@ -24,10 +24,6 @@ class RunKind(StrEnum):
     def label(self) -> str:
         return _LABELS[self]
 
-    @property
-    def is_approval(self) -> bool:
-        return self in (RunKind.HELD, RunKind.SECOND, RunKind.BEGIN)
-
 
 _LABELS = {
     RunKind.SYNC: "同期",

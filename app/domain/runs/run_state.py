@@ -57,27 +57,6 @@ _ITEM_LABELS = {
     ItemState.CANCELLED: "取り消し",
 }
 
-RUN_STEPS: Mapping[RunState, frozenset[RunState]] = {
-    RunState.WAITING: frozenset(
-        {RunState.SURVEYING, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}
-        | {RunState.PREVIEWED}  # a run of stopped changes, as it is made
-    ),
-    RunState.SURVEYING: frozenset(
-        {RunState.PREVIEWED, RunState.RUNNING, RunState.FAILED, RunState.CANCELLED}
-        | {RunState.SUCCEEDED, RunState.PARTLY_FAILED}
-    ),
-    RunState.PREVIEWED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
-    RunState.RUNNING: FINAL_RUN_STATES,
-    RunState.SUCCEEDED: frozenset(),
-    RunState.PARTLY_FAILED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.CANCELLED: frozenset(),
-}
-
-
-def may_become(now: RunState, then: RunState) -> bool:
-    return then in RUN_STEPS[now]
-
 
 def result_of(counts: Mapping[ItemState, int]) -> RunState:
     """The final state of a run whose items are all final and which nobody has ended before.

@@ -97,15 +97,6 @@ class TroubleRepository(Repository):
             )
         )
 
-    def quarantined_counts(self) -> dict[int, int]:
-        """Connection id → employees in quarantine."""
-        query = (
-            select(TroubleTable.connection_id, func.count())
-            .where(TroubleTable.quarantined_at.is_not(None))
-            .group_by(TroubleTable.connection_id)
-        )
-        return {row[0]: row[1] for row in self._session.execute(query)}
-
 
 def _of(connection_id: int, direction: Direction, source_id: str) -> tuple[ColumnElement[bool], ...]:
     return (

@@ -42,7 +42,6 @@ class StoppedRow:
     run_id: int
     """The run that shows it to people."""
     item_id: int
-    stopped_at: datetime
     changed_at: datetime
 
     @property

@@ -24,19 +24,12 @@ from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.planned_item import PlannedItem
-from app.use_cases.shared.run_lookup import find_run
-
-
-def mass_change_of(ctx: Context, run_public_id: str) -> tuple[MassChangeReason, ...]:
-    """Why writing the chosen people of a preview would be a mass change; () when it would not be one. Costs three
-    queries. Raises Refused("run_not_found")."""
-    with ctx.unit_of_work().reading() as uow:
-        return mass_change_in(ctx, uow, find_run(uow, run_public_id))
 
 
 def mass_change_in(ctx: Context, uow: UnitOfWork, run: RunRow) -> tuple[MassChangeReason, ...]:
-    """As `mass_change_of`, inside the caller's transaction. What was written unasked within the day counts for a run of
-    stopped changes, because these were to follow it."""
+    """Why writing the chosen people of a preview would be a mass change; () when it would not be one. Costs three
+    queries. What was written unasked within the day counts for a run of stopped changes, because these were to follow
+    it."""
     written = uow.stopped_changes.written(run.connection_id, ctx.clock.now()) if run.trigger is Trigger.HELD else None
     return alarms(consequences_in(uow, run), linked=uow.links.count(run.connection_id), written=written)
 

@@ -106,14 +106,8 @@ def list_attention(ctx: Context, which: Which, *, after: int | None = None, limi
     return Page((*besides, *people), shown[-1].row.id if len(rows) > limit else None)
 
 
-def count_attention(ctx: Context) -> dict[tuple[int, str], int]:
-    """(connection, cause) → entries, of all connections; 0 stands for what concerns no connection."""
-    with ctx.unit_of_work().reading() as uow:
-        return counted_in(ctx, uow)
-
-
 def counted_in(ctx: Context, uow: UnitOfWork) -> dict[tuple[int, str], int]:
-    """As `count_attention`, inside the caller's transaction."""
+    """(connection, cause) → entries, of all connections; 0 stands for what concerns no connection."""
     of = uow.connections.list_all()
     numbers = {each.key: each.id for each in of}
     found: dict[tuple[int, str], int] = defaultdict(int)

@@ -60,10 +60,6 @@ class PersonValues:
     person: PersonResult
     values: tuple[ValueView, ...] = field(repr=False)
 
-    @property
-    def notes_without_item(self) -> tuple[str, ...]:
-        return tuple(note.code for note in self.person.notes if note.key is None)
-
 
 def person_values(ctx: Context, public_id: str, place: int, *, visibility: Visibility) -> PersonValues:
     """The employee at this place of the run, counted from 1. Raises Refused("run_not_found"), Refused("no_such_person")

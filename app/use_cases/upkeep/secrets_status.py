@@ -43,7 +43,6 @@ class ProcessView:
     """`lacks`: ids of the newest keys that it was not given; `behind`: it still uses a former key."""
 
     name: str
-    silent_seconds: float
     lacks: tuple[str, ...]
     behind: bool
 
@@ -73,7 +72,7 @@ def secrets_status(ctx: Context) -> SecretsStatus:
     needs, locked = _needs(ctx)
     now = ctx.clock.now()
     views = (_views(ring, noted[ring.kind], needs[ring.kind], processes, locked) for ring in ctx.keys.rings)
-    seen = tuple(_process(each, ctx.keys.rings, (now - each.seen_at).total_seconds()) for each in processes)
+    seen = tuple(_process(each, ctx.keys.rings) for each in processes)
     until = _repeats_until(ctx.keys.signing, noted[KeyKind.SIGNING])
     repeats = until if until is not None and until > now else None
     return SecretsStatus(tuple(view for some in views for view in some), seen, locked, repeats)
@@ -84,9 +83,9 @@ def _repeats_until(signing: Ring, noted: Iterable[KeyRow]) -> datetime | None:
     return since + REPEATED_FOR if since is not None and len(signing.keys) > 1 else None
 
 
-def _process(process: ProcessRow, rings: Iterable[Ring], silent: float) -> ProcessView:
+def _process(process: ProcessRow, rings: Iterable[Ring]) -> ProcessView:
     lacks = tuple(ring.newest.id for ring in rings if not process.knows(ring.kind, ring.newest.id))
-    return ProcessView(process.name, silent, lacks, any(is_behind(process, ring) for ring in rings))
+    return ProcessView(process.name, lacks, any(is_behind(process, ring) for ring in rings))
 
 
 def is_behind(process: ProcessRow, ring: Ring) -> bool:
