@@ -78,8 +78,9 @@ class Repository:
             return HIDDEN
 
 
-def as_row(row_type: type[R], record: Base | Row[Any], **more: Any) -> R:
-    """Copy the columns that a row type names out of a record; `more` gives the fields that are not plain columns."""
+def as_row(row_type: type[R], record: Any, **more: Any) -> R:
+    """Copy what a row or a view names out of a record, a row or a setting; `more` gives the fields that do not stand
+    there under the same name. Raises TypeError for one that is in neither."""
     found = ((name, getattr(record, name, _NONE)) for name in _names(row_type) if name not in more)
     return row_type(**{name: value for name, value in found if value is not _NONE}, **more)
 

@@ -13,7 +13,7 @@ from app.domain.planning.attention import Cause
 from app.domain.planning.healing import Seen
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.links.attention_reading import ROW, TABLE
-from app.storage.repository import Repository, table_of
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.attention_models import ToldTable
 from app.storage.tables.models import ItemTable, RunTable
 
@@ -43,15 +43,8 @@ class HealingRepository(Repository):
         columns = (ROW.id, ROW.source_id, ROW.state, ROW.code, ROW.item_keys, ROW.trigger, ROW.at, ROW.seen, ROW.mended)
         query = select(*columns).where(ROW.connection_id == connection_id, ROW.direction == direction)
         return {
-            row.source_id: Standing(
-                id=row.id,
-                source_id=row.source_id,
-                state=row.state,
-                cause=Cause(row.code, tuple(row.item_keys)),
-                trigger=row.trigger,
-                at=row.at,
-                seen=row.seen,
-                mended=tuple(row.mended or ()),
+            row.source_id: as_row(
+                Standing, row, cause=Cause(row.code, tuple(row.item_keys)), mended=tuple(row.mended or ())
             )
             for row in self._session.execute(query)
         }

@@ -25,6 +25,7 @@ from app.domain.errors import Refused
 from app.domain.runs.dates import JAPAN, today_in_japan
 from app.domain.settings.names import cleaned, is_clean
 from app.storage.access.rows import KeyRow
+from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.storage.vault import VaultError
 from app.use_cases.accounts.new_passwords import check_chosen
@@ -214,13 +215,4 @@ def _view(row: KeyRow) -> KeyView:
     """A key as its readers see it. A scope that a newer version of Awase has written is left out, because a word that
     this version does not know must not open anything."""
     known = frozenset(Scope(s) for s in row.scopes if s in list(Scope))
-    return KeyView(
-        prefix=row.prefix,
-        name=cleaned(row.name),
-        scopes=known,
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-        made_by=row.made_by,
-        last_used_from=row.last_used_from,
-    )
+    return as_row(KeyView, row, name=cleaned(row.name), scopes=known)

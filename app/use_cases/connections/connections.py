@@ -22,6 +22,7 @@ from app.domain.settings.names import is_clean
 from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
 from app.storage.access.audit import CHANGED
 from app.storage.connections.rows import ConsentRow
+from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.connections.attributes import check_token_again, keep_token, try_token
 from app.use_cases.connections.make_connection import NewConnection, stored, tried
@@ -161,19 +162,15 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
     with ctx.unit_of_work().reading() as uow:
         beginnings = all_beginnings_in(uow)
     return [
-        ConnectionView(
-            key=connection.key,
-            name=connection.name,
-            smarthr_subdomain=connection.smarthr_subdomain,
-            freee_company_id=connection.freee_company_id,
+        as_row(
+            ConnectionView,
+            connection,
             state="needs_consent" if connection.needs_consent else "paused" if connection.paused else "active",
             export_settings_complete=complete(connection.export_settings),
             smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
             freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
             smarthr_silent_for=ctx.limiter.silent_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
             freee_silent_for=ctx.limiter.silent_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
-            doubled=connection.doubled,
-            two_persons=connection.two_persons,
             beginnings=beginnings.get(connection.id, ()),
         )
         for connection in listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.storage.automatic.rows import DeliveryRow
+from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.delivery_lookup import DeliveryFilter, columns_of, find_delivery, page_of
@@ -39,17 +40,11 @@ def _views(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> list[DeliveryView]:
     runs = uow.runs.public_ids(sorted({run_id for found in items.values() for _, run_id, _ in found}))
     keys = {connection.id: connection.key for connection in uow.connections.list_all()}
     return [
-        DeliveryView(
-            id=row.id,
-            system=row.system,
+        as_row(
+            DeliveryView,
+            row,
             connection=keys.get(row.connection_id or 0),
-            event=row.event,
-            state=row.state,
             people=tuple(row.people),
-            received_at=row.received_at,
-            triggered_at=row.triggered_at,
-            replayed_at=row.replayed_at,
-            replays=row.replays,
             items=tuple(DeliveryItemView(item_id, runs[run_id], state) for item_id, run_id, state in items[row.id]),
         )
         for row in rows

@@ -11,6 +11,7 @@ from app.domain.enums import Trigger
 from app.domain.error_catalogue.catalogue import Place, message_of, remedy_of
 from app.domain.errors import Refused, Sentence
 from app.storage.automatic.rows import TroubleRow
+from app.storage.repository import as_row
 from app.use_cases.context import Context
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import TroubleView
@@ -75,15 +76,5 @@ def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> i
 
 def _view(row: TroubleRow) -> TroubleView:
     where = Place(row.direction, Trigger.SCHEDULE)  # only automatic runs leave anybody alone
-    return TroubleView(
-        direction=row.direction,
-        employee_number=row.employee_number,
-        source_id=row.source_id,
-        code=row.code,
-        message=message_of(row.code, where),
-        remedy=remedy_of(row.code, where) or None,
-        times=row.times,
-        first_at=row.first_at,
-        last_at=row.last_at,
-        quarantined_at=row.quarantined_at,
-    )
+    message, remedy = message_of(row.code, where), remedy_of(row.code, where) or None
+    return as_row(TroubleView, row, message=message, remedy=remedy)

@@ -13,6 +13,7 @@ from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.runs.words import RunWord, run_word
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import MailState
+from app.storage.repository import as_row
 from app.storage.runs.rows import RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -101,35 +102,24 @@ def run_view(
     undone: str | None = None,
     left_out: Mapping[str, int] | None = None,
 ) -> RunView:
-    return RunView(
+    return as_row(
+        RunView,
+        row,
         id=row.public_id,
         connection=connection.key,
-        direction=row.direction,
-        trigger=row.trigger,
-        as_of_date=row.as_of_date,
-        dry_run=row.dry_run,
-        state=row.state,
         counts=counts,
         progress=progress,
         vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        error_code=row.error_code,
         error_message=message_of(row.error_code, row) if row.error_code else None,
         error_remedy=remedy_of(row.error_code, row) if row.error_code else None,
         error_who=who_of(row.error_code, row) if row.error_code else None,
         retried_run=retried,
         undone_run=undone,
-        decide_until=row.decide_until,
         alarms=told_alarms(row),
-        surveyed_at=row.surveyed_at,
         held_run=(row.stopped or {}).get("run"),
         missed=len(row.missed or ()),
-        only_target_changed=row.only_target_changed,
         left_out={} if row.only_chosen else left_out or {},
         looked_at=row.beside,
-        kind=row.kind,
         mail_state=mail.value if mail else "skipped" if row.finished_at else None,
     )
 

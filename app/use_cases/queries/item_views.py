@@ -15,6 +15,7 @@ from app.domain.planning import exact
 from app.domain.snapshot import BLANK, FieldState, Unconvertible
 from app.domain.vendors.answer import VendorAnswer
 from app.storage.enums import ChangeState
+from app.storage.repository import as_row
 from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
 from app.use_cases.shared.vendor_answers import answers_in_plain, answers_without_masked
 from app.use_cases.shared.views import AnswerView, ChangeView, ItemView, NoteView, StepView
@@ -32,13 +33,9 @@ def item_view(
     numbers, standard incomes) in plain."""
     where, code = Place(row.direction, trigger), row.error_code
     answers = answers_in_plain(row) if reveal else answers_without_masked(row, changes)
-    return ItemView(
-        id=row.id,
-        employee_number=row.employee_number,
-        state=row.state,
-        kind=row.kind,
-        closing_month=row.closing_month,
-        pay_month=row.pay_month,
+    return as_row(
+        ItemView,
+        row,
         attempts=row.attempt,
         error_code=code,
         message=_message(row, answers, where) if code else None,
@@ -50,7 +47,6 @@ def item_view(
         changes=tuple(_change(change, row, reveal=reveal) for change in changes),
         notes=tuple(_note(note, where) for note in row.notes),
         steps=tuple(_step(step) for step in steps),
-        candidates=row.candidates,
     )
 
 

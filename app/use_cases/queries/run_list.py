@@ -15,6 +15,7 @@ from app.domain.runs.dates import JAPAN
 from app.domain.runs.kinds import RunKind
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.runs.words import RunWord, run_word
+from app.storage.repository import as_row
 from app.storage.runs.rows import RunRow
 from app.storage.runs.run_reading import RunFilter
 from app.use_cases.context import Context
@@ -153,20 +154,16 @@ def _begin_of(day: date) -> datetime:
 
 
 def _line(row: RunRow, connection: str, actor: Actor, counts: Mapping[ItemState, int]) -> ListedRun:
-    return ListedRun(
+    return as_row(
+        ListedRun,
+        row,
         id=row.public_id,
         connection=connection,
-        direction=row.direction,
-        trigger=row.trigger,
         started_by=actor,
-        state=row.state,
         compared_only=row.dry_run and row.approved_at is None,
         counts=counts,
         done=sum(count for state, count in counts.items() if state in FINAL_ITEM_STATES),
-        total=row.total,
         begun_at=row.created_at,
         ended_at=row.finished_at,
-        error_code=row.error_code,
-        kind=row.kind,
         beside=sum(row.beside.values()),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import RAISE, Schema, fields
 
@@ -14,6 +15,8 @@ from app.domain.runs.run_state import ItemState
 from app.use_cases.intake.start_run import MAX_NUMBERS
 from app.use_cases.shared.views import DeliveryState
 from app.web.http.problems import FIRST_YEAR, LAST_YEAR
+
+T = TypeVar("T")
 
 MAX_NUMBER_LENGTH = 100
 _PRINTABLE = r"[^\x00-\x1f\x7f\ud800-\udfff]"
@@ -35,12 +38,19 @@ def _messages(code: str) -> dict[str, Any]:
     return {**_BASE, "invalid": code}
 
 
-class PatternText(fields.Field[str]):
+class _Checked(fields.Field[T]):
+    """A field that says what is wrong by a code. `described`: what the document says of it besides its own metadata."""
+
+    def __init__(self, code: str, described: Mapping[str, Any], **kwargs: Any) -> None:
+        metadata = {**described, **kwargs.pop("metadata", {})}
+        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
+
+
+class PatternText(_Checked[str]):
     """A text that has to match `pattern` as a whole."""
 
     def __init__(self, pattern: str, *, code: str, example: str, **kwargs: Any) -> None:
-        metadata = {"type": "string", "pattern": f"^{pattern}$", "example": example, **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
+        super().__init__(code, {"type": "string", "pattern": f"^{pattern}$", "example": example}, **kwargs)
         self._pattern = re.compile(pattern)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -49,12 +59,11 @@ class PatternText(fields.Field[str]):
         return value
 
 
-class CalendarDate(fields.Field[date]):
+class CalendarDate(_Checked[date]):
     """`YYYY-MM-DD` and nothing else of ISO 8601, in years the payroll calendar knows."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"type": "string", "format": "date", "example": "2026-11-22", **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages("invalid_date"), metadata=metadata, **kwargs)
+        super().__init__("invalid_date", {"type": "string", "format": "date", "example": "2026-11-22"}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
@@ -68,14 +77,13 @@ class CalendarDate(fields.Field[date]):
         return day
 
 
-class Choice(fields.Field[Any]):
+class Choice(_Checked[Any]):
     """One value of a closed list."""
 
     def __init__(
         self, choices: type[Direction] | type[ItemState] | type[DeliveryState], *, code: str, **kwargs: Any
     ) -> None:
-        metadata = {"type": "string", "enum": [str(c) for c in choices], **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
+        super().__init__(code, {"type": "string", "enum": [str(c) for c in choices]}, **kwargs)
         self._choices = choices
 
     def _deserialize(
@@ -86,12 +94,11 @@ class Choice(fields.Field[Any]):
         return self._choices(value)
 
 
-class Switch(fields.Field[bool]):
+class Switch(_Checked[bool]):
     """true or false, not "true" and not 1: a dry run must never start because of a guess."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"type": "boolean", **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages("invalid_boolean"), metadata=metadata, **kwargs)
+        super().__init__("invalid_boolean", {"type": "boolean"}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -99,14 +106,12 @@ class Switch(fields.Field[bool]):
         return value
 
 
-class Moment(fields.Field[datetime]):
+class Moment(_Checked[datetime]):
     """An instant with its zone (RFC 3339), in years the payroll calendar knows."""
 
     def __init__(self, **kwargs: Any) -> None:
-        metadata = {"type": "string", "format": "date-time", "example": "2026-11-22T09:00:00+09:00"}
-        super().__init__(
-            error_messages=_messages("invalid_instant"), metadata=metadata | kwargs.pop("metadata", {}), **kwargs
-        )
+        described = {"type": "string", "format": "date-time", "example": "2026-11-22T09:00:00+09:00"}
+        super().__init__("invalid_instant", described, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
@@ -119,12 +124,8 @@ class Moment(fields.Field[datetime]):
         return moment
 
 
-class Flag(fields.Field[bool]):
+class Flag(Switch):
     """`true` or `false` of a query string."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        metadata = {"type": "boolean", **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages("invalid_boolean"), metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if value not in ("true", "false"):
@@ -132,12 +133,11 @@ class Flag(fields.Field[bool]):
         return bool(value == "true")
 
 
-class Number(fields.Field[int]):
+class Number(_Checked[int]):
     """A whole number of a body, between two bounds."""
 
     def __init__(self, low: int, high: int, *, code: str, **kwargs: Any) -> None:
-        metadata = {"type": "integer", "minimum": low, "maximum": high, **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
+        super().__init__(code, {"type": "integer", "minimum": low, "maximum": high}, **kwargs)
         self._low, self._high = low, high
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -146,13 +146,8 @@ class Number(fields.Field[int]):
         return value
 
 
-class Whole(fields.Field[int]):
+class Whole(Number):
     """A whole number of a query string, between two bounds."""
-
-    def __init__(self, low: int, high: int, *, code: str, **kwargs: Any) -> None:
-        metadata = {"type": "integer", "minimum": low, "maximum": high, **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages(code), metadata=metadata, **kwargs)
-        self._low, self._high = low, high
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, str) or not _WHOLE.fullmatch(value) or not self._low <= int(value) <= self._high:
@@ -187,7 +182,7 @@ class Employees(fields.Field[Any]):
         return tuple(value)
 
 
-class Overwrite(fields.Field[Any]):
+class Overwrite(_Checked[Any]):
     """`[{"employee_number": …, "items": [key, …]}]` → {number: keys}. The use case checks what is held."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -199,8 +194,7 @@ class Overwrite(fields.Field[Any]):
             "required": ["employee_number", "items"],
             "additionalProperties": False,
         }
-        metadata = {"type": "array", "items": one, "maxItems": MAX_NUMBERS, **kwargs.pop("metadata", {})}
-        super().__init__(error_messages=_messages("invalid_overwrite"), metadata=metadata, **kwargs)
+        super().__init__("invalid_overwrite", {"type": "array", "items": one, "maxItems": MAX_NUMBERS}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, frozenset[str]]:
         if not isinstance(value, list) or len(value) > MAX_NUMBERS or not all(map(_is_overwrite, value)):
