@@ -19,11 +19,14 @@ from app.domain.planning.keyed import KeyedFingerprint
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.finding import Sought
 from app.storage.links.rows import DirectoryEntry
+from app.storage.runs.person_orders import OrderBy, PersonOrder
 from app.storage.runs.preview_selection import Asked
 from app.storage.unit_of_work import Database
 from tests.plain_search import begins_with
 from tests.properties import examples
 from tests.storage.databases import NOW, add_connection, new_item, running_run
+
+AS_LISTED = PersonOrder(OrderBy.PLACE)
 
 pytestmark = pytest.mark.sql
 
@@ -128,11 +131,15 @@ def test_a_preview_is_searched_by_the_number_of_the_item_and_the_name_at_the_sou
         uow.directory.replace(connection.id, SMARTHR, entries(), now=NOW)
         uow.directory.replace(connection.id, FREEE, [DirectoryEntry("1", "p0002")], now=NOW)
         asked = Asked(run, sought=sought("花"))
-        assert [row.position for row in uow.preview_selection.cut(asked, size=9).rows] == [0, 2, 3]
+        assert [row.position for row in uow.preview_selection.listed(asked, AS_LISTED, page=1, size=9).rows] == [
+            0,
+            2,
+            3,
+        ]
         assert sum(each.people for each in uow.preview_selection.tally(asked)) == 3
         assert uow.preview_selection.choose(asked, chosen=True) == 3
         numbers = Asked(run, sought=sought("000"))
-        assert [row.position for row in uow.preview_selection.cut(numbers, size=9).rows] == [0, 1]
+        assert [row.position for row in uow.preview_selection.listed(numbers, AS_LISTED, page=1, size=9).rows] == [0, 1]
 
 
 def test_of_a_preview_whose_names_were_erased_nobody_is_found_by_name(database: Database) -> None:
@@ -141,8 +148,8 @@ def test_of_a_preview_whose_names_were_erased_nobody_is_found_by_name(database: 
     with database.unit_of_work() as uow:
         uow.items.add_many([new_item(run, 0, source_id="p0001", employee_number="0001", name=None, holds_slot=False)])
         uow.directory.replace(connection.id, SMARTHR, entries(), now=NOW)
-        assert uow.preview_selection.cut(Asked(run, sought=sought("花子")), size=9).rows == []
-        assert len(uow.preview_selection.cut(Asked(run, sought=sought("0001")), size=9).rows) == 1
+        assert uow.preview_selection.listed(Asked(run, sought=sought("花子")), AS_LISTED, page=1, size=9).rows == []
+        assert len(uow.preview_selection.listed(Asked(run, sought=sought("0001")), AS_LISTED, page=1, size=9).rows) == 1
 
 
 # ── with whom somebody new is compared ────────────────────────────────────────────────────────────────────────────

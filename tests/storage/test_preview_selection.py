@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
 from app.domain.enums import Direction, System
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
+from app.storage.runs.person_orders import OrderBy, PersonOrder
 from app.storage.runs.preview_selection import CHUNK, Asked
 from app.storage.runs.rows import NewChange
 from app.storage.unit_of_work import Database
 from tests.storage.databases import NOW, add_connection, add_run, new_item, running_run
+
+AS_LISTED = PersonOrder(OrderBy.PLACE)
 
 pytestmark = pytest.mark.sql
 
@@ -53,12 +55,12 @@ def test_everybody_whom_the_filter_finds_is_chosen(database: Database) -> None:
     with database.unit_of_work() as uow:
         uow.items.add_many(items)
         assert uow.preview_selection.choose(Asked(run, {ItemState.WAITING: ["create"]}), chosen=True) == 2
-        seen = uow.preview_selection.cut(Asked(run), size=9).rows
+        seen = uow.preview_selection.listed(Asked(run), AS_LISTED, page=1, size=9).rows
     assert [(each.position, each.chosen) for each in seen] == [(0, True), (1, False), (2, True)]
 
 
 @pytest.mark.parametrize("among", [None, {ItemState.WAITING: ["create"], ItemState.UNCHANGED: ["nothing", "update"]}])
-def test_pages_lead_forward_and_back_through_the_same_people(
+def test_the_pages_hold_everybody_once_in_the_order_of_the_run(
     database: Database, among: dict[ItemState, list[str]] | None
 ) -> None:
     run, _ = running_run(database, add_connection(database), items=0, state=RunState.PREVIEWED, dry_run=True)
@@ -71,27 +73,23 @@ def test_pages_lead_forward_and_back_through_the_same_people(
         uow.items.add_many(items)
         everybody = [
             each.id
-            for each in uow.preview_selection.cut(Asked(run), size=99).rows
+            for each in uow.preview_selection.listed(Asked(run), AS_LISTED, page=1, size=99).rows
             if among is None or each.kind in among.get(each.state, ())
         ]
         asked = Asked(run, among)
-        cuts, after = [], None
-        while not cuts or after is not None:
-            cuts.append(uow.preview_selection.cut(asked, after=after, size=4))
-            after = cuts[-1].after
-        assert [row.id for cut in cuts for row in cut.rows] == everybody
-        assert cuts[0].before is None
-        for earlier, later in pairwise(cuts):
-            back = uow.preview_selection.cut(asked, before=later.before, size=4)
-            assert back == earlier
+        pages = [uow.preview_selection.listed(asked, AS_LISTED, page=page, size=4) for page in range(1, 7)]
+        whole = -(-len(everybody) // 4)
+        assert [row.id for page in pages[:whole] for row in page.rows] == everybody
+        assert all(page == pages[whole - 1] for page in pages[whole:]), "behind the last page is the last one"
+        assert {page.total for page in pages} == {len(everybody)}
         assert sum(each.people for each in uow.preview_selection.tally(Asked(run))) == 17
 
 
-def test_a_page_of_nobody_leads_nowhere(database: Database) -> None:
+def test_a_page_of_nobody_is_the_first_one(database: Database) -> None:
     run, _ = running_run(database, add_connection(database), items=2, state=RunState.PREVIEWED, dry_run=True)
     with database.unit_of_work() as uow:
-        assert uow.preview_selection.cut(Asked(run, {ItemState.CONFLICT: ["update"]}), size=4) == ([], None, None)
-        assert uow.preview_selection.cut(Asked(run), after=99, size=4) == ([], None, None)
+        nobody = Asked(run, {ItemState.CONFLICT: ["update"]})
+        assert uow.preview_selection.listed(nobody, AS_LISTED, page=3, size=4) == ([], 0, 1)
 
 
 def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> None:
@@ -107,7 +105,7 @@ def test_changes_are_counted_for_the_chosen_of_one_kind(database: Database) -> N
             ]
         )
         assert uow.preview_selection.changes_by_key(run.id, kind="update") == {"last_name": 2, "title": 1}
-        ids = [each.id for each in uow.preview_selection.cut(Asked(run), size=9).rows]
+        ids = [each.id for each in uow.preview_selection.listed(Asked(run), AS_LISTED, page=1, size=9).rows]
         assert uow.preview_selection.keys_of(ids[:2]) == {ids[0]: ["last_name", "title"], ids[1]: ["last_name"]}
         assert [row.position for row in uow.preview_selection.items([ids[3], ids[0]])] == [0, 3]
 

@@ -23,6 +23,8 @@ class OrderBy(StrEnum):
     ITEMS = "items"
     MONTH = "month"
     ENDED = "ended"
+    PLACE = "place"
+    """As the run lists them."""
 
 
 @dataclass(frozen=True)
@@ -91,4 +93,5 @@ _COLUMNS: Mapping[OrderBy, Any] = {
     OrderBy.ITEMS: _items,
     OrderBy.MONTH: _month,
     OrderBy.ENDED: _ended,
+    OrderBy.PLACE: list,
 }

@@ -74,15 +74,6 @@ class Tally(NamedTuple):
     people: int
 
 
-class Cut(NamedTuple):
-    """One page's employees in their order, and the positions from which the pages beside it are asked for (None: there
-    is none)."""
-
-    rows: list[ItemRow]
-    before: int | None
-    after: int | None
-
-
 class Listed(NamedTuple):
     """The rows of one page of a table, how many the table has, and which page it is."""
 
@@ -112,25 +103,6 @@ class PreviewSelectionRepository(ItemReading):
         rows = self._session.execute(query.where(*asked.where).order_by(ItemTable.position))
         return [Outlined(item, place, _STATES[state], kind, chosen) for item, place, state, kind, chosen in rows]
 
-    def cut(self, asked: Asked, *, after: int | None = None, before: int | None = None, size: int) -> Cut:
-        """One page: behind the position `after`, or in front of `before`."""
-        mine, place = asked.where, ItemTable.position
-        query = select(ItemTable).where(*mine)
-        if before is None:
-            query = query.where(place > (-1 if after is None else after)).order_by(place)
-        else:
-            query = query.where(place < before).order_by(place.desc())
-        records = list(self._session.scalars(query.limit(size + 1)))
-        page = [self._row(record) for record in records[:size]]
-        if not page:
-            return Cut([], None, None)
-        page = page if before is None else page[::-1]
-        first, last, more = page[0].position, page[-1].position, len(records) > size
-        if before is None:
-            is_behind = after is not None and self._is_any(*mine, place < first)
-            return Cut(page, first if is_behind else None, last if more else None)
-        return Cut(page, first if more else None, last if self._is_any(*mine, place > last) else None)
-
     def listed(self, asked: Asked, order: PersonOrder, *, page: int, size: int, everybody: int | None = None) -> Listed:
         """One page, counted from 1, of a table that a person has sorted; behind the last one the last one. `everybody`:
         how many people the table has without a search, None: to be counted.
@@ -140,19 +112,16 @@ class PreviewSelectionRepository(ItemReading):
         mine, ids = tuple(asked.where), select(ItemTable.id)
         if asked.sought is not None:
             known = list(self._session.scalars(ids.where(*mine).order_by(*order.columns)))
-            page = _within(page, len(known), size)
+            page = within(page, len(known), size)
             wanted = known[(page - 1) * size : page * size]
             found = {row.id: row for row in self.items(wanted)}
             return Listed([found[each] for each in wanted], len(known), page)
         counted = select(func.count()).select_from(ItemTable).where(*mine)
         total = (self._session.scalar(counted) or 0) if everybody is None else everybody
-        page = _within(page, total, size)
+        page = within(page, total, size)
         ordered = select(ItemTable).where(*mine).order_by(*order.columns)
         rows = self._session.scalars(ordered.limit(size).offset((page - 1) * size))
         return Listed([self._row(record) for record in rows], total, page)
-
-    def _is_any(self, *where: ColumnElement[bool]) -> bool:
-        return self._session.scalar(select(ItemTable.id).where(*where).limit(1)) is not None
 
     def with_held(self, run_id: int, *, number: str | None = None, position: int | None = None) -> list[ItemRow]:
         """People of a run for whom something is held for a tick, with this number or at this position."""
@@ -293,7 +262,8 @@ class PreviewSelectionRepository(ItemReading):
         return self._changed(delete(ItemTable).where(waits_in(run_id), ~ItemTable.chosen))
 
 
-def _within(page: int, total: int, size: int) -> int:
+def within(page: int, total: int, size: int) -> int:
+    """The page, counted from 1; behind the last one the last one."""
     return max(1, min(page, -(-total // size)))
 
 

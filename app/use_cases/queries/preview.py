@@ -6,7 +6,6 @@ page shows.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from app.domain.enums import Direction, System, Trigger
@@ -15,14 +14,15 @@ from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
 from app.storage.links.finding import Sought
-from app.storage.runs.preview_selection import Asked, Cut, Outlined, Tally
+from app.storage.repository import as_row
+from app.storage.runs.preview_selection import Asked, Tally, within
 from app.storage.runs.rows import ItemRow, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.mass_change import mass_change_in
 from app.use_cases.planning.stop_changes import alarms_of_held
 from app.use_cases.queries.item_views import item_view
-from app.use_cases.queries.person_tables import TableLook, cut_table, is_by_name
+from app.use_cases.queries.person_tables import OrderBy, PersonOrder, TableCut, TableLook, cut_table, is_by_name
 from app.use_cases.queries.preview_views import (
     GROUPS,
     WRITABLE,
@@ -42,6 +42,7 @@ PAGE = 50
 PLANS = 20
 """How many people one plan page shows: each brings up to 31 items, and every value is decrypted by itself."""
 _VENDOR_PAGE = 100
+_AS_LISTED = PersonOrder(OrderBy.PLACE)
 
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -84,23 +85,25 @@ def see_people(
     *,
     groups: Collection[Group] = GROUPS,
     search: str = "",
-    after: int | None = None,
-    before: int | None = None,
+    page: int = 1,
 ) -> PeoplePage:
-    """One page of a preview's people by position, after `after` or before `before`. Raises Refused("run_not_found")."""
+    """One page of a preview's people, in the order of the run, counted from 1. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         run, wanted = find_run(uow, run_id), sought(search, ctx.keys.signing)
         everybody = uow.preview_selection.tally(Asked(run))
         if wanted is None:
             found = everybody
-            cut = uow.preview_selection.cut(asked_in(run, groups, None), after=after, before=before, size=PAGE)
+            total = sum(each.people for each in found if group_of(each.state, each.kind) in groups)
+            asked = asked_in(run, groups, None)
+            rows = uow.preview_selection.listed(asked, _AS_LISTED, page=page, size=PAGE, everybody=total).rows
         else:
             people = uow.preview_selection.outline(Asked(run, sought=wanted))
             found = [Tally(each.state, each.kind, each.chosen, 1) for each in people]
-            listed = [each for each in people if group_of(each.state, each.kind) in groups]
-            cut = _cut(uow, listed, after=after, before=before, size=PAGE)
-        keys = uow.preview_selection.keys_of([row.id for row in cut.rows])
-        by_name = is_by_name(uow, run, wanted)
+            listed = [each.id for each in people if group_of(each.state, each.kind) in groups]
+            total, first = len(listed), (within(page, len(listed), PAGE) - 1) * PAGE
+            rows = uow.preview_selection.items(listed[first : first + PAGE])
+        keys = uow.preview_selection.keys_of([row.id for row in rows])
+        cut = TableCut(total, within(page, total, PAGE), PAGE, is_by_name(uow, run, wanted))
         preview = preview_of(uow, run)
     return PeoplePage(
         preview=preview,
@@ -112,10 +115,8 @@ def see_people(
             for each in found
             if each.state is ItemState.WAITING and group_of(each.state, each.kind) in groups
         ),
-        people=tuple(_person(row, keys[row.id]) for row in cut.rows),
-        before=cut.before,
-        after=cut.after,
-        by_name=by_name,
+        people=tuple(_person(row, keys[row.id]) for row in rows),
+        cut=cut,
     )
 
 
@@ -164,24 +165,20 @@ def see_plan(ctx: Context, run_id: str, *, look: TableLook | None = None, reveal
 def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = None) -> Preview:
     found = connection or uow.connections.get(run.connection_id)
     assert found is not None
-    return Preview(
+    return as_row(
+        Preview,
+        run,
         id=run.public_id,
         connection=found.key,
         company=found.name,
-        direction=run.direction,
-        trigger=run.trigger,
-        as_of_date=run.as_of_date,
         employees=None if run.scope is None else len(run.scope),
         state=run.state if run.ends_as is None else run.ends_as,
         approved=run.approved_at is not None or not run.shows_first,
         held=run.shows_first and not run.dry_run and run.decide_until is None,
-        error_code=run.error_code,
         next_try=run.survey_next_at if run.state is RunState.WAITING else None,
         paused=found.paused,
         needs_consent=found.needs_consent,
-        surveyed_at=run.surveyed_at,
         can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD) and not run.is_beginning,
-        kind=run.kind,
         begins=run.is_beginning,
     )
 
@@ -197,20 +194,6 @@ def _kinds_in(groups: Collection[Group]) -> Mapping[ItemState, Collection[str]] 
         return None
     kinds = {state: [kind.value for kind in PlanKind if group_of(state, kind) in groups] for state in ItemState}
     return {state: found for state, found in kinds.items() if found}
-
-
-def _cut(uow: UnitOfWork, listed: Sequence[Outlined], *, after: int | None, before: int | None, size: int) -> Cut:
-    positions = [each.position for each in listed]
-    if before is not None:
-        end = bisect_left(positions, before)
-        start = max(0, end - size)
-    else:
-        start = 0 if after is None else bisect_right(positions, after)
-        end = min(len(listed), start + size)
-    page = listed[start:end]
-    earlier = page[0].position if page and start > 0 else None
-    later = page[-1].position if page and end < len(listed) else None
-    return Cut(uow.preview_selection.items([each.id for each in page]), earlier, later)
 
 
 def _counts(found: Iterable[Tally]) -> dict[Group, int]:

@@ -106,8 +106,7 @@ class PersonView:
 
 @dataclass(frozen=True)
 class PeoplePage:
-    """One page of people. `counts`: group → people, of those whom the search finds. `before`, `after`: positions for
-    the neighbouring pages, None at an end."""
+    """One page of people. `counts`: group → people, of those whom the search finds."""
 
     preview: Preview
     counts: Mapping[Group, int]
@@ -115,10 +114,7 @@ class PeoplePage:
     choosable: int
     matching_choosable: int
     people: tuple[PersonView, ...]
-    before: int | None
-    after: int | None
-    by_name: bool = True
-    """False: the search cannot know the names of all, so it may have missed somebody."""
+    cut: TableCut
 
     def count(self, groups: Collection[Group]) -> int:
         return sum(self.counts[group] for group in groups)

@@ -23,8 +23,13 @@ def table_look(orders: Collection[OrderBy]) -> TableLook:
     return TableLook(
         order=_order(request.values.get("sort", ""), orders),
         search=search if search.isprintable() else "",
-        page=min(whole_number("page") or 1, LAST_PAGE),
+        page=page_number(),
     )
+
+
+def page_number() -> int:
+    """Which page the address asks for, counted from 1."""
+    return min(whole_number("page") or 1, LAST_PAGE)
 
 
 def _order(given: str, orders: Collection[OrderBy]) -> PersonOrder:

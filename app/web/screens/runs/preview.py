@@ -21,7 +21,7 @@ from app.use_cases.queries.preview_views import GROUPS, WRITABLE, Group
 from app.web.current import current_context
 from app.web.screens.base import ask_first, has_view, me, needs, refused_page, render, screens, wording_here
 from app.web.screens.query_args import LONGEST_SEARCH
-from app.web.screens.table_args import PLANS, table_look
+from app.web.screens.table_args import PLANS, page_number, table_look
 
 _WRITABLE = "writable"
 _FILTERS: Mapping[str, frozenset[Group]] = {
@@ -70,7 +70,7 @@ def choose(run_id: str) -> Response:
         return redirect(url("screens.confirm", run_id=run_id), code=303)
     flash(wording_here()("preview.saved"), "good")
     place = {"show": show, "q": search or None}
-    place |= {name: request.form.get(name) or None for name in ("after", "before")}
+    place |= {"page": request.form.get("page") or None}
     return redirect(url("screens.preview", run_id=run_id, **cast("dict[str, Any]", place)), code=303)
 
 
@@ -152,14 +152,7 @@ def _reading_page(run_id: str) -> Response:
 
 def _people_page(run_id: str) -> Response:
     (show, groups), search = _filter(), _search()
-    page = see_people(
-        current_context(),
-        run_id,
-        groups=groups,
-        search=search,
-        after=_position("after"),
-        before=_position("before"),
-    )
+    page = see_people(current_context(), run_id, groups=groups, search=search, page=page_number())
     return render("preview/people.html", page=page, show=show, filters=_FILTERS, search=search, key=_key())
 
 
@@ -225,11 +218,6 @@ def _filter() -> tuple[str, frozenset[Group]]:
 
 def _search() -> str:
     return request.values.get("q", "").strip()[:LONGEST_SEARCH]
-
-
-def _position(name: str) -> int | None:
-    text = request.args.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def _key() -> str:
