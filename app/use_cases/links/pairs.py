@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.enums import System
-from app.domain.runs.run_state import ItemState
+from app.storage.links.link_reading import LastEnd
 from app.storage.links.rows import LinkRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -21,15 +21,6 @@ MOST_FOUND = 20
 
 
 @dataclass(frozen=True)
-class LastSync:
-    """How the newest item of this pair ended. `run`: the public id of its run."""
-
-    run: str
-    state: ItemState
-    at: datetime
-
-
-@dataclass(frozen=True)
 class LinkLine:
     """One linked pair. Numbers are those of the last listing, "" when it did not have the person."""
 
@@ -39,7 +30,7 @@ class LinkLine:
     smarthr_number: str
     freee_number: str
     since: datetime
-    last: LastSync | None
+    last: LastEnd | None
     name: str = field(repr=False)
 
 
@@ -133,7 +124,7 @@ def _lines(uow: UnitOfWork, connection_id: int, rows: list[LinkRow]) -> list[Lin
             smarthr_number=number(row, System.SMARTHR),
             freee_number=number(row, System.FREEE),
             since=row.created_at,
-            last=LastSync(mine[-1].run, mine[-1].state, mine[-1].at) if mine else None,
+            last=mine[-1] if mine else None,
             name=next((end.name for end in reversed(mine) if end.name), ""),
         )
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from app.storage.access.rows import AuditHead, AuditRow
+from app.storage.repository import as_row
 from app.use_cases.context import Context
 
 PAGE = 50
@@ -54,17 +55,8 @@ def audit_page(ctx: Context, *, before: int | None = None, subject: str | None =
 
 
 def _entry(row: AuditRow, logins: dict[str, str]) -> AuditEntry:
-    return AuditEntry(
-        id=row.id,
-        at=row.at,
-        actor=party_of(row.actor, logins),
-        action=row.action,
-        subject=party_of(row.subject, logins),
-        detail=row.detail,
-        door=row.door,
-        address=row.address or "",
-        via=row.via or {},
-    )
+    actor, subject = party_of(row.actor, logins), party_of(row.subject, logins)
+    return as_row(AuditEntry, row, actor=actor, subject=subject, address=row.address or "", via=row.via or {})
 
 
 def audit_head(ctx: Context) -> AuditHead:

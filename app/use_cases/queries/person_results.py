@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from app.config import Settings
 from app.domain.display import MASK, show
-from app.domain.enums import Direction, Step, System, Trigger
+from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import BY_KEY
 from app.domain.planning import exact
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Connection
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Unconvertible
 from app.domain.vendors.answer import VendorAnswer
-from app.storage.enums import ChangeState, StepState
-from app.storage.runs.rows import ChangeRow, ItemRow, StepRow
+from app.storage.enums import ChangeState
+from app.storage.runs.rows import ChangeRow, ItemRow, NewNote, StepRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.shared.run_lookup import find_run
@@ -69,22 +68,6 @@ class ChangeResult:
 
 
 @dataclass(frozen=True)
-class NoteResult:
-    code: str
-    key: str | None
-    severity: str
-
-
-@dataclass(frozen=True)
-class StepResult:
-    step: Step
-    state: StepState
-    attempt: int
-    at: datetime
-    error_code: str | None
-
-
-@dataclass(frozen=True)
 class PersonResult:
     """One employee's result. Codes are of the error catalogue. For a user who may not see people, only position, state,
     codes and times are filled; the rest is empty."""
@@ -102,8 +85,8 @@ class PersonResult:
     """YYYY-MM"""
     attempts: int
     changes: tuple[ChangeResult, ...] = field(repr=False)
-    notes: tuple[NoteResult, ...]
-    steps: tuple[StepResult, ...]
+    notes: tuple[NewNote, ...]
+    steps: tuple[StepRow, ...]
     pages: tuple[tuple[System, str], ...] = field(repr=False)
     """(system, address of the page where a user mends this employee's data), in the order source, target."""
     doubtful_link: bool
@@ -151,8 +134,8 @@ def _result(
         pay_month=row.pay_month,
         attempts=row.attempt,
         changes=tuple(change_result(change, visibility, row.direction.target) for change in changes),
-        notes=tuple(_note(note) for note in row.notes),
-        steps=tuple(StepResult(s.step, s.state, s.attempt, s.at, s.error_code) for s in steps),
+        notes=tuple(NewNote(note["code"], note["severity"], note["key"]) for note in row.notes),
+        steps=tuple(steps),
         pages=_pages(row, settings, connection) if visibility.people else (),
         doubtful_link=bool(row.candidates),
         started_at=row.started_at,
@@ -200,10 +183,6 @@ def _shown(key: str, state: FieldState | None, visibility: Visibility) -> Shown:
     if key not in BY_KEY or (BY_KEY[key].masked and not visibility.masked):
         return Shown(Holds.MASKED, MASK)
     return Shown(Holds.VALUE, show(key, state, reveal=True) or "")
-
-
-def _note(note: Mapping[str, Any]) -> NoteResult:
-    return NoteResult(code=note["code"], key=note["key"], severity=note["severity"])
 
 
 def _pages(row: ItemRow, settings: Settings, connection: Connection) -> tuple[tuple[System, str], ...]:

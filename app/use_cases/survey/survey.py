@@ -122,10 +122,13 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
     )
     stops = _stops(ctx, run, remembered, terms)
 
+    def healing(by: Terms) -> Healing:
+        return Healing(everybody, standing, by.fingerprint)
+
     def planned(before: Before) -> list[PlannedItem]:
-        healing = Healing(everybody, standing, terms.fingerprint)
+        seen = healing(terms)
         return _planned_items(
-            ctx, run, everybody, terms=terms, troubles=troubles, stops=stops, before=before, healing=healing
+            ctx, run, everybody, terms=terms, troubles=troubles, stops=stops, before=before, healing=seen
         )
 
     planned_items = planned(NOBODY)
@@ -143,16 +146,16 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
         planned_items = planned(Before(planned_items, without(stops.closed)))
     if run.trial is not None:
         saved = _terms(ctx, run, connection)
-        healing = Healing(everybody, standing, saved.fingerprint)
+        seen = healing(saved)
         as_saved = _planned_items(
-            ctx, run, everybody, terms=saved, troubles={}, stops=None, before=NOBODY, healing=healing
+            ctx, run, everybody, terms=saved, troubles={}, stops=None, before=NOBODY, healing=seen
         )
         planned_items = keep_moved(ctx, run, planned_items, as_saved, lease=lease)
     if not run.dry_run:
         stop_what_waits(ctx, run, connection, planned_items, raised=raised, lease=lease)
         forget_equals(ctx, run, everybody, remembered, terms=terms, lease=lease)
     # a trial plans by settings that nobody has saved: what it finds is no news about those who wait
-    told = None if run.trial is not None else Healing(everybody, standing, terms.fingerprint)
+    told = None if run.trial is not None else healing(terms)
     store(ctx, run, planned_items, troubles=troubles, lease=lease, healing=told)
 
 
