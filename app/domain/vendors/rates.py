@@ -5,12 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from app.domain.enums import System
+
 
 class Window(NamedTuple):
     """At most `permits` calls in any `seconds`."""
 
     permits: int
     seconds: float
+
+
+def limiter_keys(smarthr_subdomain: str, freee_company_id: int) -> dict[System, str]:
+    """System → the name under which the calls of a tenant and of a company are counted."""
+    return {System.SMARTHR: f"smarthr:{smarthr_subdomain}", System.FREEE: f"freee:{freee_company_id}"}
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}

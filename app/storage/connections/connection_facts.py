@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from app.domain.enums import Direction, System
+from app.domain.enums import Direction
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.names import cleaned
+from app.domain.vendors.rates import limiter_keys
 from app.storage.enums import ChangeState
 from app.storage.repository import Repository, table_of
 from app.storage.tables.models import ConnectionTable, FieldChangeTable, ItemTable, RunTable
@@ -50,10 +51,10 @@ class ConnectionFactsRepository(Repository):
         found = self._session.execute(select(*columns))
         return {each: (cleaned(name or ""), cleaned(number or "")) for each, name, number in found}
 
-    def limiter_keys(self) -> dict[int, tuple[str, str]]:
+    def limiter_keys(self) -> dict[int, tuple[str, ...]]:
         """Connection → the keys under which the rate limiter knows its two tenants."""
         return {
-            each: (f"{System.SMARTHR.value}:{subdomain}", f"{System.FREEE.value}:{company}")
+            each: tuple(limiter_keys(subdomain, company).values())
             for each, subdomain, company in map(tuple, self._run(_TENANTS, {}))
         }
 

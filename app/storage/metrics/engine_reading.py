@@ -77,31 +77,20 @@ class EngineReading(Repository):
 
     def ended_per(self, seconds: int, *, since: datetime) -> dict[int, dict[bool, int]]:
         """Items that have ended: number of the span since 1970 → {in trouble: items}."""
-        span = self._span(ItemTable.finished_at, seconds)
-        troubled = ItemTable.state.in_(TROUBLED)
-        query = (
-            select(span, troubled, func.count())
-            .where(ItemTable.finished_at >= since)
-            .group_by(span, troubled)
-            .order_by(span)
-        )
-        found: dict[int, dict[bool, int]] = {}
-        for number, bad, items in self._session.execute(query):
-            found.setdefault(number, {})[bool(bad)] = items
-        return found
+        found = self._per(seconds, ItemTable.finished_at, ItemTable.state.in_(TROUBLED), since=since)
+        return {number: {bool(bad): items for bad, items in by.items()} for number, by in found.items()}
 
     def received_per(self, seconds: int, *, since: datetime) -> dict[int, dict[System, int]]:
         """Webhooks that came in: number of the span since 1970 → {system: webhooks}."""
-        span = self._span(DeliveryTable.received_at, seconds)
-        query = (
-            select(span, DeliveryTable.system, func.count())
-            .where(DeliveryTable.received_at >= since)
-            .group_by(span, DeliveryTable.system)
-            .order_by(span)
-        )
-        found: dict[int, dict[System, int]] = {}
-        for number, system, deliveries in self._session.execute(query):
-            found.setdefault(number, {})[system] = deliveries
+        return self._per(seconds, DeliveryTable.received_at, DeliveryTable.system, since=since)
+
+    def _per(self, seconds: int, at: Any, by: Any, *, since: datetime) -> dict[int, dict[Any, int]]:
+        """Rows since then, counted by the span in which they are, and by something else."""
+        span = self._span(at, seconds)
+        query = select(span, by, func.count()).where(at >= since).group_by(span, by).order_by(span)
+        found: dict[int, dict[Any, int]] = {}
+        for number, each, rows in self._session.execute(query):
+            found.setdefault(number, {})[each] = rows
         return found
 
     def causes_since(self, moment: datetime) -> list[tuple[str, ItemState, int]]:

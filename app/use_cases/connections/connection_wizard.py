@@ -17,6 +17,7 @@ import structlog
 from app.domain.access.token_hash import hash_of
 from app.domain.errors import AwaseError, Refused
 from app.storage.connections.rows import WizardConsent, WizardRow
+from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.accounts.sign_in import SignedIn
 from app.use_cases.connections.attributes import AttributeRow, TokenCheck, attribute_rows, try_token
@@ -199,17 +200,8 @@ def confirm_company(ctx: Context, who: SignedIn, key: str, *, company_id: int) -
         tokens = uow.wizards.freee_tokens(setup.id)
         if tokens is None or setup.freee_company_id != company_id:
             raise Refused("company_changed", status=409)
-        new = NewConnection(
-            key=setup.key,
-            name=setup.name,
-            smarthr_subdomain=setup.smarthr_subdomain,
-            smarthr_token=uow.wizards.smarthr_token(setup.id),
-            freee_company_id=company_id,
-            freee_company_name=setup.freee_company_name,
-            freee_external_cid=setup.freee_external_cid,
-            freee_tokens=tokens,
-            mail_to=setup.mail_to,
-        )
+        token = uow.wizards.smarthr_token(setup.id)
+        new = as_row(NewConnection, setup, smarthr_token=token, freee_company_id=company_id, freee_tokens=tokens)
         connection = stored(ctx, uow, new, TokenCheck.of_stored(setup.seen))
         uow.wizards.made(setup.id, connection.id)
         detail = {"freee_company_id": company_id}
@@ -249,14 +241,12 @@ def _view(row: WizardRow) -> WizardView:
     company = None
     if row.freee_company_id is not None:
         company = FoundCompany(row.freee_company_id, row.freee_company_name or "", row.freee_external_cid or "")
-    return WizardView(
-        key=row.key,
-        name=row.name,
-        smarthr_subdomain=row.smarthr_subdomain,
+    return as_row(
+        WizardView,
+        row,
         attributes=tuple(attribute_rows(check.seen, check.missing, written=frozenset())),
         employment_types=check.employment_types,
         people=check.people,
         company=company,
         connected=row.connection_id is not None,
-        created_at=row.created_at,
     )

@@ -19,6 +19,7 @@ from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.domain.settings.names import is_clean
+from app.domain.vendors.rates import limiter_keys
 from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
 from app.storage.access.audit import CHANGED
 from app.storage.connections.rows import ConsentRow
@@ -157,6 +158,12 @@ def replace_smarthr_token(ctx: Context, connection_key: str, token: str) -> None
         keep_token(ctx, uow, connection, token, check)
 
 
+def _limits(ctx: Context, connection: Connection) -> dict[str, float]:
+    keys = limiter_keys(connection.smarthr_subdomain, connection.freee_company_id)
+    closed = {f"{system.value}_closed_for": ctx.limiter.closed_for(key) for system, key in keys.items()}
+    return closed | {f"{system.value}_silent_for": ctx.limiter.silent_for(key) for system, key in keys.items()}
+
+
 def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[ConnectionView]:
     listed = list(connections)
     with ctx.unit_of_work().reading() as uow:
@@ -167,10 +174,7 @@ def connection_views(ctx: Context, connections: Iterable[Connection]) -> list[Co
             connection,
             state="needs_consent" if connection.needs_consent else "paused" if connection.paused else "active",
             export_settings_complete=complete(connection.export_settings),
-            smarthr_closed_for=ctx.limiter.closed_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
-            freee_closed_for=ctx.limiter.closed_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
-            smarthr_silent_for=ctx.limiter.silent_for(f"{System.SMARTHR.value}:{connection.smarthr_subdomain}"),
-            freee_silent_for=ctx.limiter.silent_for(f"{System.FREEE.value}:{connection.freee_company_id}"),
+            **_limits(ctx, connection),
             beginnings=beginnings.get(connection.id, ()),
         )
         for connection in listed

@@ -10,20 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 from app.domain.enums import System
-from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState
 from app.storage.metrics.engine_reading import Backlog, OpenRunRow
 from app.use_cases.context import Context
 from app.use_cases.monitoring.clocks import clocks
-from app.use_cases.monitoring.snapshot import ConnectionMetrics, TokenDoorMeter, metrics_of, token_door_of
+from app.use_cases.monitoring.snapshot import ConnectionMetrics, TokenDoorMeter, depths_now, metrics_of, token_door_of
 from app.use_cases.shared.views import ClockView
 from app.use_cases.upkeep.reconcile import LEADER
-
-log = structlog.get_logger(__name__)
 
 MINUTES, HOURS = 60, 24
 MOST_RUNS = 20
@@ -104,7 +99,7 @@ class EngineView:
 def engine_view(ctx: Context) -> EngineView:
     """The engine room now. A broker that does not answer is shown as a finding and raises no error."""
     now = ctx.clock.now()
-    queues = _depths(ctx)
+    queues = depths_now(ctx)
     with ctx.unit_of_work().reading() as uow:
         backlog = uow.metrics.backlog(now, leader=LEADER, mails_since=now - timedelta(hours=HOURS))
         minutes = uow.metrics.ended_per(60, since=_start(now, 60, MINUTES))
@@ -143,14 +138,6 @@ def engine_view(ctx: Context) -> EngineView:
         token_door=token_door,
         skewed=skewed,
     )
-
-
-def _depths(ctx: Context) -> tuple[QueueDepth, ...] | None:
-    try:
-        return tuple(ctx.job_queue.depths())
-    except TemporaryError as error:
-        log.warning("broker_unavailable", code=error.code)
-        return None
 
 
 def _start(now: datetime, seconds: int, count: int) -> datetime:

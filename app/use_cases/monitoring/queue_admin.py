@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import structlog
-
 from app.domain.enums import System
-from app.domain.errors import TemporaryError
-from app.domain.ports import QueueDepth
 from app.storage.metrics.snapshot import ConnectionFigures
+from app.storage.repository import as_row
 from app.use_cases.connections.connections import connection_views
 from app.use_cases.context import Context
 from app.use_cases.monitoring.clocks import clocks
+from app.use_cases.monitoring.snapshot import depths_now
 from app.use_cases.shared.queue_again import queue_everything
 from app.use_cases.shared.room import resting_connections
 from app.use_cases.shared.views import IntakeView, QueueView
 from app.use_cases.upkeep.reconcile import queue_stuck_mails
 
-log = structlog.get_logger(__name__)
-
 
 def queue_status(ctx: Context) -> QueueView:
     """What waits in the database and in the broker; while the broker does not answer, its part is empty."""
-    depths = _depths(ctx)
+    depths = depths_now(ctx)
     with ctx.unit_of_work().reading() as uow:
         waiting, oldest_age = uow.outbox.waiting(ctx.clock.now(), resting=resting_connections(ctx, uow))
         return QueueView(
-            queues=tuple(depths or ()),
+            queues=depths or (),
             broker_reachable=depths is not None,
             outbox_waiting=waiting,
             outbox_oldest_age=oldest_age,
@@ -43,26 +39,8 @@ def queue_status(ctx: Context) -> QueueView:
 
 
 def _intake(figures: ConnectionFigures) -> IntakeView:
-    return IntakeView(
-        id=figures.id,
-        key=figures.key,
-        automatic=figures.automatic,
-        last_smarthr_webhook=figures.last_webhook[System.SMARTHR],
-        last_freee_webhook=figures.last_webhook[System.FREEE],
-        webhook_state=figures.webhook_state,
-        webhook_disabled_at=figures.webhook_disabled_at,
-        webhook_checked_at=figures.webhook_checked_at,
-        sweep_done_at=figures.sweep_done_at,
-        quarantined=figures.quarantined,
-    )
-
-
-def _depths(ctx: Context) -> list[QueueDepth] | None:
-    try:
-        return ctx.job_queue.depths()
-    except TemporaryError as error:
-        log.warning("broker_unavailable", code=error.code)
-        return None
+    last = {f"last_{system.value}_webhook": figures.last_webhook[system] for system in System}
+    return as_row(IntakeView, figures, **last)
 
 
 def requeue(ctx: Context, *, by: str | None = None) -> None:

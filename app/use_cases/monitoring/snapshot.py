@@ -13,6 +13,7 @@ from app.domain.enums import System
 from app.domain.errors import TemporaryError
 from app.domain.ports import QueueDepth
 from app.domain.runs.run_state import ItemState, RunState
+from app.domain.vendors.rates import limiter_keys
 from app.storage.metrics.counters import Labels as Labels
 from app.storage.metrics.counters import labels
 from app.storage.metrics.snapshot import ConnectionFigures, MailFigures
@@ -104,7 +105,7 @@ class MetricsSnapshot:
 
 
 def metrics_snapshot(ctx: Context) -> MetricsSnapshot:
-    return MetricsSnapshot(_figures(ctx), _queues(ctx))
+    return MetricsSnapshot(_figures(ctx), depths_now(ctx))
 
 
 def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> bool:
@@ -124,7 +125,8 @@ def count_refusals(ctx: Context, refused: Mapping[tuple[System, str], int]) -> b
     return True
 
 
-def _queues(ctx: Context) -> tuple[QueueDepth, ...] | None:
+def depths_now(ctx: Context) -> tuple[QueueDepth, ...] | None:
+    """What waits in the broker; None, with a line in the log, when it does not answer."""
     try:
         return tuple(ctx.job_queue.depths())
     except TemporaryError as error:
@@ -170,10 +172,7 @@ def _figures(ctx: Context) -> DatabaseFigures | None:
 
 def metrics_of(ctx: Context, figures: ConnectionFigures) -> ConnectionMetrics:
     """The connection's figures, with what the limiter says is left of each vendor's limit."""
-    keys = {
-        System.SMARTHR: f"{System.SMARTHR.value}:{figures.smarthr_subdomain}",
-        System.FREEE: f"{System.FREEE.value}:{figures.freee_company_id}",
-    }
+    keys = limiter_keys(figures.smarthr_subdomain, figures.freee_company_id)
     minutes = ctx.settings.sweep_minutes if figures.sweep_minutes is None else figures.sweep_minutes
     return ConnectionMetrics(
         figures=figures,

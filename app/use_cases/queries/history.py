@@ -12,6 +12,7 @@ from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.runs.words import RunWord, run_word
 from app.domain.settings.connection_settings import Connection
+from app.domain.vendors.rates import limiter_keys
 from app.storage.enums import MailState
 from app.storage.repository import as_row
 from app.storage.runs.rows import RunRow
@@ -157,7 +158,7 @@ def progress_of(
         recent_done=recent_done,
         recent_seconds=recent_seconds,
         item_seconds=_item_seconds(ctx, run, connection),
-        closed_seconds=max(ctx.limiter.closed_for(_limiter_key(connection, system)) for system in System),
+        closed_seconds=max(map(ctx.limiter.closed_for, _keys(connection).values())),
     )
     held = connection.paused or connection.needs_consent
     return ProgressView(done=done, total=run.total, rate=rate, eta_seconds=None if held else eta)
@@ -166,9 +167,8 @@ def progress_of(
 def _item_seconds(ctx: Context, run: RunRow, connection: Connection) -> float:
     """How many seconds one employee takes at least: each system has its own rate limit, and the slower one counts."""
     calls = {run.direction.source: CALLS_PER_READ, run.direction.target: CALLS_PER_ITEM[run.direction.target]}
-    return max(count / ctx.limiter.pace(_limiter_key(connection, system)) for system, count in calls.items())
+    return max(count / ctx.limiter.pace(_keys(connection)[system]) for system, count in calls.items())
 
 
-def _limiter_key(connection: Connection, system: System) -> str:
-    tenant = connection.smarthr_subdomain if system is System.SMARTHR else connection.freee_company_id
-    return f"{system.value}:{tenant}"
+def _keys(connection: Connection) -> dict[System, str]:
+    return limiter_keys(connection.smarthr_subdomain, connection.freee_company_id)

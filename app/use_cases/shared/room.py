@@ -26,7 +26,7 @@ def room_now(ctx: Context, uow: UnitOfWork) -> dict[int, int]:
     return {connection_id: room for connection_id, room in rooms.items() if room < at_once}
 
 
-def _outlook(ctx: Context, keys: Mapping[int, tuple[str, str]]) -> dict[str, Outlook]:
+def _outlook(ctx: Context, keys: Mapping[int, tuple[str, ...]]) -> dict[str, Outlook]:
     wanted = {key for pair in keys.values() for key in pair}
     return ctx.limiter.outlook(wanted, most=ctx.settings.connection_jobs * CALLS)
 
