@@ -72,7 +72,7 @@ class Place:
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """One row. `numbers` are the item numbers of the documented list of 31 pairs.
+    """One row. `numbers` are those of the documented list of pairs.
 
     `step`: the request that writes the item to freee. `retroactive`: freee changes past months as well.
     `required_by`: systems that refuse to create an employee without the item.

@@ -124,7 +124,7 @@ def test_nothing_is_asked_for_that_is_not_exchanged(world: SmartHRWorld) -> None
     assert record
     assert set(record) <= set(crew_fields())
     assert set(crew_fields()) == set(CrewSchema().fields)
-    assert not {"email", "custom_fields", "departments"} & set(record)
+    assert not {"emergency_tel_number", "custom_fields", "departments"} & set(record)
     assert "bankbook_image" not in record["bank_accounts"][0]
 
 

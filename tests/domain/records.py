@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import date
 from typing import Any
 
+from app.domain.codecs.base import CannotEncode
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.enums import System
+from app.domain.mapping import FIELDS, FieldMapping, Place
 from app.domain.planning.plan import Change
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import MappingOptions
-from app.domain.snapshot import ABSENT, FieldState, Snapshot
+from app.domain.snapshot import ABSENT, FieldState, Plain, Snapshot
 
 CREW: dict[str, Any] = {
     "id": "1f0c6c0e-3b0f-4c39-9d7e-0d5a7a5b1c11",
@@ -124,6 +127,58 @@ EMPLOYEE: dict[str, Any] = {
         "account_name": "ｻﾄｳ ﾊﾅｺ",
     },
 }
+
+
+def plain_of(row: FieldMapping) -> Plain:
+    """An invented value of an item: the first that both codecs take and read back."""
+    places = (row.smarthr, row.freee)
+    words = [ours for place in places for _, ours in getattr(place.codec, "words", ())]
+    for plain in (
+        *words,
+        "mihon@example.com",
+        "ミホン",
+        True,
+        300_000,
+        date(2020, 4, 1),
+        *("1" * length for length in range(1, 13)),
+    ):
+        try:
+            seen = [place.codec.decode(_raw(place, plain), MappingOptions()) for place in places]
+        except CannotEncode:
+            continue
+        if seen == [plain, plain]:
+            return plain
+    raise LookupError(f"{row.key}: give both people of tests/domain/records.py a value of this item")
+
+
+def _raw(place: Place, plain: Plain) -> tuple[Any, ...]:
+    nothing = (None,) * len((*place.paths, *place.beside))
+    return (*place.codec.encode(plain, nothing, MappingOptions()), *nothing[len(place.paths) :])
+
+
+def _fill(record: dict[str, Any], place: Place, row: FieldMapping) -> None:
+    """Give somebody a value of an item of which nothing is said above: a new row of FIELDS."""
+    for path, value in zip(place.paths, _raw(place, plain_of(row)), strict=True):
+        *way, name = path.split(".")
+        node = record
+        for step in way:
+            node = record["bank_accounts"][0] if step == "bank_account" else node.setdefault(step, {})
+        node[name] = value
+
+
+def _says_nothing(record: dict[str, Any], place: Place) -> bool:
+    node: Any = record
+    for step in place.paths[0].split("."):
+        node = record["bank_accounts"][0] if step == "bank_account" else node.get(step, ...)
+        if node is ...:
+            return True
+    return False
+
+
+for _row in FIELDS:
+    for _record, _place in ((CREW, _row.smarthr), (EMPLOYEE, _row.freee)):
+        if _says_nothing(_record, _place):
+            _fill(_record, _place, _row)
 
 READABLE = frozenset(CREW)
 OPTIONS = MappingOptions(readable_attributes=READABLE)

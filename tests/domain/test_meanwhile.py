@@ -67,9 +67,9 @@ def test_what_else_moved_is_named_by_its_item_or_by_its_place() -> None:
 
 
 def test_one_blank_is_like_another() -> None:
-    assert EMPLOYEE["profile_rule"].get("email") is None
-    assert moved(System.FREEE, PHONE, profile_rule__email="") == []
-    assert moved(System.FREEE, PHONE, profile_rule__email="a@example.com") == ["profile_rule.email"]
+    assert EMPLOYEE["profile_rule"].get("householder_name") is None
+    assert moved(System.FREEE, PHONE, profile_rule__householder_name="") == []
+    assert moved(System.FREEE, PHONE, profile_rule__householder_name="佐藤 花子") == ["profile_rule.householder_name"]
 
 
 def test_what_the_vendor_works_out_itself_is_no_news() -> None:

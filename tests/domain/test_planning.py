@@ -21,6 +21,7 @@ from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Sev
 from app.domain.planning.planning import Baseline, digest, plan, shared_digests
 from app.domain.settings.connection_settings import BlankPolicy, ConflictPolicy, MappingOptions
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Snapshot, Unconvertible
+from tests.domain.records import plain_of
 
 TO_FREEE, TO_SMARTHR = Direction.SMARTHR_TO_FREEE, Direction.FREEE_TO_SMARTHR
 MANUAL = ConflictPolicy.SOURCE_WINS
@@ -62,6 +63,7 @@ EVERYTHING: dict[str, FieldState] = {
     "health_standard_income": 300000,
     "pension_standard_income": 300000,
 }
+EVERYTHING |= {row.key: plain_of(row) for row in FIELDS if row.key not in EVERYTHING}
 
 
 def side(**changes: FieldState) -> Snapshot:

@@ -114,6 +114,8 @@ def test_every_member_of_a_list_has_a_name(words: type[StrEnum], locale: str) ->
 
 def test_every_item_and_every_cause_has_english_words() -> None:
     english, japanese = wording("en"), wording("ja")
+    unnamed = [row.key for row in FIELDS if f"words.item.{row.key}" not in catalogue("en")]
+    assert unnamed == [], "give these items an English label: app/web/texts/en/words.toml, [item]"
     for row in FIELDS:
         assert english.item(row.key).isascii() and japanese.item(row.key) == row.label
     for path, name in OTHER_ITEMS.items():

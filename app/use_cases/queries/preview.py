@@ -40,7 +40,7 @@ from app.use_cases.shared.run_lookup import find_run
 
 PAGE = 50
 PLANS = 20
-"""How many people one plan page shows: each brings up to 31 items, and every value is decrypted by itself."""
+"""How many people one plan page shows: each brings up to all items, and every value is decrypted by itself."""
 _VENDOR_PAGE = 100
 _AS_LISTED = PersonOrder(OrderBy.PLACE)
 
