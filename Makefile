@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 PEERS := .venv-peers
 
-.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots mutate chaos storm siege hosts bare format pins sbom audit clean
+.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots items mutate chaos storm siege hosts bare format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -26,6 +26,7 @@ help:
 	@echo "make bench   the benchmarks, ratios first (ARGS='--checkout DIR': another version beside this one)"
 	@echo "make bench-peers  the same jobs on Celery and dramatiq in the same table"
 	@echo "make bench-large  runs of 5,000 and 50,000 people on both databases: time, calls, memory (ARGS='--sizes 1000,5000')"
+	@echo "make items   writes README's table of items from app/domain/mapping.py, and notes how their values are compared"
 	@echo "make mutate  changes the code in small ways, says what no test notices; hours (ARGS=planning: one group of tests/mutation/groups.py, ARGS=three_way.py: one file)"
 	@echo "make chaos   every fault 20 times on both databases, for hours (ARGS=--short: each once, some minutes; '--connections 20')"
 	@echo "make sbom    what the service consists of (CycloneDX) and under which licences, into var/supply"
@@ -106,6 +107,11 @@ bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed
 # The pictures of the README: the browser tests make them.
 screenshots: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest tests/browser --screenshots
+
+# What is written down of the items of app/domain/mapping.py: after a new row.
+items: $(VENV)/.installed-dev
+	@$(BIN)/python docs/tools/items.py
+	@$(BIN)/python -m tests.domain.noting
 
 mutate: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m tests.mutation.run $(ARGS)

@@ -7,6 +7,7 @@ import json
 from app.domain.employee import EmployeeRecord
 from app.domain.mapping import FIELDS
 from app.domain.planning.keyed import Fingerprint
+from app.domain.planning.rule_version import of_all_items
 from app.domain.planning.three_way import form
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import MappingOptions
@@ -14,11 +15,11 @@ from app.domain.snapshot import BLANK, Missing, Snapshot
 
 
 def content_digest(snapshot: Snapshot, fingerprint: Fingerprint) -> str:
-    """Digest of all items of FIELDS. Absent counts as blank, so that no employee seems changed when the system shows
-    the token more attributes than before."""
+    """Digest of all items of FIELDS, which tells of what rows it was made. Absent counts as blank, so that no employee
+    seems changed when the system shows the token more attributes than before."""
     states = [(row, snapshot[row.key]) for row in FIELDS]
     forms = [form(row, BLANK if isinstance(state, Missing) else state) for row, state in states]
-    return fingerprint("content", json.dumps(forms, ensure_ascii=False))
+    return of_all_items(fingerprint("content", json.dumps(forms, ensure_ascii=False)))
 
 
 def content_of(record: EmployeeRecord, fingerprint: Fingerprint) -> str | None:
@@ -36,7 +37,7 @@ def is_other_content(before: str | None, after: str | None) -> bool:
 
     Digests of different freee months say nothing, because freee may show the months differently through an entry made
     long ago; a record that was not shown says nothing either. Nor do digests of different rules: each carries its
-    month and the version of the rules (`rule_version`) in front.
+    month, the version of the rules and the mark of the rows (`rule_version`) in front.
     """
     if before is None or after is None:
         return False

@@ -16,6 +16,7 @@ from app.domain.error_catalogue.blames import Blames, Setting
 from app.domain.mapping import FIELDS
 from app.domain.planning.content import content_digest
 from app.domain.planning.keyed import Fingerprint, as_made, is_comparable
+from app.domain.planning.rule_version import is_by_these_rows
 from app.domain.planning.three_way import form
 from app.domain.reading import take_snapshot
 from app.domain.settings.connection_settings import Connection, MappingOptions
@@ -61,11 +62,17 @@ def changed_since(before: Seen | None, looked: Looked, blames: Blames, fingerpri
 
 
 def is_as_before(before: Seen | None, looked: Looked, fingerprint: Fingerprint) -> bool:
-    """Whether nothing at all has changed since then, as far as can be known: then another attempt is the same one."""
-    now = _comparable(before, looked, fingerprint)
-    sides = {name for name in now if not _is_setting(name)}
-    return len({each.person.system for each in looked.sides}) == sum(_key(name) == _WHOLE for name in sides) and all(
-        (before or {})[name] == digest for name, digest in now.items()
+    """Whether nothing at all has changed since then, as far as can be known: then another attempt is the same one.
+
+    Of a release with other items, the digests of whole sides cannot tell; then those of the blamed items do."""
+    now, then = _comparable(before, looked, fingerprint), before or {}
+    whole = {name for name in now if not _is_setting(name) and _key(name) == _WHOLE}
+    other_rows = {name for name in whole if not is_by_these_rows(then[name])}
+    blamed = any(not _is_setting(name) and name not in whole for name in now)
+    return (
+        len({each.person.system for each in looked.sides}) == len(whole)
+        and (blamed or not other_rows)
+        and all(then[name] == now[name] for name in now.keys() - other_rows)
     )
 
 

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from app.domain.enums import Direction, System
 from app.domain.mapping import FIELDS, FieldMapping
 from app.domain.planning.keyed import Fingerprint, as_made, is_comparable, is_former
-from app.domain.planning.rule_version import UNKNOWN, is_same_form
+from app.domain.planning.rule_version import ROWS, UNKNOWN, is_same_form
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Missing, Unconvertible
 
@@ -37,11 +37,21 @@ class Baseline:
 def brought_up(digests: Mapping[str, str], fingerprint: Fingerprint) -> dict[str, str]:
     """The baseline as it counts under the present rules. An item of which an older release knew nothing does not count
     as one on which the sides never agreed, because that would be reason enough for an automatic run to write it."""
-    if all(known == UNDONE or is_comparable(known, fingerprint) for known in digests.values()):
-        return dict(digests)
-    return {**{row.key: UNKNOWN for row in FIELDS}, **digests}
+    made = {key: known for key, known in digests.items() if key != ROWS_KEY}
+    knows_all = not made or digests.get(ROWS_KEY, "") == ROWS
+    if not (knows_all and all(known == UNDONE or is_comparable(known, fingerprint) for known in made.values())):
+        made = {**{row.key: UNKNOWN for row in FIELDS}, **made}
+    return by_these_rows(made)
 
 
+def by_these_rows(digests: Mapping[str, str]) -> dict[str, str]:
+    """The baseline with the mark of the present rows, as it is stored."""
+    made = {key: known for key, known in digests.items() if key != ROWS_KEY}
+    return {**made, ROWS_KEY: ROWS} if ROWS and made else made
+
+
+ROWS_KEY = "*"
+"""Where a baseline holds the mark of its rows (`rule_version`)."""
 UNDONE = "undone"
 """Stands in place of a digest: an undo took our value back, so that the sides differ on purpose (`undoing.undone`)."""
 

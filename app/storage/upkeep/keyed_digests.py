@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.domain.matching.name_search import label_of
 from app.domain.planning.rule_version import UNKNOWN, key_label
-from app.domain.planning.three_way import UNDONE
+from app.domain.planning.three_way import ROWS_KEY, UNDONE
 from app.domain.runs.run_state import ItemState
 from app.storage.repository import Repository
 from app.storage.tables.automatic_models import DeclinedTable
@@ -33,7 +33,7 @@ class KeyedDigestRepository(Repository):
             .limit(limit)
         )
         rows = self._session.execute(query).all()
-        found = Counter(label for row in rows for label in _labels([*row.baseline.values(), *_sent(row.unsettled)]))
+        found = Counter(label for row in rows for label in _labels([*_agreed(row.baseline), *_sent(row.unsettled)]))
         return (rows[-1].id if rows else None), found
 
     def of_decisions(self) -> Counter[str]:
@@ -61,6 +61,10 @@ class KeyedDigestRepository(Repository):
 
 def _labels(digests: Iterable[str]) -> set[str]:
     return {key_label(digest) for digest in digests if digest not in _NO_DIGESTS}
+
+
+def _agreed(baseline: Mapping[str, str]) -> Iterator[str]:
+    return (digest for key, digest in baseline.items() if key != ROWS_KEY)
 
 
 def _sent(unsettled: Mapping[str, Any] | None) -> Iterator[str]:

@@ -23,7 +23,7 @@ from app.domain.planning.exact import raw_of
 from app.domain.planning.keyed import Fingerprint, KeyedFingerprint
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.rule_version import UNKNOWN
-from app.domain.planning.three_way import brought_up, renewed
+from app.domain.planning.three_way import brought_up, by_these_rows, renewed
 from app.domain.planning.trace import with_traces
 from app.domain.planning.unsettled import Comparison, Memory
 from app.domain.reading import take_snapshot, unreadable_items
@@ -258,7 +258,7 @@ def agreed_digests(decided: Decided, now: Snapshot | None) -> dict[str, str]:
         for key, made in decided.baseline.digests.items()
         if _counts(key, made, decided)
     }
-    return {**compared, **planning.shared_digests(decided.source, target, decided.baseline)}
+    return by_these_rows({**compared, **planning.shared_digests(decided.source, target, decided.baseline)})
 
 
 def agreed_by(

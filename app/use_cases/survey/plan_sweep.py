@@ -15,6 +15,7 @@ from app.domain.enums import System
 from app.domain.planning.content import content_digest
 from app.domain.planning.keyed import Fingerprint, as_made, is_comparable
 from app.domain.planning.plan import Plan, PlanKind
+from app.domain.planning.rule_version import is_by_these_rows, of_all_items
 from app.domain.reading import take_snapshot
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
 from app.storage.automatic.rows import TroubleRow
@@ -132,9 +133,10 @@ class _Comparison:
         return self.healing is not None and planned_item.waits and self.healing.is_blind(planned_item.item)
 
     def _is_news(self, before: str | None, source: EmployeeRecord, planned_item: PlannedItem) -> bool:
-        """Whether the employee is found otherwise than before. The digest of an older release cannot tell."""
+        """Whether the employee is found otherwise than before. The digest of an older release, by other rules or of
+        other items, cannot tell."""
         fingerprint = self.planner.terms.fingerprint
-        if before is None or not is_comparable(before, fingerprint):
+        if before is None or not (is_comparable(before, fingerprint) and is_by_these_rows(before)):
             return False
         return before != self._content(source, planned_item, as_made(before, fingerprint))
 
@@ -179,4 +181,4 @@ class _Comparison:
         target = self.planner.everybody.target_by_id.get(planned_item.item.target_id or "")
         sides = [content_digest(take_snapshot(side, terms.options), fingerprint) for side in (source, target) if side]
         ended = [planned_item.item.state.value, planned_item.item.error_code or ""]
-        return fingerprint("trouble", " ".join([*sides, *ended]))
+        return of_all_items(fingerprint("trouble", " ".join([*sides, *ended])))
