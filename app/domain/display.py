@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from app.domain.codecs.numbers import Yen
 from app.domain.mapping import BY_KEY
 from app.domain.snapshot import ABSENT, BLANK, FieldState, Plain, Unconvertible
 
@@ -21,7 +22,6 @@ _WORDS: Mapping[str, Mapping[Plain, str]] = {
     "disability_type": {"ordinary": "障害者", "special": "特別障害者"},
     "bank_account_type": {"futsu": "普通", "toza": "当座", "chochiku": "貯蓄"},
 }
-_YEN_KEYS = frozenset({"health_standard_income", "pension_standard_income"})
 
 
 def show(key: str, state: FieldState, *, reveal: bool = False) -> str | None:
@@ -40,7 +40,7 @@ def show(key: str, state: FieldState, *, reveal: bool = False) -> str | None:
 def _shown(key: str, value: object) -> str:
     if isinstance(value, date):
         return f"{value.year:04d}/{value.month:02d}/{value.day:02d}"
-    if key in _YEN_KEYS and isinstance(value, int):
+    if isinstance(value, int) and isinstance(BY_KEY[key].smarthr.codec, Yen):
         return f"{value:,}円"
     if isinstance(value, (str, bool)):
         return _WORDS.get(key, {}).get(value, str(value))

@@ -76,7 +76,7 @@ class FieldMapping:
 
     `step`: the request that writes the item to freee. `retroactive`: freee changes past months as well.
     `required_by`: systems that refuse to create an employee without the item.
-    `group`: rows that only make sense together.
+    `group`: rows that only make sense together. `called`: what else vendors call the item when they refuse it.
     """
 
     key: str
@@ -90,6 +90,7 @@ class FieldMapping:
     blank: BlankPolicy = BlankPolicy.KEEP
     required_by: frozenset[System] = frozenset()
     group: str | None = None
+    called: tuple[str, ...] = ()
 
     @property
     def unclearable_in(self) -> frozenset[System]:
@@ -164,6 +165,7 @@ def _address(key: str, label: str, *, smarthr: str, freee: str, clearable: bool)
                                 erased=emptied),
                      freee=at(code, codec=PrefectureCode(), beside=(f"{profile}address",), erased=(-1,))),
         FieldMapping(key=f"{key}_address", numbers=(17, 18), label=f"{label}の市区町村以降", step=_PROFILE,
+                     called=(label,),
                      smarthr=at(f"{smarthr}.city", f"{smarthr}.street", f"{smarthr}.building",
                                 codec=InJapan(AddressInParts()), beside=(pref, country)),
                      freee=at(f"{profile}address", codec=AddressInOne(), beside=(code,), erased=_EMPTY)),
@@ -176,9 +178,19 @@ def _address(key: str, label: str, *, smarthr: str, freee: str, clearable: bool)
     # fmt: on
 
 
-def _bank(key: str, number: int, label: str, *, smarthr: Place, freee: Place) -> FieldMapping:
+def _bank(
+    key: str, number: int, label: str, *, smarthr: Place, freee: Place, called: tuple[str, ...] = ()
+) -> FieldMapping:
     return FieldMapping(
-        key=key, numbers=(number,), label=label, smarthr=smarthr, freee=freee, step=_BANK, masked=True, group="bank"
+        key=key,
+        numbers=(number,),
+        label=label,
+        smarthr=smarthr,
+        freee=freee,
+        step=_BANK,
+        masked=True,
+        group="bank",
+        called=called,
     )
 
 
@@ -204,7 +216,7 @@ FIELDS: tuple[FieldMapping, ...] = (
                  smarthr=at("gender", codec=Choice(words=_GENDERS)),
                  freee=at("profile_rule.gender",
                           codec=Choice(words=_GENDERS, refused=(("unselected", "gender_unselected"),)))),
-    FieldMapping(key="employee_number", numbers=(7,), label="社員番号", step=_EMPLOYEE,
+    FieldMapping(key="employee_number", numbers=(7,), label="社員番号", step=_EMPLOYEE, called=("従業員番号",),
                  smarthr=at("emp_code", codec=Text(rules=(WIDTH,)), erased=_NULL),
                  freee=at("num", codec=Text(max_length=255, rules=(WIDTH,)), erased=_EMPTY)),
     FieldMapping(key="title", numbers=(8,), label="役職・肩書", step=_PROFILE, blank=_AGREED,
@@ -217,7 +229,7 @@ FIELDS: tuple[FieldMapping, ...] = (
                  smarthr=at("resigned_at", codec=_DATE, erased=_NULL),
                  freee=at("retire_date", codec=_DATE, erased=_NULL)),
     # 税 ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-    FieldMapping(key="having_spouse", numbers=(11,), label="配偶者の有無", step=_PROFILE,
+    FieldMapping(key="having_spouse", numbers=(11,), label="配偶者の有無", step=_PROFILE, called=("配偶者",),
                  smarthr=at("having_spouse", codec=YesNo()),
                  freee=at("profile_rule.married", codec=YesNo())),
     FieldMapping(key="working_student", numbers=(12,), label="勤労学生", step=_PROFILE,
@@ -227,6 +239,7 @@ FIELDS: tuple[FieldMapping, ...] = (
                  smarthr=at("widow_type", codec=_SMARTHR_WIDOW, erased=_NULL),
                  freee=at("profile_rule.widow_type", codec=_FREEE_WIDOW, erased=("na",))),
     FieldMapping(key="disability_type", numbers=(14,), label="障害者区分", step=_PROFILE, blank=_AGREED,
+                 called=("障害",),
                  smarthr=at("handicapped_type", codec=_SMARTHR_DISABILITY, erased=_NULL),
                  freee=at("profile_rule.disability_type", codec=_FREEE_DISABILITY, erased=("na",))),
     # 住所・電話 ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +265,7 @@ FIELDS: tuple[FieldMapping, ...] = (
           freee=at("bank_account_rule.account_number", codec=AccountNumber(), erased=_EMPTY,
                    beside=("bank_account_rule.bank_code", "bank_account_rule.branch_code",
                            "bank_account_rule.account_type"))),
-    _bank("bank_account_holder", 25, "口座名義（カナ）",
+    _bank("bank_account_holder", 25, "口座名義（カナ）", called=("口座名義", "名義"),
           smarthr=at("bank_account.account_holder_name", codec=AccountHolder()),
           freee=at("bank_account_rule.account_name", codec=AccountHolder(max_length=50), erased=_EMPTY)),
     # 社会保険 ────────────────────────────────────────────────────────────────────────────────────────────────────────

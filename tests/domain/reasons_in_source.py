@@ -31,12 +31,15 @@ PLACES = {
     "NewNote": 0,
     "Rule": 0,
     "TakenNumber": 0,
+    "Sign": 0,
     "ItemOutcome": 1,
     "WithoutItem": 1,
 }
 """Calls whose argument at this place is a code."""
 GIVERS = (
-    ("app.domain.error_catalogue.vendor_patterns", "recognise"),
+    ("app.adapters.freee.signs", "recognise"),
+    ("app.adapters.smarthr.signs", "recognise"),
+    ("app.adapters.signs", "code_by_status"),
     ("app.use_cases.planning.planned_item", "state_of"),
     ("app.domain.japanese.normal_form", "question"),
     ("app.domain.planning.seconding", "_verdict"),
@@ -81,10 +84,7 @@ def modules() -> dict[str, Module]:
             module = Module(".".join(parts), ast.parse(path.read_text(encoding="utf-8")))
             _learn(module)
             found[module.name] = module
-    patterns = APP / "domain" / "error_catalogue" / "vendor_patterns.py"
-    module = Module("app.domain.error_catalogue.vendor_patterns", ast.parse(patterns.read_text(encoding="utf-8")))
-    _learn(module)
-    return found | {module.name: module}
+    return found
 
 
 def _learn(module: Module) -> None:

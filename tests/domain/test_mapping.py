@@ -248,7 +248,7 @@ def test_every_word_of_a_closed_list_has_its_japanese(row: FieldMapping) -> None
     codec = row.smarthr.codec.codec if isinstance(row.smarthr.codec, InJapan) else row.smarthr.codec
     if isinstance(codec, Choice):
         shown = [show(row.key, ours, reveal=True) for _, ours in codec.words]
-        assert all(text and not text.isascii() for text in shown)
+        assert all(text and not text.isascii() for text in shown), "give these words Japanese: app/domain/display.py"
 
 
 def test_the_table_for_the_readme_has_every_row() -> None:

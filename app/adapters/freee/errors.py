@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.adapters.answers import Response, from_between, over_limit, retry_after, server_time, within_an_hour
+from app.adapters.freee.signs import recognise
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
 from app.domain.enums import Step, System
-from app.domain.error_catalogue.catalogue import recognise
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.vendors.answer import VendorAnswer
 
@@ -98,7 +98,7 @@ def _meaning(response: Response, said: Said) -> AwaseError:
     if not is_own(response):
         throttled = THROTTLED_SECONDS if response.status == 403 else None
         return from_between(response, retry_after_at_least=throttled, closes_connection=throttled is not None)
-    code = recognise(System.FREEE, status=response.status, text=said.everything, step=step_of(response))
+    code = recognise(status=response.status, text=said.everything, step=step_of(response))
     if response.status in (401, 403):
         return _refused_access(code, said, open_to_all=response.path == OPEN_TO_ALL)
     detail = _in_words(said) or f"status {response.status}"

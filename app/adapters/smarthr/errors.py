@@ -13,8 +13,8 @@ from typing import Any
 from app.adapters.answers import Response, from_between, number_in, over_limit, retry_after
 from app.adapters.masking import vendor_text
 from app.adapters.refusals import Said, read_refusal
-from app.domain.enums import Step, System
-from app.domain.error_catalogue.catalogue import recognise
+from app.adapters.smarthr.signs import recognise
+from app.domain.enums import System
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.vendors.answer import VendorAnswer
 
@@ -45,7 +45,7 @@ def classify(response: Response) -> AwaseError:
 
 def _meaning(response: Response, known: Mapping[str, Any], said: Said, *, detail: str) -> AwaseError:
     is_own = _is_envelope(known) or _is_of_renamed_subdomain(response, known)
-    code = recognise(System.SMARTHR, status=response.status, text=said.everything, step=_step(response))
+    code = recognise(status=response.status, text=said.everything)
     if response.status == 429:
         return over_limit(response, _until_reset(response))
     if is_own and code == "maintenance":
@@ -92,10 +92,6 @@ def _is_of_renamed_subdomain(response: Response, body: Mapping[str, Any]) -> boo
 
 def _is_about_one(response: Response) -> bool:
     return _ONE_CREW.fullmatch(response.path) is not None
-
-
-def _step(response: Response) -> Step | None:
-    return {"POST": Step.CREATE, "PATCH": Step.CREW}.get(response.method)
 
 
 def _in_words(said: Said, envelope: Mapping[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 E1 to E23 are the errors known of this kind of sync (`entries`). The other words are our own, in a module for each place
 where they come up: `words_of_planning`, `words_of_linking`, `words_of_conversion`, `words_of_systems`; `named_rules`:
-how a value was changed, or why it could not be. `vendor_patterns` recognises a vendor's answer. What a person is told
-depends on where it happened: on the direction of the run, and on whether a person has started it.
+how a value was changed, or why it could not be. By what a vendor's answer is recognised, its adapter knows. What a
+person is told depends on where it happened: on the direction of the run, and on whether a person has started it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import Protocol
 from app.domain.enums import Direction, Trigger
 from app.domain.error_catalogue.entries import DOCUMENTED, Entry, Who
 from app.domain.error_catalogue.named_rules import NAMED_RULES
-from app.domain.error_catalogue.vendor_patterns import recognise
 from app.domain.error_catalogue.words_of_conversion import CONVERSION
 from app.domain.error_catalogue.words_of_linking import LINKING
 from app.domain.error_catalogue.words_of_planning import PLANNING
 from app.domain.error_catalogue.words_of_systems import SYSTEMS
 
-__all__ = ["CATALOGUE", "Entry", "Who", "cause_of", "entry_of", "message_of", "recognise", "remedy_of", "who_of"]
+__all__ = ["CATALOGUE", "Entry", "Who", "cause_of", "entry_of", "message_of", "remedy_of", "who_of"]
 
 
 CATALOGUE: Mapping[str, Entry] = {

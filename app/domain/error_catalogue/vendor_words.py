@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -18,15 +18,6 @@ from app.domain.vendors.answer import VendorAnswer
 
 MASK = "••••"
 
-_ALSO: Mapping[str, tuple[str, ...]] = {
-    "employee_number": ("従業員番号",),
-    "having_spouse": ("配偶者",),
-    "disability_type": ("障害",),
-    "home_address": ("現住所",),
-    "registered_address": ("住民票住所",),
-    "bank_account_holder": ("口座名義", "名義"),
-}
-"""What else vendors call an item."""
 _IN_QUOTES = re.compile(r"「([^「」]*)」|『([^『』]*)』|“([^“”]*)”|\"([^\"]*)\"|'([^']*)'|【([^【】]*)】")
 _NUMBER = re.compile(r"\d[\d,，.．/／‐−ー－–\- 　]*\d[\d,，.．/／‐−ー－–\- 　]*\d")
 _NAME_IN_KANA = re.compile(r"[ァ-ヶーｦ-ﾟ]{2,}[ 　][ァ-ヶーｦ-ﾟ]{2,}")
@@ -64,7 +55,7 @@ def _names(key: str) -> Iterator[str]:
     """The label, its parts, and other writings of them."""
     label = _plain(BY_KEY[key].label)
     last = label.rpartition("の")[2]
-    for name in dict.fromkeys((label, last if len(last) > 2 else label, *label.split("・"), *_ALSO.get(key, ()))):
+    for name in dict.fromkeys((label, last if len(last) > 2 else label, *label.split("・"), *BY_KEY[key].called)):
         yield name
         if name.endswith("年月日"):
             yield name.removesuffix("年月日") + "日"
