@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ _NAMES = ("error", "code", "codes", "type")
 _FIELDS = ("field", "attribute", "param")
 _INSIDE = ("errors", "error", "details")
 _MOST = 20
+_PLACE_IN_A_LIST = re.compile(r"\[\d*\]|\.\d+(?=\.|$)")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Said:
     @property
     def everything(self) -> str:
         return " ".join([*self.messages, *self.names])
+
+    def paths(self, *, sent_in: str) -> tuple[str, ...]:
+        """The fields as dotted paths of a record: without the name of the object in which they are sent, and without
+        places in a list."""
+        return tuple(_PLACE_IN_A_LIST.sub("", name).removeprefix(f"{sent_in}.") for name in self.fields)
 
 
 def read_refusal(body: Any) -> Said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.adapters.freee import signs as freee
+from app.adapters.refusals import read_refusal
 from app.adapters.signs import Sign, Signs
 from app.adapters.smarthr import signs as smarthr
 from app.domain.enums import Step, System
@@ -111,3 +112,11 @@ def test_outside_payroll_under_403_only_for_steps_that_need_payroll() -> None:
 def test_a_code_of_one_vendor_means_nothing_at_the_other() -> None:
     assert smarthr.recognise(status=400, text="freee_plan_limit") == "E17"
     assert freee.recognise(status=503, text="service_maintenance") == "E22"
+
+
+def test_fields_are_named_as_a_record_names_them() -> None:
+    errors = [
+        {"field": name, "message": "不正です。"} for name in ("crew.bank_accounts[0].account_number", "tel_number")
+    ]
+    said = read_refusal({"errors": [*errors, {"field": "crew.positions.2.name", "message": "不正です。"}]})
+    assert said.paths(sent_in="crew") == ("bank_accounts.account_number", "tel_number", "positions.name")

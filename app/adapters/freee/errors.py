@@ -82,7 +82,7 @@ def classify(response: Response) -> AwaseError:
     """The error that a refused request means, with what freee said. Never raises, even for a body that makes no
     sense."""
     said = read_refusal(response.json())
-    answer = VendorAnswer(System.FREEE, _in_words(said), fields=said.fields)
+    answer = VendorAnswer(System.FREEE, _in_words(said), fields=said.paths(sent_in="employee"))
     return _meaning(response, said).said(answer)
 
 

@@ -39,7 +39,7 @@ def classify(response: Response) -> AwaseError:
     known = envelope if isinstance(envelope, Mapping) else {}
     said = read_refusal(known)
     words = _in_words(said, known)
-    answer = VendorAnswer(System.SMARTHR, words, fields=said.fields)
+    answer = VendorAnswer(System.SMARTHR, words, fields=said.paths(sent_in="crew"))
     return _meaning(response, known, said, detail=words or f"status {response.status}").said(answer)
 
 

@@ -46,9 +46,8 @@ def named_items(answer: VendorAnswer, sent: Sequence[str]) -> tuple[str, ...]:
 def _is_field(key: str, system: System | None, name: str) -> bool:
     if system is None:
         return False
-    wanted = re.sub(r"\[\d*\]|\.\d+(?=\.|$)", "", name).removeprefix("crew.").removeprefix("employee.")
     paths = BY_KEY[key].place(system).paths
-    return any(path == wanted or path.endswith(f".{wanted}") or wanted.endswith(f".{path}") for path in paths)
+    return any(path == name or path.endswith(f".{name}") or name.endswith(f".{path}") for path in paths)
 
 
 def _names(key: str) -> Iterator[str]:

@@ -15,8 +15,8 @@ class VendorAnswer:
     """One refusal. `words`: the vendor's own, on one line and without long numbers; "" when it gave none.
 
     `step`: the request that writes a part of an employee; None for a read. `sent`: keys of FIELDS that the request was
-    to write; `named`: those of them that the answer speaks of. `fields`: what the answer names in the vendor's own
-    terms. `system` None: an earlier version of Awase has kept only the words.
+    to write; `named`: those of them that the answer speaks of. `fields`: what the answer names, as paths of
+    the vendor's record. `system` None: an earlier version of Awase has kept only the words.
     """
 
     system: System | None
