@@ -8,7 +8,6 @@ and the status's own entry otherwise. The signs of a vendor stand in its own roo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -33,14 +32,10 @@ class Signs:
     texts: tuple[Sign, ...]
 
     def stable_code(self, text: str) -> str | None:
-        return _first(self.stable, text)
+        return _code(self.stable, text)
 
     def code_of_text(self, text: str) -> str | None:
-        return _first(self.texts, text)
-
-    def found_in(self, text: str) -> Iterator[Sign]:
-        """The signs that a text holds, in the order in which they count."""
-        return (sign for sign in (*self.stable, *self.texts) if re.search(sign.pattern, text, re.DOTALL))
+        return _code(self.texts, text)
 
     def code_by_status(self, status: int, text: str) -> str:
         """The catalogue code of a refusal without a stable code, other than a 403."""
@@ -51,8 +46,14 @@ class Signs:
         return {401: "E18", 429: "E21"}.get(status) or ("E22" if status >= 500 else "unexpected")
 
 
-def _first(signs: tuple[Sign, ...], text: str) -> str | None:
-    return next((sign.code for sign in signs if re.search(sign.pattern, text, re.DOTALL)), None)
+def first(signs: tuple[Sign, ...], text: str) -> Sign | None:
+    """The sign that counts for this text."""
+    return next((sign for sign in signs if re.search(sign.pattern, text, re.DOTALL)), None)
+
+
+def _code(signs: tuple[Sign, ...], text: str) -> str | None:
+    found = first(signs, text)
+    return found.code if found else None
 
 
 # fmt: off
