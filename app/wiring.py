@@ -23,6 +23,7 @@ from app.adapters.http import VendorSession
 from app.adapters.job_queue import RqJobQueue
 from app.adapters.limiter import RedisRateLimiter
 from app.adapters.mailer import SmtpMailer
+from app.adapters.municipalities import municipalities
 from app.adapters.people_cache import PeopleCache
 from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
@@ -255,6 +256,7 @@ def build_context(settings: Settings | None = None) -> Context:
         limiter=limiter,
         job_queue=RqJobQueue(broker, clock),
         mailer=SmtpMailer(settings.smtp_url, settings.mail_from, before_write=household.require),
+        municipalities=municipalities(),
         household=household,
         wording=wording,
         intake_unit_of_work=of_intake.unit_of_work,

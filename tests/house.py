@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.freee.consent import FreeeConsent
+from app.adapters.municipalities import municipalities
 from app.config import Settings
 from app.domain.enums import Direction, Trigger
 from app.domain.ports import Mail, QueueDepth, QueuedJob
@@ -363,6 +364,7 @@ def process_of(
         mailer=postbox,
         wording=wording,
         hasher=CHEAP,
+        municipalities=municipalities(),
         household=household,
     )
     return ctx, database

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from app.adapters.municipalities import municipalities
 from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import same
@@ -116,6 +117,7 @@ def differences(house: House) -> list[tuple[str, str]]:
         trigger=Trigger.MANUAL,
         as_of_date=on,
         signing=house.ctx.keys.signing,
+        municipalities=municipalities(),
     )
     sides = {
         system: {record.person.id: record for record in house.ctx.gateway(connection, system).directory(as_of_date=on)}

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 
 from app.config import Settings
 from app.domain.enums import System
+from app.domain.japanese.municipalities import Municipalities
 from app.domain.mail_text.letter import Words
 from app.domain.ports import (
     Clock,
@@ -50,6 +51,8 @@ class Context:
     mailer: Mailer
     wording: Callable[[str], Words]
     """The words of a language ("ja", "en"), which mails share with the pages."""
+    municipalities: Municipalities
+    """The table by which addresses are split."""
     household: Household
     """Whether the database belongs to this installation; what begins work asks `shared.at_home`."""
     hasher: PasswordHasher = field(default_factory=PasswordHasher)

@@ -20,8 +20,8 @@ _PAIRS = re.compile(r"\d+ item pairs")
 def written(readme: str) -> str:
     """The text of README with the items as they are. Raises ValueError where the table or the number is not found."""
     sys.path.insert(0, str(ROOT))
-    from tests.mapping_table import mapping_table_markdown  # the project is not installed
     from app.domain.mapping import FIELDS
+    from tests.mapping_table import mapping_table_markdown  # the project is not installed
 
     pairs = len({number for row in FIELDS for number in row.numbers})
     for pattern, text in ((_TABLE, mapping_table_markdown()), (_PAIRS, f"{pairs} item pairs")):

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask
 
+from app.adapters.municipalities import municipalities
 from app.adapters.smarthr.client import SmartHRClient, build_smarthr_client
 from app.adapters.smarthr.gateway import SmartHRGateway
 from app.config import Settings
@@ -30,7 +31,10 @@ EVERY_ATTRIBUTE = frozenset(
     {"positions", "resigned_at", "widow_type", "handicapped_type", "tel_number", "bank_accounts"}
 )
 OPTIONS = MappingOptions(
-    known_positions=frozenset({"課長", "部長"}), readable_attributes=EVERY_ATTRIBUTE, as_of_date=TODAY
+    municipalities=municipalities(),
+    known_positions=frozenset({"課長", "部長"}),
+    readable_attributes=EVERY_ATTRIBUTE,
+    as_of_date=TODAY,
 )
 
 

@@ -21,6 +21,7 @@ import requests
 
 from app.adapters.freee.bodies import RULES, create_object, created_at_once, employee_object, rule_object
 from app.adapters.freee.survey import person_of, schedule_of
+from app.adapters.municipalities import municipalities
 from app.adapters.smarthr.schemas import crew_fields
 from app.domain.employee import EmployeeRecord, Person, YearMonth
 from app.domain.enums import Direction, Step, System
@@ -80,7 +81,9 @@ class Script:
 
     def run(self) -> None:
         crews = list(self.crews())
-        options = MappingOptions(readable_attributes=readable_attributes(crews), as_of_date=self.today)
+        options = MappingOptions(
+            municipalities=municipalities(), readable_attributes=readable_attributes(crews), as_of_date=self.today
+        )
         employees = self.employees()
         for crew in crews:
             same_number = employees.get(crew.get("emp_code") or "", [])

@@ -6,6 +6,7 @@ from copy import deepcopy
 from datetime import date
 from typing import Any
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.base import CannotEncode
 from app.domain.employee import EmployeeRecord, Person
 from app.domain.enums import System
@@ -181,7 +182,7 @@ for _row in FIELDS:
             _fill(_record, _place, _row)
 
 READABLE = frozenset(CREW)
-OPTIONS = MappingOptions(readable_attributes=READABLE)
+OPTIONS = MappingOptions(readable_attributes=READABLE, municipalities=municipalities())
 
 
 def crew(**changes: Any) -> dict[str, Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.address import AddressInOne, AddressInParts
 from app.domain.codecs.base import CannotEncode
-from app.domain.japanese.address import Split, comparable, joined, split
-from app.domain.japanese.municipalities import MUNICIPALITIES
+from app.domain.japanese.address import Split, comparable, joined
+from app.domain.japanese.address import split as split_by
 from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK
 
-WITH_BUILDING = MappingOptions(include_building=True)
-WITHOUT_BUILDING = MappingOptions(include_building=False)
+TABLE = municipalities()
+WITH_BUILDING = MappingOptions(municipalities=municipalities(), include_building=True)
+WITHOUT_BUILDING = MappingOptions(municipalities=municipalities(), include_building=False)
+split = partial(split_by, table=TABLE)
 PARTS = AddressInParts()
 HERE = ("港区", "麻布台1-2-3", "麻布ハイツ101", "東京都")
 
@@ -113,9 +118,9 @@ def test_the_city_smarthr_holds_helps_with_a_name_that_is_gone() -> None:
     assert split("浦和市常盤9-2", None, held=Split("浦和市", "")) == Split(city="浦和市", rest="常盤9-2")
 
 
-@pytest.mark.parametrize("prefecture", MUNICIPALITIES)
+@pytest.mark.parametrize("prefecture", TABLE.by_prefecture)
 def test_every_municipality_is_found_again(prefecture: str) -> None:
-    for city in MUNICIPALITIES[prefecture]:
+    for city in TABLE.by_prefecture[prefecture]:
         assert split(f"{city}字見本1-2", prefecture) == Split(city=city, rest="字見本1-2")
 
 

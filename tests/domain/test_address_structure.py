@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.address import AddressInOne, AddressInParts
 from app.domain.codecs.base import CannotEncode
 from app.domain.japanese.address import comparable, joined
-from app.domain.japanese.municipalities import MUNICIPALITIES
 from app.domain.settings.connection_settings import MappingOptions
 from tests.properties import examples
 
-OPTIONS = MappingOptions(include_building=True)
+TABLE = municipalities()
+OPTIONS = MappingOptions(municipalities=municipalities(), include_building=True)
 PARTS = AddressInParts()
 WARD, STREET, ROOM = "浜松市中区", "元城町103-2", "ハイツ101"
 Held = tuple[str | None, str | None, str | None]
@@ -125,7 +126,7 @@ def test_an_unclear_split_is_a_question(held: Held, text: str, prefecture: str |
     assert split_beside(held, text, prefecture) == question
 
 
-PLACES = st.sampled_from([(name, city) for name, cities in MUNICIPALITIES.items() for city in cities])
+PLACES = st.sampled_from([(name, city) for name, cities in TABLE.by_prefecture.items() for city in cities])
 TOWNS = st.sampled_from(["本町", "大字見本字上", "北一条西", "麻布台", "市川", "見本町", "一番町", "ニセコ"])
 NUMBERS = st.sampled_from(["1", "12-3", "１－２－３", "1丁目2番3号", "二丁目３－４", "103番地の2", "5番地"])
 BUILDINGS = st.sampled_from(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.address import ZIP_CODE, AddressKana, PrefectureCode, PrefectureName, SplitZipCode
 from app.domain.codecs.bank import (
     FREEE_ACCOUNT_TYPE,
@@ -34,7 +35,7 @@ from app.domain.snapshot import BLANK, Missing, Unconvertible
 from tests.domain.records import CREW, EMPLOYEE
 from tests.properties import examples
 
-OPTIONS = MappingOptions(create_positions=True)
+OPTIONS = MappingOptions(municipalities=municipalities(), create_positions=True)
 EMPLOYEE_NUMBER = Text(rules=(WIDTH,))
 PENSION = Grouped(groups=(4, 6), hyphens=True)
 PENSION_DIGITS = Grouped(groups=(4, 6), hyphens=False)

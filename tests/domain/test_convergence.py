@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.enums import Direction, System
 from app.domain.error_catalogue.catalogue import CATALOGUE
 from app.domain.mapping import FIELDS
@@ -153,7 +154,9 @@ def test_law_2_every_address_comes_to_rest(
     home: Record, lives: Record, with_building: bool, directions: list[Direction]
 ) -> None:
     """Whatever stands beside an address on either side: what was written is not written again."""
-    options = MappingOptions(readable_attributes=READABLE, include_building=with_building)
+    options = MappingOptions(
+        municipalities=municipalities(), readable_attributes=READABLE, include_building=with_building
+    )
     person = employee()
     person["profile_rule"] = {**person["profile_rule"], **lives}
     company = Company(crew(address=home), person, options=options)
@@ -252,7 +255,7 @@ def crew_without_anything() -> Record:
 
 def test_the_sample_person_is_already_equal_in_both_directions() -> None:
     """The generator's basis: without it the properties might hold because nothing ever fits."""
-    options = MappingOptions(readable_attributes=READABLE)
+    options = MappingOptions(municipalities=municipalities(), readable_attributes=READABLE)
     company = Company(crew(), employee(), options=options)
     for direction in Direction:
         assert company.plan(direction, ConflictPolicy.HOLD) == Plan(PlanKind.NOTHING)
@@ -260,7 +263,9 @@ def test_the_sample_person_is_already_equal_in_both_directions() -> None:
 
 def test_everything_moves_from_a_full_person_to_an_empty_one() -> None:
     """The other half of that basis: every item does get written."""
-    options = MappingOptions(readable_attributes=READABLE, known_positions=frozenset(POSITION_MASTER))
+    options = MappingOptions(
+        municipalities=municipalities(), readable_attributes=READABLE, known_positions=frozenset(POSITION_MASTER)
+    )
     company = Company(crew(resigned_at="2030-03-31"), employee_without_anything(), options=options)
     decided = company.plan(Direction.SMARTHR_TO_FREEE, ConflictPolicy.HOLD)
     assert set(changes_of(decided)) == KEYS - {"having_spouse", "working_student"}
@@ -275,7 +280,9 @@ def test_everything_moves_from_a_full_person_to_an_empty_one() -> None:
 
 
 def test_an_erasure_comes_to_rest_as_well() -> None:
-    company = Company(crew(), employee(), options=MappingOptions(readable_attributes=READABLE))
+    company = Company(
+        crew(), employee(), options=MappingOptions(municipalities=municipalities(), readable_attributes=READABLE)
+    )
     company.agree()
     company.records[System.SMARTHR]["tel_number"] = None
     company.records[System.SMARTHR]["widow_type"] = None
@@ -311,7 +318,7 @@ def test_a_reading_that_begins_with_the_prefecture_comes_to_rest_where_smarthr_h
     }
     person = employee()
     person["profile_rule"] = {**person["profile_rule"], **lives}
-    options = MappingOptions(readable_attributes=READABLE, include_building=False)
+    options = MappingOptions(municipalities=municipalities(), readable_attributes=READABLE, include_building=False)
     company = Company(crew(address=home, resident_card_address=None), person, options=options)
     company.write(company.plan(Direction.SMARTHR_TO_FREEE, ConflictPolicy.SOURCE_WINS), System.FREEE)
     assert changes_of(company.plan(Direction.SMARTHR_TO_FREEE, ConflictPolicy.SOURCE_WINS)) == {}

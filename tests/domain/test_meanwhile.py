@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.municipalities import municipalities
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import (
@@ -24,7 +25,7 @@ from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, FieldState
 from tests.domain.records import CREW, EMPLOYEE
 
-OPTIONS = MappingOptions(as_of_date=date(2026, 11, 11))
+OPTIONS = MappingOptions(municipalities=municipalities(), as_of_date=date(2026, 11, 11))
 
 
 def changed(**after: FieldState) -> list[Change]:

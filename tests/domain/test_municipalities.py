@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.municipalities import municipalities
 from app.domain.japanese import prefectures
 from app.domain.japanese.kana import katakana
-from app.domain.japanese.municipalities import MUNICIPALITIES
+
+TABLE = municipalities()
 
 
 def test_the_table_is_whole() -> None:
-    assert tuple(MUNICIPALITIES) == prefectures.NAMES
-    names = [name for cities in MUNICIPALITIES.values() for name in cities]
+    assert tuple(TABLE.by_prefecture) == prefectures.NAMES
+    names = [name for cities in TABLE.by_prefecture.values() for name in cities]
     assert 1_850 < len(names) < 1_950
     assert all(re.fullmatch(r".+[市区町村]", name) for name in names)
-    assert all(len(set(cities)) == len(cities) for cities in MUNICIPALITIES.values())
-    assert "横浜市中区" in MUNICIPALITIES["神奈川県"]
-    assert "西多摩郡瑞穂町" in MUNICIPALITIES["東京都"]
+    assert all(len(set(cities)) == len(cities) for cities in TABLE.by_prefecture.values())
+    assert "横浜市中区" in TABLE.by_prefecture["神奈川県"]
+    assert "西多摩郡瑞穂町" in TABLE.by_prefecture["東京都"]
 
 
 def test_the_table_is_japan_posts() -> None:
@@ -29,7 +31,7 @@ def test_the_table_is_japan_posts() -> None:
     theirs: dict[str, set[str]] = {}
     for prefecture, city in rows:
         theirs.setdefault(prefecture, set()).add(city)
-    ours = {prefecture: set(cities) for prefecture, cities in MUNICIPALITIES.items()}
+    ours = {prefecture: set(cities) for prefecture, cities in TABLE.by_prefecture.items()}
     assert ours == theirs, "run docs/tools/municipalities.py again"
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.steps import read_steps
 from app.domain.error_catalogue.named_rules import NAMED_RULES
 from app.domain.japanese.normal_form import normal, question
@@ -18,7 +19,7 @@ from app.domain.settings.connection_settings import MappingOptions
 from app.domain.snapshot import BLANK, Missing, Unconvertible
 from tests.properties import examples
 
-OPTIONS = MappingOptions(create_positions=True)
+OPTIONS = MappingOptions(municipalities=municipalities(), create_positions=True)
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u2066\u2060\ufeff\u00ad\u3164\u2800"
 NEVER_OUT = re.compile(f"[{INVISIBLE}\x00-\x1f\x7f-\x9f\u2028\u2029\ue000-\uf8ff\ud800-\udfff]")
 NASTY = st.one_of(

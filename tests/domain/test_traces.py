@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.base import own_rules
 from app.domain.codecs.steps import spoken
 from app.domain.enums import Direction, System
@@ -106,7 +107,7 @@ def test_what_is_not_called_lost_comes_back_as_it_was_sent(
 def trace_of(
     key: str, direction: Direction, source: Record, target: Record, options: MappingOptions | None = None
 ) -> Trace:
-    options = options or MappingOptions(create_positions=True)
+    options = options or MappingOptions(municipalities=municipalities(), create_positions=True)
     seen = seen_in_smarthr(source, options) if direction is TO_FREEE else seen_in_freee(source, options)
     plan = Plan(kind=None, changes=(Change(key, BLANK, seen[key]),))  # type: ignore[arg-type]
     trace = traced(plan, direction, source, target, options).changes[0].trace
@@ -153,7 +154,7 @@ def test_only_somebody_with_several_positions_loses_some(others: list[Record], l
 
 @pytest.mark.parametrize(("include", "lost"), [(True, ()), (False, ("building",))])
 def test_only_a_building_that_is_left_out_is_lost(include: bool, lost: Sequence[str]) -> None:
-    options = MappingOptions(include_building=include)
+    options = MappingOptions(municipalities=municipalities(), include_building=include)
     assert trace_of("home_address", TO_FREEE, crew(), employee(), options).lost == lost
 
 
@@ -164,7 +165,9 @@ def test_only_a_number_of_eight_digits_loses_its_last_one(number: str, lost: Seq
 
 
 def test_a_blank_that_empties_is_a_step_of_its_own() -> None:
-    options = MappingOptions(blank_policies={"title": BlankPolicy.ERASE}, readable_attributes=READABLE)
+    options = MappingOptions(
+        municipalities=municipalities(), blank_policies={"title": BlankPolicy.ERASE}, readable_attributes=READABLE
+    )
     trace = trace_of("title", TO_FREEE, crew(positions=[], position=None), employee(), options)
     assert names(trace) == [BLANKED]
 

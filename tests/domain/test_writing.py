@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.codecs.base import CannotEncode
 from app.domain.enums import Step, System
 from app.domain.mapping import BY_KEY, FIELDS
@@ -23,7 +24,14 @@ ADDRESS = CREW["address"]
 
 
 def options(**changes: Any) -> MappingOptions:
-    return MappingOptions(**{"readable_attributes": READABLE, "as_of_date": date(2024, 6, 15), **changes})
+    return MappingOptions(
+        **{
+            "municipalities": municipalities(),
+            "readable_attributes": READABLE,
+            "as_of_date": date(2024, 6, 15),
+            **changes,
+        }
+    )
 
 
 def crew_body(*changes: Change, current: dict[str, Any] | None = None, given: MappingOptions = OPTIONS) -> Any:

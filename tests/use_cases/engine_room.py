@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from app.adapters.municipalities import municipalities
 from app.config import Settings
 from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
@@ -302,6 +303,7 @@ def open_room(database: Database, **settings: str) -> Room:
         job_queue=broker,
         mailer=postbox,
         wording=wording,
+        municipalities=municipalities(),
         household=Household(Identity("e" * 64), database.unit_of_work, clock),
     )
     return Room(ctx, database, clock, broker, postbox, limiter, sign_in, listings, connection)

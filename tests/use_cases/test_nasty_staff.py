@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.municipalities import municipalities
 from app.domain.enums import Direction, Trigger
 from app.domain.mapping import FIELDS
 from app.domain.planning.three_way import says_something
@@ -118,6 +119,7 @@ def test_a_blank_at_the_source_erases_nothing_at_the_first_meeting(
         trigger=Trigger.MANUAL,
         as_of_date=house.today,
         signing=SIGNING,
+        municipalities=municipalities(),
     )
     source = house.ctx.gateway(connection, direction.source).directory(as_of_date=house.today)
     target = house.ctx.gateway(connection, direction.target).directory(as_of_date=house.today)

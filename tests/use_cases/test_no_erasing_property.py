@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.adapters.municipalities import municipalities
 from app.domain.employee import EmployeeRecord, YearMonth
 from app.domain.enums import Direction, System, Trigger
 from app.domain.mapping import BY_KEY, FIELDS
@@ -90,6 +91,7 @@ def terms_after(people: Mapping[System, list[EmployeeRecord]], direction: Direct
         trigger=Trigger.MANUAL,
         as_of_date=date(2026, 11, 11),
         signing=SIGNING,
+        municipalities=municipalities(),
     )
 
 

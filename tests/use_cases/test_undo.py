@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.municipalities import municipalities
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import Refused
 from app.domain.mapping import BY_KEY
@@ -50,6 +51,7 @@ def held_by(house: House, system: System) -> Held:
         trigger=Trigger.MANUAL,
         as_of_date=house.today,
         signing=SIGNING,
+        municipalities=municipalities(),
     )
     people = house.ctx.gateway(connection, system).directory(as_of_date=house.today)
     return {

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from sqlalchemy import event, text
 
+from app.adapters.municipalities import municipalities
 from app.config import Settings
 from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, YearMonth
@@ -234,6 +235,7 @@ def make_world(settings: Settings) -> World:
         job_queue=broker,
         mailer=Postbox(),
         wording=wording,
+        municipalities=municipalities(),
         household=Household(identity_of(settings), database.unit_of_work, clock),
     )
     return World(ctx, clock, sign_in, broker, companies, database)

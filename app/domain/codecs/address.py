@@ -259,7 +259,9 @@ class AddressInParts:
 
 def _split_anew(text: str, current: Raw, options: MappingOptions) -> Raw:
     city, street, premises = (value.strip() if isinstance(value, str) else "" for value in current[:3])
-    split = address.split(text, prefecture_beside(current[3]), held=address.Split(city, street))
+    split = address.split(
+        text, prefecture_beside(current[3]), table=options.municipalities, held=address.Split(city, street)
+    )
     if split is None or (street and not split.rest):
         raise CannotEncode("unsplittable_address")
     if premises and not options.include_building:

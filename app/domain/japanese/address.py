@@ -1,8 +1,8 @@
 """Address text: one form for comparing, and splitting 市区町村以降の住所 back into 市区町村 and 丁目・番地.
 
 Comparing ignores only what is safe to ignore: width, spaces, hyphens, 丁目・番地・号 between numbers, ヶ and ケ, and
-the name of a prefecture at the head, which is an item of its own. The splitter knows today's municipalities (Japan
-Post) and the one SmartHR holds, and refuses a name it does not know, instead of guessing by 市 or 町.
+the name of a prefecture at the head, which is an item of its own. The splitter knows the municipalities of the
+table that it is given and the one SmartHR holds, and refuses a name it does not know, instead of guessing by 市 or 町.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from functools import cache
 
-from app.domain.japanese.kana import HYPHENS, fold_hyphens, stable, without_spaces
-from app.domain.japanese.municipalities import MUNICIPALITIES
+from app.domain.japanese.kana import fold_hyphens, stable, without_spaces
+from app.domain.japanese.municipalities import VARIANTS, Municipalities, for_matching
 from app.domain.japanese.prefectures import named_at_head, without_name
 
 _KANJI_DIGITS = {sign: value for value, sign in enumerate("〇一二三四五六七八九")}
@@ -24,11 +23,7 @@ _AFTER_NUMBER = re.compile(r"(?<=\d)(?:丁目|番地|番(?=\s|$|-)|号(?=\s|$|-)
 _NUMBER_OF_HOUSE = re.compile(r"(-\d+)号")
 _LONG_VOWEL_BETWEEN = re.compile(r"(?<=\d)ー(?=\d)")
 _SPACE_BETWEEN_NUMBERS = re.compile(r"(?<=\d)\s+(?=\d)")
-_DISTRICT = re.compile(r"(?:.{1,4}?郡|三宅島|八丈島)(?=.+[町村]$)")
 _WARD = re.compile(r"[^\d区]{1,3}区")
-_WARD_OF_A_CITY = re.compile(r"(.+市)(?=.+区$)")
-# People type either sign for the same place. The length must not change, because the splitter counts signs.
-_VARIANTS = str.maketrans("ヶヵ龍竈鰺檮", "ケカ竜釜鯵梼")
 
 
 def joined(city: str, street: str, building: str = "") -> str:
@@ -65,7 +60,7 @@ def _without_prefecture(text: str) -> str:
 
 def _fold(text: str) -> str:
     plain = fold_hyphens(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper())).strip()
-    plain = _LONG_VOWEL_BETWEEN.sub("-", plain.translate(_VARIANTS))
+    plain = _LONG_VOWEL_BETWEEN.sub("-", plain.translate(VARIANTS))
     plain = _KANJI_NUMBER.sub(lambda match: str(_number(match.group())), plain)
     plain = _AFTER_NUMBER.sub("", _BETWEEN_NUMBERS.sub("-", plain))
     plain = without_spaces(_SPACE_BETWEEN_NUMBERS.sub("-", plain))
@@ -95,29 +90,31 @@ _NOWHERE = Split("", "")
 _ENDS_A_MUNICIPALITY = tuple("市区町村")
 
 
-def split(text: str, prefecture: str | None, *, held: Split = _NOWHERE) -> Split | None:
-    """The longest municipality at the head, and the rest; None when that is not clear.
+def split(text: str, prefecture: str | None, *, table: Municipalities, held: Split = _NOWHERE) -> Split | None:
+    """The longest municipality of the table at the head, and the rest; None when that is not clear.
 
     `held`: 市区町村 and 丁目・番地 as SmartHR has them now. Its municipality counts beside the prefecture's, because it
     may be one that is gone (a ward, a town that was merged); it also counts against a longer one whose name SmartHR
     already has further back (横浜市 and 中区本町1). The result holds the city as the source wrote it, without spaces.
     """
     signs = [(sign, place) for place, sign in enumerate(text) if not sign.isspace()]
-    head = _for_matching("".join(sign for sign, _ in signs))
-    listed = max((len(name) for name in _names_near(prefecture) if head.startswith(name)), default=0)
-    known = _known_length(text, signs, head, held, prefecture)
+    head = for_matching("".join(sign for sign, _ in signs))
+    listed = max((len(name) for name in table.near(prefecture) if head.startswith(name)), default=0)
+    known = _known_length(text, signs, head, held, prefecture, table)
     keeps = known >= listed or _matched(held.city + held.rest)[:listed] == head[:listed]
     length = known if known and keeps else listed if prefecture else 0
-    if not length or (not known and _has_an_unknown_ward(head, length, prefecture)):
+    if not length or (not known and _has_an_unknown_ward(head, length, prefecture, table)):
         return None
     city = "".join(sign for sign, _ in signs[:length])
     return Split(city=city, rest=text[signs[length - 1][1] + 1 :].strip())
 
 
-def _known_length(text: str, signs: list[tuple[str, int]], head: str, held: Split, prefecture: str | None) -> int:
+def _known_length(
+    text: str, signs: list[tuple[str, int]], head: str, held: Split, prefecture: str | None, table: Municipalities
+) -> int:
     """The number of signs of the head that are SmartHR's municipality, 0 where it does not stand there as a whole."""
     known = _matched(held.city)
-    if len(known) < 2 or not head.startswith(known) or _is_elsewhere(known, prefecture):
+    if len(known) < 2 or not head.startswith(known) or _is_elsewhere(known, prefecture, table):
         return 0
     before, after = head[len(known) - 1], head[len(known) :]
     apart = not after or text[signs[len(known) - 1][1] + 1].isspace()
@@ -128,54 +125,19 @@ def _known_length(text: str, signs: list[tuple[str, int]], head: str, held: Spli
     return len(known) if ends else 0
 
 
-def _has_an_unknown_ward(head: str, length: int, prefecture: str | None) -> bool:
+def _has_an_unknown_ward(head: str, length: int, prefecture: str | None, table: Municipalities) -> bool:
     """Whether a city that has wards is followed by one that is not among them, such as 浜松市 by 中区 since 2024."""
-    return head[:length] in _cities_with_wards(prefecture or "") and bool(_WARD.match(head[length:]))
+    return head[:length] in table.cities_with_wards(prefecture or "") and bool(_WARD.match(head[length:]))
 
 
 def _alike(one: str, other: str) -> bool:
     return one == other or (one.isdigit() and other.isdigit())
 
 
-def _is_elsewhere(name: str, prefecture: str | None) -> bool:
+def _is_elsewhere(name: str, prefecture: str | None, table: Municipalities) -> bool:
     """Whether this is a municipality, but of other prefectures only."""
-    return bool(prefecture) and name not in _names(prefecture or "") and name in _names_near(None)
+    return bool(prefecture) and name not in table.of(prefecture or "") and name in table.near(None)
 
 
 def _matched(text: str) -> str:
-    return _without_prefecture(_for_matching(without_spaces(text)))
-
-
-def _for_matching(text: str) -> str:
-    """The text with each sign replaced by exactly one sign, so that positions in the text stay the same."""
-    return "".join(_narrow_sign(sign) for sign in text).translate(_VARIANTS)
-
-
-def _narrow_sign(sign: str) -> str:
-    narrow = unicodedata.normalize("NFKC", sign).upper()
-    return sign if len(narrow) != 1 else "-" if narrow in HYPHENS else narrow
-
-
-def _names_near(prefecture: str | None) -> frozenset[str]:
-    """The names of the prefecture, or of all where it is not known."""
-    return _names(prefecture) if prefecture else _all_names()
-
-
-@cache
-def _all_names() -> frozenset[str]:
-    return frozenset(name for prefecture in MUNICIPALITIES for name in _names(prefecture))
-
-
-@cache
-def _names(prefecture: str) -> frozenset[str]:
-    """Every way to write a municipality of the prefecture: 西多摩郡瑞穂町, 瑞穂町; 横浜市中区, 横浜市."""
-    full = MUNICIPALITIES.get(prefecture, ())
-    short = [_DISTRICT.sub("", name, count=1) for name in full]
-    unique = {name for name in short if short.count(name) == 1}
-    return frozenset(_for_matching(name) for name in {*full, *unique}) | _cities_with_wards(prefecture)
-
-
-@cache
-def _cities_with_wards(prefecture: str) -> frozenset[str]:
-    full = MUNICIPALITIES.get(prefecture, ())
-    return frozenset(_for_matching(match.group(1)) for name in full if (match := _WARD_OF_A_CITY.match(name)))
+    return _without_prefecture(for_matching(without_spaces(text)))

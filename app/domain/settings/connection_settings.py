@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from app.domain.employee import PaySchedule
 from app.domain.enums import Direction, System
+from app.domain.japanese.municipalities import NO_MUNICIPALITIES, Municipalities
 from app.domain.settings.readability import Standing
 from app.domain.settings.recipients import Language, Recipient
 from app.domain.settings.two_persons import USUAL_HOURS, TwoPersons
@@ -95,6 +96,8 @@ class MappingOptions:
     """Keys of FIELDS the customer does not exchange."""
     as_of_date: date | None = None
     """情報取得基準日: a 退職年月日 before it turns SmartHR's 在籍状況 to 退職済. None: 在籍状況 is left alone."""
+    municipalities: Municipalities = field(default=NO_MUNICIPALITIES, repr=False)
+    """By which freee's address is split into SmartHR's parts; nothing else asks for it."""
 
 
 @dataclass(frozen=True)

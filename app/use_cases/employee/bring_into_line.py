@@ -87,6 +87,7 @@ class EmployeeJob:
             trigger=run.trigger,
             as_of_date=run.as_of_date,
             signing=ctx.keys.signing,
+            municipalities=ctx.municipalities,
         )
         self._terms: Terms = hoping(terms, connection)
         self._attempt = Attempt(job, self._terms.fingerprint)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from app.domain import writing
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import Direction, System, Trigger
+from app.domain.japanese.municipalities import Municipalities
 from app.domain.mapping import BY_KEY
 from app.domain.planning import declined as resting_changes
 from app.domain.planning import planning
@@ -87,6 +88,7 @@ def terms_of_run(
     trigger: Trigger,
     as_of_date: date,
     signing: Ring,
+    municipalities: Municipalities,
 ) -> Terms:
     """The rules of one run. A person or a program that starts a run chose its direction on purpose, so the source wins
     every conflict. Automatic runs follow the conflict policies of the connection."""
@@ -101,6 +103,7 @@ def terms_of_run(
         blank_policies=connection.blank_policies,
         excluded=connection.excluded,
         as_of_date=as_of_date,
+        municipalities=municipalities,
     )
     policies = connection.conflict_policies if trigger.is_automatic else {}
     one_way = trigger.is_automatic and connection.automatic is not Automatic.BOTH

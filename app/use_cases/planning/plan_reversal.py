@@ -57,6 +57,7 @@ def terms_of_undo(ctx: Context, run: RunRow, connection: Connection) -> Terms:
         trigger=run.trigger,
         as_of_date=run.as_of_date,
         signing=ctx.keys.signing,
+        municipalities=ctx.municipalities,
     )
 
 

@@ -162,7 +162,12 @@ def _survey(ctx: Context, run: RunRow, connection: Connection, *, lease: Lease) 
 def _terms(ctx: Context, run: RunRow, connection: Connection) -> Terms:
     trigger, signing = trigger_of(run), ctx.keys.signing
     return terms_of_run(
-        connection, direction=run.direction, trigger=trigger, as_of_date=run.as_of_date, signing=signing
+        connection,
+        direction=run.direction,
+        trigger=trigger,
+        as_of_date=run.as_of_date,
+        signing=signing,
+        municipalities=ctx.municipalities,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from app.adapters.municipalities import municipalities
 from app.domain.settings.connection_settings import MappingOptions
 from tests.bench.straight import Script, script_for
 
@@ -54,4 +55,6 @@ def _script() -> Script:
 
 def _options() -> MappingOptions:
     readable = frozenset(json.loads(os.environ[READABLE]))
-    return MappingOptions(readable_attributes=readable, as_of_date=date.fromisoformat(os.environ[TODAY]))
+    return MappingOptions(
+        municipalities=municipalities(), readable_attributes=readable, as_of_date=date.fromisoformat(os.environ[TODAY])
+    )
