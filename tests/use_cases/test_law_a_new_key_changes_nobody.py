@@ -10,6 +10,7 @@ import pytest
 from app.domain.enums import Direction, System
 from app.domain.errors import Refused
 from app.domain.planning.rule_version import key_label
+from app.domain.planning.three_way import ROWS_KEY
 from app.domain.runs.commands import ReceivedEvent
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany
@@ -77,7 +78,7 @@ def labels(house: House) -> set[str]:
     """The labels of the keys under which the last agreements stand."""
     with house.ctx.unit_of_work() as uow:
         links = uow.links.for_connection(house.connection.id)
-    return {key_label(digest) for link in links for digest in link.baseline.values()}
+    return {key_label(digest) for link in links for key, digest in link.baseline.items() if key != ROWS_KEY}
 
 
 def pairs(house: House) -> list[Scenario]:

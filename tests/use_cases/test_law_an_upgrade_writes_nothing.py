@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app.domain.enums import Direction
 from app.domain.planning.rule_version import VERSION, made_by
+from app.domain.planning.three_way import ROWS_KEY
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import ConflictPolicy
 from app.practice.staff.practice_company import PracticeCompany
@@ -54,11 +55,12 @@ def left_by_version_1(house: House, *, unknown: str = "") -> None:
     with house.database.engine.begin() as connection:
         for link in connection.execute(select(LinkTable.__table__)).all():
             baseline = {key: older(made, other_form=key != KEPT) for key, made in link.baseline.items()}
-            baseline.pop(unknown, None)
+            for newer in (unknown, ROWS_KEY):
+                baseline.pop(newer, None)
             connection.execute(update(LinkTable).where(LinkTable.id == link.id).values(baseline=baseline))
         for entry in connection.execute(select(DirectoryTable.__table__)).all():
             if entry.content is not None:
-                month = f"{entry.content.split(':')[0]}:" if entry.content.count(":") == 2 else ""
+                month = f"{entry.content.split(':')[0]}:" if "-" in entry.content else ""
                 content = f"{month}{older(entry.content)}"
                 connection.execute(update(DirectoryTable).where(DirectoryTable.id == entry.id).values(content=content))
         for item in connection.execute(select(ItemTable.__table__)).all():
@@ -74,7 +76,7 @@ def left_by_version_1(house: House, *, unknown: str = "") -> None:
 def versions(house: House) -> set[int]:
     with house.ctx.unit_of_work() as uow:
         links = uow.links.for_connection(house.connection.id)
-    return {int(made_by(digest)) for link in links for digest in link.baseline.values()}
+    return {int(made_by(digest)) for link in links for key, digest in link.baseline.items() if key != ROWS_KEY}
 
 
 def told_of(house: House, runs: list[RunView], source_id: str | None) -> set[tuple[str, str]]:
