@@ -1,4 +1,4 @@
-"""The judge: the invariants I1 to I9, decided on evidence alone, so that doctored evidence tests it.
+"""The judge: the invariants I1 to I9 (docs/engine.md#faults), decided on evidence alone: doctored evidence tests it.
 
 Lost: a person not equal on both sides at the end though nothing was refused. Doubled: two people with one number at
 the target, or more creates than new people. One broken invariant is one line.

@@ -10,7 +10,7 @@ listing every deviation. Objects are closed: a name the contract does not know i
 SmartHR's file is Swagger 2.0 with known quirks, which are met here and nowhere else: any
 field of an answer but an id may be null; `required` of a request is a copy of the read model and does not count; a
 PATCH may clear a field with null unless the operation's prose says that it cannot be emptied; errors are not declared,
-so their documented envelope (section 4) is used.
+so their documented envelope (docs/vendors/smarthr.md#refusals) is used.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def _make_nullable(properties: dict[str, Any], *, but: set[str]) -> None:
 
 
 def _nullable_slots(properties: dict[str, Any]) -> None:
-    """`departments` and `positions` may hold null entries (trap 5)."""
+    """`departments` and `positions` may hold null entries, for slots that are empty."""
     for name in {"departments", "positions"} & properties.keys():
         whole = properties[name]["anyOf"][0]
         whole["items"] = _or_null(whole["items"])

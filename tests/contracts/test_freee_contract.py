@@ -87,7 +87,7 @@ def check(contract: Contract, exchange: Exchange) -> None:
     path = exchange.path.removeprefix("/hr")
     check_request(contract, exchange.method, path, dict(parse_qsl(exchange.query)), exchange.sent)
     if exchange.status in (401, 403) and exchange.content_type == "application/json" and "code" in exchange.answered:
-        # Body C: declared as the second type of a 403; seen in the field under 401 as well (section 10).
+        # Body C: declared as the second type of a 403; seen in the field under 401 as well.
         assert exchange.answered.keys() == properties(contract, "accessDeniedError").keys()
         return
     check_response(contract, exchange.method, path, exchange.status, exchange.answered)

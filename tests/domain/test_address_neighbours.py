@@ -1,4 +1,4 @@
-"""Law 2(a): how two sides compare depends on nothing in which they may differ, so nothing is written twice."""
+"""Promise 2: how two sides compare depends on nothing in which they may differ, so nothing is written twice."""
 
 from __future__ import annotations
 

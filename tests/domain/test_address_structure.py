@@ -1,4 +1,4 @@
-"""Law 7: what did not change of an address stays where it was, character for character; an unclear split asks."""
+"""Promise 7: what did not change of an address stays where it was, character for character; an unclear split asks."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ LATIN = st.sampled_from(["Minato-ku", "Shiba 1-1", "1-2", "Ōta", "Ｓｈｉｂ�
 
 @given(LATIN, LATIN, LATIN | st.just("麻布ハイツ"))
 def test_joining_makes_no_new_word_of_two(city: str, street: str, building: str) -> None:
-    """Law 5: Minato-ku and Shiba are two words, and the gap is only for people: it does not count in a comparison."""
+    """Promise 5: Minato-ku and Shiba are two words, and the gap is for people alone: it counts in no comparison."""
     whole = joined(city, street, building)
     assert whole.split() == [word for part in (city, street, building) for word in part.split()]
     if not (city[-1:].isdigit() and street[:1].isdigit()):  # 1 and 2 are not 12, with or without the gap

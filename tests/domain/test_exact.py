@@ -1,4 +1,4 @@
-"""Law 6 over generated people: what could not be carried is never replaced without a tick, and undo is exact."""
+"""Promise 6 over generated people: what could not be carried is never replaced without a tick, and undo is exact."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_two_employments_of_one_person_on_both_sides_are_two_matches() -> None:
     assert found == LinkDecision(LinkKind.MATCHED, "2")
 
 
-# ── law 3: nobody is created while somebody cannot be seen ──
+# ── promise 3: nobody is created while somebody cannot be seen ──
 
 
 NEW = "0500"
@@ -215,7 +215,7 @@ def test_another_surname_with_the_same_given_name_and_birth_date_is_asked() -> N
     assert decide(crew("a", NEW), [married], others=[crew("b")], links=[("b", "1")]).kind is LinkKind.CREATE
 
 
-# ── law 4: several connections to one company know each other's links ──
+# ── promise 4: several connections to one company know each other's links ──
 
 
 def elsewhere(source: Person, targets: list[Person], partner: str, **more: object) -> LinkDecision:

@@ -25,7 +25,7 @@ from app.domain.vendors.tokens import FreeeTokens
 CANARY = "カナリア"
 
 HARMLESS = {
-    # names, ids and numbers that logs may carry (rule 9: ids and keys)
+    # names, ids and numbers that logs may carry (docs/architecture.md#personal-data)
     "id", "public_id", "run_id", "item_id", "source_id", "target_id", "person_id", "smarthr_id", "freee_id",
     "message_id", "ticked", "process",
     "employee_number", "number", "connection", "prefix", "lease_by", "started_by", "approved_by", "by", "retried_run",

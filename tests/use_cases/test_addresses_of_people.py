@@ -1,4 +1,4 @@
-"""Addresses from the outside: a write comes to rest (law 2), no word is glued (law 5), structure survives (law 7)."""
+"""Addresses from the outside: a write comes to rest (promise 2), no word is glued (5), structure survives (7)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.use_cases.engine_room import Room
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
-# Outcome → the policies under which an automatic run tells of it (design section 3).
+# Outcome → the policies under which an automatic run tells of it (`finalise.mails`).
 TOLD: dict[str, tuple[list[ItemState], set[MailPolicy]]] = {
     "nothing to do": ([ItemState.UNCHANGED, ItemState.UNCHANGED], {MailPolicy.ALWAYS}),
     "something written": ([ItemState.UNCHANGED, ItemState.SUCCEEDED], {MailPolicy.ALWAYS, MailPolicy.CHANGES}),

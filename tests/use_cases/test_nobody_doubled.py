@@ -1,4 +1,4 @@
-"""Law 3: nobody is created while somebody cannot be seen. From outside: both practice vendors, what stands in them
+"""Promise 3: nobody is created while somebody cannot be seen. From outside: both practice vendors, what stands in them
 after a run, and what the run has asked."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Law 4 of what is held, complete and explained: nobody is left out without a word.
+"""Promise 11: nobody is left out without a word.
 
 From outside: what both practice vendors hold after a run, and in which count everybody stands.
 """

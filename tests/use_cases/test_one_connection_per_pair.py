@@ -1,4 +1,4 @@
-"""Law 4: one pair of companies, one connection; several connections to one company know each other and take turns."""
+"""Promise 4: one pair of companies, one connection; several connections to one company know each other, take turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law 7: two persons for accounts. Such a change waits for a second person, who is neither the one who started or
+"""Promise 14: two persons for accounts. Such a change waits for a second person, who is neither the one who started or
 approved the run nor the one who switched the setting off last; from the wire of SmartHR to the wire of freee and mail.
 """
 

@@ -1,4 +1,4 @@
-"""Law 7 over any sequence: whoever acts in whatever order, nobody is first and second, and no program is second."""
+"""Promise 14 over any sequence: whoever acts in what order, nobody is first and second, and no program is second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law 6: a value that could not be carried is not overwritten from the other side; undo restores exactly."""
+"""Promise 6: a value that could not be carried is not overwritten from the other side; undo restores exactly."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ SMARTHR_SEEN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "last_name": ({"last_name": "長" * 300}, {"profile_rule": {"last_name": "山田"}}),
     "basic_pension_number": ({"basic_pension_number": "1234-56789"}, {"base_pension_num": "1234567890"}),
 }
-"""What the issue has seen, for SmartHR as the target."""
+"""What was seen at SmartHR as the target."""
 
 
 def smarthr_holds(house: House, crew: str) -> dict[str, Any]:

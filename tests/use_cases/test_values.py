@@ -1,4 +1,4 @@
-"""Law 5, from outside: no value is shortened, guessed or beautified without a rule that proves it harmless.
+"""Promise 5, from outside: no value is shortened, guessed or beautified without a rule that proves it harmless.
 
 Every line of the tables is one linked person whose value is changed at the source. After the run the value stands at
 the other vendor as the line says, or stands as before and the item asks (要確認). Values of another JSON type than the

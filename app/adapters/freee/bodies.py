@@ -65,7 +65,7 @@ def rule_object(record: Record, step: Step, changed: Mapping[str, Any]) -> dict[
     """The rule of this step's PUT. Raises ItemError("standard_income_missing"): freee wants that amount in each PUT."""
     merged = _merged(record.get(RULES[step]) or {}, _local(changed, RULES[step]), nullable=frozenset())
     if merged.get("householder") == "myself":
-        merged.pop("householder_name", None)  # freee fills in the employee's own name and refuses another (trap 14)
+        merged.pop("householder_name", None)  # freee fills in the employee's own name and refuses one that is sent
     if step in (Step.HEALTH_INSURANCE, Step.PENSION_INSURANCE) and not merged.get("standard_monthly_remuneration"):
         raise ItemError("standard_income_missing")
     return merged

@@ -24,7 +24,7 @@ from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 from app.domain.vendors.answer import VendorAnswer
 
 THROTTLED_SECONDS = 600.0
-"""The burst rule lifts by itself after about ten minutes (section 11)."""
+"""The burst rule lifts by itself after about ten minutes: docs/vendors/freee.md#limits"""
 
 _MISSING_APP_PERMISSION = re.compile(
     r"アプリ.*(権限|許可|アクセスできません)|endpoint|エンドポイント", re.IGNORECASE | re.DOTALL

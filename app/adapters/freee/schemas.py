@@ -114,7 +114,7 @@ class ProfileRuleSchema(_Rule):
 
 
 class InsuranceRuleSchema(_Rule):
-    """健康保険 and 厚生年金保険: the fields Awase uses, which both have in common (9.4)."""
+    """健康保険 and 厚生年金保険: the fields Awase uses, which both have in common."""
 
     entried = _flag()
     reference_num = _text()
@@ -122,7 +122,7 @@ class InsuranceRuleSchema(_Rule):
 
 
 class BankAccountRuleSchema(_Rule):
-    """給与振込口座 1 (9.2)."""
+    """給与振込口座 1."""
 
     bank_code = _text()
     branch_code = _text()
@@ -174,14 +174,14 @@ class EmployeeAnswerSchema(_Lenient):
 
 
 class EmployeesAnswerSchema(_Lenient):
-    """A page of the month's list (5.2)."""
+    """A page of the month's list."""
 
     employees = RecordField(EMPLOYEES, required=True)
     total_count = _whole()
 
 
 class DirectoryRowSchema(_Lenient):
-    """One row of the list of all employees (5.1). Without `email`, the login address, which Awase does not exchange."""
+    """One row of the list of all employees. Without `email`, the login address, which Awase does not exchange."""
 
     id = _id()
     num = _text()

@@ -38,11 +38,11 @@ from app.domain.errors import RunError, TemporaryError
 from app.domain.ports import RateLimiter
 
 PER_PAGE = 100
-"""The largest page; the default of 10 would multiply the calls by ten (trap 1)."""
+"""The largest page; the default of 10 would multiply the calls by ten."""
 MAX_PAGES = 2_000
 """A list with more pages than this does not end, because the server repeats itself."""
 STABLE_SORT = "created_at"
-"""A key that does not move while records change (trap 20); the default order is not documented."""
+"""A key that does not move while records change; the default order is not documented."""
 
 _SLACK = timedelta(seconds=3)
 """SmartHR's answer says the second in which it was made."""
@@ -75,7 +75,7 @@ class SmartHRClient:
     # ── 従業員 ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def list_crews(self, page: int) -> Page:
-        """従業員のリストの取得 GET /v1/crews. All employees, 退職済 included (trap 2)."""
+        """従業員のリストの取得 GET /v1/crews. All employees, 退職済 included, because no filter is asked for."""
         return self._page("/v1/crews", page, schema=CREWS, sort=STABLE_SORT, fields=self._fields)
 
     def list_newest_crews(self, page: int) -> Page:
@@ -98,12 +98,12 @@ class SmartHRClient:
         return self._all("/v1/crews", schema=CREWS, sort=STABLE_SORT, emp_code=emp_code, fields=fields)
 
     def create_crew(self, body: Mapping[str, Any]) -> CrewRecord:
-        """従業員の登録 POST /v1/crews. Not idempotent: after `outcome_unknown` look by number first (trap 19)."""
+        """従業員の登録 POST /v1/crews. Not idempotent: after `outcome_unknown` look by number first."""
         record: CrewRecord = self._http.send("POST", "/v1/crews", is_read=False, body=body, answer=WRITTEN_CREW)
         return record
 
     def update_crew(self, crew_id: str, body: Mapping[str, Any]) -> CrewRecord:
-        """従業員の部分更新 PATCH /v1/crews/{id}. An attribute that is not in the body stays, null clears (5.2)."""
+        """従業員の部分更新 PATCH /v1/crews/{id}. An attribute that is not in the body stays, null clears."""
         record: CrewRecord = self._http.send("PATCH", _crew(crew_id), is_read=False, body=body, answer=WRITTEN_CREW)
         return record
 

@@ -107,7 +107,7 @@ _KNOWN = frozenset({*range(1, 10), 15})
 
 
 def _until_reset(response: Response) -> float | None:
-    """Seconds until SmartHR takes calls again. `reset` is seconds, not an epoch (trap 13).
+    """Seconds until SmartHR takes calls again. `reset` is seconds, not an epoch.
 
     A 429 while calls remain comes from the limit per second. None: the answer says nothing readable.
     """

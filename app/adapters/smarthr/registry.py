@@ -38,7 +38,7 @@ class SmartHRWebhookRegistry:
         return _registration(self._client.create_webhook(body))
 
     def repair(self, registration_id: str, *, url: str, secret: str) -> WebhookRegistration:
-        """Set the registration right. A null `disabled_at` presumably switches it on again ([G]); the answer tells."""
+        """Set the registration right. A null `disabled_at` presumably switches it on again; the answer tells."""
         body = {"url": url, "secret_token": secret, "disabled_at": None, **_WANTED}
         return _registration(self._client.update_webhook(registration_id, body))
 

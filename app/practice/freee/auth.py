@@ -1,6 +1,7 @@
 """The checks of a call before its handler: maintenance, token, address, limits, rights, company; and the error bodies.
 
-Bodies A, B and C are the three forms in which freee refuses. `type` of a 403 and the bodies of 429 and 503 are [U].
+Bodies A, B and C are the three forms in which freee refuses (docs/vendors/freee.md#refusals). `type` of
+a 403 and the bodies of 429 and 503 are not documented.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class ApiAuth:
     def own_company(self, company_id: Any) -> None:
         """Check a company id. Raises Refusal.
 
-        A missing or foreign id gets 403 (seen in the field, [T]), one that is no whole number gets 400.
+        A missing or foreign id gets 403 (seen in the field), one that is no whole number gets 400.
         """
         if company_id is None:
             raise Refusal(403, DENIED)

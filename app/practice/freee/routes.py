@@ -124,7 +124,7 @@ def _known(freee: PracticeFreee, employee_id: int, *, status: int = 404) -> Empl
 def _sub_resource_owner(freee: PracticeFreee, employee_id: int, month: Month) -> Employee:
     """The person whose rule the call names.
 
-    An unknown person and a person not employed in that month are answered alike ([U], a switch); a person outside
+    An unknown person and a person not employed in that month are answered alike (by a switch); a person outside
     payroll is answered with 400.
     """
     status = freee.injector.switch("unknown_employee_subresource")

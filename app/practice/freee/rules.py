@@ -1,6 +1,6 @@
 """What freee refuses beyond single fields, and what becomes of the fields that a PUT leaves out.
 
-The rules are those that freee's API documents ([S]); the wording of E1, E4, E5, E6, E13 and E14 is the one people know.
+The rules are those that freee's API documents; the wording of E1, E4, E5, E6, E13 and E14 is the one people know.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ class PracticeFreee:
             self.notices.tell("destroyed", employee_id)
 
     def import_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Import rows: those with a known `num` are edited, others added. Fires no webhook (12.1). Returns the ids.
+        """Import rows: those with a known `num` are edited, others added. Fires no webhook. Returns the ids.
 
         Raises ValueError for an unknown name; the rows before it stay.
         """

@@ -84,7 +84,7 @@ def crew_routes(state: SmartHRState, injector: FaultInjector, announcer: Announc
 
     @routes.route("/crews/<crew_id>", methods=["PATCH", "PUT"])
     def update_crew(subdomain: str, crew_id: str) -> Response:
-        """Change a crew. PUT keeps the attributes that the body leaves out, like PATCH [S]."""
+        """Change a crew. PUT keeps the attributes that the body leaves out, like PATCH."""
         sent = _without_hidden(sent_object(), injector)
         with state.lock:
             check_crew(sent, stored(crew_id), state, injector)

@@ -113,7 +113,7 @@ NOT_EMPTIABLE = (
     "birth_at",
     "address",
 )
-"""Attributes that a write cannot empty once they are filled [S]."""
+"""Attributes that a write cannot empty once they are filled."""
 
 ADDRESS_PARTS = ("country_number", "zip_code", "pref", "city", "street", "building", "literal_yomi")
 _PREFECTURES = (

@@ -105,7 +105,7 @@ _FILTERS: dict[str, Callable[[str], Callable[[Record], bool]]] = {
 
 
 def in_order(rows: Iterable[Record], sort: str | None, *, names: Iterable[str] = READABLE) -> list[Record]:
-    """The rows sorted as asked, blanks last. Without `sort` by id: no order a client could rely on (section 2)."""
+    """The rows sorted as asked, blanks last. Without `sort` by id: no order a client could rely on."""
     result = sorted(rows, key=lambda row: str(row["id"]))
     allowed = set(names)
     for part in reversed([each for each in (sort or "").split(",") if each]):

@@ -58,7 +58,7 @@ def _entries(routes: Blueprint, name: str, master: Callable[[], Mapping[str, Rec
         return jsonify(_shown(_found(master(), entry_id)))
 
     routes.add_url_rule(f"/{name}", f"list_{name}", list_all, methods=["GET"])
-    if name != "bank_account_settings":  # a list only [S]
+    if name != "bank_account_settings":  # a list only
         routes.add_url_rule(f"/{name}/<entry_id>", f"read_{name}", read_one, methods=["GET"])
 
 
@@ -110,7 +110,7 @@ def _found(master: Mapping[str, Record], entry_id: str) -> Record:
 
 
 def _shown(entry: Mapping[str, Any]) -> Record:
-    """An entry as an answer shows it: without `secret_token`, which is write-only [S]."""
+    """An entry as an answer shows it: without `secret_token`, which is write-only."""
     return {name: value for name, value in entry.items() if name != "secret_token"}
 
 

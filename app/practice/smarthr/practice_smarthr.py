@@ -155,14 +155,14 @@ def _auth(injector: FaultInjector, limits: SmartHRLimits, new_day: Callable[[], 
 
 
 def _bare_refusal(subdomain: str) -> Response:
-    """The refusal of an unknown or inactive subdomain, which does not have the usual envelope [F]."""
+    """The refusal of an unknown or inactive subdomain, which does not have the usual envelope."""
     response = jsonify(message=INACTIVE.format(subdomain=subdomain))
     response.status_code = 400
     return response
 
 
 def _token() -> str:
-    """The request's token: bearer, or basic with the token as user name [O]; "" without one."""
+    """The request's token: bearer, or basic with the token as user name; "" without one."""
     if request.authorization is None:
         return ""
     if request.authorization.type == "bearer":

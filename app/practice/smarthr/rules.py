@@ -1,6 +1,6 @@
 """SmartHR's checks of a crew that is written: every fault found at once, in the vendor's shape and language.
 
-[S] [O] [F] mark what the vendor or field code says. Some rules SmartHR does not document; we chose them strictly, so
+docs/vendors/smarthr.md says where each rule is known from. Some SmartHR does not document; we chose them strictly, so
 that a careless client is caught: the forms of phone, pension and insurance numbers, bank codes and prefecture names, at
 most three positions and departments, dates before 1900.
 """
@@ -51,7 +51,7 @@ BANK_PARTS = (
 
 @dataclass
 class Findings:
-    """The faults of one write, `{message, resource, field}` each. `field` of a nested value is its inner name [F]."""
+    """The faults of one write, `{message, resource, field}` each. `field` of a nested value is its inner name."""
 
     errors: list[dict[str, Any]] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ def check_write(sent: Mapping[str, Any], present: Mapping[str, Any], tenant: Ten
     for name, value in sent.items():
         kind = WRITABLE.get(name)
         if kind is None:
-            continue  # undeclared parameters are ignored (section 9, guess)
+            continue  # undeclared parameters are ignored (nobody says it; usual for such a server)
         if value is None or any(value == empty and kind in kinds for empty, kinds in _EMPTY_MEANS_CLEAR):
             _check_emptying(name, present, found)
         elif isinstance(kind, tuple):
@@ -110,7 +110,7 @@ _EMPTY_MEANS_CLEAR: tuple[tuple[Any, tuple[str, ...]], ...] = (
     ("", ("text", "kana", "address", "special")),
     ({}, ("address", "special")),
 )
-"""Empty values and the kinds they clear; a date, number or choice is cleared by null only (trap 10)."""
+"""Empty values and the kinds they clear; a date, number or choice is cleared by null only."""
 
 
 def _is_empty(value: Any) -> bool:
@@ -130,7 +130,7 @@ def _check_plain(name: str, value: Any, kind: str, found: Findings) -> None:
             found.malformed(name)
     elif name in _FORMS and not _FORMS[name].fullmatch(value):
         found.malformed(name)
-    elif name == "occupation" and len(value) > 30:  # [F]
+    elif name == "occupation" and len(value) > 30:
         found.add(name, "は30文字以内で入力してください。")
 
 
@@ -165,13 +165,13 @@ def check_address(value: Any, found: Findings, *, digits_in_kana: bool) -> None:
         found.malformed("address")
         return
     country = value.get("country_number") or ""
-    if country and not _COUNTRY.fullmatch(country):  # [R]
+    if country and not _COUNTRY.fullmatch(country):
         found.malformed("country_number")
-    if not value.get("city"):  # the only part marked required [S]
+    if not value.get("city"):  # the only part marked required
         found.empty("city")
     kana = value.get("literal_yomi") or ""
     pattern = _ADDRESS_KANA_DIGITS if digits_in_kana else _ADDRESS_KANA
-    if kana and not pattern.fullmatch(kana):  # [F]
+    if kana and not pattern.fullmatch(kana):
         found.add("literal_yomi", "は全角カタカナで入力してください。")
     if country in ("", "392"):
         if value.get("zip_code") and not re.fullmatch(r"[0-9]{3}-?[0-9]{4}", value["zip_code"]):
@@ -181,7 +181,7 @@ def check_address(value: Any, found: Findings, *, digits_in_kana: bool) -> None:
 
 
 def _check_bank_accounts(name: str, value: Any, tenant: Tenant, found: Findings) -> None:
-    """Section 5.4 [S]: all entries or none have a setting id, ids are known, no more entries than enabled settings."""
+    """All entries or none have a setting id, ids are known, no more entries than enabled settings."""
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         found.malformed(name)
         return
@@ -265,6 +265,6 @@ _SPECIAL: dict[str, Callable[[str, Any, Tenant, Findings], None]] = {
 
 
 def address_to_store(sent: Mapping[str, Any], present: Mapping[str, Any] | None, *, merge: bool) -> dict[str, Any]:
-    """The address as it will stand; SmartHR does not document whether nested addresses merge (section 5.2)."""
+    """The address as it will stand; SmartHR does not document whether nested addresses merge."""
     base = dict(present or {}) if merge else {}
     return {part: sent.get(part, base.get(part, "")) for part in ADDRESS_PARTS}

@@ -105,7 +105,7 @@ class SmartHRState:
         return bool(value) and _filled(value) in self._former.get((crew_id, name), ())
 
     def changed(self, before: Record, sent: Mapping[str, Any], *, merge_addresses: bool) -> Record:
-        """The crew as it stands after the write; creates masters that are named but unknown [S]."""
+        """The crew as it stands after the write; creates masters that are named but unknown."""
         after = dict(before)
         for name, value in sent.items():
             kind = WRITABLE.get(name)
@@ -171,7 +171,7 @@ class SmartHRState:
             after[name] = value
 
     def _job_title(self, name: str | None) -> str | None:
-        """The id of the 役職 with this name; an unknown one becomes an entry of the master [S]."""
+        """The id of the 役職 with this name; an unknown one becomes an entry of the master."""
         if not name:
             return None
         found = next((each["id"] for each in self.job_titles.values() if each["name"] == name), None)
@@ -210,7 +210,7 @@ class SmartHRState:
     def _accounts(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
         """The accounts to store, which replace the whole list.
 
-        Entries without setting ids belong to the enabled settings by their position [S].
+        Entries without setting ids belong to the enabled settings by their position.
         """
         enabled = [each["id"] for each in self.bank_account_settings if each["enabled"]]
         accounts = []
@@ -250,7 +250,7 @@ class SmartHRState:
 
     @staticmethod
     def _slots(ids: list[str | None] | None, master: Mapping[str, Record]) -> list[Record | None]:
-        """Three slots; an empty one is null [F]."""
+        """Three slots; an empty one is null."""
         filled = [master.get(each) if each else None for each in ids or []]
         return (filled + [None] * SLOTS)[:SLOTS]
 

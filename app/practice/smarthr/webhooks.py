@@ -85,7 +85,7 @@ class Announcer:
             return Target(found["url"], {"X-SmartHR-Token": secret} if secret else {})
 
     def _disable(self, registration_id: str) -> None:
-        """Switch the registration itself off, as SmartHR does after the last retry (section 7.4)."""
+        """Switch the registration itself off, as SmartHR does after the last retry."""
         with self._state.lock:
             found = self._state.webhooks.get(registration_id)
             if found is not None and found.get("disabled_at") is None:
@@ -99,7 +99,7 @@ def is_different(before: Record, after: Record) -> bool:
 
 
 def _ids_only(record: Any) -> Any:
-    """A record, or the lists of an import, reduced to ids [G]."""
+    """A record, or the lists of an import, reduced to ids. The exact form is not documented."""
     if "id" in record:
         return {"id": record["id"]}
     return {name: [{"id": each["id"]} for each in records] for name, records in record.items()}

@@ -67,7 +67,8 @@ class Schedule:
         return delay + random.uniform(0, SHUFFLED_WITHIN) if self.shuffled else delay
 
     def before_retry(self, failed: int) -> float:
-        """Seconds from the end of the `failed`-th attempt to the next. Fits both published totals (section 7.4)."""
+        """Seconds from the end of the `failed`-th attempt to the next. Fits both published totals
+        (docs/vendors/smarthr.md#delivery)."""
         n = failed - 1
         seconds: float = n**4 + 15 + random.randint(0, 9) * (n + 1)
         return seconds * float(self.switch("webhook_time_scale"))

@@ -167,7 +167,7 @@ def _bring_up(ctx: Context, connection: Connection) -> WebhookCheck:
 def _registered(
     ctx: Context, registry: WebhookRegistry, ours: list[WebhookRegistration], *, url: str, secret: str
 ) -> WebhookRegistration:
-    """Our first registration, repaired. A new one when SmartHR has none of ours, or cannot enable ours again ([G])."""
+    """Our first registration, repaired. A new one when SmartHR has none of ours, or cannot enable ours again."""
     if ours:
         repaired = _sent(registry, ours[0].id, url=url, secret=secret)
         if repaired.disabled_at is None:

@@ -99,7 +99,7 @@ def _mail_is_due(uow: UnitOfWork, run: RunRow, result: RunState) -> bool:
 
 def mails(trigger: Trigger, policy: MailPolicy, *, stopped: bool, counts: Mapping[ItemState, int]) -> bool:
     """Whether the run's end is told by mail: always for manual and API runs, by the connection's policy for automatic
-    ones (design 3).
+    ones.
 
     `counts`: of an automatic run only outcomes that are news, so that recipients do not get a mail every hour about one
     employee whose data is still to be mended. `stopped`: the whole run was stopped, and the automatic run before it was
