@@ -13,7 +13,17 @@ from tests.docs.test_promises import TEST, names_in
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 TOP = {
-    *(".env.example", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "Procfile", "README.md", "SECURITY.md"),
+    *(
+        ".env.example",
+        ".gitignore",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE",
+        "Makefile",
+        "Procfile",
+        "README.md",
+        "SECURITY.md",
+    ),
     *("pyproject.toml", "requirements.txt", "requirements-dev.txt", "requirements-supply.txt", "wsgi.py"),
     "requirements-telemetry.txt",
     *(".ci", "app", "docs", "tests", "workers"),

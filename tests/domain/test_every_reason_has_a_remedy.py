@@ -70,7 +70,8 @@ def places_of(code: str) -> Iterator[Place]:
 
 def test_every_code_in_the_source_has_an_entry() -> None:
     missing = {(each.module, each.line, each.code) for each in found() if each.code not in CATALOGUE}
-    assert sorted(missing) == []
+    place = "an Entry in app/domain/error_catalogue/words_of_*.py, its English in app/web/texts/en/causes.toml"
+    assert sorted(missing) == [], f"each needs {place}"
 
 
 def test_the_search_finds_every_entry() -> None:

@@ -86,7 +86,7 @@ def test_every_text_a_page_asks_for_exists() -> None:
     asked = {key for source in sources() for key in _CALL.findall(source)}
     known = set(catalogue("ja")) | {base(key) for key in catalogue("ja")}
     assert len(asked) > 20
-    assert sorted(asked - known) == []
+    assert sorted(asked - known) == [], "the part before the point is the file in app/web/texts/ja and /en"
 
 
 def test_every_text_is_asked_for_somewhere() -> None:
@@ -115,7 +115,7 @@ def test_every_member_of_a_list_has_a_name(words: type[StrEnum], locale: str) ->
 def test_every_item_and_every_cause_has_english_words() -> None:
     english, japanese = wording("en"), wording("ja")
     unnamed = [row.key for row in FIELDS if f"words.item.{row.key}" not in catalogue("en")]
-    assert unnamed == [], "give these items an English label: app/web/texts/en/words.toml, [item]"
+    assert unnamed == [], "each needs its English label under [item] in app/web/texts/en/words.toml"
     for row in FIELDS:
         assert english.item(row.key).isascii() and japanese.item(row.key) == row.label
     for path, name in OTHER_ITEMS.items():
