@@ -5,8 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .venv-supply
 PEERS := .venv-peers
+# A second Python for make test-all, where there is one; PYTHON313=/path/to/python3.13 for another place.
+PYTHON313 ?= python3.13
+OTHER := .venv-3.13
 
-.PHONY: help run demo check check-tests test test-all lint bench bench-large bench-peers screenshots items mutate chaos storm siege hosts bare format pins sbom audit clean
+.PHONY: help run demo check check-tests coverage test test-all test-3.13 tests-on-3.13 lint bench bench-large bench-peers screenshots items mutate chaos storm siege hosts bare format pins sbom audit clean
 
 # Hundreds of Python processes start in the suite: without kept bytecode each compiles everything anew.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
@@ -21,7 +24,8 @@ help:
 	@echo "make demo    one sync in each direction on the terminal (EMPLOYEES=1000 for a larger company)"
 	@echo "make check   the everyday path: lint, and every test that stands on SQLite and starts no process"
 	@echo "make test    before a change lands: also PostgreSQL, real processes, a browser, faults"
-	@echo "make test-all  everything: long properties, every database twin, every fault"
+	@echo "make test-all  everything: long properties, every database twin, every fault; make check's tests on Python 3.13, too"
+	@echo "make coverage  how much of app and workers the tests of make check run through; less than the floor is an error"
 	@echo "make lint    format, lint, import rules, types"
 	@echo "make bench   the benchmarks, ratios first (ARGS='--checkout DIR': another version beside this one)"
 	@echo "make bench-peers  the same jobs on Celery and dramatiq in the same table"
@@ -61,6 +65,10 @@ check: $(VENV)/.installed-dev
 check-tests: $(VENV)/.installed-dev
 	@$(PYTEST) --reach=check $(SHARED)
 
+# The floor, and what does not count towards it, stand in pyproject.toml.
+coverage: $(VENV)/.installed-dev
+	@$(PYTEST) --reach=check $(SHARED) --cov --cov-report=term
+
 # tests/reach.py says what belongs where. The houses mostly wait, so the rest is tried beside them, less urgently: what
 # they wait for has its time limits. Their part is told when the rest has ended.
 test: $(VENV)/.installed-dev
@@ -80,7 +88,24 @@ test-all: $(VENV)/.installed-dev
 	$(PYTEST) --reach=all -m "not live and not processes" $(SHARED) || status=1; \
 	$(PYTEST) --reach=all -m processes $(SMALL_PROCESSES) || status=1; \
 	$(PYTEST) --reach=all -m processes $(WHOLE_HOUSES) || status=1; \
+	$(MAKE) --no-print-directory coverage test-3.13 || status=1; \
 	exit $$status
+
+# The same tests as make check on the newest Python that Awase is for: what the language has changed shows there. A python3.13
+# that is only a name (a shim of pyenv without that version) counts as none.
+test-3.13:
+	@if $(PYTHON313) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null; \
+	then $(MAKE) --no-print-directory tests-on-3.13; \
+	else echo "skipped: $(PYTHON313) is no Python 3.13 on this machine"; fi
+
+tests-on-3.13: $(OTHER)/.installed-dev
+	@PYTHONDONTWRITEBYTECODE= $(OTHER)/bin/python -m pytest --reach=check $(SHARED)
+
+$(OTHER)/.installed-dev: requirements-dev.txt
+	@test -x $(OTHER)/bin/python || $(PYTHON313) -m venv $(OTHER)
+	@echo "installing requirements-dev.txt into $(OTHER) ..."
+	@$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
@@ -165,4 +190,4 @@ audit: $(SUPPLY)/.installed
 	@$(SUPPLY)/bin/python -m tests.supply.audit
 
 clean:
-	rm -rf $(VENV) $(SUPPLY) $(PEERS) var
+	rm -rf $(VENV) $(SUPPLY) $(PEERS) $(OTHER) var
