@@ -26,7 +26,8 @@ STANDS_ELSEWHERE = STOPPED_CODES | {
     "second_person_expired",
 }
 """Codes of outcomes that wait in a run of their own, or that a person has decided."""
-_CONFLICT, _UNEXPECTED = "conflict", "unexpected"
+CONFLICT = "conflict"
+_UNEXPECTED = "unexpected"
 _TELLING = frozenset({Severity.STOP.value, Severity.REVIEW.value})
 
 
@@ -70,8 +71,8 @@ def cause_of_end(state: ItemState, code: str | None, notes: Iterable[Told] = ())
         return None
     if code not in STANDS_ELSEWHERE:
         return Cause(code or _UNEXPECTED, _keys(told))
-    conflict = any(note.code == _CONFLICT for note in told)
-    return Cause(_CONFLICT if conflict else told[0].code, _keys(told)) if told else None
+    conflict = any(note.code == CONFLICT for note in told)
+    return Cause(CONFLICT if conflict else told[0].code, _keys(told)) if told else None
 
 
 def _keys(notes: Iterable[Told]) -> tuple[str, ...]:

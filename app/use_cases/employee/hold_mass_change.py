@@ -22,7 +22,7 @@ from app.use_cases.context import Context
 from app.use_cases.employee.outcome import Job
 from app.use_cases.employee.passing import Parked
 from app.use_cases.planning.mass_change import consequences_in, more_than_a_day_may
-from app.use_cases.planning.planned_item import new_changes, new_notes
+from app.use_cases.planning.planned_item import new_changes, new_notes, notes_of
 from app.use_cases.planning.stop_changes import note_stopped
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ def park(job: Job, parked: Parked) -> None:
             approved_digest=parked.digest,
             effects=parked.effects,
             kind=parked.plan.kind.value,
-            notes=new_notes(parked.plan.notes),
+            notes=new_notes(notes_of(parked.plan)),
             number=known.number or None,
             name=known.name or None,
             target_id=known.target_id,

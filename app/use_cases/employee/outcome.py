@@ -33,7 +33,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.planning.plan_employee import fingerprint_of
-from app.use_cases.planning.planned_item import new_notes, state_without_write
+from app.use_cases.planning.planned_item import new_notes, notes_of, state_without_write
 from app.use_cases.shared.item_ledger import ItemLedger
 from app.use_cases.shared.repeated_trouble import note_trouble
 
@@ -87,7 +87,7 @@ def record_outcome(
 ) -> None:
     """Store the outcome of the item, unless another worker has taken it over. `number`, `name` and `target_id`: of the
     employee, as the job has read them."""
-    notes = outcome.notes or (outcome.plan.notes if outcome.plan else ())
+    notes = notes_of(outcome.plan, outcome.notes) if outcome.plan else outcome.notes
     ctx, item = job.ctx, job.item
     if outcome.who is not None:
         number, name = number or outcome.who.person.number, name or name_of(outcome.who)
@@ -110,7 +110,6 @@ def record_outcome(
         if not ended:
             return
         told = [Told(note.code, note.severity.value, note.key) for note in notes]
-        told += [Told("conflict", "review", each.key) for each in (outcome.plan.conflicts if outcome.plan else ())]
         target = target_id or item.target_id
         partner = partner_of(target, outcome.candidates, job.run.direction.target)
         waits = _ended(job, outcome, told, number=number, name=name, target_id=partner, now=now)

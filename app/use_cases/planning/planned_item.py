@@ -9,7 +9,8 @@ from typing import Any
 
 from app.domain.enums import System
 from app.domain.matching.linking import Candidate, LinkDecision
-from app.domain.planning.plan import Note, Plan
+from app.domain.planning.attention import CONFLICT
+from app.domain.planning.plan import Note, Plan, Severity
 from app.domain.planning.stopping import STOPPED_CODES, Piece
 from app.domain.runs.run_state import ItemState
 from app.storage.runs.rows import NewChange, NewItem, NewNote
@@ -84,7 +85,7 @@ def state_without_write(plan: Plan) -> tuple[ItemState, str | None]:
     if stopped := next((note.code for note in plan.notes if note.code in STOPPED_CODES), None):
         return ItemState.CONFLICT, stopped
     if plan.conflicts:
-        return ItemState.CONFLICT, review or "conflict"
+        return ItemState.CONFLICT, review or CONFLICT
     if review:
         return ItemState.NEEDS_REVIEW, review
     return ItemState.UNCHANGED, None
@@ -106,6 +107,11 @@ def pair_ids(terms: Terms, source_id: str, target_id: str) -> tuple[str, str]:
     if terms.direction.source is System.SMARTHR:
         return source_id, target_id
     return target_id, source_id
+
+
+def notes_of(plan: Plan, notes: tuple[Note, ...] = ()) -> tuple[Note, ...]:
+    """The notes of an outcome, else those of its plan, and one for each item that has changed on both sides."""
+    return (*(notes or plan.notes), *(Note(CONFLICT, Severity.REVIEW, each.key) for each in plan.conflicts))
 
 
 def new_notes(notes: tuple[Note, ...]) -> tuple[NewNote, ...]:
