@@ -208,6 +208,17 @@ class AttentionRepository(AttentionReading):
         mine = (ROW.connection_id == connection_id, ROW.code.in_(LINK_CODES))
         self._session.execute(delete(TABLE).where(*mine, sides))
 
+    def kept_apart(self, connection_id: int, *, smarthr_id: str, freee_id: str) -> None:
+        """A person has said that these two are different: the question whether they are one waits no more. Whoever has
+        been compared with others as well is still asked about."""
+        pair = _sides(smarthr_id, freee_id)
+        ways = (
+            and_(_is_person(system, person), ROW.target_id == other)
+            for (system, person), (_, other) in zip(pair, reversed(pair), strict=True)
+        )
+        mine = (ROW.connection_id == connection_id, ROW.code.in_(LINK_CODES))
+        self._session.execute(delete(TABLE).where(*mine, or_(*ways)))
+
     def no_longer_by_itself(self, connection_id: int, direction: Direction) -> None:
         """The automatic sync of a direction was switched off: what only automatic runs have found waits no more."""
         automatic = ROW.trigger.in_([each for each in Trigger if each.is_automatic])
@@ -243,7 +254,7 @@ def _counts(run: Any) -> ColumnElement[bool]:
     return or_(~run.dry_run, run.approved_at.is_not(None))
 
 
-def _sides(smarthr_id: str, freee_id: str) -> Iterable[tuple[System, str]]:
+def _sides(smarthr_id: str, freee_id: str) -> tuple[tuple[System, str], tuple[System, str]]:
     return ((System.SMARTHR, smarthr_id), (System.FREEE, freee_id))
 
 

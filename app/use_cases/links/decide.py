@@ -154,6 +154,7 @@ def keep_apart(ctx: Context, connection_key: str, *, smarthr_id: str, freee_id: 
         if pair not in uow.links.different(connection.id):
             noted = uow.links.keep_apart(connection.id, smarthr_id, freee_id, now=now)
             _note(uow, "people_kept_apart", noted, by=by, now=now)
+        uow.attention.kept_apart(connection.id, smarthr_id=smarthr_id, freee_id=freee_id)
         look_after(uow, connection, Setting.LINK)
     log.info("people_kept_apart", connection_id=connection.id, by=by)
 
