@@ -16,6 +16,7 @@ from app.domain.enums import Direction, System, Trigger
 from app.domain.planning.attention import Told
 from app.domain.runs.run_state import ItemState, RunState
 from app.storage.links.attention import Ended
+from app.use_cases.intake import attention_acts
 from app.use_cases.queries.attention import Which, list_attention, see_attention
 from app.use_cases.queries.attention_views import Kind
 from tests.statements import statements
@@ -191,6 +192,19 @@ def test_left_for_now_it_is_back_when_its_cause_changes(three: World, visit: Vis
     assert (see_attention(three.ctx).total, see_attention(three.ctx).waived) == (2, 1)
     waits(three, person(1, code="E2", at=NOW))
     assert (see_attention(three.ctx).total, see_attention(three.ctx).waived) == (3, 0)
+
+
+def test_left_for_now_it_stays_so_when_the_other_direction_finds_it_too(world: World) -> None:
+    conflict = {"code": "conflict", "state": ItemState.CONFLICT, "keys": ("title",)}
+    waits(world, person(3, direction=TO_SMARTHR, source_id="7", target_id="crew-3", **conflict))
+    (entry,) = (e for g in see_attention(world.ctx).groups for e in g.entries)
+    attention_acts.waive(world.ctx, entry.id, reason="確認中", until=TODAY + timedelta(days=3), by="user:1")
+    waits(world, person(3, target_id="7", **conflict))
+    assert (see_attention(world.ctx).total, see_attention(world.ctx).waived) == (0, 1)
+    (left,) = list_attention(world.ctx, Which(waived=True)).items
+    assert left.waiver is not None and (left.direction, left.waiver.reason) == (TO_FREEE, "確認中")
+    waits(world, person(3, target_id="7", at=NOW, **{**conflict, "keys": ("title", "phone")}))
+    assert (see_attention(world.ctx).total, see_attention(world.ctx).waived) == (1, 0), "another cause by now"
 
 
 @pytest.mark.parametrize(("reason", "days"), [("", 3), ("理由", 0), ("理由", 400), ("改\n行", 3), ("あ" * 201, 3)])

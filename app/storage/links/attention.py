@@ -100,6 +100,7 @@ class AttentionRepository(AttentionReading):
         waiting = [(each, cause) for each in told if (cause := each.cause) is not None]
         if waiting:
             self._run(_put(self._dialect), [self._values(each, cause) for each, cause in waiting])
+            self._left_as_twins(people[0].connection_id, [each.source_id for each, _ in waiting])
         done = [each for each in told if each.cause is None]
         if len(done) > 1:
             self._done(done)
@@ -170,6 +171,22 @@ class AttentionRepository(AttentionReading):
             "since": ended.at,
             "at": ended.at,
         }
+
+    def _left_as_twins(self, connection_id: int, source_ids: Sequence[str]) -> None:
+        """Whoever was left for now stays so when the other direction finds the same matter as well."""
+        other = TABLE.alias()
+        twin = and_(
+            other.c.connection_id == ROW.connection_id,
+            other.c.direction != ROW.direction,
+            other.c.source_id == ROW.target_id,
+            other.c.cause == ROW.cause,
+            other.c.waived_until.is_not(None),
+        )
+        values = {name: select(other.c[name]).where(twin).correlate(TABLE).scalar_subquery() for name in _WAIVER}
+        is_left = select(other.c.id).where(twin).correlate(TABLE).exists()
+        for some in _chunks(source_ids):
+            mine = (ROW.connection_id == connection_id, ROW.source_id.in_(some), ROW.waived_until.is_(None))
+            self._session.execute(update(TABLE).where(*mine, is_left).values(**values))
 
     def _done(self, people: Sequence[Ended]) -> None:
         """As the statement `_DONE` for one person, for many of a comparison in which nearly all are equal: those with a
