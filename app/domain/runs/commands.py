@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from app.domain.enums import Direction, System, Trigger
 
+ATTENTION = "attention"
 TRIAL = "trial"
 """As what every trial of settings is asked for: a connection has one survey of them at a time, whoever tries."""
 
@@ -36,6 +38,8 @@ class StartRun:
     """The caller has said that a mass change is intended: the run is not held for a person before its first write."""
     trial: dict[str, Any] | None = field(default=None, repr=False)
     """A trial of settings that are not saved: the run plans with them, and nobody can approve it."""
+    from_attention: bool = False
+    """A button of 要対応: while the run that it has begun for these people is under way, pressing it leads there."""
 
     @property
     def asked_as(self) -> str | None:
@@ -43,6 +47,9 @@ class StartRun:
         may be several (runs that write), or another rule counts them (undo, schedule)."""
         if self.trial is not None:
             return TRIAL
+        if self.from_attention and not self.dry_run:
+            numbers = "\n".join(sorted(self.employees or ()))
+            return f"{ATTENTION}:{hashlib.sha256(numbers.encode()).hexdigest()}"
         if self.undone_run_id is not None or self.trigger.is_automatic:
             return None
         if self.retried_run_id is not None:

@@ -80,9 +80,6 @@ class AttentionReading(Repository):
         only = () if direction is None else (ROW.direction == direction,)
         return self._rows(ROW.connection_id == connection_id, *only)
 
-    def of_code(self, connection_id: int, direction: Direction, code: str) -> list[AttentionRow]:
-        return self._rows(ROW.connection_id == connection_id, ROW.direction == direction, ROW.code == code)
-
     def get(self, row_id: int) -> AttentionRow | None:
         found = self._rows(ROW.id == row_id)
         return found[0] if found else None
@@ -122,10 +119,12 @@ class AttentionReading(Repository):
         query = _LISTED.where(ROW.id.in_(select(ranked.c.id).where(ranked.c.nth <= most)))
         return [self._listed(record) for record in self._session.execute(query.order_by(ROW.id))]
 
-    def numbers(self, sought: Sought, *, most: int) -> list[str]:
-        """The employee numbers of those who have one, for a run over just them."""
-        query = select(ROW.employee_number).where(*sought.where, ROW.employee_number != "")
-        return list(self._session.scalars(query.distinct().order_by(ROW.employee_number).limit(most)))
+    def repeatable(self, sought: Sought, *, most: int) -> list[AttentionRow]:
+        """Those whom a run over just them can try again: who have a number, and of whom nothing was taken back."""
+        query = select(*columns_for(AttentionRow, AttentionTable, "name_enc", "waived_reason_enc"))
+        query = query.where(*sought.where, ROW.employee_number != "", ROW.trigger != Trigger.UNDO)
+        query = query.where(~ROW.source_id.startswith("?")).order_by(ROW.employee_number, ROW.id).limit(most)
+        return [self._row(record) for record in self._session.execute(query)]
 
     def _rows(self, *where: ColumnElement[bool]) -> list[AttentionRow]:
         query = select(*columns_for(AttentionRow, AttentionTable, "name_enc", "waived_reason_enc"))

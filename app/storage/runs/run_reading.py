@@ -106,6 +106,18 @@ class RunReading(Repository):
         record = self._session.scalar(query)
         return None if record is None else as_row(RunRow, record)
 
+    def under_way(self, connection_id: int, direction: Direction, asked_as: str) -> RunRow | None:
+        """The newest run that was asked for in this way, is not over and is not being cancelled."""
+        query = select(RunTable).where(
+            RunTable.connection_id == connection_id,
+            RunTable.direction == direction,
+            RunTable.asked_as == asked_as,
+            RunTable.finished_at.is_(None),
+            RunTable.ends_as.is_(None),
+        )
+        record = self._session.scalar(query.order_by(RunTable.id.desc()).limit(1))
+        return None if record is None else as_row(RunRow, record)
+
     def retry_of(self, run_id: int) -> RunRow | None:
         """The run that repeats this one, unless it was cancelled; of several from an older version the newest."""
         kept = or_(RunTable.ends_as.is_(None), RunTable.ends_as != RunState.CANCELLED)

@@ -46,20 +46,30 @@ def try_again(ctx: Context, entry: str, *, by: str) -> RunView:
     return _start(ctx, found.connection, found.row.direction, [found.row.employee_number], by=by)
 
 
-def try_all_again(ctx: Context, *, code: str, direction: Direction, by: str) -> list[RunView]:
-    """As `try_again`, for everybody who waits with this cause and has a number: one run per connection."""
+def try_all_again(
+    ctx: Context, *, code: str, direction: Direction, by: str, connection_key: str | None = None
+) -> list[RunView]:
+    """As `try_again`, for everybody of this connection, or of all, who waits with this cause and has a number: one run
+    per connection. A connection on which no run may start holds up no other. Raises Refused when none could."""
     today = today_in_japan(ctx.clock.now())
     with ctx.unit_of_work() as uow:
         wanted: list[tuple[Connection, list[str]]] = []
         for connection in uow.connections.list_all():
-            sought = Sought(today, [connection.id], direction, code)
-            numbers = uow.attention.numbers(sought, most=MAX_NUMBERS)
-            if numbers:
-                _lift(uow, uow.attention.of_code(connection.id, direction, code))
-                wanted.append((connection, numbers))
-    if not wanted:
-        raise _gone()
-    return [_start(ctx, connection, direction, numbers, by=by) for connection, numbers in wanted]
+            if connection_key not in (None, connection.key):
+                continue
+            people = uow.attention.repeatable(Sought(today, [connection.id], direction, code), most=MAX_NUMBERS)
+            if people:
+                _lift(uow, people)
+                wanted.append((connection, list(dict.fromkeys(each.employee_number for each in people))))
+    begun, refused = [], _gone()
+    for connection, numbers in wanted:
+        try:
+            begun.append(_start(ctx, connection, direction, numbers, by=by))
+        except Refused as error:
+            refused = error
+    if not begun:
+        raise refused
+    return begun
 
 
 def check_now(ctx: Context, *, by: str) -> int:
@@ -114,6 +124,8 @@ def waive(ctx: Context, entry: str, *, reason: str, until: date, by: str) -> Non
         raise Refused("invalid_waiver", fields=faults)
     with ctx.unit_of_work() as uow:
         row = _found(uow, entry).row
+        if (row.waived_until, row.waived_reason) == (until, reason):  # pressed twice
+            return
         uow.attention.waive(row, until=until, reason=reason, by=by, now=now)
         _note(ctx, uow, "attention_waived", row, by=by, until=until.isoformat())
     log.info("attention_waived", connection_id=row.connection_id, code=row.code, by=by)
@@ -123,6 +135,8 @@ def take_up(ctx: Context, entry: str, *, by: str) -> None:
     """The person waits again at once. Raises Refused."""
     with ctx.unit_of_work() as uow:
         row = _found(uow, entry).row
+        if row.waived_until is None:  # pressed twice
+            return
         uow.attention.take_up(row)
         _note(ctx, uow, "attention_taken_up", row, by=by)
     log.info("attention_taken_up", connection_id=row.connection_id, code=row.code, by=by)
@@ -168,7 +182,8 @@ def _number_in(uow: UnitOfWork, found: _Found, system: System) -> str:
 
 
 def _start(ctx: Context, connection: Connection, direction: Direction, numbers: Sequence[str], *, by: str) -> RunView:
-    return start_run(ctx, replace(_command(ctx, connection, direction, by=by), employees=tuple(numbers)))
+    command = replace(_command(ctx, connection, direction, by=by), employees=tuple(numbers), from_attention=True)
+    return start_run(ctx, command)
 
 
 def _command(ctx: Context, connection: Connection, direction: Direction, *, by: str) -> StartRun:

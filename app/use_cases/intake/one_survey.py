@@ -5,6 +5,8 @@ and direction surveyed at once. The same wish gets the run that is there. Anothe
 person takes the place of that person's former preview, which nobody looks at any more. A key, or the command line, may
 be several programs: there the other wish is refused, because the first one is still waited for.
 
+A button of 要対応 that is pressed again, by whomever, leads to the run that it has begun, until that is over.
+
 A unique index holds the rule where two requests come at the same moment (`start_run` then asks here again).
 """
 
@@ -38,6 +40,8 @@ def settle(ctx: Context, uow: UnitOfWork, connection: Connection, command: Start
     """What the request meets, inside the transaction that would store its run. Raises Refused."""
     if command.asked_as is None:
         return Settled()
+    if command.from_attention and not command.dry_run:
+        return Settled(uow.runs.under_way(connection.id, command.direction, command.asked_as))
     if command.retried_run_id is not None and (repeated := uow.runs.retry_of(command.retried_run_id)):
         return Settled(repeated)
     open_run = uow.runs.open_survey(connection.id, command.direction, command.asked_as)

@@ -73,7 +73,8 @@ def attention_act() -> Response:
     except AwaseError as error:
         flash(f"{words.message(error.code)} {words.remedy(error.code)}".strip(), "bad")
     else:
-        flash(words(f"attention.done.{request.form['act']}"), "good")
+        already = run is not None and run.already
+        flash(words("attention.already" if already else f"attention.done.{request.form['act']}"), "good")
         if run is not None:
             return redirect(url("screens.run", run_id=run.id), code=303)
     return redirect(url("screens.attention"), code=303)
@@ -129,7 +130,10 @@ def _all_again() -> RunView | None:
     code = request.form.get("cause", "")[:60]
     if direction is None:
         raise Refused("unknown_decision")
-    runs = attention_acts.try_all_again(current_context(), code=code, direction=direction, by=me().actor)
+    key = request.form.get("connection", "")[:64] or None
+    runs = attention_acts.try_all_again(
+        current_context(), code=code, direction=direction, connection_key=key, by=me().actor
+    )
     return runs[0] if len(runs) == 1 else None
 
 
