@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, exists, func, insert, literal, or_, select, update
 
@@ -14,9 +15,12 @@ from app.domain.planning.healing import Seen
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState, RunState
 from app.storage.links.attention_reading import ROW, TABLE
 from app.storage.repository import Repository, as_row, table_of
+from app.storage.tables.access_models import AuditTable
 from app.storage.tables.attention_models import ToldTable
 from app.storage.tables.models import ItemTable, RunTable
 
+TRIED_AGAIN = "mended_tried_again"
+"""Action of the audit trail: a run tries people again because they were mended."""
 _TOLD = table_of(ToldTable)
 TOLD = _TOLD.c
 
@@ -76,6 +80,12 @@ class HealingRepository(Repository):
         for row_id, keys in sorted(found.items()):
             same = and_(ROW.id == row_id, ROW.at == standing[row_id].at)
             self._session.execute(update(TABLE).where(same).values(mended=list(keys) or None))
+
+    def tried_again(self, public_id: str) -> Mapping[str, Any] | None:
+        """Whom a run has tried again because they were mended, as the audit trail tells it (`note_mended`). None: it
+        has tried nobody, or the trail's entry was too old to be kept."""
+        told = (AuditTable.subject == f"run:{public_id}", AuditTable.action == TRIED_AGAIN)
+        return self._session.scalar(select(AuditTable.detail).where(*told).limit(1))
 
     # ── mails ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

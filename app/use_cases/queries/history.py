@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from app.domain.enums import System
+from app.domain.enums import System, Trigger
 from app.domain.error_catalogue.catalogue import message_of, remedy_of, who_of
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
@@ -35,7 +35,7 @@ def get_run(ctx: Context, public_id: str) -> RunView:
     """One run. Raises Refused("run_not_found")."""
     with ctx.unit_of_work().reading() as uow:
         row = find_run(uow, public_id)
-        view = run_views(ctx, uow, [row])[0]
+        view = with_mended(uow, run_views(ctx, uow, [row])[0])
         return replace(view, left_out=uow.items.left_out(row)) if view.counts.get(ItemState.LEFT_OUT) else view
 
 
@@ -90,6 +90,12 @@ def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[Run
         )
         for row in rows
     ]
+
+
+def with_mended(uow: UnitOfWork, view: RunView) -> RunView:
+    """With the reason for which a comparison has tried people again."""
+    told = uow.healing.tried_again(view.id) if view.trigger is Trigger.SCHEDULE else None
+    return replace(view, mended_people=told["people"], mended=tuple(told["items"])) if told else view
 
 
 def run_view(

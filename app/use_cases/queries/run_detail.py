@@ -21,7 +21,7 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.stop_changes import told_alarms
 from app.use_cases.queries.beginnings import beginnings_in
-from app.use_cases.queries.history import counts_of_runs, progress_of, run_view, word_of
+from app.use_cases.queries.history import counts_of_runs, progress_of, run_view, with_mended, word_of
 from app.use_cases.queries.person_results import PersonResult, Visibility, person_results
 from app.use_cases.queries.person_tables import TableCut, TableLook, cut_table
 from app.use_cases.shared.actors import Actor, known_actors
@@ -212,7 +212,7 @@ def _view(
     left_out: Mapping[str, int],
 ) -> RunView:
     counts = counts_of_runs(uow, [row])[row.id]
-    return run_view(
+    view = run_view(
         row,
         connection=connection,
         counts=counts,
@@ -221,6 +221,7 @@ def _view(
         retried=next((other.public_id for other in others if other.id == row.retried_run_id), None),
         left_out=left_out,
     )
+    return with_mended(uow, view)
 
 
 def _entries(uow: UnitOfWork, row: RunRow) -> tuple[Entry, ...]:

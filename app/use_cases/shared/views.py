@@ -79,6 +79,10 @@ class RunView:
     """Catalogue code → people whom the run has left out, the most frequent reason first; {} in a list of runs."""
     looked_at: Mapping[ItemState, int] = field(default_factory=dict)
     """For an approved run: state → people who were only looked at and do not count; WAITING: who was not chosen."""
+    mended_people: int = 0
+    """How many people the run has tried again because they were mended (`survey.healing`); 0 in a list of runs."""
+    mended: tuple[str, ...] = ()
+    """What of them was mended: keys of FIELDS, and settings as "setting:<name>"; () in a list of runs."""
     kind: RunKind = RunKind.SYNC
     already: bool = False
     """In the answer to a request for a run: it was there already, and the request has begun nothing."""

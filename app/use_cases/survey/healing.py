@@ -19,7 +19,7 @@ from app.domain.planning.attention import cause_of_end
 from app.domain.planning.healing import Looked, Seen, changed_since, is_as_before
 from app.domain.planning.keyed import Fingerprint
 from app.domain.runs.run_state import ItemState
-from app.storage.links.healing import Standing
+from app.storage.links.healing import TRIED_AGAIN, Standing
 from app.storage.runs.rows import NewItem, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -108,7 +108,7 @@ def note_mended(ctx: Context, uow: UnitOfWork, run: RunRow, people: Sequence[Men
         "persons": {each.row.source_id: list(each.changed) for each in again[:NAMED]},
     }
     subject, now = f"run:{run.public_id}", ctx.clock.now()
-    uow.audit.add(actor=run.started_by, action="mended_tried_again", subject=subject, now=now, detail=detail)
+    uow.audit.add(actor=run.started_by, action=TRIED_AGAIN, subject=subject, now=now, detail=detail)
     log.info("mended_tried_again", run_id=run.id, people=len(again))
 
 

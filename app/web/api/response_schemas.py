@@ -173,6 +173,8 @@ RunSchema = _shows(
     left_out=_list_of(LeftOutSchema, "対象外にした理由と人数(実行の一覧では空)"),
     alarms=_list_of(AlarmSchema, "1日に書き込む人数の上限を超え、書き込む前に止めた変更があるときの理由"),
     held_run="止めた変更を承認または取り下げる実行。なければ null",
+    mended_people="直されたので、自動でもう一度同期した従業員の数(実行の一覧では 0)",
+    mended="その従業員の直された項目(設定は setting:名前)。実行の一覧では空",
 )
 StartedRunSchema = _and(
     RunSchema, "StartedRun", already=_field(bool, "すでにあった実行を返したとき true。新しい実行は始めていない")
