@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-FILES = frozenset({"screens.run_csv", "screens.static_file"})
+FILES = frozenset({"screens.run_csv", "screens.run_mail_html", "screens.static_file"})
 """Answers that are no page."""
 PREVIEWS = frozenset({"screens.preview", "screens.confirm", "screens.ask_approval", "screens.reading"})
 """Pages about a run that waits for somebody."""

@@ -32,7 +32,7 @@ ALLOWED: Mapping[str, str] = {
     "own_sessions": EVERYBODY, "end_own_session": EVERYBODY, "end_other_sessions": EVERYBODY,
     "new_password": EVERYBODY, "choose_password": EVERYBODY,
     "history": EVERYBODY, "run": EVERYBODY, "run_progress": EVERYBODY, "run_csv": EVERYBODY,
-    "run_mail": PEOPLE, "preview": PEOPLE, "reading": PEOPLE, "confirm": PEOPLE,
+    "run_mail": PEOPLE, "run_mail_html": PEOPLE, "preview": PEOPLE, "reading": PEOPLE, "confirm": PEOPLE,
     "decisions": PEOPLE, "approve_alone": ADMIN,
     "person_values": PEOPLE, "people_found": PEOPLE, "person_history": PEOPLE,
     "links": PEOPLE, "links_all": PEOPLE, "links_compare": PEOPLE, "links_pair": PEOPLE, "links_join": SYNC,

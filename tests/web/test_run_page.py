@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -288,6 +290,29 @@ def test_the_mail_as_it_was_sent(house: House, enter: Enter) -> None:
     mail = house.postbox.mails[0]
     assert mail.subject in member.words and ", ".join(mail.to) in member.words
     assert mail.body.strip() in text
+
+
+def test_the_html_part_stands_in_a_frame_where_nothing_runs(house: House, enter: Enter) -> None:
+    run = house.run(TO_FREEE)
+    member = enter(Role.MEMBER)
+    text = member.open(f"/runs/{run.id}/mail")
+    address = f"/runs/{run.id}/mail/1"
+    (frame,) = re.findall(r"<iframe[^>]*>", text)
+    assert f'src="{address}"' in frame
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in frame, "no scripts, forms or origin of ours"
+    assert member.page is not None and "frame-src 'self'" in member.page.headers["Content-Security-Policy"]
+    shown = member.open(address)
+    assert shown.replace('<base target="_blank">\n', "", 1) == house.postbox.mails[0].html
+    policy = member.page.headers["Content-Security-Policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", shown, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy and "script-src" not in policy and "unsafe" not in policy
+    for rule in ("default-src 'none'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'self'", "sandbox "):
+        assert rule in policy
+    assert "allow-scripts" not in policy and "allow-same-origin" not in policy
+    for wrong in ("/mail/0", "/mail/2", "/mail/x"):
+        member.open(f"/runs/{run.id}{wrong}", status=404)
+    enter(Role.OPS).open(address, status=403)
 
 
 def test_why_there_is_no_mail(house: House, enter: Enter) -> None:

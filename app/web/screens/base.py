@@ -245,13 +245,15 @@ def _visitor(token: str) -> Visitor | None:
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render(template: str, *, status: int = 200, forms_to: str = "", **shown: Any) -> Response:
+def render(template: str, *, status: int = 200, forms_to: str = "", frames: bool = False, **shown: Any) -> Response:
     """The template `screens/<template>` as a page.
 
-    `forms_to`: a further origin to which the page's form, or a redirect that answers the form, may lead.
+    `forms_to`: a further origin to which the page's form, or a redirect that answers the form, may lead. `frames`: the
+    page shows others of Awase within itself.
     """
     answer = make_response(render_template(f"screens/{template}", **shown), status)
-    answer.headers["Content-Security-Policy"] = f"{_POLICY} {forms_to}".rstrip()
+    policy = f"{_POLICY} {forms_to}".rstrip()
+    answer.headers["Content-Security-Policy"] = f"{policy}; frame-src 'self'" if frames else policy
     answer.headers["Referrer-Policy"] = "same-origin"
     return answer
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
+
 from flask import Response, flash, redirect, request
 from flask import url_for as url
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.domain.access.roles import Permission
@@ -22,6 +27,11 @@ from app.web.screens.runs.history import chosen
 from app.web.screens.runs.results_file import lines
 from app.web.screens.table_args import RESULTS, table_look
 
+_STYLES = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_MAIL_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
 LONGEST_NUMBER = 64
 LAST_PLACE = 2**31 - 1
 
@@ -59,7 +69,27 @@ def run_progress(run_id: str) -> Response:
 @screens.get("/runs/<run_id>/mail")
 @needs(Permission.SEE_PEOPLE)
 def run_mail(run_id: str) -> Response:
-    return render("run/mail.html", run_id=run_id, mail=mail_of(current_context(), _printable(run_id)))
+    return render("run/mail.html", frames=True, run_id=run_id, mail=mail_of(current_context(), _printable(run_id)))
+
+
+@screens.get("/runs/<run_id>/mail/<int:nth>")
+@needs(Permission.SEE_PEOPLE)
+def run_mail_html(run_id: str, nth: int) -> Response:
+    """The HTML part of one letter, for the frame on the mail's page. Of what stands in it nothing runs, asks for
+    anything or reaches Awase; only its own style sheets count."""
+    letters = mail_of(current_context(), _printable(run_id)).letters
+    html = letters[nth - 1].html if 0 < nth <= len(letters) else ""
+    if not html:
+        raise NotFound
+    answer = Response(html.replace("<head>", '<head>\n<base target="_blank">', 1), mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = _of_a_mail(html)
+    return answer
+
+
+def _of_a_mail(html: str) -> str:
+    styles = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in _STYLES.findall(html))
+    allowed = " ".join(f"'sha256-{digest}'" for digest in styles) or "'none'"
+    return f"{_MAIL_POLICY}; style-src {allowed}"
 
 
 @screens.get("/runs/<run_id>.csv")
