@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 
 from app.domain.access.roles import Role
 from app.use_cases.queries.attention import see_attention
@@ -62,3 +63,17 @@ def test_a_check_begins_a_comparison_that_writes_nothing(world: World, visit: Vi
     assert "確認しています。" in member.words
     with world.ctx.unit_of_work().reading() as uow:
         assert uow.healing.is_being_checked(1)
+
+
+def test_the_command_line_begins_the_same_comparison_once(world: World, app: Flask) -> None:
+    waits(world, person(1))
+    command = app.test_cli_runner()
+    told = command.invoke(args=["attention", "look"])
+    assert told.exit_code == 0 and "確認を始めました(1件の比較)。何も書き込みません。" in told.stdout
+    with world.ctx.unit_of_work().reading() as uow:
+        (run,) = uow.runs.page(after=None, limit=10)
+        (entry,) = [row for row in uow.audit.page(limit=10) if row.action == "run_started"]
+    assert (run.dry_run, run.scope, run.direction, run.started_by) == (True, None, TO_FREEE, "cli")
+    assert (entry.actor, entry.door) == ("cli", "cli")
+    again = command.invoke(args=["attention", "look"])
+    assert again.exit_code == 2 and "いま確認しているか、確認できる接続がありません。" in again.stderr

@@ -75,6 +75,7 @@ TRIED_ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "screens.approve_alone": ("use_cases/test_two_persons.py", "decided_alone"),
     "flask sync approve-alone": ("use_cases/test_two_persons.py", "decided_alone"),
     "screens.links_decide": ("web/test_screen_links.py", "link_joined"),
+    "flask attention look": ("web/test_attention_offer.py", "run_started"),
     "screens.attention_act": ("web/test_attention_screen.py", "attention_waived"),
     "screens.attention_resume": ("web/test_attention_screen.py", "connection_resumed"),
     "flask link join": ("use_cases/test_link_decisions.py", "link_joined"),

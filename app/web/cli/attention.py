@@ -10,6 +10,8 @@ from flask.cli import AppGroup
 
 from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.runs.dates import JAPAN
+from app.use_cases.accounts.users import CLI
+from app.use_cases.intake.attention_acts import check_now
 from app.use_cases.queries.attention import Which, list_attention, see_attention
 from app.use_cases.queries.attention_views import Attention, Entry
 from app.web.api.attention_routes import AttentionSchema, as_answer
@@ -40,6 +42,14 @@ def list_waiting(key: str | None, limit: int, after: int | None, as_json: bool) 
         click.echo(_line(entry))
     if page.next_after is not None:
         click.echo(f"続きがあります: --after {page.next_after}")
+
+
+@attention.command("look")
+def look() -> None:
+    """いま全員を比べ、直った人を見つける(今すぐ確認)。何も書き込まない"""
+    begun = check_now(current_context(), by=CLI)
+    click.echo(f"確認を始めました({begun}件の比較)。何も書き込みません。")
+    click.echo("終わると、直っていた人は flask attention list に「直ったようです」と出ます。")
 
 
 def _summary(seen: Attention) -> str:
