@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,10 +27,11 @@ from app.domain.runs.run_state import RunState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import build_company
 from app.use_cases.connections import automatic_settings
-from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.intake import approve_retry_cancel, attention_acts
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.undo import undo
-from app.use_cases.queries.attention import see_attention
+from app.use_cases.queries.attention import attention_summary, count_attention, see_attention
+from app.use_cases.queries.attention_sources import Asked
 from app.use_cases.queries.attention_views import Kind
 from app.use_cases.shared.views import RunView
 from app.use_cases.survey import sweep
@@ -52,7 +53,8 @@ people = st.integers(0, PEOPLE - 1)
 
 class Attention(RuleBasedStateMachine):
     """`broken`: whose telephone number in SmartHR is one abroad, now. `known`: whom the newest outcome of theirs has
-    found so, or whom a run has given up; with the code. `by_itself`: whose newest outcome is of an automatic run."""
+    found so, or whom a run has given up; with the code. `by_itself`: whose newest outcome is of an automatic run.
+    `left`: who was left for now, and until when."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,6 +62,7 @@ class Attention(RuleBasedStateMachine):
         self.broken: set[int] = set()
         self.known: dict[int, str] = {}
         self.by_itself: set[int] = set()
+        self.left: dict[int, date] = {}
         self.edits = 0
         self.last: RunView | None = None
 
@@ -140,7 +143,7 @@ class Attention(RuleBasedStateMachine):
         reconcile.reconcile_once(self.house.ctx)
         self.house.work()
         if waited:
-            self.known[who] = "deadline"
+            self._found(who, "deadline")
             self.by_itself.discard(who)
             self.last = started
         else:
@@ -181,16 +184,21 @@ class Attention(RuleBasedStateMachine):
                 self._seen([self.numbers.index(number) for number in failed])
 
     @precondition(lambda self: self.last is not None)
-    @rule()
-    def taken_back(self) -> None:
-        """What the last run wrote is put back: nobody is brought into line by that, and nobody gets worse."""
+    @rule(yes=st.booleans())
+    def taken_back(self, yes: bool) -> None:
+        """What the last run wrote is put back, or only looked at: nobody is brought into line by that, and nobody gets
+        worse. Whom it brings back as they were differs on purpose, so the list says nothing of them either."""
         assert self.last is not None
         with suppress(Refused):
             back = undo(self.house.ctx, self.last.id, by="test")
             self.house.work()
-            if self.house.seen(back).state is RunState.PREVIEWED:
+            if self.house.seen(back).state is not RunState.PREVIEWED:
+                return
+            if not yes:
                 approve_retry_cancel.cancel(self.house.ctx, back.id, by="test")
-                self.house.work()
+            else:
+                approve_retry_cancel.approve(self.house.ctx, back.id, by="test", acknowledged=True)
+            self.house.work()
 
     @precondition(lambda self: self._is_on)
     @rule(who=people)
@@ -212,6 +220,32 @@ class Attention(RuleBasedStateMachine):
             self.house.work()
         self._seen(range(PEOPLE), by_itself=True)
 
+    # ── left for now ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    @precondition(lambda self: bool(self.known))
+    @rule(data=st.data(), days=st.integers(1, 3))
+    def is_left_for_now(self, data: st.DataObject, days: int) -> None:
+        who = data.draw(st.sampled_from(sorted(self.known)))
+        until = now_in_japan(self.house) + timedelta(days=days)
+        attention_acts.waive(self.house.ctx, self._entry(who), reason="確認中", until=until, by="user:1")
+        self.left[who] = until
+
+    @precondition(lambda self: bool(self.left))
+    @rule(data=st.data())
+    def is_taken_up(self, data: st.DataObject) -> None:
+        who = data.draw(st.sampled_from(sorted(self.left)))
+        attention_acts.take_up(self.house.ctx, self._entry(who), by="user:1")
+        del self.left[who]
+
+    @rule()
+    def a_day_goes_by(self) -> None:
+        self.house.clock.turn(days=1)
+
+    def _entry(self, who: int) -> str:
+        with self.house.ctx.unit_of_work().reading() as uow:
+            found = uow.attention.of_connection(self.house.connection.id)
+        return next(f"person:{row.id}" for row in found if row.source_id == self.crews[who])
+
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @rule()
@@ -223,6 +257,7 @@ class Attention(RuleBasedStateMachine):
         automatic_settings.set_automatic(self.house.ctx, KEY, changes={"directions": "off"})
         for who in self.by_itself & self.known.keys():
             del self.known[who]
+            self.left.pop(who, None)
         self.by_itself.clear()
 
     # ── what must hold ────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,10 +268,23 @@ class Attention(RuleBasedStateMachine):
             return
         seen = see_attention(self.house.ctx, of_each=PEOPLE)
         listed = {(entry.number, entry.code) for group in seen.groups for entry in group.entries if entry.is_person}
-        assert listed == {(self.numbers[who], code) for who, code in self.known.items()}
+        today = now_in_japan(self.house)
+        away = {who for who, until in self.left.items() if until > today}
+        assert listed == {(self.numbers[who], code) for who, code in self.known.items() if who not in away}
         held = [group for group in seen.groups if group.kind in (Kind.HELD, Kind.SECOND_PERSON)]
-        assert seen.total == len(self.known) + sum(group.count for group in held)
+        with self.house.ctx.unit_of_work().reading() as uow:
+            waiting = uow.standing.held_runs()
+        assert {entry.run for group in held for entry in group.entries} == {each.run for each in waiting}
+        assert (seen.total, seen.waived) == (len(listed) + len(waiting), len(away))
         assert not (seen.all_in_line and self.known)
+        self._elsewhere(seen.total)
+
+    def _elsewhere(self, total: int) -> None:
+        """Home and the metric tell the same number."""
+        ctx = self.house.ctx
+        with ctx.unit_of_work().reading() as uow:
+            assert attention_summary(Asked(ctx, uow, uow.connections.list_all())).total == total
+        assert sum(count_attention(ctx).values()) == total
 
     @property
     def _is_on(self) -> bool:
@@ -248,12 +296,19 @@ class Attention(RuleBasedStateMachine):
 
     def _seen(self, who: object, *, by_itself: bool = False) -> None:
         for each in who:  # type: ignore[attr-defined]
-            self.known.pop(each, None)
             self.by_itself.discard(each)
-            if each in self.broken:
-                self.known[each] = "foreign_phone"
-                if by_itself:
-                    self.by_itself.add(each)
+            self._found(each, "foreign_phone" if each in self.broken else None)
+            if by_itself and each in self.broken:
+                self.by_itself.add(each)
+
+    def _found(self, who: int, code: str | None) -> None:
+        """How the newest outcome has found somebody: only the same cause leaves them left for now."""
+        if code is None:
+            self.known.pop(who, None)
+        if self.known.get(who) != code or code is None:
+            self.left.pop(who, None)
+        if code is not None:
+            self.known[who] = code
 
 
 def test_the_list_is_what_the_people_are_after_every_sequence() -> None:

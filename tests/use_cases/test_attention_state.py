@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,12 +13,13 @@ from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
 from app.storage.links.rows import AttentionRow
 from app.use_cases.connections import automatic_settings
-from app.use_cases.intake import approve_retry_cancel
+from app.use_cases.intake import approve_retry_cancel, attention_acts
 from app.use_cases.intake.undo import undo
 from app.use_cases.links import decide
+from app.use_cases.queries.attention import see_attention
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import KEY, House
-from tests.listening import FREEE_TOKEN, automatic, listening, settle, swept
+from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan, settle, swept
 from tests.use_cases.test_job import only
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -281,6 +283,79 @@ def test_a_difference_which_a_one_way_connection_does_not_mend_waits(house: Hous
     )
     house.run(TO_SMARTHR)
     assert rows(house) == {}
+
+
+# ── left for now ──
+
+
+def left_for_now(house: House, nth: int = 0) -> None:
+    until = now_in_japan(house) + timedelta(days=30)
+    entry = f"person:{rows(house)[crew(house, nth)].id}"
+    attention_acts.waive(house.ctx, entry, reason="確認中", until=until, by="user:1")
+
+
+def shown(house: House) -> tuple[int, int]:
+    """(who waits, who was left for now)"""
+    seen = see_attention(house.ctx)
+    return seen.total, seen.waived
+
+
+def test_left_for_now_and_mended_nothing_stays_of_it(house: House) -> None:
+    break_(house)
+    house.run(TO_FREEE)
+    left_for_now(house)
+    house.run(TO_FREEE)
+    assert shown(house) == (0, 1)
+    mend(house)
+    house.run(TO_FREEE)
+    assert shown(house) == (0, 0)
+    break_(house)
+    house.run(TO_FREEE)
+    assert shown(house) == (1, 0), "broken anew: the decision was about the former trouble"
+
+
+def test_left_for_now_it_shows_again_with_a_new_cause_and_stays_so(house: House) -> None:
+    break_(house)
+    house.run(TO_FREEE)
+    left_for_now(house)
+    mend(house)
+    decide.cut(house.ctx, KEY, smarthr_id=crew(house), by="user:1")
+    house.run(TO_FREEE)
+    assert waiting(house)[crew(house)] != "foreign_phone"
+    assert shown(house) == (1, 0)
+
+
+def test_left_for_now_and_kept_apart_it_waits_no_more(
+    open_practice: Callable[..., House], company: PracticeCompany
+) -> None:
+    house = open_practice(only(company, "equal", most=3))
+    house.smarthr.edit(crew(house), {"emp_code": "9901"})
+    house.run(TO_FREEE)
+    left_for_now(house)
+    decide.keep_apart(house.ctx, KEY, smarthr_id=crew(house), freee_id=str(employee(house)), by="user:1")
+    assert (shown(house), rows(house)) == ((0, 0), {})
+
+
+def test_a_person_with_several_who_may_be_them_is_still_asked_about(
+    open_practice: Callable[..., House], company: PracticeCompany
+) -> None:
+    house = open_practice(only(company, "equal", most=3))
+    house.smarthr.edit(crew(house), {"emp_code": "9901"})
+    house.run(TO_FREEE)
+    assert waiting(house) == {crew(house): "link_ambiguous"}
+    decide.keep_apart(house.ctx, KEY, smarthr_id=crew(house), freee_id=str(employee(house, 1)), by="user:1")
+    assert waiting(house) == {crew(house): "link_ambiguous"}
+
+
+def test_a_comparison_names_the_items_that_have_changed_on_both_sides(house: House) -> None:
+    automatic(house, Automatic.BOTH)
+    house.smarthr.edit(crew(house), {"tel_number": "080-0000-7777"})
+    on, other = now_in_japan(house), {"profile_rule": {"phone1": "090", "phone2": "0000", "phone3": "1111"}}
+    house.freee.edit(employee(house), other, pay_month=(on.year, on.month))
+    house.clock.turn(minutes=6)
+    swept(house)
+    both = (*rows(house, TO_FREEE).values(), *rows(house, TO_SMARTHR).values())
+    assert [(row.code, row.item_keys) for row in both] == [("conflict", ("phone",))] * 2
 
 
 def test_both_sides_of_a_person_lead_to_the_row(house: House) -> None:
