@@ -27,7 +27,8 @@ from app.practice.server import start_in_thread
 from app.practice.vendor_kit.mailbox import Mailbox
 from app.web.i18n import wording
 from tests.browser.axe import findings
-from tests.browser.test_pages import too_wide
+from tests.browser.site import Site
+from tests.browser.test_pages import too_wide, until
 from tests.domain.mail_reader import differences
 
 if TYPE_CHECKING:
@@ -163,3 +164,24 @@ def test_a_plain_mail_of_another_sender_is_shown_too(
     assert page.locator("pre").inner_text().strip() == "hello <i>"
     assert page.locator("iframe").count() == 0
     assert page.locator("h1").inner_text() == "plain <b>"
+
+
+def test_awase_shows_the_mail_it_has_sent_with_its_html_beside(
+    site: Site, sign_in: Callable[..., Page], picture: Callable[..., Path]
+) -> None:
+    run = site.house.start(Direction.SMARTHR_TO_FREEE, started_by="user:1", employees=("0001",))
+    until(site, run, "is_final")
+    page = sign_in(Role.MEMBER)
+    page.set_viewport_size(WIDE)
+    page.goto(f"{site.url}/runs/{run.id}/mail")
+    html = page.frame_locator("iframe").locator("main")
+    html.wait_for()
+    assert run.id in page.locator("pre").inner_text()
+    widest = html.evaluate("seen => getComputedStyle(seen).maxWidth")
+    assert widest == "640px", "its own style counts"
+    text, beside = page.locator("pre").bounding_box(), page.locator("iframe").bounding_box()
+    assert text is not None and beside is not None and abs(text["y"] - beside["y"]) < 4  # side by side
+    assert findings(page) == []
+    picture(page, "mail-sent", full_page=True)
+    page.set_viewport_size(TELEPHONE)
+    assert not too_wide(page)
