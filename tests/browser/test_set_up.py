@@ -69,6 +69,49 @@ def test_the_wizard_from_nothing_to_the_first_preview(site: Site, sign_in: SignI
     assert page.locator("table.preview-people").count() == 1
 
 
+def test_the_wizard_asks_before_what_was_typed_is_lost(site: Site, sign_in: SignIn) -> None:
+    page = sign_in(Role.ADMIN)
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.goto(f"{site.url}/connections/new")
+    page.click("main a[href='/connections']")
+    page.wait_for_url("**/connections")
+    assert asked == [], "nothing was typed"
+    page.goto(f"{site.url}/connections/new")
+    page.fill("[name=mail_english]", "anna@example.com")
+    page.click("main a[href='/connections']")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"] and page.input_value("[name=mail_english]") == "anna@example.com"
+    page.fill("[name=name]", "合わせ商事")
+    page.fill("[name=smarthr_subdomain]", SUBDOMAIN)
+    page.fill("[name=smarthr_token]", "not-the-token")
+    page.click("main form button.primary")
+    page.wait_for_selector(".fault")
+    assert page.input_value("[name=mail_english]") == "anna@example.com"
+    page.click("body", position={"x": 1, "y": 1})  # a browser asks only on a page that somebody has touched
+    page.click("nav.menu a[href='/runs']")
+    page.wait_for_timeout(300)
+    assert len(asked) == 2, "what was refused is not saved"
+    page.fill("[name=smarthr_token]", SMARTHR_TOKEN)
+    with site.engine.held(), site.house.database.engine.begin() as database:
+        database.execute(delete(ConnectionTable))
+    page.click("main form button.primary")
+    page.wait_for_url("**/smarthr")
+    page.goto(page.url.replace("/smarthr", "/freee"))
+    page.click("main form button.primary")
+    page.wait_for_url("**/freee")
+    page.click("button[value=confirm]")
+    page.wait_for_url("**/export")
+    page.fill("[name=base_pay] >> nth=0", "230000")
+    page.locator("details.more summary").click()
+    page.click("button[value=more]")  # gives the page back with what was typed and one more set, and saves nothing
+    page.wait_for_selector("fieldset.set")
+    page.click("body", position={"x": 1, "y": 1})
+    page.click("nav.menu a[href='/runs']")
+    page.wait_for_timeout(300)
+    assert len(asked) == 3 and page.input_value("[name=base_pay] >> nth=0") == "230000"
+
+
 def test_two_people_are_joined_side_by_side(site: Site, sign_in: SignIn, picture: Picture) -> None:
     started = site.house.start(Direction.SMARTHR_TO_FREEE)
     until(site, started, "is_final")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import System
@@ -39,6 +39,20 @@ def add(uow: UnitOfWork, key: str = "k") -> WizardRow:
     row = uow.wizards.get(key)
     assert row is not None
     return row
+
+
+def test_who_reads_english_is_kept_apart_and_a_former_setup_has_nobody(database: Database) -> None:
+    addressed = {"mail_to": ["a@example.com", "b@example.com"], "mail_english": ["c@example.com", "b@example.com"]}
+    with database.unit_of_work() as uow:
+        setup = {"name": "n", "smarthr_subdomain": "x", "smarthr_token": "an-invented-token", "started_by": "user:1"}
+        uow.wizards.add(key="k", seen=SEEN, now=NOW, **setup, **addressed)
+        found = uow.wizards.get("k")
+        assert found is not None and found.mail_to == ("a@example.com", "c@example.com", "b@example.com")
+        assert found.mail_english == ("c@example.com", "b@example.com")
+        uow._session.execute(update(WizardTable).values(seen=SEEN))  # as a former version has left it
+        uow._session.expire_all()
+        found = uow.wizards.get("k")
+        assert found is not None and found.mail_english == () and len(found.mail_to) == 3
 
 
 def send(uow: UnitOfWork, setup: WizardRow, state: str) -> None:

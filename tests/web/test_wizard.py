@@ -86,6 +86,16 @@ def test_from_an_empty_list_to_the_first_preview(wizarding: Wizarding) -> None:
     assert {actor for _, actor in told} == {"user:1"}
 
 
+def test_each_recipient_gets_mails_in_the_language_chosen_in_the_first_step(wizarding: Wizarding) -> None:
+    assert "結果メールの宛先（英語で届ける人）" in wizarding.begin(mail_english="nobody")
+    assert "メールアドレスの形" in wizarding.admin.words and setups(wizarding) == []
+    assert "nobody" in wizarding.admin.text, "what was typed is still there"
+    key = wizarding.connected(mail_english="anna@example.com\nsomu@example.com")
+    (made,) = connections(wizarding)
+    assert made.key == key and set(made.mail_english) == {"anna@example.com", "somu@example.com"}
+    assert set(made.mail_to) - set(made.mail_english) == {"jinji@example.com"}
+
+
 def test_a_run_with_what_the_wizard_made_writes_with_its_tokens(wizarding: Wizarding) -> None:
     key = wizarding.connected()
     run = wizarding.house.start(Direction.FREEE_TO_SMARTHR, connection_key=key, dry_run=True)

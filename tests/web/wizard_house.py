@@ -76,9 +76,9 @@ class Wizarding:
         self.admin.open(f"{back.path}?{back.query}")
         return self.admin.words
 
-    def connected(self) -> str:
+    def connected(self, **changes: Any) -> str:
         """Through the wizard as far as there is a connection; its key."""
-        self.begin()
+        self.begin(**changes)
         key = self.key
         self.admin.open(f"/connections/new/{key}/freee")
         self.to_freee()

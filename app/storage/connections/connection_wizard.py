@@ -15,6 +15,10 @@ from app.storage.repository import Repository, as_row
 from app.storage.tables.access_models import WizardTable
 from app.storage.vault import SealedList
 
+_ENGLISH = "mail_english"
+"""In `seen`: how many at the end of the recipients read English. A version that knows nothing of it writes Japanese to
+all of them."""
+
 
 class WizardRepository(Repository):
     """`uow.wizards`."""
@@ -30,14 +34,18 @@ class WizardRepository(Repository):
         mail_to: Iterable[str],
         started_by: str,
         now: datetime,
+        mail_english: Iterable[str] = (),
     ) -> None:
+        """`mail_to`: who reads Japanese, `mail_english`: who reads English; who stands in both reads English."""
+        english = tuple(dict.fromkeys(mail_english))
+        everybody = [*(address for address in mail_to if address not in english), *english]
         record = WizardTable(
             key=key,
             name=name,
             smarthr_subdomain=smarthr_subdomain,
             smarthr_token_enc=self._vault.encrypt(smarthr_token),
-            seen=dict(seen),
-            mail_to_enc=self._vault.encrypt_json(list(mail_to)),
+            seen={**seen, _ENGLISH: len(english)},
+            mail_to_enc=self._vault.encrypt_json(everybody),
             started_by=started_by,
             created_at=now,
         )
@@ -129,5 +137,13 @@ class WizardRepository(Repository):
 
     def _row(self, record: WizardTable) -> WizardRow:
         mail_to = SealedList(self._vault, record.mail_to_enc)
+        english = mail_to[-count:] if (count := record.seen.get(_ENGLISH, 0)) else ()
         company = record.freee_company_name and cleaned(record.freee_company_name)
-        return as_row(WizardRow, record, mail_to=mail_to, name=cleaned(record.name), freee_company_name=company)
+        return as_row(
+            WizardRow,
+            record,
+            mail_to=mail_to,
+            mail_english=english,
+            name=cleaned(record.name),
+            freee_company_name=company,
+        )

@@ -53,6 +53,8 @@ class WizardRow:
     seen: Mapping[str, Any] = field(repr=False)
     """What the check of SmartHR's token has shown (`use_cases.attributes`)."""
     mail_to: Sequence[str] = field(repr=False)
+    """All recipients, those who read English included."""
+    mail_english: Sequence[str] = field(repr=False)
     freee_company_id: int | None
     freee_company_name: str | None
     freee_external_cid: str | None

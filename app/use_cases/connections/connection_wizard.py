@@ -62,15 +62,22 @@ class WizardView:
 
 
 def begin_setup(
-    ctx: Context, who: SignedIn, *, name: str, smarthr_subdomain: str, smarthr_token: str, mail_to: Sequence[str]
+    ctx: Context,
+    who: SignedIn,
+    *,
+    name: str,
+    smarthr_subdomain: str,
+    smarthr_token: str,
+    mail_to: Sequence[str],
+    mail_english: Sequence[str] = (),
 ) -> str:
     """Try the token at SmartHR and store it with the subdomain in a setup. Returns the key of the setup, which later
-    becomes the key of the connection.
+    becomes the key of the connection. `mail_to` get the mails in Japanese, `mail_english` in English.
 
     Raises Refused naming the fields to correct, and then nothing is stored.
     """
     subdomain, token = smarthr_subdomain.strip(), smarthr_token.strip()
-    check_names(name=name, subdomain=subdomain, token=token, mail_to=mail_to)
+    check_names(name=name, subdomain=subdomain, token=token, mail_to=(*mail_to, *mail_english))
     check = try_token(ctx, subdomain, token)
     now, key = ctx.clock.now(), secrets.token_hex(12)
     with ctx.unit_of_work() as uow:
@@ -81,6 +88,7 @@ def begin_setup(
             smarthr_token=token,
             seen=check.stored(),
             mail_to=mail_to,
+            mail_english=mail_english,
             started_by=who.actor,
             now=now,
         )

@@ -51,7 +51,7 @@ def connect() -> Response:
 @screens.post("/connections/new")
 @needs(Permission.SET_UP)
 def begin_setup() -> Any:
-    typed = {name: text(name) for name in ("name", "smarthr_subdomain", "mail_to")}
+    typed = {name: text(name) for name in ("name", "smarthr_subdomain", "mail_to", "mail_english")}
     ctx, who, token = current_context(), me(), text("smarthr_token")
     try:
         key = ask_vendor(
@@ -62,6 +62,7 @@ def begin_setup() -> Any:
                 smarthr_subdomain=typed["smarthr_subdomain"],
                 smarthr_token=token,
                 mail_to=addresses(typed["mail_to"]),
+                mail_english=addresses(typed["mail_english"]),
             )
         )
     except Refused as refused:
@@ -205,6 +206,7 @@ def _export(
         default=default,
         sets=sets,
         faults=faults or {},
+        unsaved=typed is not None,
         doubts=export_doubts(connection),
         held=asked_held(found.key),
         doubtful=doubtful,
