@@ -312,7 +312,7 @@ def test_an_invitation_in_english(visit: Visit, world: World) -> None:
     with world.ctx.unit_of_work() as uow:
         mail = uow.mails.get(1)
     assert mail is not None and mail.body is not None
-    assert mail.subject == "[Awase] You are invited as a user" and "Role: Viewer" in mail.body
+    assert mail.subject == "[Awase] You have been invited" and "Role: Viewer" in mail.body
     (letter,) = mail.letters
     assert '<html lang="en">' in letter.html and "/invitation/" in letter.html
 
