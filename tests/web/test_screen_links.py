@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -70,6 +71,16 @@ def test_both_people_stand_side_by_side_with_what_differs(house: House, enter: E
     assert "なし（在職中）" in member.words
     fragment = member.open(address(house, "compare"))
     assert "<html" not in fragment and "data-live" not in fragment and "同じ人として紐付ける" in fragment
+
+
+def test_two_whose_own_marks_differ_are_not_offered_as_one_person_first(house: House, enter: Enter) -> None:
+    member, pair = enter(Role.MEMBER), asked_pair(house)
+    join = re.compile(r'<button( class="primary")? type="submit" name="decision" value="join">')
+    found = join.search(member.open(address(house, "compare")))
+    assert found and found[1], "only the numbers differ"
+    house.smarthr.edit(pair["smarthr"], {"birth_at": "1999-09-09"})
+    found = join.search(member.open(address(house, "compare")))
+    assert found and not found[1]
 
 
 def test_linked_from_the_page_the_question_is_gone_and_nothing_is_written(house: House, enter: Enter) -> None:
