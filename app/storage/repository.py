@@ -1,4 +1,4 @@
-"""Base of the repositories: the session of the open transaction, the vault, and a few forms that all of them use.
+"""Base of the repositories: the open transaction, the vault, and a few forms that all of them use.
 
 A job sends the same few statements for every employee. To build such a statement costs more than to run it, and an
 entity of the ORM more than a row, so these statements stand ready in their modules, over the tables alone (`table_of`),
@@ -12,9 +12,9 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import Connection, CursorResult, Executable, Row, Table
+from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, RootTransaction, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.sql import ColumnElement
 
 if TYPE_CHECKING:
@@ -28,16 +28,70 @@ HIDDEN = "••••"
 
 R = TypeVar("R", bound="DataclassInstance")
 _NONE = object()
-_CONNECTION = "connection"
 Result = CursorResult[Any]
+
+
+class Transaction:
+    """One transaction of one thread: a connection from its first statement on, and a session of the ORM for whoever
+    needs one. Most transactions of a job need none, and to make, begin and close one costs more than a statement."""
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._sessions = sessions
+        self._engine: Engine = sessions.kw["bind"]
+        self._connection: Connection | None = None
+        self._root: RootTransaction | None = None
+        self._session: Session | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._engine.dialect
+
+    @property
+    def connection(self) -> Connection:
+        """Begins the transaction when it is asked for first."""
+        if self._connection is None:
+            connection = self._engine.connect()
+            try:
+                self._root = connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    @property
+    def session(self) -> Session:
+        """The ORM inside this transaction: only `commit` ends it."""
+        if self._session is None:
+            self._session = self._sessions(bind=self.connection, join_transaction_mode="rollback_only")
+        return self._session
+
+    def commit(self) -> None:
+        if self._session is not None:
+            self._session.flush()
+        if self._root is not None:
+            self._root.commit()
+
+    def close(self) -> None:
+        """Rolls back what was not committed."""
+        try:
+            if self._session is not None:
+                self._session.close()
+        finally:
+            if self._connection is not None:
+                self._connection.close()
 
 
 class Repository:
     """One aggregate's reads and writes, inside the transaction of a UnitOfWork."""
 
-    def __init__(self, session: Session, vault: Vault) -> None:
-        self._session = session
+    def __init__(self, transaction: Transaction, vault: Vault) -> None:
+        self._transaction = transaction
         self._vault = vault
+
+    @property
+    def _session(self) -> Session:
+        return self._transaction.session
 
     def _changed(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> int:
         """Run an UPDATE or DELETE and say how many rows it changed. With parameters it stands ready."""
@@ -50,18 +104,13 @@ class Repository:
         return self._run(statement, parameters).first()
 
     def _run(self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Result:
-        """Run a statement that stands ready. It needs nothing of the session but its connection, and the session's own
-        part would cost half as much as the statement."""
-        kept = self._session.info
-        if _CONNECTION not in kept:
-            kept[_CONNECTION] = self._session.connection()
-        connection: Connection = kept[_CONNECTION]
-        return connection.execute(statement, parameters)
+        """Run a statement that stands ready: it needs a connection and no session, which would cost as much again."""
+        return self._transaction.connection.execute(statement, parameters)
 
     @property
     def _dialect(self) -> Any:
         """The module whose `insert` knows ON CONFLICT on this database."""
-        return postgresql if self._session.get_bind().dialect.name == "postgresql" else sqlite
+        return postgresql if self._transaction.dialect.name == "postgresql" else sqlite
 
     def _seal(self, text: str | None) -> str | None:
         return None if text is None else self._vault.encrypt(text)

@@ -49,7 +49,7 @@ from app.storage.outgoing.item_turns import ItemTurnRepository
 from app.storage.outgoing.mails import MailRepository
 from app.storage.outgoing.outbox import OutboxRepository
 from app.storage.outgoing.survey_turns import SurveyTurnRepository
-from app.storage.repository import Repository
+from app.storage.repository import Repository, Transaction
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.history import HistoryRepository
 from app.storage.runs.idempotency import IdempotencyRepository
@@ -114,7 +114,7 @@ class _Lazy(Generic[R]):
         self._name = name
 
     def __get__(self, unit: UnitOfWork, _owner: type[UnitOfWork] | None = None) -> R:
-        made = unit.__dict__[self._name] = self._kind(unit._session, unit._vault)  # found there from now on
+        made = unit.__dict__[self._name] = self._kind(unit._transaction, unit._vault)  # found there from now on
         return made
 
 
@@ -198,17 +198,17 @@ class UnitOfWork:
         if self._turn is not None:
             self._has_turn = self._turn.acquire(timeout=BUSY_SECONDS)
         try:
-            self._session = self._begun()
+            self._transaction = self._begun()
         except BaseException:
             self._give_turn_back()
             raise
         return self
 
-    def _begun(self) -> Session:
-        """The session. The keys are read in one of their own: reading them here would take the write lock, which a unit
-        of work takes with its first statement and not before."""
+    def _begun(self) -> Transaction:
+        """The keys are read in a transaction of their own: reading them here would take the write lock, which a unit of
+        work takes with its first statement and not before."""
         self._keys.keep_fresh(self._reading_sessions)
-        return self._sessions()
+        return Transaction(self._sessions)
 
     def _give_turn_back(self) -> None:
         if self._turn is not None and self._has_turn:
@@ -216,7 +216,7 @@ class UnitOfWork:
 
     def read_keys(self) -> None:
         """Let this process take up now what this transaction has changed about the keys in use."""
-        self._keys.read(self._session)
+        self._keys.read(self._transaction.session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -225,7 +225,7 @@ class UnitOfWork:
             if kind is None and self._sessions is not self._reading_sessions:
                 self.audit.write()
                 failpoint("before_commit", error=_database_gone)
-                self._session.commit()
+                self._transaction.commit()
                 failpoint("after_commit", error=_database_gone)
             if kind is None:
                 DATABASE.works()
@@ -234,7 +234,7 @@ class UnitOfWork:
 
     def _close(self) -> None:
         try:
-            self._session.close()  # rolls back what was not committed
+            self._transaction.close()  # rolls back what was not committed
         finally:
             self._give_turn_back()  # also when closing fails: else every writer after it waits until its patience ends
 

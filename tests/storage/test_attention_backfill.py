@@ -88,7 +88,7 @@ def test_previews_and_what_is_decided_do_not_count(url: str, database: Database,
     ended(database, real, "linked since", ItemState.NEEDS_REVIEW, "link_ambiguous", position=1)
     with database.unit_of_work() as uow:
         uow.links.create(connection.id, "linked since", "7", now=NOW)
-        uow._session.execute(update(RunTable).where(RunTable.id == approved.id).values(approved_at=NOW))
+        uow._transaction.session.execute(update(RunTable).where(RunTable.id == approved.id).values(approved_at=NOW))
     assert migrated_again(url, database).keys() == {"approved"}
 
 
@@ -101,10 +101,10 @@ def test_whom_a_later_comparison_found_equal_waits_no_more(
     sweep = add_run(database, connection, trigger=Trigger.SCHEDULE)
     later = NOW + timedelta(hours=1)
     with database.unit_of_work() as uow:
-        uow._session.execute(
+        uow._transaction.session.execute(
             update(RunTable).where(RunTable.id == sweep.id).values(surveyed_at=later, state=RunState.SUCCEEDED)
         )
-        uow._session.execute(update(ItemTable).values(finished_at=NOW))
+        uow._transaction.session.execute(update(ItemTable).values(finished_at=NOW))
         uow.troubles.note(
             connection.id, FREEE, "left alone", employee_number="0002", code="E1", now=NOW, quarantine_after=1
         )

@@ -21,7 +21,7 @@ from sqlalchemy import delete, func, insert, select, update
 from app.domain.access.audit_chain import FIELDS, GENESIS, PURGED, digest_of, head_seal_of, plain, seal_of
 from app.domain.access.origin import current_origin
 from app.storage.access.rows import AuditHead, AuditRow
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, Transaction, as_row
 from app.storage.tables.access_models import AuditHeadTable, AuditTable
 from app.storage.vault import Vault
 
@@ -36,8 +36,8 @@ CHANGED = "changed"
 class AuditRepository(Repository):
     """`uow.audit`."""
 
-    def __init__(self, session: Any, vault: Vault) -> None:
-        super().__init__(session, vault)
+    def __init__(self, transaction: Transaction, vault: Vault) -> None:
+        super().__init__(transaction, vault)
         self._added: list[dict[str, Any]] = []
 
     def add(

@@ -80,7 +80,7 @@ class DeliveryRepository(Repository):
         rows = [_columns(new) for new in deliveries]
         if self._dialect is postgresql:
             listed = {"rows": json.dumps(rows, default=str)}
-            stored: Result[Any] = self._session.connection().exec_driver_sql(_INSERT_LIST, listed)
+            stored: Result[Any] = self._transaction.connection.exec_driver_sql(_INSERT_LIST, listed)
         else:
             insertion = self._dialect.insert(_DELIVERIES).on_conflict_do_nothing(index_elements=["dedup"])
             stored = self._session.execute(insertion.returning(_DELIVERIES.c.dedup, _DELIVERIES.c.id), rows)

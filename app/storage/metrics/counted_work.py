@@ -160,7 +160,7 @@ class CountedWork(Repository):
     def _seconds(
         self, start: InstrumentedAttribute[datetime | None], end: InstrumentedAttribute[datetime | None]
     ) -> ColumnElement[float]:
-        if self._session.get_bind().dialect.name == "postgresql":
+        if self._transaction.dialect.name == "postgresql":
             return func.extract("epoch", end - start).cast(Float)
         days: ColumnElement[float] = func.julianday(end) - func.julianday(start)
         return func.round(days * literal(86400.0), 3)  # julianday is exact to a few hundredths of a millisecond

@@ -149,7 +149,7 @@ class EngineReading(Repository):
     def _span(
         self, column: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None], seconds: int
     ) -> ColumnElement[int]:
-        if self._session.get_bind().dialect.name == "postgresql":
+        if self._transaction.dialect.name == "postgresql":
             return cast(func.floor(func.extract("epoch", column) / seconds), Integer)
         return cast(func.strftime("%s", column), Integer) // seconds
 

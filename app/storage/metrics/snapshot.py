@@ -85,7 +85,7 @@ class MetricsRepository(EngineReading, CountedWork):
     def migration_state(self) -> str:
         """ "ok"; "pending": the database is older than this version of the code; "ahead": a newer version has migrated
         it."""
-        found = MigrationContext.configure(self._session.connection()).get_current_revision()
+        found = MigrationContext.configure(self._transaction.connection).get_current_revision()
         known = known_revisions()
         return "ok" if found == known[0] else "ahead" if found is not None and found not in known else "pending"
 

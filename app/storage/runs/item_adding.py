@@ -35,7 +35,7 @@ class ItemAdding(ItemReading):
                     ids += self._insert(chunk, slots=free)
             except IntegrityError:  # another transaction took one of the slots at this very moment (PostgreSQL)
                 ids += self._insert(chunk, slots=set())
-        changes = ChangeRepository(self._session, self._vault)
+        changes = ChangeRepository(self._transaction, self._vault)
         changes.insert(
             [changes.values(item_id, c) for item_id, item in zip(ids, items, strict=True) for c in item.changes]
         )

@@ -43,7 +43,7 @@ class ItemRepository(ItemAdding):
         mine = {"item_": item_id, "attempt_": attempt, "now_": now}
         self._one_claim_at_a_time(item_id)
         try:
-            with self._session.connection().begin_nested():
+            with self._transaction.connection.begin_nested():
                 claimed = self._changed(_claim(), {**mine, "until_": lease_until, "worker_": worker})
         except IntegrityError:
             claimed = 0
@@ -56,7 +56,7 @@ class ItemRepository(ItemAdding):
     def _one_claim_at_a_time(self, item_id: int) -> None:
         """Let one claim per connection run at a time, because on PostgreSQL two claims at once would not see each
         other's item. (SQLite has one writer anyway.)"""
-        if self._session.get_bind().dialect.name == "postgresql":
+        if self._transaction.dialect.name == "postgresql":
             lock = select(func.pg_advisory_xact_lock(ItemTable.connection_id)).where(ItemTable.id == item_id)
             self._session.execute(lock)
 
@@ -238,7 +238,7 @@ class ItemRepository(ItemAdding):
         attempt, queue, due_at = self._session.execute(
             select(ItemTable.attempt, ItemTable.queue, ItemTable.next_at).where(ItemTable.id == item_id)
         ).one()
-        OutboxRepository(self._session, self._vault).add(
+        OutboxRepository(self._transaction, self._vault).add(
             OutboxKind.ITEM, item_id, attempt=attempt, queue=queue, due_at=due_at, now=now
         )
 
@@ -249,7 +249,7 @@ class ItemRepository(ItemAdding):
             .where(waits_in(run_id))
             .order_by(ItemTable.position)
         ).all()
-        OutboxRepository(self._session, self._vault).add_many(
+        OutboxRepository(self._transaction, self._vault).add_many(
             [(item_id, attempt, queue) for item_id, attempt, queue in rows], kind=OutboxKind.ITEM, due_at=now, now=now
         )
         return len(rows)
@@ -271,7 +271,7 @@ class ItemRepository(ItemAdding):
 
     @property
     def _attention(self) -> AttentionRepository:
-        return AttentionRepository(self._session, self._vault)
+        return AttentionRepository(self._transaction, self._vault)
 
 
 @cache

@@ -238,7 +238,7 @@ class RunRepository(RunReading):
         attempt, queue = self._session.execute(
             select(RunTable.survey_attempt, RunTable.queue).where(RunTable.id == run_id)
         ).one()
-        OutboxRepository(self._session, self._vault).add(
+        OutboxRepository(self._transaction, self._vault).add(
             OutboxKind.SURVEY, run_id, attempt=attempt, queue=queue, due_at=due_at, now=now
         )
 
@@ -323,7 +323,7 @@ class RunRepository(RunReading):
         live = (RunTable.finished_at.is_(None), RunTable.ends_as.is_(None), *only)
         if not self._update(run_id, *live, values={"ends_as": ends_as, "error_code": checked(code)}):
             return False
-        ItemRepository(self._session, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
+        ItemRepository(self._transaction, self._vault).end_waiting(run_id, state=items, error_code=code, now=now)
         return True
 
     def close(self, run_id: int, *, now: datetime) -> RunState | None:
@@ -334,7 +334,7 @@ class RunRepository(RunReading):
         """
         if not self._changed(_CLOSE, {"run_": run_id, "now_": now}):
             return None
-        items = ItemRepository(self._session, self._vault)
+        items = ItemRepository(self._transaction, self._vault)
         counts = items.counts(run_id)
         result = self._result(run_id, counts)
         final = {state.value: count for state, count in counts.items()}

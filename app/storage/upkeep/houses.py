@@ -27,7 +27,7 @@ class HouseRepository(Repository):
 
     def is_there(self) -> bool:
         """Whether the database has the table as it is read here: before the migration it belongs to nobody."""
-        found, name = inspect(self._session.connection()), HouseTable.__tablename__
+        found, name = inspect(self._transaction.connection), HouseTable.__tablename__
         return found.has_table(name) and "beats" in {column["name"] for column in found.get_columns(name)}
 
     def get(self) -> HouseRow | None:

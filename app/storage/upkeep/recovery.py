@@ -134,7 +134,7 @@ class RecoveryRepository(Repository):
         if state is not ItemState.CANCELLED:
             for run_id in runs:
                 just_now = (ItemTable.run_id == run_id, ItemTable.state == state, ItemTable.finished_at == now)
-                AttentionRepository(self._session, self._vault).of_items(*just_now)
+                AttentionRepository(self._transaction, self._vault).of_items(*just_now)
         return runs
 
     # ── surveys, previews ─────────────────────────────────────────────────────────────────────────────────────────
@@ -228,4 +228,4 @@ class RecoveryRepository(Repository):
         return self._changed(update(MailTable).where(*old).values(_ERASED_MAIL))
 
     def _queue(self, kind: OutboxKind, rows: Sequence[tuple[int, int, str]], now: datetime) -> None:
-        OutboxRepository(self._session, self._vault).add_many(rows, kind=kind, due_at=now, now=now)
+        OutboxRepository(self._transaction, self._vault).add_many(rows, kind=kind, due_at=now, now=now)
