@@ -103,6 +103,7 @@ class Gateways:
             self._clock,
             self._session(connection.id, system),
             before_write=self._before_write,
+            read_before=connection.tokens.freee_tokens() if connection.tokens else None,
         )
         return FreeeGateway(client, connection.freee_company_id, self._freee_directories, self._people)
 
@@ -138,10 +139,11 @@ class Gateways:
         return SmartHRWebhookRegistry(self._smarthr(connection))
 
     def _smarthr(self, connection: Connection) -> SmartHRClient:
+        at_hand = connection.tokens
         return build_smarthr_client(
             self._settings,
             connection.smarthr_subdomain,
-            self._tokens.smarthr_token(connection.id),
+            at_hand.smarthr_token() if at_hand else self._tokens.smarthr_token(connection.id),
             self._limiter,
             self._session(connection.id, System.SMARTHR),
             sleep=self._clock.sleep,

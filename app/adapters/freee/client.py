@@ -35,7 +35,7 @@ from app.config import Settings
 from app.domain.employee import YearMonth
 from app.domain.errors import RunError
 from app.domain.ports import Clock, RateLimiter
-from app.domain.vendors.tokens import TokenDoor, TokenStore
+from app.domain.vendors.tokens import FreeeTokens, TokenDoor, TokenStore
 
 PAGE = 100
 """The largest page freee gives."""
@@ -224,10 +224,14 @@ def build_freee_client(
     session: requests.Session | None = None,
     *,
     before_write: BeforeWrite = always,
+    read_before: FreeeTokens | None = None,
 ) -> FreeeClient:
-    """A client that signs its calls with the newest stored token of the connection. `session` pools connections."""
+    """A client that signs its calls with the newest stored token of the connection. `session` pools connections.
+    `read_before`: the pair that was read a moment ago."""
     oauth = FreeeOAuth(settings, clock, session, before_write=before_write)
-    token = FreeeSession(oauth, tokens, door, clock, connection_id=connection_id, company_id=company_id)
+    token = FreeeSession(
+        oauth, tokens, door, clock, connection_id=connection_id, company_id=company_id, read_before=read_before
+    )
     return freee_client(settings, company_id, token, limiter, session, sleep=clock.sleep, before_write=before_write)
 
 

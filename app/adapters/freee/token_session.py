@@ -51,7 +51,9 @@ class FreeeSession:
         connection_id: int,
         company_id: int,
         wait_seconds: float = WAIT_SECONDS,
+        read_before: FreeeTokens | None = None,
     ) -> None:
+        """`read_before`: the pair as it was read just now, so that the first request needs no look of its own."""
         self._oauth = oauth
         self._tokens = tokens
         self._door = door
@@ -59,8 +61,8 @@ class FreeeSession:
         self._connection_id = connection_id
         self._company_id = company_id
         self._wait_seconds = wait_seconds
-        self._handed_out: FreeeTokens | None = None
-        self._read_again_at = 0.0
+        self._handed_out = read_before
+        self._read_again_at = time.monotonic() + KEPT_SECONDS if read_before else 0.0
         self._rests_until: datetime | None = None
 
     def headers(self) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from app.domain.japanese.municipalities import NO_MUNICIPALITIES, Municipalities
 from app.domain.settings.readability import Standing
 from app.domain.settings.recipients import Language, Recipient
 from app.domain.settings.two_persons import USUAL_HOURS, TwoPersons
+from app.domain.vendors.tokens import TokensAtHand
 
 
 class BlankPolicy(StrEnum):
@@ -102,7 +103,7 @@ class MappingOptions:
 
 @dataclass(frozen=True)
 class Connection:
-    """One SmartHR tenant and one freee company. Tokens are not here: `TokenStore` hands them to the adapters."""
+    """One SmartHR tenant and one freee company."""
 
     id: int
     key: str
@@ -152,6 +153,8 @@ class Connection:
     needs_consent: bool = False
     doubled: bool = False
     """Another connection has the same tenant and company: this one stays paused until a person merges or removes it."""
+    tokens: TokensAtHand | None = field(default=None, repr=False, compare=False)
+    """Where the connection was read for a job; None: `TokenStore` hands them to the adapters."""
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

@@ -23,6 +23,16 @@ class FreeeTokens:
     """When freee gave the pair out, as far as Awase knows; left out when two pairs are compared."""
 
 
+class TokensAtHand(Protocol):
+    """A connection's tokens as they were read together with it, for whoever uses them at once."""
+
+    def smarthr_token(self) -> str: ...
+
+    def freee_tokens(self) -> FreeeTokens | None:
+        """None until a person has authorised."""
+        ...
+
+
 class TokenStore(Protocol):
     """Vendor credentials, encrypted at rest. Each method is one short transaction."""
 

@@ -27,6 +27,7 @@ from app.domain.settings.two_persons import TwoPersons
 from app.domain.vendors.tokens import FreeeTokens
 from app.storage.connections.learned import MARKS, learn_listing, standings_in, store_standings, with_new_token
 from app.storage.connections.rows import ConnectionStatus, PairRow, pair_key
+from app.storage.connections.sealed_tokens import SealedTokens
 from app.storage.enums import RefreshState
 from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.models import ConnectionTable
@@ -34,6 +35,7 @@ from app.storage.vault import SealedList
 
 _COLUMNS, _MINE = table_of(ConnectionTable).c, table_of(ConnectionTable).c.id == bindparam("connection_")
 _CONNECTION = select(*(each for each in _COLUMNS if "token" not in each.name)).where(_MINE)
+_WITH_TOKENS = select(*_COLUMNS).where(_MINE)
 _TOKENS = select(*(each for each in _COLUMNS if each.name.startswith(("freee_", "smarthr_token")))).where(_MINE)
 
 
@@ -77,6 +79,11 @@ class ConnectionRepository(Repository):
     def get(self, connection_id: int) -> Connection | None:
         record = self._first(_CONNECTION, {"connection_": connection_id})
         return None if record is None else self._connection(record)
+
+    def with_tokens(self, connection_id: int) -> Connection | None:
+        """As `get`, and what its work needs first of all with it: the tokens."""
+        record = self._first(_WITH_TOKENS, {"connection_": connection_id})
+        return None if record is None else replace(self._connection(record), tokens=SealedTokens(self._vault, record))
 
     def get_by_key(self, key: str) -> Connection | None:
         query = select(ConnectionTable).where(ConnectionTable.key == key, ConnectionTable.removed_at.is_(None))
@@ -275,22 +282,13 @@ class ConnectionRepository(Repository):
     # ── freee's tokens ────────────────────────────────────────────────────────────────────────────────────────────
 
     def smarthr_token(self, connection_id: int) -> str:
-        found = self._run(_TOKENS, {"connection_": connection_id}).one()
-        return self._vault.decrypt(found.smarthr_token_enc)
+        return self._tokens(connection_id).smarthr_token()
 
     def freee_tokens(self, connection_id: int) -> FreeeTokens | None:
-        record = self._run(_TOKENS, {"connection_": connection_id}).one()
-        access, refresh = record.freee_access_token_enc, record.freee_refresh_token_enc
-        if access is None or refresh is None or record.freee_expires_at is None:
-            return None
-        return FreeeTokens(
-            access_token=self._vault.decrypt(access),
-            refresh_token=self._vault.decrypt(refresh),
-            expires_at=record.freee_expires_at,
-            version=record.freee_version,
-            refresh_unknown=record.freee_refresh_state is RefreshState.UNKNOWN,
-            issued_at=record.freee_refreshed_at,
-        )
+        return self._tokens(connection_id).freee_tokens()
+
+    def _tokens(self, connection_id: int) -> SealedTokens:
+        return SealedTokens(self._vault, self._run(_TOKENS, {"connection_": connection_id}).one())
 
     def claim_refresh(self, connection_id: int, *, version: int, now: datetime, until: datetime) -> bool:
         """Claim the refresh for one caller. False: another caller has it, or the pair is in doubt.

@@ -49,7 +49,7 @@ def sync_item(ctx: Context, item_id: int, attempt: int) -> None:
     with ctx.unit_of_work() as uow:
         item = uow.items.claim(item_id, attempt, now=ctx.clock.now(), lease_until=lease_end(ctx), worker=worker_name())
         run = uow.runs.get(item.run_id) if item else None
-        connection = uow.connections.get(item.connection_id) if item else None
+        connection = uow.connections.with_tokens(item.connection_id) if item else None
         automatic = run is not None and run.trigger.is_automatic
         begins = automatic and item is not None and uow.beginnings.get(item.connection_id, item.direction) is not None
     if item is None or run is None or connection is None:
