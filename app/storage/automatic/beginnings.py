@@ -148,4 +148,4 @@ class BeginningRepository(Repository):
         """These people are equal on both sides by now, or a person has chosen them."""
         for start in range(0, len(source_ids), 500):
             people = {"people_": list(source_ids[start : start + 500])}
-            self._session.execute(_FORGET, {"connection_": connection_id, "direction_": direction, **people})
+            self._run(_FORGET, {"connection_": connection_id, "direction_": direction, **people})

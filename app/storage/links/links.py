@@ -7,7 +7,7 @@ from datetime import datetime
 from sys import intern
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 
 from app.domain.enums import Direction, System
 from app.domain.planning.unsettled import Memory, once_more
@@ -26,6 +26,7 @@ _LIVE = {
     )
     for system, side in ((System.SMARTHR, _LINKS.c.smarthr_id), (System.FREEE, _LINKS.c.freee_id))
 }
+_ADD = insert(_LINKS).returning(*columns_for(LinkRow, LinkTable))
 _ONE = _LINKS.c.id == bindparam("link_")
 _STATE = select(_LINKS.c.baseline, _LINKS.c.unsettled).where(_ONE).with_for_update()
 _SET_STATE = update(_LINKS).where(_ONE).values(baseline=bindparam("baseline_"), unsettled=bindparam("unsettled_"))
@@ -103,16 +104,8 @@ class LinkRepository(LinkReading):
         baseline: Mapping[str, str] | None = None,
     ) -> LinkRow:
         """Store a link. Raises IntegrityError when one of the two already has a live link."""
-        record = LinkTable(
-            connection_id=connection_id,
-            smarthr_id=smarthr_id,
-            freee_id=freee_id,
-            baseline=dict(baseline or {}),
-            created_at=now,
-        )
-        self._session.add(record)
-        self._session.flush()
-        return as_row(LinkRow, record)
+        values = {"connection_id": connection_id, "smarthr_id": smarthr_id, "freee_id": freee_id, "created_at": now}
+        return as_row(LinkRow, self._run(_ADD, {**values, "baseline": dict(baseline or {})}).one())
 
     def set_baseline(self, link_id: int, digests: Mapping[str, str]) -> None:
         """Replace the whole baseline."""

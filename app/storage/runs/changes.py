@@ -36,7 +36,6 @@ class ChangeRepository(Repository):
         """Replace the plan of this item. Changes that an earlier attempt has written stay; a key that has to be written
         once more keeps its first `before`, because the item as a whole changes that value."""
         fresh = list(changes)
-        mine = FieldChangeTable.item_id == item_id
         self._run(_FORGET_UNWRITTEN, {"item_": item_id})
         written = set(self._run(_KEYS, {"item_": item_id}).scalars())
         self.insert([self.values(item_id, change, state) for change in fresh if change.key not in written])
@@ -45,9 +44,8 @@ class ChangeRepository(Repository):
                 again = self.values(item_id, change, state)
                 for first in ("before_enc", "raw_enc", "same"):
                     del again[first]
-                self._session.execute(
-                    update(FieldChangeTable).where(mine, FieldChangeTable.key == change.key).values(**again)
-                )
+                mine = (_CHANGES.c.item_id == item_id, _CHANGES.c.key == change.key)
+                self._session.execute(update(_CHANGES).where(*mine).values(**again))
 
     def values(self, item_id: int, change: NewChange, state: ChangeState = ChangeState.PLANNED) -> dict[str, Any]:
         """One change as the columns of its row."""

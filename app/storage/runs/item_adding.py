@@ -10,10 +10,15 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction
 from app.domain.error_catalogue.catalogue import checked
+from app.storage.repository import table_of
 from app.storage.runs.changes import ChangeRepository
 from app.storage.runs.item_reading import OPEN_STATES, ItemReading
 from app.storage.runs.rows import NewItem, NewNote
 from app.storage.tables.models import ItemTable
+
+_ITEMS = table_of(ItemTable)
+_ADD = insert(_ITEMS).returning(_ITEMS.c.id, _ITEMS.c.position)
+"""Over the table: through the entity, SQLAlchemy makes a statement for every set of columns that are not None."""
 
 
 class ItemAdding(ItemReading):
@@ -31,7 +36,7 @@ class ItemAdding(ItemReading):
             chunk = items[start : start + 1000]
             free = self._free_slots(chunk)
             try:
-                with self._session.begin_nested():
+                with self._transaction.connection.begin_nested():
                     ids += self._insert(chunk, slots=free)
             except IntegrityError:  # another transaction took one of the slots at this very moment (PostgreSQL)
                 ids += self._insert(chunk, slots=set())
@@ -49,8 +54,8 @@ class ItemAdding(ItemReading):
         values = [self._columns(item, slots) for item in items]
         if not values:
             return []
-        rows = self._session.execute(insert(ItemTable).returning(ItemTable.id, ItemTable.position), values)
-        by_position = {position: item_id for item_id, position in rows}
+        rows = self._run(_ADD, values)
+        by_position = {position: item_id for item_id, position in map(tuple, rows)}
         return [by_position[item.position] for item in items]
 
     def _columns(self, item: NewItem, slots: set[tuple[int, Direction, str]]) -> dict[str, Any]:
