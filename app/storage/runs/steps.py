@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 
 from app.domain.enums import Direction, Step, System
 from app.domain.error_catalogue.catalogue import checked
@@ -27,6 +27,18 @@ _END = (
     )
     .values(state=bindparam("state_"), error_code=bindparam("code_"), at=bindparam("now_"))
 )
+
+_ITEMS = table_of(ItemTable)
+_OF_PERSON = select(_ITEMS.c.id).where(
+    _ITEMS.c.connection_id == bindparam("connection_"), _ITEMS.c.source_id == bindparam("source_")
+)
+_DOUBTFUL_CREATES = (
+    _STEPS.c.item_id.in_(_OF_PERSON),
+    _STEPS.c.step == Step.CREATE,
+    _STEPS.c.state.in_([StepState.SENDING, StepState.UNKNOWN]),
+)
+_CREATE_IN_DOUBT = select(_STEPS.c.item_id).where(*_DOUBTFUL_CREATES).limit(1)
+_SETTLE_CREATES = update(_STEPS).where(*_DOUBTFUL_CREATES).values(state=bindparam("state_"), at=bindparam("now_"))
 
 
 class StepRepository(Repository):
@@ -53,7 +65,7 @@ class StepRepository(Repository):
 
     def unknown_create(self, connection_id: int, source_id: str) -> bool:
         """Whether any item of the connection has sent a create for this person whose outcome is not known."""
-        return bool(self._session.scalar(select(exists().where(*self._doubtful_creates(connection_id, source_id)))))
+        return self._first(_CREATE_IN_DOUBT, {"connection_": connection_id, "source_": source_id}) is not None
 
     def others_in_doubt(self, connection: Connection, system: System, *, since: datetime) -> bool:
         """Whether another connection to the same tenant of this system has sent a create since that moment whose
@@ -102,20 +114,8 @@ class StepRepository(Repository):
 
     def settle_creates(self, connection_id: int, source_id: str, *, happened: bool, now: datetime) -> None:
         """Settle the creates in doubt after a look for the person at the target: they did happen, or did not."""
-        self._session.execute(
-            update(ItemStepTable)
-            .where(*self._doubtful_creates(connection_id, source_id))
-            .values(state=StepState.DONE if happened else StepState.FAILED, at=now)
-        )
-
-    @staticmethod
-    def _doubtful_creates(connection_id: int, source_id: str) -> list[ColumnElement[bool]]:
-        items = select(ItemTable.id).where(ItemTable.connection_id == connection_id, ItemTable.source_id == source_id)
-        return [
-            ItemStepTable.item_id.in_(items),
-            ItemStepTable.step == Step.CREATE,
-            ItemStepTable.state.in_([StepState.SENDING, StepState.UNKNOWN]),
-        ]
+        whose = {"connection_": connection_id, "source_": source_id}
+        self._run(_SETTLE_CREATES, {**whose, "state_": StepState.DONE if happened else StepState.FAILED, "now_": now})
 
     def of_items(self, item_ids: Sequence[int]) -> dict[int, list[StepRow]]:
         """Item id → its steps in the order they were sent."""

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.storage.repository import Repository
+from app.storage.repository import Repository, table_of
 from app.storage.tables.access_models import LeaderTable
+
+_LEASES = table_of(LeaderTable)
+_NAMED, _MINE = _LEASES.c.name == bindparam("name_"), _LEASES.c.holder == bindparam("holder_")
+_TAKE = (
+    update(_LEASES)
+    .where(_NAMED, or_(_MINE, _LEASES.c.lease_until < bindparam("now_")))
+    .values(holder=bindparam("holder_"), lease_until=bindparam("until_"))
+)
+_UNTIL = select(_LEASES.c.lease_until).where(_NAMED)
+_NEW = insert(_LEASES)
+_GIVE_BACK = delete(_LEASES).where(_NAMED, _MINE)
 
 
 class LeaderRepository(Repository):
     def take(self, name: str, *, holder: str, now: datetime, lease_until: datetime) -> bool:
         """True: `holder` leads until `lease_until` (first taken, renewed, or taken over from a dead lease)."""
-        mine_or_dead = (LeaderTable.holder == holder) | (LeaderTable.lease_until < now)
-        taken = update(LeaderTable).where(LeaderTable.name == name, mine_or_dead)
-        if self._changed(taken.values(holder=holder, lease_until=lease_until)):
+        if self._changed(_TAKE, {"name_": name, "holder_": holder, "now_": now, "until_": lease_until}):
             return True
-        if self._session.scalar(select(LeaderTable.name).where(LeaderTable.name == name)) is not None:
+        if self._first(_UNTIL, {"name_": name}) is not None:
             return False
         try:
-            with self._session.begin_nested():
-                self._session.add(LeaderTable(name=name, holder=holder, lease_until=lease_until))
+            with self._transaction.connection.begin_nested():
+                self._run(_NEW, {"name": name, "holder": holder, "lease_until": lease_until})
         except IntegrityError:
             return False
         return True
 
     def is_free(self, name: str, *, now: datetime) -> bool:
         """Whether nobody holds the lease; takes no write lock."""
-        until = self._session.scalar(select(LeaderTable.lease_until).where(LeaderTable.name == name))
-        return until is None or until < now
+        lease = self._first(_UNTIL, {"name_": name})
+        return lease is None or lease.lease_until < now
 
     def release(self, name: str, *, holder: str) -> None:
         """Give the lease back, if `holder` still has it."""
-        self._session.execute(delete(LeaderTable).where(LeaderTable.name == name, LeaderTable.holder == holder))
+        self._run(_GIVE_BACK, {"name_": name, "holder_": holder})

@@ -80,8 +80,9 @@ class StepLog:
 
     def note_created(self, uow: UnitOfWork, keys: Sequence[str]) -> None:
         """Count a create, which was answered, at the link of the created employee."""
-        for link_id, change in (*self._sending(keys), *self._answered(keys, refused=False)):
-            uow.links.change(link_id, change)
+        changes = (*self._sending(keys), *self._answered(keys, refused=False))
+        if self._link is not None:
+            uow.links.change(self._link[0], *(change for _, change in changes))
 
     def _sending(self, keys: Sequence[str]) -> list[tuple[int, Learned]]:
         """The write as it is counted at the link."""
