@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from app.domain.completeness.listed import Listed
 from app.domain.employee import EmployeeRecord, Person, Record, YearMonth
 from app.domain.enums import Direction, System, Trigger
 from app.domain.errors import AwaseError, TemporaryError
-from app.domain.ports import Added, Mail, QueueDepth, QueuedJob, Silence, SurveyPage
+from app.domain.ports import Added, Mail, Outlook, QueueDepth, QueuedJob, Silence, SurveyPage
 from app.domain.runs.commands import StartRun
 from app.domain.settings.connection_settings import Connection, ExportSettings, PayType
 from app.domain.vendors.tokens import FreeeTokens
@@ -102,6 +102,7 @@ class Limiter(NeverSilent):
     def __init__(self) -> None:
         self.closed: dict[str, float] = {}
         self.silent: list[Silence] = []
+        self.looked_ahead: list[set[str]] = []
 
     def reserve(self, key: str) -> float:
         return 0.0
@@ -114,6 +115,10 @@ class Limiter(NeverSilent):
 
     def silences(self) -> list[Silence]:
         return self.silent
+
+    def outlook(self, keys: Collection[str], *, most: int) -> dict[str, Outlook]:
+        self.looked_ahead.append(set(keys))
+        return super().outlook(keys, most=most)
 
     def pace(self, key: str) -> float:
         return 2.0

@@ -203,6 +203,16 @@ def permits(room: Room, system: str, soon: int, *, at_best: int = 36) -> None:
     room.limiter.permits[f"{system}:{tenant}"] = Outlook(soon, at_best)
 
 
+def test_only_whose_employees_wait_is_asked_for_permits(room: Room) -> None:
+    company(room, 1)
+    assert handed(room) == []
+    assert not room.limiter.looked_ahead
+    queue(room, room.connection, 1)
+    handed(room)
+    tenants = {f"smarthr:{room.connection.smarthr_subdomain}", f"freee:{room.connection.freee_company_id}"}
+    assert room.limiter.looked_ahead == [tenants]
+
+
 def test_as_many_are_handed_over_as_the_permits_will_soon_do_for(room: Room) -> None:
     _, items = queue(room, room.connection, 20)
     permits(room, "smarthr", 36)

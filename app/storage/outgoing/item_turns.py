@@ -5,7 +5,7 @@ stands behind a stranger's thousands, nor behind a vendor that never answers."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -33,11 +33,10 @@ _COLUMNS = ("id", "kind", "ref_id", "connection_id", "attempt", "queue", "due_at
 class ItemTurnRepository(Repository):
     """`uow.item_turns`."""
 
-    def ready(self, now: datetime, *, at_once: int, room: Mapping[int, int]) -> list[OutboxRow]:
-        """Items that may go to the broker now: per connection and queue the oldest due ones, while fewer than `at_once`
-        are in hand, the first of every connection before the second of any. `room`: connection → a smaller number than
-        `at_once` for this one."""
-        lanes = self.lanes()
+    def ready(self, lanes: Sequence[Lane], now: datetime, *, at_once: int, room: Mapping[int, int]) -> list[OutboxRow]:
+        """Items of these lanes that may go to the broker now: per connection and queue the oldest due ones, while fewer
+        than `at_once` are in hand, the first of every connection before the second of any. `room`: connection → a
+        smaller number than `at_once` for this one."""
         busy = self._in_hand() if lanes else Counter()
         free = {lane: min(at_once, room.get(lane[0], at_once)) - busy[lane] for lane in lanes}
         found = self._first_of({lane: number for lane, number in free.items() if number > 0}, now)

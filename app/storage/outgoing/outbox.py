@@ -65,7 +65,7 @@ class OutboxRepository(Repository):
         for kind, noted in _pushed().items():
             refs = [row.ref_id for row in rows if row.kind is kind]
             if refs:
-                self._session.execute(noted, {"refs_": refs, "now_": now})
+                self._run(noted, {"refs_": refs, "now_": now})
 
     def survey_starts(self, rows: Sequence[OutboxRow]) -> dict[int, int]:
         """Run id → how often its survey has begun without an end, for the surveys among the rows."""
@@ -120,6 +120,5 @@ def _pushed() -> dict[OutboxKind, Update]:
 
 def _waits_again() -> ColumnElement[bool]:
     """Whether a worker was so quick that the item has been postponed, and is due anew, before its push was noted."""
-    return exists().where(
-        OutboxTable.kind == OutboxKind.ITEM, OutboxTable.ref_id == ItemTable.id, OutboxTable.sent_at.is_(None)
-    )
+    items = table_of(ItemTable)
+    return exists().where(_ROWS.c.kind == OutboxKind.ITEM, _ROWS.c.ref_id == items.c.id, _ROWS.c.sent_at.is_(None))

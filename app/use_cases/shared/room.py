@@ -4,7 +4,7 @@ used up for longer than a job waits for one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from app.domain.ports import Outlook
 from app.storage.unit_of_work import UnitOfWork
@@ -15,10 +15,14 @@ CALLS, FEWEST = 3, 2
 than three permits left one is taken up for two, because whatever is left over is lost."""
 
 
-def room_now(ctx: Context, uow: UnitOfWork) -> dict[int, int]:
-    """Connection → how many of its employees may be in hand, where that is less than `connection_jobs`. While a vendor
-    is silent none, one while it is on trial, which asks first; else as many as its permits will soon do for."""
-    at_once, keys = ctx.settings.connection_jobs, uow.connection_facts.limiter_keys()
+def room_now(ctx: Context, uow: UnitOfWork, connections: Collection[int]) -> dict[int, int]:
+    """Which of these connections → how many of its employees may be in hand, where that is less than `connection_jobs`.
+    While a vendor is silent none, one while it is on trial, which asks first; else as many as its permits will soon do
+    for. Nobody is asked about no connection."""
+    if not connections:
+        return {}
+    at_once, tenants = ctx.settings.connection_jobs, uow.connection_facts.limiter_keys()
+    keys = {connection_id: pair for connection_id, pair in tenants.items() if connection_id in connections}
     by_key = {key: _employees(each) for key, each in _outlook(ctx, keys).items()}
     for each in ctx.limiter.silences():
         by_key[each.key] = min(0 if each.seconds else 1, by_key.get(each.key, 1))

@@ -79,8 +79,9 @@ def _next_rows(ctx: Context) -> list[OutboxRow]:
 
 def _next_items(ctx: Context) -> list[OutboxRow]:
     with ctx.unit_of_work().reading() as uow:
-        room = room_now(ctx, uow)
-        return uow.item_turns.ready(ctx.clock.now(), at_once=ctx.settings.connection_jobs, room=room)
+        lanes = uow.item_turns.lanes()
+        room = room_now(ctx, uow, {connection_id for connection_id, _ in lanes})
+        return uow.item_turns.ready(lanes, ctx.clock.now(), at_once=ctx.settings.connection_jobs, room=room)
 
 
 def _push(ctx: Context, rows: Sequence[OutboxRow]) -> bool:
