@@ -14,7 +14,6 @@ import pytest
 
 from app.config import Settings
 from app.practice.house.processes import procfile
-from tests.mapping_table import mapping_table_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORKS = ("flask", "rq", "redis", "sqlalchemy", "requests", "marshmallow", "werkzeug", "structlog")
