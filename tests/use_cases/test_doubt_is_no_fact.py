@@ -374,7 +374,8 @@ def test_a_swap_is_named_as_a_swap_and_everything_else_is_written(
         item = item_of(pairs, pairs.items(run), direction.source, nth)
         assert (item.state, item.error_code) == (ItemState.NEEDS_REVIEW, "numbers_swapped")
         others = [number for place, number in enumerate(before) if place != nth]
-        assert all(number in (item.detail or "") for number in others)
+        assert item.detail is not None and item.detail.startswith("交換の相手: ")
+        assert all(number in item.detail for number in others) and item.detail.count("（反映先ではまだ") == people - 1
         assert number_of(pairs, direction.target, nth) == before[nth]
     assert "交換" in pairs.postbox.mails[-1].body
     names = pairs.smarthr.crew(crew)["first_name"], in_freee(pairs, employee)["profile_rule"]["first_name"]
