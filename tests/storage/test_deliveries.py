@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from app.domain.enums import System
 from app.domain.runs.run_state import ItemState
+from app.storage.automatic.deliveries import Wanted
 from app.storage.automatic.rows import NewDelivery
 from app.storage.enums import DeliveryState, WebhookState
 from app.storage.metrics.counters import labels
@@ -101,9 +103,8 @@ def test_pages_and_filters(database: Database) -> None:
     a, b, c = (i or 0 for i in ids)
     with database.unit_of_work() as uow:
 
-        def page(**changes: object) -> list[int]:
-            wanted: dict[str, object] = {"after": None, "limit": 10} | changes
-            return [row.id for row in uow.deliveries.page(**wanted)]  # type: ignore[arg-type]
+        def page(after: int | None = None, limit: int = 10, **wanted: Any) -> list[int]:
+            return [row.id for row in uow.deliveries.page(Wanted(**wanted), after=after, limit=limit)]
 
         newest_first = sorted((a, b, c), reverse=True)
         assert page() == newest_first
@@ -130,7 +131,7 @@ def test_items_of_deliveries_and_those_that_ended_badly(database: Database) -> N
             one: [(good, run.id, ItemState.SUCCEEDED)],
             other: [(good, run.id, ItemState.SUCCEEDED), (bad, run.id, ItemState.FAILED)],
         }
-        assert [row.id for row in uow.deliveries.page(after=None, limit=9, failed=True)] == [other]
+        assert [row.id for row in uow.deliveries.page(Wanted(failed=True), after=None, limit=9)] == [other]
         assert uow.deliveries.asked_for(run.id) == []
 
 

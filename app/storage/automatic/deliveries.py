@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -55,6 +56,31 @@ _INSERT_LIST = str(
 much as all the rest, and a statement whose length changes with the number of rows would never be prepared. It is kept
 as text, because looking it up among the compiled statements costs more than the driver's part."""
 _FAILED_ENDS = (ItemState.FAILED, ItemState.NEEDS_REVIEW, ItemState.CONFLICT, ItemState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which deliveries; None where it does not matter. `since` is included, `until` is not. `failed`: only deliveries
+    of which an item did not end well."""
+
+    connection_id: int | None = None
+    system: System | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    failed: bool = False
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        columns = DeliveryTable.connection_id, DeliveryTable.system, DeliveryTable.state
+        given = zip(columns, (self.connection_id, self.system, self.state), strict=True)
+        found: list[ColumnElement[bool]] = [column == value for column, value in given if value is not None]
+        found += [] if self.since is None else [DeliveryTable.received_at >= self.since]
+        found += [] if self.until is None else [DeliveryTable.received_at < self.until]
+        return [*found, _ended_badly()] if self.failed else found
+
+
+EVERYTHING = Wanted()
 
 
 class DeliveryRepository(Repository):
@@ -126,40 +152,16 @@ class DeliveryRepository(Repository):
         record = self._session.get(DeliveryTable, delivery_id, populate_existing=True)
         return None if record is None else as_row(DeliveryRow, record)
 
-    def page(
-        self,
-        *,
-        after: int | None,
-        limit: int,
-        connection_id: int | None = None,
-        system: System | None = None,
-        state: DeliveryState | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        failed: bool = False,
-    ) -> list[DeliveryRow]:
-        """Deliveries, the newest first. `after`: id of the last one of the page before. `failed`: only deliveries of
-        which an item did not end well."""
+    def page(self, wanted: Wanted = EVERYTHING, *, after: int | None, limit: int) -> list[DeliveryRow]:
+        """Deliveries, the newest first. `after`: id of the last one of the page before."""
         query = select(DeliveryTable).order_by(DeliveryTable.id.desc()).limit(limit)
         if after is not None:
             query = query.where(DeliveryTable.id < after)
-        query = query.where(*_wanted(connection_id, system, state, since=since, until=until, failed=failed))
-        return [as_row(DeliveryRow, record) for record in self._session.scalars(query)]
+        return [as_row(DeliveryRow, record) for record in self._session.scalars(query.where(*wanted.conditions))]
 
-    def count(
-        self,
-        *,
-        limit: int,
-        connection_id: int | None = None,
-        system: System | None = None,
-        state: DeliveryState | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        failed: bool = False,
-    ) -> int:
+    def count(self, wanted: Wanted, *, limit: int) -> int:
         """How many such deliveries there are, counted no further than `limit`."""
-        chosen = _wanted(connection_id, system, state, since=since, until=until, failed=failed)
-        some = select(DeliveryTable.id).where(*chosen).limit(limit).subquery()
+        some = select(DeliveryTable.id).where(*wanted.conditions).limit(limit).subquery()
         return self._session.scalar(select(func.count()).select_from(some)) or 0
 
     def items_of(self, delivery_ids: Sequence[int]) -> dict[int, list[tuple[int, int, ItemState]]]:
@@ -209,30 +211,6 @@ class DeliveryRepository(Repository):
             .where(DeliveryTable.id.in_(delivery_ids))
             .values(replayed_at=now, replays=DeliveryTable.replays + 1, state=DeliveryState.ACCEPTED)
         )
-
-
-def _wanted(
-    connection_id: int | None,
-    system: System | None,
-    state: DeliveryState | None,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    failed: bool,
-) -> list[ColumnElement[bool]]:
-    """The conditions for the filters that are given."""
-    conditions: list[ColumnElement[bool]] = [_ended_badly()] if failed else []
-    if connection_id is not None:
-        conditions.append(DeliveryTable.connection_id == connection_id)
-    if system is not None:
-        conditions.append(DeliveryTable.system == system)
-    if state is not None:
-        conditions.append(DeliveryTable.state == state)
-    if since is not None:
-        conditions.append(DeliveryTable.received_at >= since)
-    if until is not None:
-        conditions.append(DeliveryTable.received_at < until)
-    return conditions
 
 
 def _ended_badly() -> Exists:

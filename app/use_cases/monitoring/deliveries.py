@@ -8,7 +8,7 @@ from app.storage.automatic.rows import DeliveryRow
 from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
-from app.use_cases.shared.delivery_lookup import DeliveryFilter, columns_of, find_delivery, page_of
+from app.use_cases.shared.delivery_lookup import DeliveryFilter, as_stored, find_delivery, page_of
 from app.use_cases.shared.views import DeliveryItemView, DeliveryView, Page
 
 
@@ -32,7 +32,7 @@ def count_deliveries(ctx: Context, wanted: DeliveryFilter, *, most: int = 1000) 
     """How many deliveries the filter finds for a replay, counted up to `most` + 1. Raises
     Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
-        return uow.deliveries.count(limit=most + 1, **columns_of(uow, wanted))
+        return uow.deliveries.count(as_stored(uow, wanted), limit=most + 1)
 
 
 def _views(uow: UnitOfWork, rows: Sequence[DeliveryRow]) -> list[DeliveryView]:

@@ -109,11 +109,4 @@ def _note(note: dict[str, Any], where: Place) -> NoteView:
 
 
 def _step(step: StepRow) -> StepView:
-    return StepView(
-        step=step.step.value,
-        label=step.step.label,
-        attempt=step.attempt,
-        state=step.state.value,
-        error_code=step.error_code,
-        at=step.at,
-    )
+    return as_row(StepView, step, step=step.step.value, label=step.step.label, state=step.state.value)

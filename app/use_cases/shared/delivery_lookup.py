@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from app.domain.enums import System
 from app.domain.errors import Refused
+from app.storage.automatic.deliveries import Wanted
 from app.storage.automatic.rows import DeliveryRow
+from app.storage.repository import as_row
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.shared.connection_lookup import known_connection
 from app.use_cases.shared.views import DeliveryState
@@ -30,20 +31,13 @@ class DeliveryFilter:
 
 
 def page_of(uow: UnitOfWork, wanted: DeliveryFilter, *, after: int | None, limit: int) -> list[DeliveryRow]:
-    return uow.deliveries.page(after=after, limit=limit, **columns_of(uow, wanted))
+    return uow.deliveries.page(as_stored(uow, wanted), after=after, limit=limit)
 
 
-def columns_of(uow: UnitOfWork, wanted: DeliveryFilter) -> dict[str, Any]:
+def as_stored(uow: UnitOfWork, wanted: DeliveryFilter) -> Wanted:
     """The filter as the repository takes it."""
     connection_id = None if wanted.connection is None else known_connection(uow, wanted.connection).id
-    return {
-        "connection_id": connection_id,
-        "system": wanted.system,
-        "state": wanted.state,
-        "since": wanted.since,
-        "until": wanted.until,
-        "failed": wanted.failed,
-    }
+    return as_row(Wanted, wanted, connection_id=connection_id)
 
 
 def find_delivery(uow: UnitOfWork, delivery_id: int) -> DeliveryRow:

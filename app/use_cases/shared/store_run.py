@@ -9,6 +9,7 @@ from app.domain.runs.commands import StartRun
 from app.domain.runs.queues import queue_for
 from app.domain.settings.connection_settings import Connection
 from app.storage.enums import HistoryKind, OutboxKind
+from app.storage.repository import as_row
 from app.storage.runs.rows import NewRun, RunRow
 from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
@@ -22,23 +23,15 @@ def store_run(ctx: Context, uow: UnitOfWork, connection: Connection, command: St
     now = ctx.clock.now()
     people = len(command.employees or ()) or uow.directory.size(connection.id, command.direction.source)
     run = uow.runs.add(
-        NewRun(
+        as_row(
+            NewRun,
+            command,
             public_id=str(uuid.uuid4()),
             connection_id=connection.id,
-            direction=command.direction,
-            trigger=command.trigger,
-            as_of_date=command.as_of_date,
-            dry_run=command.dry_run,
             scope=command.employees,
             queue=queue_for(people, bulk_from=ctx.settings.bulk_from),
-            started_by=command.started_by,
             created_at=now,
             deadline_at=now + timedelta(hours=ctx.settings.run_deadline_hours),
-            retried_run_id=command.retried_run_id,
-            undone_run_id=command.undone_run_id,
-            acknowledged=command.acknowledged,
-            asked_as=command.asked_as,
-            trial=command.trial,
         )
     )
     uow.outbox.add(OutboxKind.SURVEY, run.id, attempt=0, queue=run.queue, due_at=now, now=now)
