@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from openapi_spec_validator import validate
 from app.factory import create_app
 from app.use_cases.accounts.api_keys import Scope
 from app.web.api import request_schemas
+from app.web.api.response_schemas import shows
 from app.web.http.problems import FIELD_PROBLEMS, PROBLEMS
 from tests.web.test_web_scopes import ROUTES
 from tests.web.world import World
@@ -72,6 +74,19 @@ def test_every_request_field_speaks_in_codes_that_exist() -> None:
     assert len(fields) > 10
     for field in fields:
         assert set(field.error_messages.values()) <= set(FIELD_PROBLEMS), field.name
+
+
+@dataclasses.dataclass(frozen=True)
+class _Person:
+    number: str
+    name: str = dataclasses.field(repr=False)
+
+
+def test_what_a_view_hides_gets_into_no_answer_by_itself() -> None:
+    with pytest.raises(TypeError, match="name"):
+        shows(_Person, "Person")
+    assert list(shows(_Person, "Person", without=("name",))().fields) == ["number"]
+    assert list(shows(_Person, "Person", name="")().fields) == ["number", "name"]
 
 
 def test_the_page_names_every_operation_and_code(client: FlaskClient, spec: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What our own API answers: the schemas behind the OpenAPI document and the JSON.
 
-Most of them are made from the view that they show (`_shows`): name, type and whether a value may be missing stand there
+Most of them are made from the view that they show (`shows`): name, type and whether a value may be missing stand there
 already, and are said here only where the answer differs. What a reader of the document has to know besides is the text
 beside a field's name.
 """
@@ -40,7 +40,7 @@ class AnswerSchema(Schema):
         unknown = INCLUDE
 
 
-def _shows(view: type, name: str, *, without: tuple[str, ...] = (), **said: str | fields.Field[Any]) -> type[Schema]:
+def shows(view: type, name: str, /, *, without: tuple[str, ...] = (), **said: str | fields.Field[Any]) -> type[Schema]:
     """The schema of a view. `said`: what the document says of a field, or the field itself where the view has none
     such; `without`: fields of the view that the answer does not hold. What a view hides from its repr is in one of the
     two, so that nothing personal gets into an answer unnoticed."""
@@ -127,7 +127,7 @@ class ProblemSchema(AnswerSchema):
     )
 
 
-_shows(
+shows(
     views.ProgressView,
     "Progress",
     total="確認が終わるまで null",
@@ -154,7 +154,7 @@ class LeftOutSchema(AnswerSchema):
     people = _count("対象外にした従業員の数")
 
 
-RunSchema = _shows(
+RunSchema = shows(
     views.RunView,
     "Run",
     without=("already",),
@@ -180,7 +180,7 @@ StartedRunSchema = _and(
     RunSchema, "StartedRun", already=_field(bool, "すでにあった実行を返したとき true。新しい実行は始めていない")
 )
 RunPageSchema = _page_of(RunSchema, "RunPage")
-_shows(
+shows(
     views.ChangeView,
     "Change",
     before="personal:read がなければ伏せ字。空欄は null",
@@ -190,9 +190,9 @@ _shows(
     ticked="held の項目を書き換えると人が決めたかどうか",
     same="反映先がすでに同じ値を持ち、一緒に書き込むだけの項目かどうか（伏せる前に比べる）",
 )
-_shows(views.NoteView, "Note")
-_shows(views.StepView, "Step", state=_word(("sending", "done", "failed", "unknown")))
-_shows(
+shows(views.NoteView, "Note")
+shows(views.StepView, "Step", state=_word(("sending", "done", "failed", "unknown")))
+shows(
     views.AnswerView,
     "AnswerOfVendor",
     system="smarthr, freee。分からなければ null",
@@ -202,7 +202,7 @@ _shows(
     items="返答が指している項目",
     labels="",
 )
-ItemSchema = _shows(
+ItemSchema = shows(
     views.ItemView,
     "Item",
     without=("catalogue_message",),
@@ -222,21 +222,21 @@ ItemSchema = _shows(
     ),
 )
 ItemPageSchema = _page_of(ItemSchema, "ItemPage")
-_shows(views.OfferedEmployee, "OfferedEmployee", warning="エラー一覧の番号か語")
+shows(views.OfferedEmployee, "OfferedEmployee", warning="エラー一覧の番号か語")
 
 
 class OfferedSchema(AnswerSchema):
     items = _list_of(_SHOWN[views.OfferedEmployee])
 
 
-_shows(
+shows(
     views.BeginningView,
     "Beginning",
     reason="設定の何が変わったか",
     run="確認待ちの実行。まだなければ null",
     gathered="通知が届き、承認を待っている従業員の数",
 )
-ConnectionSchema = _shows(
+ConnectionSchema = shows(
     views.ConnectionView,
     "Connection",
     without=("doubled",),
@@ -253,35 +253,35 @@ class ConnectionsSchema(AnswerSchema):
     items = _list_of(ConnectionSchema)
 
 
-_shows(QueueDepth, "QueueDepth", oldest_age="最も古い待ちの秒数")
-_shows(
+shows(QueueDepth, "QueueDepth", oldest_age="最も古い待ちの秒数")
+shows(
     views.IntakeView,
     "Intake",
     id="/metrics での番号",
     webhook_state="SmartHR の Webhook の登録",
     quarantined="自動の同期を止めている従業員の数",
 )
-_shows(
+shows(
     views.ClockView,
     "Clock",
     process="プロセス@ホスト:番号",
     skew_seconds="ホストの時計が、データベースの時計より進んでいる秒数。遅れていれば負",
     skewed="ずれが大きく、定期処理を担わない",
 )
-QueueSchema = _shows(
+QueueSchema = shows(
     views.QueueView,
     "Queue",
     items="終わっていない実行の、状態 → 人数",
     runs_gathering="そのうち、通知を集めている実行",
     deliveries_last_hour="直近1時間に届いた Webhook の、扱い → 件数",
 )
-_shows(
+shows(
     views.DeliveryItemView,
     "DeliveryItem",
     run="実行の id",
     state_label=fields.String(required=True, attribute="state.label"),
 )
-DeliverySchema = _shows(
+DeliverySchema = shows(
     views.DeliveryView,
     "Delivery",
     without=("people", "items"),
@@ -297,7 +297,7 @@ DeliveryDetailSchema = _and(
     items=_list_of(_SHOWN[views.DeliveryItemView]),
 )
 DeliveryPageSchema = _page_of(DeliverySchema, "DeliveryPage")
-ReplaySchema = _shows(
+ReplaySchema = shows(
     views.ReplayView,
     "Replay",
     replayed="やり直す通知の数",
