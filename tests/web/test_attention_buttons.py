@@ -20,7 +20,7 @@ from app.use_cases.queries.attention_views import Act, Entry
 from app.use_cases.queries.history import list_runs
 from tests.house import KEY, House
 from tests.listening import automatic, now_in_japan, swept
-from tests.use_cases.test_attention_state import break_, crew, employee
+from tests.use_cases.test_attention_state import break_, crew, employee, surveyed
 from tests.use_cases.test_job import only
 from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
@@ -124,6 +124,7 @@ def test_mended_and_sent_once_more_however_often_it_is_pressed(broken: House, en
     member, entry, before = enter(Role.MEMBER), the(broken).id, runs(broken)
     assert "もう一度同期しています。" in press(member, "again", entry=entry)
     assert "すでに同期しています。" in press(member, "again", entry=entry)
+    surveyed(broken)
     assert "すでに同期しています。" in press(enter(Role.ADMIN), "again", entry=entry)
     broken.work()
     assert runs(broken) == before + 1
