@@ -2,24 +2,17 @@
 
 10,000 linked employees, or as many as are asked for; 500,000 items in 10,000 finished runs, most of them small ones of
 webhooks; changes and steps of a part of them; a preview of all people; a run of as many under way; deliveries,
-troubles, audit.
+troubles, audit; all people wait for somebody.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import Enum
-from itertools import chain
-from typing import Any
 from uuid import UUID
-
-import psycopg
-from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from app.config import Settings
 from app.domain.access.roles import Role
@@ -39,6 +32,7 @@ from app.use_cases.accounts.api_keys import add_user
 from app.use_cases.context import Context
 from app.use_cases.shared.name_search import name_keys_of
 from app.wiring import build_context
+from tests.bench.copying import Row, copy_rows
 from tests.web.addresses import Stock
 
 PEOPLE = 10_000
@@ -54,10 +48,15 @@ ENDED = (
     *((ItemState.NEEDS_REVIEW, "link_ambiguous"),) * 2,
     (ItemState.CONFLICT, "conflict"),
 )
+WAITING = (
+    *((ItemState.FAILED, "E1", ("hired_on",)),) * 5,
+    *((ItemState.FAILED, "E17", ("title",)),) * 3,
+    (ItemState.NEEDS_REVIEW, "link_ambiguous", ()),
+    (ItemState.CONFLICT, "conflict", ("phone",)),
+)
 CHANGED = ("last_name", "title", "phone", "bank_account_number", "hired_on")
 _FAMILIES = (("見本", "ミホン"), ("架空", "カクウ"), ("練習", "レンシュウ"), ("例示", "レイジ"), ("仮名", "カメイ"))
 _GIVEN = (("花子", "ハナコ"), ("太郎", "タロウ"), ("一", "ハジメ"), ("桜", "サクラ"))
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,10 @@ class _Writer:
         self._copy("runs", (self._run(n, size, counts[n - 1], len(sizes)) for n, size in numbered))
         self._copy("history", (row for n, _ in numbered for row in self._history(n, counts[n - 1], len(sizes))))
         self._copy("mails", (self._mail(n, len(sizes)) for n, size in numbered if size > 1))
-        self._copy("items", (row for n, size in numbered for row in self._items(n, firsts[n - 1], size, len(sizes))))
+        self._copy(
+            "items",
+            (row for n, size in numbered for row in self._items(n, firsts[n - 1], size, len(sizes))),
+        )
         largest = sizes.index(max(sizes))
         detailed = [largest, *(n for n in range(max(0, len(sizes) - 200), len(sizes)) if n != largest)]
         told = [firsts[n] + place for n in detailed for place in range(sizes[n]) if place % 100 < 60]
@@ -176,7 +178,10 @@ class _Writer:
         )
         self._copy("items", rows)
         planned = range(first, first + waiting)
-        self._copy("field_changes", (row for item in planned for row in self._changes(item, ChangeState.PLANNED)))
+        self._copy(
+            "field_changes",
+            (row for item in planned for row in self._changes(item, ChangeState.PLANNED)),
+        )
 
     def running(self, number: int) -> None:
         run = {"state": RunState.RUNNING, "surveyed_at": self._now, "finished_at": None, "total": self._people}
@@ -206,6 +211,7 @@ class _Writer:
         )
         self._copy("deliveries", (self._delivery(n) for n in range(1, 2 * self._people + 1)))
         self._copy("troubles", (self._trouble(n) for n in range(1, 201)))
+        self._copy("attention", (self._attention(n) for n in people))
         self._copy("audit", (self._audit(n) for n in range(1, self._people + 1)))
 
     def settle(self) -> None:
@@ -329,56 +335,39 @@ class _Writer:
         who = {"direction": Direction.SMARTHR_TO_FREEE, "source_id": f"crew-{number}", "code": "E1"}
         return {"connection_id": self._connection_id, **who, **times, "employee_number": f"{number:05d}"}
 
+    def _attention(self, number: int) -> Row:
+        """One in twenty looks mended, one in forty is left for now."""
+        direction, (state, code, keys) = list(Direction)[number % 2], WAITING[number % len(WAITING)]
+        left = number % 40 == 0
+        return {
+            "connection_id": self._connection_id,
+            "direction": direction,
+            "source_id": _person(direction.source, number),
+            "target_id": _person(direction.target, number),
+            "employee_number": f"{number:05d}",
+            "name_enc": self._pool.names[number % 200],
+            "state": state,
+            "code": code,
+            "item_keys": json.dumps(keys),
+            "cause": " ".join((code, *keys)),
+            "trigger": Trigger.MANUAL,
+            "run_id": 1,
+            "item_id": number,
+            "since": self._now - timedelta(minutes=number),
+            "at": self._now,
+            "mended": json.dumps(keys) if number % 20 == 1 and keys else None,
+            "waived_until": self._now.date() + timedelta(days=7) if left else None,
+            "waived_at": self._now if left else None,
+            "waived_by": "user:1" if left else None,
+            "waived_reason_enc": self._pool.names[0] if left else None,
+        }
+
     def _audit(self, number: int) -> Row:
         subject = f"run:{public_id(number)}"
         return {"at": self._now, "actor": "user:1", "action": "run_approved", "subject": subject, "detail": "{}"}
 
     def _copy(self, table: str, rows: Iterable[Row]) -> None:
-        """Every row has the keys of the first one."""
-        supply = iter(rows)
-        first = next(supply, None)
-        if first is None:
-            return
-        default = _defaults(table)
-        columns = list({**default, **first})
-        filled = ({**default, **row} for row in chain([first], supply))
-        plain = ([_plain(row[column]) for column in columns] for row in filled)
-        raw = self._database.engine.raw_connection()
-        connection = raw.driver_connection
-        if isinstance(connection, sqlite3.Connection):
-            _insert(connection, table, columns, plain)
-        else:
-            assert isinstance(connection, psycopg.Connection)
-            with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for values in plain:
-                    copy.write_row(values)
-            connection.commit()
-        raw.close()
-
-
-def _insert(connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    names, places = ", ".join(f'"{each}"' for each in columns), ", ".join("?" for _ in columns)
-    connection.execute("BEGIN")
-    connection.executemany(
-        f"INSERT INTO {table} ({names}) VALUES ({places})", ([_in_sqlite(value) for value in row] for row in rows)
-    )
-    connection.execute("COMMIT")
-
-
-def _in_sqlite(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def _defaults(table: str) -> dict[str, Any]:
-    """What SQLAlchemy would fill in: COPY goes around it."""
-    columns = Base.metadata.tables[table].columns
-    return {c.name: c.default.arg for c in columns if isinstance(c.default, ScalarElementColumnDefault)}
-
-
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
+        copy_rows(self._database, table, rows)
 
 
 def _person(system: System, number: int) -> str:

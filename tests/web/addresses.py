@@ -57,4 +57,6 @@ def _variants(stock: Stock) -> Iterator[tuple[str, str]]:
         yield "screens.run", f"/runs/{stock.finished}?sort={sort}&page=2"
     for sort in ("number", "kind", "-items", "month"):
         yield "screens.confirm", f"/runs/{stock.previewed}/confirm?sort={sort}&page=2"
+    for which in ("cause=E1&direction=smarthr_to_freee", "waived=1"):
+        yield "screens.attention_people", f"/attention/people?{which}"
     yield "screens.people_found", f"/people/{stock.connection}?q=0"
