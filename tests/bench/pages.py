@@ -96,9 +96,13 @@ def on(kind: str, cluster: Path | None, asked: argparse.Namespace) -> list[dict[
             ]
 
 
-def searches(stock: Stock) -> Iterator[tuple[str, str]]:
-    """A few people, a fifth of all, and nobody: by number, name, given name and kana."""
-    for typed in ("00012", "花子12", "見本", "かくう", "誰でもない"):
+SEARCHED = ("00012", "花子12", "見本", "かくう", "誰でもない")
+"""A few people, a fifth of all, and nobody: by number, name, given name and kana."""
+
+
+def searches(stock: Stock, searched: Sequence[str] = SEARCHED) -> Iterator[tuple[str, str]]:
+    """Every page on which people are searched, for each of these texts."""
+    for typed in searched:
         yield "screens.preview", f"/runs/{stock.previewed}/people?show=all&q={quote(typed)}"
         yield "screens.links_all", f"/links/{stock.connection}/all?q={quote(typed)}"
         yield "screens.run", f"/runs/{stock.finished}?q={quote(typed)}"

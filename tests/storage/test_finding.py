@@ -86,8 +86,9 @@ def test_rows_of_an_older_release_are_found_by_number_and_the_page_can_say_so(da
     with database.unit_of_work() as uow:
         uow.directory.replace(connection, FREEE, [*entries(), DirectoryEntry("0009", "old")], now=NOW)
         assert uow.links.found(connection, FREEE, sought("0009"), limit=9) == {"old": "0009"}
-        assert not uow.links.is_nobody_nameless(connection, tuple(System), sought("0009"))
-        assert uow.links.is_nobody_nameless(connection, [SMARTHR], sought("0009"))
+        assert not uow.links.is_nobody_nameless(connection, tuple(System), sought("見本"))
+        assert uow.links.is_nobody_nameless(connection, [SMARTHR], sought("見本"))
+        assert uow.links.is_nobody_nameless(connection, tuple(System), sought("0009")), "digits are no name"
 
 
 def test_links_are_found_by_either_of_the_two(database: Database) -> None:

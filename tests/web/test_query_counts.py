@@ -7,7 +7,7 @@ import pytest
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
 from app.use_cases.upkeep import relay
-from tests.bench.pages import TARGET_QUERIES, queries_of
+from tests.bench.pages import TARGET_QUERIES, queries_of, searches
 from tests.house import KEY, House
 from tests.web.addresses import Stock, addresses
 from tests.web.application import application_on
@@ -28,7 +28,7 @@ def test_no_page_asks_more_than_twelve_questions(house: House) -> None:
     admin = visitor(house.ctx, app.test_client(), Role.ADMIN)
     stock = Stock(finished.id, previewed.id, running.id, KEY, more={"user_id": 1, "link_id": 1, "delivery_id": 1})
     reached, over = [], []
-    for endpoint, address in addresses(app, stock):
+    for endpoint, address in (*addresses(app, stock), *searches(stock, ("00", "中村", "ナカムラ", "0042"))):
         queries, status = queries_of(house.database.engine, admin.client, address)
         assert status in NO_PAGES_OF_THEIR_OWN or status == 200, (address, status)
         reached += [endpoint] if status == 200 else []

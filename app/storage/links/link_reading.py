@@ -142,7 +142,9 @@ class LinkReading(Repository):
         return {row.person_id: row.employee_number for row in self._session.execute(ordered)}
 
     def is_nobody_nameless(self, connection_id: int, systems: Collection[System], sought: Sought) -> bool:
-        """Whether everybody in these lists can be found by name."""
+        """Whether everybody in these lists can be found by name. Digits alone are no name, so nothing is missed."""
+        if sought.number.isdecimal():
+            return True
         query = select(DirectoryTable.id).where(is_nameless(sought))
         one = (query.where(in_list(connection_id, each)).limit(1) for each in systems)
         return all(self._session.scalar(each) is None for each in one)

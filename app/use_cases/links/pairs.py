@@ -90,6 +90,8 @@ def find_people(ctx: Context, connection_key: str, system: System, search: str) 
     if not found and wanted.number and wanted.number.isascii():  # else it is a name, by which no vendor is asked
         ids = ids_numbered(ctx, connection, ctx.gateway(connection, system), wanted.number)
         found = dict.fromkeys(ids, wanted.number)
+    if not found:
+        return Found((), by_name)
     with ctx.unit_of_work().reading() as uow:
         links = uow.links.page(connection.id, after=None, limit=len(found) or 1, people={system: list(found)})
         partners = {link.id_in(system): link.id_in(system.other) for link in links}

@@ -180,6 +180,7 @@ def preview_of(uow: UnitOfWork, run: RunRow, connection: Connection | None = Non
         needs_consent=found.needs_consent,
         can_read_again=run.trigger not in (Trigger.UNDO, Trigger.HELD) and not run.is_beginning,
         begins=run.is_beginning,
+        seconded=run.decide_until is not None,
     )
 
 

@@ -59,6 +59,8 @@ class Preview:
     kind: RunKind = RunKind.SYNC
     begins: bool = False
     """The automatic sync of the direction begins with its approval."""
+    seconded: bool = False
+    """The run waits, or has waited, for a second person."""
 
     @property
     def to_freee(self) -> bool:

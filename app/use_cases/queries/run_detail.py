@@ -217,7 +217,7 @@ def _view(
         connection=connection,
         counts=counts,
         progress=progress_of(ctx, uow, row, connection, counts=counts),
-        mail=uow.runs.mail_states([row.id]).get(row.id) if row.finished_at else None,
+        mail=None,  # has a page of its own
         retried=next((other.public_id for other in others if other.id == row.retried_run_id), None),
         left_out=left_out,
     )

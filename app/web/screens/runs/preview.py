@@ -169,7 +169,7 @@ def _plan_page(run_id: str, template: str) -> Response:
     if not page.chosen and not page.preview.begins:
         flash(wording_here().of_kind("nobody_chosen", page.preview.kind), "warn")
         return redirect(url("screens.preview", run_id=run_id), code=303)
-    decision = decision_of(current_context(), run_id, by=me().actor)
+    decision = decision_of(current_context(), run_id, by=me().actor) if page.preview.seconded else None
     return render(template, page=page, look=look, orders=PLANS, MASK=MASK, decision=decision)
 
 
