@@ -230,7 +230,7 @@ def test_a_newcomer_is_served_and_nobody_is_told_of_while_most_are_being_answere
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/held":
-            release.wait(30)
+            release.wait(120)
         start_response("200 OK", [("Content-Length", "0")])
         return [b""]
 
@@ -238,7 +238,7 @@ def test_a_newcomer_is_served_and_nobody_is_told_of_while_most_are_being_answere
         held = [served.client() for _ in range(15)]
         for number, each in enumerate(held, 1):
             each.sendall(get("/held"))
-            wait_for(lambda n=number: answered(served) >= n, seconds=10, what="a request that is being answered")
+            wait_for(lambda n=number: answered(served) >= n, seconds=60, what="a request that is being answered")
         assert all(is_served(served) for _ in range(3))
         release.set()
         assert all(heard(each).startswith(b"HTTP/1.1 200") for each in held)

@@ -49,8 +49,8 @@ def test_who_reads_english_is_kept_apart_and_a_former_setup_has_nobody(database:
         found = uow.wizards.get("k")
         assert found is not None and found.mail_to == ("a@example.com", "c@example.com", "b@example.com")
         assert found.mail_english == ("c@example.com", "b@example.com")
-        uow._session.execute(update(WizardTable).values(seen=SEEN))  # as a former version has left it
-        uow._session.expire_all()
+        uow._transaction.session.execute(update(WizardTable).values(seen=SEEN))  # as a former version has left it
+        uow._transaction.session.expire_all()
         found = uow.wizards.get("k")
         assert found is not None and found.mail_english == () and len(found.mail_to) == 3
 

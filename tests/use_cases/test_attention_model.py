@@ -32,7 +32,7 @@ from app.use_cases.connections import automatic_settings
 from app.use_cases.intake import approve_retry_cancel, attention_acts
 from app.use_cases.intake.collect_events import SyncRequest, collect_events
 from app.use_cases.intake.undo import undo
-from app.use_cases.queries.attention import attention_summary, count_attention, see_attention
+from app.use_cases.queries.attention import attention_summary, counted_in, see_attention
 from app.use_cases.queries.attention_sources import Asked
 from app.use_cases.queries.attention_views import Kind
 from app.use_cases.shared.views import RunView
@@ -286,7 +286,7 @@ class Attention(RuleBasedStateMachine):
         ctx = self.house.ctx
         with ctx.unit_of_work().reading() as uow:
             assert attention_summary(Asked(ctx, uow, uow.connections.list_all())).total == total
-        assert sum(count_attention(ctx).values()) == total
+            assert sum(counted_in(ctx, uow).values()) == total
 
     @property
     def _is_on(self) -> bool:
