@@ -14,6 +14,7 @@ SERIOUS = {"serious", "critical"}
 
 def findings(page: Page) -> list[str]:
     """Serious and critical ones only."""
+    page.wait_for_load_state()  # a press may have led elsewhere
     violations = Axe().run(page).response["violations"]
     return [
         f"{each['id']}: {node['html'][:200]} — {node.get('failureSummary', '')[:300]}"

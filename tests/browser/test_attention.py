@@ -84,6 +84,7 @@ def test_left_for_now_with_a_reason_and_taken_up_again(site: Site, sign_in: Call
     page.get_by_text("見送りました。").wait_for()
     assert page.locator(".attention-entry", has_text=HIRED_LATE).count() == 0
     page.get_by_role("link", name="見送ったものを見る").click()
+    page.wait_for_load_state()
     assert "本人に確認中" in page.locator("main").inner_text()
     page.get_by_role("button", name="見送りをやめる").click()
     page.get_by_text("要対応に戻しました。").wait_for()

@@ -108,6 +108,7 @@ def test_all_five_tasks_by_clicking_only(launcher: Launcher, window: Callable[..
     guided.await_tick(AUTOMATIC)
     with guided.follow(AUTOMATIC, "freee人事労務の従業員") as page:
         page.locator("table.people a").first.click()
+        page.wait_for_load_state()
         assert "課長補佐" in page.inner_text("main")
     assert guide.is_visible("#all-done")
 
@@ -138,6 +139,7 @@ def mend(page: Page) -> None:
     there.click("text=編集する")
     there.fill("[name=entered_at]", f"{japan_today().year}-04-01")
     there.click("text=保存する")
+    there.wait_for_load_state()
     assert "保存しました" in there.inner_text("main")
     there.close()
     page.goto(needs_action)
@@ -151,6 +153,7 @@ def mend(page: Page) -> None:
 
 def import_sample(page: Page, title: str) -> None:
     page.locator(".samples li", has_text=title).locator("button").click()
+    page.wait_for_load_state()
     assert "取り込みました" in page.inner_text("main")
 
 
@@ -184,4 +187,5 @@ def edit(page: Page) -> None:
     page.click("text=編集する")
     page.fill("[name=position]", "課長補佐")
     page.click("text=保存する")
+    page.wait_for_load_state()
     assert "保存しました" in page.inner_text("main")

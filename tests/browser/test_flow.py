@@ -29,6 +29,7 @@ MANY = 12
 
 
 def words_of(page: Page) -> str:
+    page.wait_for_load_state()  # a press may have led elsewhere
     return page.inner_text("main")
 
 

@@ -128,6 +128,7 @@ def test_the_practice_mailbox_shows_both_parts(window: Callable[..., Page], mail
     page.set_viewport_size(WIDE)
     page.goto(reading)
     page.get_by_role("link", name="SmartHRからfreee人事労務へ").click()
+    page.wait_for_load_state()
     assert "従業員番号: 【0001】" in page.locator("pre").inner_text()
     assert "従業員番号: 【0001】" in page.frame_locator("iframe").locator("main").inner_text()
     text, html = page.locator("pre").bounding_box(), page.locator("iframe").bounding_box()

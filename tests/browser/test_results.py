@@ -76,6 +76,7 @@ def test_one_is_chosen_written_and_put_back(
     assert page.locator("table.results tbody tr").count() == 1
     looks_right("result")
     page.click("p.beside a")
+    page.wait_for_url("**beside=1**")
     assert page.locator("table.results tbody tr").count() > 1
     looks_right("beside")
     page.go_back()

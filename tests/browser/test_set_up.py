@@ -42,6 +42,7 @@ def test_the_wizard_from_nothing_to_the_first_preview(site: Site, sign_in: SignI
     page.fill("[name=smarthr_token]", "not-the-token")
     page.fill("[name=mail_to]", "jinji@example.com")
     page.click("main form button.primary")
+    page.wait_for_load_state()
     assert page.locator(".fault").count() == 1
     page.fill("[name=smarthr_token]", SMARTHR_TOKEN)
     page.click("main form button.primary")
