@@ -89,11 +89,12 @@ def sign_in(window: Callable[..., Page], site: Site) -> Callable[..., Page]:
 
 @pytest.fixture
 def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Path]:
-    """`picture(page, name)` saves a screenshot: into docs/screenshots with --screenshots, else beside the test."""
-    folder = SCREENSHOTS if request.config.getoption("screenshots") else tmp_path / "screenshots"
+    """`picture(page, name)` saves a screenshot: beside the test, and with --screenshots what docs/screenshots
+    holds already is renewed there. A page that wants another one begins with an empty file of that name."""
 
     def taken(page: Page, name: str, *, full_page: bool = False) -> Path:
-        path = (tmp_path if full_page else folder) / f"{name}.png"
+        renewed = request.config.getoption("screenshots") and not full_page and (SCREENSHOTS / f"{name}.png").exists()
+        path = (SCREENSHOTS if renewed else tmp_path / "screenshots") / f"{name}.png"
         page.screenshot(path=path, animations="disabled", full_page=full_page)
         return path
 
