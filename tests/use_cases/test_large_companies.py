@@ -187,7 +187,7 @@ def heard_of(house: House) -> tuple[int, str | None, int]:
     return people(house) - there, question_about(house, source_id), pages(house) - before
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("who", "after"),
     [
