@@ -23,7 +23,7 @@ def missing_parts() -> str | None:
     """Why no PostgreSQL can be started here, or None."""
     if _binary("initdb") is None or _binary("pg_ctl") is None:
         return "no PostgreSQL server on this machine (initdb, pg_ctl)"
-    if os.geteuid() == 0 and (shutil.which("runuser") is None or not _has_user(SERVER_USER)):
+    if os.geteuid() == 0 and not _has_user(SERVER_USER):
         return f"PostgreSQL refuses to run as root, and there is no user {SERVER_USER} to run it as"
     return None
 
@@ -73,17 +73,24 @@ def _execute(socket: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def _as_server_user() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    user = pwd.getpwnam(SERVER_USER)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
 def _run(program: str, *arguments: str) -> None:
     binary = _binary(program)
     assert binary is not None
-    prefix = ["runuser", "-u", SERVER_USER, "--"] if os.geteuid() == 0 else []
     done = subprocess.run(
-        [*prefix, binary, *arguments],
+        [binary, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd="/",
         timeout=60,
         check=False,
+        **_as_server_user(),
     )
     if done.returncode:
         raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
