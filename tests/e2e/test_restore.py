@@ -186,6 +186,15 @@ def newcomers() -> set[str]:
     return {scenario.number for scenario in company().scenarios if scenario.to_freee == "create"}
 
 
+def arrived(drill: Drill) -> Any:
+    """Everybody in freee, as soon as what the original had sent before its end is carried out: nothing moves for two
+    seconds. Nobody else writes."""
+    seen = None
+    while seen != (seen := drill.numbers()):
+        time.sleep(2)
+    return seen
+
+
 def refused(drill: Drill) -> Any:
     """What the copy answers to a program that starts a run."""
     headers = {"Authorization": f"Bearer {drill.key}"}
@@ -220,7 +229,7 @@ def test_when_the_original_has_stopped_the_copy_goes_on_after_it_was_adopted(dri
     root = drill.original.processes.pid
     for pid in (root, *below(root)):  # the host is gone from one moment to the next
         kill(pid)
-    before = drill.numbers()
+    before = arrived(drill)
     drill.copy.start()
     assert refused(drill) == (503, "house_rests")
     time.sleep(REST_SECONDS)
