@@ -33,7 +33,7 @@ def ends(room: Room, run_id: int) -> list[RunState | None]:
 
 
 def test_items_that_end_together_close_their_run_once(room: Room) -> None:
-    """Engine.md B4: counting in the item's transaction lost two of three ends here on PostgreSQL."""
+    """Counting in the transaction of the item lost two of three ends here on PostgreSQL."""
     rounds, width = 25, 6
     for _ in range(rounds):
         run, ids = running_run(room.database, room.connection, items=width)
