@@ -19,9 +19,17 @@ from app.storage.unit_of_work import Database
 from app.storage.vault import Vault
 from app.use_cases.accounts.api_keys import Scope, add_key
 from app.use_cases.context import Context
+from tests.house import House
 from tests.web.application import application_on
 from tests.web.visitor import Visitor, visitor
 from tests.web.world import KEY, NOW, World, make_settings, make_world
+
+
+@pytest.fixture
+def enter(house: House) -> Callable[[Role], Visitor]:
+    """`enter(Role.MEMBER)` → somebody of that role in front of the module's `house`."""
+    app = application_on(house.ctx)
+    return lambda role: visitor(house.ctx, app.test_client(), role)
 
 
 @pytest.fixture

@@ -41,12 +41,6 @@ def house(open_practice: Callable[..., House], company: PracticeCompany) -> Hous
     return house
 
 
-@pytest.fixture
-def enter(house: House) -> Enter:
-    app = application_on(house.ctx)
-    return lambda role: visitor(house.ctx, app.test_client(), role)
-
-
 def entries(house: House) -> list[Entry]:
     return [entry for group in see_attention(house.ctx).groups for entry in group.entries]
 

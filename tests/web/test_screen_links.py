@@ -14,8 +14,7 @@ from app.storage.enums import UnlinkReason
 from tests.house import KEY, House
 from tests.use_cases.test_job import only
 from tests.use_cases.test_two_way import somebody
-from tests.web.application import application_on
-from tests.web.visitor import Visitor, visitor
+from tests.web.visitor import Visitor
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -30,12 +29,6 @@ def house(open_practice: Callable[..., House], company: PracticeCompany) -> Hous
     house.smarthr.edit(str(house.company.scenarios[0].crew_id), {"emp_code": "9901"})
     house.run(TO_FREEE)
     return house
-
-
-@pytest.fixture
-def enter(house: House) -> Enter:
-    app = application_on(house.ctx)
-    return lambda role: visitor(house.ctx, app.test_client(), role)
 
 
 def asked_pair(house: House) -> dict[str, str]:
