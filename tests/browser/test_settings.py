@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
@@ -46,14 +47,9 @@ def end_session(site: Site) -> None:
             uow.sessions.end_all(user.id)
 
 
-def is_in_view(page: Page, selector: str) -> bool:
-    return bool(
-        page.evaluate(
-            "s => { const b = document.querySelector(s).getBoundingClientRect();"
-            " return b.top >= 0 && b.bottom <= innerHeight && b.left >= 0 && b.right <= innerWidth; }",
-            selector,
-        )
-    )
+def must_be_in_view(page: Page, selector: str) -> None:
+    """The whole of it, once the page has come to its place: a browser scrolls after it has shown what it scrolls to."""
+    expect(page.locator(selector)).to_be_in_viewport(ratio=0.99)
 
 
 @pytest.mark.parametrize("size", [None, PHONE], ids=["1440", "390"])
@@ -66,14 +62,14 @@ def test_saving_says_so_where_the_eye_is(site: Site, sign_in: SignIn, size: dict
     page.fill("[name=hours]", "24")
     page.click("form[action$='/two_persons'] button.primary")
     page.wait_for_selector("#told-two_persons")
-    assert is_in_view(page, "#told-two_persons")
-    assert page.evaluate("document.activeElement.id") == "told-two_persons"
+    must_be_in_view(page, "#told-two_persons")
+    expect(page.locator("#told-two_persons")).to_be_focused()
     assert "保存しました" in page.inner_text("#told-two_persons")
     page.fill("[name=hours]", "many")
     page.click("form[action$='/two_persons'] button.primary")
     page.wait_for_selector("#two_persons [role=alert]")
-    assert is_in_view(page, "#two_persons [role=alert]")
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    must_be_in_view(page, "#two_persons [role=alert]")
+    expect(page.locator("#two_persons [role=alert]")).to_be_focused()
     assert findings(page) == []
 
 
@@ -179,7 +175,7 @@ def test_a_live_page_says_that_the_session_has_ended_and_stays(site: Site, sign_
     page.wait_for_selector("#signed-out:not([hidden])", timeout=60_000)
     assert "サインインの期限が切れました" in page.inner_text("#signed-out")
     assert shown.split()[0] in words_of(page) and page.evaluate("scrollY") == 400
-    assert is_in_view(page, "#signed-out a")
+    must_be_in_view(page, "#signed-out a")
     picture(page, "signed-out")
     assert findings(page) == []
     page.click("#signed-out a")
@@ -245,7 +241,7 @@ def test_on_a_phone_the_present_entry_of_the_menu_is_seen(site: Site, sign_in: S
     for address in ("/", "/runs", "/connections", "/engine", "/users"):
         page.goto(f"{site.url}{address}")
         assert page.locator(".menu [aria-current=page]").count() == 1
-        assert is_in_view(page, ".menu [aria-current=page]"), (address, locale)
+        must_be_in_view(page, ".menu [aria-current=page]")
 
 
 def test_a_connection_is_deleted_by_keyboard(site: Site, sign_in: SignIn, picture: Picture) -> None:
