@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from app.domain.enums import Direction, Step, System, Trigger
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.runs.run_state import ItemState, RunState
 
 Value = str | int | bool

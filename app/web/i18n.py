@@ -8,6 +8,7 @@ test checks that the English one is.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -16,17 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.domain.error_catalogue.catalogue import (
-    ANYWHERE,
-    Happened,
-    Who,
-    cause_of,
-    filled,
-    message_of,
-    occasion,
-    remedy_of,
-    who_of,
-)
+from app.domain.error_catalogue.catalogue import ANYWHERE, Happened, entry_of, occasion, who_of
 from app.domain.errors import Refused, Sentence
 from app.domain.mapping import BY_KEY
 from app.domain.meanwhile import OTHER_ITEMS
@@ -38,6 +29,7 @@ LOCALES = ("ja", "en")
 DEFAULT = "ja"
 MOST_LISTED = 20
 """How many of many names a sentence lists."""
+_PLACES = re.compile(r"\{(source|target|again)\}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -63,7 +55,7 @@ class Wording:
         known = mine in self._texts or f"{mine}.other" in self._texts
         return self(mine if known else f"kinds.{name}.{RunKind.SYNC.value}", **values)
 
-    # ── words of the domain, which holds the Japanese; texts/<locale>/words.toml and causes.toml hold the others ──
+    # ── words of the domain, which holds the Japanese; texts/<locale>/words.toml holds the others ──
 
     def label(self, word: Any) -> str:
         """A member of a closed list (a state, a direction, a system, a step, a role), as people call it."""
@@ -80,34 +72,34 @@ class Wording:
             return BY_KEY[key].label
         return self._texts[f"words.item.{key}"]
 
+    # ── the error catalogue: texts/<locale>/causes.toml ──
+
     def message(self, code: str, where: Happened = ANYWHERE) -> str:
-        """What a code of the error catalogue means, in the run (or direction and trigger) where it came up."""
-        return message_of(code, where) if self.locale == DEFAULT else self._told_of(code, "message", where) or code
+        """What a code means, in the run (or direction and trigger) where it came up."""
+        return self._told_of(code, ("message",), where)
 
     def why(self, code: str, where: Happened = ANYWHERE) -> str:
         """Why it happened."""
-        return cause_of(code, where) if self.locale == DEFAULT else self._told_of(code, "cause", where)
+        return self._told_of(code, ("cause",), where)
 
     def remedy(self, code: str, where: Happened = ANYWHERE) -> str:
-        """What a person can do about a code of the error catalogue."""
-        if self.locale == DEFAULT:
-            return remedy_of(code, where)
-        return self._told_of(code, occasion(where), where) or self._told_of(code, "remedy", where)
+        """What a person can do about it there."""
+        return self._told_of(code, (occasion(where), "remedy"), where)
 
     def who(self, code: str, where: Happened = ANYWHERE) -> str:
         """Who has to do that."""
-        who: Who = who_of(code, where)
-        return self.label(who)
+        return self.label(who_of(code, where))
 
-    def _told_of(self, code: str, part: str, where: Happened) -> str:
-        """A text of causes.toml, with its places filled; "" for one that is not there."""
-        say = self._texts
-        source, target = say["causes.words.source"], say["causes.words.target"]
+    def _told_of(self, code: str, parts: tuple[str, ...], where: Happened) -> str:
+        """The first of these texts that the code has, with its places filled; any other brace is left as it is."""
+        say, known = self._texts, entry_of(code).code
+        words = {name: say[f"causes.words.{name}"] for name in ("source", "target")}
         if where.direction is not None:
-            source, target = self.label(where.direction.source), self.label(where.direction.target)
-        again = say[f"causes.words.again_{occasion(where)}"]
-        text = filled(say.get(f"causes.{code}.{part}", ""), source=source, target=target, again=again)
-        return text if where.direction else text[:1].upper() + text[1:]
+            words = {name: self.label(getattr(where.direction, name)) for name in words}
+        words["again"] = say[f"causes.words.again_{occasion(where)}"]
+        pattern = next(say[key] for part in parts if (key := f"causes.{known}.{part}") in say)
+        text = _PLACES.sub(lambda found: words[found[1]], pattern)
+        return text[:1].upper() + text[1:] if where.direction is None and pattern.startswith("{") else text
 
     def refusal(self, refused: Refused) -> str:
         """Why a request is refused."""

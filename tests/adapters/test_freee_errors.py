@@ -18,7 +18,7 @@ from app.adapters.freee.errors import (
     step_of,
 )
 from app.domain.enums import Step
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.errors import ItemError, RunError, TemporaryError
 
 PROFILE = "/api/v1/employees/100001/profile_rule"

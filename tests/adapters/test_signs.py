@@ -9,7 +9,7 @@ from app.adapters.refusals import read_refusal
 from app.adapters.signs import Sign, Signs, first
 from app.adapters.smarthr import signs as smarthr
 from app.domain.enums import Step, System
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 
 RECOGNISE = {System.FREEE: freee.recognise, System.SMARTHR: smarthr.recognise}
 SIGNS = [

@@ -10,7 +10,7 @@ from requests.structures import CaseInsensitiveDict
 
 from app.adapters.answers import Response
 from app.adapters.smarthr.errors import NotFound, classify
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.errors import AwaseError, ItemError, RunError, TemporaryError
 
 CREW = "/v1/crews/1f0c6c0e-3b0f-4c39-9d7e-0d5a7a5b1c11"

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.enums import System
 from app.domain.error_catalogue.blames import _OF_CODES, Blames, Setting, blames_of
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.mapping import BY_KEY
 from app.domain.planning.attention import STANDS_ELSEWHERE, Cause, Told, cause_of_end, partner_of
 from app.domain.runs.run_state import BAD_ITEM_STATES, ItemState
@@ -53,11 +53,11 @@ def test_every_code_blames_known_items_or_settings_or_the_whole_person() -> None
 
 
 def test_a_cause_may_be_gone_when_what_it_blames_has_changed() -> None:
-    assert blames_of("E17", ["phone"]).touched_by(["phone", "title"])
-    assert not blames_of("E17", ["phone"]).touched_by(["title"])
-    assert blames_of("E17").touched_by(["title"]) and not blames_of("E17").touched_by([])
+    named = blames_of("E17", ["phone"])
+    assert named.items == {"phone"} and not named.whole
+    assert blames_of("E17").whole and not blames_of("E17").items
     assert blames_of("E4") == Blames(settings=frozenset({Setting.EXPORT_SETTINGS, Setting.VENDOR}))
-    assert not blames_of("E4").touched_by(["title"])
+    assert not blames_of("E4").items and not blames_of("E4").whole
 
 
 def test_somebody_waits_with_the_one_candidate_of_the_other_side() -> None:

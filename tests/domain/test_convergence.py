@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.adapters.municipalities import municipalities
 from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.mapping import FIELDS
 from app.domain.planning.plan import Change, Note, Plan, PlanKind, Severity
 from app.domain.planning.planning import Baseline, plan, shared_digests

@@ -15,9 +15,10 @@ from functools import cache
 import pytest
 
 from app.domain.enums import Direction, System, Trigger
-from app.domain.error_catalogue.catalogue import CATALOGUE, Place, UnknownCode, Who, checked, entry_of, who_of
+from app.domain.error_catalogue.catalogue import Place, UnknownCode, checked, entry_of, who_of
+from app.domain.error_catalogue.entries import CATALOGUE, Who
 from app.storage.links import link_reading
-from app.web.i18n import LOCALES, catalogue, wording
+from app.web.i18n import LOCALES, wording
 from tests.domain import reasons_in_source
 
 CODES = sorted(CATALOGUE)
@@ -70,7 +71,7 @@ def places_of(code: str) -> Iterator[Place]:
 
 def test_every_code_in_the_source_has_an_entry() -> None:
     missing = {(each.module, each.line, each.code) for each in found() if each.code not in CATALOGUE}
-    place = "an Entry in app/domain/error_catalogue/words_of_*.py, its English in app/web/texts/en/causes.toml"
+    place = "an Entry in app/domain/error_catalogue/entries.py, its texts in app/web/texts/*/causes.toml"
     assert sorted(missing) == [], f"each needs {place}"
 
 
@@ -173,18 +174,6 @@ def test_an_entry_of_one_direction_names_the_products_as_they_are_there() -> Non
     assert to_smarthr[0] == "SmartHRが値を受け付けませんでした。"
     assert to_freee[2].endswith("その後、この従業員をもう一度同期してください。")
     assert to_smarthr[2].endswith("直した後は、次の自動同期で反映します。")
-
-
-def test_the_english_catalogue_has_what_the_japanese_has_and_no_more() -> None:
-    texts = catalogue("en")
-    wanted = {
-        f"causes.{code}.{part}"
-        for code, entry in CATALOGUE.items()
-        for part in ("message", "cause", "remedy", "automatic", "undo", "elsewhere")
-        if getattr(entry, part)
-    }
-    there = {key for key in texts if key.startswith("causes.") and not key.startswith("causes.words.")}
-    assert sorted(wanted ^ there) == []
 
 
 # ── questions ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Direction, Step, System
-from app.domain.error_catalogue.catalogue import cause_of, message_of, remedy_of
 from app.domain.mail_text import summary as mail
 from app.domain.mail_text.letter import one_line
 from app.domain.mail_text.people import LIST_LIMIT, Outcome
@@ -18,6 +17,8 @@ from app.domain.mail_text.summary import RunSummary
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.vendors.answer import VendorAnswer
 from app.web.i18n import wording
+
+JAPANESE = wording("ja")
 
 RULE = "─" * 20
 
@@ -79,9 +80,9 @@ def test_the_documented_parts_come_first_and_in_order() -> None:
         "失敗: 2件",
         RULE,
         "従業員番号: 【0001】",
-        f"失敗理由: {message_of('E1')}",
+        f"失敗理由: {JAPANESE.message('E1')}",
         "従業員番号: 【0002】",
-        f"失敗理由: {message_of('E4')}",
+        f"失敗理由: {JAPANESE.message('E4')}",
     ]
     assert "サポート" in lines[start + 8]
     assert lines[start + 10] == RULE
@@ -104,7 +105,7 @@ def test_our_additions_follow() -> None:
         "● 失敗した従業員への対処",
         "● 確認が必要な従業員",
         "従業員番号: 【0003】",
-        f"確認事項: {message_of('foreign_address')}",
+        f"確認事項: {JAPANESE.message('foreign_address')}",
         "● 確認が必要な従業員への対処",
         "情報取得基準日: 2024-04-01",
         "開始: 2024-03-31 23:55",
@@ -129,11 +130,11 @@ def test_the_whole_mail_line_by_line() -> None:
         "失敗: 3件",
         RULE,
         "従業員番号: 【0002】",
-        f"失敗理由: {message_of('E4', towards)}",
+        f"失敗理由: {JAPANESE.message('E4', towards)}",
         "従業員番号: 【0004】",
-        f"失敗理由: {message_of('E4', towards)}",
+        f"失敗理由: {JAPANESE.message('E4', towards)}",
         "従業員番号: 【0001】",
-        f"失敗理由: {message_of('E1', towards)}",
+        f"失敗理由: {JAPANESE.message('E1', towards)}",
         "",
         "もう一度試しても解決しない場合は、サポート（Awase の管理者）にお問い合わせください。",
         "行った操作、手順、日時とこのメールの本文を添えていただくと、早く調べられます。",
@@ -144,20 +145,20 @@ def test_the_whole_mail_line_by_line() -> None:
         "取り消し: 1件",
         "",
         "● 失敗した従業員への対処",
-        f"■ {remedy_of('E4', towards)}（2件）",
-        f"・{message_of('E4', towards)}（2件） 原因: {cause_of('E4', towards)}",
+        f"■ {JAPANESE.remedy('E4', towards)}（2件）",
+        f"・{JAPANESE.message('E4', towards)}（2件） 原因: {JAPANESE.why('E4', towards)}",
         "対応する人: Awaseの管理者",
-        f"■ {remedy_of('E1', towards)}（1件）",
-        f"・{message_of('E1', towards)}（1件） 原因: {cause_of('E1', towards)}",
+        f"■ {JAPANESE.remedy('E1', towards)}（1件）",
+        f"・{JAPANESE.message('E1', towards)}（1件） 原因: {JAPANESE.why('E1', towards)}",
         "対応する人: 人事労務担当者",
         "",
         "● 確認が必要な従業員",
         "従業員番号: 【0003】",
-        f"確認事項: {message_of('E16', towards)}",
+        f"確認事項: {JAPANESE.message('E16', towards)}",
         "",
         "● 確認が必要な従業員への対処",
-        f"■ {remedy_of('E16', towards)}（1件）",
-        f"・{message_of('E16', towards)}（1件） 原因: {cause_of('E16', towards)}",
+        f"■ {JAPANESE.remedy('E16', towards)}（1件）",
+        f"・{JAPANESE.message('E16', towards)}（1件） 原因: {JAPANESE.why('E16', towards)}",
         "対応する人: 人事労務担当者",
         "",
         "情報取得基準日: 2024-04-01",
@@ -235,8 +236,8 @@ def test_causes_of_one_remedy_have_one_heading_and_count_everybody() -> None:
     counted = {"mail_refused": 0, "E1": 400, "unexpected": 3}
     causes = {ItemState.FAILED: {code: people for code, people in counted.items() if people}}
     body = compose(summary(counts={ItemState.FAILED: 410}, failures=(outcome("1", "E1"),), causes=causes))[1]
-    assert f"■ {remedy_of('E1', summary())}（400件）" in body
-    assert f"■ {remedy_of('unexpected', summary())}（10件）" in body
+    assert f"■ {JAPANESE.remedy('E1', summary())}（400件）" in body
+    assert f"■ {JAPANESE.remedy('unexpected', summary())}（10件）" in body
     headings = [line for line in body.splitlines() if line.startswith("■ ")]
     assert len(headings) == len({line.rpartition("（")[0] for line in headings})
 
@@ -306,10 +307,10 @@ def test_reasons_are_grouped_by_remedy_the_commonest_first() -> None:
     places(
         body,
         "● 失敗した従業員への対処",
-        f"■ {remedy_of('too_long', summary())}（2件）",
-        f"・{message_of('too_long', summary())}（2件）",
-        f"■ {remedy_of('E4', summary())}（1件）",
-        f"・{message_of('E4', summary())}（1件）",
+        f"■ {JAPANESE.remedy('too_long', summary())}（2件）",
+        f"・{JAPANESE.message('too_long', summary())}（2件）",
+        f"■ {JAPANESE.remedy('E4', summary())}（1件）",
+        f"・{JAPANESE.message('E4', summary())}（1件）",
     )
 
 
@@ -341,7 +342,7 @@ def test_the_rest_is_counted_when_only_some_are_handed_over() -> None:
 def test_what_stopped_the_whole_run_is_told() -> None:
     counts = {ItemState.SUCCEEDED: 1}
     body = compose(summary(counts=counts, failures=(), reviews=(), run_error="needs_consent"))[1]
-    places(body, "失敗: 0件", message_of("needs_consent"), remedy_of("needs_consent"), "サポート")
+    places(body, "失敗: 0件", JAPANESE.message("needs_consent"), JAPANESE.remedy("needs_consent"), "サポート")
 
 
 @pytest.mark.parametrize(

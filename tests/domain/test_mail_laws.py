@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.enums import Direction, Step, System, Trigger
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.mail_text import notices, second_person
 from app.domain.mail_text.letter import Draft
 from app.domain.mail_text.people import LIST_LIMIT, Outcome

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.adapters.municipalities import municipalities
 from app.domain.codecs.steps import read_steps
-from app.domain.error_catalogue.named_rules import NAMED_RULES
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.japanese.normal_form import normal, question
 from app.domain.mapping import FIELDS, Place
 from app.domain.settings.connection_settings import MappingOptions
@@ -79,7 +79,7 @@ def test_every_change_of_a_value_has_a_named_rule(place: Place, text: str) -> No
         return
     assert not NEVER_OUT.search(state)
     used = names(place, text)
-    assert set(used) <= NAMED_RULES.keys()
+    assert set(used) <= {code for code in CATALOGUE if code.startswith("rule_")}
     if not used:  # hyphens at their places are how the form of a vendor differs from ours
         assert state.replace("-", "") == text.replace("-", "")
     assert read(place, state) == state

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.planning.plan import Change, Conflict, Note, Plan, PlanKind, Severity
 from app.domain.planning.planning import Baseline, digest, plan, shared_digests

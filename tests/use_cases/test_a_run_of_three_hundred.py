@@ -9,11 +9,11 @@ from datetime import date
 import pytest
 
 from app.domain.enums import Direction
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.runs.rows import ItemRow
+from app.web.i18n import wording
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening, now_in_japan
 from tests.use_cases.test_complete_or_says_so import CREWS, crews, freee_id, phone_in_freee
@@ -21,6 +21,8 @@ from tests.use_cases.test_held_is_held import accounts_written, held_runs, new_a
 from tests.use_cases.test_job import only
 from tests.use_cases.test_mass_change import hear, row
 from tests.use_cases.test_two_way import in_freee
+
+JAPANESE = wording("ja")
 
 pytestmark = pytest.mark.reach("test")  # a long journey
 
@@ -84,8 +86,8 @@ def test_each_is_told_with_the_own_reason_and_everything_else_is_written(three_h
     assert sum(run.counts.values()) == row(house, run).total == len(items)
     body = house.postbox.mails[-1].body
     for code in ("unreadable_record", "numbers_swapped", "waits_for_decision"):
-        assert message_of(code, row(house, run)) in body
-        assert remedy_of(code, row(house, run)) in body
+        assert JAPANESE.message(code, row(house, run)) in body
+        assert JAPANESE.remedy(code, row(house, run)) in body
 
     assert waiting(house) == len(ACCOUNTS)
     assert nothing_held_is_written(house, [people[nth]["id"] for nth in ACCOUNTS])

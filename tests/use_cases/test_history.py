@@ -7,7 +7,6 @@ from datetime import date
 import pytest
 
 from app.domain.enums import Step
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import Refused
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.snapshot import BLANK
@@ -15,8 +14,11 @@ from app.storage.runs.rows import NewChange, NewNote
 from app.use_cases.finish.finalise import close_run_if_done
 from app.use_cases.intake.start_run import start_run
 from app.use_cases.queries import history
+from app.web.i18n import wording
 from tests.storage.databases import add_connection, end_item, running_run, start_item
 from tests.use_cases.engine_room import Room
+
+JAPANESE = wording("ja")
 
 pytestmark = pytest.mark.sql
 
@@ -91,7 +93,7 @@ def test_a_failed_run_says_why(room: Room) -> None:
     with room.database.unit_of_work() as uow:
         uow.runs.fail(room.run_row(view.id).id, "E18", room.clock.now())
     failing = history.get_run(room.ctx, view.id)
-    assert (failing.error_code, failing.error_message) == ("E18", message_of("E18"))
+    assert (failing.error_code, failing.error_message) == ("E18", JAPANESE.message("E18"))
 
 
 def test_an_item_shows_changes_steps_and_notes_and_hides_what_is_masked(room: Room) -> None:
@@ -136,9 +138,11 @@ def test_an_item_shows_changes_steps_and_notes_and_hides_what_is_masked(room: Ro
     assert [(step.step, step.label, step.state, step.attempt) for step in view.steps] == [
         ("employee", "基本", "done", 1)
     ]
-    assert [(note.code, note.key, note.message) for note in view.notes] == [("E16", "gender", message_of("E16", run))]
+    assert [(note.code, note.key, note.message) for note in view.notes] == [
+        ("E16", "gender", JAPANESE.message("E16", run))
+    ]
     assert view.message == f"{view.catalogue_message}（電話番号が不正です）"
-    assert view.catalogue_message == message_of("E17", run)
+    assert view.catalogue_message == JAPANESE.message("E17", run)
     assert [answer.message for answer in view.answers] == ["電話番号が不正です"]
     assert view.candidates[0]["id"] == "9"
     for value in ("係長", "1990", "電話番号が不正です"):
@@ -149,4 +153,4 @@ def test_technical_details_are_not_shown_to_people(room: Room) -> None:
     run, (item_id,) = running_run(room.database, room.connection)
     end_item(room.database, item_id, state=ItemState.FAILED, error_code="E22", detail="ConnectionError")
     (view,) = history.list_items(room.ctx, run.public_id).items
-    assert view.message == message_of("E22", run) and view.answers == ()
+    assert view.message == JAPANESE.message("E22", run) and view.answers == ()

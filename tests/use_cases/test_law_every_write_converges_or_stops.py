@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.enums import Direction, Trigger
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy
 from app.practice.staff import practice_company

@@ -16,7 +16,6 @@ import pytest
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction, System
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.settings.connection_settings import Automatic
 from app.practice.staff.practice_company import PracticeCompany
 from app.use_cases.accounts.api_keys import Scope, add_key
@@ -27,6 +26,7 @@ from app.use_cases.intake import approve_retry_cancel
 from app.use_cases.queries.attention import see_attention
 from app.use_cases.queries.attention_views import Act, Entry, Kind
 from app.use_cases.upkeep import homekeeping, reconcile, webhook_watch
+from app.web.i18n import wording
 from tests.house import KEY, House
 from tests.listening import automatic, now_in_japan, swept
 from tests.use_cases.test_job import only
@@ -34,6 +34,8 @@ from tests.use_cases.test_two_persons_setting import add
 from tests.web.application import application_on, operator_of
 from tests.web.visitor import Visitor, visitor
 from tests.web.wizard_house import Wizarding
+
+JAPANESE = wording("ja")
 
 pytestmark = pytest.mark.reach("test")  # long journeys
 
@@ -74,7 +76,7 @@ class Doors:
         assert self.causes() == {code: 1}
         (group,) = see_attention(self.ctx).groups
         (entry,) = group.entries
-        message, remedy, owner = message_of(code, entry.where), remedy_of(code, entry.where), entry.owner
+        message, remedy, owner = JAPANESE.message(code, entry.where), JAPANESE.remedy(code, entry.where), entry.owner
         assert message and remedy
         page = Visitor(self.admin.client)
         page.open("/attention")

@@ -14,7 +14,7 @@ import pytest
 
 from app.domain import enums
 from app.domain.access import roles
-from app.domain.error_catalogue.catalogue import CATALOGUE, Who
+from app.domain.error_catalogue.entries import CATALOGUE, Who
 from app.domain.errors import Refused, Sentence
 from app.domain.mapping import FIELDS
 from app.domain.meanwhile import OTHER_ITEMS
@@ -79,7 +79,10 @@ def test_no_text_is_empty() -> None:
 
 def test_both_languages_fill_in_the_same_places() -> None:
     japanese, english = (catalogue(locale) for locale in LOCALES)
-    assert [key for key in japanese if placeholders(japanese[key]) != placeholders(english.get(key, ""))] == []
+    differ = [key for key in japanese if placeholders(japanese[key]) != placeholders(english.get(key, ""))]
+    assert [key for key in differ if not key.startswith("causes.")] == []
+    allowed = {"source", "target", "again"}  # what every cause may name, or not, as the language likes
+    assert [key for key in differ if placeholders(japanese[key] + english[key]) - allowed] == []
 
 
 def test_every_text_a_page_asks_for_exists() -> None:
@@ -120,9 +123,8 @@ def test_every_item_and_every_cause_has_english_words() -> None:
         assert english.item(row.key).isascii() and japanese.item(row.key) == row.label
     for path, name in OTHER_ITEMS.items():
         assert english.item(path).isascii() and english.item(path) != path and japanese.item(path) == name
-    for code, entry in CATALOGUE.items():
-        assert english.message(code) not in (code, entry.message), code
-        assert bool(english.remedy(code)) == bool(entry.remedy), code
+    for code in CATALOGUE:
+        assert english.message(code) != japanese.message(code), code
 
 
 def test_a_refusal_is_told_in_the_language_of_the_page() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from app.domain.employee import EmployeeRecord
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import ANYWHERE, Happened, message_of
 from app.domain.mapping import BY_KEY, FIELDS
 from app.domain.planning.plan import Note, Severity
 
@@ -33,9 +32,9 @@ def fields_of(notes: Iterable[Mapping[str, Any]]) -> tuple[tuple[System, str], .
     return tuple((_OF_NOTE[note["code"]], note["key"]) for note in notes if note["code"] in _OF_NOTE and note["key"])
 
 
-def said(code: str, notes: Iterable[Mapping[str, Any]], where: Happened = ANYWHERE) -> str:
-    """What happened, one Japanese sentence; of a record that cannot be read with the names of the fields."""
-    message = message_of(code, where)
+def said(message: str, code: str, notes: Iterable[Mapping[str, Any]]) -> str:
+    """What happened; of a record that cannot be read with the names of the fields, in Japanese. `message`: the
+    catalogue's sentence for the code."""
     names: dict[System, list[str]] = defaultdict(list)
     for note in notes:
         if note["code"] in _OF_NOTE and note["key"]:

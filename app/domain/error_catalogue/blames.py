@@ -48,10 +48,6 @@ class Blames:
         records, may be to blame."""
         return bool(self.items) or self.refused
 
-    def touched_by(self, items: Collection[str]) -> bool:
-        """Whether the cause may be gone now that these items of the person have changed."""
-        return bool(items) and (self.whole or not self.items.isdisjoint(items))
-
 
 def blames_of(code: str, keys: Collection[str] = ()) -> Blames:
     """What a cause blames. `keys`: the items that the outcome itself names."""

@@ -1,9 +1,7 @@
-"""What an entry of the error catalogue is, and the entries E1 to E23, as data.
+"""The error catalogue as data: every code, and who has to act.
 
-The fields of an entry are `code`, `who`, `message`, `cause`, `remedy`, and where they apply `automatic`,
-`automatic_who`, `undo`, `elsewhere`, `towards`, `family` (see `Entry`). English, in
-`app/web/texts/en/causes.toml` under the code: `message`, `cause`, `remedy` and, where the entry has them, `automatic`,
-`undo` and `elsewhere`.
+What happened, why, and what to do stands under the code in `app/web/texts/<locale>/causes.toml`, like every other text
+for people. E1 to E23 are the errors known of this kind of sync; the other words are our own.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from app.domain.enums import System
 
@@ -41,117 +38,186 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that can go wrong.
+    """One thing that can go wrong, or that is noted with a change.
 
-    The texts may hold {source}, {target} (the products of the run's direction) and {again} (how this employee is synced
-    once more: by the person in a run that a person has started, by itself in an automatic one); `catalogue` fills them.
-    `automatic`, `automatic_who`: remedy and who in automatic runs, where nobody chooses a reference date or looks at a
-    preview; None: as in other runs. `undo`: the remedy where a run is taken back; `elsewhere`: where no run is
-    concerned. `towards`: the system in whose runs alone this can happen; None: in any run.
-    `family`: the entry of E1…E23 of which this is a case; None: of none.
+    `automatic_who`: who must act in automatic runs, where nobody chooses a reference date or looks at a preview; None:
+    as in other runs. `towards`: the system in whose runs alone this can happen; None: in any run.
     """
 
     code: str
     who: Who
-    message: str
-    cause: str
-    remedy: str
-    family: str | None = None
-    automatic: str | None = None
     automatic_who: Who | None = None
-    undo: str | None = None
-    elsewhere: str | None = None
     towards: System | None = None
 
 
-TRY_LATER: Mapping[str, Any] = {
-    "remedy": "しばらくは自動で繰り返します。失敗のまま終わったときは、時間をおいて、もう一度同期してください。",
-    "automatic": "次の自動同期で、もう一度試します。対応は必要ありません。",
-    "automatic_who": Who.SYSTEM,
-    "undo": "しばらくは自動で繰り返します。失敗のまま終わったときは、時間をおいて、もう一度元に戻してください。",
-    "elsewhere": "少し待ってから、もう一度お試しください。続くときは、製品の障害情報を確かめてください。",
-}
-REPEAT_LATER: Mapping[str, Any] = {
-    **TRY_LATER,
-    "remedy": "時間をおいて、失敗した従業員をもう一度同期してください。",
-    "undo": "時間をおいて、もう一度元に戻してください。",
-}
-MEND_BY_HAND = "元の値にしたいときは、{target}の画面で直してください。"
-"""The remedy where an undo has nothing that could be done once more."""
-
-
-# fmt: off
 _ENTRIES = (
-    Entry("E1", Who.HR, "入社年月日が入力されていません。",
-          "{target}では入社日が必須ですが、{source}の入社年月日が空です。",
-          "{source}で入社年月日を入力してください。{again}"),
-    Entry("E2", Who.HR, "必須の項目（生年月日・氏名・ヨミガナ・性別など）が入力されていません。",
-          "{target}で必須の項目が、{source}で空です。",
-          "{source}で空の項目を入力してください。{again}"),
-    Entry("E3", Who.RIGHTS, "接続元のIPアドレスがfreee人事労務で許可されていません。",
-          "freeeのアクセス制限が有効です。",
-          "freeeのアクセス制限の許可リストにこのシステムの送信元アドレスを加えるか、同期の間だけ制限を解除してください。"),
-    Entry("E4", Who.ADMIN, "締め日支払い日グループ名がfreee人事労務に見つかりません。",
-          "エクスポート設定の締め日支払い日グループ名が、freee人事労務の設定と一致していません。",
-          "freee人事労務の「設定 > 締め日支払い日」の名前を確かめ、エクスポート設定を直してください。"),
-    Entry("E5", Who.ADMIN, "勤務・賃金設定名がfreee人事労務に見つかりません。",
-          "エクスポート設定の勤務・賃金設定名が一文字でも違うか、freee人事労務で名前が変わりました。",
-          "freee人事労務の「設定 > 勤務・賃金設定」の名前を確かめ、エクスポート設定を直してください。"),
-    Entry("E6", Who.ADMIN, "この勤務・賃金設定では、選ばれた給与方式を使えません。",
-          "フレックスタイム制で使える給与方式は月給だけです。",
-          "エクスポート設定の給与方式を月給にするか、別の勤務・賃金設定を指定してください。"),
-    Entry("E7", Who.HR, "同じ人と思われる従業員が{target}にあり、別の従業員と紐付いています。",
-          "{source}で従業員を削除して登録し直したため、紐付けが切れた可能性があります。",
-          "どちらの従業員が正しいかを決めて紐付け直し、重複した従業員を{target}で整理してください。"),
-    Entry("E8", Who.HR, "社員番号（従業員番号）が空か、ほかの従業員と重複しています。",
-          "番号で相手を一人に決められません。",
-          "番号を入力するか、重複をなくしてください。{again}"),
-    Entry("E9", Who.HR, "指定された従業員番号の従業員が見つかりません。",
-          "その従業員番号は登録されていないか、入力した番号が違います。",
-          "従業員番号を確かめてください。{again}"),
-    Entry("E10", Who.HR, "SmartHRにいない従業員が指定されました。",
-          "まだ紐付いていないか、SmartHRに登録されていない従業員です。",
-          "SmartHRにこの従業員がいることを確かめてください。{again}"),
-    Entry("E11", Who.HR, "給与明細を取り込めません。",
-          "SmartHRに差引支給額・支給合計・控除合計のいずれかの項目がありません。",
-          "三つの項目をSmartHRに登録してください。{again}"),
-    Entry("E12", Who.HR, "給与明細を引き継げません。",
-          "給与明細が未確定か、freeeの契約が対象外です。",
-          "給与明細を確定し、freeeの契約内容を確かめてください。"),
-    Entry("E13", Who.HR, "退職日が入社日より前になっています。",
-          "退職年月日と入社年月日の前後が逆です。",
-          "{source}の日付を直してください。{again}"),
-    Entry("E14", Who.HR, "freee人事労務で給与計算対象外の従業員のため、一部の項目を反映していません。",
-          "給与計算対象外の従業員には、本人情報・社会保険・口座などの項目がありません。",
-          "反映が必要な場合は、freee人事労務で給与計算の対象にしてください。"),
-    Entry("E15", Who.RIGHTS, "SmartHRのアクセストークンで読めない項目があります。",
-          "アクセストークンの従業員項目のアクセス許可が制限されています。",
-          "SmartHRの「外部システム連携 > アクセストークン」で、この項目の参照と更新を許可してください。"),
-    Entry("E16", Who.HR, "{target}に対応する値がないため、この項目を変換できません。",
-          "二つの製品で使える値が異なります。",
-          "{source}の値を直すか、この項目を連携の対象から外してください。"),
-    Entry("E17", Who.HR, "{target}が値を受け付けませんでした。",
-          "送った値のどれかが{target}の規則に合いません。",
-          "製品の返答を読んで値を確かめ、{source}で直してください。{again}"),
-    Entry("E18", Who.ADMIN, "認証の期限が切れたか、無効になっています。",
-          "アクセストークンの期限が切れたか、失効しています。freee人事労務のトークンは自動で更新しますが、更新できませんでした。",
-          "接続の設定で、freee人事労務は認可をやり直し、SmartHRは新しいアクセストークンを登録してください。"),
-    Entry("E19", Who.RIGHTS, "この操作の権限がありません。",
-          "接続した利用者に管理者権限がないか、アプリやアクセストークンに権限がありません。",
-          "freee人事労務は管理者権限の利用者で認可をやり直し、SmartHRはアクセストークンの権限を加えてください。"),
-    Entry("E20", Who.HR, "紐付いていた従業員が{target}に見つかりません。",
-          "{target}で従業員が削除されました。",
-          "新しく作成してよいかを確かめ、紐付けを解除するか、別の従業員と紐付けてください。"),
-    Entry("E21", Who.SYSTEM, "製品を呼び出せる回数の上限に達しました。",
-          "一定時間に呼び出せる回数を超えました。",
-          "上限が戻りしだい自動で続けます。"),
-    Entry("E22", Who.HR, "製品の側で一時的な障害が起きています。",
-          "SmartHRかfreee人事労務の障害、または応答の遅れです。",
-          **TRY_LATER),
-    Entry("E23", Who.ADMIN, "原因の分からないエラーが続いています。",
-          "これまでに知られていないエラーです。",
-          "行った操作、手順、日時、メールの本文の四点を添えて、サポートに問い合わせてください。"),
+    # ── the errors known of this kind of sync ──
+    Entry("E1", Who.HR),
+    Entry("E2", Who.HR),
+    Entry("E3", Who.RIGHTS),
+    Entry("E4", Who.ADMIN),
+    Entry("E5", Who.ADMIN),
+    Entry("E6", Who.ADMIN),
+    Entry("E7", Who.HR),
+    Entry("E8", Who.HR),
+    Entry("E9", Who.HR),
+    Entry("E10", Who.HR),
+    Entry("E11", Who.HR),
+    Entry("E12", Who.HR),
+    Entry("E13", Who.HR),
+    Entry("E14", Who.HR),
+    Entry("E15", Who.RIGHTS),
+    Entry("E16", Who.HR),
+    Entry("E17", Who.HR),
+    Entry("E18", Who.ADMIN),
+    Entry("E19", Who.RIGHTS),
+    Entry("E20", Who.HR),
+    Entry("E21", Who.SYSTEM),
+    Entry("E22", Who.HR, automatic_who=Who.SYSTEM),
+    Entry("E23", Who.ADMIN),
+    # ── planning and deciding ──
+    Entry("not_readable", Who.RIGHTS),
+    Entry("new_person_unreadable", Who.RIGHTS),
+    Entry("record_hidden", Who.HR),
+    Entry("changed_since", Who.HR),
+    Entry("cannot_restore", Who.HR),
+    Entry("restored_otherwise", Who.HR),
+    Entry("target_not_carried", Who.HR),
+    Entry("created_not_deleted", Who.HR),
+    Entry("target_newer", Who.HR),
+    Entry("kept_blank", Who.HR),
+    Entry("lossy", Who.HR),
+    Entry("bank_incomplete", Who.HR),
+    Entry("standard_income_missing", Who.HR, towards=System.FREEE),
+    Entry("cannot_clear", Who.HR),
+    Entry("target_wins", Who.HR),
+    Entry("address_incomplete", Who.HR),
+    Entry("conflict", Who.HR),
+    Entry("only_target_changed", Who.HR),
+    Entry("kept_by_target", Who.HR),
+    Entry("stored_otherwise", Who.HR),
+    Entry("overwritten_since", Who.HR),
+    Entry("moved_meanwhile", Who.HR),
+    Entry("perhaps_put_back", Who.HR),
+    Entry("keeps_moving", Who.HR),
+    Entry("rules_changed", Who.HR),
+    Entry("needs_second_person", Who.HR),
+    Entry("waits_for_second_person", Who.HR),
+    Entry("second_person_declined", Who.HR),
+    Entry("second_person_expired", Who.HR),
+    Entry("waits_for_decision", Who.HR),
+    Entry("change_declined", Who.HR),
+    Entry("other_way_waits", Who.HR),
+    Entry("approved_plan_changed", Who.HR),
+    Entry("creation_declined", Who.HR),
+    # ── reading and linking, and who takes part ──
+    Entry("unreadable_record", Who.HR),
+    Entry("unreadable_in_smarthr", Who.HR),
+    Entry("unreadable_in_freee", Who.HR),
+    Entry("target_unreadable", Who.HR),
+    Entry("list_incomplete", Who.HR),
+    Entry("list_incomplete_smarthr", Who.HR),
+    Entry("list_incomplete_freee", Who.HR),
+    Entry("not_readable_yet", Who.HR),
+    Entry("listed_not_shown", Who.HR),
+    Entry("master_unreadable", Who.ADMIN),
+    Entry("number_swapped", Who.HR),
+    Entry("numbers_swapped", Who.HR),
+    Entry("number_not_free_yet", Who.HR),
+    Entry("link_ambiguous", Who.HR),
+    Entry("rehired", Who.HR),
+    Entry("source_deleted", Who.HR),
+    Entry("relink_offered", Who.HR),
+    Entry("hidden_person", Who.HR),
+    Entry("linked_elsewhere", Who.HR),
+    Entry("create_turn", Who.SYSTEM),
+    Entry("employee_vanished", Who.HR),
+    Entry("person_left", Who.HR),
+    Entry("joins_later", Who.HR),
+    Entry("left_before", Who.HR),
+    Entry("quarantined", Who.HR),
+    Entry("once_only", Who.HR),
+    # ── why a value cannot be converted ──
+    Entry("gender_unselected", Who.HR),
+    Entry("abolished_widow_type", Who.HR),
+    Entry("unknown_value", Who.HR),
+    Entry("foreign_address", Who.HR),
+    Entry("letters_in_number", Who.HR),
+    Entry("kana_characters", Who.HR),
+    Entry("foreign_phone", Who.HR),
+    Entry("unsplittable_phone", Who.HR),
+    Entry("digit_count", Who.HR),
+    Entry("impossible_date", Who.HR),
+    Entry("unsplittable_address", Who.HR, towards=System.SMARTHR),
+    Entry("prefecture_contradicts", Who.HR),
+    Entry("building_unclear", Who.HR, towards=System.SMARTHR),
+    Entry("address_without_city", Who.HR, towards=System.SMARTHR),
+    Entry("unknown_position", Who.ADMIN, towards=System.SMARTHR),
+    Entry("too_long", Who.HR),
+    Entry("position_order", Who.HR, towards=System.SMARTHR),
+    Entry("several_positions", Who.HR, towards=System.SMARTHR),
+    Entry("out_of_range", Who.HR),
+    Entry("wrong_type", Who.HR),
+    Entry("not_a_value", Who.HR),
+    Entry("not_clearable", Who.HR),
+    # ── connections, vendors and our own machinery ──
+    Entry("automatic_off", Who.ADMIN),
+    Entry("automatic_begins", Who.ADMIN),
+    Entry("preview_outdated", Who.ADMIN),
+    Entry("preview_replaced", Who.HR),
+    Entry("connection_paused", Who.ADMIN),
+    Entry("needs_consent", Who.ADMIN),
+    Entry("refresh_unknown", Who.ADMIN),
+    Entry("webhook_silent", Who.ADMIN),
+    Entry("attribute_gone", Who.RIGHTS),
+    Entry("export_settings_missing", Who.ADMIN, towards=System.FREEE),
+    Entry("unreachable", Who.HR, automatic_who=Who.SYSTEM),
+    Entry("unreadable_answer", Who.HR, automatic_who=Who.SYSTEM),
+    Entry("not_the_vendor", Who.ADMIN),
+    Entry("rate_limited", Who.SYSTEM),
+    Entry("vendor_silent", Who.SYSTEM),
+    Entry("item_too_long", Who.HR, automatic_who=Who.SYSTEM),
+    Entry("throttled", Who.SYSTEM),
+    Entry("maintenance", Who.SYSTEM),
+    Entry("smarthr_subdomain_inactive", Who.ADMIN),
+    Entry("plan_limit", Who.RIGHTS),
+    Entry("ip_not_permitted", Who.RIGHTS),
+    Entry("database_unavailable", Who.OPS),
+    Entry("house_rests", Who.OPS),
+    Entry("house_adopted", Who.OPS),
+    Entry("stored_value_locked", Who.OPS),
+    Entry("passwords_busy", Who.OPS),
+    Entry("vendors_busy", Who.OPS),
+    Entry("vendors_late", Who.OPS),
+    Entry("queue_unavailable", Who.SYSTEM),
+    Entry("poisoned", Who.OPS),
+    Entry("deadline", Who.HR, automatic_who=Who.SYSTEM),
+    Entry("mail_refused", Who.ADMIN),
+    Entry("no_recipient", Who.ADMIN),
+    Entry("mail_unavailable", Who.SYSTEM),
+    Entry("unexpected", Who.ADMIN),
+    # ── rules by which a value is changed on its way (`normal_form`, the codecs), and questions where none applies ──
+    Entry("rule_invisible", Who.HR),
+    Entry("rule_composed", Who.HR),
+    Entry("rule_blanks", Who.HR),
+    Entry("rule_edges", Who.HR),
+    Entry("rule_width", Who.HR),
+    Entry("rule_marks", Who.HR),
+    Entry("rule_katakana", Who.HR),
+    Entry("rule_hyphens", Who.HR),
+    Entry("rule_capitals", Who.HR),
+    Entry("rule_zeros", Who.HR),
+    Entry("rule_yucho", Who.HR),
+    Entry("rule_country_code", Who.HR),
+    Entry("rule_phone_plan", Who.HR),
+    Entry("rule_prefecture", Who.HR),
+    Entry("control_signs", Who.HR),
+    Entry("private_signs", Who.HR),
+    Entry("unusable_signs", Who.HR),
+    Entry("kana_hyphen", Who.HR),
+    Entry("hyphen_places", Who.HR),
+    Entry("yucho_number", Who.HR),
 )
-# fmt: on
 
-DOCUMENTED: Mapping[str, Entry] = {entry.code: entry for entry in _ENTRIES}
+CATALOGUE: Mapping[str, Entry] = {entry.code: entry for entry in _ENTRIES}
+"""Every code with its entry. Awase stores, shows and mails these codes."""

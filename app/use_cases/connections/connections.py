@@ -13,12 +13,12 @@ import structlog
 
 from app.domain.access.token_hash import hash_of
 from app.domain.enums import System
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.domain.runs.dates import today_in_japan
 from app.domain.settings.connection_settings import Connection, ExportSettings
 from app.domain.settings.export_settings import check_export_settings, complete
 from app.domain.settings.names import is_clean
+from app.domain.settings.recipients import Language
 from app.domain.vendors.rates import limiter_keys
 from app.domain.vendors.tokens import FreeeGrant, FreeeTokens
 from app.storage.access.audit import CHANGED
@@ -127,7 +127,7 @@ def check_connection(ctx: Context, connection_key: str) -> list[SystemCheck]:
     Raises Refused for an unknown connection.
     """
     connection = find_connection(ctx, connection_key)
-    missing = _missing_consent(connection)
+    missing = _missing_consent(ctx, connection)
     checks = [
         missing if missing and missing.system is system else check_system(ctx, connection, system) for system in System
     ]
@@ -334,16 +334,20 @@ def check_system(ctx: Context, connection: Connection, system: System) -> System
     try:
         ctx.gateway(connection, system).survey_page(None, as_of_date=today_in_japan(ctx.clock.now()))
     except AwaseError as error:
-        return SystemCheck(system, ok=False, code=error.code, message=message_of(error.code))
+        return SystemCheck(system, ok=False, code=error.code, message=_say(ctx, error.code))
     return SystemCheck(system, ok=True)
 
 
-def _missing_consent(connection: Connection) -> SystemCheck | None:
+def _missing_consent(ctx: Context, connection: Connection) -> SystemCheck | None:
     """freee's check when only an administrator can help, because none has authorised yet, or the consent was revoked.
     None: the connection has its consent."""
     if not connection.needs_consent:
         return None
-    return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=message_of("needs_consent"))
+    return SystemCheck(System.FREEE, ok=False, code="needs_consent", message=_say(ctx, "needs_consent"))
+
+
+def _say(ctx: Context, code: str) -> str:
+    return ctx.wording(Language.JAPANESE).message(code)
 
 
 def _is_address(text: str) -> bool:

@@ -8,8 +8,9 @@ from collections.abc import Collection
 import structlog
 
 from app.domain.enums import Trigger
-from app.domain.error_catalogue.catalogue import Place, message_of, remedy_of
+from app.domain.error_catalogue.catalogue import Place
 from app.domain.errors import Refused, Sentence
+from app.domain.settings.recipients import Language
 from app.storage.automatic.rows import TroubleRow
 from app.storage.repository import as_row
 from app.use_cases.context import Context
@@ -23,7 +24,7 @@ def list_troubles(ctx: Context, connection_key: str) -> list[TroubleView]:
     """The troubles of a connection in the order they began. Raises Refused("unknown_connection")."""
     with ctx.unit_of_work().reading() as uow:
         connection = known_connection(uow, connection_key)
-        return [_view(row) for row in uow.troubles.of_connection(connection.id)]
+        return [_view(ctx, row) for row in uow.troubles.of_connection(connection.id)]
 
 
 def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str] | None = None) -> list[TroubleView]:
@@ -48,7 +49,7 @@ def lift_troubles(ctx: Context, connection_key: str, *, numbers: Collection[str]
         subject, detail = f"connection:{connection_key}", {"employees": len(lifted)}
         uow.audit.add(action="troubles_lifted", subject=subject, now=ctx.clock.now(), detail=detail)
     log.info("troubles_lifted", connection_id=connection.id, employees=len(lifted))
-    return [_view(row) for row in lifted]
+    return [_view(ctx, row) for row in lifted]
 
 
 def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> int:
@@ -74,7 +75,7 @@ def release_cause(ctx: Context, connection_key: str, *, code: str, by: str) -> i
     return released
 
 
-def _view(row: TroubleRow) -> TroubleView:
+def _view(ctx: Context, row: TroubleRow) -> TroubleView:
     where = Place(row.direction, Trigger.SCHEDULE)  # only automatic runs leave anybody alone
-    message, remedy = message_of(row.code, where), remedy_of(row.code, where) or None
-    return as_row(TroubleView, row, message=message, remedy=remedy)
+    say = ctx.wording(Language.JAPANESE)
+    return as_row(TroubleView, row, message=say.message(row.code, where), remedy=say.remedy(row.code, where) or None)

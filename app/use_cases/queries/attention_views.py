@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from app.domain.access.roles import Permission, Role
 from app.domain.enums import Direction, System, Trigger
-from app.domain.error_catalogue.catalogue import Place, Who, who_of
+from app.domain.error_catalogue.catalogue import Place, who_of
+from app.domain.error_catalogue.entries import Who
 
 
 class Kind(StrEnum):

@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.domain.enums import System, Trigger
-from app.domain.error_catalogue.catalogue import message_of, remedy_of, who_of
+from app.domain.error_catalogue.catalogue import who_of
+from app.domain.mail_text.letter import Words
 from app.domain.runs.progress import measure
 from app.domain.runs.run_state import FINAL_ITEM_STATES, ItemState, RunState
 from app.domain.runs.words import RunWord, run_word
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.recipients import Language
 from app.domain.vendors.rates import limiter_keys
 from app.storage.enums import MailState
 from app.storage.repository import as_row
@@ -63,9 +65,10 @@ def list_items(
         shown = rows[:limit]
         ids = [row.id for row in shown]
         changes, steps = uow.changes.of_items(ids), uow.steps.of_items(ids)
+    say = ctx.wording(Language.JAPANESE)
     views = tuple(
         replace(
-            item_view(row, changes[row.id], steps[row.id], trigger=run.trigger),
+            item_view(row, changes[row.id], steps[row.id], trigger=run.trigger, say=say),
             counted=row.chosen or not run.only_chosen,
         )
         for row in shown
@@ -81,6 +84,7 @@ def run_views(ctx: Context, uow: UnitOfWork, rows: Sequence[RunRow]) -> list[Run
     return [
         run_view(
             row,
+            say=ctx.wording(Language.JAPANESE),
             connection=connections[row.connection_id],
             counts=counts[row.id],
             progress=progress_of(ctx, uow, row, connections[row.connection_id], counts=counts[row.id]),
@@ -101,6 +105,7 @@ def with_mended(uow: UnitOfWork, view: RunView) -> RunView:
 def run_view(
     row: RunRow,
     *,
+    say: Words,
     connection: Connection,
     counts: Mapping[ItemState, int],
     progress: ProgressView,
@@ -117,8 +122,8 @@ def run_view(
         counts=counts,
         progress=progress,
         vendor_calls={"smarthr": row.smarthr_calls, "freee": row.freee_calls},
-        error_message=message_of(row.error_code, row) if row.error_code else None,
-        error_remedy=remedy_of(row.error_code, row) if row.error_code else None,
+        error_message=say.message(row.error_code, row) if row.error_code else None,
+        error_remedy=say.remedy(row.error_code, row) if row.error_code else None,
         error_who=who_of(row.error_code, row) if row.error_code else None,
         retried_run=retried,
         undone_run=undone,

@@ -9,7 +9,8 @@ from typing import Any
 from app.domain.completeness.unreadable import said
 from app.domain.display import MASK, show
 from app.domain.enums import System, Trigger
-from app.domain.error_catalogue.catalogue import Place, cause_of, message_of, remedy_of, who_of
+from app.domain.error_catalogue.catalogue import Place, who_of
+from app.domain.mail_text.letter import Words
 from app.domain.mapping import BY_KEY, FieldMapping
 from app.domain.planning import exact
 from app.domain.snapshot import BLANK, FieldState, Unconvertible
@@ -27,10 +28,11 @@ def item_view(
     steps: Iterable[StepRow],
     *,
     trigger: Trigger | None = None,
+    say: Words,
     reveal: bool = False,
 ) -> ItemView:
-    """One item with its changes and steps. `trigger`: of its run. `reveal`: show masked items (bank account, insurance
-    numbers, standard incomes) in plain."""
+    """One item with its changes and steps. `trigger`: of its run. `say`: the words for what its codes mean. `reveal`:
+    show masked items (bank account, insurance numbers, standard incomes) in plain."""
     where, code = Place(row.direction, trigger), row.error_code
     answers = answers_in_plain(row) if reveal else answers_without_masked(row, changes)
     return as_row(
@@ -38,22 +40,22 @@ def item_view(
         row,
         attempts=row.attempt,
         error_code=code,
-        message=_message(row, answers, where) if code else None,
-        catalogue_message=message_of(code, where) if code else None,
-        cause=cause_of(code, where) if code else None,
-        remedy=remedy_of(code, where) if code else None,
+        message=_with_answers(say.message(code, where), code, row, answers) if code else None,
+        catalogue_message=say.message(code, where) if code else None,
+        cause=say.why(code, where) if code else None,
+        remedy=say.remedy(code, where) if code else None,
         who=who_of(code, where) if code else None,
         answers=tuple(_answer(each) for each in answers),
         changes=tuple(_change(change, row, reveal=reveal) for change in changes),
-        notes=tuple(_note(note, where) for note in row.notes),
+        notes=tuple(_note(note, where, say) for note in row.notes),
         steps=tuple(_step(step) for step in steps),
     )
 
 
-def _message(row: ItemRow, answers: Iterable[VendorAnswer], where: Place) -> str:
+def _with_answers(message: str, code: str, row: ItemRow, answers: Iterable[VendorAnswer]) -> str:
     """The catalogue's sentence for the item's code, followed by the vendor's own words."""
     words = "".join(f"（{each.words}）" for each in answers if each.words)
-    return said(row.error_code or "unexpected", row.notes, where) + words
+    return said(message, code, row.notes) + words
 
 
 def _answer(answer: VendorAnswer) -> AnswerView:
@@ -97,14 +99,14 @@ def _shown(key: str, state: FieldState | None, *, reveal: bool) -> str | None:
     return show(key, state, reveal=reveal) if key in BY_KEY else MASK
 
 
-def _note(note: dict[str, Any], where: Place) -> NoteView:
+def _note(note: dict[str, Any], where: Place, say: Words) -> NoteView:
     code = note["code"]
     return NoteView(
         code=code,
         key=note["key"],
         severity=note["severity"],
-        message=message_of(code, where),
-        remedy=remedy_of(code, where) or None,
+        message=say.message(code, where),
+        remedy=say.remedy(code, where) or None,
     )
 
 

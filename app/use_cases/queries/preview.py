@@ -13,6 +13,7 @@ from app.domain.mapping import BY_KEY
 from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.recipients import Language
 from app.storage.links.finding import Sought
 from app.storage.repository import as_row
 from app.storage.runs.preview_selection import Asked, Tally, within
@@ -137,6 +138,7 @@ def see_plan(ctx: Context, run_id: str, *, look: TableLook | None = None, reveal
         connection = uow.connections.get(run.connection_id)
         alarms = mass_change_in(ctx, uow, run) or (alarms_of_held(run) if run.trigger is Trigger.HELD else ())
         preview = preview_of(uow, run, connection)
+    say = ctx.wording(Language.JAPANESE)
     to_freee = created and run.direction.target is System.FREEE
     return PlanPage(
         preview=preview,
@@ -150,7 +152,7 @@ def see_plan(ctx: Context, run_id: str, *, look: TableLook | None = None, reveal
             PlannedPerson(
                 row.name,
                 row.position,
-                item_view(row, changes[row.id], (), trigger=run.trigger, reveal=reveal),
+                item_view(row, changes[row.id], (), trigger=run.trigger, say=say, reveal=reveal),
                 _lossy(row),
             )
             for row in found.rows

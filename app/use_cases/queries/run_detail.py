@@ -14,6 +14,7 @@ from app.domain.planning.plan import PlanKind
 from app.domain.runs.run_state import ItemState, RunState
 from app.domain.runs.words import RunWord, states_of
 from app.domain.settings.connection_settings import Connection
+from app.domain.settings.recipients import Language
 from app.storage.enums import HistoryKind
 from app.storage.runs.preview_selection import Asked
 from app.storage.runs.rows import RunRow
@@ -214,6 +215,7 @@ def _view(
     counts = counts_of_runs(uow, [row])[row.id]
     view = run_view(
         row,
+        say=ctx.wording(Language.JAPANESE),
         connection=connection,
         counts=counts,
         progress=progress_of(ctx, uow, row, connection, counts=counts),

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app.domain.access.roles import Role
 from app.domain.enums import Direction
-from app.domain.error_catalogue.catalogue import Place, cause_of, message_of, remedy_of
+from app.domain.error_catalogue.catalogue import Place
 from app.use_cases.accounts.api_keys import Scope
 from app.use_cases.queries.attention import Which, list_attention, see_attention
 from app.use_cases.queries.attention_views import Attention, Entry, Kind
@@ -18,6 +18,7 @@ from app.web.api.operation import make_blueprint, operation
 from app.web.api.request_schemas import Choice, PageSchema, PatternText, connection_field
 from app.web.api.response_schemas import AnswerSchema
 from app.web.current import current_context
+from app.web.i18n import DEFAULT, wording
 
 attention = make_blueprint("attention", description="要対応")
 
@@ -57,9 +58,9 @@ class CauseSchema(AnswerSchema):
     code = _text("エラー一覧の番号か語")
     kind = _text("何が待っているか: " + ", ".join(Kind))
     direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
-    message = _words(message_of)
-    cause = _words(cause_of)
-    remedy = _words(remedy_of)
+    message = _words(wording(DEFAULT).message)
+    cause = _words(wording(DEFAULT).why)
+    remedy = _words(wording(DEFAULT).remedy)
     owner = _text("対応できる役割: " + ", ".join(Role))
     count = _count("この原因で待っている件数")
     since = _moment("いちばん古いものの時刻。分からなければ null")
@@ -71,7 +72,7 @@ class EntrySchema(AnswerSchema):
     connection = _text("接続キー。接続のことでなければ空")
     direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
     code = _text("エラー一覧の番号か語")
-    message = _words(message_of)
+    message = _words(wording(DEFAULT).message)
     owner = _text("対応できる役割: " + ", ".join(Role))
     since = _moment("いつから待っているか。分からなければ null")
     people = _count("関わる従業員の数")

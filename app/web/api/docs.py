@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template
 
-from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of, who_of
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.use_cases.accounts.api_keys import Scope
 from app.web.current import current_context
 from app.web.http.bearer_auth import caller
@@ -35,16 +35,16 @@ def make_docs(api: Any, *, is_signed_in: Callable[[], bool]) -> Blueprint:
     @docs.get("/docs")
     def page() -> Response:
         nonce = secrets.token_urlsafe(16)
-        spec = api.spec.to_dict()
+        spec, say = api.spec.to_dict(), wording(DEFAULT)
         text = render_template(
             "api_docs.html",
             nonce=nonce,
             spec=spec,
             operations=_operations(spec),
             scopes=list(Scope),
-            label=wording(DEFAULT).label,
+            label=say.label,
             problems=PROBLEMS,
-            catalogue=[(code, message_of(code), remedy_of(code), who_of(code).label) for code in CATALOGUE],
+            catalogue=[(code, say.message(code), say.remedy(code), say.who(code)) for code in CATALOGUE],
         )
         answer = make_response(text)
         answer.headers["Content-Security-Policy"] = allow_style(nonce)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.runs.run_state import ItemState
 from app.use_cases.shared.views import (
     AnswerView,
@@ -22,6 +21,7 @@ from app.use_cases.shared.views import (
     QueueView,
     RunView,
 )
+from app.web.i18n import DEFAULT, wording
 
 HIDDEN = "••••"
 
@@ -35,7 +35,7 @@ def run(view: RunView) -> dict[str, Any]:
         "counts": all_states(view.counts),
         "looked_at": all_states(view.looked_at),
         "left_out": [
-            {"code": code, "message": message_of(code, view), "people": people}
+            {"code": code, "message": wording(DEFAULT).message(code, view), "people": people}
             for code, people in view.left_out.items()
         ],
         "vendor_calls": {system: view.vendor_calls.get(system, 0) for system in ("smarthr", "freee")},

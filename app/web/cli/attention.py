@@ -8,7 +8,6 @@ from datetime import datetime
 import click
 from flask.cli import AppGroup
 
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.runs.dates import JAPAN
 from app.use_cases.accounts.users import CLI
 from app.use_cases.intake.attention_acts import check_now
@@ -16,6 +15,7 @@ from app.use_cases.queries.attention import Which, list_attention, see_attention
 from app.use_cases.queries.attention_views import Attention, Entry
 from app.web.api.attention_routes import AttentionSchema, as_answer
 from app.web.current import current_context
+from app.web.i18n import DEFAULT, wording
 
 attention = AppGroup("attention", help="人の対応を待っているもの(要対応)")
 
@@ -35,8 +35,8 @@ def list_waiting(key: str | None, limit: int, after: int | None, as_json: bool) 
         return
     click.echo(_summary(seen))
     for group in seen.groups:
-        click.echo(f"■ {message_of(group.code, group.where)}({group.count}件)")
-        click.echo(f"    対処: {remedy_of(group.code, group.where)}")
+        click.echo(f"■ {wording(DEFAULT).message(group.code, group.where)}({group.count}件)")
+        click.echo(f"    対処: {wording(DEFAULT).remedy(group.code, group.where)}")
         click.echo(f"    対応する人: {group.owner.label}")
     for entry in page.items:
         click.echo(_line(entry))
@@ -65,7 +65,7 @@ def _line(entry: Entry) -> str:
     people = f"  {entry.people}人" if entry.people and not entry.is_person else ""
     run = f"  実行 {entry.run}" if entry.run else ""
     more = people, f"  {_time(entry.since)}から", run, "  直ったようです" if entry.mended else ""
-    return f"{who}  {entry.connection}  {message_of(entry.code, entry.where)}{''.join(more)}"
+    return f"{who}  {entry.connection}  {wording(DEFAULT).message(entry.code, entry.where)}{''.join(more)}"
 
 
 def _time(moment: datetime | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.errors import AwaseError
 from app.domain.runs.dates import JAPAN
 from app.domain.settings.connection_settings import Automatic, ConflictPolicy, MailPolicy
@@ -186,7 +185,7 @@ def check_webhook(key: str, *, repair: bool) -> bool:
     try:
         check = webhook_registration.check_webhook(ctx, connection)
     except AwaseError as error:
-        click.echo(f"SmartHR の Webhook: {message_of(error.code)}")
+        click.echo(f"SmartHR の Webhook: {wording(JAPANESE).message(error.code)}")
         return False
     if repair and check.registered and not check.ok:
         click.echo(f"SmartHR の Webhook: {_found(check)}。直します。")

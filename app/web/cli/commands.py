@@ -12,7 +12,6 @@ from flask.cli import ScriptInfo
 
 from app import __version__
 from app.domain.access.origin import Door, Origin, coming_from
-from app.domain.error_catalogue.catalogue import message_of, remedy_of
 from app.domain.errors import AwaseError, Refused
 from app.logs import configure_logging
 from app.use_cases.accounts.users import CLI
@@ -75,15 +74,15 @@ class _Told(click.Group):
     def _told(self, ctx: click.Context) -> Any:
         if self.name != db.name:
             _check_database(ctx)
+        say = wording(DEFAULT)
         try:
             return super().invoke(ctx)
         except Refused as error:
-            say = wording(DEFAULT)
             message, faults = say.refusal(error), say.faults(error)
             lines = [message, *(f"  {path}: {text}" for path, text in faults.items() if text != message)]
             raise _ended(lines, REFUSED) from error
         except AwaseError as error:
-            raise _ended([message_of(error.code), remedy_of(error.code)], FAILED) from error
+            raise _ended([say.message(error.code), say.remedy(error.code)], FAILED) from error
 
 
 def _os_user() -> dict[str, str]:

@@ -10,7 +10,6 @@ from datetime import timedelta
 import click
 from flask.cli import AppGroup
 
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.mail_text.notices import BANK
 from app.domain.runs.run_state import ItemState
 from app.domain.settings.connection_settings import PayType
@@ -274,7 +273,7 @@ def _echo_with_settings(key: str) -> None:
     for name, label in _EXPORT_LABELS.items():
         click.echo(f"  {label}: {shown[name]}")
     for code in doubts(settings):
-        click.echo(f"  注意: {message_of(code)}")
+        click.echo(f"  注意: {wording(DEFAULT).message(code)}")
 
 
 def _echo_gone(key: str) -> bool:

@@ -13,7 +13,6 @@ from flask.cli import AppGroup
 from tqdm import tqdm
 
 from app.domain.enums import Direction, Trigger
-from app.domain.error_catalogue.catalogue import message_of
 from app.domain.planning.mass_change import reason_from_dict, sentence
 from app.domain.runs.commands import StartRun
 from app.domain.runs.dates import JAPAN, today_in_japan
@@ -261,7 +260,7 @@ def _echo_run(view: RunView) -> None:
     if beside := sum(view.looked_at.values()):
         click.echo(f"選択していない従業員: {beside}件（何も書き込んでいません）")
     for code, people in view.left_out.items():
-        click.echo(f"対象外の理由: {message_of(code, view)} {people}件")
+        click.echo(f"対象外の理由: {wording(DEFAULT).message(code, view)} {people}件")
     if view.only_target_changed:
         click.echo(f"変更なしのうち、反映先だけが変わっています: {view.only_target_changed}件")
     if view.error_message:

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
-from app.domain.error_catalogue.catalogue import CATALOGUE, message_of, remedy_of
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.errors import AwaseError, Refused, Sentence, TemporaryError
 from app.web.current import current_context, request_id
 from app.web.http.problems import FIELD_PROBLEMS, PROBLEMS, code_of_status, title_of
@@ -118,7 +118,8 @@ def on_product_error(error: AwaseError) -> Response:
 def _told(code: str) -> str:
     """What the catalogue says about a code. The error's own text is left out, because it may quote a vendor."""
     if code in CATALOGUE:
-        return " ".join(filter(None, (message_of(code), remedy_of(code))))
+        say = wording(DEFAULT)
+        return f"{say.message(code)} {say.remedy(code)}"
     return PROBLEMS.get(code, PROBLEMS["unavailable"]).detail
 
 

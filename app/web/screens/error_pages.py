@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Flask, Response, g
 from flask_login import AnonymousUserMixin
 
-from app.domain.error_catalogue.catalogue import CATALOGUE
+from app.domain.error_catalogue.entries import CATALOGUE
 from app.domain.errors import Sentence
 from app.web.current import request_id
 from app.web.http.errors import answer_browsers_with
