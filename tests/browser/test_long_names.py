@@ -22,7 +22,7 @@ from tests.house import KEY
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
+pytestmark = [pytest.mark.processes, pytest.mark.reach("all")]
 
 PHONE = {"width": 390, "height": 844}
 COMPANY = "株式会社" + "とても長い名前の会社" * 9 + "合わせ"

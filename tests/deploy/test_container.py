@@ -88,6 +88,7 @@ class Engine:
 
 
 @pytest.mark.processes
+@pytest.mark.reach("all")  # before every change, the commands of systemd do the same
 def test_the_small_composition_is_one_service(tmp_path: Path, installation: Path) -> None:
     port = free_port()
     settings = {"PORT": str(port), "BIND": "127.0.0.1", "BASE_URL": f"http://127.0.0.1:{port}"}

@@ -98,6 +98,7 @@ def test_a_demo_that_is_broken_off_leaves_no_process(tmp_path: Path, strangers: 
     assert [command_of(pid) for pid in pids if command_of(pid)] == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 @pytest.mark.timeout(300)
 def test_a_practice_switch_that_does_not_exist_is_said(tmp_path: Path, strangers: Strangers) -> None:

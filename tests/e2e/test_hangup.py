@@ -15,7 +15,12 @@ from tests.e2e.test_killed import await_items, created_twice, follow, house, mai
 
 __all__ = ["house"]
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(600), pytest.mark.usefixtures("proc")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.reach("all"),
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("proc"),
+]
 
 PROGRAMS = ("workers.worker", "workers.relay", "workers.cron", "wsgi:app")
 

@@ -286,6 +286,7 @@ def test_the_steps_of_the_page_are_taken_while_everything_goes_on(house: House) 
     assert not any(old in operator.file.read_text(encoding="utf-8") for old in operator.old.values())
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("proc")

@@ -138,6 +138,14 @@ def test_a_life_of_a_house(start: Start, tmp_path: Path) -> None:
     assert [command_of(pid) for pid in everybody if command_of(pid)] == []
     assert "Traceback" not in first.text
 
+
+@pytest.mark.reach("all")
+def test_a_house_goes_on_where_it_was_left_however_it_ended(start: Start, tmp_path: Path) -> None:
+    first = start().up()
+    run = first.ended_run(first.pasted("curl -X POST")["id"])
+    assert first.pasted("curl -X PUT")["position"] == "部長"
+    first.stop()
+
     for left_open in (tmp_path / "var" / "awase.db", *(tmp_path / "var" / "log").iterdir()):
         left_open.chmod(0o666)  # as an earlier version would have made it
     third = start().up()  # the vendors remember: one edit on the screen is one difference

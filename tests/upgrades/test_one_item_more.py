@@ -84,6 +84,7 @@ def test_after_a_real_edit_it_reports_exactly_that_one(told: House, newer: Path)
     assert swept_by(newer, told)["missed"] == []
 
 
+@pytest.mark.reach("all")
 def test_what_was_agreed_on_before_is_still_agreed_on(told: House, newer: Path) -> None:
     """So a change of an item that both releases know is written as ever, in the first sweep."""
     set_smarthr_phone(told, person(told))
@@ -92,6 +93,7 @@ def test_what_was_agreed_on_before_is_still_agreed_on(told: House, newer: Path) 
     assert phones(told, person(told)) == (SMARTHR_PHONE, SMARTHR_PHONE)
 
 
+@pytest.mark.reach("all")
 def test_who_differs_in_the_new_item_is_asked_and_not_written(told: House, newer: Path) -> None:
     """Nobody knows which side is right: the release before has never compared it."""
     told.freee.edit(employee(told, 0), {"profile_rule": {KEY: "furui@example.com"}})
@@ -103,6 +105,7 @@ def test_who_differs_in_the_new_item_is_asked_and_not_written(told: House, newer
     assert told.writes() == writes
 
 
+@pytest.mark.reach("all")
 def test_whoever_waits_or_is_left_alone_goes_on_so(told: House, newer: Path) -> None:
     """A number that freee cannot take, one that it has refused, and accounts that are too many for one day."""
     told.smarthr.edit(crew(told, 0), {"tel_number": "+1-212-555-0100"})
@@ -120,6 +123,7 @@ def test_whoever_waits_or_is_left_alone_goes_on_so(told: House, newer: Path) -> 
         assert (told.writes(), known(told)) == (writes, before)
 
 
+@pytest.mark.reach("all")
 def test_an_item_takes_no_more_than_that(newer: Path) -> None:
     """What is written down of the items is made anew, and every test that walks them is content."""
     run_in(newer, "docs/tools/items.py")
