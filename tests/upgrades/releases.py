@@ -54,5 +54,6 @@ RELEASES = (
     Release("0016", "075782a"),
     Release("0019", "d8f308b"),
     Release("0021", "2c2ea32"),
+    Release("0029", "bcf6a90"),
 )
 """Oldest first."""
