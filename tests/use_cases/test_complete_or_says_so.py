@@ -20,6 +20,7 @@ from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.storage.runs.rows import ItemRow
 from app.use_cases.queries.item_views import item_view
 from app.use_cases.survey.survey import PATIENCE
+from app.web.i18n import wording
 from tests.house import House
 from tests.listening import FREEE_TOKEN, automatic, listening, now_in_japan, settle, swept
 from tests.reach import thinned
@@ -158,7 +159,7 @@ def test_the_field_is_named_to_people_and_its_value_to_nobody(pairs: House) -> N
     run = again(pairs)
     item = pairs.item(run, odd["emp_code"])
     assert item.name == f"{odd['last_name']} {odd['first_name']}"
-    message = item_view(item, (), ()).message
+    message = item_view(item, (), (), say=wording("ja")).message
     assert message is not None and "SmartHRの健康保険の標準報酬月額" in message
     (mail,) = pairs.postbox.mails
     assert "SmartHRの健康保険の標準報酬月額" in mail.body
