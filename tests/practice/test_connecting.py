@@ -51,6 +51,7 @@ def test_the_houses_command_sees_the_house_and_nothing_else(tmp_path: Path) -> N
     assert run("connection", "show", "nobody at all").returncode == 2
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_several_commands_share_a_process_and_the_first_that_fails_ends_it(tmp_path: Path) -> None:
     env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
@@ -64,6 +65,7 @@ def test_several_commands_share_a_process_and_the_first_that_fails_ends_it(tmp_p
     assert not any(token in str(refused.value) for token in secrets.values())
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_a_webhook_that_cannot_be_registered_is_told_and_no_reason_to_stop(tmp_path: Path) -> None:
     env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})

@@ -76,6 +76,7 @@ def test_nothing_of_it_is_loaded_unless_a_collector_is_named(tmp_path: Path) -> 
     assert "opentelemetry.sdk.trace" in asked.stdout, asked.stderr
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("start", STARTS)
 def test_without_the_packages_every_start_says_what_is_missing(tmp_path: Path, start: str) -> None:
     env = {

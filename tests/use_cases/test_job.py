@@ -131,6 +131,7 @@ def test_one_changed_item_costs_at_most_four_calls_beyond_the_survey(
     assert house.calls() - before - survey_alone <= 4
 
 
+@pytest.mark.reach("all")
 def test_a_thousand_people_without_a_change_cost_a_twentieth_of_a_call_each(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

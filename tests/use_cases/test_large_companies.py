@@ -15,6 +15,7 @@ from app.practice.staff.practice_company import PracticeCompany, build_company
 from app.use_cases.employee.newcomers import KEPT_FOR
 from app.use_cases.upkeep import relay
 from tests.house import House
+from tests.reach import thinned
 from tests.use_cases.test_job import only
 from tests.use_cases.test_nobody_doubled import hear_of, item_of, new_crew, question_about, the_same_in_freee
 
@@ -90,6 +91,7 @@ def test_whoever_was_entered_after_the_survey_is_not_created_again(
     assert item_of(house, run, crew).state in (ItemState.NEEDS_REVIEW, ItemState.SUCCEEDED, ItemState.UNCHANGED)
 
 
+@pytest.mark.reach("all")
 def test_a_stranger_entered_after_the_survey_hinders_nobody(house: House, large: PracticeCompany) -> None:
     run = surveyed(house)
     profile = {"last_name": "余所", "first_name": "者", "last_name_kana": "ヨソ", "first_name_kana": "モノ"}
@@ -106,7 +108,7 @@ def test_a_create_whose_answer_was_lost_is_found_and_not_repeated(house: House, 
     assert house.seen(run).counts["succeeded"] == creates(large)
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["the same person", "a stranger"])
+@pytest.mark.parametrize("same", thinned(2, [True, False]), ids=["the same person", "a stranger"])
 def test_smarthr_is_asked_for_the_newest_as_well(
     company: PracticeCompany, open_practice: Callable[..., House], same: bool
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_plan_approved_before_the_change_is_written_after_it(told: House) -> N
     assert needs(changed, DECISIONS) == 0
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("step", [KNOWN, IN_USE, REMOVED])
 def test_what_was_agreed_cleared_and_resting_is_recognised(told: House, step: str) -> None:
     moves, clears, rests = pairs(told)

@@ -31,6 +31,7 @@ from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.listening import FREEE_TOKEN, listening, now_in_japan, settle
 from tests.properties import every
+from tests.reach import thinned
 from tests.use_cases.test_interleaving import Interrupted, Killed, a_few, die, work_through_deaths
 from tests.use_cases.test_job import contents, only
 from tests.use_cases.test_mass_change import weighed_by
@@ -138,7 +139,7 @@ def test_a_preview_writes_nothing_and_never_asks_the_source(
     assert house.seen(preview).vendor_calls[direction.source.value] == 0
 
 
-@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_undoing_the_undo_brings_the_written_values_again(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
 ) -> None:
@@ -289,7 +290,7 @@ def link_of(house: House) -> dict[str, str]:
 # ── dying, failing, repeating ─────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
 ) -> None:
