@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from app.adapters.freee import signs as freee
@@ -11,6 +14,7 @@ from app.adapters.smarthr import signs as smarthr
 from app.domain.enums import Step, System
 from app.domain.error_catalogue.entries import CATALOGUE
 
+VENDORS = Path(__file__).resolve().parents[2] / "docs" / "vendors"
 RECOGNISE = {System.FREEE: freee.recognise, System.SMARTHR: smarthr.recognise}
 SIGNS = [
     pytest.param(signs, sign, id=f"{vendor.value} {sign.code} {sign.example}")
@@ -28,6 +32,16 @@ def test_every_sign_is_reached(signs: Signs, sign: Sign) -> None:
         " more particular one first, or leave this one out"
     )
     assert sign.code in CATALOGUE, f"{sign.code} has no entry in app/domain/error_catalogue"
+
+
+@pytest.mark.parametrize(("vendor", "signs"), [("freee", freee.FREEE), ("smarthr", smarthr.SMARTHR)])
+def test_every_stable_code_is_among_the_facts_of_its_vendor(vendor: str, signs: Signs) -> None:
+    page = VENDORS / f"{vendor}.md"
+    codes = {
+        code for sign in signs.stable for code in re.findall(r"[a-z]+(?:_[a-z]+)+", sign.pattern.replace(r"\b", " "))
+    }
+    assert len(codes) >= 3
+    assert {code for code in codes if f"`{code}`" not in page.read_text(encoding="utf-8")} == set(), page.name
 
 
 @pytest.mark.parametrize(

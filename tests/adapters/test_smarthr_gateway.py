@@ -123,7 +123,8 @@ def test_nothing_is_asked_for_that_is_not_exchanged(world: SmartHRWorld) -> None
     record = anybody(world).record
     assert record
     assert set(record) <= set(crew_fields())
-    assert set(crew_fields()) == set(CrewSchema().fields)
+    differ = set(crew_fields()) ^ set(CrewSchema().fields)
+    assert differ == set(), "CrewSchema in app/adapters/smarthr/schemas.py holds what FIELDS exchange, and nothing else"
     assert not {"emergency_tel_number", "custom_fields", "departments"} & set(record)
     assert "bankbook_image" not in record["bank_accounts"][0]
 

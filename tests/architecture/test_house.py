@@ -58,7 +58,8 @@ def test_settings_are_documented_in_three_places() -> None:
 def test_the_readme_shows_the_mapping_as_it_is() -> None:
     tool = runpy.run_path(str(ROOT / "docs" / "tools" / "items.py"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert tool["written"](readme) == readme, "app/domain/mapping.py has other items than README.md: run `make items`"
+    same = tool["written"](readme) == readme  # compared outside the assertion, which would print all of both
+    assert same, "app/domain/mapping.py has other items than README.md: run `make items`"
 
 
 def test_the_procfile_starts_modules_that_exist() -> None:

@@ -1,8 +1,11 @@
-"""What is written once and has to be named elsewhere is named there: pages on the blueprint, metrics in docs/ops."""
+"""What is written once and has to be named elsewhere is named there: pages on the blueprint, their templates, use cases
+at a door or in the timetable of cron, metrics in docs/ops."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ METRICS = sorted(
         )
     )
 )
+TEMPLATES = ROOT / "app" / "web" / "templates"
 SHOWN = ("docs/ops/grafana-dashboard.json", "docs/ops/alerts.yml", "docs/ops/runbook.md", "docs/ops/telemetry.md")
 
 
@@ -37,6 +41,32 @@ def test_every_page_is_on_the_blueprint(page: Path) -> None:
 def test_there_are_pages_and_metrics() -> None:
     assert len(PAGES) > 20
     assert len(METRICS) > 40
+
+
+def test_every_template_that_is_named_is_there_and_every_one_is_named() -> None:
+    sources = [*(ROOT / "app" / "web").rglob("*.py"), *TEMPLATES.rglob("*.html")]
+    named = {
+        name for path in sources for name in re.findall(r"[\"']([\w/]+\.html)[\"']", path.read_text(encoding="utf-8"))
+    }
+    there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")}
+    full = {name if name in there else f"screens/{name}" for name in named}
+    assert full - there == set(), f"write it in {TEMPLATES.relative_to(ROOT)}"
+    assert there - full == set(), "no page shows it"
+
+
+def test_every_use_case_is_called_by_somebody() -> None:
+    """By a door, a worker, the timetable of cron, or another use case; else it would never be done."""
+    files = [path for folder in ("app", "workers") for path in (ROOT / folder).rglob("*.py")]
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    words = Counter(word for text in texts.values() for word in re.findall(r"\w+", text))
+    unused = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path, text in texts.items()
+        if "use_cases" in path.parts
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and words[node.name] == 1
+    ]
+    assert unused == [], "call it, for example from a row of `table` in workers/cron.py"
 
 
 @pytest.mark.parametrize("metric", METRICS)

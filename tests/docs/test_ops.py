@@ -90,7 +90,9 @@ def shown(house: House, app: Flask) -> dict[str, set[str]]:
     sort_received(house.ctx)
     count_once(house.ctx)
     beat(house.ctx, "cron@here:1", since=house.clock.now(), clock_skew=0.0)
-    families = text_string_to_metric_families(client.get("/metrics").text)
+    answer = client.get("/metrics")
+    assert answer.status_code == 200, f"a family of app/web/ops/metric_families.py fails: {answer.text}"
+    families = text_string_to_metric_families(answer.text)
     return {sample.name: set(sample.labels) for family in families for sample in family.samples}
 
 
@@ -116,7 +118,8 @@ def test_every_metric_of_ours_is_used_somewhere(
 ) -> None:
     text = " ".join([rule["expr"] for rule in rules] + targets(dashboard))
     families = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in shown}
-    assert {family for family in families if family not in text} == set()
+    unused = {family for family in families if family not in text}
+    assert unused == set(), "each needs a panel of docs/ops/grafana-dashboard.json or a rule of docs/ops/alerts.yml"
 
 
 def test_expressions_are_well_formed(rules: list[dict[str, Any]], dashboard: dict[str, Any]) -> None:
@@ -175,7 +178,8 @@ def test_the_dashboard_can_be_imported(dashboard: dict[str, Any]) -> None:
             for x in range(place["x"], place["x"] + place["w"])
             for y in range(place["y"], place["y"] + place["h"])
         }
-        assert place["x"] + place["w"] <= 24 and not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        assert not cells & taken, f"{panel['title']}: another panel is there; raise `y` of all that follow a new one"
         taken |= cells
         if panel["type"] != "row":
             assert panel["targets"] and panel["datasource"]["uid"] == "${datasource}"

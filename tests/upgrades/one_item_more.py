@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app.domain.mapping import BY_KEY
 from tests.house import House
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,9 @@ FOLDERS, FILES = ("app", "workers", "tests", "docs"), ("pyproject.toml", "README
 
 
 def with_one_item_more(folder: Path) -> Path:
-    """The checkout of the newer release in this folder."""
+    """The checkout of the newer release in this folder. Raises ValueError where the invented item is one by now."""
+    if KEY in BY_KEY:
+        raise ValueError(f"{KEY} is exchanged: invent another item in {Path(__file__).name}")
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "kept", "screenshots"))
     for name in FILES:
