@@ -57,6 +57,13 @@ def thinned(one_in: int, *parameters: Iterable[Any]) -> list[Any]:
     ]
 
 
+def looks(seen: int, cases: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Looks of one page, as cases for `parametrize`: the one at this place in `make test`, all in `make test-all`."""
+    return [
+        pytest.param(*case, marks=[] if place == seen else pytest.mark.reach(ALL)) for place, case in enumerate(cases)
+    ]
+
+
 def beyond_reach(items: Sequence[pytest.Item], wanted: str) -> list[pytest.Item]:
     """Those of the tests that `wanted` does not run."""
     beyond = [item for item in items if not within(reach_of(item), wanted)]

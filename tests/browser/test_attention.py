@@ -15,6 +15,7 @@ from tests.browser.axe import findings
 from tests.browser.conftest import WIDE
 from tests.browser.site import Site
 from tests.browser.test_pages import too_wide, until
+from tests.reach import looks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -93,7 +94,7 @@ def test_left_for_now_with_a_reason_and_taken_up_again(site: Site, sign_in: Call
 
 @pytest.mark.parametrize(
     ("size", "scheme", "locale"),
-    [(WIDE, "light", "ja"), (PHONE, "dark", "ja"), (PHONE, "light", "en"), (WIDE, "dark", "en")],
+    looks(1, [(WIDE, "light", "ja"), (PHONE, "dark", "ja"), (PHONE, "light", "en"), (WIDE, "dark", "en")]),
 )
 def test_list_and_home_on_every_screen(
     site: Site,

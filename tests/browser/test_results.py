@@ -16,11 +16,12 @@ from tests.browser.conftest import WIDE
 from tests.browser.site import Site
 from tests.browser.test_flow import approve, choose_direction, go_to_the_plan, read_both_sides, tick_the_first, words_of
 from tests.browser.test_pages import too_wide
+from tests.reach import looks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
+pytestmark = pytest.mark.processes
 
 PHONE = {"width": 390, "height": 844}
 WORDS = {
@@ -45,7 +46,7 @@ WORDS = {
 
 @pytest.mark.parametrize(
     ("size", "scheme", "locale"),
-    [(WIDE, "light", "ja"), (PHONE, "dark", "ja"), (PHONE, "light", "en"), (WIDE, "dark", "en")],
+    looks(0, [(WIDE, "light", "ja"), (PHONE, "dark", "ja"), (PHONE, "light", "en"), (WIDE, "dark", "en")]),
 )
 def test_one_is_chosen_written_and_put_back(
     site: Site,

@@ -14,6 +14,7 @@ from app.domain.enums import Direction
 from tests.browser.axe import findings
 from tests.browser.site import Site
 from tests.browser.test_pages import sideways, too_wide, until
+from tests.reach import looks
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,7 +26,7 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
 @pytest.mark.parametrize(
     ("size", "scheme", "locale"),
-    [(DESK, "light", "ja"), (DESK, "dark", "en"), (PHONE, "light", "ja"), (PHONE, "dark", "en")],
+    looks(3, [(DESK, "light", "ja"), (DESK, "dark", "en"), (PHONE, "light", "ja"), (PHONE, "dark", "en")]),
     ids=["desk", "desk-dark-en", "phone", "phone-dark-en"],
 )
 def test_results_confirmation_values_and_history(

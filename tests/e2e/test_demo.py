@@ -175,7 +175,8 @@ def test_an_interruption_swallowed_by_a_finaliser_comes_again() -> None:
         "import os, signal, time\nfrom app.practice import launch\nlaunch._listen_to_signals()\n"
         "class Dropping:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT); time.sleep(0.05)\n"
         "it = Dropping()\ndel it\nprint('swallowed', flush=True)\n"
-        "try:\n    time.sleep(30)\nexcept KeyboardInterrupt:\n    with launch.undisturbed():\n        print('noticed')\n"
+        "try:\n    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n    with launch.undisturbed():\n        print('noticed')\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["swallowed", "noticed"]
