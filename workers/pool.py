@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from rq.worker_pool import WorkerPool
+from rq.worker_pool import WorkerData, WorkerPool
 
 from app.supervision import Watchdog
 
@@ -17,11 +17,16 @@ _PARENT_CHECK_SECONDS = 1.0
 
 
 class OneQueuePool(WorkerPool):
-    """A pool that stops its workers once: a second signal would make RQ break off running jobs."""
+    """A pool that stops each of its workers once: a second signal would make RQ break off running jobs.
+
+    It does so by SIGTERM, where RQ uses SIGINT: a shell starts what stands before `&` with SIGINT ignored, and a worker
+    that has just been forked would never hear of the end. SIGTERM ends such a worker, which has begun nothing yet.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._process = os.getpid()
+        self._told: set[int | None] = set()
         self._watchdog = Watchdog()
 
     def check_workers(self, respawn: bool = True) -> None:
@@ -34,6 +39,16 @@ class OneQueuePool(WorkerPool):
             raise SystemExit  # a worker that has not begun yet: it is a fork, and has inherited this handler
         if self.status != self.Status.STOPPED:
             super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def all_workers_have_stopped(self) -> bool:
+        """Once a second, while the pool ends. Tells those who were just being started when it was told so itself."""
+        self.stop_workers()  # type: ignore[no-untyped-call]
+        return super().all_workers_have_stopped()
+
+    def stop_worker(self, worker_data: WorkerData, sig: signal.Signals = signal.SIGTERM) -> None:
+        if worker_data.pid not in self._told:
+            self._told.add(worker_data.pid)
+            super().stop_worker(worker_data, sig)
 
 
 def end_with_pool() -> None:

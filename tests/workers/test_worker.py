@@ -114,7 +114,8 @@ class Station:
     def connect(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket))
 
-    def start_pool(self, queue: str, *, workers: int = 2) -> subprocess.Popen[bytes]:
+    def start_pool(self, queue: str, *, workers: int = 2, in_background: bool = False) -> subprocess.Popen[bytes]:
+        """`in_background`: as a shell starts what stands before `&`, with SIGINT ignored."""
         env = {
             **os.environ,
             "DATA_DIR": str(self.folder),
@@ -125,7 +126,10 @@ class Station:
             "WORKERS_INTERACTIVE": str(workers),
         }
         log = (self.folder / "worker.log").open("ab")
-        pool = subprocess.Popen([sys.executable, "-m", "workers.worker", queue], cwd=ROOT, env=env, stderr=log)
+        command = [sys.executable, "-m", "workers.worker", queue]
+        if in_background:
+            command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
+        pool = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
         self.pools = [*(self.pools or []), pool]
         return pool
 
@@ -221,6 +225,17 @@ def test_jobs_are_done_and_the_pool_ends_in_order(station: Station) -> None:
     assert not any(alive(worker) for worker in workers)
     lines = [json.loads(line) for line in station.log().splitlines() if line.startswith("{")]
     assert {"mail_settled"} <= {line.get("event") for line in lines}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("in_background", [False, True])
+def test_a_pool_ends_that_is_told_so_while_its_workers_only_begin(station: Station, in_background: bool) -> None:
+    pool = station.start_pool("interactive", workers=3, in_background=in_background)
+    wait_for(lambda: len(children(pool.pid)) == 3, "the last worker")
+    workers = children(pool.pid)
+    pool.send_signal(signal.SIGTERM)
+    pool.wait(20)
+    wait_for(lambda: not any(alive(worker) for worker in workers), "the end of the workers", seconds=5)
 
 
 @pytest.mark.processes
