@@ -72,6 +72,7 @@ def attribute_in(system: System, row: FieldMapping) -> str:
     return attribute_of(path) if system is System.SMARTHR else path
 
 
+@cache
 def attributes_of(system: System) -> frozenset[str]:
     return frozenset(attribute_in(system, row) for row in FIELDS)
 
@@ -87,7 +88,7 @@ def shown_attributes(person: EmployeeRecord) -> frozenset[str]:
     if record is None:
         return _in_the_directory(person)
     if system is System.SMARTHR:
-        return readable_attributes([record]) & attributes_of(system)
+        return frozenset(name for name in attributes_of(system) if not _may_be_hidden(record.get(name)))
     return frozenset(reader.attribute for reader in _readers(system) if not _is_null(reader, record))
 
 
@@ -103,7 +104,8 @@ def listing_of(people: Iterable[EmployeeRecord], *, complete: bool = True) -> Li
         for each in people:
             if each.record is not None:
                 named = named or attributes_of(each.person.system)
-                there.update(_named(each.person.system, each.record))
+                if not there >= named:  # after the first few people nothing is missing any more
+                    there.update(_named(each.person.system, each.record))
                 with_record.add(each.person.id)
             if not each.unreadable:
                 readable.add(each.person.id)

@@ -130,6 +130,8 @@ def _measure(house: House, asked: argparse.Namespace) -> None:
     for title, direction in (
         ("first run, SmartHR → freee", Direction.SMARTHR_TO_FREEE),
         ("once more, nothing to do", Direction.SMARTHR_TO_FREEE),
+        ("a third time", Direction.SMARTHR_TO_FREEE),
+        ("a fourth time, as the third", Direction.SMARTHR_TO_FREEE),
         ("the other way", Direction.FREEE_TO_SMARTHR),
     ):
         run = house.start(direction)
@@ -193,7 +195,9 @@ def _arguments() -> argparse.Namespace:
         "--collector", help="tell this address of it, as OTEL_EXPORTER_OTLP_ENDPOINT; not when not given"
     )
     parser.add_argument("--texts", action="store_true", help="every statement with how often a job sends it")
-    parser.add_argument("--profile", default="", help="profile the run with this in its title: first, once, other")
+    parser.add_argument(
+        "--profile", default="", help="profile the run with this in its title: first, once, fourth, other"
+    )
     parser.add_argument("--only", default="sync_item", help="profile only these jobs: sync_item or survey_run")
     parser.add_argument("--sort", default="tottime", help="order of the profile")
     parser.add_argument("--lines", type=int, default=60)
