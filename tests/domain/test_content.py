@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from app.domain.employee import EmployeeRecord, Person, YearMonth
+from app.domain.employee import EmployeeRecord, Person, Unreadable, YearMonth
 from app.domain.enums import System
 from app.domain.mapping import FIELDS
-from app.domain.planning.content import content_digest, content_of, is_other_content
+from app.domain.planning.content import content_digest, content_of, is_other_content, record_mark
+from app.domain.planning.keyed import KeyedFingerprint
+from app.domain.planning.rule_version import VERSION
 from app.domain.snapshot import ABSENT, BLANK, Snapshot, Unconvertible
 from tests.domain.records import crew, employee, seen_in_smarthr
 
@@ -92,3 +94,46 @@ def test_only_the_same_month_tells_of_a_change(before: str | None, after: str | 
 
 def test_who_is_not_shown_has_no_content() -> None:
     assert content_of(replace(EMPLOYEE, record=None), KEYED) is None
+
+
+# ── the mark of a record ──────────────────────────────────────────────────────────────────────────────────────────
+
+SIGNED = KeyedFingerprint({"": b"an-invented-key", "a": b"another"}, "")
+
+
+def test_the_same_reading_has_the_same_mark_in_whatever_order_a_vendor_tells_it() -> None:
+    assert CREW.record is not None
+    turned = replace(CREW, record=dict(reversed(CREW.record.items())))
+    assert record_mark(CREW, SIGNED, "code") == record_mark(turned, SIGNED, "code") is not None
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Person)])
+def test_all_that_is_known_of_a_person_is_in_the_mark(name: str) -> None:
+    other = replace(CREW, person=replace(CREW.person, **{name: "something else"}))
+    assert record_mark(other, SIGNED, "code") != record_mark(CREW, SIGNED, "code")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, True), (1, 1.0), (1, "1"), (0, False), (None, ""), ("", []), ([None], None), ("a", "a ")]
+)
+def test_every_value_is_in_the_mark(one: object, other: object) -> None:
+    made = [replace(CREW, record={**crew(), "emp_code": value}) for value in (one, other)]
+    assert len({record_mark(each, SIGNED, "code") for each in made}) == 2
+
+
+def test_month_code_key_and_what_could_not_be_read_are_in_the_mark() -> None:
+    others = [
+        replace(EMPLOYEE, month=NOVEMBER),
+        replace(EMPLOYEE, month=DECEMBER),
+        replace(EMPLOYEE, once_only=True),
+        replace(EMPLOYEE, unreadable=Unreadable(("num",))),
+    ]
+    marks = [record_mark(each, SIGNED, "code") for each in (EMPLOYEE, *others)]
+    marks += [record_mark(EMPLOYEE, SIGNED, "other code"), record_mark(EMPLOYEE, SIGNED.under("a"), "code")]
+    assert len(set(marks)) == len(marks)
+    assert all(mark is not None and mark.startswith(str(VERSION)) for mark in marks)
+
+
+def test_a_mark_is_made_of_whatever_a_vendor_sends() -> None:
+    assert record_mark(replace(CREW, record={"last_name": "\ud800", "x": float("nan")}), SIGNED, "code")
+    assert record_mark(replace(CREW, record=None), SIGNED, "code") is None

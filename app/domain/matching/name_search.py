@@ -111,6 +111,11 @@ class NameKeys:
         return f"NameKeys({self._label!r})"
 
     @property
+    def made_by(self) -> str:
+        """What the digests that are made now say of their key and rules."""
+        return _made_by(self._label)
+
+    @property
     def known(self) -> Collection[str]:
         """What digests may have been made by so that a search finds them."""
         return [_made_by(label) for label in self._keys]

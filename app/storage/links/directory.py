@@ -16,9 +16,10 @@ from sqlalchemy.orm import aliased
 
 from app.domain.enums import System
 from app.domain.matching.comparable import comparable_number
-from app.domain.matching.marks import Wanted
+from app.domain.matching.marks import Marks, Wanted
+from app.domain.matching.name_search import NameMarks
 from app.storage.links.rows import DirectoryEntry, ListEnd
-from app.storage.repository import Repository, as_row
+from app.storage.repository import Repository, as_row, table_of
 from app.storage.tables.directory_models import ListEndTable
 from app.storage.tables.models import ConnectionTable, DirectoryTable, LinkTable
 
@@ -172,6 +173,17 @@ class DirectoryRepository(Repository):
             found.update({row.person_id: DirectoryEntry(*row) for row in self._session.execute(some)})
         return found
 
+    def marked(self, connection_id: int, system: System, person_ids: Sequence[str]) -> dict[str, DirectoryEntry]:
+        """Id → whole entry of those of these people of whom it is known what their entry was made of."""
+        query = select(DirectoryTable).where(
+            DirectoryTable.connection_id == connection_id,
+            DirectoryTable.system == system,
+            DirectoryTable.person_id.in_(person_ids),
+            DirectoryTable.record_mark.is_not(None),
+        )
+        columns = table_of(DirectoryTable).c
+        return {row.person_id: _entry(row) for row in self._session.execute(query.with_only_columns(*columns))}
+
     def contents(self, connection_id: int, system: System) -> dict[str, str | None]:
         """Id → the content of everybody."""
         query = select(DirectoryTable.person_id, DirectoryTable.content).where(
@@ -201,8 +213,17 @@ def _values(connection_id: int, system: System, row: DirectoryEntry, *, now: dat
         "born_mark": row.marks.born if row.marks else None,
         "name_digests": row.names.digests if row.names else None,
         "names_by": row.names.made_by if row.names else None,
+        "record_mark": row.record,
         "seen_at": now,
     }
+
+
+def _entry(row: Any) -> DirectoryEntry:
+    names = NameMarks(row.names_by, row.name_digests) if row.names_by and row.name_digests is not None else None
+    marks = Marks(row.number_mark or "", row.kana_mark, row.born_mark)
+    return DirectoryEntry(
+        row.employee_number, row.person_id, row.schedule, row.content, names, marks, record=row.record_mark
+    )
 
 
 def _portions(entries: Iterable[DirectoryEntry]) -> Iterator[list[DirectoryEntry]]:

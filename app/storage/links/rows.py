@@ -106,9 +106,12 @@ class DirectoryEntry:
     content: str | None = field(default=None, repr=False)
     """Keyed digest of the items this person had; None: the system did not show them."""
     names: NameMarks | None = field(default=None, repr=False)
-    """By which a search finds this person; written only."""
+    """By which a search finds this person."""
     marks: Marks | None = field(default=None, repr=False)
-    """By which somebody new is compared with this person; written only."""
+    """By which somebody new is compared with this person."""
+    record: str | None = field(default=None, repr=False)
+    """Keyed digest of all that this entry was made of (`domain.planning.content.record_mark`); None: nobody has noted
+    it."""
 
 
 @dataclass(frozen=True)

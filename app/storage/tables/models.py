@@ -356,4 +356,5 @@ class DirectoryTable(Base):
     born_mark: Mapped[str | None]
     name_digests: Mapped[bytes | None]
     names_by: Mapped[str | None]
+    record_mark: Mapped[str | None]
     seen_at: Mapped[datetime]

@@ -3,12 +3,14 @@
 A person changed without a webhook when the list shows other values than the time before, although no webhook has named
 them and no run has written to them. Only a comparison finds them: freee has no timestamps, and a vendor may have
 switched a webhook off.
+
+Of a person whose record is what it was at the last survey, what was worked out then stands (`record_mark`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -19,7 +21,7 @@ from app.domain.employee import EmployeeRecord, PaySchedule
 from app.domain.enums import System
 from app.domain.matching.marks import marks_of
 from app.domain.matching.name_search import NameKeys, names_of
-from app.domain.planning.content import content_of, is_other_content
+from app.domain.planning.content import content_of, is_other_content, record_mark
 from app.domain.planning.keyed import KeyedFingerprint
 from app.storage.links.rows import DirectoryEntry, ListEnd
 from app.storage.metrics.counters import labels
@@ -28,6 +30,8 @@ from app.storage.unit_of_work import UnitOfWork
 from app.use_cases.context import Context
 from app.use_cases.planning.plan_employee import fingerprint_of
 from app.use_cases.shared.name_search import name_keys_of
+from app.use_cases.survey.own_code import OWN_CODE
+from app.use_cases.survey.portions import portions
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +41,23 @@ did not see yet."""
 COUNTER = "missed_webhooks"
 
 
-def entries_of(ctx: Context, people: Iterable[EmployeeRecord]) -> list[DirectoryEntry]:
+def entries_of(
+    ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]
+) -> list[DirectoryEntry]:
     """The directory's entry for each of these people of one system."""
-    keys = DirectoryKeys.of(ctx)
-    return [entry_of(each, content_of(each, keys.fingerprint), keys) for each in people if each.person.id]
+    keys, entries = DirectoryKeys.of(ctx), list[DirectoryEntry]()
+    for portion in portions(people):
+        with ctx.unit_of_work().reading() as uow:
+            before = uow.directory.marked(connection_id, system, [each.person.id for each in portion])
+        entries += [_entry(each, before.get(each.person.id), keys) for each in portion if each.person.id]
+    return entries
+
+
+def _entry(record: EmployeeRecord, before: DirectoryEntry | None, keys: DirectoryKeys) -> DirectoryEntry:
+    mark = record_mark(record, keys.fingerprint, OWN_CODE)
+    if mark is None or before is None or before.record != mark or not keys.has_made(before):
+        return replace(entry_of(record, content_of(record, keys.fingerprint), keys), record=mark)
+    return replace(before, employee_number=record.person.number, schedule=_kept(record.person.pay_schedule))
 
 
 def keep_numbers(ctx: Context, connection_id: int, system: System, people: Sequence[EmployeeRecord]) -> None:
@@ -111,6 +128,10 @@ class DirectoryKeys:
 
     names: NameKeys
     fingerprint: KeyedFingerprint
+
+    def has_made(self, entry: DirectoryEntry) -> bool:
+        """Whether a search finds this entry by the key that makes digests now; its names may have been erased."""
+        return entry.names is not None and entry.names.made_by == self.names.made_by
 
     @classmethod
     def of(cls, ctx: Context) -> DirectoryKeys:

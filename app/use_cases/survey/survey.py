@@ -320,7 +320,7 @@ def _learn(
     with fenced(ctx, run, lease) as uow:
         learned, moved = _keep_readable(ctx, uow, connection, listings, schedules, positions)
     for system, people in sorted(sides.items()):  # one after the other: of both at once there are too many
-        shown = entries_of(ctx, people)
+        shown = entries_of(ctx, run.connection_id, system, people)
         with fenced(ctx, run, lease) as uow:
             keep_shown(ctx, uow, run, system, shown, ended=lists[system].end, comparable=not moved[system])
     return learned, gateway.odd_masters
