@@ -162,16 +162,26 @@ class House:
         """The database as it is now, woken up on another host with the same environment: online copy and settings, not
         the identity. Both vendors are the same. Call `database.dispose()`."""
         folder.mkdir()
-        here, there = self.database.engine.url.database or "", folder / "awase.db"
-        with closing(sqlite3.connect(here)) as source, closing(sqlite3.connect(there)) as target:
-            source.backup(target)
+        there = folder / "awase.db"
+        self._database_to(there)
         settings = replace(self.ctx.settings, data_dir=folder, database_url=f"sqlite:///{there}")
         return self._with(settings)
+
+    def doubled_at(self, there: Path) -> House:
+        """The same house with the database as it is now, in another file: what becomes of it there changes nothing
+        here, as long as nobody writes to the vendors. Call `database.dispose()`."""
+        self._database_to(there)
+        return self._with(replace(self.ctx.settings, database_url=f"sqlite:///{there}"))
 
     def in_the_name_of(self, folder: Path) -> House:
         """The same database as a process of another house sees it. Call `database.dispose()`."""
         folder.mkdir()
         return self._with(replace(self.ctx.settings, data_dir=folder))
+
+    def _database_to(self, there: Path) -> None:
+        here = self.database.engine.url.database or ""
+        with closing(sqlite3.connect(here)) as source, closing(sqlite3.connect(there)) as target:
+            source.backup(target)
 
     def _with(self, settings: Settings) -> House:
         queue, postbox = HeldQueue(), Postbox()

@@ -30,6 +30,10 @@ _ADD = insert(_LINKS).returning(*columns_for(LinkRow, LinkTable))
 _ONE = _LINKS.c.id == bindparam("link_")
 _STATE = select(_LINKS.c.baseline, _LINKS.c.unsettled).where(_ONE).with_for_update()
 _SET_STATE = update(_LINKS).where(_ONE).values(baseline=bindparam("baseline_"), unsettled=bindparam("unsettled_"))
+_NOTE_UNCHANGED = {
+    System.FREEE: update(_LINKS).where(_ONE).values(unchanged_to_freee=bindparam("mark_")),
+    System.SMARTHR: update(_LINKS).where(_ONE).values(unchanged_to_smarthr=bindparam("mark_")),
+}
 _SET_BASELINE = update(_LINKS).where(_ONE).values(baseline=bindparam("baseline_"))
 
 
@@ -143,6 +147,14 @@ class LinkRepository(LinkReading):
             left = {direction: memory for direction, memory in after.unsettled.items() if memory}
             stored = {"baseline_": dict(after.baseline), "unsettled_": left or None}
             self._run(_SET_STATE, {"link_": link_id, **stored})
+
+    def note_unchanged(self, direction: Direction, marks: Mapping[int, str]) -> None:
+        """Note by what a survey knows that there is nothing to do for these pairs: link id → mark. A link that somebody
+        is changing just now is left out, because they know better, and so that nobody is waited for."""
+        free = select(_LINKS.c.id).where(_LINKS.c.id.in_(list(marks))).with_for_update(skip_locked=True)
+        noted = [{"link_": link_id, "mark_": marks[link_id]} for link_id in self._session.scalars(free)]
+        if noted:
+            self._session.connection().execute(_NOTE_UNCHANGED[direction.target], noted)
 
     def try_again(
         self, connection_id: int, *, direction: Direction | None = None, source_ids: Collection[str] = ()

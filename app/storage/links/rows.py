@@ -29,6 +29,12 @@ class LinkRow:
     created_at: datetime
     unlinked_at: datetime | None
     unlinked_why: UnlinkReason | None
+    unchanged_to_freee: str | None = field(default=None, repr=False)
+    unchanged_to_smarthr: str | None = field(default=None, repr=False)
+    """By what a survey in this direction knows that there is nothing to do (`use_cases.survey.unchanged`)."""
+
+    def unchanged(self, direction: Direction) -> str | None:
+        return self.unchanged_to_freee if direction.target is System.FREEE else self.unchanged_to_smarthr
 
     def id_in(self, system: System) -> str:
         return self.smarthr_id if system is System.SMARTHR else self.freee_id

@@ -299,6 +299,8 @@ class LinkTable(Base):
     created_at: Mapped[datetime]
     unlinked_at: Mapped[datetime | None]
     unlinked_why: Mapped[UnlinkReason | None]
+    unchanged_to_freee: Mapped[str | None]
+    unchanged_to_smarthr: Mapped[str | None]
 
 
 class HistoryTable(Base):

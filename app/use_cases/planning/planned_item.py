@@ -61,6 +61,8 @@ class PlannedItem:
     """What of the plan waits for a second person."""
     renewal: Renewal | None = field(default=None, repr=False)
     look: str | None = None
+    unchanged: tuple[int, str] | None = field(default=None, repr=False)
+    """(link id, mark by which the next survey knows that there is nothing to do), where there was none."""
     trouble_key: str | None = None
     """Stands for the source id of somebody who shows none, so that a sweep tells of them once."""
 

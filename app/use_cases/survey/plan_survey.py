@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from app.domain.completeness.unreadable import LIST_INCOMPLETE, UNREADABLE_RECORD, unreadable_notes
 from app.domain.employee import EmployeeRecord, PaySchedule, YearMonth
@@ -46,6 +46,7 @@ from app.use_cases.planning.stop_changes import Stops
 from app.use_cases.survey.everybody import Everybody as Everybody
 from app.use_cases.survey.other_month import Look, OtherMonth, Quiet
 from app.use_cases.survey.plan_again import NOBODY, Again, Before
+from app.use_cases.survey.unchanged import WITHOUT_A_WORD, Marks
 
 NOTHING: frozenset[str] = frozenset()
 _in_words = lru_cache(100)(str)
@@ -89,6 +90,10 @@ class SurveyPlanner:
     stops: Stops | None = None
     is_large: bool = False
     before: Before = NOBODY
+
+    @cached_property
+    def marks(self) -> Marks:
+        return Marks(self.terms, self.everybody.declined, self.stops)
 
     def chosen(self) -> Sequence[EmployeeRecord]:
         """The people of the run: everybody of the source, or those whose numbers the request has named."""
@@ -216,6 +221,9 @@ class SurveyPlanner:
 
     def planned(self, source: EmployeeRecord, target: EmployeeRecord | None, decision: LinkDecision) -> PlannedItem:
         link = self.link(source) if decision.kind is LinkKind.LINKED else None
+        mark = self.marks.of(source, target, link)
+        if link is not None and mark is not None and link.unchanged(self.run.direction) == mark:
+            return PlannedItem(self._item_of(WITHOUT_A_WORD, source, target, ItemState.UNCHANGED))
         declined = self.everybody.declined.get(source.person.id, {})
         unsettled = unsettled_of(link, self.run.direction, declined=declined)
         decided = decide(self.terms, source, target, link.baseline if link else {}, unsettled)
@@ -224,10 +232,36 @@ class SurveyPlanner:
         state, code = state_of(plan, preview=self.run.dry_run)
         if state is ItemState.UNCHANGED:
             code = unchanged_code(plan, self.terms)
+        item = self._item_of(plan, source, target, state, code, counted)
+        waiting = not state.is_final
+        renewal = renewal_of(self.run.direction, source, target, decided, link, self.terms.fingerprint, self.stops)
+        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal)
+        if target is None or waiting:
+            return told
+        smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
+        digests = agreed_digests(decided, None)
+        if link is not None and link.baseline == digests and not decided.settled:
+            if mark is not None and decided.plan == WITHOUT_A_WORD:
+                return replace(told, unchanged=(link.id, mark))
+            return told  # nothing to store: of most people of a large company this is all there is to keep
+        compared = Again(self, source.person.id, target.person.id) if self.is_large else lambda _: digests
+        link_id, seen = (link.id, mark_of(link.baseline)) if link else (None, 0)
+        settled = decided.settled or NOTHING
+        return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link_id, seen, settled))
+
+    def _item_of(
+        self,
+        plan: Plan,
+        source: EmployeeRecord,
+        target: EmployeeRecord | None,
+        state: ItemState,
+        code: str | None = None,
+        counted: frozenset[Effect] = frozenset(),
+    ) -> NewItem:
         closing, paid = self._months(source, target)
         waiting = not state.is_final
         keeps = waiting and self.run.dry_run
-        item = self.new_item(
+        return self.new_item(
             state,
             number=source.person.number,
             source_id=source.person.id,
@@ -242,18 +276,6 @@ class SurveyPlanner:
             name=name_of(source),
             effects=as_text(counted) if waiting else "",
         )
-        renewal = renewal_of(self.run.direction, source, target, decided, link, self.terms.fingerprint, self.stops)
-        told = PlannedItem(item, waiting=waiting_pieces, second=second, renewal=renewal)
-        if target is None or waiting:
-            return told
-        smarthr_id, freee_id = pair_ids(self.terms, source.person.id, target.person.id)
-        digests = agreed_digests(decided, None)
-        if link is not None and link.baseline == digests and not decided.settled:
-            return told  # nothing to store: of most people of a large company this is all there is to keep
-        compared = Again(self, source.person.id, target.person.id) if self.is_large else lambda _: digests
-        link_id, seen = (link.id, mark_of(link.baseline)) if link else (None, 0)
-        settled = decided.settled or NOTHING
-        return replace(told, agreement=Agreement(smarthr_id, freee_id, compared, link_id, seen, settled))
 
     def _seconded(
         self, plan: Plan, source: EmployeeRecord, target: EmployeeRecord | None

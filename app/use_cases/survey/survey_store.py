@@ -84,6 +84,7 @@ def _store_portion(
             for renewal in filter(None, (planned_item.renewal for planned_item in portion)):
                 renewal.store(uow, run.connection_id)
             note_attention(uow, run, portion, dict(zip(map(id, with_item), ids, strict=True)), healing=healing)
+            _note_unchanged(uow, run, portion)
     stored = zip(ids, with_item, strict=True)
     return [(each, found) for each, found in stored if found.waits or found.item.state in BAD_ITEM_STATES]
 
@@ -197,6 +198,12 @@ def _store_links(uow: UnitOfWork, run: RunRow, agreed: Sequence[Agreed], *, ctx:
         elif not {pair.smarthr_id, pair.freee_id} & linked:  # else another run has linked one of the two meanwhile
             now = ctx.clock.now()
             uow.links.create(run.connection_id, pair.smarthr_id, pair.freee_id, now=now, baseline=each.now)
+
+
+def _note_unchanged(uow: UnitOfWork, run: RunRow, portion: Sequence[PlannedItem]) -> None:
+    noted = [planned_item.unchanged for planned_item in portion if planned_item.unchanged is not None]
+    if noted:
+        uow.links.note_unchanged(run.direction, dict(noted))
 
 
 def _renew(uow: UnitOfWork, link_id: int, found: Agreed) -> None:
