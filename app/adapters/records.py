@@ -139,7 +139,7 @@ def _paths(messages: Mapping[Any, Any], prefix: str = "") -> set[str]:
 def check_text(text: str) -> None:
     """Raises ValidationError for text that neither the database nor a later answer can hold: half of a surrogate pair,
     or the sign that ends a text."""
-    if "\0" in text or not _encodable(text):
+    if "\0" in text or not (text.isascii() or _encodable(text)):
         raise ValidationError("not a text")
 
 

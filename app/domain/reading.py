@@ -277,11 +277,13 @@ def attribute_of(path: str) -> str:
 
 def _may_be_hidden(value: object) -> bool:
     """Null, or a list or an object that holds nothing but nulls."""
+    if value is None or type(value) is str:  # nearly all are one of the two
+        return value is None
     if isinstance(value, Mapping):
         return all(each is None for each in value.values())
     if isinstance(value, list):
         return all(each is None for each in value)
-    return value is None
+    return False
 
 
 def _found(system: System, record: Record, paths: Sequence[str]) -> tuple[Any, ...]:
