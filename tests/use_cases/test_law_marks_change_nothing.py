@@ -262,5 +262,5 @@ def _stored(house: House) -> dict[str, Any]:
 
 def test_whatever_happens_marks_change_nothing() -> None:
     Marked.stood = 0
-    run_state_machine_as_test(Marked, settings=examples(6, stateful_step_count=16))
+    run_state_machine_as_test(Marked, settings=examples(4, stateful_step_count=12))
     assert Marked.stood
