@@ -18,7 +18,7 @@ from app.web.api.operation import make_blueprint, operation
 from app.web.api.request_schemas import Choice, PageSchema, PatternText, connection_field
 from app.web.api.response_schemas import AnswerSchema
 from app.web.current import current_context
-from app.web.i18n import DEFAULT, wording
+from app.web.i18n import DEFAULT, Wording, wording
 
 attention = make_blueprint("attention", description="要対応")
 
@@ -40,10 +40,12 @@ def _text(note: str = "", *, maybe: bool = False, of: str | None = None) -> fiel
     return fields.String(required=True, allow_none=maybe, attribute=of, dump_default=None, metadata=described)
 
 
-def _words(say: Callable[[str, Place], str]) -> fields.Function:
+def _words(tell: Callable[[Wording, str, Place], str]) -> fields.Function:
     """What the catalogue says of a code."""
     metadata = {"type": "string"}
-    return fields.Function(lambda shown: say(shown.code, shown.where), required=True, metadata=metadata)
+    return fields.Function(
+        lambda shown: tell(wording(DEFAULT), shown.code, shown.where), required=True, metadata=metadata
+    )
 
 
 def _count(note: str, *, maybe: bool = False) -> fields.Integer:
@@ -58,9 +60,9 @@ class CauseSchema(AnswerSchema):
     code = _text("エラー一覧の番号か語")
     kind = _text("何が待っているか: " + ", ".join(Kind))
     direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
-    message = _words(wording(DEFAULT).message)
-    cause = _words(wording(DEFAULT).why)
-    remedy = _words(wording(DEFAULT).remedy)
+    message = _words(Wording.message)
+    cause = _words(Wording.why)
+    remedy = _words(Wording.remedy)
     owner = _text("対応できる役割: " + ", ".join(Role))
     count = _count("この原因で待っている件数")
     since = _moment("いちばん古いものの時刻。分からなければ null")
@@ -72,7 +74,7 @@ class EntrySchema(AnswerSchema):
     connection = _text("接続キー。接続のことでなければ空")
     direction = _text("同期の向き。従業員と実行のほかは null", maybe=True, of="where.direction")
     code = _text("エラー一覧の番号か語")
-    message = _words(wording(DEFAULT).message)
+    message = _words(Wording.message)
     owner = _text("対応できる役割: " + ", ".join(Role))
     since = _moment("いつから待っているか。分からなければ null")
     people = _count("関わる従業員の数")

@@ -13,11 +13,22 @@ from app.web.i18n import DEFAULT, catalogue
 
 @dataclass(frozen=True)
 class ProblemKind:
-    """One code: `title` names the kind, `detail` says what to do about it (used when nothing more exact is known)."""
+    """One code: `title` names the kind, `detail` says what to do about it (used when nothing more exact is known). The
+    texts are read when one is asked for, so that what serves a connection need not read them to start."""
 
+    code: str
     status: int
-    title: str
-    detail: str
+
+    @property
+    def title(self) -> str:
+        return catalogue(DEFAULT)[f"problems.{self.code}.title"]
+
+    @property
+    def detail(self) -> str:
+        text = catalogue(DEFAULT)[f"problems.{self.code}.detail"]
+        for place, number in _NUMBERS.items():
+            text = text.replace(place, number)
+        return text
 
 
 MAX_BODY_BYTES = 1_000_000
@@ -26,16 +37,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099
 _NUMBERS = {"{most_bytes}": f"{MAX_BODY_BYTES:,}", "{first_year}": str(FIRST_YEAR), "{last_year}": str(LAST_YEAR)}
 
 
-def _kind(code: str, status: int) -> ProblemKind:
-    texts = catalogue(DEFAULT)
-    detail = texts[f"problems.{code}.detail"]
-    for place, number in _NUMBERS.items():
-        detail = detail.replace(place, number)
-    return ProblemKind(status, texts[f"problems.{code}.title"], detail)
-
-
 def _kinds(codes: str, status: int) -> dict[str, ProblemKind]:
-    return {code: _kind(code, status) for code in codes.split()}
+    return {code: ProblemKind(code, status) for code in codes.split()}
 
 
 FIELD_PROBLEMS: Mapping[str, ProblemKind] = _kinds(
