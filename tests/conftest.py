@@ -21,7 +21,6 @@ import tests.compiled
 import tests.properties  # noqa: F401 - loads the profile before any test module is read
 from app.practice.staff.practice_company import PracticeCompany, build_company
 from tests.reach import REACHES, TEST, beyond_reach
-from workers.worker import NEW_OBJECTS
 
 if TYPE_CHECKING:
     from tests.house import House
@@ -31,6 +30,7 @@ os.environ["FLASK_SKIP_DOTENV"] = "1"  # a .env in the checkout is somebody's se
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MEMORY = Path("/dev/shm")
 ROOM_WANTED = 1024**3
+NEW_OBJECTS = 10_000  # as in workers.worker, which is too much to load for a number
 _numbers = itertools.count(1)
 
 

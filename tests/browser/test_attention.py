@@ -20,7 +20,7 @@ from tests.reach import looks
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
+pytestmark = pytest.mark.processes
 
 PHONE = {"width": 390, "height": 844}
 HIRED_LATE = "0069"

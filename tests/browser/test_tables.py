@@ -19,7 +19,7 @@ from tests.reach import looks
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.few(2)]
+pytestmark = pytest.mark.processes
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
