@@ -51,6 +51,8 @@ _PAIRS = frozenset(
 )
 _PROSE_SHARE = 0.3
 """Prose has half of its neighbouring letters in `_PAIRS`, random letters have one in twelve there."""
+_CAMEL_SHARE = 0.55
+"""Random letters of both cases look like WordsWrittenLikeThis now and then, and a short text may have a few pairs."""
 _BITS_OF_A_PROSE_LETTER = 1.5
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _OTHER_SIGNS = 33
@@ -182,12 +184,14 @@ def _follows(run: str, sign: str) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    letters = re.sub(r"[^A-Za-z]", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    letters = re.sub(r"[^A-Za-z]", " ", words)
     plain = letters.replace(" ", "")
     if len(plain) < 0.85 * len(re.sub(r"[\s_-]", "", text)) or not _one_case(letters):
         return False
     pairs = [one + two for word in letters.lower().split() for one, two in pairwise(word)]
-    return bool(pairs) and sum(pair in _PAIRS for pair in pairs) >= _PROSE_SHARE * len(pairs)
+    share = _PROSE_SHARE if words == text else _CAMEL_SHARE
+    return bool(pairs) and sum(pair in _PAIRS for pair in pairs) >= share * len(pairs)
 
 
 def _one_case(letters: str) -> bool:
