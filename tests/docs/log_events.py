@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,13 +26,17 @@ class Event:
 def events() -> dict[str, Event]:
     found: dict[str, Event] = defaultdict(Event)
     for file in _files():
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for function, call, levels in _calls(tree):
+        for function, call, levels in _calls(_tree(file)):
             fields = {word.arg or f"**{ast.unparse(word.value)}" for word in call.keywords} | _bound(function)
             for event in _names(call.args[0], file):
                 found[event].levels |= levels
                 found[event].fields |= fields
     return dict(found)
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _files() -> Iterator[Path]:
@@ -45,18 +50,18 @@ def _calls(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.Call, set[str]]]:
     """(the function around it, the call, its levels) of every call that writes a line."""
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call) and node.args and (levels := _levels(node.func, function)):
+            nodes = list(ast.walk(function))
+            assigned = [node for node in nodes if isinstance(node, ast.Assign)]
+            for node in nodes:
+                if isinstance(node, ast.Call) and node.args and (levels := _levels(node.func, assigned)):
                     yield function, node, levels
 
 
-def _levels(called: ast.expr, function: ast.FunctionDef) -> set[str]:
+def _levels(called: ast.expr, assigned: list[ast.Assign]) -> set[str]:
     if isinstance(called, ast.Attribute) and called.attr in LEVELS and _is_logger(called.value):
         return {called.attr}
     if isinstance(called, ast.Name):  # `write = log.warning if … else log.info`
-        given = [
-            each.value for each in ast.walk(function) if isinstance(each, ast.Assign) and _assigns(each, called.id)
-        ]
+        given = [each.value for each in assigned if _assigns(each, called.id)]
         parts = [part for value in given for part in ast.walk(value) if isinstance(part, ast.Attribute)]
         return {part.attr for part in parts if part.attr in LEVELS and _is_logger(part.value)}
     return set()
@@ -91,9 +96,10 @@ def _names(first: ast.expr, file: Path) -> set[str]:
     raise AssertionError(f"{file}: an event that nobody can look up: {text}")
 
 
+@cache
 def _actions(file: Path) -> set[str]:
     """The words that are given to a function of this file as its `action`."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = _tree(file)
     takers = {
         each.name: [argument.arg for argument in (*each.args.args, *each.args.kwonlyargs)]
         for each in ast.walk(tree)
@@ -101,7 +107,7 @@ def _actions(file: Path) -> set[str]:
     }
     found: set[str] = set()
     for other in _files():
-        for node in ast.walk(ast.parse(other.read_text(encoding="utf-8"))):
+        for node in ast.walk(_tree(other)):
             name = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
             if isinstance(node, ast.Call) and name in takers and (other == file or not name.startswith("_")):
                 given = [word.value for word in node.keywords if word.arg == "action"]
@@ -111,9 +117,8 @@ def _actions(file: Path) -> set[str]:
     return found
 
 
-def _outages() -> Iterator[tuple[str, str]]:
-    for file in _files():
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outage":
-                began, over = (each.value for each in node.args[:2] if isinstance(each, ast.Constant))
-                yield str(began), str(over)
+@cache
+def _outages() -> list[tuple[str, str]]:
+    calls = (node for file in _files() for node in ast.walk(_tree(file)) if isinstance(node, ast.Call))
+    outages = (call.args[:2] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Outage")
+    return [(ast.literal_eval(began), ast.literal_eval(over)) for began, over in outages]

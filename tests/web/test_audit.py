@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,7 @@ def test_a_page_asks_the_database_little_however_long_the_trail(visit: Visit, wo
 # ── a word for every action ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@cache
 def actions_used() -> set[str]:
     """Every text in the sources that ends up as `action=`: given by name, by position, through a variable."""
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in APP.rglob("*.py") if "practice" not in file.parts]
