@@ -62,7 +62,7 @@ def test_every_door_is_known() -> None:
     assert all(words in doors() or words[1] == "workers.worker" for words in started)
 
 
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.processes
 @pytest.mark.parametrize("words", doors(), ids=" ".join)
 def test_refused_settings_are_sentences(tmp_path: Path, words: list[str]) -> None:

@@ -107,6 +107,7 @@ def test_typed_values_that_were_refused_count_as_not_saved(site: Site, sign_in: 
     assert asked == ["beforeunload"]
 
 
+@pytest.mark.reach("all")
 def test_a_pay_schedule_is_chosen_from_what_freee_holds(site: Site, sign_in: SignIn, picture: Picture) -> None:
     page = sign_in(Role.ADMIN)
     settings_of(page, site)
@@ -165,6 +166,7 @@ def test_settings_are_tried_before_they_are_saved(site: Site, sign_in: SignIn, p
     assert site.house.connection.excluded == {"gender"}
 
 
+@pytest.mark.reach("all")
 def test_a_live_page_says_that_the_session_has_ended_and_stays(site: Site, sign_in: SignIn, picture: Picture) -> None:
     page = sign_in(Role.ADMIN)
     page.goto(f"{site.url}/engine")

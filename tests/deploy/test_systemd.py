@@ -79,6 +79,7 @@ def test_all_that_stay_come_back_and_wait_for_the_migration() -> None:
         assert float(unit.settings["WatchdogSec"][0]) >= 60
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_their_commands_make_one_service(folder: Path, tmp_path: Path) -> None:
     """Migration and broker, then everything at once: ready, alive to systemd, and ended in order."""

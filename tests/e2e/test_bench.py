@@ -41,6 +41,7 @@ def vendors_of(house: House) -> Vendors:
 # ── the straight script ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 def test_script_and_engine_leave_the_same_content(open_practice: Callable[..., House], small: PracticeCompany) -> None:
     by_engine, by_script = open_practice(small), open_practice(build_company(DAY, extra=EXTRA, equal_share=0.5))
     untouched = vendors_of(by_engine).content()
@@ -77,6 +78,7 @@ def test_script_counts_what_the_vendors_see_and_finds_nothing_the_second_time(
     assert second["calls"] == 1 + 1 + EXTRA  # both lists, and everybody's record
 
 
+@pytest.mark.reach("all")
 def test_a_peers_jobs_leave_what_the_script_leaves(
     open_practice: Callable[..., House], small: PracticeCompany, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_practice_freee_is_given_its_address_only_when_webhooks_are_wanted()
     assert [command for command in others if "--webhook" in command] == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_the_first_start_tells_the_password_and_every_later_one_how_to_get_another(tmp_path: Path) -> None:
     env = environment(tmp_path, PORTS, around={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})

@@ -74,6 +74,7 @@ def test_the_sweep_after_it_reports_nobody_and_writes_nobody(told: House, newer:
     assert missed(told, sweep(told)) == [], "nor does the release before, when it is put back"
 
 
+@pytest.mark.reach("all")
 def test_after_a_real_edit_it_reports_exactly_that_one(told: House, newer: Path) -> None:
     swept_by(newer, told)
     told.freee.edit(employee(told, 0), {"profile_rule": {"phone3": "7777"}})

@@ -47,6 +47,7 @@ def three_hundred(open_practice: Callable[..., House]) -> House:
     return house
 
 
+@pytest.mark.reach("all")
 def test_each_is_told_with_the_own_reason_and_everything_else_is_written(three_hundred: House) -> None:
     house, people = three_hundred, crews(three_hundred)
     on = now_in_japan(house)

@@ -133,7 +133,7 @@ def by_itself(house: House) -> dict[Direction, int]:
 
 @pytest.mark.database("sqlite")
 @given(steps=st.lists(st.sampled_from(STEPS + SETTINGS), min_size=6, max_size=22))
-@examples(8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(4, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_nothing_is_written_by_itself_while_a_direction_begins_and_nothing_is_lost(
     tmp_path_factory: pytest.TempPathFactory,
     migrated_url: Callable[[Path], str],

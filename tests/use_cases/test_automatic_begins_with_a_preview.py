@@ -122,6 +122,7 @@ def test_one_preview_stays_open_and_one_mail_tells_it_however_many_hours_pass(pa
     assert (written(pairs), len(subjects(pairs))) == (0, 1)
 
 
+@pytest.mark.reach("all")
 def test_a_preview_older_than_a_run_may_last_is_renewed_and_told_again(pairs: House) -> None:
     rename(pairs, 0)
     switch(pairs, "smarthr_to_freee")
@@ -174,6 +175,7 @@ def test_a_mass_change_is_acknowledged_as_in_every_preview(pairs: House) -> None
 # ── webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 def test_webhooks_gather_until_the_approval_and_nobody_is_read_for_them(pairs: House) -> None:
     rename(pairs, 0)
     with listening(pairs, Automatic.OFF):
@@ -331,6 +333,7 @@ def test_nobody_needs_to_be_chosen_for_the_sync_to_begin(pairs: House) -> None:
     assert (marks(pairs), name_in_freee(pairs, employee), written(pairs)) == ({}, before, 0)
 
 
+@pytest.mark.reach("all")
 def test_somebody_whose_creation_was_not_chosen_is_not_created_by_a_later_edit(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

@@ -272,6 +272,7 @@ def many(open_practice: Callable[..., House], company: PracticeCompany) -> House
     return house
 
 
+@pytest.mark.reach("all")
 def test_people_deleted_while_smarthr_is_read_hide_nobody(many: House) -> None:
     people = crews(many)
     new_phones(many, people[100:103])
@@ -284,6 +285,7 @@ def test_people_deleted_while_smarthr_is_read_hide_nobody(many: House) -> None:
         assert many.item(run, each["emp_code"]).state is ItemState.SUCCEEDED
 
 
+@pytest.mark.reach("all")
 def test_one_deleted_and_another_entered_while_smarthr_is_read_hide_nobody(many: House) -> None:
     people = crews(many)
     new_phones(many, people[100:101])

@@ -144,6 +144,7 @@ def act(walk: Healing, random: Random) -> None:
     random.choice(acts)()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", range(4))
 def test_no_refused_values_are_sent_twice_and_every_change_is_tried_or_offered(seed: int) -> None:
     walk, random = Healing(), Random(seed)

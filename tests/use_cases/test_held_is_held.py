@@ -100,6 +100,7 @@ def approve(house: House, run: RunView, **given: Any) -> RunView:
     return house.seen(run)
 
 
+@pytest.mark.reach("all")
 def test_five_accounts_wait_whatever_else_happens_to_these_people(told: House) -> None:
     house = told
     for nth in range(5):
@@ -122,6 +123,7 @@ def test_five_accounts_wait_whatever_else_happens_to_these_people(told: House) -
     assert (accounts_written(house), waiting(house)) == (5, 0)
 
 
+@pytest.mark.reach("all")
 def test_no_held_account_is_written_by_fifty_following_runs_nor_by_any_other_trigger(told: House) -> None:
     house = told
     for nth in range(5):
@@ -437,6 +439,7 @@ def held_whole(house: House) -> RunView:
     return house.seen(run)
 
 
+@pytest.mark.reach("all")
 @pytest.mark.sql
 def test_what_an_older_release_held_can_still_be_approved_or_cancelled(linked: House) -> None:
     retire(linked, 6)

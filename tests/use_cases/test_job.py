@@ -103,6 +103,7 @@ def test_a_second_run_changes_nothing_and_writes_nothing(house: House, direction
     assert len(house.postbox.mails) == 2
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("direction", list(Direction))
 def test_what_was_written_one_way_is_no_difference_the_other_way(house: House, direction: Direction) -> None:
     first = house.run(direction)

@@ -108,6 +108,7 @@ def test_a_create_whose_answer_was_lost_is_found_and_not_repeated(house: House, 
     assert house.seen(run).counts["succeeded"] == creates(large)
 
 
+@pytest.mark.reach("all")
 @pytest.mark.parametrize("same", thinned(2, [True, False]), ids=["the same person", "a stranger"])
 def test_smarthr_is_asked_for_the_newest_as_well(
     company: PracticeCompany, open_practice: Callable[..., House], same: bool
@@ -129,6 +130,7 @@ def test_smarthr_is_asked_for_the_newest_as_well(
         assert house.smarthr_injector.calls("GET", "/v1/crews$") - lists == 2 * len(new)
 
 
+@pytest.mark.reach("all")
 def test_when_somebody_was_deleted_everybody_is_listed(house: House, large: PracticeCompany) -> None:
     run, before = surveyed(house), pages(house)
     house.freee.remove(next(iter(house.freee.company.people)))
@@ -139,6 +141,7 @@ def test_when_somebody_was_deleted_everybody_is_listed(house: House, large: Prac
     assert house.seen(run).counts["succeeded"] == creates(large)
 
 
+@pytest.mark.reach("all")
 def test_a_list_in_another_order_is_read_whole(large: PracticeCompany, open_practice: Callable[..., House]) -> None:
     house = open_practice(large, freee_switches={"list_order": "reverse"})
     run, there, before = surveyed(house), people(house), pages(house)
@@ -215,6 +218,7 @@ def test_of_whom_a_webhook_brings_the_kept_people_decide_as_the_lists_do(
     assert few <= 4 and many > STRANGERS / 100
 
 
+@pytest.mark.reach("all")
 def test_where_somebody_hidden_is_known_by_nobody_everybody_is_listed(house: House) -> None:
     stands_in_freee(house, {"entry_date": "2015-04-01", "retire_date": "2020-03-31"})
     house.run(TO_FREEE)

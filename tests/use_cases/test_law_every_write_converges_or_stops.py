@@ -127,6 +127,7 @@ def test_what_stays_is_forgotten_only_after_a_later_reading(house: House, direct
     assert memories(house) == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.parametrize(
     ("direction", "switch", "policy"),
     thinned(4, Direction, NAMES, [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.HOLD]),
@@ -251,6 +252,7 @@ def test_a_refused_write_is_no_write(house: House) -> None:
     assert end_of(house, house.run(TO_FREEE), who) == (ItemState.SUCCEEDED, None)
 
 
+@pytest.mark.reach("all")
 def test_somebody_who_writes_over_it_stops_us_too(house: House) -> None:
     """Another integration puts its value back after every run."""
     who = linked(house)
@@ -276,6 +278,7 @@ def test_an_undo_that_does_not_stay_stops_too(house: House) -> None:
     assert writes_to(house, who, TO_FREEE) == 1 + 2
 
 
+@pytest.mark.reach("all")
 def test_the_kana_of_an_address_without_prefecture_ends(house: House) -> None:
     """The input that was seen: SmartHR's address has no 都道府県, its reading begins with one."""
     who = linked(house)

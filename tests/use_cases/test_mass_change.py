@@ -271,6 +271,7 @@ def linked_view(house: House, run: RunRow) -> RunView:
     return get_run(house.ctx, run.public_id)
 
 
+@pytest.mark.reach("all")
 def test_after_the_decision_the_next_comparison_is_quiet(linked: House) -> None:
     automatic(linked, Automatic.SMARTHR_TO_FREEE)
     retire(linked, 6)
@@ -369,6 +370,7 @@ def test_who_is_changed_gravely_between_plan_and_write_is_counted_again(told: Ho
         assert told.seen(held_run(told)).counts == {ItemState.WAITING: 1}
 
 
+@pytest.mark.reach("all")
 def test_a_new_person_is_created_with_everything_behind_the_gate(
     open_practice: Callable[..., House], company: PracticeCompany
 ) -> None:

@@ -95,6 +95,7 @@ def test_no_erasing_when_a_permission_goes_away_between_two_runs(pairs: House, n
     assert gone_items(pairs.connection)[0].missing is (form == "absent")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("form", ["null", "absent"])
 def test_no_erasing_by_the_webhook_of_another_edit(pairs: House, form: str) -> None:
     before = held(pairs)
@@ -147,6 +148,7 @@ def test_a_token_that_is_replaced_by_a_narrower_one_erases_nothing(pairs: House)
 # ── a value that really was cleared ───────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("trigger", ["manual", "webhook", "sweep"])
 def test_what_one_person_really_cleared_is_still_erased(pairs: House, trigger: str) -> None:
     crew, _employee = somebody(pairs)

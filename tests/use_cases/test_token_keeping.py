@@ -202,6 +202,7 @@ def test_without_a_limit_nobody_waits(open_practice: Callable[..., House]) -> No
     assert day.told == []
 
 
+@pytest.mark.reach("all")
 @pytest.mark.database("sqlite")
 def test_pairs_that_were_issued_together_are_renewed_over_two_hours_and_before_the_last_half(
     open_practice: Callable[..., House],

@@ -243,6 +243,7 @@ def test_a_key_without_the_scope_approves_what_has_no_accounts(office: Office) -
 # ── ends ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 def test_it_is_mailed_once_expires_and_is_offered_anew(office: Office) -> None:
     set_two_persons(office.house.ctx, KEY, hours=24, by=office.chiba)
     office.move_account()
@@ -354,6 +355,7 @@ def test_undo_waits_for_a_second_person_too(office: Office) -> None:
     assert office.account() == before
 
 
+@pytest.mark.reach("all")
 def test_an_undo_previewed_before_it_was_switched_on_waits_as_well(office: Office) -> None:
     set_two_persons(office.house.ctx, KEY, mode="off", by=office.chiba)
     office.move_account()
@@ -380,6 +382,7 @@ def test_a_preview_opened_before_it_was_switched_on_waits_as_well(office: Office
     assert office.account() == "9000001"
 
 
+@pytest.mark.reach("all")
 def test_switched_off_what_waits_stays_to_be_decided(office: Office) -> None:
     office.move_account(0)
     before = office.account()

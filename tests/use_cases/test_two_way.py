@@ -180,6 +180,7 @@ def test_a_single_item_may_have_a_policy_of_its_own(pairs: House) -> None:
     assert differences(pairs) == []
 
 
+@pytest.mark.reach("all")
 def test_what_freee_does_not_tell_comes_back_with_the_next_webhook(pairs: House) -> None:
     """Edits of 口座 on freee's screen fire nothing: a webhook about anything else finds them."""
     crew, employee = somebody(pairs)
@@ -312,9 +313,8 @@ def test_no_combination_echoes_for_ever(pairs: House, directions: Automatic, pol
         assert pairs.writes() == writes
 
 
-@pytest.mark.parametrize(
-    "policy", [ConflictPolicy.SMARTHR_WINS, pytest.param(ConflictPolicy.FREEE_WINS, marks=pytest.mark.reach("all"))]
-)
+@pytest.mark.reach("all")
+@pytest.mark.parametrize("policy", [ConflictPolicy.SMARTHR_WINS, ConflictPolicy.FREEE_WINS])
 def test_a_storm_of_edits_on_both_sides_ends_quiet_and_equal(pairs: House, policy: ConflictPolicy) -> None:
     """500 edits, both directions on, both vendors reporting our own writes back, doubled and out of order."""
     dice = random.Random(7)
@@ -337,6 +337,7 @@ def test_a_storm_of_edits_on_both_sides_ends_quiet_and_equal(pairs: House, polic
 # ── somebody who keeps failing ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 def test_one_cause_again_and_again_is_told_once_and_then_left_alone(pairs: House) -> None:
     crew, _ = somebody(pairs)
     told = len(pairs.postbox.mails)

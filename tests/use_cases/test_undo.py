@@ -139,6 +139,7 @@ def test_a_preview_writes_nothing_and_never_asks_the_source(
     assert house.seen(preview).vendor_calls[direction.source.value] == 0
 
 
+@pytest.mark.reach("all")
 @pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_undoing_the_undo_brings_the_written_values_again(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction

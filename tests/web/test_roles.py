@@ -82,6 +82,7 @@ def test_every_page_and_button_is_in_the_table(house: House) -> None:
     assert known - found == set(), "no such view any more: take it out of ALLOWED"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("role", list(Role), ids=lambda role: role.value)
 def test_each_page_for_each_role(house: House, stock: Stock, role: Role) -> None:
     app = create_app(house.ctx)
@@ -96,6 +97,7 @@ def test_each_page_for_each_role(house: House, stock: Stock, role: Role) -> None
     assert wrong == []
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("role", list(Role), ids=lambda role: role.value)
 def test_each_button_for_each_role(house: House, stock: Stock, role: Role) -> None:
     """Who may not is told so before anything else is looked at; who may gets past that, to whatever is asked."""

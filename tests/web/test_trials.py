@@ -101,6 +101,7 @@ def test_an_item_that_is_taken_in_again_changes_exactly_those_who_differ_in_it(w
     assert house.writes() == writes and house.connection.excluded == {"gender"}
 
 
+@pytest.mark.reach("all")
 def test_an_item_that_is_taken_out_tells_for_how_many_nothing_is_sent_any_more(wizarding: Wizarding) -> None:
     changed_gender(wizarding.house)
     try_items(wizarding, exchanged=without(wizarding, "gender"))
@@ -129,6 +130,7 @@ def test_a_rule_for_blanks_tells_whom_it_would_empty(wizarding: Wizarding) -> No
     assert found.people == before + len(emptied) and dict(found.by_item) == {"phone": found.people}
 
 
+@pytest.mark.reach("all")
 def test_a_rule_for_conflicts_plans_as_an_automatic_run_does(wizarding: Wizarding) -> None:
     house, admin = wizarding.house, wizarding.admin
     admin.open(PAGE)
@@ -155,6 +157,7 @@ def test_a_rule_for_conflicts_plans_as_an_automatic_run_does(wizarding: Wizardin
 # ── one at a time, and no preview ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 def test_another_trial_takes_the_place_of_the_first_one_in_either_direction(wizarding: Wizarding) -> None:
     try_items(wizarding)
     first = trial_id(wizarding)

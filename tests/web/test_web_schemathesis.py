@@ -48,6 +48,7 @@ def written(world: World, run_id: str) -> None:
             uow.changes.mark_written(item.id, [NAME_CHANGE.key, ACCOUNT_CHANGE.key])
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize(("method", "rule"), sorted(ROUTES))
 def test_no_answer_is_unexpected(method: str, rule: str, world: World, app: Flask) -> None:
     """By hand instead of schemathesis' own pytest fixtures, which do not know this pytest."""
