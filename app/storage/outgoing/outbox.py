@@ -76,11 +76,7 @@ class OutboxRepository(Repository):
     def waiting(self, now: datetime, *, resting: Collection[int] = ()) -> tuple[int, float | None]:
         """How many rows are due and unsent, and the age of the oldest in seconds. The age of rows that wait their turn
         does not count, nor of those of `resting` connections, because nobody is late with them."""
-        rests = OutboxTable.connection_id.in_(resting)
-        late = case((~(waits_its_turn() | func.coalesce(rests, False)), OutboxTable.due_at))
-        count, oldest = self._session.execute(
-            select(func.count(), func.min(late)).where(OutboxTable.sent_at.is_(None), OutboxTable.due_at <= now)
-        ).one()
+        count, oldest = tuple(self._run(_waiting(), {"now_": now, "resting_": list(resting)}).one())
         return count, None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
@@ -94,6 +90,15 @@ def _due() -> Select[Any]:
     due = (_ROWS.c.sent_at.is_(None), _ROWS.c.due_at <= bindparam("now_"))
     query = select(_ROWS).where(*due, _ROWS.c.kind.in_(bindparam("kinds_", expanding=True)))
     return query.order_by(_ROWS.c.due_at, _ROWS.c.id).limit(bindparam("most_", type_=Integer))
+
+
+@cache
+def _waiting() -> Select[int, Any]:
+    """Parameters: `now_`, `resting_`."""
+    rests = _ROWS.c.connection_id.in_(bindparam("resting_", expanding=True))
+    late = case((~(waits_its_turn() | func.coalesce(rests, False)), _ROWS.c.due_at))
+    due = (_ROWS.c.sent_at.is_(None), _ROWS.c.due_at <= bindparam("now_"))
+    return select(func.count(), func.min(late)).where(*due)
 
 
 @cache

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.enums import Direction, System, Trigger
@@ -46,6 +46,9 @@ _CLOSE = (
     )
     .values(finished_at=bindparam("now_"))
 )
+_SURVEYING = (_RUNS.c.id == bindparam("run_"), _RUNS.c.state == RunState.SURVEYING, _RUNS.c.ends_as.is_(None))
+_OF_ATTEMPT = _RUNS.c.survey_attempt == func.coalesce(bindparam("attempt_", type_=Integer), _RUNS.c.survey_attempt)
+_RENEW = update(_RUNS).where(*_SURVEYING, _OF_ATTEMPT).values(survey_lease_until=bindparam("until_"))
 
 
 class RunRepository(RunReading):
@@ -207,7 +210,7 @@ class RunRepository(RunReading):
     def renew_survey(self, run_id: int, lease_until: datetime, *, attempt: int | None = None) -> bool:
         """Extend the survey's lease. False: the worker no longer holds the survey (the run was cancelled or failed, or,
         with `attempt` given, another worker took over)."""
-        return self._update(run_id, *self._surveying(attempt), values={"survey_lease_until": lease_until})
+        return self._changed(_RENEW, {"run_": run_id, "attempt_": attempt, "until_": lease_until}) == 1
 
     def postpone_survey(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -15,6 +16,7 @@ from app.storage.tables.models import ConnectionTable, ItemTable, RunTable
 from app.storage.tables.outgoing_models import OutboxTable
 
 
+@cache
 def held_back() -> ColumnElement[bool]:
     """Whether a run that webhooks fill has to wait: its direction begins with a preview, or the people of that preview
     are being written just now and come first."""
@@ -55,6 +57,7 @@ def in_hand(run: Any = RunTable) -> ColumnElement[bool]:
     )
 
 
+@cache
 def waits_its_turn() -> ColumnElement[bool]:
     """Whether an outbox row waits for others of its own: nothing is late. A survey that only looks waits while its
     queue has another one in hand, an item while others of its connection and queue are in hand."""
@@ -70,6 +73,7 @@ def waits_its_turn() -> ColumnElement[bool]:
     )
 
 
+@cache
 def item_in_hand() -> ColumnElement[bool]:
     """Whether the broker or a worker has an item."""
     return and_(ItemTable.pushed_at.is_not(None), ItemTable.finished_at.is_(None))
