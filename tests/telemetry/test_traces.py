@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -160,7 +161,8 @@ def test_nothing_of_a_person_is_in_any_byte(told: House, collector: Collector) -
         if len(str(crew.get(key) or "")) > 3
     }
     assert len(words) > 200
-    assert [word for word in words if word.encode() in sent] == []
+    # A number also stands in the middle of ids and process numbers by chance; one that is told begins anew.
+    assert [word for word in words if re.search(rb"(?<![0-9A-Za-z-])" + re.escape(word.encode()), sent)] == []
     assert "練習用の会社".encode() not in sent
 
 
