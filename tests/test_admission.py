@@ -110,6 +110,7 @@ def test_the_version_that_refuses_is_the_next_one() -> None:
     assert REFUSED_FROM == (0, 2)
 
 
+@pytest.mark.reach("all")
 @pytest.mark.processes
 def test_refused_settings_end_every_process_with_sentences(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "LANG": "C.UTF-8", "FLASK_SKIP_DOTENV": "1"}

@@ -51,6 +51,7 @@ def test_all_of_awase_starts_on_one_machine_and_goes_on(tmp_path: Path, honcho: 
     assert "stopped" not in told.partition("SIGTERM received")[0], told
 
 
+@pytest.mark.reach("all")
 def test_refused_settings_end_it_with_sentences(tmp_path: Path, honcho: list[str]) -> None:
     folder = install(tmp_path / "awase", SECRET_KEY="short")
     done = subprocess.run([*honcho, "start"], cwd=folder, env=clean_environment(), capture_output=True, text=True)

@@ -133,6 +133,7 @@ def test_connections_that_were_doubled_before_are_kept_and_paused(url: str) -> N
         downgrade(url, BEFORE_PAIRS)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("options", "marked"),
     [

@@ -22,6 +22,7 @@ from app.use_cases.survey import survey
 from app.use_cases.upkeep import reconcile, relay
 from tests.house import House
 from tests.properties import every
+from tests.reach import thinned
 from tests.use_cases.test_job import NOVEMBER, contents, numbers, only
 
 pytestmark = pytest.mark.reach("test")  # long journeys
@@ -99,7 +100,7 @@ def outcome(house: House, run: RunView) -> tuple[Any, ...]:
     return Counter(house.states(run).values()), house.seen(run).state, numbers(house), contents(house)
 
 
-@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
 ) -> None:
@@ -122,7 +123,7 @@ def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end
     assert nth > 15
 
 
-@pytest.mark.parametrize("direction", list(Direction))
+@pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_a_run_the_other_way_in_between_ends_equal_and_doubles_nobody(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
 ) -> None:
@@ -263,7 +264,7 @@ def test_a_run_that_was_cancelled_during_its_survey_keeps_no_open_items(
 # ── approval ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before-it-happens", "after-it-happened"])
+@pytest.mark.parametrize("after", thinned(2, [True, False]), ids=["after-it-happened", "before-it-happens"])
 def test_an_approved_preview_ends_the_same_whichever_request_fails(
     open_practice: Callable[..., House], company: PracticeCompany, after: bool
 ) -> None:

@@ -78,8 +78,7 @@ ENTERED: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.few(2)
-@pytest.mark.parametrize("entered", list(ENTERED.values()), ids=list(ENTERED))
+@pytest.mark.parametrize("entered", thinned(len(ENTERED), ENTERED.values()), ids=list(ENTERED))
 def test_whoever_was_entered_after_the_survey_is_not_created_again(
     house: House, large: PracticeCompany, entered: Callable[[Mapping[str, Any]], dict[str, Any]]
 ) -> None:

@@ -88,7 +88,7 @@ def memories(house: House) -> list[Any]:
 # ── (b) at most twice ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("direction", "switch"), thinned(2, Direction, NAMES))
+@pytest.mark.parametrize(("direction", "switch"), thinned(3, Direction, NAMES))
 def test_a_write_that_does_not_stay_is_sent_twice_and_rests_until_a_value_moves(
     house: House, direction: Direction, switch: str
 ) -> None:
@@ -150,7 +150,7 @@ def test_sweeps_end_quiet(house: House, direction: Direction, switch: str, polic
     assert [job.function for job in house.jobs_done[jobs:] if "sync_item" in job.function] == []
 
 
-@pytest.mark.parametrize(("direction", "switch"), thinned(2, Direction, NAMES))
+@pytest.mark.parametrize(("direction", "switch"), thinned(3, Direction, NAMES))
 def test_webhooks_both_ways_end_quiet_and_carry_no_old_value_back(
     house: House, direction: Direction, switch: str
 ) -> None:

@@ -343,4 +343,4 @@ def _people() -> PracticeCompany:
 
 
 def test_edits_permissions_hidden_people_runs_and_undo_keep_every_promise() -> None:
-    run_state_machine_as_test(Promises, settings=examples(10, stateful_step_count=12))
+    run_state_machine_as_test(Promises, settings=examples(6, stateful_step_count=12))

@@ -223,7 +223,7 @@ def test_pairs_that_were_issued_together_are_renewed_over_two_hours_and_before_t
 # ── a run meets the limit ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("says", ["retry_after", "nothing"])
+@pytest.mark.parametrize("says", thinned(2, ["retry_after", "nothing"]))
 def test_a_run_without_a_living_token_waits_for_the_door_and_loses_nobody(
     open_practice: Callable[..., House], says: str
 ) -> None:

@@ -291,6 +291,7 @@ def link_of(house: House) -> dict[str, str]:
 # ── dying, failing, repeating ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.reach("all")
 @pytest.mark.parametrize("direction", thinned(2, Direction))
 def test_a_worker_that_dies_before_any_transaction_changes_nothing_about_the_end(
     open_practice: Callable[..., House], company: PracticeCompany, direction: Direction
@@ -334,7 +335,7 @@ def approve_through_deaths(house: House, preview: RunView) -> None:
         work_through_deaths(house)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before-it-happens", "after-it-happened"])
+@pytest.mark.parametrize("after", thinned(2, [True, False]), ids=["after-it-happened", "before-it-happens"])
 def test_a_lost_answer_of_any_request_is_made_good(
     open_practice: Callable[..., House], company: PracticeCompany, after: bool
 ) -> None:
