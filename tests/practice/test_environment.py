@@ -20,6 +20,7 @@ import pytest
 from app.config import Settings
 from app.practice.house.environment import (
     PASSED,
+    SERVERS_PORTS,
     Ports,
     StartError,
     check_own_broker,
@@ -254,3 +255,9 @@ def test_a_broker_that_answers() -> None:
 def test_a_password_is_taken_out_of_an_address() -> None:
     assert without_password("rediss://a:b@c@host:1/2?x=1") == "rediss://host:1/2"
     assert without_password("unix:///tmp/x.sock") == "unix:///tmp/x.sock"
+
+
+def test_a_free_port_is_none_that_an_outgoing_call_may_have_before_its_server_starts() -> None:
+    ports = Ports.wanted(0)
+    chosen = [ports.web, ports.smarthr, ports.freee, ports.mail]
+    assert len(set(chosen)) == 4 and all(port in SERVERS_PORTS for port in chosen)

@@ -8,6 +8,7 @@ not reach a real system.
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import socket
 import sys
@@ -50,6 +51,11 @@ class PortTaken(StartError):
     """Another program began to listen on a port after we found it free and before our process started there."""
 
 
+SERVERS_PORTS = range(20_000, 32_000)
+"""Where ports for servers are looked for. From 32,768 on (Linux) the system gives ports to outgoing calls: one from
+there may be such a call's before its server has started."""
+
+
 @dataclass(frozen=True)
 class Ports:
     web: int
@@ -86,7 +92,7 @@ def is_free(port: int) -> bool:
 
 
 def _held_port(wanted: int, held: ExitStack) -> int:
-    for port in (wanted, 0):
+    for port in (*([wanted] if wanted else []), *random.sample(SERVERS_PORTS, 50), 0):
         probe = held.enter_context(socket.socket())
         if (port == 0 or is_free(port)) and _binds(probe, port):
             return int(probe.getsockname()[1])
