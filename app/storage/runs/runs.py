@@ -46,9 +46,10 @@ _CLOSE = (
     )
     .values(finished_at=bindparam("now_"))
 )
-_SURVEYING = (_RUNS.c.id == bindparam("run_"), _RUNS.c.state == RunState.SURVEYING, _RUNS.c.ends_as.is_(None))
+_SURVEYING = (RunTable.state == RunState.SURVEYING, RunTable.ends_as.is_(None))
 _OF_ATTEMPT = _RUNS.c.survey_attempt == func.coalesce(bindparam("attempt_", type_=Integer), _RUNS.c.survey_attempt)
-_RENEW = update(_RUNS).where(*_SURVEYING, _OF_ATTEMPT).values(survey_lease_until=bindparam("until_"))
+_RENEW_MINE = (_RUNS.c.id == bindparam("run_"), *_SURVEYING, _OF_ATTEMPT)
+_RENEW = update(_RUNS).where(*_RENEW_MINE).values(survey_lease_until=bindparam("until_"))
 
 
 class RunRepository(RunReading):
@@ -273,9 +274,8 @@ class RunRepository(RunReading):
         return self._update(run_id, *self._surveying(attempt), values=values)
 
     @staticmethod
-    def _surveying(attempt: int | None) -> list[ColumnElement[bool]]:
-        mine = [RunTable.state == RunState.SURVEYING, RunTable.ends_as.is_(None)]
-        return mine if attempt is None else [*mine, RunTable.survey_attempt == attempt]
+    def _surveying(attempt: int | None) -> tuple[ColumnElement[bool], ...]:
+        return _SURVEYING if attempt is None else (*_SURVEYING, RunTable.survey_attempt == attempt)
 
     def add_calls(self, run_id: int, calls: Mapping[System, int]) -> None:
         """Add to the counts of vendor requests that were sent on behalf of this run."""
