@@ -54,7 +54,9 @@ def test_a_random_secret_is_never_refused(spelling: str, size: int, seed: int) -
 
 
 def test_what_the_remedy_makes_is_taken() -> None:
-    assert not any(guessable(secrets.token_urlsafe(48)) for _ in range(100))
+    for make in (secrets.token_urlsafe, secrets.token_hex):
+        for size in (16, 32, 48):
+            assert not any(guessable(make(size)) for _ in range(20))
 
 
 LIKE_PROSE = ["a3bnVCinWtoRoeA_9hlgEA", "gfvF-Bx9TfUS9a_-FoNTAA", "xharTjt7etMzaNuVA2tgLQ", "DenUGM-HfwlAin0IoRe0LzM"]
